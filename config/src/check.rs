@@ -1,0 +1,201 @@
+//! Known keys and the kind of value each takes, checked before anything is merged, so that a
+//! message can name the very place.
+
+use crate::error::Problem;
+use crate::layer::Layer;
+use crate::provider::ProviderConfig;
+use crate::settings::{
+    LadderSettings, LogSettings, QueueSettings, RedisSettings, Settings, StateSettings,
+    SweepSettings, WorkerSettings,
+};
+use crate::suggest::nearest;
+use serde::Deserialize;
+use serde::de::{self, Visitor};
+use toml::Value;
+
+/// Section whose members are tables named by the user.
+pub(crate) const PROVIDERS: &str = "providers";
+
+/// Names of the sections.
+pub(crate) fn sections() -> &'static [&'static str] {
+    field_names::<Settings>()
+}
+
+/// Names of the keys of a section; for `providers`, of one provider.
+pub(crate) fn keys(section: &str) -> &'static [&'static str] {
+    match section {
+        "redis" => field_names::<RedisSettings>(),
+        "state" => field_names::<StateSettings>(),
+        "queue" => field_names::<QueueSettings>(),
+        "worker" => field_names::<WorkerSettings>(),
+        "sweep" => field_names::<SweepSettings>(),
+        "ladders" => field_names::<LadderSettings>(),
+        "log" => field_names::<LogSettings>(),
+        PROVIDERS => field_names::<ProviderConfig>(),
+        _ => &[],
+    }
+}
+
+/// A value of the kind that a key takes: its default, or for a provider's member any that the
+/// defaults hold. `None` for a key with no example.
+pub(crate) fn example<'a>(defaults: &'a Layer, path: &[&str]) -> Option<&'a Value> {
+    match path {
+        [PROVIDERS, _, field] => {
+            let providers = defaults.table.get(PROVIDERS)?.as_table()?;
+            providers.values().find_map(|provider| provider.get(*field))
+        }
+        [section, key] => defaults.table.get(*section)?.get(*key),
+        _ => None,
+    }
+}
+
+/// All that is wrong with the keys of a layer and the kinds of their values.
+pub(crate) fn layer(layer: &Layer, defaults: &Layer) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (section, members) in &layer.table {
+        if !sections().contains(&section.as_str()) {
+            problems.push(unknown(layer, &[section]));
+            continue;
+        }
+        let Some(members) = members.as_table() else {
+            problems.push(not_a_section(layer, section));
+            continue;
+        };
+        for (key, value) in members {
+            if section == PROVIDERS {
+                match value.as_table() {
+                    Some(provider) => {
+                        for (field, value) in provider {
+                            let path = [section.as_str(), key.as_str(), field.as_str()];
+                            check_one(layer, defaults, &path, value, &mut problems);
+                        }
+                    }
+                    None => problems.push(not_a_section(layer, &format!("{section}.{key}"))),
+                }
+            } else {
+                check_one(layer, defaults, &[section, key], value, &mut problems);
+            }
+        }
+    }
+    problems
+}
+
+fn check_one(
+    layer: &Layer,
+    defaults: &Layer,
+    path: &[&str],
+    value: &Value,
+    problems: &mut Vec<Problem>,
+) {
+    let (section, key) = (path[0], path[path.len() - 1]);
+    if !keys(section).contains(&key) {
+        problems.push(unknown(layer, path));
+        return;
+    }
+    let Some(example) = example(defaults, path) else { return };
+    // A whole number may stand for a fraction; nothing else is turned into something else.
+    let fits = example.same_type(value)
+        || (matches!(example, Value::Float(_)) && matches!(value, Value::Integer(_)));
+    if !fits {
+        problems.push(wrong_kind(&layer.origin, path, example, kind(value)));
+    }
+}
+
+/// The problem of a value of another kind than the key takes. The value itself is left out: it
+/// may be a secret in the wrong place.
+pub(crate) fn wrong_kind(origin: &str, path: &[&str], example: &Value, found: &str) -> Problem {
+    Problem {
+        origin: origin.to_owned(),
+        key: path.join("."),
+        what: format!("it takes {}, and this is {found}", kind(example)),
+        fix: match example {
+            Value::Table(_) => "write it in a settings file".to_owned(),
+            _ => format!("write for instance {} = {example}", path[path.len() - 1]),
+        },
+    }
+}
+
+/// The problem of a key that is not known, with the nearest one that is.
+pub(crate) fn unknown(layer: &Layer, path: &[&str]) -> Problem {
+    let last = path[path.len() - 1];
+    let (what, siblings) = match path {
+        [_] => ("there is no such section", sections()),
+        [section, .., _] => ("there is no such setting", keys(section)),
+        [] => ("there is no such setting", sections()),
+    };
+    // A key at the top of the file, or in the wrong section, is meant for the one that has it.
+    let elsewhere = || {
+        sections()
+            .iter()
+            .find(|section| **section != PROVIDERS && keys(section).contains(&last))
+            .map(|section| format!("{section}.{last}"))
+    };
+    let parents = &path[..path.len() - 1];
+    let near = nearest(last, siblings.iter().copied())
+        .map(|name| [parents, &[name]].concat().join("."))
+        .or_else(elsewhere);
+    Problem {
+        origin: layer.origin.clone(),
+        key: path.join("."),
+        what: what.to_owned(),
+        fix: match near {
+            Some(name) => format!("did you mean {name}?"),
+            None => format!("known here: {}", siblings.join(", ")),
+        },
+    }
+}
+
+fn not_a_section(layer: &Layer, key: &str) -> Problem {
+    Problem {
+        origin: layer.origin.clone(),
+        key: key.to_owned(),
+        what: "this is a section, and a value was given".to_owned(),
+        fix: format!("write [{key}] on a line of its own and its keys below it"),
+    }
+}
+
+/// What a value is, in words.
+pub(crate) fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::String(_) => "a text in quotes",
+        Value::Integer(_) => "a whole number",
+        Value::Float(_) => "a number",
+        Value::Boolean(_) => "true or false",
+        Value::Datetime(_) => "a date",
+        Value::Array(_) => "a list",
+        Value::Table(_) => "a table",
+    }
+}
+
+/// The names of a struct's fields, read off its `Deserialize`, so that they stand in one place.
+fn field_names<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
+    let mut names: &'static [&'static str] = &[];
+    // It always fails: all that is wanted is what the struct asks for.
+    let _ = T::deserialize(Probe(&mut names));
+    names
+}
+
+struct Probe<'a>(&'a mut &'static [&'static str]);
+
+impl<'de> de::Deserializer<'de> for Probe<'_> {
+    type Error = de::value::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+        Err(de::Error::custom("only the names of fields are read"))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        *self.0 = fields;
+        self.deserialize_any(visitor)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit
+        unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}

@@ -1,0 +1,44 @@
+//! Settings of Scrum Fleet: typed, layered, validated.
+//!
+//! Every bound of the system is a setting, every setting has its default in one place
+//! ([`DEFAULT_TOML`], the file `config/default.toml`), and whatever a user gets wrong is answered
+//! with what was wrong, where it stands and what to do ([`ConfigError`]).
+//!
+//! ```
+//! use scrum_config::{Ladders, LoadOptions, Settings};
+//!
+//! let options = LoadOptions {
+//!     env: vec![("SCRUM__QUEUE__LEASE_MS".into(), "8000".into())],
+//!     ..LoadOptions::default()
+//! };
+//! let settings = Settings::load(options)?;
+//! assert_eq!(settings.queue.lease_ms, 8000);
+//! let ladder = Ladders::load(&settings)?.get("builtin")?;
+//! assert_eq!(ladder.rungs.len(), 1);
+//! # Ok::<(), scrum_config::ConfigError>(())
+//! ```
+
+mod check;
+mod error;
+mod ladders;
+mod layer;
+mod load;
+pub mod provider;
+mod settings;
+mod suggest;
+mod validate;
+
+pub use error::{ConfigError, Problem};
+pub use ladders::{AUTO_LADDER, Ladders};
+pub use load::LoadOptions;
+pub use provider::{ProviderConfig, Wire};
+pub use queue_schema::sweep::{Ladder, Policy, Rung};
+pub use settings::{
+    LadderSettings, LogFormat, LogSettings, QueueSettings, RedisSettings, Settings, StateSettings,
+    SweepSettings, WorkerSettings,
+};
+pub use suggest::nearest;
+
+/// The built-in defaults: `config/default.toml`, with a comment above each setting. What
+/// `scrum` prints when a user asks for a settings file to start from.
+pub const DEFAULT_TOML: &str = include_str!("../default.toml");

@@ -1,0 +1,130 @@
+//! A provider: where a rung's model is reached, and how.
+
+use serde::{Deserialize, Serialize};
+
+/// Wire format of a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wire {
+    /// `POST {base_url}/chat/completions`, streamed: OpenAI, OpenRouter, vLLM, llama.cpp, LiteLLM.
+    Openai,
+    /// `POST {base_url}/api/chat`, streamed: Ollama, local or cloud.
+    Ollama,
+    /// Static checks in this process; not a model.
+    Builtin,
+}
+
+/// One `[providers.NAME]` table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderConfig {
+    /// Which protocol it speaks.
+    pub wire: Wire,
+    /// Root of its API, without a trailing slash; for `openai` it includes `/v1`.
+    #[serde(default)]
+    pub base_url: String,
+    /// Name of the environment variable that holds the key. The key itself never stands in a file.
+    #[serde(default)]
+    pub api_key_env: Option<String>,
+    /// True when text sent there stays on machines of the user's.
+    #[serde(default)]
+    pub local: bool,
+    /// Calls in flight at most, over the whole fleet.
+    #[serde(default = "default_concurrency")]
+    pub concurrency: u32,
+    /// Context window to ask Ollama for, in tokens; kept constant because a change reloads the model.
+    #[serde(default)]
+    pub num_ctx: Option<u32>,
+    /// Whether `response_format: json_schema` (or Ollama's `format`) may be sent.
+    #[serde(default = "default_true")]
+    pub json_schema: bool,
+    /// Extra members merged into the request body, e.g. OpenRouter's `provider` object.
+    #[serde(default)]
+    pub extra_body: Option<toml::Table>,
+    /// Seconds to wait for the TCP and TLS handshake.
+    #[serde(default = "default_connect")]
+    pub connect_timeout_s: u64,
+    /// Seconds to the first byte; loading a model can take minutes.
+    #[serde(default = "default_first_byte")]
+    pub first_byte_timeout_s: u64,
+    /// Seconds between two pieces of a stream.
+    #[serde(default = "default_idle")]
+    pub idle_timeout_s: u64,
+    /// Seconds for the whole call.
+    #[serde(default = "default_total")]
+    pub total_timeout_s: u64,
+    /// Bytes of one answer at most; more is an error, not memory.
+    #[serde(default = "default_max_answer")]
+    pub max_answer_bytes: u64,
+}
+
+/// Context window asked of Ollama when a provider sets none, in tokens. Its own default is small
+/// and it cuts what does not fit without a word.
+pub const DEFAULT_NUM_CTX: u32 = 16_384;
+
+impl ProviderConfig {
+    /// A provider with every bound at its default.
+    pub fn new(wire: Wire, base_url: impl Into<String>) -> Self {
+        Self {
+            wire,
+            base_url: base_url.into(),
+            api_key_env: None,
+            local: false,
+            concurrency: default_concurrency(),
+            num_ctx: None,
+            json_schema: default_true(),
+            extra_body: None,
+            connect_timeout_s: default_connect(),
+            first_byte_timeout_s: default_first_byte(),
+            idle_timeout_s: default_idle(),
+            total_timeout_s: default_total(),
+            max_answer_bytes: default_max_answer(),
+        }
+    }
+
+    /// The context window to ask Ollama for.
+    pub fn context_tokens(&self) -> u32 {
+        self.num_ctx.unwrap_or(DEFAULT_NUM_CTX)
+    }
+}
+
+const fn default_concurrency() -> u32 {
+    2
+}
+const fn default_true() -> bool {
+    true
+}
+const fn default_connect() -> u64 {
+    10
+}
+const fn default_first_byte() -> u64 {
+    180
+}
+const fn default_idle() -> u64 {
+    90
+}
+const fn default_total() -> u64 {
+    180
+}
+const fn default_max_answer() -> u64 {
+    2 * 1024 * 1024
+}
+
+impl ProviderConfig {
+    /// Names of its settings, for "did you mean"; a test holds them to the type.
+    pub(crate) const FIELDS: &'static [&'static str] = &[
+        "wire",
+        "base_url",
+        "api_key_env",
+        "local",
+        "concurrency",
+        "num_ctx",
+        "json_schema",
+        "extra_body",
+        "connect_timeout_s",
+        "first_byte_timeout_s",
+        "idle_timeout_s",
+        "total_timeout_s",
+        "max_answer_bytes",
+    ];
+}

@@ -1,0 +1,246 @@
+//! The settings, typed. Defaults and the meaning of each stand in `config/default.toml`.
+
+use crate::error::ConfigError;
+use crate::provider::ProviderConfig;
+use queue_schema::sweep::{Limits, Policy};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// All settings of a program of the fleet.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Where the jobs are.
+    pub redis: RedisSettings,
+    /// What is kept on this machine.
+    pub state: StateSettings,
+    /// What the queue promises.
+    pub queue: QueueSettings,
+    /// One worker process.
+    pub worker: WorkerSettings,
+    /// How a sweep is done.
+    pub sweep: SweepSettings,
+    /// Ladders of the user's own.
+    pub ladders: LadderSettings,
+    /// Providers by name.
+    pub providers: BTreeMap<String, ProviderConfig>,
+    /// What the programs say about themselves.
+    pub log: LogSettings,
+}
+
+/// `[redis]`: where the jobs are.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RedisSettings {
+    /// URL of the server; empty = a private one, started as a child.
+    pub url: String,
+    /// First part of every key.
+    pub namespace: String,
+    /// Hash slots that reviews are spread over.
+    pub partitions: u32,
+    /// Milliseconds to wait for the answer to one command.
+    pub response_timeout_ms: u64,
+    /// Milliseconds to wait for a new connection.
+    pub connect_timeout_ms: u64,
+}
+
+impl RedisSettings {
+    /// True when no URL is configured and a private server is to be started.
+    pub fn is_private(&self) -> bool {
+        self.url.is_empty()
+    }
+
+    /// The URL with its password masked, for messages and logs.
+    pub fn url_masked(&self) -> String {
+        let Some((scheme, rest)) = self.url.split_once("://") else {
+            return self.url.clone();
+        };
+        // A password may itself hold an '@': the last one before the path ends it.
+        let authority = rest.find('/').map_or(rest, |end| &rest[..end]);
+        match authority.rfind('@') {
+            Some(at) => {
+                let user = rest[..at].split(':').next().unwrap_or_default();
+                format!("{scheme}://{user}:***{}", &rest[at..])
+            }
+            // unix:///path?pass=.. carries it in the query.
+            None => match self.url.split_once('?') {
+                Some((head, query)) if query.contains("pass=") => format!("{head}?***"),
+                _ => self.url.clone(),
+            },
+        }
+    }
+}
+
+// By hand, because a URL may hold a password and settings end up in logs.
+impl fmt::Debug for RedisSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisSettings")
+            .field("url", &self.url_masked())
+            .field("namespace", &self.namespace)
+            .field("partitions", &self.partitions)
+            .field("response_timeout_ms", &self.response_timeout_ms)
+            .field("connect_timeout_ms", &self.connect_timeout_ms)
+            .finish()
+    }
+}
+
+/// `[state]`: what is kept on this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StateSettings {
+    /// Directory; empty = the user's state directory. See [`Settings::state_dir`].
+    pub dir: String,
+}
+
+/// `[queue]`: what the queue promises.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueueSettings {
+    /// Milliseconds a worker may be silent before its job is given to another.
+    pub lease_ms: u64,
+    /// Milliseconds between two renewals; less than half of `lease_ms`.
+    pub renew_ms: u64,
+    /// Times a job may take its worker down before it is dead as poison.
+    pub crash_limit: u32,
+    /// Runs of a job after errors of the infrastructure before it is dead.
+    pub max_attempts: u32,
+    /// Expired leases taken back by one call.
+    pub take_back_batch: u32,
+    /// Delayed jobs made ready by one call.
+    pub promote_batch: u32,
+    /// Jobs claimed by one call at most.
+    pub claim_batch: u32,
+    /// Milliseconds between two looks for expired leases; the longest blocking wait.
+    pub sweep_interval_ms: u64,
+    /// Milliseconds before the first retry.
+    pub backoff_base_ms: u64,
+    /// Milliseconds between two retries at most.
+    pub backoff_max_ms: u64,
+    /// Share of a wait that is random, 0 to 1.
+    pub backoff_jitter: f64,
+    /// Days a dead letter is kept.
+    pub dead_letter_retention_days: u32,
+    /// Days the rows are kept; 0 = for ever.
+    pub row_retention_days: u32,
+    /// Days an answer is kept under its content key.
+    pub answer_cache_days: u32,
+    /// Bytes of one payload at most.
+    pub max_payload_bytes: u64,
+}
+
+/// `[worker]`: one worker process.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkerSettings {
+    /// Jobs at a time.
+    pub concurrency: u32,
+    /// Seconds that SIGTERM leaves running jobs to finish.
+    pub grace_s: u64,
+}
+
+/// `[sweep]`: how a sweep is done; [`SweepSettings::limits`] is what is frozen into it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SweepSettings {
+    /// Files over this many bytes are split into shards.
+    pub split_over_bytes: u64,
+    /// Aimed-at bytes of a shard.
+    pub shard_bytes: u64,
+    /// Files over this many bytes are skipped with a reason.
+    pub max_file_bytes: u64,
+    /// Targets of one sweep in the queues at a time.
+    pub admission_window: u32,
+    /// Targets written by one plan job.
+    pub plan_page: u32,
+    /// Times a rung is tried again on passing trouble.
+    pub transient_retries: u32,
+    /// Tokens to generate for a review at most.
+    pub max_tokens: u32,
+    /// Tokens to generate for the summary of a shard at most.
+    pub shard_max_tokens: u32,
+    /// Sampling temperature, 0 to 2.
+    pub temperature: f64,
+    /// Document chunks shown per origin.
+    pub top_chunks: u32,
+    /// Which answers are accepted.
+    pub policy: Policy,
+    /// Name or path of the ladder of the reviews.
+    pub ladder: String,
+    /// Name or path of the ladder of the shard summaries; empty = the sweep's.
+    pub shard_ladder: String,
+}
+
+impl SweepSettings {
+    /// The bounds that are frozen into a sweep.
+    pub fn limits(&self) -> Limits {
+        // No `..`: a new limit without a setting must not compile.
+        Limits {
+            split_over_bytes: self.split_over_bytes,
+            shard_bytes: self.shard_bytes,
+            max_file_bytes: self.max_file_bytes,
+            admission_window: self.admission_window,
+            plan_page: self.plan_page,
+            transient_retries: self.transient_retries,
+            max_tokens: self.max_tokens,
+            shard_max_tokens: self.shard_max_tokens,
+            temperature: self.temperature,
+            top_chunks: self.top_chunks,
+        }
+    }
+}
+
+/// `[ladders]`: ladders of the user's own.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LadderSettings {
+    /// Directory of `*.toml` files; empty = none.
+    pub dir: String,
+}
+
+/// `[log]`: what the programs say about themselves.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogSettings {
+    /// A level, or directives of `tracing_subscriber::EnvFilter`.
+    pub filter: String,
+    /// How lines are written.
+    pub format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For a person.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Settings {
+    /// The directory for what is kept on this machine: `state.dir` (a leading `~/` is the home
+    /// directory), else `$XDG_STATE_HOME/scrum-fleet`, else `~/.local/state/scrum-fleet`.
+    ///
+    /// `env` answers for the environment; pass `|name| std::env::var(name).ok()`. The path is
+    /// not made; a relative `state.dir` stays relative to the current directory.
+    ///
+    /// # Errors
+    /// [`ConfigError::NoStateDir`] when none of the three is set.
+    pub fn state_dir(&self, env: impl Fn(&str) -> Option<String>) -> Result<PathBuf, ConfigError> {
+        let set = |name: &str| env(name).filter(|v| !v.is_empty());
+        let home = || set("HOME").map(PathBuf::from).ok_or(ConfigError::NoStateDir);
+        if !self.state.dir.is_empty() {
+            return match self.state.dir.strip_prefix("~/") {
+                Some(below) => Ok(home()?.join(below)),
+                None => Ok(PathBuf::from(&self.state.dir)),
+            };
+        }
+        // The XDG specification says that a relative path there is to be ignored.
+        match set("XDG_STATE_HOME").filter(|dir| Path::new(dir).is_absolute()) {
+            Some(dir) => Ok(Path::new(&dir).join("scrum-fleet")),
+            None => Ok(home()?.join(".local/state/scrum-fleet")),
+        }
+    }
+}

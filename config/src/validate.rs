@@ -1,0 +1,197 @@
+//! Ranges and relations of values.
+
+use crate::error::{ConfigError, Problem};
+use crate::provider::{ProviderConfig, Wire};
+use crate::settings::Settings;
+
+const DAY_MS: u64 = 24 * 3600 * 1000;
+const REDIS_SCHEMES: [&str; 7] =
+    ["redis", "rediss", "valkey", "valkeys", "unix", "redis+unix", "valkey+unix"];
+
+impl Settings {
+    /// Checks ranges and relations; [`Settings::load`] has done so already.
+    ///
+    /// # Errors
+    /// [`ConfigError::Settings`] with every problem found.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let mut check = Checks::default();
+        self.redis_and_log(&mut check);
+        self.queue_and_worker(&mut check);
+        self.sweep(&mut check);
+        for (name, provider) in &self.providers {
+            check_provider(name, provider, &mut check);
+        }
+        if check.0.is_empty() { Ok(()) } else { Err(ConfigError::Settings(check.0)) }
+    }
+
+    fn redis_and_log(&self, check: &mut Checks) {
+        let redis = &self.redis;
+        let scheme = redis.url.split_once("://").map(|(scheme, _)| scheme);
+        if !redis.url.is_empty() && !scheme.is_some_and(|s| REDIS_SCHEMES.contains(&s)) {
+            // The URL itself stays out of the message: it may hold a password.
+            let fix = "write redis://HOST:6379, rediss://USER:PASSWORD@HOST:6380 or unix:///PATH, \
+                       or leave it empty for a private server";
+            check.add("redis.url", "this is not the URL of a Redis server".to_owned(), fix);
+        }
+        // It stands inside the {} of a hash tag and between colons.
+        if !is_name(&redis.namespace, 32) {
+            let what = format!("'{}' can't be part of a key", redis.namespace);
+            check.add("redis.namespace", what, "use 1 to 32 of a-z, 0-9, _ and -, a letter first");
+        }
+        check.range("redis.partitions", redis.partitions.into(), 1, 256);
+        check.range("redis.response_timeout_ms", redis.response_timeout_ms, 100, 600_000);
+        check.range("redis.connect_timeout_ms", redis.connect_timeout_ms, 100, 600_000);
+        if self.log.filter.trim().is_empty() {
+            let what = "an empty filter would hide errors too".to_owned();
+            check.add("log.filter", what, "use error, warn, info, debug or trace");
+        }
+    }
+
+    fn queue_and_worker(&self, check: &mut Checks) {
+        let q = &self.queue;
+        check.range("queue.lease_ms", q.lease_ms, 100, DAY_MS);
+        check.range("queue.renew_ms", q.renew_ms, 10, DAY_MS);
+        if q.renew_ms.saturating_mul(2) >= q.lease_ms {
+            let what = format!(
+                "{} ms between renewals is not less than half of queue.lease_ms ({} ms): one late \
+                 renewal would lose the job",
+                q.renew_ms, q.lease_ms
+            );
+            check.add("queue.renew_ms", what, "lower it, or raise queue.lease_ms");
+        }
+        check.range("queue.crash_limit", q.crash_limit.into(), 1, 100);
+        check.range("queue.max_attempts", q.max_attempts.into(), 1, 1000);
+        // Lua's unpack, and the time one script may hold the server, set the upper bounds.
+        check.range("queue.take_back_batch", q.take_back_batch.into(), 1, 1000);
+        check.range("queue.promote_batch", q.promote_batch.into(), 1, 1000);
+        check.range("queue.claim_batch", q.claim_batch.into(), 1, 1000);
+        check.range("queue.sweep_interval_ms", q.sweep_interval_ms, 50, 60_000);
+        check.range("queue.backoff_base_ms", q.backoff_base_ms, 1, DAY_MS);
+        check.range("queue.backoff_max_ms", q.backoff_max_ms, 1, DAY_MS);
+        if q.backoff_max_ms < q.backoff_base_ms {
+            let what = format!(
+                "{} ms is less than the first wait, queue.backoff_base_ms ({} ms)",
+                q.backoff_max_ms, q.backoff_base_ms
+            );
+            check.add("queue.backoff_max_ms", what, "raise it, or lower queue.backoff_base_ms");
+        }
+        check.fraction("queue.backoff_jitter", q.backoff_jitter, 1.0);
+        let retention = q.dead_letter_retention_days;
+        check.range("queue.dead_letter_retention_days", retention.into(), 1, 3650);
+        check.range("queue.row_retention_days", q.row_retention_days.into(), 0, 3650);
+        check.range("queue.answer_cache_days", q.answer_cache_days.into(), 0, 3650);
+        check.range("queue.max_payload_bytes", q.max_payload_bytes, 4096, 16 * 1024 * 1024);
+        check.range("worker.concurrency", self.worker.concurrency.into(), 1, 1024);
+        check.range("worker.grace_s", self.worker.grace_s, 0, 3600);
+    }
+
+    fn sweep(&self, check: &mut Checks) {
+        let s = &self.sweep;
+        check.range("sweep.split_over_bytes", s.split_over_bytes, 256, 1 << 30);
+        check.range("sweep.shard_bytes", s.shard_bytes, 256, 1 << 20);
+        if s.shard_bytes > s.split_over_bytes {
+            let what = format!(
+                "shards of {} bytes are larger than the files that are split, over \
+                 sweep.split_over_bytes ({})",
+                s.shard_bytes, s.split_over_bytes
+            );
+            check.add("sweep.shard_bytes", what, "lower it, or raise sweep.split_over_bytes");
+        }
+        check.range("sweep.max_file_bytes", s.max_file_bytes, 1, 1 << 30);
+        check.range("sweep.admission_window", s.admission_window.into(), 1, 100_000);
+        check.range("sweep.plan_page", s.plan_page.into(), 1, 10_000);
+        check.range("sweep.transient_retries", s.transient_retries.into(), 0, 100);
+        check.range("sweep.max_tokens", s.max_tokens.into(), 1, 1_000_000);
+        check.range("sweep.shard_max_tokens", s.shard_max_tokens.into(), 1, 1_000_000);
+        check.fraction("sweep.temperature", s.temperature, 2.0);
+        check.range("sweep.top_chunks", s.top_chunks.into(), 0, 100);
+        if s.ladder.is_empty() {
+            let fix = "write local-first, cloud-first, builtin, or a name or path of your own";
+            check.add("sweep.ladder", "a sweep needs a ladder".to_owned(), fix);
+        }
+    }
+}
+
+fn check_provider(name: &str, provider: &ProviderConfig, check: &mut Checks) {
+    let key = |field: &str| format!("providers.{name}.{field}");
+    if !is_name(name, 64) || name.contains("__") {
+        let fix = "use a-z, 0-9, _ and -, a letter first, no two underscores in a row";
+        check.add(&format!("providers.{name}"), "this can't be a provider's name".to_owned(), fix);
+    }
+    if provider.wire != Wire::Builtin {
+        check_base_url(&key("base_url"), &provider.base_url, check);
+    }
+    if let Some(variable) = &provider.api_key_env
+        && !is_variable(variable)
+    {
+        // Not shown: most likely it is the key itself.
+        let what = "this is not the name of an environment variable".to_owned();
+        let fix = "put the key into a variable, e.g. MY_API_KEY, and write that name here";
+        check.add(&key("api_key_env"), what, fix);
+    }
+    check.range(&key("concurrency"), provider.concurrency.into(), 1, 10_000);
+    if let Some(num_ctx) = provider.num_ctx {
+        check.range(&key("num_ctx"), num_ctx.into(), 512, 10_000_000);
+    }
+    check.range(&key("connect_timeout_s"), provider.connect_timeout_s, 1, 3600);
+    check.range(&key("first_byte_timeout_s"), provider.first_byte_timeout_s, 1, 24 * 3600);
+    check.range(&key("idle_timeout_s"), provider.idle_timeout_s, 1, 24 * 3600);
+    check.range(&key("total_timeout_s"), provider.total_timeout_s, 1, 24 * 3600);
+    check.range(&key("max_answer_bytes"), provider.max_answer_bytes, 1024, 1 << 30);
+}
+
+fn check_base_url(key: &str, url: &str, check: &mut Checks) {
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    let host = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
+    match host {
+        None | Some("") => {
+            let what = "this is not an http:// or https:// URL".to_owned();
+            check.add(key, what, "write for instance http://127.0.0.1:8080/v1");
+        }
+        Some(host) if host.contains('@') => {
+            let fix = "take it out, and name the variable that holds the key in api_key_env";
+            check.add(key, "it holds a user or a password".to_owned(), fix);
+        }
+        Some(_) if url.ends_with('/') => {
+            check.add(key, "it ends with a slash".to_owned(), "take the slash off");
+        }
+        Some(_) => {}
+    }
+}
+
+/// Lower-case letters, digits, `_` and `-`, a letter first.
+fn is_name(name: &str, longest: usize) -> bool {
+    name.len() <= longest
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c))
+}
+
+/// A portable name of an environment variable. Keys of providers hold hyphens or lower-case
+/// letters, so a key written in the place of a name is found out.
+fn is_variable(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_uppercase() || c == '_')
+        && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+}
+
+#[derive(Default)]
+struct Checks(Vec<Problem>);
+
+impl Checks {
+    fn add(&mut self, key: &str, what: String, fix: &str) {
+        let origin = "settings".to_owned();
+        self.0.push(Problem { origin, key: key.to_owned(), what, fix: fix.to_owned() });
+    }
+
+    fn range(&mut self, key: &str, value: u64, min: u64, max: u64) {
+        if !(min..=max).contains(&value) {
+            self.add(key, format!("{value} is out of range"), &format!("use {min} to {max}"));
+        }
+    }
+
+    fn fraction(&mut self, key: &str, value: f64, max: f64) {
+        // NaN is in no range, so it is refused as well.
+        if !(0.0..=max).contains(&value) {
+            self.add(key, format!("{value} is out of range"), &format!("use 0 to {max}"));
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The private Redis: a child on a unix socket in a directory of its own, durable, stopped with
+//! its parent, and found again after a crash.
+
+use anyhow::{Context, bail};
+use rustix::fs::{FlockOperation, flock};
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Longest path a unix socket can have, less the terminating zero.
+const SOCKET_PATH_MAX: usize = 107;
+
+/// A running private server, ours or one that was found.
+#[derive(Debug)]
+pub struct PrivateRedis {
+    dir: PathBuf,
+    child: Option<Child>,
+    /// Held while this process owns the server; another `scrum` then only connects.
+    lock: Option<File>,
+}
+
+impl PrivateRedis {
+    /// Connects to the private server of a state directory, starting it if need be.
+    ///
+    /// # Errors
+    /// When there is no server program, the directory can't be used, or it does not come up.
+    pub fn attach(state: &Path) -> anyhow::Result<Self> {
+        let dir = state.join("redis");
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&dir)
+            .with_context(|| format!("the state directory {} can't be made; pass --state-dir or set SCRUM_STATE_DIR", dir.display()))?;
+        // An existing directory keeps its mode, so it is set again.
+        fs::set_permissions(&dir, std::os::unix::fs::PermissionsExt::from_mode(0o700))
+            .with_context(|| format!("{} is not ours to use; pass --state-dir", dir.display()))?;
+        let lock = fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(dir.join("lock"))?;
+        let mut this = Self { dir, child: None, lock: None };
+        let socket = this.socket();
+        if socket.as_os_str().len() > SOCKET_PATH_MAX {
+            bail!(
+                "the path {} is too long for a unix socket ({SOCKET_PATH_MAX} bytes at most); pass a shorter --state-dir",
+                socket.display()
+            );
+        }
+        // Whoever holds the lock runs the server. Without it: somebody else does, and the server
+        // is about to answer.
+        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            this.lock = Some(lock);
+            // A server that outlived its parent (which was killed) goes on being used.
+            if !this.answers() {
+                this.start()?;
+            }
+        } else {
+            this.wait_until_up()?;
+        }
+        Ok(this)
+    }
+
+    /// The URL at which clients find it.
+    pub fn url(&self) -> String {
+        format!("redis+unix://{}", self.socket().display())
+    }
+
+    /// Starts the server again if it is ours and has died. True when it had.
+    ///
+    /// # Errors
+    /// When it does not come up again.
+    pub fn revive(&mut self) -> anyhow::Result<bool> {
+        if self.lock.is_none() {
+            return Ok(false);
+        }
+        let dead = match self.child.as_mut() {
+            Some(child) => child.try_wait()?.is_some(),
+            None => !self.answers(),
+        };
+        if dead {
+            self.child = None;
+            self.start()?;
+        }
+        Ok(dead)
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.dir.join("redis.sock")
+    }
+
+    fn start(&mut self) -> anyhow::Result<()> {
+        let program = ["redis-server", "valkey-server"]
+            .into_iter()
+            .find(|p| Command::new(p).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok())
+            .context("neither redis-server nor valkey-server is installed; install one (apt-get install redis-server), or set SCRUM_REDIS_URL to a server")?;
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.dir.join("redis.log"))?;
+        let _ = fs::remove_file(self.socket());
+        let mut command = Command::new(program);
+        command
+            .arg("--port").arg("0")
+            .arg("--unixsocket").arg(self.socket())
+            .arg("--unixsocketperm").arg("700")
+            .arg("--dir").arg(&self.dir)
+            .arg("--appendonly").arg("yes")
+            // With `always` no acknowledged write is lost on kill -9; model calls of seconds do
+            // not notice its price.
+            .arg("--appendfsync").arg("always")
+            // A crash may leave half a command at the end of the file; that is no reason not to start.
+            .arg("--aof-load-truncated").arg("yes")
+            .arg("--save").arg("")
+            .arg("--maxmemory-policy").arg("noeviction")
+            .arg("--daemonize").arg("no")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            // Not in our process group: Ctrl-C is for us, and we stop the server in good order.
+            .process_group(0);
+        die_with_parent(&mut command);
+        self.child = Some(command.spawn().with_context(|| format!("{program} could not be started"))?);
+        self.wait_until_up()
+    }
+
+    fn wait_until_up(&mut self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !self.answers() {
+            let ended = match self.child.as_mut() {
+                Some(child) => child.try_wait()?,
+                None => None,
+            };
+            if let Some(status) = ended {
+                bail!("the private Redis ended at once ({status}); its log: {}", self.dir.join("redis.log").display());
+            }
+            if Instant::now() > deadline {
+                bail!("the private Redis does not answer; its log: {}", self.dir.join("redis.log").display());
+            }
+            // Nothing to wait on: a server announces itself only by answering.
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+
+    /// PING, answered: loading is over too.
+    fn answers(&self) -> bool {
+        use std::io::Read;
+        use std::os::unix::net::UnixStream;
+        let Ok(mut stream) = UnixStream::connect(self.socket()) else { return false };
+        let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
+        let mut reply = [0_u8; 5];
+        stream.write_all(b"PING\r\n").is_ok()
+            && stream.read_exact(&mut reply).is_ok()
+            && &reply == b"+PONG"
+    }
+}
+
+impl Drop for PrivateRedis {
+    /// Stops the server if it is ours. It writes nothing that it has not written before: with
+    /// `appendfsync always` the file is complete at any moment.
+    fn drop(&mut self) {
+        if self.lock.is_none() {
+            return;
+        }
+        if let Ok(mut stream) = std::os::unix::net::UnixStream::connect(self.socket()) {
+            let _ = stream.write_all(b"SHUTDOWN NOSAVE\r\n");
+        }
+        if let Some(child) = self.child.as_mut() {
+            let deadline = Instant::now() + Duration::from_secs(5);
+            while Instant::now() < deadline && matches!(child.try_wait(), Ok(None)) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Lets the kernel end a child when this thread ends, however that comes about.
+pub fn die_with_parent(command: &mut Command) {
+    // SAFETY: between fork and exec only one prctl system call is made, which is
+    // async-signal-safe and allocates nothing.
+    #[allow(unsafe_code)]
+    unsafe {
+        command.pre_exec(|| {
+            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM))
+                .map_err(Into::into)
+        });
+    }
+}

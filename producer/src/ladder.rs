@@ -1,0 +1,95 @@
+//! Which ladder: by name, by file, or `auto`.
+
+use anyhow::{Context, bail};
+use queue_schema::sweep::{Ladder, Rung};
+use scrum_config::{Ladders, Settings, Wire};
+use serde::Deserialize;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// What `scrum-worker models` prints.
+#[derive(Debug, Deserialize)]
+struct Found {
+    name: String,
+    size_bytes: u64,
+}
+
+/// The ladder of that name, and why it was chosen when the choice was ours.
+///
+/// # Errors
+/// An unknown name, with the known ones.
+pub fn choose(name: &str, settings: &Settings) -> anyhow::Result<(Ladder, Option<String>)> {
+    let ladders = Ladders::load(settings)?;
+    if name != "auto" {
+        return Ok((ladders.get(name)?, None));
+    }
+    // Configured keys -> cloud-first.
+    let cloud = ladders.get("cloud-first")?;
+    let first = cloud.rungs.first().and_then(|r| settings.providers.get(&r.provider));
+    let key = first.and_then(|p| p.api_key_env.as_deref());
+    if let Some(key) = key.filter(|k| std::env::var_os(k).is_some_and(|v| !v.is_empty())) {
+        return Ok((cloud, Some(format!("{key} is set"))));
+    }
+    // Else an Ollama that answers -> its models, small to large.
+    let local = settings.providers.iter().find(|(_, p)| p.wire == Wire::Ollama && p.local);
+    if let Some((provider, config)) = local {
+        let models = ollama_models(provider).unwrap_or_default();
+        if !models.is_empty() {
+            let why = format!("Ollama at {} has {} models", config.base_url, models.len());
+            return Ok((from_models(provider, &models), Some(why)));
+        }
+    }
+    // Else the built-in reviewer.
+    Ok((ladders.get("builtin")?, Some("no provider key is set and no Ollama answers".to_owned())))
+}
+
+fn from_models(provider: &str, models: &[Found]) -> Ladder {
+    Ladder {
+        name: "auto".into(),
+        description: "the models of the local Ollama, small to large".into(),
+        rungs: models
+            .iter()
+            .map(|m| Rung {
+                provider: provider.to_owned(),
+                model: m.name.clone(),
+                note: format!("{:.1} GB", m.size_bytes as f64 / 1e9),
+                max_tokens: None,
+                temperature: None,
+            })
+            .collect(),
+    }
+}
+
+/// Asks through the worker program: outbound connections are its business, not ours. Embedding
+/// models can't chat and are left out.
+fn ollama_models(provider: &str) -> anyhow::Result<Vec<Found>> {
+    let out = Command::new(worker_program()?)
+        .args(["models", provider])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()?;
+    if !out.status.success() {
+        bail!("no answer");
+    }
+    let mut models: Vec<Found> = serde_json::from_slice(&out.stdout)?;
+    models.retain(|m| !["embed", "minilm", "bge-", "rerank"].iter().any(|w| m.name.contains(w)));
+    models.sort_by(|a, b| a.size_bytes.cmp(&b.size_bytes).then_with(|| a.name.cmp(&b.name)));
+    Ok(models)
+}
+
+/// `scrum-worker` beside this program, or wherever PATH has it.
+///
+/// # Errors
+/// When it is not installed.
+pub fn worker_program() -> anyhow::Result<PathBuf> {
+    let me = std::env::current_exe().context("this program does not know where it is")?;
+    let beside = me.with_file_name("scrum-worker");
+    if beside.is_file() {
+        return Ok(beside);
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|dir| dir.join("scrum-worker"))
+        .find(|p| p.is_file())
+        .with_context(|| format!("the program scrum-worker is neither beside {} nor in PATH; build or install it (cargo build)", me.display()))
+}

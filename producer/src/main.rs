@@ -1,0 +1,55 @@
+//! `scrum`: enqueue sweeps, watch them, report, operate the fleet.
+//!
+//! Data goes to stdout, progress and logs to stderr. Exit codes: 0 fine, 1 ran but something is
+//! unresolved, 2 could not run; 130 after Ctrl-C.
+
+mod cli;
+mod commands;
+mod embedded;
+mod ladder;
+mod output;
+mod progress;
+mod request;
+mod session;
+mod signals;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // One thread is plenty for a tool that waits; and the private server's tie to its parent is
+    // a tie to the thread that started it, which must live as long as the process.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into()),
+    };
+    match runtime.block_on(dispatch(cli)) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => fail(&error),
+    }
+}
+
+async fn dispatch(cli: Cli) -> anyhow::Result<u8> {
+    let global = cli.global;
+    match cli.command {
+        Command::Run(args) => commands::run::execute(&global, args).await,
+        Command::Sweep(args) => commands::sweep::execute(&global, args).await,
+        Command::Status(args) => commands::status::execute(&global, args).await,
+        Command::Report(args) => commands::report::execute(&global, args).await,
+        Command::Dlq(args) => commands::dlq::execute(&global, args).await,
+        Command::Doctor => commands::doctor::execute(&global).await,
+        Command::Completions { shell } => {
+            use clap::CommandFactory;
+            clap_complete::generate(shell, &mut Cli::command(), "scrum", &mut std::io::stdout());
+            Ok(0)
+        }
+    }
+}
+
+/// What was wrong, where, and what to do; then exit code 2. Nothing is lost by it.
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("scrum: {}", output::chain(error));
+    ExitCode::from(2)
+}

@@ -1,0 +1,112 @@
+//! Words for people: errors, times, tables.
+
+use std::io::{IsTerminal, Write};
+
+/// An error with its causes, each said once: library errors often repeat their source.
+pub fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+/// Writes a line to stdout. A closed pipe (`scrum status | head`) ends the program quietly.
+pub fn say(line: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{line}") {
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        other => Ok(other?),
+    }
+}
+
+/// True when a person watches stderr and wants colours.
+pub fn fancy() -> bool {
+    std::io::stderr().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+        && std::env::var_os("TERM").is_none_or(|t| t != "dumb")
+}
+
+/// `1h02m`, `3m07s`, `4.2s`.
+pub fn duration(ms: u64) -> String {
+    let s = ms / 1000;
+    match s {
+        0..=9 => format!("{}.{}s", s, ms % 1000 / 100),
+        10..=59 => format!("{s}s"),
+        60..=3599 => format!("{}m{:02}s", s / 60, s % 60),
+        _ => format!("{}h{:02}m", s / 3600, s % 3600 / 60),
+    }
+}
+
+/// RFC 3339 without fractions, for milliseconds since the epoch.
+pub fn time(ms: u64) -> String {
+    i64::try_from(ms)
+        .ok()
+        .and_then(|ms| jiff::Timestamp::from_millisecond(ms - ms % 1000).ok())
+        .map_or_else(|| "?".to_owned(), |t| t.to_string())
+}
+
+/// Control characters of repository or model text must not reach a terminal.
+pub fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// Left-aligned columns, as wide as they need to be.
+pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
+    let width = |i: usize| {
+        rows.iter()
+            .filter_map(|r| r.get(i))
+            .map(|c| c.chars().count())
+            .chain(header.get(i).map(|h| h.len()))
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<_> = (0..header.len()).map(width).collect();
+    let line = |cells: Vec<&str>| {
+        let mut text = String::new();
+        for (cell, width) in cells.iter().zip(&widths) {
+            let pad = width.saturating_sub(cell.chars().count());
+            text.push_str(cell);
+            text.push_str(&" ".repeat(pad + 2));
+        }
+        text.trim_end().to_owned()
+    };
+    let mut out = line(header.to_vec());
+    for row in rows {
+        out.push('\n');
+        out.push_str(&line(row.iter().map(String::as_str).collect()));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_as_people_say_them() {
+        assert_eq!(duration(4_230), "4.2s");
+        assert_eq!(duration(42_999), "42s");
+        assert_eq!(duration(187_000), "3m07s");
+        assert_eq!(duration(3_720_000), "1h02m");
+    }
+
+    #[test]
+    fn an_error_says_nothing_twice() {
+        let inner = std::io::Error::other("disk full");
+        let error = anyhow::Error::new(inner).context("writing the report: disk full");
+        assert_eq!(chain(&error), "writing the report: disk full");
+    }
+
+    #[test]
+    fn tables_line_up() {
+        let text = table(&["a", "long"], &[vec!["xyz".into(), "1".into()]]);
+        assert_eq!(text, "a    long\nxyz  1");
+    }
+}

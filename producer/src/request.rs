@@ -1,0 +1,110 @@
+//! From the command line's request to a sweep record. Everything a person can get wrong is
+//! found here, before anything is enqueued.
+
+use crate::cli::Request;
+use anyhow::{Context, bail};
+use queue_schema::ids::sha256_hex;
+use queue_schema::sweep::{DocRef, Ladder, Policy, SWEEP_VERSION, SweepSpec};
+use scrum_config::Settings;
+use scrum_repo::{Repo, TargetGlobs};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A sweep record and the documents that go with it, by hash.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The record.
+    pub spec: SweepSpec,
+    /// Hash and text of each document.
+    pub documents: Vec<(String, String)>,
+}
+
+/// Checks a request and pins it to a commit.
+///
+/// # Errors
+/// A path that is no repository, an unknown revision, ladder or policy, a missing document, a
+/// bad glob: each with what to do.
+pub fn prepare(
+    request: &Request,
+    settings: &Settings,
+    state: &Path,
+    ladder: Ladder,
+    shard_ladder: Ladder,
+) -> anyhow::Result<Prepared> {
+    let repo = Repo::open_or_mirror(&request.repo, &state.join("mirrors"))?;
+    let commit = repo.resolve(&request.rev)?;
+    TargetGlobs::new(&request.targets)?;
+    let policy = request.policy.as_deref().unwrap_or(&settings.sweep.policy);
+    let policy: Policy = policy.parse().map_err(anyhow::Error::msg)?;
+    let mut documents = Vec::new();
+    let mut read = |what: &str, path: Option<&Path>| -> anyhow::Result<Option<DocRef>> {
+        let Some(path) = path else { return Ok(None) };
+        let (doc, text) = document(what, path, settings.sweep.limits.max_file_bytes)?;
+        documents.push((doc.sha256.clone(), text));
+        Ok(Some(doc))
+    };
+    let prd = read("prd", request.prd.as_deref())?;
+    let proposal = read("proposal", request.proposal.as_deref())?;
+    let forensic = read("forensic", request.forensic.as_deref())?;
+    let spec = SweepSpec {
+        v: SWEEP_VERSION,
+        // A path is made absolute, because workers run elsewhere; a URL stays one.
+        repo: if Repo::is_url(&request.repo) {
+            request.repo.clone()
+        } else {
+            repo.canonical().to_string_lossy().into_owned()
+        },
+        rev: request.rev.clone(),
+        commit,
+        globs: request.targets.clone(),
+        prd,
+        proposal,
+        forensic,
+        ladder,
+        shard_ladder,
+        policy,
+        limits: settings.sweep.limits.clone(),
+        labels: labels(&request.labels)?,
+        again: if request.again { now_ms() } else { 0 },
+    };
+    Ok(Prepared { spec, documents })
+}
+
+fn document(what: &str, path: &Path, max: u64) -> anyhow::Result<(DocRef, String)> {
+    let shown = path.display();
+    let bytes = std::fs::read(path)
+        .with_context(|| format!("the document --{what} {shown} can't be read; check the path"))?;
+    if bytes.len() as u64 > max {
+        bail!(
+            "the document --{what} {shown} is {} bytes, over the limit of {max} (sweep.max_file_bytes); shorten it or raise the limit",
+            bytes.len()
+        );
+    }
+    let text = String::from_utf8(bytes)
+        .map_err(|e| anyhow::anyhow!("the document --{what} {shown} is no text: byte {} is not UTF-8; convert it", e.utf8_error().valid_up_to()))?;
+    if text.trim().is_empty() {
+        bail!("the document --{what} {shown} is empty; leave the option out or give a file with text");
+    }
+    let doc = DocRef {
+        name: path.to_string_lossy().into_owned(),
+        sha256: sha256_hex(text.as_bytes()),
+        bytes: text.len() as u64,
+    };
+    Ok((doc, text))
+}
+
+fn labels(given: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
+    given
+        .iter()
+        .map(|l| {
+            l.split_once('=')
+                .filter(|(k, _)| !k.is_empty())
+                .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                .with_context(|| format!("the label '{l}' is not KEY=VALUE"))
+        })
+        .collect()
+}
+
+fn now_ms() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)
+}

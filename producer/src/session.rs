@@ -1,0 +1,97 @@
+//! What every command needs: settings, and a queue that answers.
+
+use crate::cli::Global;
+use crate::embedded::PrivateRedis;
+use anyhow::Context;
+use queue_schema::client::Queue;
+use scrum_config::{LoadOptions, Settings};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Settings and queue of one invocation.
+pub struct Session {
+    /// The settings.
+    pub settings: Arc<Settings>,
+    /// The queue.
+    pub queue: Queue,
+    /// Where the queue is.
+    pub url: String,
+    /// State directory.
+    pub state: PathBuf,
+    /// The private server, when there is no other. Dropped last: it stops the server.
+    pub private: Option<PrivateRedis>,
+}
+
+impl Session {
+    /// Loads the settings and reaches the queue.
+    ///
+    /// # Errors
+    /// Wrong settings, or no Redis: with what to do.
+    pub async fn open(global: &Global) -> anyhow::Result<Self> {
+        let settings = load(global)?;
+        start_log(&settings);
+        let state = settings.state_dir();
+        let private = if settings.redis.url.is_empty() { Some(PrivateRedis::attach(&state)?) } else { None };
+        let url = private.as_ref().map_or_else(|| settings.redis.url.clone(), PrivateRedis::url);
+        let queue = Queue::connect(settings.queue_options(&url)).await?;
+        Ok(Self { settings: Arc::new(settings), queue, url, state, private })
+    }
+
+    /// Turns `latest` or the beginning of an id into an id.
+    ///
+    /// # Errors
+    /// When no sweep or more than one is meant.
+    pub async fn find_sweep(&self, name: &str) -> anyhow::Result<String> {
+        let all = self.queue.sweeps().await?;
+        let found: Vec<_> = if name == "latest" {
+            all.iter().take(1).collect()
+        } else {
+            all.iter().filter(|id| id.starts_with(name)).collect()
+        };
+        match found.as_slice() {
+            [one] => Ok((*one).clone()),
+            [] if all.is_empty() => anyhow::bail!("there are no sweeps yet; start one with `scrum run REPO`"),
+            [] => anyhow::bail!("no sweep is called '{name}'; `scrum status` lists them"),
+            many => anyhow::bail!("'{name}' fits {} sweeps; give more of the id", many.len()),
+        }
+    }
+}
+
+/// Settings from defaults, file, environment and flags.
+///
+/// # Errors
+/// Unknown keys and values out of range, with the nearest known name.
+pub fn load(global: &Global) -> anyhow::Result<Settings> {
+    let mut overrides = Vec::new();
+    if let Some(url) = &global.redis {
+        overrides.push(("redis.url".to_owned(), url.clone()));
+    }
+    if let Some(dir) = &global.state_dir {
+        overrides.push(("state.dir".to_owned(), absolute(dir)?.to_string_lossy().into_owned()));
+    }
+    Ok(Settings::load(LoadOptions {
+        config_path: global.config.clone(),
+        env: std::env::vars().collect(),
+        overrides,
+    })?)
+}
+
+/// A path that means the same from every directory.
+///
+/// # Errors
+/// When the current directory is gone.
+pub fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
+    std::path::absolute(path).with_context(|| format!("{} has no absolute form", path.display()))
+}
+
+fn start_log(settings: &Settings) {
+    // Progress is told by the commands themselves; the log only speaks of what goes wrong.
+    let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| {
+        if settings.log.filter == "info" { "warn".to_owned() } else { settings.log.filter.clone() }
+    });
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .try_init();
+}

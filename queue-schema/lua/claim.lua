@@ -1,0 +1,135 @@
+-- claim.lua: Ready -> Leased for up to `want` jobs; on the way, Delayed -> Ready for what is due
+-- and Leased -> Ready | Dead (poison) for leases that ran out. Bounded work a call.
+--
+-- ARGV[1]  worker id
+-- ARGV[2]  request id: the token of every lease given here; sent again, it gives the same jobs
+-- ARGV[3]  lease, ms
+-- ARGV[4]  jobs wanted
+-- ARGV[5]  leases taken back at most
+-- ARGV[6]  delayed jobs promoted at most
+-- ARGV[7]  crashes after which a job is poison
+-- ARGV[8+] lanes served; '*' for all
+-- Returns { ms until something is due (-1: nothing), then per job: id, body, attempt, crashes,
+-- ms waited }.
+local worker, request, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local want = tonumber(ARGV[4])
+
+-- Taken back: a worker that lost its lease crashed or is cut off. That is the worker's failure
+-- and not the job's, so it is counted apart from attempts.
+local taken = call('ZRANGEBYSCORE', P .. 'leases', '-inf', NOW, 'LIMIT', 0, ARGV[5])
+for _, id in ipairs(taken) do
+  local key = P .. 'j:' .. id
+  local j = call('HMGET', key, 'l', 'p', 's', 'g', 'w')
+  unlease(id, j[1])
+  local crashes = call('HINCRBY', key, 'c', 1)
+  if crashes >= tonumber(ARGV[7]) then
+    bury(id, j[3], j[4], 'poison', 'its worker died ' .. crashes .. ' times while it ran; last on ' .. tostring(j[5]))
+  else
+    back_to_ready(id, j[1], j[2], j[3])
+  end
+end
+
+local due = call('ZRANGEBYSCORE', P .. 'delayed', '-inf', NOW, 'LIMIT', 0, ARGV[6])
+for _, id in ipairs(due) do
+  call('ZREM', P .. 'delayed', id)
+  local key = P .. 'j:' .. id
+  local j = call('HMGET', key, 'l', 'p', 's')
+  call('HSET', key, 'st', 'ready')
+  push_ready(id, j[1], j[2], j[3])
+end
+
+local out = { -1 }
+local function give(id, key)
+  local j = call('HMGET', key, 'a', 'c', 'e')
+  out[#out + 1] = id
+  out[#out + 1] = call('GET', P .. 'b:' .. id) or ''
+  out[#out + 1] = j[1]
+  out[#out + 1] = j[2]
+  out[#out + 1] = NOW - tonumber(j[3])
+end
+
+-- Sent again because the reply was lost: the same jobs, as far as they are still ours.
+local wk = P .. 'w:' .. worker
+local last = call('HMGET', wk, 'req', 'jobs')
+if last[1] == request then
+  for id in string.gmatch(last[2] or '', '[^ ]+') do
+    local key = P .. 'j:' .. id
+    if call('HGET', key, 't') == request then give(id, key) end
+  end
+  return out
+end
+
+local lanes = {}
+if ARGV[8] == '*' then
+  local all = call('HKEYS', P .. 'ready')
+  table.sort(all) -- the same order on every call, so that turns are fair
+  lanes = all
+else
+  for i = 8, #ARGV do lanes[#lanes + 1] = ARGV[i] end
+end
+
+local got = {}
+local function take(lane, n)
+  local pool = pool_of(lane)
+  local max = call('HGET', P .. 'limits', pool)
+  if max then n = math.min(n, tonumber(max) - tonumber(call('HGET', P .. 'leased', pool) or '0')) end
+  local served = 0
+  while served < n do
+    local group = call('ZRANGE', P .. 'ring:' .. lane, 0, 0)[1]
+    if not group then break end
+    local list = P .. 'q:' .. lane .. ':' .. group
+    local share = math.ceil((n - served) / call('ZCARD', P .. 'ring:' .. lane))
+    local ids = call('LPOP', list, share) or {}
+    for _, id in ipairs(ids) do
+      local key = P .. 'j:' .. id
+      call('HSET', key, 'st', 'leased', 't', request, 'w', worker)
+      call('ZADD', P .. 'leases', NOW + lease, id)
+      got[#got + 1] = id
+      give(id, key)
+    end
+    served = served + #ids
+    if call('EXISTS', list) == 0 then
+      call('ZREM', P .. 'ring:' .. lane, group)
+    else
+      queue_group(lane, group)
+    end
+  end
+  if served > 0 then
+    call('HINCRBY', P .. 'leased', pool, served)
+    if call('HINCRBY', P .. 'ready', lane, -served) <= 0 then call('HDEL', P .. 'ready', lane) end
+  end
+  return served
+end
+
+-- Lanes take turns too: each call starts one further, and gives every lane its share first.
+if #lanes > 0 and want > 0 then
+  local start = call('HINCRBY', P .. 'turn', '*', 1)
+  local share = math.max(1, math.floor(want / #lanes))
+  for round = 1, 2 do
+    for k = 0, #lanes - 1 do
+      local left = want - #got
+      if left <= 0 then break end
+      local lane = lanes[(start + k) % #lanes + 1]
+      take(lane, round == 1 and math.min(share, left) or left)
+    end
+  end
+end
+
+if #got > 0 then
+  call('HSET', wk, 'req', request, 'jobs', table.concat(got, ' '))
+  -- Work may be left: pass the wake-up on.
+  for _, lane in ipairs(lanes) do
+    if call('HEXISTS', P .. 'ready', lane) == 1 then wake(lane) end
+  end
+else
+  local next_due
+  for _, set in ipairs({ 'leases', 'delayed' }) do
+    local head = call('ZRANGE', P .. set, 0, 0, 'WITHSCORES')
+    if head[2] then
+      local at = tonumber(head[2])
+      if not next_due or at < next_due then next_due = at end
+    end
+  end
+  if next_due then out[1] = math.max(1, next_due - NOW + 1) end
+end
+return out

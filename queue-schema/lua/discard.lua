@@ -1,0 +1,9 @@
+-- discard.lua: Dead -> Absent, by a person's word. Its target stays unresolved.
+--
+-- ARGV[1]  job id
+-- Returns 1, or 0 when there is no such dead job.
+local key = P .. 'j:' .. ARGV[1]
+if call('HGET', key, 'st') ~= 'dead' then return 0 end
+call('ZREM', P .. 'dead', ARGV[1])
+call('UNLINK', key, P .. 'b:' .. ARGV[1])
+return 1

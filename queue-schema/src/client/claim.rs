@@ -1,0 +1,186 @@
+//! The worker's side: claim, renew, commit, wait.
+
+use super::{Queue, QueueError};
+use crate::effects::Effects;
+use redis::{FromRedisValue, Value};
+use std::time::Duration;
+
+/// A lease: which job, and the token that every write must carry.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Lease {
+    /// Job id.
+    pub job: String,
+    /// Changes with every claim; a stale one changes nothing.
+    pub token: String,
+}
+
+/// A job that is ours until its lease runs out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimedJob {
+    /// Proof of ownership.
+    pub lease: Lease,
+    /// The envelope as JSON, undecoded.
+    pub body: String,
+    /// Times it was tried and failed before.
+    pub attempt: u32,
+    /// Times its worker died.
+    pub crashes: u32,
+    /// Time since it was put into the queue.
+    pub waited: Duration,
+}
+
+/// What to claim.
+#[derive(Debug, Clone)]
+pub struct ClaimRequest {
+    /// Who claims.
+    pub worker: String,
+    /// Unique per claim, the same when it is sent again: makes a lost reply harmless.
+    pub request: String,
+    /// Jobs wanted, at least 1.
+    pub want: u32,
+    /// Lanes served; empty for all.
+    pub lanes: Vec<String>,
+}
+
+/// What a claim found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Jobs, perhaps none.
+    pub jobs: Vec<ClaimedJob>,
+    /// When there were none: time until a lease runs out or a delayed job is due.
+    pub next_due: Option<Duration>,
+}
+
+/// One commit: a lease and what should happen.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// Proof of ownership.
+    pub lease: Lease,
+    /// What should happen.
+    pub effects: Effects,
+}
+
+impl Queue {
+    /// Leases up to `want` ready jobs; takes back what ran out and promotes what is due.
+    ///
+    /// # Errors
+    /// A failure of Redis. Sending the same request again returns the same jobs.
+    pub async fn claim(&self, request: &ClaimRequest) -> Result<Claim, QueueError> {
+        let o = self.options();
+        let mut args: Vec<Vec<u8>> = vec![
+            request.worker.clone().into(),
+            request.request.clone().into(),
+            o.lease.as_millis().to_string().into(),
+            request.want.to_string().into(),
+            o.take_back_batch.to_string().into(),
+            o.promote_batch.to_string().into(),
+            o.crash_limit.to_string().into(),
+        ];
+        if request.lanes.is_empty() {
+            args.push(b"*".to_vec());
+        } else {
+            args.extend(request.lanes.iter().map(|l| l.clone().into_bytes()));
+        }
+        let reply: Vec<Value> = self.run(&self.scripts.claim, args).await?;
+        read_claim(&reply, &request.request)
+    }
+
+    /// Moves the deadlines of leases that are still ours; returns the job ids of those that
+    /// are not. Also the worker's sign of life.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn renew(&self, worker: &str, leases: &[Lease]) -> Result<Vec<String>, QueueError> {
+        let mut args: Vec<Vec<u8>> =
+            vec![worker.into(), self.options().lease.as_millis().to_string().into()];
+        for lease in leases {
+            args.push(lease.job.clone().into());
+            args.push(lease.token.clone().into());
+        }
+        self.run(&self.scripts.renew, args).await
+    }
+
+    /// Applies commits in one script. One answer each: false for a lease that was lost, whose
+    /// effects then did not happen. Sending a batch again after a lost reply is safe: what was
+    /// applied answers false and is not applied twice.
+    ///
+    /// # Errors
+    /// [`QueueError::TooLarge`] before anything is sent, or a failure of Redis.
+    pub async fn commit(&self, commits: &[Commit]) -> Result<Vec<bool>, QueueError> {
+        let mut args = vec![commits.len().to_string().into_bytes()];
+        for commit in commits {
+            for effect in &commit.effects.list {
+                if let crate::effects::Effect::Enqueue(job) = effect {
+                    self.check_size(job)?;
+                }
+            }
+            args.push(commit.lease.job.clone().into());
+            args.push(commit.lease.token.clone().into());
+            commit.effects.encode(&mut args);
+        }
+        let applied: Vec<i64> = self.run(&self.scripts.commit, args).await?;
+        Ok(applied.into_iter().map(|n| n == 1).collect())
+    }
+
+    /// A waiter on a connection of its own.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn waiter(&self, lanes: &[String], longest: Duration) -> Result<Waiter, QueueError> {
+        let keys = if lanes.is_empty() {
+            vec![self.key("wake")]
+        } else {
+            lanes.iter().map(|l| self.key(&format!("wake:{l}"))).collect()
+        };
+        // The reply must outlast the longest blocking wait; a connection that stays silent
+        // longer than that is dead, half-open perhaps, and is given up.
+        let conn = self.dedicated(longest + self.options().response_timeout).await?;
+        Ok(Waiter { conn, keys })
+    }
+}
+
+/// Blocks until somebody wakes the worker or a time is over.
+#[derive(Debug)]
+pub struct Waiter {
+    conn: redis::aio::MultiplexedConnection,
+    keys: Vec<String>,
+}
+
+impl Waiter {
+    /// True when woken, false when the time was over.
+    ///
+    /// # Errors
+    /// A failure of Redis; the waiter is of no more use then.
+    pub async fn wait(&mut self, longest: Duration) -> Result<bool, QueueError> {
+        // 0 would block for ever.
+        let seconds = longest.as_secs_f64().max(0.001);
+        let woken: Option<(String, String)> = redis::cmd("BLPOP")
+            .arg(&self.keys)
+            .arg(format!("{seconds:.3}"))
+            .query_async(&mut self.conn)
+            .await?;
+        Ok(woken.is_some())
+    }
+}
+
+fn read_claim(reply: &[Value], token: &str) -> Result<Claim, QueueError> {
+    let int = |v: &Value| i64::from_redis_value_ref(v).map_err(|e| QueueError::record("claim", e));
+    let text =
+        |v: &Value| String::from_redis_value_ref(v).map_err(|e| QueueError::record("claim", e));
+    let due = reply.first().map(int).transpose()?.unwrap_or(-1);
+    let rest = reply.get(1..).unwrap_or_default();
+    if rest.len() % 5 != 0 {
+        return Err(QueueError::record("claim", "its length is not that of whole jobs"));
+    }
+    let mut jobs = Vec::with_capacity(rest.len() / 5);
+    for job in rest.chunks_exact(5) {
+        jobs.push(ClaimedJob {
+            lease: Lease { job: text(&job[0])?, token: token.to_owned() },
+            body: text(&job[1])?,
+            attempt: int(&job[2])?.try_into().unwrap_or(u32::MAX),
+            crashes: int(&job[3])?.try_into().unwrap_or(u32::MAX),
+            waited: Duration::from_millis(int(&job[4])?.try_into().unwrap_or(0)),
+        });
+    }
+    Ok(Claim { jobs, next_due: u64::try_from(due).ok().map(Duration::from_millis) })
+}

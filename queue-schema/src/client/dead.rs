@@ -1,0 +1,136 @@
+//! The dead-letter queue: list, show, revive, discard. Nothing leaves it by itself.
+
+use super::{Queue, QueueError};
+use serde::Serialize;
+use std::collections::HashMap;
+
+/// One dead letter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeadLetter {
+    /// Job id: what `dlq retry` takes.
+    pub id: String,
+    /// Lane it died in.
+    pub lane: String,
+    /// Sweep it belongs to.
+    pub sweep: String,
+    /// Target it served.
+    pub target: Option<u32>,
+    /// Class of reason.
+    pub class: String,
+    /// What went wrong.
+    pub reason: String,
+    /// Times it was tried.
+    pub attempts: u32,
+    /// Times its worker died.
+    pub crashes: u32,
+    /// Milliseconds since the epoch: first death.
+    pub first_ms: u64,
+    /// Milliseconds since the epoch: last death.
+    pub last_ms: u64,
+    /// The envelope as JSON.
+    pub body: String,
+}
+
+/// What to list.
+#[derive(Debug, Clone, Default)]
+pub struct DeadFilter {
+    /// Only this sweep's.
+    pub sweep: Option<String>,
+    /// Only this class.
+    pub class: Option<String>,
+    /// Only lanes that start so.
+    pub lane: Option<String>,
+    /// At most so many; 0 for all.
+    pub limit: usize,
+}
+
+impl Queue {
+    /// Dead letters, latest first.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn dead_letters(&self, filter: &DeadFilter) -> Result<Vec<DeadLetter>, QueueError> {
+        const PAGE: isize = 200;
+        let mut conn = self.conn();
+        let mut out = Vec::new();
+        let mut first = 0;
+        loop {
+            let ids: Vec<String> = redis::cmd("ZREVRANGE")
+                .arg(self.key("dead"))
+                .arg(first)
+                .arg(first + PAGE - 1)
+                .query_async(&mut conn)
+                .await?;
+            if ids.is_empty() {
+                return Ok(out);
+            }
+            first += PAGE;
+            for id in ids {
+                // A letter may be revived between the list and the look.
+                let Some(letter) = self.dead_letter(&id).await? else { continue };
+                let fits = filter.sweep.as_ref().is_none_or(|s| *s == letter.sweep)
+                    && filter.class.as_ref().is_none_or(|c| *c == letter.class)
+                    && filter.lane.as_ref().is_none_or(|l| letter.lane.starts_with(l));
+                if fits {
+                    out.push(letter);
+                }
+                if filter.limit > 0 && out.len() >= filter.limit {
+                    return Ok(out);
+                }
+            }
+        }
+    }
+
+    /// One dead letter; `None` when there is none of that id.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn dead_letter(&self, id: &str) -> Result<Option<DeadLetter>, QueueError> {
+        let mut conn = self.conn();
+        let (map, body): (HashMap<String, String>, Option<String>) = redis::pipe()
+            .cmd("HGETALL").arg(self.key(&format!("j:{id}")))
+            .cmd("GET").arg(self.key(&format!("b:{id}")))
+            .query_async(&mut conn)
+            .await?;
+        if map.get("st").map(String::as_str) != Some("dead") {
+            return Ok(None);
+        }
+        let text = |f: &str| map.get(f).cloned().unwrap_or_default();
+        let n = |f: &str| map.get(f).and_then(|v| v.parse().ok()).unwrap_or(0);
+        Ok(Some(DeadLetter {
+            id: id.to_owned(),
+            lane: text("l"),
+            sweep: text("s"),
+            target: map.get("g").and_then(|v| v.parse().ok()),
+            class: text("dc"),
+            reason: text("dr"),
+            attempts: u32::try_from(n("a")).unwrap_or(u32::MAX),
+            crashes: u32::try_from(n("c")).unwrap_or(u32::MAX),
+            first_ms: n("df"),
+            last_ms: n("da"),
+            body: body.unwrap_or_default(),
+        }))
+    }
+
+    /// Puts a dead job back into the queue with fresh counters; perhaps with another body and
+    /// lane. False when there is no such dead job.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn revive(&self, id: &str, edited: Option<(&str, &str)>) -> Result<bool, QueueError> {
+        let (lane, body) = edited.unwrap_or_default();
+        let n: i64 = self
+            .run(&self.scripts.revive, vec![id.into(), lane.into(), body.into()])
+            .await?;
+        Ok(n == 1)
+    }
+
+    /// Throws a dead job away; its target stays unresolved. False when there is no such job.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn discard(&self, id: &str) -> Result<bool, QueueError> {
+        let n: i64 = self.run(&self.scripts.discard, vec![id.into()]).await?;
+        Ok(n == 1)
+    }
+}

@@ -1,0 +1,75 @@
+//! What can go wrong between this program and the queue.
+
+use crate::envelope::DecodeError;
+
+/// A failure of the queue.
+#[derive(Debug, thiserror::Error)]
+pub enum QueueError {
+    /// The address can't be read.
+    #[error("the Redis URL '{url}' can't be read: {message}; use redis://HOST:PORT/DB, rediss:// for TLS or redis+unix:///PATH")]
+    Url {
+        /// Without its password.
+        url: String,
+        /// What the parser said.
+        message: String,
+    },
+    /// Nothing answers there.
+    #[error("no Redis answers at {url}: {source}; start it, or correct SCRUM_REDIS_URL (unset it to use a private server)")]
+    Unreachable {
+        /// Without its password.
+        url: String,
+        /// What the client said.
+        #[source]
+        source: redis::RedisError,
+    },
+    /// A command failed.
+    #[error("Redis: {0}")]
+    Redis(#[from] redis::RedisError),
+    /// A job is larger than the bound.
+    #[error("job {job} is {bytes} bytes, over the limit of {max} (queue.max_payload_bytes)")]
+    TooLarge {
+        /// Which job.
+        job: String,
+        /// Its body's length.
+        bytes: usize,
+        /// The bound.
+        max: usize,
+    },
+    /// A record is not what this program writes.
+    #[error("the record {what} can't be read: {message}")]
+    Record {
+        /// Which record.
+        what: String,
+        /// What was wrong.
+        message: String,
+    },
+    /// A job can't be read.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+}
+
+impl QueueError {
+    /// True when the same call may succeed later without anybody changing the call: the server
+    /// is away, loading, read-only, or can't write to its disk.
+    pub fn is_outage(&self) -> bool {
+        use redis::{ErrorKind, ServerErrorKind as S};
+        let (Self::Redis(e) | Self::Unreachable { source: e, .. }) = self else { return false };
+        if e.is_io_error() || e.is_connection_dropped() || e.is_timeout() {
+            return true;
+        }
+        match e.kind() {
+            ErrorKind::Io | ErrorKind::ClusterConnectionNotFound => true,
+            ErrorKind::Server(kind) => matches!(
+                kind,
+                S::BusyLoading | S::TryAgain | S::ClusterDown | S::MasterDown | S::ReadOnly
+            ),
+            // MISCONF: the last save failed; OOM: over maxmemory. Both pass when a person or
+            // the system makes room.
+            _ => matches!(e.code(), Some("MISCONF" | "OOM" | "LOADING" | "READONLY")),
+        }
+    }
+
+    pub(crate) fn record(what: impl Into<String>, message: impl ToString) -> Self {
+        Self::Record { what: what.into(), message: message.to_string() }
+    }
+}

@@ -1,0 +1,196 @@
+//! The one client of the queue: it runs the scripts, and nothing else writes queue keys.
+
+mod backoff;
+mod claim;
+mod dead;
+mod error;
+mod read;
+mod scripts;
+mod sweeps;
+
+pub use backoff::Backoff;
+pub use claim::{Claim, ClaimRequest, ClaimedJob, Commit, Lease};
+pub use dead::{DeadLetter, DeadFilter};
+pub use error::QueueError;
+pub use read::{LaneStatus, ServerInfo, WorkerInfo};
+pub use sweeps::{SweepState, SweepStatus};
+
+use crate::effects::NewJob;
+use crate::keys::Partition;
+use redis::aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection};
+use redis::{AsyncConnectionConfig, Client};
+use scripts::Scripts;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How to reach the queue and how it behaves; values come from the settings.
+#[derive(Debug, Clone)]
+pub struct QueueOptions {
+    /// `redis://`, `rediss://` or `redis+unix://` URL.
+    pub url: String,
+    /// Keeps several fleets on one server apart.
+    pub namespace: String,
+    /// Longest wait for a connection.
+    pub connect_timeout: Duration,
+    /// Longest wait for a reply; a blocking wait has its own.
+    pub response_timeout: Duration,
+    /// Length of a lease.
+    pub lease: Duration,
+    /// Crashes after which a job is poison.
+    pub crash_limit: u32,
+    /// Leases taken back by one claim at most.
+    pub take_back_batch: u32,
+    /// Delayed jobs promoted by one claim at most.
+    pub promote_batch: u32,
+    /// Attempts a job has before it is dead as `attempts_exhausted`.
+    pub max_attempts: u32,
+    /// Largest body of a job in bytes; a larger one is refused before it is sent.
+    pub max_payload_bytes: usize,
+}
+
+/// A handle on the queue; cheap to clone, safe to share.
+#[derive(Clone)]
+pub struct Queue {
+    conn: ConnectionManager,
+    client: Client,
+    options: Arc<QueueOptions>,
+    scripts: Arc<Scripts>,
+    partition: Partition,
+}
+
+impl std::fmt::Debug for Queue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The URL may hold a password.
+        f.debug_struct("Queue").field("partition", &self.partition).finish_non_exhaustive()
+    }
+}
+
+impl Queue {
+    /// Connects and checks that the server answers.
+    ///
+    /// # Errors
+    /// [`QueueError::Url`] for an address that can't be read, [`QueueError::Unreachable`] when
+    /// nothing answers there.
+    pub async fn connect(options: QueueOptions) -> Result<Self, QueueError> {
+        let client = Client::open(options.url.as_str())
+            .map_err(|e| QueueError::Url { url: redact(&options.url), message: e.to_string() })?;
+        // The manager reconnects but never sends a command again: that is for the callers, who
+        // know which of their scripts may be repeated. One retry of the connection is enough,
+        // because parking and backing off is theirs too.
+        let config = ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(options.connect_timeout))
+            .set_response_timeout(Some(options.response_timeout))
+            .set_number_of_retries(1)
+            .set_max_delay(Duration::from_millis(500));
+        let conn = client.get_connection_manager_with_config(config).await.map_err(|source| {
+            QueueError::Unreachable { url: redact(&options.url), source }
+        })?;
+        let queue = Self {
+            conn,
+            client,
+            partition: Partition::new(&options.namespace, 0),
+            options: Arc::new(options),
+            scripts: Arc::new(Scripts::load()),
+        };
+        let mut conn = queue.conn.clone();
+        redis::cmd("PING").query_async::<String>(&mut conn).await.map_err(|source| {
+            QueueError::Unreachable { url: redact(&queue.options.url), source }
+        })?;
+        Ok(queue)
+    }
+
+    /// The options it was made with.
+    pub fn options(&self) -> &QueueOptions {
+        &self.options
+    }
+
+    /// A connection of its own for blocking commands, which would hold up the shared one.
+    pub(crate) async fn dedicated(&self, response: Duration) -> Result<MultiplexedConnection, QueueError> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.options.connect_timeout))
+            .set_response_timeout(Some(response));
+        Ok(self.client.get_multiplexed_async_connection_with_config(&config).await?)
+    }
+
+    pub(crate) fn conn(&self) -> ConnectionManager {
+        self.conn.clone()
+    }
+
+    pub(crate) fn key(&self, suffix: &str) -> String {
+        self.partition.key(suffix)
+    }
+
+    pub(crate) fn check_size(&self, job: &NewJob) -> Result<(), QueueError> {
+        let max = self.options.max_payload_bytes;
+        if job.body.len() > max {
+            return Err(QueueError::TooLarge { job: job.id.clone(), bytes: job.body.len(), max });
+        }
+        Ok(())
+    }
+
+    /// Puts jobs into the queue; those whose id is there already are left alone. Returns how
+    /// many were new.
+    ///
+    /// # Errors
+    /// [`QueueError::TooLarge`] before anything is sent, or a failure of Redis: then it is not
+    /// known whether the jobs arrived, and sending them again is safe.
+    pub async fn enqueue(&self, jobs: &[NewJob]) -> Result<u64, QueueError> {
+        let mut args = vec![jobs.len().to_string().into_bytes()];
+        for job in jobs {
+            self.check_size(job)?;
+            job.encode(&mut args);
+        }
+        self.run(&self.scripts.enqueue, args).await
+    }
+
+    /// Sets how many jobs of a pool may be leased at a time over the whole fleet; `None` lifts
+    /// the limit. A lane's pool is what stands behind its `:`, or the lane itself.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn set_limit(&self, pool: &str, max: Option<u32>) -> Result<(), QueueError> {
+        let key = self.key("limits");
+        let cmd = match max {
+            Some(n) => redis::cmd("HSET").arg(key).arg(pool).arg(n).take(),
+            None => redis::cmd("HDEL").arg(key).arg(pool).take(),
+        };
+        let mut conn = self.conn();
+        cmd.query_async::<()>(&mut conn).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn run<T: redis::FromRedisValue>(
+        &self,
+        script: &redis::Script,
+        args: Vec<Vec<u8>>,
+    ) -> Result<T, QueueError> {
+        let mut call = script.prepare_invoke();
+        call.key(self.partition.prefix());
+        for arg in args {
+            call.arg(arg);
+        }
+        let mut conn = self.conn();
+        Ok(call.invoke_async(&mut conn).await?)
+    }
+}
+
+/// The URL without its password, for messages.
+pub(crate) fn redact(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if at > scheme => {
+            format!("{}://***@{}", &url[..scheme], &url[at + 1..])
+        }
+        _ => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::redact;
+
+    #[test]
+    fn passwords_do_not_reach_messages() {
+        assert_eq!(redact("redis://:s3cret@host:6379/0"), "redis://***@host:6379/0");
+        assert_eq!(redact("redis://host/0"), "redis://host/0");
+    }
+}

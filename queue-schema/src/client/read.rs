@@ -1,0 +1,258 @@
+//! Reads, and the few writes that are no job's: documents, paid answers, workers' signs.
+
+use super::{Queue, QueueError};
+use crate::keys;
+use crate::rows::{Attempt, Row};
+use redis::streams::StreamRangeReply;
+use serde::Serialize;
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// A lane as `scrum status` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LaneStatus {
+    /// Name.
+    pub lane: String,
+    /// Jobs that wait for a worker.
+    pub ready: u64,
+}
+
+/// A worker as `scrum status` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WorkerInfo {
+    /// Unique id.
+    pub id: String,
+    /// Machine it runs on.
+    pub host: String,
+    /// Process id there.
+    pub pid: u32,
+    /// Jobs it runs at a time.
+    pub concurrency: u32,
+    /// Milliseconds since its last sign of life.
+    pub silent_ms: u64,
+}
+
+/// What `scrum doctor` asks the server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ServerInfo {
+    /// Redis version, or Valkey's Redis-compatible one.
+    pub version: String,
+    /// `valkey` or `redis`.
+    pub flavour: String,
+    /// `appendonly` is on.
+    pub aof: bool,
+    /// `appendfsync`; empty when the server does not tell.
+    pub appendfsync: String,
+    /// `maxmemory-policy`.
+    pub maxmemory_policy: String,
+    /// Bytes in use.
+    pub used_memory: u64,
+    /// `maxmemory`, 0 for none.
+    pub maxmemory: u64,
+}
+
+impl Queue {
+    /// Rows of one kind of a sweep, in order of writing.
+    ///
+    /// # Errors
+    /// A failure of Redis, or a row that this program can't read.
+    pub async fn rows<R: Row>(&self, sweep: &str) -> Result<Vec<R>, QueueError> {
+        const PAGE: usize = 500;
+        let mut conn = self.conn();
+        let key = self.key(&format!("rows:{}:{sweep}", R::STREAM));
+        let mut out = Vec::new();
+        let mut from = "-".to_owned();
+        loop {
+            let page: StreamRangeReply = redis::cmd("XRANGE")
+                .arg(&key).arg(&from).arg("+").arg("COUNT").arg(PAGE)
+                .query_async(&mut conn)
+                .await?;
+            let Some(last) = page.ids.last() else { return Ok(out) };
+            from = format!("({}", last.id);
+            for entry in &page.ids {
+                let json: String = entry.get("row").unwrap_or_default();
+                out.push(serde_json::from_str(&json).map_err(|e| {
+                    QueueError::record(format!("row {} of {}", entry.id, R::STREAM), e)
+                })?);
+            }
+        }
+    }
+
+    /// What a review has gathered so far.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn review_state(&self, review: &str) -> Result<HashMap<String, String>, QueueError> {
+        let mut conn = self.conn();
+        Ok(redis::cmd("HGETALL").arg(self.key(&keys::review_state(review))).query_async(&mut conn).await?)
+    }
+
+    /// The attempts of a review so far.
+    ///
+    /// # Errors
+    /// A failure of Redis, or a record that this program can't read.
+    pub async fn attempts(&self, review: &str) -> Result<Vec<Attempt>, QueueError> {
+        let mut conn = self.conn();
+        let found: Vec<String> = redis::cmd("LRANGE")
+            .arg(self.key(&keys::attempts(review))).arg(0).arg(-1)
+            .query_async(&mut conn)
+            .await?;
+        found
+            .iter()
+            .map(|j| serde_json::from_str(j).map_err(|e| QueueError::record(format!("attempts of {review}"), e)))
+            .collect()
+    }
+
+    /// A document by the hash of its content.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn document(&self, sha256: &str) -> Result<Option<String>, QueueError> {
+        let mut conn = self.conn();
+        Ok(redis::cmd("GET").arg(self.key(&format!("doc:{sha256}"))).query_async(&mut conn).await?)
+    }
+
+    /// A paid answer under its content key.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn answer(&self, content_key: &str) -> Result<Option<String>, QueueError> {
+        let mut conn = self.conn();
+        Ok(redis::cmd("GET").arg(self.key(&format!("ans:{content_key}"))).query_async(&mut conn).await?)
+    }
+
+    /// Keeps a paid answer, before the commit that uses it, so that a crash never pays twice.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn keep_answer(&self, content_key: &str, answer: &str, keep: Duration) -> Result<(), QueueError> {
+        let mut conn = self.conn();
+        redis::cmd("SET")
+            .arg(self.key(&format!("ans:{content_key}"))).arg(answer)
+            .arg("EX").arg(keep.as_secs().max(1))
+            .query_async::<()>(&mut conn)
+            .await?;
+        Ok(())
+    }
+
+    /// Lanes with ready jobs.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn lanes(&self) -> Result<Vec<LaneStatus>, QueueError> {
+        let mut conn = self.conn();
+        let ready: HashMap<String, u64> =
+            redis::cmd("HGETALL").arg(self.key("ready")).query_async(&mut conn).await?;
+        let mut lanes: Vec<_> =
+            ready.into_iter().map(|(lane, ready)| LaneStatus { lane, ready }).collect();
+        lanes.sort_by(|a, b| a.lane.cmp(&b.lane));
+        Ok(lanes)
+    }
+
+    /// Jobs leased, delayed and dead, over all lanes.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn totals(&self) -> Result<(u64, u64, u64), QueueError> {
+        let mut conn = self.conn();
+        Ok(redis::pipe()
+            .cmd("ZCARD").arg(self.key("leases"))
+            .cmd("ZCARD").arg(self.key("delayed"))
+            .cmd("ZCARD").arg(self.key("dead"))
+            .query_async(&mut conn)
+            .await?)
+    }
+
+    /// Tells the fleet that this worker is here.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn register_worker(&self, id: &str, host: &str, pid: u32, concurrency: u32) -> Result<(), QueueError> {
+        /// Records of workers that went without a word vanish after this many seconds.
+        const KEEP_S: u64 = 86_400;
+        let mut conn = self.conn();
+        let key = self.key(&format!("w:{id}"));
+        redis::pipe()
+            .cmd("HSET").arg(&key).arg("host").arg(host).arg("pid").arg(pid).arg("conc").arg(concurrency).ignore()
+            .cmd("EXPIRE").arg(&key).arg(KEEP_S).ignore()
+            .query_async::<()>(&mut conn)
+            .await?;
+        self.renew(id, &[]).await?;
+        Ok(())
+    }
+
+    /// Tells the fleet that this worker is gone.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn unregister_worker(&self, id: &str) -> Result<(), QueueError> {
+        let mut conn = self.conn();
+        redis::pipe()
+            .cmd("ZREM").arg(self.key("workers")).arg(id).ignore()
+            .cmd("UNLINK").arg(self.key(&format!("w:{id}"))).ignore()
+            .query_async::<()>(&mut conn)
+            .await?;
+        Ok(())
+    }
+
+    /// Workers that gave a sign of life within `within`.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn workers(&self, within: Duration) -> Result<Vec<WorkerInfo>, QueueError> {
+        let mut conn = self.conn();
+        let (now, seen): ((u64, u64), Vec<(String, f64)>) = redis::pipe()
+            .cmd("TIME")
+            .cmd("ZRANGE").arg(self.key("workers")).arg(0).arg(-1).arg("WITHSCORES")
+            .query_async(&mut conn)
+            .await?;
+        let now = now.0 * 1000 + now.1 / 1000;
+        let mut out = Vec::new();
+        for (id, at) in seen {
+            let silent_ms = now.saturating_sub(at as u64);
+            if u128::from(silent_ms) > within.as_millis() {
+                continue;
+            }
+            let map: HashMap<String, String> =
+                redis::cmd("HGETALL").arg(self.key(&format!("w:{id}"))).query_async(&mut conn).await?;
+            let n = |f: &str| map.get(f).and_then(|v| v.parse().ok()).unwrap_or(0);
+            out.push(WorkerInfo {
+                host: map.get("host").cloned().unwrap_or_default(),
+                pid: n("pid"),
+                concurrency: n("conc"),
+                silent_ms,
+                id,
+            });
+        }
+        Ok(out)
+    }
+
+    /// Version, durability and memory policy of the server.
+    ///
+    /// # Errors
+    /// A failure of Redis. Settings that the server keeps to itself come back empty.
+    pub async fn server_info(&self) -> Result<ServerInfo, QueueError> {
+        let mut conn = self.conn();
+        let info: String = redis::cmd("INFO").arg("everything").query_async(&mut conn).await?;
+        let field = |name: &str| {
+            info.lines()
+                .find_map(|l| l.strip_prefix(name)?.strip_prefix(':'))
+                .map(|v| v.trim().to_owned())
+        };
+        // CONFIG is often renamed or forbidden by ACL on hosted servers.
+        let fsync: HashMap<String, String> = redis::cmd("CONFIG")
+            .arg("GET").arg("appendfsync")
+            .query_async(&mut conn)
+            .await
+            .unwrap_or_default();
+        Ok(ServerInfo {
+            flavour: if field("valkey_version").is_some() { "valkey" } else { "redis" }.to_owned(),
+            version: field("valkey_version").or_else(|| field("redis_version")).unwrap_or_default(),
+            aof: field("aof_enabled").as_deref() == Some("1"),
+            appendfsync: fsync.get("appendfsync").cloned().unwrap_or_default(),
+            maxmemory_policy: field("maxmemory_policy").unwrap_or_default(),
+            used_memory: field("used_memory").and_then(|v| v.parse().ok()).unwrap_or(0),
+            maxmemory: field("maxmemory").and_then(|v| v.parse().ok()).unwrap_or(0),
+        })
+    }
+}

@@ -1,0 +1,257 @@
+//! Sweeps: make one, or find the one that is there; read how far it is.
+
+use super::{Queue, QueueError};
+use crate::effects::{NewJob, Priority};
+use crate::jobs::{JobKind, Plan, Review};
+use crate::sweep::{SweepSpec, Target, TargetStatus};
+use serde::Serialize;
+use std::collections::HashMap;
+
+/// How far a sweep is as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SweepState {
+    /// Its targets are being written down.
+    Planning,
+    /// All targets are known.
+    Running,
+    /// Every target is resolved, unresolved or skipped.
+    Done,
+    /// It could not be planned; the reason is in the record.
+    Failed,
+    /// Stopped by a person.
+    Cancelled,
+}
+
+/// Counters of a sweep.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SweepStatus {
+    /// Which sweep.
+    pub id: String,
+    /// How far.
+    pub state: SweepState,
+    /// Targets written down so far, skipped ones included.
+    pub total: u64,
+    /// Not yet admitted.
+    pub waiting: u64,
+    /// In the queues or running.
+    pub live: u64,
+    /// Accepted.
+    pub resolved: u64,
+    /// In the dead-letter queue.
+    pub unresolved: u64,
+    /// Not reviewed, with a reason.
+    pub skipped: u64,
+    /// Model attempts made.
+    pub attempts: u64,
+    /// Prompt tokens.
+    pub tokens_in: u64,
+    /// Generated tokens.
+    pub tokens_out: u64,
+    /// What providers charged, in millionths of a dollar.
+    pub cost_micro_usd: u64,
+    /// Milliseconds since the epoch, Redis clock.
+    pub created_ms: u64,
+    /// Milliseconds since the epoch, Redis clock; `None` while it runs.
+    pub ended_ms: Option<u64>,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+impl SweepStatus {
+    /// True when nothing more will happen by itself.
+    pub fn is_over(&self) -> bool {
+        !matches!(self.state, SweepState::Planning | SweepState::Running)
+    }
+
+    /// Targets that will not move by themselves any more.
+    pub fn settled(&self) -> u64 {
+        self.resolved + self.unresolved + self.skipped
+    }
+}
+
+impl Queue {
+    /// Records a sweep with its documents and enqueues its first plan job, in one step. Returns
+    /// its id and whether it is new; a sweep that is there is left as it is.
+    ///
+    /// # Errors
+    /// A failure of Redis; doing it again is safe.
+    pub async fn create_sweep(
+        &self,
+        spec: &SweepSpec,
+        documents: &[(String, String)],
+        priority: Priority,
+    ) -> Result<(String, bool), QueueError> {
+        let id = spec.id();
+        let json = serde_json::to_string(spec).map_err(|e| QueueError::record("sweep", e))?;
+        let (head, tail) = review_template(&id)?;
+        let max = self.options().max_attempts.to_string();
+        let mut args: Vec<Vec<u8>> = vec![
+            id.clone().into(),
+            json.into(),
+            spec.limits.admission_window.to_string().into(),
+            Review { sweep: id.clone(), target: 0 }.lane().into(),
+            head.into(),
+            tail.into(),
+            max.into(),
+            (priority as u64).to_string().into(),
+            documents.len().to_string().into(),
+        ];
+        for (sha, text) in documents {
+            args.push(format!("doc:{sha}").into());
+            args.push(text.clone().into());
+        }
+        let mut plan = NewJob::of(&Plan { sweep: id.clone(), first: 0 })
+            .map_err(|e| QueueError::record("plan", e))?
+            .priority(priority);
+        plan.max_attempts = self.options().max_attempts;
+        plan.encode(&mut args);
+        let new: i64 = self.run(&self.scripts.create_sweep, args).await?;
+        Ok((id, new == 1))
+    }
+
+    /// The request behind a sweep.
+    ///
+    /// # Errors
+    /// A failure of Redis, or a record that this program can't read.
+    pub async fn sweep_spec(&self, id: &str) -> Result<Option<SweepSpec>, QueueError> {
+        let mut conn = self.conn();
+        let json: Option<String> =
+            redis::cmd("HGET").arg(self.key(&format!("sw:{id}"))).arg("spec").query_async(&mut conn).await?;
+        json.map(|j| serde_json::from_str(&j).map_err(|e| QueueError::record(format!("sweep {id}"), e)))
+            .transpose()
+    }
+
+    /// How far a sweep is; `None` when there is no such sweep.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn sweep_status(&self, id: &str) -> Result<Option<SweepStatus>, QueueError> {
+        let mut conn = self.conn();
+        let map: HashMap<String, String> =
+            redis::cmd("HGETALL").arg(self.key(&format!("sw:{id}"))).query_async(&mut conn).await?;
+        if map.is_empty() {
+            return Ok(None);
+        }
+        let n = |field: &str| map.get(field).and_then(|v| v.parse().ok()).unwrap_or(0);
+        let state = match map.get("state").map(String::as_str) {
+            Some("planning") => SweepState::Planning,
+            Some("running") => SweepState::Running,
+            Some("done") => SweepState::Done,
+            Some("cancelled") => SweepState::Cancelled,
+            _ => SweepState::Failed,
+        };
+        let count = |s: TargetStatus| n(&format!("n:{}", s.code()));
+        Ok(Some(SweepStatus {
+            id: id.to_owned(),
+            state,
+            total: n("total"),
+            waiting: count(TargetStatus::Waiting),
+            live: count(TargetStatus::Live),
+            resolved: count(TargetStatus::Resolved),
+            unresolved: count(TargetStatus::Unresolved),
+            skipped: count(TargetStatus::Skipped),
+            attempts: n("attempts"),
+            tokens_in: n("tokens_in"),
+            tokens_out: n("tokens_out"),
+            cost_micro_usd: n("cost_micro_usd"),
+            created_ms: n("created"),
+            ended_ms: map
+                .get("ended")
+                .filter(|_| state != SweepState::Running && state != SweepState::Planning)
+                .and_then(|v| v.parse().ok()),
+            error: map.get("error").cloned(),
+        }))
+    }
+
+    /// Ids of all sweeps, newest first.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn sweeps(&self) -> Result<Vec<String>, QueueError> {
+        let mut conn = self.conn();
+        Ok(redis::cmd("ZREVRANGE").arg(self.key("sweeps")).arg(0).arg(-1).query_async(&mut conn).await?)
+    }
+
+    /// One target.
+    ///
+    /// # Errors
+    /// A failure of Redis, or a record that this program can't read.
+    pub async fn target(&self, sweep: &str, ordinal: u32) -> Result<Option<Target>, QueueError> {
+        let mut conn = self.conn();
+        let json: Option<String> = redis::cmd("HGET")
+            .arg(self.key(&format!("tg:{sweep}")))
+            .arg(ordinal)
+            .query_async(&mut conn)
+            .await?;
+        json.map(|j| read_target(sweep, ordinal, &j)).transpose()
+    }
+
+    /// All targets with their status, in order: the coverage ledger.
+    ///
+    /// # Errors
+    /// A failure of Redis, or a record that this program can't read.
+    pub async fn targets(&self, sweep: &str) -> Result<Vec<(Target, TargetStatus)>, QueueError> {
+        const PAGE: usize = 1000;
+        let mut conn = self.conn();
+        let codes: String =
+            redis::cmd("GET").arg(self.key(&format!("st:{sweep}"))).query_async::<Option<String>>(&mut conn).await?.unwrap_or_default();
+        let codes: Vec<char> = codes.chars().collect();
+        let mut out = Vec::with_capacity(codes.len());
+        for (page, chunk) in codes.chunks(PAGE).enumerate() {
+            let first = page * PAGE;
+            let mut cmd = redis::cmd("HMGET");
+            cmd.arg(self.key(&format!("tg:{sweep}")));
+            for k in 0..chunk.len() {
+                cmd.arg(first + k);
+            }
+            let found: Vec<Option<String>> = cmd.query_async(&mut conn).await?;
+            for (k, (json, code)) in found.into_iter().zip(chunk).enumerate() {
+                let ordinal = u32::try_from(first + k).unwrap_or(u32::MAX);
+                let json = json.ok_or_else(|| {
+                    QueueError::record(format!("target {ordinal} of sweep {sweep}"), "missing")
+                })?;
+                let status = TargetStatus::from_code(*code).ok_or_else(|| {
+                    QueueError::record(format!("status of target {ordinal}"), code)
+                })?;
+                out.push((read_target(sweep, ordinal, &json)?, status));
+            }
+        }
+        Ok(out)
+    }
+}
+
+fn read_target(sweep: &str, ordinal: u32, json: &str) -> Result<Target, QueueError> {
+    serde_json::from_str(json)
+        .map_err(|e| QueueError::record(format!("target {ordinal} of sweep {sweep}"), e))
+}
+
+/// The body of a target's first job, before and after the ordinal: the admission script puts
+/// the two around the number, so that a waiting target costs no job record.
+fn review_template(sweep: &str) -> Result<(String, String), QueueError> {
+    // A number that can't occur in a sweep id, which is hex.
+    const MARK: u32 = u32::MAX;
+    let job = NewJob::of(&Review { sweep: sweep.to_owned(), target: MARK })
+        .map_err(|e| QueueError::record("review", e))?;
+    job.body
+        .split_once(&MARK.to_string())
+        .map(|(h, t)| (h.to_owned(), t.to_owned()))
+        .ok_or_else(|| QueueError::record("review", "its template lacks the ordinal"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::envelope::Envelope;
+    use crate::jobs::Job;
+
+    #[test]
+    fn the_admission_template_makes_the_job_that_rust_would_make() {
+        let (head, tail) = review_template("0123456789abcdef").unwrap();
+        let want = Review { sweep: "0123456789abcdef".into(), target: 4711 };
+        let body = format!("{head}4711{tail}");
+        assert_eq!(Job::decode(&Envelope::decode(&body).unwrap()).unwrap(), Job::Review(want.clone()));
+        // The script composes the id as well.
+        assert_eq!(want.id(), "0123456789abcdef-4711.review");
+    }
+}

@@ -1,0 +1,353 @@
+//! What a handler asks for. Handlers write nothing: they return [`Effects`], and one script
+//! applies all of them or, when the lease is no longer the worker's, none.
+
+use crate::envelope::Envelope;
+use crate::jobs::JobKind;
+use crate::rows::Row;
+use crate::sweep::{Target, TargetStatus};
+
+/// Priority of a job within its lane; a higher one goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Priority {
+    /// After the others.
+    Low = 0,
+    /// The usual.
+    #[default]
+    Normal = 1,
+    /// Before the others.
+    High = 2,
+}
+
+/// A job to be put into the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewJob {
+    /// Deterministic id.
+    pub id: String,
+    /// Named queue.
+    pub lane: String,
+    /// Rank in its lane.
+    pub priority: Priority,
+    /// Sweep it belongs to; empty for none.
+    pub sweep: String,
+    /// Target it serves.
+    pub target: Option<u32>,
+    /// Milliseconds until it is ready, by the Redis clock.
+    pub delay_ms: u64,
+    /// Attempts allowed before it is dead as `attempts_exhausted`.
+    pub max_attempts: u32,
+    /// The envelope as JSON.
+    pub body: String,
+}
+
+/// Attempts a job gets when its kind says nothing else; the client's settings may change it.
+pub const DEFAULT_MAX_ATTEMPTS: u32 = 8;
+
+impl NewJob {
+    /// A job of normal priority, ready at once.
+    ///
+    /// # Errors
+    /// Only if the payload does not serialise.
+    pub fn of<J: JobKind>(job: &J) -> Result<Self, serde_json::Error> {
+        Ok(Self {
+            id: job.id(),
+            lane: job.lane(),
+            priority: Priority::Normal,
+            sweep: job.sweep().to_owned(),
+            target: job.target(),
+            delay_ms: 0,
+            max_attempts: DEFAULT_MAX_ATTEMPTS,
+            body: serde_json::to_string(&Envelope::wrap(job, None)?)?,
+        })
+    }
+
+    /// The same job with another priority.
+    #[must_use]
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// The same job, ready after a while.
+    #[must_use]
+    pub fn delay_ms(mut self, delay_ms: u64) -> Self {
+        self.delay_ms = delay_ms;
+        self
+    }
+
+    /// Flat form for the scripts; `lua/prelude.lua` reads it in `read_job`.
+    pub fn encode(&self, out: &mut Vec<Vec<u8>>) {
+        out.push(self.id.as_bytes().to_vec());
+        out.push(self.lane.as_bytes().to_vec());
+        out.push(num(self.priority as u64));
+        out.push(self.sweep.as_bytes().to_vec());
+        out.push(self.target.map(|t| num(u64::from(t))).unwrap_or_default());
+        out.push(num(self.delay_ms));
+        out.push(num(u64::from(self.max_attempts)));
+        out.push(self.body.as_bytes().to_vec());
+    }
+}
+
+/// One thing that should happen.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Put a job into the queue, unless its id is there already.
+    Enqueue(NewJob),
+    /// Append a row, unless its id was written before.
+    AppendRow {
+        /// Sweep the row belongs to.
+        sweep: String,
+        /// Row kind.
+        stream: &'static str,
+        /// Unique within (sweep, stream).
+        row_id: String,
+        /// The row.
+        json: String,
+    },
+    /// Set a field of a state hash.
+    Put {
+        /// Key suffix, see [`crate::keys`].
+        key: String,
+        /// Field.
+        field: String,
+        /// Value.
+        value: String,
+    },
+    /// Add to a number in a state hash.
+    Add {
+        /// Key suffix.
+        key: String,
+        /// Field.
+        field: String,
+        /// May be negative.
+        by: i64,
+    },
+    /// Append to a list.
+    Append {
+        /// Key suffix.
+        key: String,
+        /// Value.
+        value: String,
+    },
+    /// Remove a key.
+    Delete {
+        /// Key suffix.
+        key: String,
+    },
+    /// Make a barrier: when `size` members have arrived, `then` is enqueued.
+    Barrier {
+        /// Unique name.
+        name: String,
+        /// Members expected; at least 1.
+        size: u32,
+        /// The continuation.
+        then: NewJob,
+    },
+    /// Arrive at a barrier as member `member`, which counts once however often it comes.
+    Arrive {
+        /// Which barrier.
+        name: String,
+        /// Member, from 0.
+        member: u32,
+    },
+    /// Record a page of targets; skipped ones carry their reason.
+    PlanTargets {
+        /// Which sweep.
+        sweep: String,
+        /// Ordinal of the first.
+        first: u32,
+        /// The page.
+        targets: Vec<Target>,
+    },
+    /// The last page is written: the sweep can end.
+    PlanDone {
+        /// Which sweep.
+        sweep: String,
+    },
+    /// Move a target to a status. Leaving `Live` admits the next target and may end the sweep.
+    Settle {
+        /// Which sweep.
+        sweep: String,
+        /// Which target.
+        target: u32,
+        /// Where to.
+        status: TargetStatus,
+    },
+}
+
+/// Why a job is dead, as a class that filters go by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeadClass {
+    /// All rungs of the ladder are spent.
+    LadderExhausted,
+    /// The job itself failed more often than allowed.
+    AttemptsExhausted,
+    /// It took its worker down too often.
+    Poison,
+    /// Its body can't be read.
+    Undecodable,
+    /// It can't succeed, so it was not tried again.
+    Fatal,
+}
+
+impl DeadClass {
+    /// The word kept in the record.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::LadderExhausted => "ladder_exhausted",
+            Self::AttemptsExhausted => "attempts_exhausted",
+            Self::Poison => "poison",
+            Self::Undecodable => "undecodable",
+            Self::Fatal => "fatal",
+        }
+    }
+}
+
+/// What becomes of the job itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// It vanishes; its effects are the record.
+    Done,
+    /// It failed and comes back after a while; counts an attempt.
+    Retry {
+        /// Milliseconds by the Redis clock.
+        delay_ms: u64,
+        /// What went wrong.
+        reason: String,
+    },
+    /// It goes to the dead-letter queue.
+    Dead {
+        /// Class of reason.
+        class: DeadClass,
+        /// What went wrong.
+        reason: String,
+    },
+    /// It goes back untouched: the worker is leaving.
+    HandBack,
+}
+
+/// All that a handler wants to happen, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Effects {
+    /// In the order of application.
+    pub list: Vec<Effect>,
+    /// What becomes of the job.
+    pub ending: Ending,
+}
+
+impl Effects {
+    /// Nothing yet, and the job is done.
+    pub const fn done() -> Self {
+        Self { list: Vec::new(), ending: Ending::Done }
+    }
+
+    /// Nothing but another try after a while.
+    pub fn retry(delay_ms: u64, reason: impl Into<String>) -> Self {
+        Self { list: Vec::new(), ending: Ending::Retry { delay_ms, reason: reason.into() } }
+    }
+
+    /// Nothing but the dead-letter queue.
+    pub fn dead(class: DeadClass, reason: impl Into<String>) -> Self {
+        Self { list: Vec::new(), ending: Ending::Dead { class, reason: reason.into() } }
+    }
+
+    /// Adds an effect.
+    #[must_use]
+    pub fn with(mut self, effect: Effect) -> Self {
+        self.list.push(effect);
+        self
+    }
+
+    /// Adds a follow-up job.
+    ///
+    /// # Errors
+    /// Only if the payload does not serialise.
+    pub fn enqueue<J: JobKind>(self, job: &J) -> Result<Self, serde_json::Error> {
+        Ok(self.with(Effect::Enqueue(NewJob::of(job)?)))
+    }
+
+    /// Adds a row.
+    ///
+    /// # Errors
+    /// Only if the row does not serialise.
+    pub fn append_row<R: Row>(self, sweep: &str, row: &R) -> Result<Self, serde_json::Error> {
+        Ok(self.with(Effect::AppendRow {
+            sweep: sweep.to_owned(),
+            stream: R::STREAM,
+            row_id: row.row_id(),
+            json: serde_json::to_string(row)?,
+        }))
+    }
+
+    /// Changes what becomes of the job.
+    #[must_use]
+    pub fn ending(mut self, ending: Ending) -> Self {
+        self.ending = ending;
+        self
+    }
+
+    /// Flat form for `lua/commit.lua`: ending, its two arguments, number of effects, effects.
+    pub fn encode(&self, out: &mut Vec<Vec<u8>>) {
+        let (word, a, b): (&str, Vec<u8>, &str) = match &self.ending {
+            Ending::Done => ("done", Vec::new(), ""),
+            Ending::Retry { delay_ms, reason } => ("retry", num(*delay_ms), reason),
+            Ending::Dead { class, reason } => ("dead", class.as_str().into(), reason),
+            Ending::HandBack => ("back", Vec::new(), ""),
+        };
+        out.push(word.into());
+        out.push(a);
+        out.push(b.as_bytes().to_vec());
+        encode_effects(&self.list, out);
+    }
+}
+
+/// Number of effects, then each: its word and its arguments.
+pub fn encode_effects(list: &[Effect], out: &mut Vec<Vec<u8>>) {
+    out.push(num(list.len() as u64));
+    for effect in list {
+        effect.encode(out);
+    }
+}
+
+impl Effect {
+    fn encode(&self, out: &mut Vec<Vec<u8>>) {
+        let mut words = |ws: &[&str]| out.extend(ws.iter().map(|w| w.as_bytes().to_vec()));
+        match self {
+            Self::Enqueue(job) => {
+                words(&["enqueue"]);
+                job.encode(out);
+            }
+            Self::AppendRow { sweep, stream, row_id, json } => {
+                words(&["row", sweep, stream, row_id, json]);
+            }
+            Self::Put { key, field, value } => words(&["put", key, field, value]),
+            Self::Add { key, field, by } => words(&["add", key, field, &by.to_string()]),
+            Self::Append { key, value } => words(&["append", key, value]),
+            Self::Delete { key } => words(&["delete", key]),
+            Self::Barrier { name, size, then } => {
+                words(&["barrier", name, &size.to_string()]);
+                then.encode(out);
+            }
+            Self::Arrive { name, member } => words(&["arrive", name, &member.to_string()]),
+            Self::PlanTargets { sweep, first, targets } => {
+                words(&["plan", sweep, &first.to_string(), &targets.len().to_string()]);
+                for target in targets {
+                    let status = if target.skip.is_some() {
+                        TargetStatus::Skipped
+                    } else {
+                        TargetStatus::Waiting
+                    };
+                    out.push(status.code().to_string().into_bytes());
+                    out.push(serde_json::to_vec(target).unwrap_or_default());
+                }
+            }
+            Self::PlanDone { sweep } => words(&["planned", sweep]),
+            Self::Settle { sweep, target, status } => {
+                words(&["settle", sweep, &target.to_string(), &status.code().to_string()]);
+            }
+        }
+    }
+}
+
+fn num(n: u64) -> Vec<u8> {
+    n.to_string().into_bytes()
+}

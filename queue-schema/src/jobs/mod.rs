@@ -1,0 +1,66 @@
+//! Job kinds: one file each, named as the kind. The list below is the one registry; a kind
+//! without a handler of the same name in the fleet crate does not compile.
+
+use crate::envelope::{DecodeError, Envelope};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// A kind of job: a payload of ids and offsets, never of file contents.
+pub trait JobKind: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// Name on the wire; equals the file's name.
+    const KIND: &'static str;
+    /// Version of the payload; raised when an older worker could not read it.
+    const VERSION: u32;
+    /// Deterministic: pushing the same job twice is pushing it once while it is in the queue.
+    fn id(&self) -> String;
+    /// The named queue it waits in; what stands behind a `:` is the pool that its limit counts.
+    fn lane(&self) -> String;
+    /// The sweep it belongs to; the fairness between sweeps goes by it.
+    fn sweep(&self) -> &str;
+    /// The target it serves; `None` for a job of the sweep as a whole.
+    fn target(&self) -> Option<u32>;
+}
+
+/// Calls `$callback!` with every kind as `module Type,`. Add a kind here, in one line.
+#[macro_export]
+macro_rules! for_each_job_kind {
+    ($callback:ident) => {
+        $callback! {
+            plan Plan,
+            review Review,
+            shard Shard,
+            rung Rung,
+        }
+    };
+}
+
+macro_rules! declare_kinds {
+    ($($module:ident $kind:ident,)*) => {
+        $(
+            pub mod $module;
+            pub use $module::$kind;
+        )*
+
+        /// A decoded job of any kind.
+        #[derive(Debug, Clone, PartialEq)]
+        #[allow(missing_docs)]
+        pub enum Job { $($kind($kind),)* }
+
+        impl Job {
+            /// Reads the payload of an envelope.
+            ///
+            /// # Errors
+            /// Unknown kind, a version newer than this program's, or a payload that does not fit.
+            pub fn decode(envelope: &Envelope) -> Result<Self, DecodeError> {
+                match envelope.kind.as_str() {
+                    $($kind::KIND => envelope.payload::<$kind>().map(Job::$kind),)*
+                    other => Err(DecodeError::UnknownKind(other.to_owned())),
+                }
+            }
+
+            /// Names of all kinds, in the order of the list.
+            pub const KINDS: &'static [&'static str] = &[$($kind::KIND,)*];
+        }
+    };
+}
+
+for_each_job_kind!(declare_kinds);

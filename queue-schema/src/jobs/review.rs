@@ -1,0 +1,30 @@
+//! Review: look at one target and decide how it is reviewed, whole or by shards.
+
+use super::JobKind;
+use serde::{Deserialize, Serialize};
+
+/// Starts the work on one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Review {
+    /// Which sweep.
+    pub sweep: String,
+    /// Ordinal of the target.
+    pub target: u32,
+}
+
+impl JobKind for Review {
+    const KIND: &'static str = "review";
+    const VERSION: u32 = 1;
+    fn id(&self) -> String {
+        format!("{}-{}.review", self.sweep, self.target)
+    }
+    fn lane(&self) -> String {
+        "review".to_owned()
+    }
+    fn sweep(&self) -> &str {
+        &self.sweep
+    }
+    fn target(&self) -> Option<u32> {
+        Some(self.target)
+    }
+}

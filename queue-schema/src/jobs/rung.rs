@@ -1,0 +1,37 @@
+//! Rung: one attempt at one review by one model.
+
+use super::JobKind;
+use serde::{Deserialize, Serialize};
+
+/// One call of one rung of the ladder for one review.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rung {
+    /// Which sweep.
+    pub sweep: String,
+    /// Ordinal of the target.
+    pub target: u32,
+    /// Index in the ladder, from 0.
+    pub rung: u32,
+    /// 1 for the first attempt; grows over the whole life of the review, retries from the
+    /// dead-letter queue included.
+    pub attempt: u32,
+    /// Provider of that rung: the pool whose limit this job counts against.
+    pub provider: String,
+}
+
+impl JobKind for Rung {
+    const KIND: &'static str = "rung";
+    const VERSION: u32 = 1;
+    fn id(&self) -> String {
+        format!("{}-{}.rung.{}", self.sweep, self.target, self.attempt)
+    }
+    fn lane(&self) -> String {
+        format!("rung:{}", self.provider)
+    }
+    fn sweep(&self) -> &str {
+        &self.sweep
+    }
+    fn target(&self) -> Option<u32> {
+        Some(self.target)
+    }
+}

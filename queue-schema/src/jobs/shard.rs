@@ -1,0 +1,42 @@
+//! Shard: summarise one piece of a file that is too large for one prompt.
+
+use super::JobKind;
+use serde::{Deserialize, Serialize};
+
+/// One call of one rung of the shard ladder for one piece.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shard {
+    /// Which sweep.
+    pub sweep: String,
+    /// Ordinal of the target.
+    pub target: u32,
+    /// Which piece, from 0.
+    pub k: u32,
+    /// How many pieces.
+    pub of: u32,
+    /// First byte of the piece.
+    pub start: u64,
+    /// Byte after the last.
+    pub end: u64,
+    /// Index in the shard ladder, from 0.
+    pub rung: u32,
+    /// Provider of that rung: the pool whose limit this job counts against.
+    pub provider: String,
+}
+
+impl JobKind for Shard {
+    const KIND: &'static str = "shard";
+    const VERSION: u32 = 1;
+    fn id(&self) -> String {
+        format!("{}-{}.shard.{}.{}", self.sweep, self.target, self.k, self.rung)
+    }
+    fn lane(&self) -> String {
+        format!("shard:{}", self.provider)
+    }
+    fn sweep(&self) -> &str {
+        &self.sweep
+    }
+    fn target(&self) -> Option<u32> {
+        Some(self.target)
+    }
+}

@@ -1,0 +1,76 @@
+//! Key names. Every key that one script touches carries one hash tag, `{namespace:partition}`,
+//! so that a Redis Cluster keeps them on one node.
+//!
+//! | key after the tag | type | holds |
+//! |---|---|---|
+//! | `j:JOB` | hash | record of a job: lane, priority, sweep, target, state, attempts, crashes, token |
+//! | `b:JOB` | string | its body, an [`crate::envelope::Envelope`] |
+//! | `q:LANE:GROUP` | list | ready job ids of one group (priority and sweep) |
+//! | `ring:LANE` | zset | groups with ready jobs, by turn |
+//! | `ready` | hash | lane -> ready jobs |
+//! | `leased`, `limits` | hash | pool -> jobs leased, jobs allowed |
+//! | `leases` | zset | leased job ids by deadline (ms, Redis clock) |
+//! | `delayed` | zset | delayed job ids by due time (ms) |
+//! | `dead` | zset | dead job ids by time of death (ms) |
+//! | `wake`, `wake:LANE` | list | at most one token: somebody should claim |
+//! | `workers`, `w:WORKER` | zset, hash | workers by last sign of life; what they are |
+//! | `bar:NAME` | hash | a barrier: size, arrivals, continuation |
+//! | `barm:NAME` | string | which members have arrived, a bit each |
+//! | `sweeps` | zset | sweep ids by time of creation |
+//! | `sw:SWEEP` | hash | a sweep: spec, state, counters |
+//! | `st:SWEEP` | string | status of each target, a character each |
+//! | `tg:SWEEP` | hash | ordinal -> target |
+//! | `rows:STREAM:SWEEP` | stream | rows of the knowledge base |
+//! | `rowid:STREAM:SWEEP` | hash | row id -> stream entry; makes a row unique |
+//! | `rev:REVIEW` | hash | what a review has gathered: shard summaries, tokens |
+//! | `att:REVIEW` | list | its attempts |
+//! | `doc:SHA` | string | a document |
+//! | `ans:KEY` | string | a paid answer under its content key |
+
+/// Prefix of all keys of one partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Partition(String);
+
+impl Partition {
+    /// The prefix of partition `p` of namespace `ns`.
+    pub fn new(ns: &str, p: u16) -> Self {
+        Self(format!("{{{ns}:{p}}}:"))
+    }
+
+    /// The prefix itself: what the scripts get as their one key.
+    pub fn prefix(&self) -> &str {
+        &self.0
+    }
+
+    /// A key of this partition.
+    pub fn key(&self, suffix: &str) -> String {
+        format!("{}{suffix}", self.0)
+    }
+}
+
+/// Suffix of the hash in which a review gathers what its jobs find.
+pub fn review_state(review: &str) -> String {
+    format!("rev:{review}")
+}
+
+/// Suffix of the list of a review's attempts.
+pub fn attempts(review: &str) -> String {
+    format!("att:{review}")
+}
+
+/// Name of the barrier at which a review's shards meet.
+pub fn shard_barrier(review: &str) -> String {
+    format!("{review}.shards")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_a_partition_share_its_hash_tag() {
+        let p = Partition::new("scrum", 3);
+        assert_eq!(p.key("j:x"), "{scrum:3}:j:x");
+        assert!(p.key(&review_state("r")).starts_with(p.prefix()));
+    }
+}

@@ -1,0 +1,21 @@
+//! The contract between producers and workers of Scrum Fleet.
+//!
+//! Everything that crosses a process border is defined here: job kinds and their payloads
+//! ([`jobs`]), the envelope they travel in ([`envelope`]), the states a job can be in and the
+//! moves between them ([`state`]), what a handler may ask for ([`effects`]), the rows of the
+//! knowledge base ([`rows`]), the sweep record ([`sweep`]), the key names ([`keys`]) and, with
+//! the `client` feature, the one client that runs the Lua scripts in `lua/`.
+//!
+//! Promise: **at-least-once execution, effectively-once effects.** A job may run twice; what it
+//! does to the system happens once.
+
+#[cfg(feature = "client")]
+pub mod client;
+pub mod effects;
+pub mod envelope;
+pub mod ids;
+pub mod jobs;
+pub mod keys;
+pub mod rows;
+pub mod state;
+pub mod sweep;

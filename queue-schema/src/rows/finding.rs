@@ -1,0 +1,74 @@
+//! One claim of an accepted review, with its own confidence and evidence.
+
+use serde::{Deserialize, Serialize};
+
+/// What a finding says of the code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingKind {
+    /// A concrete change that the reviewer suggests.
+    Suggestion,
+    /// The file contradicts the PRD or the proposal.
+    Contradiction,
+    /// Forensic: a failure that must be mended.
+    CriticalFailure,
+    /// Forensic: code that only pretends to work.
+    PseudocodeFlag,
+    /// Forensic: the file does other than the PRD says.
+    PrdMismatch,
+    /// Forensic: data that is produced and never consumed, or the other way round.
+    BrokenPipeline,
+    /// Forensic: something the file needs and lacks.
+    MissingComponent,
+    /// Forensic: works now, may break.
+    RiskPoint,
+    /// Forensic: checked and found right.
+    VerifiedComponent,
+    /// Forensic: what to do next.
+    RequiredNextAction,
+}
+
+impl FindingKind {
+    /// The name used on the wire and in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Suggestion => "suggestion",
+            Self::Contradiction => "contradiction",
+            Self::CriticalFailure => "critical_failure",
+            Self::PseudocodeFlag => "pseudocode_flag",
+            Self::PrdMismatch => "prd_mismatch",
+            Self::BrokenPipeline => "broken_pipeline",
+            Self::MissingComponent => "missing_component",
+            Self::RiskPoint => "risk_point",
+            Self::VerifiedComponent => "verified_component",
+            Self::RequiredNextAction => "required_next_action",
+        }
+    }
+
+    /// True for what a person should act on; a verified component is not.
+    pub const fn is_actionable(self) -> bool {
+        !matches!(self, Self::VerifiedComponent)
+    }
+}
+
+/// One claim of an accepted review.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What it says of the code.
+    pub kind: FindingKind,
+    /// The claim, as the reviewer wrote it.
+    pub text: String,
+    /// The code it is about, verbatim; null when the reviewer quoted nothing.
+    pub quote: Option<String>,
+    /// First line of the quote in the file at the pinned commit, from 1; computed by the
+    /// program, never taken from the model. Null when the quote was not found.
+    pub line: Option<u32>,
+    /// Last line of the quote, from 1.
+    pub end_line: Option<u32>,
+    /// True when the quote was found in the file. An unanchored finding never raises the tier.
+    pub anchored: bool,
+    /// In percent, 0 to 100; null when the reviewer gave none.
+    pub confidence: Option<u8>,
+    /// What the reviewer offered as proof beyond the quote.
+    pub evidence: Option<String>,
+}

@@ -1,0 +1,120 @@
+//! The review row, schema v4: what other readers of the knowledge base rely on.
+
+use super::{Attempt, Finding, Row};
+use serde::{Deserialize, Serialize};
+
+/// Version written into every row of this kind.
+pub const SCHEMA_VERSION: u32 = 4;
+
+/// One accepted review. The first block of fields is the format of the original script, names
+/// and types unchanged; what the fleet adds stands behind it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReviewRow {
+    /// Path in the repository, `/` as separator.
+    pub file: String,
+    /// RFC 3339, UTC.
+    pub reviewed_at: String,
+    /// `provider/model`.
+    pub accepted_model: String,
+    /// 1 when the first attempt was accepted.
+    pub accepted_on_attempt: u32,
+    /// All attempts made, the accepted one included.
+    pub attempts_made: u32,
+    /// True when the file was too large for one prompt and went through shards.
+    pub tree_split_fired: bool,
+    /// First 2,000 characters of the accepted answer.
+    pub suggestions_preview: String,
+    /// One entry a finding that gave a confidence, in percent.
+    pub confidences_per_finding: Vec<u8>,
+    /// Mean of the confidences; null without any.
+    pub confidence_avg: Option<f64>,
+    /// Least of the confidences; null without any.
+    pub confidence_min: Option<u8>,
+    /// Number of findings.
+    pub findings_count: u32,
+    /// auto | dry_run | simulation | block, from the least confidence.
+    pub gradient_tier: String,
+    /// The same from the mean.
+    pub gradient_tier_avg: String,
+    /// 1 to 10, halves allowed; null when it could not be parsed.
+    pub alignment_score: Option<f64>,
+    /// markdown | forensic_json.
+    pub output_format: String,
+    /// pass | needs_patch | fail; null for Markdown.
+    pub verdict: Option<String>,
+    /// Entries under `critical_failures`; null for Markdown.
+    pub critical_failures_count: Option<u32>,
+    /// Entries under `pseudocode_flags`; null for Markdown.
+    pub pseudocode_flags_count: Option<u32>,
+    /// Entries under `prd_mismatches`; null for Markdown.
+    pub prd_mismatches_count: Option<u32>,
+    /// Entries under `missing_components`; null for Markdown.
+    pub missing_components_count: Option<u32>,
+    /// Entries under `verified_components`; null for Markdown.
+    pub verified_components_count: Option<u32>,
+    /// Entries under `risk_points`; null for Markdown.
+    pub risk_points_count: Option<u32>,
+    /// Always 4.
+    pub schema_version: u32,
+    /// Always true: tells our rows from those of other writers of the stream.
+    pub scrum_master_reviewed: bool,
+    /// True when the ladder was started at a remembered model.
+    pub pathway_hot_swap_hit: bool,
+    /// Which pathway was swapped in.
+    pub pathway_id: Option<String>,
+    /// How close it was, 0 to 1.
+    pub pathway_similarity: Option<f64>,
+    /// How often its model had succeeded, 0 to 1.
+    pub pathway_success_rate: Option<f64>,
+    /// Rungs skipped by the swap.
+    pub rungs_saved: u32,
+
+    /// Which sweep asked for it.
+    pub sweep_id: String,
+    /// Which review it is: stable for (sweep, target).
+    pub review_id: String,
+    /// Repository as the sweep named it.
+    pub repo: String,
+    /// Commit that was read, hex.
+    pub commit: String,
+    /// Git object id of the file's content, hex.
+    pub blob: String,
+    /// Every finding.
+    pub findings: Vec<Finding>,
+    /// Every attempt, in order.
+    pub attempts: Vec<Attempt>,
+    /// Prompt tokens of all attempts and shards.
+    pub tokens_in: u64,
+    /// Generated tokens of all attempts and shards.
+    pub tokens_out: u64,
+    /// Sum of what providers charged, in dollars; null when none said.
+    pub cost_usd: Option<f64>,
+    /// Time spent in model calls, in milliseconds.
+    pub duration_ms: u64,
+    /// Shards the file was split into; 0 when it was not.
+    pub shards_total: u32,
+    /// Byte ranges `[start, end)` whose summary failed on every rung.
+    pub shards_missing: Vec<(u64, u64)>,
+    /// Document chunks that stood in the prompt.
+    pub top_chunks: Vec<TopChunk>,
+}
+
+/// A document chunk that was shown to the reviewer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TopChunk {
+    /// `prd` or `proposal`.
+    pub origin: String,
+    /// Character offset of the chunk in its document.
+    pub offset: u32,
+    /// Similarity to the file, by the ranking named in `ranking`.
+    pub score: f64,
+    /// `lexical` or the embedding model's name: scores of different rankings don't compare.
+    pub ranking: String,
+}
+
+impl Row for ReviewRow {
+    const STREAM: &'static str = "scrum_reviews";
+    fn row_id(&self) -> String {
+        self.review_id.clone()
+    }
+}

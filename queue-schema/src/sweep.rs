@@ -1,0 +1,251 @@
+//! The sweep record: one request, pinned to a commit, with all that workers need to serve it.
+
+use crate::ids::content_id;
+use serde::{Deserialize, Serialize};
+
+/// Which answers are accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Policy {
+    /// At least 200 characters and a bullet, numbered item or heading.
+    Structured,
+    /// At least 3,800 characters, and not a JSON dump that does not parse.
+    Substantial,
+    /// JSON with a verdict and findings, or a pass that cites evidence.
+    Forensic,
+    /// Forensic when the answer is JSON, else structured.
+    #[default]
+    Auto,
+}
+
+impl Policy {
+    /// The name used in configuration files and on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Structured => "structured",
+            Self::Substantial => "substantial",
+            Self::Forensic => "forensic",
+            Self::Auto => "auto",
+        }
+    }
+}
+
+impl std::str::FromStr for Policy {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Self, String> {
+        match s {
+            "structured" => Ok(Self::Structured),
+            "substantial" => Ok(Self::Substantial),
+            "forensic" => Ok(Self::Forensic),
+            "auto" => Ok(Self::Auto),
+            other => Err(format!(
+                "unknown policy '{other}'; use one of structured, substantial, forensic, auto"
+            )),
+        }
+    }
+}
+
+/// One entry of a ladder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rung {
+    /// Name of a provider in the configuration.
+    pub provider: String,
+    /// Model name as the provider knows it.
+    pub model: String,
+    /// Why it stands here, for a person.
+    #[serde(default)]
+    pub note: String,
+    /// Tokens to generate at most; the configured default when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u32>,
+    /// Sampling temperature; the configured default when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+}
+
+impl Rung {
+    /// `provider/model`.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.provider, self.model)
+    }
+}
+
+/// The ordered list of rungs a review climbs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ladder {
+    /// Name by which `--ladder` finds it.
+    pub name: String,
+    /// One line for a person.
+    #[serde(default)]
+    pub description: String,
+    /// First to last; never empty.
+    pub rungs: Vec<Rung>,
+}
+
+/// A document of a sweep, kept under the hash of its content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DocRef {
+    /// Where the user's copy was read from.
+    pub name: String,
+    /// Key of the content: SHA-256, hex.
+    pub sha256: String,
+    /// Length in bytes.
+    pub bytes: u64,
+}
+
+/// One request: a repository at one commit, its targets, documents, ladder and policy.
+///
+/// Everything that changes what reviews say is part of [`SweepSpec::id`]; asking for the same
+/// again finds the sweep that was there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SweepSpec {
+    /// Record version.
+    pub v: u32,
+    /// Repository: an absolute path or a URL.
+    pub repo: String,
+    /// What the user asked for, e.g. `HEAD`.
+    pub rev: String,
+    /// What it meant when the sweep was made: a full commit id, hex.
+    pub commit: String,
+    /// Target globs; empty = every tracked text file.
+    pub globs: Vec<String>,
+    /// Product requirements document.
+    pub prd: Option<DocRef>,
+    /// Change proposal.
+    pub proposal: Option<DocRef>,
+    /// Forensic preamble; its presence asks for forensic JSON.
+    pub forensic: Option<DocRef>,
+    /// The ladder as it was when the sweep was made.
+    pub ladder: Ladder,
+    /// The ladder for shard summaries.
+    pub shard_ladder: Ladder,
+    /// Acceptance policy.
+    pub policy: Policy,
+    /// Bounds of the pipeline, frozen into the sweep so that all its workers agree.
+    pub limits: Limits,
+    /// Free labels, shown in reports.
+    #[serde(default)]
+    pub labels: std::collections::BTreeMap<String, String>,
+    /// 0, or a number that sets a forced repetition (`--again`) apart.
+    #[serde(default)]
+    pub again: u64,
+}
+
+/// Version of [`SweepSpec`] records.
+pub const SWEEP_VERSION: u32 = 1;
+
+impl SweepSpec {
+    /// Stable identity: 16 hex digits over all that changes what the reviews say.
+    pub fn id(&self) -> String {
+        // Labels and the revision's spelling don't change a review; the rest does. A struct
+        // with a fixed field order makes serde_json's output canonical.
+        let mut canon = self.clone();
+        canon.labels.clear();
+        canon.rev.clear();
+        if let Some(d) = canon.prd.as_mut() {
+            d.name.clear();
+        }
+        if let Some(d) = canon.proposal.as_mut() {
+            d.name.clear();
+        }
+        if let Some(d) = canon.forensic.as_mut() {
+            d.name.clear();
+        }
+        let json = serde_json::to_string(&canon).unwrap_or_default();
+        content_id(&[json.as_bytes()])[..16].to_owned()
+    }
+
+    /// True when reviewers are asked for JSON by schema.
+    pub fn wants_forensic(&self) -> bool {
+        self.forensic.is_some() || self.policy == Policy::Forensic
+    }
+}
+
+/// Bounds that shape a sweep's work; defaults live in `config/default.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Files over this many bytes are split into shards.
+    pub split_over_bytes: u64,
+    /// Aimed-at size of a shard in bytes.
+    pub shard_bytes: u64,
+    /// Files over this many bytes are skipped with a reason.
+    pub max_file_bytes: u64,
+    /// Targets of one sweep in the queues at a time.
+    pub admission_window: u32,
+    /// Targets written by one plan job.
+    pub plan_page: u32,
+    /// Times one rung is tried again on passing trouble before it counts as error.
+    pub transient_retries: u32,
+    /// Tokens to generate for a review, unless the rung says otherwise.
+    pub max_tokens: u32,
+    /// Tokens to generate for a shard summary.
+    pub shard_max_tokens: u32,
+    /// Sampling temperature, unless the rung says otherwise.
+    pub temperature: f64,
+    /// Document chunks shown per origin.
+    pub top_chunks: u32,
+}
+
+/// Status of a target within its sweep: one character in the sweep's status string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetStatus {
+    /// Planned, not yet admitted to the queues.
+    Waiting,
+    /// Its jobs are in the queues or running.
+    Live,
+    /// Accepted: there is a row.
+    Resolved,
+    /// In the dead-letter queue.
+    Unresolved,
+    /// Not reviewed, with a reason.
+    Skipped,
+    /// The sweep was cancelled before it was done.
+    Cancelled,
+}
+
+impl TargetStatus {
+    /// Every status, in the order of the diagram.
+    pub const ALL: [Self; 6] = [
+        Self::Waiting,
+        Self::Live,
+        Self::Resolved,
+        Self::Unresolved,
+        Self::Skipped,
+        Self::Cancelled,
+    ];
+
+    /// The character kept in Redis.
+    pub const fn code(self) -> char {
+        match self {
+            Self::Waiting => 'q',
+            Self::Live => 'l',
+            Self::Resolved => 'r',
+            Self::Unresolved => 'u',
+            Self::Skipped => 's',
+            Self::Cancelled => 'x',
+        }
+    }
+
+    /// The status for a character kept in Redis.
+    pub fn from_code(c: char) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.code() == c)
+    }
+}
+
+/// One file of a sweep, as the plan job recorded it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// Path in the repository, `/` as separator; bytes that are not UTF-8 shown as U+FFFD.
+    pub path: String,
+    /// Git object id of the content, hex.
+    pub blob: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// Why it is not reviewed; absent for a target that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skip: Option<String>,
+}

@@ -1,0 +1,6 @@
+//! Support of the tests: servers and stores that a test starts, scripts and cuts at will.
+
+// Code of tests, though rustc sees a library: here a panic is how a check fails.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
+
+pub mod model_stub;

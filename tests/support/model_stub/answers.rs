@@ -1,0 +1,109 @@
+//! Ready-made answers.
+
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+/// A review in Markdown that the `structured` policy accepts: a score, three numbered suggestions,
+/// each with a quote and a confidence. The quotes are made up; see [`markdown_review_quoting`].
+pub fn markdown_review(file: &str) -> String {
+    let quotes = ["let value = input.parse();", "fn handle(input: &str) {", "return Ok(());"];
+    markdown_review_quoting(file, &quotes)
+}
+
+/// As [`markdown_review`], with lines of the real file as quotes, one suggestion for each.
+pub fn markdown_review_quoting(file: &str, quotes: &[&str]) -> String {
+    let claims = [
+        ("The error of the parser is dropped", "return the error to the caller", 85),
+        ("The input has no bound", "refuse input over the documented limit", 75),
+        ("Success is reported before the write is known to be done", "await the write", 92),
+    ];
+    let mut review = format!(
+        "## Score\nAlignment score: 7/10\n\nReview of `{file}` as a whole.\n\n## Suggested changes\n"
+    );
+    for (n, quote) in quotes.iter().enumerate() {
+        let (claim, change, confidence) = claims[n % claims.len()];
+        let _ = write!(
+            review,
+            "{}. **{claim}** (Confidence: {confidence}%)\n   - Where: `{file}`\n   - Quote: `{}`\n   \
+             - Change: {change}\n",
+            n + 1,
+            quote.trim()
+        );
+    }
+    review.push_str("\n## Contradictions\nNone. The file was checked against every passage given.\n");
+    review
+}
+
+/// Lines of the file that a review prompt shows, fit to be quoted; at most `n`.
+pub fn quotes_from(prompt: &str, n: usize) -> Vec<String> {
+    let mut lines = prompt.lines();
+    let Some(fence) = lines.find_map(|line| {
+        let (fence, label) = line.strip_prefix("<<<")?.split_once(' ')?;
+        (label.starts_with("file ") || label.starts_with("notes on ")).then_some(fence)
+    }) else {
+        return Vec::new();
+    };
+    let end = format!("{fence}>>>");
+    let mut seen = std::collections::BTreeSet::new();
+    lines
+        .take_while(|line| *line != end)
+        .map(str::trim)
+        .filter(|line| line.len() >= 12 && !line.contains('`') && seen.insert(*line))
+        .take(n)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// A forensic answer: a pass that rests on verified components.
+pub fn forensic_pass() -> String {
+    let verified = entry("The parser returns its errors to the caller", 95);
+    forensic("pass", &[("verified_components", vec![verified])]).to_string()
+}
+
+/// A forensic answer that asks for a patch.
+pub fn forensic_needs_patch() -> String {
+    forensic(
+        "needs_patch",
+        &[
+            ("critical_failures", vec![entry("The error of the parser is dropped", 88)]),
+            ("required_next_actions", vec![entry("Return the error to the caller", 88)]),
+        ],
+    )
+    .to_string()
+}
+
+/// Notes on one shard.
+pub fn shard_summary() -> String {
+    "`handle(input: &str) -> Result<(), Error>` parses one line and stores it; \
+     `Store { path: PathBuf, limit: usize }`. Invariant: `limit` is never 0. Errors are returned \
+     with `?`. One TODO: \"bound the input\"."
+        .to_owned()
+}
+
+/// An answer that no policy accepts: too short, no structure.
+pub fn thin() -> String {
+    "Looks fine to me.".to_owned()
+}
+
+/// A review that gives away that its writer saw only a part.
+pub fn leaked(file: &str) -> String {
+    markdown_review(file).replace("as a whole", "based on shard 3 of 7")
+}
+
+fn entry(text: &str, confidence: u8) -> Value {
+    json!({"text": text, "quote": "let value = input.parse()?;", "confidence": confidence,
+        "evidence": "the `?` on the only call of parse()"})
+}
+
+fn forensic(verdict: &str, filled: &[(&str, Vec<Value>)]) -> Value {
+    let mut answer = json!({
+        "verdict": verdict, "alignment_score": 8,
+        "critical_failures": [], "pseudocode_flags": [], "prd_mismatches": [],
+        "broken_pipelines": [], "missing_components": [], "risk_points": [],
+        "verified_components": [], "required_next_actions": [],
+    });
+    for (name, entries) in filled {
+        answer[*name] = json!(entries);
+    }
+    answer
+}

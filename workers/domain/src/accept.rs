@@ -1,0 +1,295 @@
+//! Is an answer a review? The gate between what a model wrote and what becomes a row.
+//!
+//! Reasons are read twice: by a person in the report, and by the next rung as learning context.
+//! They say what was wrong in a way that the next answer can do better.
+
+use crate::parse::{self, ForensicCounts, Parsed};
+use crate::scratchpad::leaks_shards;
+use crate::text::{clip, clip_marked, one_line};
+use queue_schema::rows::{Finding, FindingKind, Outcome};
+use queue_schema::sweep::Policy;
+
+/// Least characters under the `structured` policy.
+pub const STRUCTURED_CHARS: usize = 200;
+/// Least characters under the `substantial` policy.
+pub const SUBSTANTIAL_CHARS: usize = 3_800;
+/// From this many suggestions on, at least one must give a confidence.
+pub const CONFIDENCE_EXPECTED_FROM: usize = 5;
+/// Least characters of a shard summary.
+pub const SUMMARY_CHARS: usize = 20;
+
+/// What a provider returned.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Answer<'a> {
+    /// The text.
+    pub text: &'a str,
+    /// The provider cut it at the token limit.
+    pub truncated: bool,
+    /// The provider says that the model declined.
+    pub refused: bool,
+}
+
+/// What the answer is judged against.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The sweep's policy.
+    pub policy: Policy,
+    /// JSON by schema was asked for.
+    pub wants_forensic: bool,
+    /// Shards of the file; 0 when it was not split.
+    pub shards_total: u32,
+    /// The file.
+    pub source: &'a str,
+}
+
+/// What became of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Judgement {
+    /// A review.
+    Accepted(Parsed),
+    /// Not a review; the next rung's turn.
+    Rejected {
+        /// Which failure, for the books.
+        outcome: Outcome,
+        /// Why, for a person and for the next rung.
+        reason: String,
+    },
+}
+
+type Verdict<T> = Result<T, (Outcome, String)>;
+
+/// Judges an answer. The order matters: a refusal cut at the limit is a refusal, and a leaked
+/// review is leaked however well it is built.
+pub fn judge(answer: &Answer<'_>, context: &Context<'_>) -> Judgement {
+    match review(answer, context) {
+        Ok(parsed) => Judgement::Accepted(parsed),
+        Err((outcome, reason)) => Judgement::Rejected { outcome, reason },
+    }
+}
+
+fn review(answer: &Answer<'_>, context: &Context<'_>) -> Verdict<Parsed> {
+    let text = answer.text.trim();
+    refusal(answer)?;
+    if answer.truncated {
+        let reason = format!(
+            "cut at the token limit after {} characters; be shorter, most important findings first",
+            text.chars().count()
+        );
+        return Err((Outcome::Truncated, reason));
+    }
+    if text.is_empty() {
+        return Err((Outcome::Thin, "empty answer".to_owned()));
+    }
+    if let Some(evidence) = leaks_shards(text, context.shards_total, context.source) {
+        let reason = format!("speaks of a part instead of the whole file: \"{evidence}\"");
+        return Err((Outcome::Leaked, reason));
+    }
+    let parsed = by_policy(text, context)?;
+    confidences(&parsed.findings)?;
+    Ok(parsed)
+}
+
+/// The summary of a shard, or why there is none. A summary that was cut is still a summary.
+pub fn judge_shard_summary(answer: &Answer<'_>) -> Result<String, (Outcome, String)> {
+    refusal(answer)?;
+    let text = answer.text.trim();
+    let chars = text.chars().count();
+    if chars < SUMMARY_CHARS {
+        let reason = format!("{chars} characters, a summary needs at least {SUMMARY_CHARS}");
+        return Err((Outcome::Thin, reason));
+    }
+    Ok(text.to_owned())
+}
+
+fn refusal(answer: &Answer<'_>) -> Verdict<()> {
+    if answer.refused {
+        return Err((Outcome::Refused, "the model declined".to_owned()));
+    }
+    if reads_as_refusal(answer.text) {
+        let start = clip_marked(&one_line(answer.text), 80);
+        return Err((Outcome::Refused, format!("the model declined: \"{start}\"")));
+    }
+    Ok(())
+}
+
+/// A short text that opens by declining. A long one, or one with a list, did the work after all,
+/// and `I cannot find a fault` declines nothing.
+fn reads_as_refusal(text: &str) -> bool {
+    const DECLINES: &[&str] = &[
+        "i can't",
+        "i cannot",
+        "i can not",
+        "i'm unable to",
+        "i am unable to",
+        "i'm not able to",
+        "i am not able to",
+        "i won't",
+        "i will not",
+        "i must decline",
+        "i have to decline",
+    ];
+    const VERBS: &[&str] = &[
+        "assist",
+        "help",
+        "comply",
+        "provide",
+        "fulfill",
+        "fulfil",
+        "continue",
+        "do that",
+        "review",
+        "complete",
+        "process",
+        "analyze",
+        "analyse",
+        "access",
+        "view",
+        "engage",
+        "generate",
+        "answer",
+        "respond",
+        "participate",
+        "discuss",
+        "perform",
+        "see the file",
+    ];
+    if text.chars().nth(600).is_some() || has_structure(text) {
+        return false;
+    }
+    let text = one_line(text).to_lowercase().replace('’', "'");
+    let opening = clip(&text, 160);
+    if opening.starts_with("i must decline") || opening.starts_with("i have to decline") {
+        return true;
+    }
+    let apologises =
+        ["i'm sorry", "i am sorry", "sorry,", "i apologize", "i apologise", "as an ai"]
+            .iter()
+            .any(|s| opening.starts_with(s));
+    DECLINES.iter().any(|d| {
+        let Some(at) = opening.find(d) else { return false };
+        let after = opening[at + d.len()..].trim_start();
+        let declines = VERBS.iter().any(|v| after.starts_with(v));
+        declines && (apologises || at < 20)
+    })
+}
+
+fn by_policy(text: &str, context: &Context<'_>) -> Verdict<Parsed> {
+    let json_required = match context.policy {
+        Policy::Forensic => true,
+        Policy::Auto => context.wants_forensic,
+        Policy::Structured | Policy::Substantial => false,
+    };
+    // Whatever the policy, a forensic answer is judged as one, never by its length: under the
+    // others good ones would be called thin.
+    if let Some(parsed) = parse::forensic(text) {
+        return forensic_is_sound(&parsed).map(|()| parsed);
+    }
+    if json_required {
+        return Err((Outcome::Malformed, why_not_forensic(text)));
+    }
+    if context.policy == Policy::Auto && looks_like_json(text) {
+        let reason = format!("{}; or answer in Markdown", why_not_forensic(text));
+        return Err((Outcome::Malformed, reason));
+    }
+    let chars = text.chars().count();
+    if context.policy == Policy::Substantial {
+        if looks_like_json(text) && !parses_as_json(text) {
+            let reason = "a bare JSON dump that does not parse".to_owned();
+            return Err((Outcome::Malformed, reason));
+        }
+        if chars < SUBSTANTIAL_CHARS {
+            let reason = format!("{chars} characters, at least {SUBSTANTIAL_CHARS} are needed");
+            return Err((Outcome::Thin, reason));
+        }
+    } else if chars < STRUCTURED_CHARS {
+        let reason = format!(
+            "{chars} characters, at least {STRUCTURED_CHARS} are needed; \
+             say what was checked, even if nothing was found"
+        );
+        return Err((Outcome::Thin, reason));
+    } else if !has_structure(text) {
+        let reason = "no heading, bullet or numbered item; answer in the form asked for";
+        return Err((Outcome::Thin, reason.to_owned()));
+    }
+    Ok(parse::markdown(text))
+}
+
+fn forensic_is_sound(parsed: &Parsed) -> Verdict<()> {
+    let ForensicCounts { critical_failures, pseudocode_flags, required_next_actions, .. } =
+        parsed.counts.unwrap_or_default();
+    if critical_failures + pseudocode_flags + required_next_actions > 0 {
+        return Ok(());
+    }
+    let cites = |f: &Finding| {
+        let said = |t: &Option<String>| t.as_deref().is_some_and(|t| !t.trim().is_empty());
+        f.kind == FindingKind::VerifiedComponent && (said(&f.evidence) || said(&f.quote))
+    };
+    let reason = if parsed.verdict.as_deref() != Some("pass") {
+        "the verdict is not pass, but critical_failures, pseudocode_flags and \
+         required_next_actions are all empty: say what has to change"
+    } else if parsed.findings.iter().any(cites) {
+        return Ok(());
+    } else {
+        "verdict pass without verified_components that cite evidence: say what was checked, \
+         with a quote or evidence"
+    };
+    Err((Outcome::Malformed, reason.to_owned()))
+}
+
+/// Says what is missing, in the words the next rung needs.
+fn why_not_forensic(text: &str) -> String {
+    let what = if !text.contains('{') {
+        "no JSON in the answer"
+    } else if text.contains("\"verdict\"") {
+        "the JSON does not parse, or its verdict is unknown"
+    } else {
+        "no JSON object with a verdict in the answer"
+    };
+    format!("{what}: answer with one JSON object whose \"verdict\" is pass, needs_patch or fail")
+}
+
+/// The body of an answer that is one fenced block, or the answer itself.
+fn unfenced(text: &str) -> &str {
+    let text = text.trim();
+    text.strip_prefix("```")
+        .and_then(|t| t.split_once('\n'))
+        .map_or(text, |(_, body)| body.trim().trim_end_matches("```").trim())
+}
+
+fn looks_like_json(text: &str) -> bool {
+    let body = unfenced(text);
+    body.starts_with('{') || body.starts_with("[{") || body.starts_with("[\n")
+}
+
+fn parses_as_json(text: &str) -> bool {
+    serde_json::from_str::<serde_json::Value>(unfenced(text)).is_ok()
+}
+
+/// A heading, bullet or numbered item anywhere.
+fn has_structure(text: &str) -> bool {
+    text.lines().any(|line| {
+        let body = line.trim_start();
+        let heading = body.trim_start_matches('#');
+        let digits = body.bytes().take_while(u8::is_ascii_digit).count();
+        (heading.len() < body.len() && heading.starts_with(' '))
+            || ["- ", "* ", "+ ", "• "].iter().any(|m| body.starts_with(m))
+            || (digits > 0 && body[digits..].starts_with([')', '.']) && {
+                let rest = &body[digits + 1..];
+                rest.starts_with(' ')
+            })
+    })
+}
+
+fn confidences(findings: &[Finding]) -> Verdict<()> {
+    let suggestions = findings.iter().filter(|f| f.kind.is_actionable()).count();
+    if suggestions >= CONFIDENCE_EXPECTED_FROM && findings.iter().all(|f| f.confidence.is_none()) {
+        let reason = format!(
+            "{suggestions} suggestions and not one confidence; give each its own, in percent"
+        );
+        return Err((Outcome::Malformed, reason));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+use super::*;
+
+fn context(policy: Policy) -> Context<'static> {
+    Context { policy, wants_forensic: false, shards_total: 0, source: "fn main() {}" }
+}
+
+fn say(text: &str) -> Answer<'_> {
+    Answer { text, ..Answer::default() }
+}
+
+fn outcome(answer: &Answer<'_>, context: &Context<'_>) -> Outcome {
+    match judge(answer, context) {
+        Judgement::Accepted(_) => Outcome::Accepted,
+        Judgement::Rejected { outcome, reason } => {
+            assert!(!reason.is_empty());
+            outcome
+        }
+    }
+}
+
+fn review_of(chars: usize) -> String {
+    let head = "## Suggested changes\n- None: every function was read. ";
+    format!("{head}{}", "x".repeat(chars - head.chars().count()))
+}
+
+#[test]
+fn structured_has_its_edge_at_200_characters() {
+    let c = context(Policy::Structured);
+    assert_eq!(outcome(&say(&review_of(200)), &c), Outcome::Accepted);
+    assert_eq!(outcome(&say(&review_of(199)), &c), Outcome::Thin);
+    assert_eq!(outcome(&say(&"word ".repeat(100)), &c), Outcome::Thin, "no structure");
+    assert_eq!(outcome(&say("  \n"), &c), Outcome::Thin);
+    let umlauts = format!("- {}", "ä".repeat(150));
+    assert_eq!(outcome(&say(&umlauts), &c), Outcome::Thin, "characters count, not bytes");
+}
+
+#[test]
+fn substantial_has_its_edge_at_3800_characters() {
+    let c = context(Policy::Substantial);
+    assert_eq!(outcome(&say(&review_of(3800)), &c), Outcome::Accepted);
+    assert_eq!(outcome(&say(&review_of(3799)), &c), Outcome::Thin);
+    let dump = format!("{{\"a\": \"{}", "x".repeat(4000));
+    assert_eq!(outcome(&say(&dump), &c), Outcome::Malformed);
+}
+
+#[test]
+fn refusals_truncation_and_their_order() {
+    let c = context(Policy::Auto);
+    let long = review_of(400);
+    let cut = Answer { text: &long, truncated: true, refused: false };
+    assert_eq!(outcome(&cut, &c), Outcome::Truncated);
+    assert_eq!(outcome(&Answer { refused: true, ..cut }, &c), Outcome::Refused);
+    for text in [
+        "I'm sorry, but I can't assist with that.",
+        "I’m sorry, I cannot help with this request.",
+        "I cannot review this file.",
+        "As an AI, I am unable to access files.",
+    ] {
+        assert_eq!(outcome(&say(text), &c), Outcome::Refused, "{text}");
+    }
+    let honest =
+        format!("I cannot find a fault in this file.\n- checked: all.{}", " ok".repeat(90));
+    assert_eq!(outcome(&say(&honest), &c), Outcome::Accepted);
+    let worked = format!("I can't review the tests, but:\n\n1. Fix a (80%){}", " so".repeat(80));
+    assert_eq!(outcome(&say(&worked), &c), Outcome::Accepted);
+}
+
+#[test]
+fn leaks_are_caught_only_for_split_files() {
+    let text = format!("{} In shard 3 the lock is missing.", review_of(300));
+    let mut c = context(Policy::Structured);
+    assert_eq!(outcome(&say(&text), &c), Outcome::Accepted);
+    c.shards_total = 4;
+    assert_eq!(outcome(&say(&text), &c), Outcome::Leaked);
+    c.source = "shard 3 is special";
+    assert_eq!(outcome(&say(&text), &c), Outcome::Accepted);
+}
+
+#[test]
+fn forensic_answers() {
+    let c = context(Policy::Forensic);
+    for (text, want) in [
+        (r#"{"verdict":"fail","critical_failures":["a"]}"#, Outcome::Accepted),
+        (r#"{"verdict":"needs_patch","required_next_actions":["a"]}"#, Outcome::Accepted),
+        (
+            r#"{"verdict":"pass","verified_components":[{"text":"a","evidence":"l. 3"}]}"#,
+            Outcome::Accepted,
+        ),
+        (r#"{"verdict":"pass","verified_components":["a"]}"#, Outcome::Malformed),
+        (
+            r#"{"verdict":"pass","verified_components":[{"text":"a","evidence":" "}]}"#,
+            Outcome::Malformed,
+        ),
+        (r#"{"verdict":"fail","risk_points":["a"]}"#, Outcome::Malformed),
+        (r#"{"verdict":"needs_patch"}"#, Outcome::Malformed),
+        ("## Fine\n- no JSON", Outcome::Malformed),
+    ] {
+        assert_eq!(outcome(&say(text), &c), want, "{text}");
+    }
+}
+
+#[test]
+fn a_forensic_answer_is_never_thin() {
+    let text = r#"{"verdict":"fail","critical_failures":["a"]}"#;
+    for policy in [Policy::Auto, Policy::Structured, Policy::Substantial] {
+        assert_eq!(outcome(&say(text), &context(policy)), Outcome::Accepted, "{policy:?}");
+    }
+}
+
+#[test]
+fn auto_takes_either_form_unless_forensic_was_asked_for() {
+    let mut c = context(Policy::Auto);
+    let markdown = review_of(300);
+    assert_eq!(outcome(&say(&markdown), &c), Outcome::Accepted);
+    let other_json = format!("```json\n{{\"a\": \"{}\"}}\n```", "x".repeat(300));
+    assert_eq!(outcome(&say(&other_json), &c), Outcome::Malformed);
+    c.wants_forensic = true;
+    let Judgement::Rejected { outcome, reason } = judge(&say(&markdown), &c) else {
+        panic!("Markdown where JSON was asked for")
+    };
+    assert_eq!(outcome, Outcome::Malformed);
+    assert!(reason.contains("verdict"), "the next rung must learn what to do: {reason}");
+}
+
+#[test]
+fn five_suggestions_need_a_confidence() {
+    let c = context(Policy::Structured);
+    let list = |n: usize, last: &str| {
+        let items = "1. Change this and that, at some length, please\n".repeat(n);
+        format!("## Suggested changes\n{items}{last}\n")
+    };
+    assert_eq!(outcome(&say(&list(5, "")), &c), Outcome::Malformed);
+    assert_eq!(outcome(&say(&list(4, "")), &c), Outcome::Accepted);
+    assert_eq!(outcome(&say(&list(5, "6. And this (80%)")), &c), Outcome::Accepted);
+}
+
+#[test]
+fn shard_summaries() {
+    let ok = "Defines `load`, which reads a file.";
+    assert_eq!(judge_shard_summary(&say(ok)), Ok(ok.to_owned()));
+    let cut = Answer { text: ok, truncated: true, refused: false };
+    assert!(judge_shard_summary(&cut).is_ok(), "a cut summary is still one");
+    assert_eq!(judge_shard_summary(&say("short")).unwrap_err().0, Outcome::Thin);
+    let no = judge_shard_summary(&say("I'm sorry, but I can't help with that request."));
+    assert_eq!(no.unwrap_err().0, Outcome::Refused);
+}

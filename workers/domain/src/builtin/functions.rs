@@ -1,0 +1,250 @@
+//! Finds functions and types by how their first line looks, and where they end.
+
+use super::lex::Line;
+use crate::text::is_ident;
+
+/// A function with its lines, from 0, both inclusive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Function {
+    pub(super) name: String,
+    pub(super) first: usize,
+    pub(super) last: usize,
+    pub(super) test: bool,
+}
+
+impl Function {
+    pub(super) fn len(&self) -> usize {
+        self.last - self.first + 1
+    }
+}
+
+/// The functions of a file, in order.
+pub(super) fn functions(language: &str, lines: &[Line<'_>]) -> Vec<Function> {
+    let find = |i: usize| {
+        let name = function_name(language, &lines[i].code)?;
+        let last = match language {
+            "Python" => indented_end(lines, i),
+            _ => block_end(lines, i)?,
+        };
+        Some(Function { name, first: i, last, test: lines[i].test })
+    };
+    (0..lines.len()).filter_map(find).collect()
+}
+
+/// The types that a file defines, in order.
+pub(super) fn types(lines: &[Line<'_>]) -> Vec<String> {
+    const WORDS: &[&str] =
+        &["struct", "enum", "trait", "class", "interface", "type", "union", "record", "protocol"];
+    let name = |line: &Line<'_>| {
+        let code = without_modifiers(&line.code);
+        let (word, rest) = first_word(code);
+        WORDS.contains(&word).then(|| ident_at(rest)).flatten()
+    };
+    lines.iter().filter_map(name).collect()
+}
+
+fn function_name(language: &str, code: &str) -> Option<String> {
+    let code = without_modifiers(code);
+    let (word, rest) = first_word(code);
+    match (language, word) {
+        ("Rust", "fn") | ("Python" | "Ruby" | "Scala", "def") | ("Kotlin", "fun") => ident_at(rest),
+        ("Go" | "Swift", "func") => {
+            // `func (r *T) Name(` has its receiver first.
+            let rest = rest.trim_start();
+            let rest = match rest.strip_prefix('(') {
+                Some(receiver) => receiver.split_once(')')?.1,
+                None => rest,
+            };
+            ident_at(rest)
+        }
+        ("JavaScript" | "TypeScript" | "PHP" | "Vue" | "Svelte", "function") => {
+            ident_at(rest.trim_start_matches(['*', ' ']))
+        }
+        ("JavaScript" | "TypeScript", _) => c_like(code, false),
+        ("Java" | "C" | "C++" | "C#", _) => c_like(code, true),
+        _ => None,
+    }
+}
+
+/// `type name(args) {`, or `name(args) {` for a method of a script language.
+fn c_like(code: &str, typed: bool) -> Option<String> {
+    const CONTROL: &[&str] = &[
+        "if",
+        "for",
+        "while",
+        "switch",
+        "catch",
+        "return",
+        "else",
+        "do",
+        "synchronized",
+        "using",
+        "lock",
+        "new",
+        "sizeof",
+        "throw",
+        "await",
+        "function",
+    ];
+    let code = code.trim_end();
+    let (head, _) = code.split_once('(')?;
+    if !code.ends_with('{') || head.contains(['=', '.', '"']) {
+        return None;
+    }
+    let name: String = {
+        let tail = head.trim_end();
+        let start = tail.rfind(|c: char| !is_ident(c)).map_or(0, |i| i + 1);
+        tail.get(start..)?.to_owned()
+    };
+    let (first, _) = first_word(head);
+    let sane = !name.is_empty()
+        && !CONTROL.contains(&name.as_str())
+        && !CONTROL.contains(&first)
+        && (head.trim() != name) == typed;
+    sane.then_some(name)
+}
+
+fn without_modifiers(code: &str) -> &str {
+    const MODIFIERS: &[&str] = &[
+        "pub",
+        "async",
+        "const",
+        "unsafe",
+        "extern",
+        "export",
+        "default",
+        "public",
+        "private",
+        "protected",
+        "internal",
+        "static",
+        "final",
+        "abstract",
+        "override",
+        "open",
+        "suspend",
+        "inline",
+        "data",
+        "sealed",
+    ];
+    let mut code = code.trim_start();
+    loop {
+        let (word, rest) = first_word(code);
+        if !MODIFIERS.contains(&word) {
+            return code;
+        }
+        code = rest.trim_start();
+        // `pub(crate)`, `extern "C"` (its string is blanked, its quotes are not).
+        if let Some((_, tail)) = code.strip_prefix('(').and_then(|c| c.split_once(')')) {
+            code = tail.trim_start();
+        } else if let Some((_, tail)) = code.strip_prefix('"').and_then(|c| c.split_once('"')) {
+            code = tail.trim_start();
+        }
+    }
+}
+
+fn first_word(code: &str) -> (&str, &str) {
+    let end = code.find(|c: char| !is_ident(c)).unwrap_or(code.len());
+    code.split_at(end)
+}
+
+fn ident_at(text: &str) -> Option<String> {
+    let (name, _) = first_word(text.trim_start());
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+/// The line of the brace that closes the first one opened from line `first` on; `None` for a
+/// declaration without a body. A block that is never closed ends with the file.
+pub(super) fn block_end(lines: &[Line<'_>], first: usize) -> Option<usize> {
+    let (mut depth, mut parens, mut opened) = (0i64, 0i64, false);
+    for (i, line) in lines.iter().enumerate().skip(first) {
+        for c in line.code.chars() {
+            match c {
+                '{' => {
+                    depth += 1;
+                    opened = true;
+                }
+                '}' => depth -= 1,
+                '(' | '[' => parens += 1,
+                ')' | ']' => parens -= 1,
+                ';' if !opened && parens <= 0 => {
+                    return (i > first && is_attribute(lines, first)).then_some(i);
+                }
+                _ => {}
+            }
+            if opened && depth <= 0 {
+                return Some(i);
+            }
+        }
+    }
+    opened.then(|| lines.len() - 1)
+}
+
+/// An attribute covers the declaration after it even if that has no body (`mod tests;`).
+fn is_attribute(lines: &[Line<'_>], i: usize) -> bool {
+    lines[i].code.trim_start().starts_with("#[")
+}
+
+/// The last line that is indented deeper than line `first`.
+fn indented_end(lines: &[Line<'_>], first: usize) -> usize {
+    let indent = |l: &Line<'_>| l.raw.len() - l.raw.trim_start().len();
+    let own = indent(&lines[first]);
+    let mut last = first;
+    let mut parens = 0i64;
+    for (i, line) in lines.iter().enumerate().skip(first) {
+        let outside = parens <= 0;
+        for c in line.code.chars() {
+            match c {
+                '(' | '[' | '{' => parens += 1,
+                ')' | ']' | '}' => parens -= 1,
+                _ => {}
+            }
+        }
+        if i == first || line.raw.trim().is_empty() {
+            continue;
+        }
+        // What stands at the margin inside brackets or a long string still belongs.
+        if outside && indent(line) <= own && !line.code.trim().is_empty() {
+            break;
+        }
+        last = i;
+    }
+    last
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::lex;
+    use super::*;
+
+    fn found(path: &str, source: &str) -> Vec<(String, usize, usize)> {
+        let lines = lex::lines(path, source);
+        functions(crate::target::language(path), &lines)
+            .into_iter()
+            .map(|f| (f.name, f.first + 1, f.last + 1))
+            .collect()
+    }
+
+    #[test]
+    fn functions_of_several_languages() {
+        let rust = "pub(crate) async fn a() {\n    \"}\";\n}\ntrait T {\n    fn decl(&self);\n    fn b() {}\n}";
+        assert_eq!(found("a.rs", rust), [("a".into(), 1, 3), ("b".into(), 6, 6)]);
+        let python = "def a(x,\n      y):\n    if x:\n        return 1\n\n    return 2\n\nz = 1\n";
+        assert_eq!(found("a.py", python), [("a".into(), 1, 6)]);
+        let go = "func (s *Server) Run(x int) error {\n\treturn nil\n}\n";
+        assert_eq!(found("a.go", go), [("Run".into(), 1, 3)]);
+        let js = "export function a() {\n}\nclass B {\n  run(x) {\n    if (x) {\n    }\n  }\n}";
+        assert_eq!(found("a.js", js), [("a".into(), 1, 2), ("run".into(), 4, 7)]);
+        let java = "class A {\n  public static int run(String x) {\n    for (;;) {\n    }\n  }\n}";
+        assert_eq!(found("A.java", java), [("run".into(), 2, 5)]);
+    }
+
+    #[test]
+    fn type_names() {
+        let lines = lex::lines(
+            "a.rs",
+            "pub struct A;\npub(crate) enum B {}\nlet structx = 1;\ntype C = u8;",
+        );
+        assert_eq!(types(&lines), ["A", "B", "C"]);
+    }
+}

@@ -1,0 +1,323 @@
+//! Tells code from comments and strings, well enough for checks that must not fire on either.
+//!
+//! This is no parser. A language it does not know well is read as C-like; what it gets wrong
+//! there costs a check, never more, and strings that must end on their line limit the damage.
+
+use crate::target::language;
+
+/// One line, taken apart. Masked text is blank, so that what is left keeps its shape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Line<'a> {
+    /// As it stands in the file.
+    pub(super) raw: &'a str,
+    /// Comments, and the insides of strings, blanked.
+    pub(super) code: String,
+    /// Only the comments.
+    pub(super) comment: String,
+    /// Inside test code.
+    pub(super) test: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Code,
+    LineComment,
+    Block(u32),
+    /// A string until this delimiter; may span lines; backslash escapes.
+    Text {
+        end: char,
+        multi: bool,
+        escapes: bool,
+    },
+    /// A Rust raw string with this many hashes.
+    Raw(usize),
+    /// A Python triple-quoted string; one that is a statement of its own is documentation.
+    Triple {
+        end: char,
+        doc: bool,
+    },
+}
+
+/// How a family of languages writes comments and strings.
+struct Syntax {
+    line: &'static [&'static str],
+    block: Option<(&'static str, &'static str)>,
+    nested: bool,
+    /// Delimiter, may span lines, has escapes.
+    strings: &'static [(char, bool, bool)],
+    triple: bool,
+    rust: bool,
+}
+
+const C_LIKE: Syntax = Syntax {
+    line: &["//"],
+    block: Some(("/*", "*/")),
+    nested: false,
+    strings: &[('"', false, true), ('\'', false, true)],
+    triple: false,
+    rust: false,
+};
+
+fn syntax(language: &str) -> Syntax {
+    match language {
+        "Rust" => Syntax { nested: true, strings: &[('"', true, true)], rust: true, ..C_LIKE },
+        "JavaScript" | "TypeScript" | "Vue" | "Svelte" => Syntax {
+            strings: &[('"', false, true), ('\'', false, true), ('`', true, true)],
+            ..C_LIKE
+        },
+        "Go" => Syntax {
+            strings: &[('"', false, true), ('\'', false, true), ('`', true, false)],
+            ..C_LIKE
+        },
+        "Python" => Syntax { line: &["#"], block: None, triple: true, ..C_LIKE },
+        "Shell" | "Ruby" | "Makefile" | "Dockerfile" | "Just" | "TOML" | "YAML" | "R" | "Perl"
+        | "Elixir" | "Nix" | "PowerShell" | "CMake" | "INI" => {
+            Syntax { line: &["#"], block: None, ..C_LIKE }
+        }
+        "SQL" | "Lua" | "Haskell" => Syntax { line: &["--"], block: None, ..C_LIKE },
+        "HTML" | "XML" => {
+            Syntax { line: &[], block: Some(("<!--", "-->")), strings: &[], ..C_LIKE }
+        }
+        _ => C_LIKE,
+    }
+}
+
+/// Languages that are prose: all of it counts as comment.
+pub(super) fn is_prose(language: &str) -> bool {
+    matches!(language, "Markdown" | "reStructuredText" | "text")
+}
+
+/// Formats that hold data: nothing in them is code.
+pub(super) fn is_data(language: &str) -> bool {
+    matches!(language, "JSON" | "TOML" | "YAML" | "XML" | "INI")
+}
+
+/// Takes a file apart.
+pub(super) fn lines<'a>(path: &str, source: &'a str) -> Vec<Line<'a>> {
+    let language = language(path);
+    let test_path = is_test_path(path);
+    if is_prose(language) {
+        let prose = |raw: &'a str| Line {
+            raw,
+            code: String::new(),
+            comment: raw.to_owned(),
+            test: test_path,
+        };
+        return source.lines().map(prose).collect();
+    }
+    let syntax = syntax(language);
+    let mut state = State::Code;
+    let mut out: Vec<Line<'a>> = source
+        .lines()
+        .map(|raw| {
+            let (code, comment, after) = mask(raw, state, &syntax);
+            state = after;
+            Line { raw, code, comment, test: test_path }
+        })
+        .collect();
+    if language == "Rust" && !test_path {
+        mark_rust_tests(&mut out);
+    }
+    out
+}
+
+/// Tests, benches and examples by where they stand.
+fn is_test_path(path: &str) -> bool {
+    const DIRS: &[&str] = &[
+        "tests",
+        "test",
+        "testing",
+        "__tests__",
+        "spec",
+        "benches",
+        "examples",
+        "testdata",
+        "fixtures",
+        "mocks",
+        "__mocks__",
+    ];
+    let (dirs, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let stem = name.split('.').next().unwrap_or(name);
+    dirs.split('/').any(|d| DIRS.contains(&d))
+        || stem == "tests"
+        || stem == "conftest"
+        || stem.starts_with("test_")
+        || stem.ends_with("_test")
+        || stem.ends_with("_tests")
+        || name.contains(".test.")
+        || name.contains(".spec.")
+}
+
+/// Masks one line: (code, comment, state at its end).
+fn mask(raw: &str, mut state: State, syntax: &Syntax) -> (String, String, State) {
+    let (mut code, mut comment) = (String::new(), String::new());
+    let mut at = 0;
+    while let Some(c) = raw[at..].chars().next() {
+        let rest = &raw[at..];
+        let before = state;
+        let mut len = c.len_utf8();
+        // A character of code; everything else is blanked there.
+        let mut is_code = false;
+        match state {
+            State::Code => {
+                let opened = open(rest, &code, syntax);
+                is_code = !matches!(opened, Some((State::LineComment | State::Block(_), _)));
+                if let Some((next, used)) = opened {
+                    (state, len) = (next, used);
+                }
+            }
+            State::LineComment => {}
+            State::Block(depth) => {
+                let (start, end) = syntax.block.unwrap_or(("/*", "*/"));
+                if rest.starts_with(end) {
+                    len = end.len();
+                    state = if depth > 1 { State::Block(depth - 1) } else { State::Code };
+                } else if syntax.nested && rest.starts_with(start) {
+                    len = start.len();
+                    state = State::Block(depth + 1);
+                }
+            }
+            State::Text { end, escapes, .. } => {
+                if c == '\\' && escapes {
+                    len += rest[1..].chars().next().map_or(0, char::len_utf8);
+                } else if c == end {
+                    (state, is_code) = (State::Code, true);
+                }
+            }
+            State::Raw(hashes) => {
+                if c == '"' && rest[1..].bytes().take_while(|b| *b == b'#').count() >= hashes {
+                    (state, len, is_code) = (State::Code, 1 + hashes, true);
+                }
+            }
+            State::Triple { end, .. } => {
+                if rest.chars().take_while(|c| *c == end).count() >= 3 {
+                    (state, len) = (State::Code, 3);
+                }
+            }
+        }
+        let is_comment =
+            |s| matches!(s, State::LineComment | State::Block(_) | State::Triple { doc: true, .. });
+        let piece = &raw[at..at + len];
+        let blank = " ".repeat(piece.chars().count());
+        code.push_str(if is_code { piece } else { &blank });
+        comment.push_str(if is_comment(before) || is_comment(state) { piece } else { &blank });
+        at += len;
+    }
+    let after = match state {
+        State::LineComment | State::Text { multi: false, .. } => State::Code,
+        other => other,
+    };
+    (code, comment, after)
+}
+
+/// What opens at the start of `rest`: (state, bytes of the opening).
+fn open(rest: &str, code: &str, syntax: &Syntax) -> Option<(State, usize)> {
+    if let Some(mark) = syntax.line.iter().find(|m| rest.starts_with(**m)) {
+        // `${x#y}` and `a#b` are no comments.
+        if *mark != "#" || !code.ends_with(|c: char| !c.is_whitespace() && c != ';') {
+            return Some((State::LineComment, mark.len()));
+        }
+    }
+    if let Some((start, _)) = syntax.block.filter(|(start, _)| rest.starts_with(start)) {
+        return Some((State::Block(1), start.len()));
+    }
+    let c = rest.chars().next()?;
+    if syntax.triple && matches!(c, '"' | '\'') && rest.chars().take_while(|d| *d == c).count() >= 3
+    {
+        return Some((State::Triple { end: c, doc: code.trim().is_empty() }, 3));
+    }
+    if let Some(found) = rust_literal(rest, c, code).filter(|_| syntax.rust) {
+        return Some(found);
+    }
+    let (end, multi, escapes) = *syntax.strings.iter().find(|(d, ..)| *d == c)?;
+    Some((State::Text { end, multi, escapes }, c.len_utf8()))
+}
+
+/// Raw strings, and character literals as opposed to lifetimes.
+fn rust_literal(rest: &str, c: char, code: &str) -> Option<(State, usize)> {
+    if c == 'r' && !code.ends_with(|c: char| c != 'b' && crate::text::is_ident(c)) {
+        let hashes = rest[1..].bytes().take_while(|b| *b == b'#').count();
+        return rest[1 + hashes..].starts_with('"').then_some((State::Raw(hashes), 2 + hashes));
+    }
+    if c == '\'' {
+        let mut next = rest[1..].chars();
+        let (first, second) = (next.next()?, next.next());
+        if first == '\\' || second == Some('\'') {
+            return Some((State::Text { end: '\'', multi: false, escapes: true }, 1));
+        }
+    }
+    None
+}
+
+/// Marks what `#[cfg(test)]` and `#[test]` cover: up to the brace that closes the next item.
+fn mark_rust_tests(lines: &mut [Line<'_>]) {
+    let mut i = 0;
+    while i < lines.len() {
+        let code = lines[i].code.trim_start();
+        let starts = code.starts_with("#[cfg(test)]")
+            || (code.starts_with("#[") && (code.contains("test]") || code.contains("test(")));
+        if !starts {
+            i += 1;
+            continue;
+        }
+        let last = super::functions::block_end(lines, i).unwrap_or(i);
+        for line in &mut lines[i..=last] {
+            line.test = true;
+        }
+        i = last + 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(path: &str, source: &str) -> Vec<String> {
+        lines(path, source).into_iter().map(|l| l.code.trim_end().to_owned()).collect()
+    }
+
+    #[test]
+    fn rust_comments_strings_and_lifetimes() {
+        assert_eq!(code("a.rs", "let a = \"todo!()\"; // unwrap()"), ["let a = \"       \";"]);
+        assert_eq!(
+            code("a.rs", "f(r#\"x \" y\"#, '\"', b'\\'') // z"),
+            ["f(r#\"     \"#, ' ', b'  ')"]
+        );
+        assert_eq!(
+            code("a.rs", "fn f<'a>(x: &'a str) {} /* a /* b */ c */ g()")
+                .concat()
+                .matches("g()")
+                .count(),
+            1
+        );
+        assert_eq!(code("a.rs", "let s = \"one\ntwo\"; x()"), ["let s = \"", "   \"; x()"]);
+    }
+
+    #[test]
+    fn comments_are_kept_apart() {
+        let l =
+            lines("a.py", "x = '# no'  # TODO: yes\n\"\"\"Doc TODO\nmore\"\"\"\ny = \"\"\"s\"\"\"");
+        assert_eq!(l[0].comment.trim(), "# TODO: yes");
+        assert!(l[1].comment.contains("Doc TODO") && l[2].comment.contains("more"));
+        assert!(l[3].comment.trim().is_empty(), "a string that is used is no comment");
+    }
+
+    #[test]
+    fn rust_tests_are_marked() {
+        let src = "fn a() {}\n#[cfg(test)]\nmod tests {\n    fn b() { x.unwrap(); }\n}\nfn c() {}";
+        let marks: Vec<bool> = lines("src/a.rs", src).iter().map(|l| l.test).collect();
+        assert_eq!(marks, [false, true, true, true, true, false]);
+        let outside = lines("src/a.rs", "#[cfg(test)]\nmod tests;\nfn c() {}");
+        assert_eq!(outside.iter().map(|l| l.test).collect::<Vec<_>>(), [true, true, false]);
+    }
+
+    #[test]
+    fn test_paths() {
+        for path in ["tests/a.rs", "src/x_test.go", "a/test_b.py", "x.spec.ts", "src/a/tests.rs"] {
+            assert!(is_test_path(path), "{path}");
+        }
+        for path in ["src/contest.rs", "src/attest.go", "latest.py"] {
+            assert!(!is_test_path(path), "{path}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The built-in reviewer: static checks with evidence, written in the form of a review.
+//!
+//! It is what runs when no model is at hand. It is no model, and says so: it sees what the text
+//! alone shows, gives each claim the confidence that deserves, and leaves the alignment score
+//! out, because comparing words is not judging meaning.
+
+mod catalogue;
+mod checks;
+mod functions;
+mod lex;
+mod summary;
+mod write;
+
+pub use summary::summarise;
+pub use write::{review_forensic, review_markdown};
+
+use crate::retrieve::terms;
+use catalogue::Check;
+use checks::{Hit, Scan};
+use std::collections::BTreeSet;
+
+/// More findings than this are not read.
+const MOST_FINDINGS: usize = 8;
+
+/// What is reviewed.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// Path in the repository.
+    pub path: &'a str,
+    /// The file.
+    pub source: &'a str,
+    /// Words of the PRD that a file on its subject would mention.
+    pub prd_terms: &'a [String],
+}
+
+/// What all checks found, and what they looked at.
+struct Report<'a> {
+    scan: Scan<'a>,
+    hits: Vec<Hit>,
+    /// Check, and how often it fired.
+    checked: Vec<(Check, usize)>,
+    prd: Prd,
+}
+
+/// Terms of the PRD, by whether the file mentions them.
+#[derive(Default)]
+struct Prd {
+    mentioned: Vec<String>,
+    missing: Vec<String>,
+}
+
+impl Prd {
+    fn of(subject: &Subject<'_>) -> Self {
+        let words: BTreeSet<String> =
+            terms(subject.source).into_iter().chain(terms(subject.path)).collect();
+        let mut prd = Self::default();
+        for term in subject.prd_terms {
+            let parts = terms(term);
+            if parts.is_empty() {
+                continue;
+            }
+            let known = parts.iter().all(|p| words.contains(p));
+            if known { &mut prd.mentioned } else { &mut prd.missing }.push(term.clone());
+        }
+        prd
+    }
+
+    /// Missing words mean something only where most of the others occur: any other file is
+    /// likely about something else.
+    fn is_telling(&self) -> bool {
+        !self.missing.is_empty() && self.mentioned.len() >= self.missing.len()
+    }
+}
+
+impl<'a> Report<'a> {
+    fn new(subject: &Subject<'a>) -> Self {
+        let scan = Scan::new(subject.path, subject.source);
+        let found: Vec<(Check, Option<Hit>)> = Check::ALL
+            .into_iter()
+            .filter(|check| check.applies(scan.language))
+            .map(|check| (check, scan.run(check)))
+            .collect();
+        let checked = found
+            .iter()
+            .map(|(check, hit)| (*check, hit.as_ref().map_or(0, |h| h.lines.len())))
+            .collect();
+        let hits = found.into_iter().filter_map(|(_, hit)| hit).take(MOST_FINDINGS).collect();
+        Self { scan, hits, checked, prd: Prd::of(subject) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,29 @@
+//! Pure review logic: no I/O, no clock, no randomness.
+//!
+//! Every function here gives the same answer for the same arguments, on every machine, which is
+//! what makes a job safe to run twice. Handlers in the fleet read and write; this crate decides.
+//!
+//! The order in which a review passes through the modules:
+//!
+//! 1. [`target`]: is this file reviewed at all, and if not, why.
+//! 2. [`split`]: large files become shards; [`scratchpad`] merges their summaries.
+//! 3. [`retrieve`]: which passages of the documents go with the file.
+//! 4. [`prompt`]: what the reviewer is told.
+//! 5. [`accept`]: is the answer a review ([`parse`] reads it).
+//! 6. [`anchor`]: where in the file each finding is, and what may be done with the review.
+//! 7. [`review`]: the row; [`report`]: what a sweep leaves behind.
+//!
+//! [`builtin`] is the reviewer that needs no model: static checks, written in the same format.
+
+pub mod accept;
+pub mod anchor;
+pub mod builtin;
+pub mod parse;
+pub mod prompt;
+pub mod report;
+pub mod retrieve;
+pub mod review;
+pub mod scratchpad;
+pub mod split;
+pub mod target;
+pub mod text;

@@ -1,0 +1,266 @@
+//! Forensic answers: a JSON object with a known verdict, wherever it stands in the text.
+
+use super::numbers::{alignment_score, lone_confidence};
+use super::{Finding, FindingKind, ForensicCounts, Format, Parsed, finding};
+use crate::text::clip_marked;
+use serde_json::{Map, Value};
+
+/// Places in an answer that are tried as the start of an object: enough for prose with many
+/// braces, and a bound for text made of nothing else.
+const STARTS_TRIED: usize = 200;
+
+/// Reads a forensic answer. JSON may be fenced or stand in prose; of several objects with a
+/// verdict the last counts, because drafts come before the final answer. Entries may be strings
+/// or objects under many names.
+pub fn forensic(text: &str) -> Option<Parsed> {
+    let object = objects(text).into_iter().filter_map(with_verdict).next_back()?;
+    let (verdict, map) = object;
+    let mut findings = Vec::new();
+    let mut take = |name: &str, kind: FindingKind| {
+        let before = findings.len();
+        if let Some(value) = map.get(name) {
+            findings.extend(entries(value).into_iter().filter_map(|v| entry(kind, v)));
+        }
+        u32::try_from(findings.len() - before).unwrap_or(u32::MAX)
+    };
+    let counts = ForensicCounts {
+        critical_failures: take("critical_failures", FindingKind::CriticalFailure),
+        pseudocode_flags: take("pseudocode_flags", FindingKind::PseudocodeFlag),
+        prd_mismatches: take("prd_mismatches", FindingKind::PrdMismatch),
+        broken_pipelines: take("broken_pipelines", FindingKind::BrokenPipeline),
+        missing_components: take("missing_components", FindingKind::MissingComponent),
+        risk_points: take("risk_points", FindingKind::RiskPoint),
+        verified_components: take("verified_components", FindingKind::VerifiedComponent),
+        required_next_actions: take("required_next_actions", FindingKind::RequiredNextAction),
+    };
+    let score =
+        ["alignment_score", "score", "alignment"].iter().find_map(|key| match map.get(*key)? {
+            Value::Number(n) => n.as_f64().filter(|s| (1.0..=10.0).contains(s)),
+            Value::String(s) => alignment_score(&format!("score: {s}")),
+            _ => None,
+        });
+    Some(Parsed {
+        format: Format::ForensicJson,
+        alignment_score: score,
+        verdict: Some(verdict.to_owned()),
+        findings,
+        counts: Some(counts),
+    })
+}
+
+/// Every JSON object in the text that is not inside another one.
+fn objects(text: &str) -> Vec<Map<String, Value>> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    for _ in 0..STARTS_TRIED {
+        let Some(start) = text[at..].find('{').map(|i| at + i) else { break };
+        let mut stream = serde_json::Deserializer::from_str(&text[start..]).into_iter::<Value>();
+        if let Some(Ok(Value::Object(map))) = stream.next() {
+            at = start + stream.byte_offset();
+            found.push(map);
+        } else {
+            at = start + 1;
+        }
+    }
+    found
+}
+
+/// The object with its verdict; one level of wrapping, as in `{"review": {..}}`, is undone.
+fn with_verdict(map: Map<String, Value>) -> Option<(&'static str, Map<String, Value>)> {
+    if let Some(verdict) = map.get("verdict").and_then(Value::as_str).and_then(known_verdict) {
+        return Some((verdict, map));
+    }
+    map.into_iter().find_map(|(_, value)| match value {
+        Value::Object(inner) => {
+            let verdict = inner.get("verdict").and_then(Value::as_str).and_then(known_verdict)?;
+            Some((verdict, inner))
+        }
+        _ => None,
+    })
+}
+
+fn known_verdict(text: &str) -> Option<&'static str> {
+    let name = text.trim().to_ascii_lowercase().replace([' ', '-'], "_");
+    match name.as_str() {
+        "pass" | "passed" => Some("pass"),
+        "needs_patch" | "needs_patches" => Some("needs_patch"),
+        "fail" | "failed" => Some("fail"),
+        _ => None,
+    }
+}
+
+/// The entries under one name: an array, a map of names to entries, or a single entry.
+fn entries(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Array(all) => all.iter().collect(),
+        Value::Object(map) if map.values().any(Value::is_object) => map.values().collect(),
+        Value::Object(_) | Value::String(_) => vec![value],
+        _ => Vec::new(),
+    }
+}
+
+fn entry(kind: FindingKind, value: &Value) -> Option<Finding> {
+    const TEXT: &[&str] = &[
+        "text",
+        "description",
+        "issue",
+        "problem",
+        "claim",
+        "message",
+        "summary",
+        "detail",
+        "details",
+        "finding",
+        "failure",
+        "risk",
+        "action",
+        "mismatch",
+        "what",
+    ];
+    const NAME: &[&str] = &["title", "name", "component", "function", "where"];
+    match value {
+        Value::String(text) if says_nothing(text) => None,
+        Value::String(text) => {
+            let mut found = finding(kind, text.trim().to_owned());
+            found.confidence = super::numbers::confidence(text);
+            Some(found)
+        }
+        Value::Object(map) => {
+            let quote = string(map, &["quote", "code", "snippet", "code_quote", "excerpt"]);
+            let evidence = string(map, &["evidence", "proof", "reason", "rationale", "why"]);
+            let text = match (string(map, NAME), string(map, TEXT)) {
+                (Some(name), Some(text)) if !text.contains(&name) => format!("{name}: {text}"),
+                (_, Some(text)) | (Some(text), None) => text,
+                (None, None) => match (&evidence, &quote) {
+                    (Some(text), _) | (None, Some(text)) => text.clone(),
+                    // An object of unknown shape is kept as it is rather than dropped.
+                    (None, None) if map.is_empty() => return None,
+                    (None, None) => clip_marked(&value.to_string(), 500),
+                },
+            };
+            if says_nothing(&text) {
+                return None;
+            }
+            let mut found = finding(kind, text);
+            found.confidence = ["confidence", "confidence_percent", "confidence_pct", "certainty"]
+                .iter()
+                .find_map(|key| map.get(*key))
+                .and_then(confidence_value);
+            found.quote = quote;
+            found.evidence = evidence;
+            Some(found)
+        }
+        _ => None,
+    }
+}
+
+/// An integer percentage. A fraction such as 0.85 could mean less than one percent, and is
+/// not guessed at.
+fn confidence_value(value: &Value) -> Option<u8> {
+    match value {
+        Value::Number(n) => {
+            let v = n.as_f64()?;
+            let sane = (0.0..=100.0).contains(&v) && (v >= 1.0 || v == 0.0);
+            sane.then_some(v.floor() as u8)
+        }
+        Value::String(s) => lone_confidence(s),
+        _ => None,
+    }
+}
+
+/// The first of the named values that holds text; an array of texts is joined.
+fn string(map: &Map<String, Value>, names: &[&str]) -> Option<String> {
+    names.iter().find_map(|name| {
+        let text = match map.get(*name)? {
+            Value::String(s) => s.trim_matches(['\n', '\r']).trim_end().to_owned(),
+            Value::Array(all) => {
+                let parts: Vec<&str> = all.iter().filter_map(Value::as_str).collect();
+                parts.join("; ")
+            }
+            Value::Number(n) => n.to_string(),
+            _ => return None,
+        };
+        (!text.trim().is_empty()).then_some(text)
+    })
+}
+
+fn says_nothing(text: &str) -> bool {
+    let text = text.trim().trim_end_matches('.').to_ascii_lowercase();
+    matches!(text.as_str(), "" | "none" | "n/a" | "nothing" | "none found" | "-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FULL: &str = r#"{"verdict":"needs_patch","alignment_score":6,
+        "critical_failures":[{"text":"`load` panics","quote":"x.unwrap()","confidence":90,"evidence":"no check"}],
+        "pseudocode_flags":["save is a stub (75%)"],
+        "prd_mismatches":[], "broken_pipelines":[], "missing_components":[],
+        "risk_points":[{"title":"Race","description":"two writers","confidence":"85%"}],
+        "verified_components":[], "required_next_actions":"add a lock"}"#;
+
+    #[test]
+    fn the_full_shape() {
+        let p = forensic(FULL).unwrap();
+        assert_eq!(p.verdict.as_deref(), Some("needs_patch"));
+        assert_eq!(p.alignment_score, Some(6.0));
+        let counts = p.counts.unwrap();
+        assert_eq!((counts.critical_failures, counts.pseudocode_flags), (1, 1));
+        assert_eq!((counts.risk_points, counts.required_next_actions), (1, 1));
+        let confidences: Vec<_> = p.findings.iter().map(|f| f.confidence).collect();
+        assert_eq!(confidences, [Some(90), Some(75), Some(85), None]);
+        assert_eq!(p.findings[0].quote.as_deref(), Some("x.unwrap()"));
+        assert_eq!(p.findings[0].evidence.as_deref(), Some("no check"));
+        assert_eq!(p.findings[2].text, "Race: two writers");
+    }
+
+    #[test]
+    fn fenced_in_prose_and_wrapped() {
+        let fenced = format!("Here {{is}} the review:\n```json\n{FULL}\n```\nHope it helps {{}}.");
+        assert_eq!(forensic(&fenced), forensic(FULL));
+        let wrapped = format!(r#"{{"review": {FULL}}}"#);
+        assert_eq!(forensic(&wrapped), forensic(FULL));
+    }
+
+    #[test]
+    fn the_last_object_with_a_verdict_counts() {
+        let text = r#"Draft {"verdict":"pass"} final {"verdict":"FAIL"} and {"note":1}"#;
+        assert_eq!(forensic(text).unwrap().verdict.as_deref(), Some("fail"));
+    }
+
+    #[test]
+    fn no_verdict_no_review() {
+        for text in ["", "{}", "[1]", r#"{"verdict":"maybe"}"#, r#"{"verdict":1}"#, "{\"verdict\""]
+        {
+            assert_eq!(forensic(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn confidence_is_never_guessed() {
+        let read = |c: &str| {
+            let t =
+                format!(r#"{{"verdict":"fail","risk_points":[{{"text":"x","confidence":{c}}}]}}"#);
+            forensic(&t).unwrap().findings[0].confidence
+        };
+        assert_eq!(read("85"), Some(85));
+        assert_eq!(read("89.9"), Some(89));
+        assert_eq!(read("\"85 %\""), Some(85));
+        for odd in ["0.85", "101", "-1", "\"high\"", "null", "true"] {
+            assert_eq!(read(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn empty_entries_are_not_findings() {
+        let t = r#"{"verdict":"pass","risk_points":["None","",{}],"critical_failures":null}"#;
+        assert!(forensic(t).unwrap().findings.is_empty());
+    }
+
+    #[test]
+    fn hostile_nesting_ends() {
+        assert_eq!(forensic(&"{\"a\":".repeat(20_000)), None);
+        assert_eq!(forensic(&"{".repeat(100_000)), None);
+    }
+}

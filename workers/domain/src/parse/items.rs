@@ -1,0 +1,349 @@
+//! The list items of a Markdown review, and what stands inside one.
+
+use crate::text::clip;
+
+/// What a section of a review holds, by its title.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Section {
+    Suggestions,
+    Contradictions,
+    /// A title that says nothing, or no title yet.
+    Neutral,
+    /// Scores, summaries, what was checked: lists here are no findings.
+    Excluded,
+}
+
+/// Reads a title.
+pub(super) fn classify(title: &str) -> Section {
+    const CONTRADICTIONS: &[&str] = &["contradict", "mismatch", "conflict", "inconsisten"];
+    const SUGGESTIONS: &[&str] = &[
+        "suggest",
+        "change",
+        "recommend",
+        "improve",
+        "finding",
+        "issue",
+        "problem",
+        "action",
+        "fixes",
+        "concern",
+        "weakness",
+        "risk",
+    ];
+    const EXCLUDED: &[&str] = &[
+        "score",
+        "summary",
+        "overview",
+        "checked",
+        "verified",
+        "strength",
+        "positive",
+        "well",
+        "conclusion",
+        "verdict",
+        "flags",
+        "alignment",
+        "coverage",
+        "purpose",
+        "notes",
+        "good",
+    ];
+    let title = title.to_lowercase().replace("change proposal", "");
+    let has = |words: &[&str]| words.iter().any(|w| title.contains(w));
+    if has(CONTRADICTIONS) {
+        Section::Contradictions
+    } else if has(SUGGESTIONS) {
+        Section::Suggestions
+    } else if has(EXCLUDED) {
+        Section::Excluded
+    } else {
+        Section::Neutral
+    }
+}
+
+/// How an item was marked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Style {
+    Numbered,
+    Bullet,
+    Heading,
+}
+
+/// One item, as it grows line by line.
+#[derive(Debug, Clone)]
+pub(super) struct Item {
+    pub(super) section: Section,
+    pub(super) style: Style,
+    pub(super) indent: usize,
+    pub(super) lines: Vec<String>,
+}
+
+/// A line's list marker: (indent, style, what follows).
+pub(crate) fn list_marker(line: &str) -> Option<(usize, Style, &str)> {
+    let body = line.trim_start();
+    let indent = line.len() - body.len();
+    if let Some(rest) = ["- ", "* ", "+ ", "• "].iter().find_map(|m| body.strip_prefix(m)) {
+        return Some((indent, Style::Bullet, rest.trim_start()));
+    }
+    // `**1. Title**` is a number in bold, not emphasis.
+    let plain = body.trim_start_matches('*');
+    let digits = plain.bytes().take_while(u8::is_ascii_digit).count();
+    if !(1..=3).contains(&digits) {
+        return None;
+    }
+    let rest = plain[digits..].strip_prefix(['.', ')'])?;
+    // `1.5 times` is a number, `1.` alone an item still empty.
+    (rest.is_empty() || rest.starts_with([' ', '*', '\t']))
+        .then(|| (indent, Style::Numbered, rest.trim_start()))
+}
+
+/// The title of a heading that is itself a finding: `### 2. Lock`, `### Suggestion 2: Lock`.
+pub(super) fn numbered_title(title: &str) -> Option<(Option<Section>, &str)> {
+    if let Some((_, Style::Numbered, rest)) = list_marker(title) {
+        return Some((None, rest));
+    }
+    let plain = title.trim_start_matches(['*', ' ']);
+    let lower = plain.to_ascii_lowercase();
+    let words = [
+        "suggestion",
+        "change",
+        "finding",
+        "issue",
+        "recommendation",
+        "contradiction",
+        "fix",
+        "action",
+        "problem",
+    ];
+    let word = words.into_iter().find(|w| lower.starts_with(w))?;
+    let tail = plain[word.len()..].trim_start_matches([' ', '#']);
+    let digits = tail.bytes().take_while(u8::is_ascii_digit).count();
+    let section = (word == "contradiction").then_some(Section::Contradictions);
+    (1..=3)
+        .contains(&digits)
+        .then(|| (section, tail[digits..].trim_start_matches([':', '.', ')', ' ', '-', '–', '—'])))
+}
+
+/// The label that a line starts with, as in `**Quote:** …`: (label in lower case, the rest).
+pub(crate) fn label(line: &str) -> Option<(String, &str)> {
+    let body = list_marker(line).map_or(line, |(_, _, rest)| rest).trim();
+    let (name, rest) = body.split_once(':')?;
+    let name = name.trim_matches(['*', '_', ' ']).to_ascii_lowercase();
+    let known = [
+        "where",
+        "quote",
+        "change",
+        "confidence",
+        "evidence",
+        "why",
+        "location",
+        "line",
+        "lines",
+        "code",
+        "impact",
+        "rationale",
+        "reason",
+        "fix",
+        "what",
+        "how",
+        "flag",
+        "flags",
+        "severity",
+        "current",
+        "current code",
+        "suggested change",
+        "proposed change",
+        "suggestion",
+        "recommendation",
+        "explanation",
+        "details",
+        "function",
+        "file",
+        "snippet",
+        "issue",
+        "problem",
+    ];
+    known.contains(&name.as_str()).then(|| (name, rest.trim_start_matches(['*', '_', ' '])))
+}
+
+/// True for lines that open or close a code block.
+pub(crate) fn is_code_fence(line: &str) -> bool {
+    let body = line.trim_start();
+    body.starts_with("```") || body.starts_with("~~~")
+}
+
+impl Item {
+    /// The claim as written, list marker and outer blank lines aside.
+    pub(super) fn text(&self) -> String {
+        let lines: Vec<&str> = self.lines.iter().map(|l| l.trim_end()).collect();
+        lines.join("\n").trim().to_owned()
+    }
+
+    /// The text without its code blocks: numbers in code are no confidences.
+    pub(super) fn prose(&self) -> String {
+        let mut in_code = false;
+        let mut out = String::new();
+        for line in &self.lines {
+            if is_code_fence(line) {
+                in_code = !in_code;
+            } else if !in_code {
+                out.push_str(line);
+                out.push('\n');
+            }
+        }
+        out
+    }
+
+    /// The code that the item is about: what stands behind a label such as `Quote:`, else its
+    /// first code block, else its first code span that is more than a bare name.
+    pub(super) fn quote(&self) -> Option<String> {
+        let blocks = self.code_blocks();
+        for (i, line) in self.lines.iter().enumerate() {
+            let Some((name, rest)) = label(line) else { continue };
+            if !matches!(name.as_str(), "quote" | "code" | "current" | "current code" | "snippet") {
+                continue;
+            }
+            if let Some(span) = code_spans(rest).into_iter().next() {
+                return Some(span);
+            }
+            if let Some((_, code)) = blocks.iter().find(|(at, _)| *at > i && *at <= i + 2) {
+                return Some(code.clone());
+            }
+        }
+        if let Some((_, code)) = blocks.into_iter().next() {
+            return Some(code);
+        }
+        let spans = code_spans(&self.prose());
+        let bare = |s: &String| s.chars().all(crate::text::is_ident);
+        let pick = spans.iter().position(|s| !bare(s)).unwrap_or(0);
+        spans.into_iter().nth(pick)
+    }
+
+    /// What stands behind a label such as `Evidence:`.
+    pub(super) fn evidence(&self) -> Option<String> {
+        self.lines.iter().find_map(|line| {
+            let (name, rest) = label(line)?;
+            let named = matches!(name.as_str(), "evidence" | "why" | "reason" | "rationale");
+            (named && !rest.is_empty()).then(|| rest.to_owned())
+        })
+    }
+
+    /// Code blocks with the index of their opening line. Of a diff, the lines taken away are
+    /// what stands in the file.
+    fn code_blocks(&self) -> Vec<(usize, String)> {
+        let mut blocks = Vec::new();
+        let mut open: Option<(usize, bool, Vec<&str>)> = None;
+        for (i, line) in self.lines.iter().enumerate() {
+            if !is_code_fence(line) {
+                if let Some((_, _, code)) = open.as_mut() {
+                    code.push(line);
+                }
+                continue;
+            }
+            match open.take() {
+                None => open = Some((i, line.trim().ends_with("diff"), Vec::new())),
+                Some((at, is_diff, code)) => {
+                    let removed: Vec<&str> = code
+                        .iter()
+                        .filter(|_| is_diff)
+                        .filter_map(|l| l.trim_start().strip_prefix('-'))
+                        .filter(|l| !l.starts_with("--"))
+                        .collect();
+                    let code = if removed.is_empty() { code } else { removed }.join("\n");
+                    let code = code.trim_matches('\n').trim_end();
+                    if !code.trim().is_empty() {
+                        blocks.push((at, code.to_owned()));
+                    }
+                }
+            }
+        }
+        blocks
+    }
+
+    /// True for an item that says there is nothing to say.
+    pub(super) fn is_nothing(&self) -> bool {
+        let text = self.text();
+        let lower = clip(text.trim_start_matches(['*', '_']), 60).to_lowercase();
+        [
+            "none",
+            "n/a",
+            "nothing",
+            "no contradiction",
+            "no finding",
+            "no issue",
+            "no change",
+            "no suggestion",
+            "no mismatch",
+            "no conflict",
+        ]
+        .iter()
+        .any(|w| lower.starts_with(w) && !lower[w.len()..].starts_with('_'))
+    }
+}
+
+/// The code spans of some text, in order. A span may be delimited by several backticks.
+pub(super) fn code_spans(text: &str) -> Vec<String> {
+    let mut spans = Vec::new();
+    let mut rest = text;
+    while let Some(start) = rest.find('`') {
+        let ticks = rest[start..].bytes().take_while(|b| *b == b'`').count();
+        let body = &rest[start + ticks..];
+        let Some(len) = closing(body, ticks) else {
+            rest = body;
+            continue;
+        };
+        let span = &body[..len];
+        // CommonMark strips one space from each side, if both are there.
+        let inner = span.strip_prefix(' ').and_then(|s| s.strip_suffix(' ')).unwrap_or(span);
+        if !inner.trim().is_empty() {
+            spans.push(inner.to_owned());
+        }
+        rest = &body[len + ticks..];
+    }
+    spans
+}
+
+/// Offset of a run of exactly `ticks` backticks.
+pub(crate) fn closing(body: &str, ticks: usize) -> Option<usize> {
+    let mut at = 0;
+    while let Some(found) = body[at..].find('`') {
+        let start = at + found;
+        let run = body[start..].bytes().take_while(|b| *b == b'`').count();
+        if run == ticks {
+            return Some(start);
+        }
+        at = start + run;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_with_backticks_inside() {
+        assert_eq!(code_spans("a `b` and `` c`d ``, `open"), ["b", "c`d"]);
+        assert_eq!(code_spans("```` ``` ````"), ["```"]);
+        assert!(code_spans("`` ``").is_empty());
+    }
+
+    #[test]
+    fn markers() {
+        assert_eq!(list_marker("  - a"), Some((2, Style::Bullet, "a")));
+        assert_eq!(list_marker("12) b"), Some((0, Style::Numbered, "b")));
+        assert_eq!(list_marker("**3. Title**"), Some((0, Style::Numbered, "Title**")));
+        assert_eq!(list_marker("1.5 times"), None);
+        assert_eq!(list_marker("-x"), None);
+        assert_eq!(list_marker("2024. was a year"), None);
+    }
+
+    #[test]
+    fn titles() {
+        assert_eq!(classify("Suggested changes"), Section::Suggestions);
+        assert_eq!(classify("Alignment with the change proposal"), Section::Excluded);
+        assert_eq!(classify("Contradictions with the PRD"), Section::Contradictions);
+        assert_eq!(classify("What was checked"), Section::Excluded);
+        assert_eq!(classify("src/main.rs"), Section::Neutral);
+    }
+}

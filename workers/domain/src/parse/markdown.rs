@@ -1,0 +1,217 @@
+//! Markdown answers: score, items, tables.
+
+use super::items::{
+    Item, Section, Style, classify, is_code_fence, label, list_marker, numbered_title,
+};
+use super::numbers::{alignment_score, confidence};
+use super::{Format, Parsed, finding, table};
+use queue_schema::rows::{Finding, FindingKind};
+
+/// More than any review has; a bound on what a run-away answer can put into a row.
+const MOST_FINDINGS: usize = 200;
+
+/// Reads a Markdown answer.
+pub fn markdown(text: &str) -> Parsed {
+    let mut reader = Reader::default();
+    for line in text.lines() {
+        reader.line(line);
+    }
+    Parsed {
+        format: Format::Markdown,
+        alignment_score: alignment_score(text),
+        verdict: None,
+        findings: reader.finish(),
+        counts: None,
+    }
+}
+
+/// What was found, in order of appearance.
+enum Found {
+    Item(Item),
+    Row(Section, table::TableFinding),
+}
+
+struct Reader {
+    section: Section,
+    sections_named: bool,
+    item: Option<Item>,
+    table: Vec<String>,
+    in_code: bool,
+    blank_before: bool,
+    found: Vec<Found>,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self {
+            section: Section::Neutral,
+            sections_named: false,
+            item: None,
+            table: Vec::new(),
+            in_code: false,
+            blank_before: true,
+            found: Vec::new(),
+        }
+    }
+}
+
+impl Reader {
+    fn line(&mut self, line: &str) {
+        let blank_before = std::mem::replace(&mut self.blank_before, line.trim().is_empty());
+        if is_code_fence(line) {
+            self.in_code = !self.in_code;
+            self.push(line);
+        } else if self.in_code || self.blank_before {
+            self.close_table();
+            self.push(line);
+        } else if line.trim_start().starts_with('|') {
+            self.item.take().into_iter().for_each(|item| self.found.push(Found::Item(item)));
+            self.table.push(line.to_owned());
+        } else if line.starts_with('#') {
+            self.heading(line);
+        } else if let Some((indent, style, rest)) = list_marker(line) {
+            self.close_table();
+            if self.starts_item(line, indent, style) {
+                self.open(self.section, style, indent, rest);
+            } else {
+                self.push(line);
+            }
+        } else {
+            self.close_table();
+            self.paragraph(line, blank_before);
+        }
+    }
+
+    fn heading(&mut self, line: &str) {
+        let title = line.trim_start_matches('#').trim();
+        if let Some((section, rest)) = numbered_title(title) {
+            let section = match (section, self.section) {
+                (Some(section), _) => section,
+                (None, Section::Neutral | Section::Excluded) => Section::Suggestions,
+                (None, current) => current,
+            };
+            self.open(section, Style::Heading, 0, rest);
+        } else {
+            self.close();
+            self.enter(classify(title));
+        }
+    }
+
+    fn paragraph(&mut self, line: &str, blank_before: bool) {
+        let body = line.trim();
+        let in_heading = self.item.as_ref().is_some_and(|i| i.style == Style::Heading);
+        let looks_like_title = body.len() <= 80
+            && (body.ends_with(':') || body.ends_with(":**") || is_all_bold(body))
+            && !line.starts_with(' ');
+        if looks_like_title && !in_heading && (self.item.is_none() || blank_before) {
+            let section = classify(body);
+            if section != Section::Neutral {
+                self.close();
+                self.enter(section);
+                return;
+            }
+        }
+        // A paragraph at the margin, after a blank line, is no longer part of a list item.
+        let apart = blank_before && !line.starts_with([' ', '\t']);
+        if apart && !in_heading && label(line).is_none() {
+            self.close();
+        } else {
+            self.push(line);
+        }
+    }
+
+    /// Whether a list line starts an item, or belongs to the one that is open.
+    fn starts_item(&self, line: &str, indent: usize, style: Style) -> bool {
+        let Some(item) = &self.item else { return true };
+        if item.style == Style::Heading || indent > item.indent + 1 {
+            return false;
+        }
+        match (item.style, style) {
+            (Style::Numbered, Style::Bullet) => false,
+            (Style::Bullet, Style::Bullet) => label(line).is_none(),
+            _ => true,
+        }
+    }
+
+    fn enter(&mut self, section: Section) {
+        self.section = section;
+        self.sections_named |= matches!(section, Section::Suggestions | Section::Contradictions);
+    }
+
+    fn open(&mut self, section: Section, style: Style, indent: usize, first: &str) {
+        self.close();
+        self.item = Some(Item { section, style, indent, lines: vec![first.to_owned()] });
+    }
+
+    fn push(&mut self, line: &str) {
+        if let Some(item) = self.item.as_mut() {
+            item.lines.push(line.to_owned());
+        }
+    }
+
+    fn close_table(&mut self) {
+        let rows = std::mem::take(&mut self.table);
+        let section = self.section;
+        self.found
+            .extend(table::findings(&rows, section).into_iter().map(|r| Found::Row(section, r)));
+    }
+
+    fn close(&mut self) {
+        self.close_table();
+        if let Some(item) = self.item.take() {
+            self.found.push(Found::Item(item));
+        }
+    }
+
+    fn finish(mut self) -> Vec<Finding> {
+        self.close();
+        let named = self.sections_named;
+        let found = self.found.into_iter().filter_map(|found| match found {
+            Found::Item(item) => from_item(&item, named),
+            Found::Row(section, row) => {
+                let mut f = finding(kind_of(section), row.text);
+                f.quote = row.quote;
+                f.confidence = row.confidence;
+                Some(f)
+            }
+        });
+        found.take(MOST_FINDINGS).collect()
+    }
+}
+
+fn from_item(item: &Item, sections_named: bool) -> Option<Finding> {
+    let confidence = confidence(&item.prose());
+    let counts = match item.section {
+        Section::Suggestions | Section::Contradictions => true,
+        Section::Excluded => false,
+        // Without a title that tells, only a number or a confidence makes an item a finding.
+        Section::Neutral => {
+            confidence.is_some() || (!sections_named && item.style != Style::Bullet)
+        }
+    };
+    let text = item.text();
+    if !counts || text.is_empty() || (confidence.is_none() && item.is_nothing()) {
+        return None;
+    }
+    let mut f = finding(kind_of(item.section), text);
+    f.confidence = confidence;
+    f.quote = item.quote();
+    f.evidence = item.evidence();
+    Some(f)
+}
+
+const fn kind_of(section: Section) -> FindingKind {
+    match section {
+        Section::Contradictions => FindingKind::Contradiction,
+        _ => FindingKind::Suggestion,
+    }
+}
+
+fn is_all_bold(line: &str) -> bool {
+    line.strip_prefix("**")
+        .and_then(|l| l.strip_suffix("**"))
+        .is_some_and(|inner| !inner.is_empty() && !inner.contains("**"))
+}
+
+#[cfg(test)]
+mod tests;

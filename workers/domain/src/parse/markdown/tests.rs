@@ -1,0 +1,107 @@
+use super::*;
+use proptest::prelude::*;
+
+fn confidences(text: &str) -> Vec<Option<u8>> {
+    markdown(text).findings.iter().map(|f| f.confidence).collect()
+}
+
+#[test]
+fn the_form_that_is_asked_for() {
+    let p = markdown(
+        "## Score\nAlignment score: 7/10\n\n## Suggested changes\n1. **`load` swallows errors** (Confidence: 85%)\n   - Where: `load`\n   - Quote: `let _ = read(path);`\n   - Change: return the error\n\n2. **Rename** (Confidence: 60%)\n   - Quote: `fn x()`\n\n## Contradictions\n- Retries three times, the PRD says five (Confidence: 90%)\n  - Quote: `const TRIES: u32 = 3;`\n  - Evidence: PRD section 2\n",
+    );
+    assert_eq!(p.alignment_score, Some(7.0));
+    assert_eq!(p.findings.len(), 3);
+    let [a, b, c] = &p.findings[..] else { panic!("three") };
+    assert_eq!(a.kind, FindingKind::Suggestion);
+    assert!(a.text.starts_with("**`load` swallows errors**"));
+    assert!(a.text.contains("return the error"));
+    assert_eq!(a.quote.as_deref(), Some("let _ = read(path);"));
+    assert_eq!((a.confidence, b.confidence, c.confidence), (Some(85), Some(60), Some(90)));
+    assert_eq!(c.kind, FindingKind::Contradiction);
+    assert_eq!(c.quote.as_deref(), Some("const TRIES: u32 = 3;"));
+    assert_eq!(c.evidence.as_deref(), Some("PRD section 2"));
+    assert!(p.verdict.is_none() && p.counts.is_none());
+}
+
+#[test]
+fn unindented_fields_belong_to_their_item() {
+    let text = "### Suggestions\n1. Fix a\n- Where: f\n- **Confidence:** 70%\n2. Fix b\n\nConfidence: 55%\n\nOverall a good file (99%).";
+    assert_eq!(confidences(text), [Some(70), Some(55)]);
+    let bullets = "## Changes\n- Fix a\n- Confidence: 70%\n- Fix b (20%)";
+    assert_eq!(confidences(bullets), [Some(70), Some(20)]);
+}
+
+#[test]
+fn headings_as_items() {
+    let p = markdown(
+        "## Suggestions\n\n### 1. Lock it (80%)\nSome prose.\n\n```rust\nstatic X: Cell<u8>;\n```\n\n- a detail\n\n### Suggestion 2: Test it\n**Confidence:** 65%\n\n## Summary\n- all in all fine",
+    );
+    assert_eq!(p.findings.len(), 2);
+    assert_eq!(p.findings[0].quote.as_deref(), Some("static X: Cell<u8>;"));
+    assert_eq!(p.findings[1].confidence, Some(65));
+    assert_eq!(p.findings[1].text.lines().next(), Some("Test it"));
+}
+
+#[test]
+fn without_titles_numbers_and_confidences_make_findings() {
+    assert_eq!(confidences("4/10 (mid)\n1. Fix a\n2. Fix b (80%)\n"), [None, Some(80)]);
+    assert_eq!(confidences("- one\n- two, confidence: 40%\n"), [Some(40)]);
+    assert!(confidences("It reads well.\n- one\n- two\n").is_empty());
+}
+
+#[test]
+fn bold_lines_are_titles_too() {
+    let p = markdown("**Contradictions:**\n- a vs b (50%)\n\n**What is good**\n- tests\n");
+    assert_eq!(p.findings.len(), 1);
+    assert_eq!(p.findings[0].kind, FindingKind::Contradiction);
+}
+
+#[test]
+fn nothing_to_say_is_no_finding() {
+    let text = "## Suggested changes\nNone. I read every function.\n\n## Contradictions\n- None found.\n- No contradictions with the proposal.\n";
+    assert!(markdown(text).findings.is_empty());
+    let none_t = "## Suggested changes\n- `None` is returned for an error (70%)\n";
+    assert_eq!(confidences(none_t), [Some(70)]);
+}
+
+#[test]
+fn tables_in_order_with_lists() {
+    let text = "## Changes\n\n| Change | Confidence |\n|---|---|\n| a | 85% |\n| b | 70% |\n\n1. c (60%)\n";
+    assert_eq!(confidences(text), [Some(85), Some(70), Some(60)]);
+}
+
+#[test]
+fn the_quote_is_code_not_a_name() {
+    let p = markdown("## Changes\n1. In `load`, `x.unwrap()` panics; use `x?` instead (80%)\n");
+    assert_eq!(p.findings[0].quote.as_deref(), Some("x.unwrap()"));
+    let diff = markdown("## Changes\n1. Do\n```diff\n-    old(x);\n+    new(x);\n```\n");
+    assert_eq!(diff.findings[0].quote.as_deref(), Some("    old(x);"));
+}
+
+#[test]
+fn numbers_in_code_are_no_confidence() {
+    let text = "## Changes\n1. Raise it\n```\nlet s = \"(95%)\";\n```\n";
+    assert_eq!(confidences(text), [None]);
+}
+
+proptest! {
+    #[test]
+    fn no_input_panics(text in "(\\PC|[\\n#*`|\\-0-9%(){}\":./ §])*") {
+        let _ = markdown(&text);
+        let _ = crate::parse::forensic(&text);
+    }
+
+    #[test]
+    fn no_pile_of_fragments_panics(parts in proptest::collection::vec(
+        prop_oneof![
+            Just("## Suggested changes\n"), Just("1. "), Just("- "), Just("```\n"), Just("`"),
+            Just("| a | Confidence |\n"), Just("|---|---|\n"), Just("| ü | 85% |\n"),
+            Just("Confidence: "), Just("85%"), Just("Score: "), Just("4.5/10"), Just("\n"),
+            Just("{\"verdict\":"), Just("\"pass\"}"), Just("ä€"), Just("– "), Just("**"),
+        ], 0..40)) {
+        let text = parts.concat();
+        let _ = markdown(&text);
+        let _ = crate::parse::forensic(&text);
+    }
+}

@@ -1,0 +1,81 @@
+//! Reading what reviewers write. Forgiving in form, strict in content: what can't be parsed is
+//! `None`, never guessed, and no input makes a parser panic.
+
+mod forensic;
+pub(crate) mod items;
+mod markdown;
+mod numbers;
+mod table;
+
+pub use forensic::forensic;
+pub use markdown::markdown;
+
+use queue_schema::rows::{Finding, FindingKind};
+
+/// In which form an answer came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Prose with headings and lists.
+    Markdown,
+    /// One JSON object by the forensic schema.
+    ForensicJson,
+}
+
+impl Format {
+    /// The name used in rows.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Markdown => "markdown",
+            Self::ForensicJson => "forensic_json",
+        }
+    }
+}
+
+/// How many entries a forensic answer has under each name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ForensicCounts {
+    /// Entries under `critical_failures`.
+    pub critical_failures: u32,
+    /// Entries under `pseudocode_flags`.
+    pub pseudocode_flags: u32,
+    /// Entries under `prd_mismatches`.
+    pub prd_mismatches: u32,
+    /// Entries under `broken_pipelines`.
+    pub broken_pipelines: u32,
+    /// Entries under `missing_components`.
+    pub missing_components: u32,
+    /// Entries under `risk_points`.
+    pub risk_points: u32,
+    /// Entries under `verified_components`.
+    pub verified_components: u32,
+    /// Entries under `required_next_actions`.
+    pub required_next_actions: u32,
+}
+
+/// What an answer says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parsed {
+    /// The form it came in.
+    pub format: Format,
+    /// 1 to 10.
+    pub alignment_score: Option<f64>,
+    /// `pass`, `needs_patch` or `fail`; only a forensic answer has one.
+    pub verdict: Option<String>,
+    /// The findings, not yet anchored.
+    pub findings: Vec<Finding>,
+    /// Only a forensic answer has them.
+    pub counts: Option<ForensicCounts>,
+}
+
+fn finding(kind: FindingKind, text: String) -> Finding {
+    Finding {
+        kind,
+        text,
+        quote: None,
+        line: None,
+        end_line: None,
+        anchored: false,
+        confidence: None,
+        evidence: None,
+    }
+}

@@ -1,0 +1,329 @@
+//! Scores and confidences in running text.
+
+use super::items::closing;
+
+/// Reads an unsigned decimal number at the start: (value, length).
+fn decimal(text: &str) -> Option<(f64, usize)> {
+    let digits = |t: &str| t.bytes().take_while(u8::is_ascii_digit).count();
+    let mut len = digits(text);
+    if len == 0 || len > 6 {
+        return None;
+    }
+    if let Some(tail) = text[len..].strip_prefix(['.', ',']) {
+        let more = digits(tail);
+        if more > 0 && more < 6 {
+            len += 1 + more;
+        }
+    }
+    text[..len].replace(',', ".").parse().ok().map(|v| (v, len))
+}
+
+/// A score at the start of `text`, alone or as `N/10`, and what follows it. Ranges, other
+/// denominators, percentages and numbers out of range say something else, and are no score.
+fn score_at(text: &str, needs_ten: bool) -> Option<(f64, &str)> {
+    let (value, len) = decimal(text)?;
+    let mut rest = text[len..].trim_start();
+    let ten = ["/", "out of", "of"].iter().find_map(|s| rest.strip_prefix(s)).map(str::trim_start);
+    match ten {
+        Some(tail) => {
+            let (of, used) = decimal(tail)?;
+            if (of - 10.0).abs() > f64::EPSILON {
+                return None;
+            }
+            rest = tail[used..].trim_start();
+        }
+        None if needs_ten => return None,
+        None => {
+            let upper = rest.trim_start_matches(['-', '–', '—', ' ']);
+            let range = upper.len() < rest.len() && starts_with_digit(upper);
+            let unit = text[len..].starts_with(|c: char| c.is_alphanumeric());
+            if range || unit {
+                return None;
+            }
+        }
+    }
+    (!rest.starts_with('%') && (1.0..=10.0).contains(&value)).then_some((value, rest))
+}
+
+fn starts_with_digit(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// A score that is all its line says, a remark after it aside: `7`, `4/10 (mid)`.
+fn lone_score(line: &str, needs_ten: bool) -> Option<f64> {
+    let line = line.trim_start_matches(|c: char| c.is_whitespace() || "#-=:≈–—".contains(c));
+    let (score, rest) = score_at(line, needs_ten)?;
+    let ends = rest.is_empty() || rest.starts_with(['(', '[', '.', ',', ':', ';', '-', '–', '—']);
+    ends.then_some(score)
+}
+
+/// The alignment score of an answer: next to the word `score` or `alignment`, on the line below
+/// such a heading, or a lone `N/10`.
+pub(super) fn alignment_score(text: &str) -> Option<f64> {
+    let lines: Vec<String> = prose_lines(text).collect();
+    for (i, line) in lines.iter().enumerate() {
+        let lower = line.to_ascii_lowercase();
+        for word in ["score", "alignment", "aligned", "rating"] {
+            for (at, _) in lower.match_indices(word) {
+                let before = &lower[..at];
+                if before.ends_with(crate::text::is_ident)
+                    || before.trim_end().ends_with("confidence")
+                {
+                    continue;
+                }
+                let tail = &lower[at + word.len()..];
+                // `alignment: 8 bytes` is about memory; only `score` may be followed loosely.
+                let score =
+                    if word == "score" { score_after(tail) } else { lone_score(tail, false) };
+                if score.is_some() {
+                    return score;
+                }
+            }
+        }
+        let is_title = lower.trim_start().starts_with('#') || lower.trim_end().ends_with(':');
+        if is_title && (lower.contains("score") || lower.contains("alignment")) {
+            let below = lines[i + 1..].iter().find(|l| !l.trim().is_empty());
+            if let Some(score) = below.and_then(|l| lone_score(l, false)) {
+                return Some(score);
+            }
+        }
+    }
+    // `4/10 (mid)` on a line of its own, without the word.
+    lines.iter().find_map(|l| lone_score(l, true))
+}
+
+/// The text without its code spans: a quoted line that speaks of scores must not set one. A span
+/// that is nothing but a number, as in `85%`, is how some write the value itself.
+fn uncoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find('`') {
+        let ticks = rest[start..].bytes().take_while(|b| *b == b'`').count();
+        let body = &rest[start + ticks..];
+        out.push_str(&rest[..start]);
+        out.push(' ');
+        if let Some(len) = closing(body, ticks) {
+            let span = body[..len].trim();
+            if span.len() <= 8 && starts_with_digit(span) {
+                out.push_str(span);
+            }
+            out.push(' ');
+            rest = &body[len + ticks..];
+        } else {
+            rest = body;
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The lines outside fenced code; code spans, emphasis and table bars taken out.
+fn prose_lines(text: &str) -> impl Iterator<Item = String> + '_ {
+    let mut in_fence = false;
+    text.lines().filter_map(move |line| {
+        if line.trim_start().starts_with("```") {
+            in_fence = !in_fence;
+            return None;
+        }
+        (!in_fence).then(|| uncoded(line).replace(['*', '_', '|', '~', '>'], " "))
+    })
+}
+
+/// The score in what follows the word `score` on its line.
+fn score_after(tail: &str) -> Option<f64> {
+    let is_lead = |c: char| c.is_whitespace() || ":=-–—([≈".contains(c);
+    // `score (1-10): 7`: what stands in parentheses before the number explains the scale.
+    let trimmed = tail.trim_start();
+    let scale = trimmed.strip_prefix('(').and_then(|t| t.split_once(')'));
+    if let Some((_, after)) = scale
+        && let Some((score, _)) = score_at(after.trim_start_matches(is_lead), false)
+    {
+        return Some(score);
+    }
+    let tail = tail.trim_start_matches(is_lead);
+    let plain = ["of ", "is "].iter().find_map(|w| tail.strip_prefix(w)).unwrap_or(tail);
+    if let Some((score, _)) = score_at(plain.trim_start(), false) {
+        return Some(score);
+    }
+    // `score for this file: 4/10`: a few words may stand between, but then only the full form
+    // is beyond doubt.
+    let near = crate::text::clip(tail, 60);
+    let digit = near.find(|c: char| c.is_ascii_digit())?;
+    score_at(&tail[digit..], true).map(|(score, _)| score)
+}
+
+/// A whole percentage at the start: (value, length, written with `%`). Of a range, the lower
+/// end: that much the reviewer did claim.
+fn percent_at(text: &str) -> Option<(u8, usize, bool)> {
+    let (value, mut len) = decimal(text)?;
+    let tail = &text[len..];
+    let after_dash = tail.trim_start_matches([' ', '%']);
+    if let Some(upper) = after_dash.strip_prefix(['-', '–', '—']).map(str::trim_start)
+        && let Some((_, used)) = decimal(upper).filter(|(high, _)| *high >= value)
+    {
+        len = text.len() - upper.len() + used;
+    }
+    let tail = text[len..].trim_start();
+    let sign = tail.starts_with('%') || tail.starts_with("percent");
+    if tail.starts_with('/') || !(0.0..=100.0).contains(&value) {
+        return None;
+    }
+    // Without a sign, `0.85` could be a fraction and `8` be out of ten.
+    if !sign && (value.fract() != 0.0 || value <= 10.0) {
+        return None;
+    }
+    // Rounded down: no rounding may lift a finding over a threshold.
+    Some((value.floor() as u8, len, sign))
+}
+
+/// The confidence a finding gives: `Confidence: 85%`, `85% confident`, or `(85%)`.
+pub(super) fn confidence(text: &str) -> Option<u8> {
+    let lower = uncoded(text).to_ascii_lowercase().replace(['*', '_', '|'], " ");
+    for (at, word) in lower.match_indices("confidence") {
+        let tail = lower[at + word.len()..].trim_start_matches(|c: char| {
+            c.is_whitespace() || matches!(c, ':' | '=' | '(' | '[' | '-' | '–' | '~' | '≈' | '`')
+        });
+        let tail = tail.strip_prefix("level").unwrap_or(tail);
+        let tail = tail.strip_prefix("is").or_else(|| tail.strip_prefix("of")).unwrap_or(tail);
+        let tail = tail.trim_start_matches([' ', ':', '~', '-']);
+        if let Some((value, _, _)) = percent_at(tail) {
+            return Some(value);
+        }
+        if let Some(value) = percent_before(&lower[..at]) {
+            return Some(value);
+        }
+    }
+    if let Some(value) = lower.find("confident").and_then(|at| percent_before(&lower[..at])) {
+        return Some(value);
+    }
+    lower.match_indices(['(', '[']).find_map(|(at, _)| {
+        let inner = lower[at + 1..].trim_start_matches([' ', '~', '≈']);
+        let (value, len, sign) = percent_at(inner)?;
+        let rest = inner[len..].trim_start().trim_start_matches('%').trim_start();
+        (sign && rest.starts_with([')', ']', ',', ';'])).then_some(value)
+    })
+}
+
+/// `85% ` right before a word.
+fn percent_before(text: &str) -> Option<u8> {
+    let text = text.trim_end().strip_suffix('%')?.trim_end();
+    let start = text
+        .rfind(|c: char| !c.is_ascii_digit() && c != '.')
+        .map_or(0, |i| i + text[i..].chars().next().map_or(1, char::len_utf8));
+    let value: f64 = text[start..].parse().ok()?;
+    (0.0..=100.0).contains(&value).then_some(value.floor() as u8)
+}
+
+/// A confidence as a value of its own: a table cell or a JSON string.
+pub(super) fn lone_confidence(text: &str) -> Option<u8> {
+    let text = text.trim().trim_matches(['*', '`', '_', '(', ')', '~', '≈', ' ']);
+    if let Some((value, len, _)) = percent_at(text) {
+        let rest = text[len..].trim().trim_start_matches('%').trim();
+        if rest.is_empty() || rest.starts_with(|c: char| !c.is_ascii_digit()) {
+            return Some(value);
+        }
+    }
+    confidence(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_in_every_seen_form() {
+        for (text, want) in [
+            ("Score: 4.5/10", Some(4.5)),
+            ("4/10 (mid)", Some(4.0)),
+            ("**Score** 4", Some(4.0)),
+            ("Alignment score: 7", Some(7.0)),
+            ("## Alignment score (1-10): 7", Some(7.0)),
+            ("| Alignment score | 6/10 |", Some(6.0)),
+            ("## Score\n\n**8 / 10**", Some(8.0)),
+            ("I would score this 3/10.", Some(3.0)),
+            ("**Alignment:** 9 out of 10", Some(9.0)),
+            ("The alignment score of this file is 5/10", Some(5.0)),
+            ("Score: 10", Some(10.0)),
+            ("Score: `7/10`", Some(7.0)),
+            ("Score: 4,5/10", Some(4.5)),
+        ] {
+            assert_eq!(alignment_score(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_score_stays_none() {
+        for text in [
+            "",
+            "Score: 85",
+            "Score: 85%",
+            "Score: 7%",
+            "Score: 4/5",
+            "Score: 7-8",
+            "Score: 0/10",
+            "Confidence score: 8",
+            "Alignment score: not given",
+            "underscore 5 things",
+            "```\nscore: 5/10\n```",
+            "It fails in 4/100 runs",
+            "alignment: 8 bytes",
+            "## Alignment\n\n3 functions follow",
+            "4/10 of the calls",
+            "Quote: `// Alignment score: 10/10`",
+            "scores 5kb",
+            "Score: 99999999999999999999",
+        ] {
+            assert_eq!(alignment_score(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn confidences_in_every_seen_form() {
+        for (text, want) in [
+            ("Confidence: 85%", Some(85)),
+            ("**Confidence:** 85 %", Some(85)),
+            ("confidence 85", Some(85)),
+            ("(Confidence: 85%)", Some(85)),
+            ("fix it (85%)", Some(85)),
+            ("fix it [~85%]", Some(85)),
+            ("85% confidence", Some(85)),
+            ("I am 72.9% confident", Some(72)),
+            ("Confidence level: 60%", Some(60)),
+            ("Confidence: 80-90%", Some(80)),
+            ("Confidence: 80% – 90%", Some(80)),
+            ("Confidence: 100%", Some(100)),
+            ("Confidence: 5%", Some(5)),
+            ("Confidence: `85%`", Some(85)),
+            ("Confidence: 85% - 3 places", Some(85)),
+        ] {
+            assert_eq!(confidence(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_confidence_stays_none() {
+        for text in [
+            "Confidence: high",
+            "Confidence: 0.85",
+            "Confidence: 8/10",
+            "Confidence: 9",
+            "Confidence: 850%",
+            "speeds it up by 85%",
+            "f(85)",
+            "Quote: `Confidence: 99%`",
+            "``a ` (99%)``",
+            "",
+        ] {
+            assert_eq!(confidence(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn lone_values() {
+        assert_eq!(lone_confidence(" 85% "), Some(85));
+        assert_eq!(lone_confidence("**85**"), Some(85));
+        assert_eq!(lone_confidence("Confidence: 70%"), Some(70));
+        assert_eq!(lone_confidence("8/10"), None);
+        assert_eq!(lone_confidence("high"), None);
+    }
+}

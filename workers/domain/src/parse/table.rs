@@ -1,0 +1,124 @@
+//! Tables as lists of findings.
+
+use super::items::{Section, code_spans};
+use super::numbers::{confidence, lone_confidence};
+
+/// One row that is a finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TableFinding {
+    pub(super) text: String,
+    pub(super) quote: Option<String>,
+    pub(super) confidence: Option<u8>,
+}
+
+/// The findings of a table. It needs a header; outside a section of findings it also needs a
+/// column of confidences, else a table of anything would become findings.
+pub(super) fn findings(rows: &[String], section: Section) -> Vec<TableFinding> {
+    let [header, separator, body @ ..] = rows else { return Vec::new() };
+    if !is_separator(separator) || section == Section::Excluded {
+        return Vec::new();
+    }
+    let header: Vec<String> = cells(header).iter().map(|c| c.to_lowercase()).collect();
+    let column = |words: &[&str]| header.iter().position(|c| words.iter().any(|w| c.contains(w)));
+    let confident = column(&["confidence", "certainty"]);
+    if confident.is_none() && section == Section::Neutral {
+        return Vec::new();
+    }
+    let quoted = column(&["quote", "code", "snippet"]);
+    let is_number = |i: usize| {
+        matches!(
+            header.get(i).map_or("", |c| c.trim_matches(['*', ' '])),
+            "#" | "no" | "no." | "id" | "nr"
+        )
+    };
+    body.iter()
+        .filter_map(|row| {
+            let cells = cells(row);
+            let said: Vec<&str> = cells
+                .iter()
+                .enumerate()
+                .filter(|(i, c)| Some(*i) != confident && !is_number(*i) && !c.is_empty())
+                .filter(|(i, _)| Some(*i) != quoted)
+                .map(|(_, c)| c.as_str())
+                .collect();
+            let text = said.join(" — ");
+            let nothing = text.to_lowercase();
+            if text.chars().all(|c| !c.is_alphanumeric())
+                || ["none", "n/a", "no contradiction", "nothing"]
+                    .iter()
+                    .any(|w| nothing.starts_with(w))
+            {
+                return None;
+            }
+            let cell = |i: Option<usize>| i.and_then(|i| cells.get(i)).filter(|c| !c.is_empty());
+            let quote = match cell(quoted) {
+                Some(c) => Some(code_spans(c).into_iter().next().unwrap_or_else(|| c.clone())),
+                None => code_spans(&text).into_iter().next(),
+            };
+            let confidence = match confident {
+                Some(_) => cell(confident).and_then(|c| lone_confidence(c)),
+                None => confidence(&text),
+            };
+            Some(TableFinding { text, quote, confidence })
+        })
+        .collect()
+}
+
+fn is_separator(row: &str) -> bool {
+    row.contains("--") && row.chars().all(|c| matches!(c, '|' | '-' | ':' | ' ' | '\t'))
+}
+
+/// The cells of a row. A bar that is escaped, or inside a code span, is content.
+fn cells(row: &str) -> Vec<String> {
+    let row = row.trim().trim_start_matches('|');
+    let ticks_pair = row.matches('`').count().is_multiple_of(2);
+    let (mut out, mut cell) = (Vec::new(), String::new());
+    let (mut in_code, mut escaped) = (false, false);
+    for c in row.chars() {
+        match c {
+            '|' if escaped => {
+                cell.pop();
+                cell.push('|');
+            }
+            '|' if !in_code => out.push(std::mem::take(&mut cell).trim().to_owned()),
+            _ => cell.push(c),
+        }
+        in_code ^= ticks_pair && c == '`';
+        escaped = c == '\\';
+    }
+    if !cell.trim().is_empty() {
+        out.push(cell.trim().to_owned());
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(text: &str) -> Vec<String> {
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_confidence_column_makes_findings() {
+        let table = rows(
+            "| # | Change | Code | Confidence |\n|---|:--|---|--:|\n| 1 | Handle it | `a || b` | 85% |\n| 2 | Rename \\| it | | high |",
+        );
+        let found = findings(&table, Section::Neutral);
+        assert_eq!(found.len(), 2);
+        assert_eq!(found[0].text, "Handle it");
+        assert_eq!(found[0].quote.as_deref(), Some("a || b"));
+        assert_eq!(found[0].confidence, Some(85));
+        assert_eq!(found[1].text, "Rename | it");
+        assert_eq!(found[1].confidence, None);
+    }
+
+    #[test]
+    fn other_tables_are_not_findings() {
+        let table = rows("| Name | Type |\n|---|---|\n| a | u8 |");
+        assert!(findings(&table, Section::Neutral).is_empty());
+        assert_eq!(findings(&table, Section::Suggestions).len(), 1);
+        assert!(findings(&table[..1], Section::Suggestions).is_empty());
+    }
+}

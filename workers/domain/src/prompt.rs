@@ -1,0 +1,227 @@
+//! What a reviewer is told. The wording lives in `templates/`; a change there must come with a
+//! new [`TEMPLATE_VERSION`], because cached answers are kept by it.
+//!
+//! Order matters twice: what all prompts of a sweep share stands first, so that providers can
+//! reuse it, and what changes from attempt to attempt stands last.
+
+mod schema;
+
+pub use schema::forensic_schema;
+
+use crate::retrieve::Chunk;
+use crate::text::{clip, one_line};
+use queue_schema::rows::Attempt;
+use std::fmt::Write as _;
+
+/// Version of the templates and of the way they are filled in.
+pub const TEMPLATE_VERSION: &str = "2026-11-1";
+
+const REVIEW: &str = include_str!("../templates/review.md");
+const FORMAT_MARKDOWN: &str = include_str!("../templates/format_markdown.md");
+const FORMAT_FORENSIC: &str = include_str!("../templates/format_forensic.md");
+const DISTILLED: &str = include_str!("../templates/distilled.md");
+const SHARD: &str = include_str!("../templates/shard.md");
+
+/// Characters of a document chunk that are shown.
+const CHUNK_SHOWN: usize = 600;
+/// Characters of an earlier attempt's reason that are shown.
+const REASON_SHOWN: usize = 180;
+
+/// What is sent to a model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prompt {
+    /// The system message.
+    pub system: String,
+    /// The user message.
+    pub user: String,
+    /// The schema the answer has to follow, where the provider supports one.
+    pub schema: Option<serde_json::Value>,
+}
+
+/// The file as the reviewer sees it.
+#[derive(Debug, Clone, Copy)]
+pub enum Body<'a> {
+    /// All of it.
+    Whole(&'a str),
+    /// Notes on its shards instead.
+    Distilled {
+        /// The merged summaries, markers stripped.
+        scratchpad: &'a str,
+        /// Size of the file.
+        bytes: u64,
+        /// Byte ranges `[start, end)` that nobody summarised.
+        missing: &'a [(u64, u64)],
+    },
+}
+
+/// Everything a review prompt is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct ReviewInput<'a> {
+    /// Path in the repository.
+    pub path: &'a str,
+    /// As [`crate::target::language`] names it.
+    pub language: &'a str,
+    /// The file.
+    pub body: Body<'a>,
+    /// Passages of the PRD, best first.
+    pub prd_chunks: &'a [Chunk],
+    /// Passages of the change proposal, best first.
+    pub proposal_chunks: &'a [Chunk],
+    /// The user's forensic preamble.
+    pub forensic: Option<&'a str>,
+    /// Ask for JSON by schema.
+    pub wants_forensic: bool,
+    /// Earlier attempts of this review.
+    pub history: &'a [Attempt],
+    /// A marker that the author of the repository cannot know.
+    pub fence: &'a str,
+}
+
+/// Everything a shard prompt is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct ShardInput<'a> {
+    /// Path in the repository.
+    pub path: &'a str,
+    /// As [`crate::target::language`] names it.
+    pub language: &'a str,
+    /// Which shard, from 1.
+    pub k: u32,
+    /// Of how many.
+    pub of: u32,
+    /// First byte in the file.
+    pub start: u64,
+    /// Byte after the last.
+    pub end: u64,
+    /// The shard.
+    pub text: &'a str,
+    /// A marker that the author of the repository cannot know.
+    pub fence: &'a str,
+}
+
+/// The prompt for one attempt at a review.
+pub fn review_prompt(input: &ReviewInput<'_>) -> Prompt {
+    let mut system = String::new();
+    if let Some(preamble) = input.forensic {
+        // The operator's own words: they come before ours and are no repository material.
+        let _ = writeln!(system, "{}\n", preamble.trim());
+    }
+    system.push_str(&fill(REVIEW, &[("fence", input.fence)]));
+    system.push('\n');
+    system.push_str(if input.wants_forensic { FORMAT_FORENSIC } else { FORMAT_MARKDOWN });
+
+    let mut user = String::new();
+    documents(&mut user, "PRD", input.prd_chunks, input.fence);
+    documents(&mut user, "Change proposal", input.proposal_chunks, input.fence);
+    let path = one_line(input.path);
+    let _ = writeln!(user, "# File under review\nLanguage: {}", input.language);
+    match input.body {
+        Body::Whole(text) => fenced(&mut user, input.fence, &format!("file {path}"), text),
+        Body::Distilled { scratchpad, bytes, missing } => {
+            let _ = writeln!(user, "\n{}", fill(DISTILLED, &[("bytes", &bytes.to_string())]));
+            if !missing.is_empty() {
+                let ranges: Vec<String> =
+                    missing.iter().map(|(start, end)| format!("{start} to {end}")).collect();
+                let _ = writeln!(
+                    user,
+                    "Not covered by the notes at all, bytes: {}. Say nothing about these.\n",
+                    ranges.join(", ")
+                );
+            }
+            fenced(&mut user, input.fence, &format!("notes on {path}"), scratchpad);
+        }
+    }
+    let learned = learning_context(input.history);
+    if !learned.is_empty() {
+        user.push('\n');
+        user.push_str(&learned.replace(input.fence, "[marker]"));
+    }
+    Prompt { system, user, schema: input.wants_forensic.then(forensic_schema) }
+}
+
+/// The prompt for the summary of one shard.
+pub fn shard_prompt(input: &ShardInput<'_>) -> Prompt {
+    let path = one_line(input.path);
+    let mut user = format!(
+        "File: {path}\nLanguage: {}\nThis is shard {} of {}, bytes {} to {}.\n",
+        input.language, input.k, input.of, input.start, input.end
+    );
+    fenced(&mut user, input.fence, &format!("part of {path}"), input.text);
+    Prompt { system: fill(SHARD, &[("fence", input.fence)]), user, schema: None }
+}
+
+/// What earlier attempts came to, one line each; empty without any.
+pub fn learning_context(history: &[Attempt]) -> String {
+    if history.is_empty() {
+        return String::new();
+    }
+    let mut out = String::from(
+        "# Earlier attempts at this file\nNone of them was accepted. Avoid what went wrong:\n",
+    );
+    for attempt in history {
+        let reason = one_line(&attempt.reason);
+        let _ = write!(
+            out,
+            "- attempt {}: {}, {} characters, {}",
+            attempt.n,
+            one_line(&attempt.model_name()),
+            attempt.chars,
+            attempt.outcome
+        );
+        let _ = match clip(&reason, REASON_SHOWN) {
+            "" => writeln!(out),
+            reason => writeln!(out, ": {reason}"),
+        };
+    }
+    out
+}
+
+fn documents(out: &mut String, title: &str, chunks: &[Chunk], fence: &str) {
+    if chunks.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "# {title}: passages close to this file");
+    for chunk in chunks {
+        let label = format!("{} at character {}", one_line(&chunk.origin), chunk.offset);
+        fenced(out, fence, &label, clip(&chunk.text, CHUNK_SHOWN));
+    }
+    out.push('\n');
+}
+
+/// Puts material between marker lines. A marker inside the material can only be there because
+/// somebody learnt it; it is taken out, so that the fence holds even then.
+fn fenced(out: &mut String, fence: &str, label: &str, text: &str) {
+    let clean =
+        |t: &str| if fence.is_empty() { t.to_owned() } else { t.replace(fence, "[marker]") };
+    let _ = writeln!(out, "<<<{fence} {}", clean(label));
+    out.push_str(&clean(text));
+    if !out.ends_with('\n') {
+        out.push('\n');
+    }
+    let _ = writeln!(out, "{fence}>>>");
+}
+
+/// Fills `{{name}}` in one pass: a value that looks like a placeholder is left alone.
+fn fill(template: &str, values: &[(&str, &str)]) -> String {
+    let mut out = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once("{{") {
+        out.push_str(before);
+        let Some((name, tail)) = after.split_once("}}") else {
+            out.push_str("{{");
+            rest = after;
+            continue;
+        };
+        match values.iter().find(|(key, _)| *key == name) {
+            Some((_, value)) => out.push_str(value),
+            None => {
+                let _ = write!(out, "{{{{{name}}}}}");
+            }
+        }
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests;

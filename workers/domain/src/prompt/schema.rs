@@ -1,0 +1,53 @@
+//! The schema of a forensic answer.
+
+use serde_json::{Map, Value, json};
+
+/// The arrays of a forensic answer, in the order they are asked for.
+const ARRAYS: [&str; 8] = [
+    "critical_failures",
+    "pseudocode_flags",
+    "prd_mismatches",
+    "broken_pipelines",
+    "missing_components",
+    "risk_points",
+    "verified_components",
+    "required_next_actions",
+];
+
+/// JSON schema of a forensic answer.
+///
+/// It keeps to what every provider's strict mode takes: all properties required, no additional
+/// ones, and no numeric bounds, which some of them refuse. The range of a confidence stands in
+/// its description, and the parser checks it.
+pub fn forensic_schema() -> Value {
+    let entry = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["text", "quote", "confidence", "evidence"],
+        "properties": {
+            "text": {"type": "string", "description": "the claim, naming function or type"},
+            "quote": {"type": "string", "description": "lines copied exactly from the file, or \"\""},
+            "confidence": {"type": "integer", "description": "0 to 100: how sure the claim is true"},
+            "evidence": {"type": "string", "description": "what proves it beyond the quote"}
+        }
+    });
+    let mut properties = Map::new();
+    properties.insert(
+        "verdict".into(),
+        json!({"type": "string", "enum": ["pass", "needs_patch", "fail"]}),
+    );
+    properties.insert(
+        "alignment_score".into(),
+        json!({"type": ["number", "null"], "description": "1 to 10 between file and PRD, or null"}),
+    );
+    for name in ARRAYS {
+        properties.insert(name.into(), json!({"type": "array", "items": entry}));
+    }
+    let required: Vec<&String> = properties.keys().collect();
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": required,
+        "properties": properties
+    })
+}

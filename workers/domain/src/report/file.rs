@@ -1,0 +1,63 @@
+//! The report of one file.
+
+use super::FileReport;
+use queue_schema::ids::sha256_hex;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// Longest name that common file systems take, in bytes.
+const MOST_BYTES: usize = 255;
+
+/// `review_<path with / as _>.json`. A name no file system would take is cut and made unique by
+/// a hash of the path.
+pub fn file_name(path: &str) -> String {
+    let clean: String = path
+        .chars()
+        .map(|c| if c == '/' || c == '\\' || c.is_control() { '_' } else { c })
+        .collect();
+    let name = format!("review_{clean}.json");
+    if name.len() <= MOST_BYTES { name } else { hashed(&clean, path) }
+}
+
+/// The names of several files, in order. `a/b_c` and `a_b/c` want the same name; from the second
+/// on it gets a hash of its path, so that no report overwrites another.
+pub fn file_names(paths: &[&str]) -> Vec<String> {
+    // Case is folded, because some file systems do.
+    let mut taken: BTreeSet<String> = BTreeSet::new();
+    paths
+        .iter()
+        .map(|path| {
+            let mut name = file_name(path);
+            if !taken.insert(name.to_lowercase()) {
+                name = hashed(name.trim_start_matches("review_").trim_end_matches(".json"), path);
+                taken.insert(name.to_lowercase());
+            }
+            name
+        })
+        .collect()
+}
+
+fn hashed(clean: &str, path: &str) -> String {
+    let mut end = clean.len().min(MOST_BYTES - 40);
+    while !clean.is_char_boundary(end) {
+        end -= 1;
+    }
+    let hash: String = sha256_hex(path.as_bytes()).chars().take(10).collect();
+    format!("review_{}_{hash}.json", &clean[..end])
+}
+
+/// What stands in the file: the row, or for a file without one how it stands and why.
+pub fn render(file: &FileReport) -> Value {
+    if let Some(row) = &file.row
+        && let Ok(value) = serde_json::to_value(row)
+    {
+        return value;
+    }
+    json!({
+        "file": file.target.path,
+        "blob": file.target.blob,
+        "status": file.status,
+        "reason": file.dead_reason.as_ref().or(file.target.skip.as_ref()),
+        "attempts": file.attempts,
+    })
+}

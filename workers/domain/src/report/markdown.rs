@@ -1,0 +1,323 @@
+//! `scrum_report.md`: the sweep for a person.
+
+use super::{FileReport, SweepReport, public_address};
+use crate::parse::items::{closing, is_code_fence, label, list_marker};
+use crate::text::{clip_marked, code_span, counted, one_line};
+use queue_schema::rows::{Attempt, Finding, ReviewRow};
+use queue_schema::sweep::TargetStatus;
+use std::fmt::Write as _;
+
+/// Characters of a finding's text that the report shows; the JSON has all of it.
+const TEXT_SHOWN: usize = 1_200;
+/// Lines of a finding's text that the report shows.
+const LINES_SHOWN: usize = 12;
+/// Characters of an attempt's reason that the report shows.
+const REASON_SHOWN: usize = 300;
+
+/// The report.
+pub fn render(report: &SweepReport) -> String {
+    let mut out = String::new();
+    header(&mut out, report);
+    table(&mut out, report);
+    for file in report.files.iter().filter(|f| f.row.is_some()) {
+        if let Some(row) = &file.row {
+            reviewed(&mut out, file, row);
+        }
+    }
+    unresolved(&mut out, report);
+    skipped(&mut out, report);
+    out
+}
+
+fn header(out: &mut String, report: &SweepReport) {
+    let spent = report.spent();
+    let resolved = report.with(TargetStatus::Resolved).count();
+    let _ = writeln!(out, "# Scrum report\n");
+    let _ = writeln!(out, "- Generated at: {}", escape(&report.generated_at));
+    let _ = writeln!(
+        out,
+        "- Repository: {} at {}",
+        code(&public_address(&report.repo)),
+        code(&report.commit)
+    );
+    let _ =
+        writeln!(out, "- Sweep: {}, ladder {}", code(&report.sweep_id), code(&report.ladder.name));
+    if !report.labels.is_empty() {
+        let labels: Vec<String> =
+            report.labels.iter().map(|(k, v)| code(&format!("{k}={v}"))).collect();
+        let _ = writeln!(out, "- Labels: {}", labels.join(", "));
+    }
+    let _ = writeln!(
+        out,
+        "- Files: {} reviewed of {}, {} unresolved, {} skipped",
+        resolved,
+        report.reviewable().count(),
+        report.with(TargetStatus::Unresolved).count(),
+        report.with(TargetStatus::Skipped).count()
+    );
+    let _ = writeln!(out, "- Duration: {}", duration(report.duration_ms));
+    let _ = writeln!(
+        out,
+        "- Attempts: {}, tokens {} in and {} out, cost {}\n",
+        report.total_attempts(),
+        spent.tokens_in,
+        spent.tokens_out,
+        cost(spent.cost_usd)
+    );
+}
+
+fn table(out: &mut String, report: &SweepReport) {
+    if report.reviewable().next().is_none() {
+        return;
+    }
+    let _ = writeln!(out, "| File | Status | Tier | Score | Findings | Attempts | Accepted from |");
+    let _ = writeln!(out, "|---|---|---|--:|--:|--:|---|");
+    for file in report.reviewable() {
+        let row = file.row.as_ref();
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {} | {} | {} | {} |",
+            code(&file.target.path),
+            status(file),
+            row.map_or_else(|| "–".to_owned(), |r| escape(&r.gradient_tier)),
+            row.and_then(|r| r.alignment_score).map_or_else(|| "–".to_owned(), |s| s.to_string()),
+            row.map_or_else(|| "–".to_owned(), |r| r.findings_count.to_string()),
+            file.history().len(),
+            row.map_or_else(|| "–".to_owned(), |r| code(&r.accepted_model)),
+        );
+    }
+    out.push('\n');
+}
+
+fn status(file: &FileReport) -> &'static str {
+    match file.status {
+        TargetStatus::Resolved if file.is_partial() => "partly reviewed",
+        TargetStatus::Resolved => "reviewed",
+        TargetStatus::Unresolved => "unresolved",
+        TargetStatus::Waiting => "waiting",
+        TargetStatus::Live => "in work",
+        TargetStatus::Skipped => "skipped",
+        TargetStatus::Cancelled => "cancelled",
+    }
+}
+
+fn reviewed(out: &mut String, file: &FileReport, row: &ReviewRow) {
+    let _ = writeln!(out, "## {}\n", code(&row.file));
+    let _ = writeln!(
+        out,
+        "- Accepted on attempt: {} ({})",
+        row.accepted_on_attempt,
+        code(&row.accepted_model)
+    );
+    let _ = writeln!(out, "- Escalated to: {}", escalated(file.history()));
+    let _ = writeln!(out, "- Total attempts: {}", row.attempts_made);
+    history(out, file.history());
+    let _ = writeln!(
+        out,
+        "- Tier: {} (from the mean: {})",
+        escape(&row.gradient_tier),
+        escape(&row.gradient_tier_avg)
+    );
+    let score = row.alignment_score.map_or_else(|| "not given".to_owned(), |s| format!("{s}/10"));
+    let _ = writeln!(out, "- Alignment score: {score}");
+    if let Some(verdict) = &row.verdict {
+        let _ = writeln!(out, "- Verdict: {}", escape(verdict));
+    }
+    if row.tree_split_fired {
+        let _ = writeln!(out, "- Read in {}", counted(row.shards_total as usize, "part", "parts"));
+    }
+    for (start, end) in &row.shards_missing {
+        let _ = writeln!(out, "- **Not covered: bytes {start} to {end}**");
+    }
+    let _ = writeln!(
+        out,
+        "- Tokens: {} in, {} out, cost {}, model time {}\n",
+        row.tokens_in,
+        row.tokens_out,
+        cost(row.cost_usd),
+        duration(row.duration_ms)
+    );
+    if row.findings.is_empty() {
+        let _ = writeln!(out, "No findings.\n");
+    }
+    for (n, finding) in (1..).zip(&row.findings) {
+        write_finding(out, n, row, finding);
+    }
+}
+
+fn write_finding(out: &mut String, n: usize, row: &ReviewRow, finding: &Finding) {
+    let place = match (finding.line, finding.end_line) {
+        (Some(line), Some(end)) if end > line => code(&format!("{}:{line}-{end}", row.file)),
+        (Some(line), _) => code(&format!("{}:{line}", row.file)),
+        (None, _) => format!("{} (quote not found in the file)", code(&row.file)),
+    };
+    let place = if finding.quote.is_none() { code(&row.file) } else { place };
+    let confidence =
+        finding.confidence.map_or_else(|| "no confidence given".to_owned(), |c| format!("{c}%"));
+    let kind = finding.kind.as_str().replace('_', " ");
+    let _ = writeln!(out, "{n}. **{kind}**, {place}, {confidence}  ");
+    claim(out, &finding.text);
+    if let Some(quote) = &finding.quote {
+        let _ = writeln!(out, "   - Quote: {}", code(&clip_marked(quote, 300)));
+    }
+    if let Some(evidence) = &finding.evidence {
+        let _ = writeln!(out, "   - Evidence: {}", escape(&clip_marked(evidence, 300)));
+    }
+    out.push('\n');
+}
+
+/// A finding's text, line by line as written: the first as it is, the others as sub-items. What
+/// the report shows in places of its own is left out.
+fn claim(out: &mut String, text: &str) {
+    let text = clip_marked(text, TEXT_SHOWN);
+    let mut in_code = false;
+    let lines = text.lines().filter(|line| {
+        in_code ^= is_code_fence(line);
+        let shown_elsewhere = label(line)
+            .is_some_and(|(name, _)| ["quote", "confidence", "evidence"].contains(&name.as_str()));
+        !in_code && !is_code_fence(line) && !line.trim().is_empty() && !shown_elsewhere
+    });
+    for (i, line) in lines.take(LINES_SHOWN).enumerate() {
+        let body = list_marker(line).map_or(line, |(_, _, rest)| rest);
+        let bullet = if i == 0 { "" } else { "- " };
+        let _ = writeln!(out, "   {bullet}{}", escape(&body.replace("**", "")));
+    }
+}
+
+/// The last attempt's model when it was not the first one's.
+fn escalated(history: &[Attempt]) -> String {
+    match history {
+        [first, .., last] if last.rung != first.rung => code(&last.model_name()),
+        _ => "not needed".to_owned(),
+    }
+}
+
+fn history(out: &mut String, attempts: &[Attempt]) {
+    if attempts.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "- History:");
+    for a in attempts {
+        let cached = if a.cached { ", from the cache" } else { "" };
+        let _ = write!(
+            out,
+            "  - {}: {}, {}, {}, {}{cached}",
+            a.n,
+            code(&a.model_name()),
+            a.outcome,
+            counted(a.chars as usize, "character", "characters"),
+            duration(a.duration_ms)
+        );
+        let reason = escape(&clip_marked(&a.reason, REASON_SHOWN));
+        let _ = if reason.is_empty() { writeln!(out) } else { writeln!(out, ": {reason}") };
+    }
+}
+
+fn unresolved(out: &mut String, report: &SweepReport) {
+    let mut files = report.with(TargetStatus::Unresolved).peekable();
+    if files.peek().is_none() {
+        return;
+    }
+    let _ = writeln!(out, "# Unresolved\n");
+    for file in files {
+        let _ = writeln!(out, "## {}\n", code(&file.target.path));
+        let reason = file.dead_reason.as_deref().unwrap_or("every rung of the ladder was spent");
+        let _ = writeln!(out, "- Reason: {}", escape(&clip_marked(reason, REASON_SHOWN)));
+        let _ = writeln!(out, "- Total attempts: {}", file.attempts.len());
+        history(out, &file.attempts);
+        out.push('\n');
+    }
+}
+
+fn skipped(out: &mut String, report: &SweepReport) {
+    let mut files = report.with(TargetStatus::Skipped).peekable();
+    if files.peek().is_none() {
+        return;
+    }
+    let _ = writeln!(out, "# Skipped\n\n| File | Reason |\n|---|---|");
+    for file in files {
+        let reason = file.target.skip.as_deref().or(file.dead_reason.as_deref());
+        let _ = writeln!(
+            out,
+            "| {} | {} |",
+            code(&file.target.path),
+            escape(reason.unwrap_or("no reason recorded"))
+        );
+    }
+}
+
+/// Foreign text on one line: code spans stay code, everything else is made inert.
+fn escape(text: &str) -> String {
+    let line = one_line(text);
+    let mut out = String::with_capacity(line.len() + 8);
+    let mut rest = line.as_str();
+    while let Some(start) = rest.find('`') {
+        let ticks = rest[start..].bytes().take_while(|b| *b == b'`').count();
+        let body = &rest[start + ticks..];
+        out.push_str(&inert(&rest[..start]));
+        if let Some(len) = closing(body, ticks) {
+            out.push_str(&code(&body[..len]));
+            rest = &body[len + ticks..];
+        } else {
+            out.push_str(&inert(&rest[start..start + ticks]));
+            rest = body;
+        }
+    }
+    out.push_str(&inert(rest));
+    // At the start of a line these would open a list.
+    if out.starts_with(['-', '+', '=']) {
+        out.insert(0, '\\');
+    }
+    out
+}
+
+/// Text from which no tag, link, table, heading, emphasis or code comes out.
+fn inert(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    let mut before = None;
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let within_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            // Inside a word an underscore is no emphasis, and identifiers stay readable.
+            '_' if within_word(before) && within_word(chars.peek().copied()) => out.push('_'),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '#' | '!' => {
+                out.push('\\');
+                out.push(c);
+            }
+            _ => out.push(c),
+        }
+        before = Some(c);
+    }
+    out
+}
+
+/// Foreign text as code. In a code span nothing is markup, but a bar would still end a table
+/// cell, and some renderers look for tags before they look for code: then it is an element with
+/// escaped content instead.
+fn code(text: &str) -> String {
+    if text.trim().is_empty() {
+        return String::new();
+    }
+    if text.contains(['<', '>', '|']) {
+        return format!("<code>{}</code>", inert(&one_line(text)));
+    }
+    code_span(text)
+}
+
+fn cost(dollars: Option<f64>) -> String {
+    dollars.map_or_else(|| "not told".to_owned(), |d| format!("${d:.4}"))
+}
+
+fn duration(ms: u64) -> String {
+    let seconds = ms / 1000;
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, 0) => format!("{ms} ms"),
+        (0, 0, s) => format!("{s}.{} s", ms % 1000 / 100),
+        (0, m, s) => format!("{m} min {s} s"),
+        (h, m, _) => format!("{h} h {m} min"),
+    }
+}

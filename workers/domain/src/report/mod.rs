@@ -1,0 +1,115 @@
+//! What a sweep leaves behind: Markdown for people, JSON and SARIF for programs.
+//!
+//! All text here that comes from a repository or from a model is hostile until escaped: it must
+//! not be able to break a table, to inject markup, or to pass itself off as part of the report.
+
+pub mod file;
+pub mod markdown;
+pub mod sarif;
+pub mod summary;
+
+use crate::review::Spent;
+use queue_schema::rows::{Attempt, ReviewRow};
+use queue_schema::sweep::{Ladder, Target, TargetStatus};
+use std::collections::BTreeMap;
+
+/// A sweep as it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SweepReport {
+    /// Which sweep.
+    pub sweep_id: String,
+    /// Repository as the sweep named it.
+    pub repo: String,
+    /// Commit that was read.
+    pub commit: String,
+    /// RFC 3339, UTC.
+    pub generated_at: String,
+    /// From the first job to the last, in milliseconds.
+    pub duration_ms: u64,
+    /// The ladder that reviews climbed.
+    pub ladder: Ladder,
+    /// The user's labels.
+    pub labels: BTreeMap<String, String>,
+    /// Every target, in plan order.
+    pub files: Vec<FileReport>,
+}
+
+/// One target of a sweep.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FileReport {
+    /// The target.
+    pub target: Target,
+    /// How it stands.
+    pub status: TargetStatus,
+    /// Its row, once accepted.
+    pub row: Option<ReviewRow>,
+    /// Its attempts; those of the row when there is one.
+    pub attempts: Vec<Attempt>,
+    /// Why it is in the dead-letter queue.
+    pub dead_reason: Option<String>,
+}
+
+impl FileReport {
+    /// The attempts, from wherever they are known.
+    pub fn history(&self) -> &[Attempt] {
+        match &self.row {
+            Some(row) if !row.attempts.is_empty() => &row.attempts,
+            _ => &self.attempts,
+        }
+    }
+
+    /// True for a file that is covered only in part.
+    pub fn is_partial(&self) -> bool {
+        self.row.as_ref().is_some_and(|row| !row.shards_missing.is_empty())
+    }
+
+    fn spent(&self) -> Spent {
+        match &self.row {
+            // The row also holds what the shards took.
+            Some(row) => Spent {
+                tokens_in: row.tokens_in,
+                tokens_out: row.tokens_out,
+                cost_usd: row.cost_usd,
+                duration_ms: row.duration_ms,
+            },
+            None => Spent::of(&self.attempts),
+        }
+    }
+
+    fn has(&self, status: TargetStatus) -> bool {
+        self.status == status
+    }
+}
+
+impl SweepReport {
+    /// Files with this status, in plan order.
+    pub fn with(&self, status: TargetStatus) -> impl Iterator<Item = &FileReport> {
+        self.files.iter().filter(move |f| f.has(status))
+    }
+
+    /// Files that were to be reviewed: all but the skipped ones.
+    pub fn reviewable(&self) -> impl Iterator<Item = &FileReport> {
+        self.files.iter().filter(|f| !f.has(TargetStatus::Skipped))
+    }
+
+    /// Attempts of all files.
+    pub fn total_attempts(&self) -> usize {
+        self.files.iter().map(|f| f.history().len()).sum()
+    }
+
+    /// Tokens, money and time of all model calls.
+    pub fn spent(&self) -> Spent {
+        self.files.iter().fold(Spent::default(), |sum, f| sum.plus(&f.spent()))
+    }
+}
+
+/// A repository's address without the credentials that a URL may carry: reports are passed on.
+fn public_address(repo: &str) -> String {
+    let Some((scheme, rest)) = repo.split_once("://") else { return repo.to_owned() };
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
+}
+
+#[cfg(test)]
+mod tests;

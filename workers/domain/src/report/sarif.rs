@@ -1,0 +1,121 @@
+//! SARIF 2.1.0, the format that code hosts and editors read findings from.
+
+use super::{FileReport, SweepReport, public_address};
+use crate::text::one_line;
+use queue_schema::ids::content_id;
+use queue_schema::rows::{Finding, FindingKind, ReviewRow};
+use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
+
+/// Kinds that are reported, with level and description. A verified component is no result.
+const RULES: &[(FindingKind, &str, &str)] = &[
+    (FindingKind::CriticalFailure, "error", "A failure that must be mended"),
+    (FindingKind::PseudocodeFlag, "warning", "Code that only pretends to work"),
+    (FindingKind::PrdMismatch, "warning", "The file does other than the PRD says"),
+    (FindingKind::Contradiction, "warning", "The file contradicts the PRD or the proposal"),
+    (FindingKind::BrokenPipeline, "warning", "Data produced and never consumed, or the reverse"),
+    (FindingKind::MissingComponent, "warning", "Something the file needs and lacks"),
+    (FindingKind::RiskPoint, "note", "Works now, may break"),
+    (FindingKind::Suggestion, "note", "A suggested change"),
+    (FindingKind::RequiredNextAction, "note", "What to do next"),
+];
+
+/// The actionable findings of a sweep as one SARIF run.
+pub fn render(report: &SweepReport) -> Value {
+    let results: Vec<Value> = report.files.iter().flat_map(results).collect();
+    let rules: Vec<Value> = RULES
+        .iter()
+        .map(|(kind, level, about)| {
+            json!({
+                "id": kind.as_str(),
+                "shortDescription": {"text": about},
+                "defaultConfiguration": {"level": level},
+            })
+        })
+        .collect();
+    json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": {"driver": {
+                "name": "Scrum Fleet",
+                "version": env!("CARGO_PKG_VERSION"),
+                "informationUri": env!("CARGO_PKG_REPOSITORY"),
+                "rules": rules,
+            }},
+            "automationDetails": {"id": format!("scrum-fleet/{}", report.sweep_id)},
+            "versionControlProvenance": [{
+                "repositoryUri": repository_uri(&report.repo),
+                "revisionId": report.commit,
+            }],
+            "columnKind": "unicodeCodePoints",
+            "results": results,
+        }]
+    })
+}
+
+fn results(file: &FileReport) -> Vec<Value> {
+    let Some(row) = &file.row else { return Vec::new() };
+    row.findings
+        .iter()
+        .filter(|f| f.kind.is_actionable())
+        .filter_map(|finding| result(row, finding))
+        .collect()
+}
+
+fn result(row: &ReviewRow, finding: &Finding) -> Option<Value> {
+    let at = RULES.iter().position(|(kind, ..)| *kind == finding.kind)?;
+    let mut location = Map::new();
+    location.insert("artifactLocation".into(), json!({"uri": uri_path(&row.file)}));
+    if let Some(line) = finding.line.filter(|_| finding.anchored) {
+        let mut region = json!({"startLine": line, "endLine": finding.end_line.unwrap_or(line)});
+        if let Some(quote) = &finding.quote {
+            region["snippet"] = json!({"text": quote});
+        }
+        location.insert("region".into(), region);
+    }
+    // Stable while quote and claim are: lines move, and must not make a finding new.
+    let said = finding.quote.as_deref().unwrap_or(&finding.text);
+    let print =
+        content_id(&[finding.kind.as_str().as_bytes(), row.file.as_bytes(), said.as_bytes()]);
+    Some(json!({
+        "ruleId": finding.kind.as_str(),
+        "ruleIndex": at,
+        "level": RULES[at].1,
+        "message": {"text": message(&finding.text)},
+        "locations": [{"physicalLocation": location}],
+        "partialFingerprints": {"scrumFleet/v1": print},
+        "properties": {
+            "confidence": finding.confidence,
+            "anchored": finding.anchored,
+            "model": row.accepted_model,
+            "review_id": row.review_id,
+        },
+    }))
+}
+
+/// Plain text on one line, without emphasis. `[text](target)` would be a link in a SARIF message.
+fn message(text: &str) -> String {
+    one_line(text).replace("**", "").replace("](", "] (")
+}
+
+/// A path as a relative URI.
+fn uri_path(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for b in path.bytes() {
+        match b {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~' => {
+                out.push(char::from(b));
+            }
+            _ => {
+                let _ = write!(out, "%{b:02X}");
+            }
+        }
+    }
+    out
+}
+
+/// A local path is a file URI; a URL stays.
+fn repository_uri(repo: &str) -> String {
+    if repo.contains("://") { public_address(repo) } else { format!("file://{}", uri_path(repo)) }
+}

@@ -1,0 +1,216 @@
+use super::*;
+use queue_schema::rows::{Finding, FindingKind, Outcome};
+use serde_json::Value;
+
+fn attempt(n: u32, outcome: Outcome, reason: &str) -> Attempt {
+    Attempt {
+        n,
+        rung: n - 1,
+        provider: "ollama".into(),
+        model: format!("m{n}"),
+        outcome,
+        reason: reason.into(),
+        chars: 120,
+        answer_preview: String::new(),
+        tokens_in: 100,
+        tokens_out: 20,
+        cost_usd: Some(0.25),
+        duration_ms: 1500,
+        cached: false,
+    }
+}
+
+fn finding(kind: FindingKind, text: &str, line: Option<u32>) -> Finding {
+    Finding {
+        kind,
+        text: text.into(),
+        quote: Some("let x = 1;".into()),
+        line,
+        end_line: line,
+        anchored: line.is_some(),
+        confidence: Some(80),
+        evidence: None,
+    }
+}
+
+fn file(path: &str, status: TargetStatus) -> FileReport {
+    let target = Target { path: path.into(), blob: "b".into(), bytes: 10, skip: None };
+    FileReport { target, status, row: None, attempts: Vec::new(), dead_reason: None }
+}
+
+fn row(path: &str, findings: Vec<Finding>, attempts: &[Attempt]) -> ReviewRow {
+    let parsed = crate::parse::Parsed {
+        format: crate::parse::Format::Markdown,
+        alignment_score: Some(4.5),
+        verdict: None,
+        findings,
+        counts: None,
+    };
+    let pathway = crate::review::Pathway::default();
+    crate::review::row(&crate::review::Accepted {
+        reviewed_at: "2026-01-02T03:04:05Z",
+        sweep_id: "s",
+        review_id: "s-0",
+        repo: "/r",
+        commit: "c0ffee",
+        path,
+        blob: "b",
+        answer: "a",
+        parsed: &parsed,
+        attempts,
+        shards_spent: Spent::default(),
+        shards_total: 3,
+        shards_missing: &[(3500, 7000)],
+        top_chunks: &[],
+        pathway: &pathway,
+    })
+}
+
+fn sweep(text: &str, path: &str) -> SweepReport {
+    let mut done = file(path, TargetStatus::Resolved);
+    let history = vec![attempt(1, Outcome::Thin, text), attempt(2, Outcome::Accepted, "")];
+    let findings = vec![
+        finding(FindingKind::CriticalFailure, text, Some(7)),
+        finding(FindingKind::Suggestion, text, None),
+        finding(FindingKind::VerifiedComponent, "fine", Some(9)),
+    ];
+    done.row = Some(row(path, findings, &history));
+    let mut dead = file("src/dead.rs", TargetStatus::Unresolved);
+    dead.attempts = vec![attempt(1, Outcome::Malformed, "no JSON")];
+    dead.dead_reason = Some(format!("all rungs spent {text}"));
+    let mut skipped = file("logo.png", TargetStatus::Skipped);
+    skipped.target.skip = Some("not a text file (by its name)".into());
+    SweepReport {
+        sweep_id: "s".into(),
+        repo: "https://me:secret@host/r.git".into(),
+        commit: "c0ffee".into(),
+        generated_at: "2026-01-02T03:04:05Z".into(),
+        duration_ms: 83_000,
+        ladder: Ladder { name: "local".into(), description: String::new(), rungs: Vec::new() },
+        labels: BTreeMap::new(),
+        files: vec![done, dead, skipped],
+    }
+}
+
+#[test]
+fn the_report_tells_the_whole_story() {
+    let md = markdown::render(&sweep("swallows errors", "src/a.rs"));
+    for part in [
+        "Repository: `https://host/r.git` at `c0ffee`",
+        "Generated at: 2026-01-02T03:04:05Z",
+        "1 reviewed of 2, 1 unresolved, 1 skipped",
+        "Duration: 1 min 23 s",
+        "Attempts: 3, tokens 300 in and 60 out, cost $0.7500",
+        "| `src/a.rs` | partly reviewed | dry_run | 4.5 | 3 | 2 | `ollama/m2` |",
+        "Accepted on attempt: 2 (`ollama/m2`)",
+        "Escalated to: `ollama/m2`",
+        "Total attempts: 2",
+        "1: `ollama/m1`, thin, 120 characters, 1.5 s: swallows errors",
+        "`src/a.rs:7`, 80%",
+        "quote not found in the file",
+        "Not covered: bytes 3500 to 7000",
+        "## `src/dead.rs`",
+        "malformed, 120 characters, 1.5 s: no JSON",
+        "| `logo.png` | not a text file (by its name) |",
+    ] {
+        assert!(md.contains(part), "{part:?} not in\n{md}");
+    }
+}
+
+#[test]
+fn hostile_text_is_inert() {
+    let evil = "<script>alert(1)</script>\n# Forged\n| a | b |\n[x](javascript:1) ![i](http://e) `</code><img src=x onerror=1>`";
+    let path = "a|b`<script>\n## c.rs";
+    let md = markdown::render(&sweep(evil, path));
+    assert!(!md.contains("<script") && !md.contains("<img") && !md.contains("</code><"));
+    assert!(!md.lines().any(|l| l.starts_with("# Forged") || l.starts_with("## c.rs")));
+    assert!(!md.replace("\\]", "").contains("]("), "no link survives");
+    let bars = |l: &str| l.replace("\\|", "").matches('|').count();
+    let rows: Vec<&str> = md.lines().filter(|l| l.starts_with('|')).collect();
+    assert!(rows.iter().all(|l| bars(l) == 8 || bars(l) == 3), "{rows:#?}");
+}
+
+#[test]
+fn the_summary_keeps_the_names_of_the_original() {
+    let v = summary::render(&sweep("x", "src/a.rs"));
+    assert_eq!(v["ran_at"], "2026-01-02T03:04:05Z");
+    assert_eq!((&v["target_count"], &v["resolved"]), (&2.into(), &1.into()));
+    assert_eq!((&v["total_attempts"], &v["total_duration_ms"]), (&3.into(), &83_000.into()));
+    let [done, dead] = &v["per_file"].as_array().unwrap()[..] else { panic!("two files") };
+    assert_eq!(done["file"], "src/a.rs");
+    assert_eq!((&done["resolved"], &done["attempts"]), (&true.into(), &2.into()));
+    assert_eq!(done["accepted_model"], "ollama/m2");
+    assert_eq!(done["coverage"], "partly");
+    assert_eq!(dead["accepted_model"], Value::Null);
+    assert_eq!(v["unresolved"][0]["file"], "src/dead.rs");
+    assert_eq!(v["skipped"][0]["reason"], "not a text file (by its name)");
+}
+
+#[test]
+fn sarif_holds_actionable_findings_only() {
+    let v = sarif::render(&sweep("Fails [here](evil)\nbadly", "src/a b.rs"));
+    assert_eq!(v["version"], "2.1.0");
+    let run = &v["runs"][0];
+    assert_eq!(run["versionControlProvenance"][0]["repositoryUri"], "https://host/r.git");
+    let results = run["results"].as_array().unwrap();
+    assert_eq!(results.len(), 2);
+    let [anchored, loose] = &results[..] else { panic!("two results") };
+    assert_eq!(
+        (&anchored["ruleId"], &anchored["level"]),
+        (&"critical_failure".into(), &"error".into())
+    );
+    let place = &anchored["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "src/a%20b.rs");
+    assert_eq!(place["region"]["startLine"], 7);
+    assert_eq!(anchored["message"]["text"], "Fails [here] (evil) badly");
+    assert!(loose["locations"][0]["physicalLocation"].get("region").is_none());
+    for result in results {
+        let at = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+        assert_eq!(run["tool"]["driver"]["rules"][at]["id"], result["ruleId"]);
+    }
+}
+
+#[test]
+fn every_actionable_kind_has_a_rule() {
+    use FindingKind as K;
+    for kind in [
+        K::Suggestion,
+        K::Contradiction,
+        K::CriticalFailure,
+        K::PseudocodeFlag,
+        K::PrdMismatch,
+        K::BrokenPipeline,
+        K::MissingComponent,
+        K::RiskPoint,
+        K::VerifiedComponent,
+        K::RequiredNextAction,
+    ] {
+        let mut report = sweep("x", "a.rs");
+        report.files[0].row.as_mut().unwrap().findings = vec![finding(kind, "x", None)];
+        let results = sarif::render(&report)["runs"][0]["results"].as_array().map_or(0, Vec::len);
+        assert_eq!(results, usize::from(kind.is_actionable()), "{kind:?}");
+    }
+}
+
+#[test]
+fn names_of_files() {
+    assert_eq!(file::file_name("src/a/b.rs"), "review_src_a_b.rs.json");
+    assert_eq!(file::file_name("../../etc/x\n"), "review_.._.._etc_x_.json");
+    let long = "ä/".repeat(200);
+    assert!(file::file_name(&long).len() <= 255);
+    let names = file::file_names(&["a/b_c", "a_b/c", "A_b_c"]);
+    assert_eq!(names[0], "review_a_b_c.json");
+    let folded: std::collections::BTreeSet<String> =
+        names.iter().map(|n| n.to_lowercase()).collect();
+    assert_eq!(folded.len(), 3);
+}
+
+#[test]
+fn a_file_report_is_its_row_or_its_history() {
+    let report = sweep("x", "src/a.rs");
+    assert_eq!(file::render(&report.files[0])["gradient_tier"], "dry_run");
+    let dead = file::render(&report.files[1]);
+    assert_eq!(dead["status"], "unresolved");
+    assert_eq!(dead["attempts"][0]["reason"], "no JSON");
+    assert_eq!(file::render(&report.files[2])["reason"], "not a text file (by its name)");
+}

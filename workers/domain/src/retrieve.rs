@@ -1,0 +1,218 @@
+//! Which passages of the documents go with a file: chunking, and the built-in lexical ranking.
+//!
+//! The ranking is BM25, written here rather than taken from the `bm25` crate: that crate hashes
+//! terms to 32 bits (two words can become one), pulls in the unmaintained `fxhash`
+//! (RUSTSEC-2025-0057), and would be used with its tokenizer replaced anyway.
+
+use queue_schema::ids::sha256_hex;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Characters of one chunk.
+const WINDOW: usize = 800;
+/// Characters that a chunk shares with the one before.
+const OVERLAP: usize = 120;
+/// Chunks of this many characters or fewer are dropped: page numbers, stray headings.
+const LEAST: usize = 60;
+/// Characters of a file that make up its query.
+const QUERY: usize = 800;
+
+/// A passage of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chunk {
+    /// First 10 hex digits of the SHA-256 of the text.
+    pub id: String,
+    /// Which document, e.g. `prd`.
+    pub origin: String,
+    /// Where its window starts in the document, in characters.
+    pub offset: u32,
+    /// The passage, trimmed.
+    pub text: String,
+}
+
+/// Cuts a document into overlapping windows.
+pub fn chunk(origin: &str, text: &str) -> Vec<Chunk> {
+    let mut bounds: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+    bounds.push(text.len());
+    let chars = bounds.len() - 1;
+    let mut chunks = Vec::new();
+    let mut start = 0;
+    loop {
+        let end = (start + WINDOW).min(chars);
+        let window = text[bounds[start]..bounds[end]].trim();
+        if window.chars().nth(LEAST).is_some() {
+            chunks.push(Chunk {
+                id: sha256_hex(window.as_bytes()).chars().take(10).collect(),
+                origin: origin.to_owned(),
+                offset: u32::try_from(start).unwrap_or(u32::MAX),
+                text: window.to_owned(),
+            });
+        }
+        // A further window would hold only what this one already holds.
+        if end == chars {
+            return chunks;
+        }
+        start += WINDOW - OVERLAP;
+    }
+}
+
+/// The part of a file that stands for it in retrieval: its first 800 characters.
+pub fn query_of(source: &str) -> &str {
+    crate::text::clip(source, QUERY)
+}
+
+/// BM25 over a document's chunks.
+#[derive(Debug, Clone, Default)]
+pub struct LexicalIndex {
+    /// Term to (chunk, occurrences), chunks ascending.
+    postings: BTreeMap<String, Vec<(usize, u32)>>,
+    /// Terms of each chunk.
+    lengths: Vec<usize>,
+    mean_length: f64,
+}
+
+impl LexicalIndex {
+    /// The name that review rows give this ranking.
+    pub const RANKING: &str = "lexical";
+
+    /// Indexes the chunks; their positions in the slice are what [`Self::top`] returns.
+    pub fn new(chunks: &[Chunk]) -> Self {
+        let mut index = Self::default();
+        for (i, chunk) in chunks.iter().enumerate() {
+            let mut counts: BTreeMap<String, u32> = BTreeMap::new();
+            let terms = terms(&chunk.text);
+            index.lengths.push(terms.len());
+            for term in terms {
+                *counts.entry(term).or_default() += 1;
+            }
+            for (term, count) in counts {
+                index.postings.entry(term).or_default().push((i, count));
+            }
+        }
+        let total: usize = index.lengths.iter().sum();
+        index.mean_length = total as f64 / chunks.len().max(1) as f64;
+        index
+    }
+
+    /// The best `k` chunks for a query with their scores, best first; equal scores in document
+    /// order. A chunk that shares no term with the query is not returned.
+    pub fn top(&self, query: &str, k: usize) -> Vec<(usize, f64)> {
+        const K1: f64 = 1.2;
+        const B: f64 = 0.75;
+        let n = self.lengths.len() as f64;
+        let mut scores: BTreeMap<usize, f64> = BTreeMap::new();
+        // In term order, so that floating-point sums are the same on every machine.
+        for term in terms(query).into_iter().collect::<BTreeSet<_>>() {
+            let Some(postings) = self.postings.get(&term) else { continue };
+            let df = postings.len() as f64;
+            let idf = ((n - df + 0.5) / (df + 0.5)).ln_1p();
+            for &(i, count) in postings {
+                let tf = f64::from(count);
+                let norm = 1.0 - B + B * self.lengths[i] as f64 / self.mean_length.max(1.0);
+                *scores.entry(i).or_default() += idf * tf * (K1 + 1.0) / (tf + K1 * norm);
+            }
+        }
+        let mut ranked: Vec<(usize, f64)> = scores.into_iter().collect();
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        ranked.truncate(k);
+        ranked
+    }
+}
+
+/// Lower-case terms of two characters or more. Identifiers are taken apart at underscores and
+/// capitals, since documents write `queue client` where code writes `QueueClient`.
+pub(crate) fn terms(text: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    for word in text.split(|c: char| !c.is_alphanumeric()) {
+        let mut term = String::new();
+        let mut lower_before = false;
+        for c in word.chars() {
+            if c.is_uppercase() && lower_before {
+                push_term(&mut out, &mut term);
+            }
+            lower_before = c.is_lowercase() || c.is_numeric();
+            term.extend(c.to_lowercase());
+        }
+        push_term(&mut out, &mut term);
+    }
+    out
+}
+
+fn push_term(out: &mut Vec<String>, term: &mut String) {
+    let done = std::mem::take(term);
+    if done.chars().nth(1).is_some() && !is_stop_word(&done) {
+        out.push(done);
+    }
+}
+
+/// Words that say nothing in prose or in code; without this they decide short queries.
+fn is_stop_word(term: &str) -> bool {
+    #[rustfmt::skip]
+    const STOP: &[&str] = &[
+        "an", "and", "are", "as", "at", "be", "by", "for", "from", "if", "in", "is", "it", "its",
+        "not", "of", "on", "or", "that", "the", "this", "to", "was", "with", "we", "you",
+        "let", "fn", "pub", "use", "mut", "self", "return", "import", "const", "def", "else",
+    ];
+    STOP.contains(&term)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_overlap_and_keep_their_offset() {
+        let text: String = (0..1500).map(|i| char::from(b'a' + (i % 26) as u8)).collect();
+        let chunks = chunk("prd", &text);
+        assert_eq!(chunks.iter().map(|c| c.offset).collect::<Vec<_>>(), [0, 680, 1360]);
+        assert_eq!(chunks[0].text[680..], chunks[1].text[..120]);
+        assert_eq!(chunks[2].text.len(), 140);
+        assert_eq!(chunks[0].id, sha256_hex(chunks[0].text.as_bytes())[..10]);
+    }
+
+    #[test]
+    fn offsets_are_characters_and_short_chunks_are_dropped() {
+        assert_eq!(chunk("prd", &"€".repeat(61)).len(), 1);
+        assert!(chunk("prd", &"€".repeat(60)).is_empty());
+        assert!(chunk("prd", "").is_empty());
+        // 800 + 61 characters end in a second window of 181, most of it overlap.
+        assert_eq!(chunk("prd", &"€".repeat(861))[1].offset, 680);
+        // The whole is one window; its tail is not cut off once more.
+        assert_eq!(chunk("prd", &"€".repeat(800)).len(), 1);
+    }
+
+    fn docs(texts: &[&str]) -> Vec<Chunk> {
+        let make = |t: &&str| Chunk {
+            id: String::new(),
+            origin: "prd".into(),
+            offset: 0,
+            text: (*t).to_owned(),
+        };
+        texts.iter().map(make).collect()
+    }
+
+    #[test]
+    fn the_passage_about_the_code_ranks_first() {
+        let chunks = docs(&[
+            "The billing report is sent by mail every month.",
+            "The queue client leases jobs and renews each lease until the job is done.",
+            "Colours of the dashboard.",
+        ]);
+        let index = LexicalIndex::new(&chunks);
+        let top = index.top("impl QueueClient { fn renew_lease(&self, job: Job) {} }", 5);
+        assert_eq!(top[0].0, 1);
+        assert!(top.iter().all(|(i, score)| *i != 2 && *score > 0.0));
+    }
+
+    #[test]
+    fn equal_scores_keep_document_order_and_k_holds() {
+        let chunks = docs(&["lease here", "lease here", "lease here"]);
+        let top = LexicalIndex::new(&chunks).top("lease", 2);
+        assert_eq!(top.iter().map(|t| t.0).collect::<Vec<_>>(), [0, 1]);
+        assert!(LexicalIndex::new(&[]).top("lease", 2).is_empty());
+    }
+
+    #[test]
+    fn identifiers_come_apart() {
+        assert_eq!(terms("renewLease HTTP2_max"), ["renew", "lease", "http2", "max"]);
+    }
+}

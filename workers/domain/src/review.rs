@@ -1,0 +1,237 @@
+//! The review row, schema v4, from an accepted answer.
+
+use crate::anchor::tier;
+use crate::parse::Parsed;
+use crate::text::clip;
+use queue_schema::rows::review::{SCHEMA_VERSION, TopChunk};
+use queue_schema::rows::{Attempt, ReviewRow};
+
+/// Characters of the accepted answer that the row keeps.
+pub const PREVIEW_CHARS: usize = 2_000;
+
+/// What is known of the pathway that a review took.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Pathway {
+    /// The ladder was started at a remembered model.
+    pub hot_swap_hit: bool,
+    /// Which pathway.
+    pub id: Option<String>,
+    /// How close it was, 0 to 1.
+    pub similarity: Option<f64>,
+    /// How often its model had succeeded, 0 to 1.
+    pub success_rate: Option<f64>,
+    /// Rungs skipped by the swap.
+    pub rungs_saved: u32,
+}
+
+/// Everything that a row is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Accepted<'a> {
+    /// RFC 3339, UTC.
+    pub reviewed_at: &'a str,
+    /// Which sweep asked for it.
+    pub sweep_id: &'a str,
+    /// Which review it is.
+    pub review_id: &'a str,
+    /// Repository as the sweep named it.
+    pub repo: &'a str,
+    /// Commit that was read.
+    pub commit: &'a str,
+    /// Path in the repository.
+    pub path: &'a str,
+    /// Git object id of the content.
+    pub blob: &'a str,
+    /// The accepted answer.
+    pub answer: &'a str,
+    /// What it says, its findings anchored.
+    pub parsed: &'a Parsed,
+    /// Every attempt in order; the last one is the accepted one.
+    pub attempts: &'a [Attempt],
+    /// Tokens, money and time of the shard summaries.
+    pub shards_spent: Spent,
+    /// Shards of the file; 0 when it was not split.
+    pub shards_total: u32,
+    /// Byte ranges that nobody summarised.
+    pub shards_missing: &'a [(u64, u64)],
+    /// Document chunks that stood in the prompt.
+    pub top_chunks: &'a [TopChunk],
+    /// The pathway it took.
+    pub pathway: &'a Pathway,
+}
+
+/// What model calls took.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Spent {
+    /// Prompt tokens.
+    pub tokens_in: u64,
+    /// Generated tokens.
+    pub tokens_out: u64,
+    /// Dollars; `None` when no provider said.
+    pub cost_usd: Option<f64>,
+    /// Milliseconds.
+    pub duration_ms: u64,
+}
+
+impl Spent {
+    /// The sum of some attempts.
+    pub fn of(attempts: &[Attempt]) -> Self {
+        attempts.iter().fold(Self::default(), |sum, a| {
+            sum.plus(&Self {
+                tokens_in: a.tokens_in,
+                tokens_out: a.tokens_out,
+                cost_usd: a.cost_usd,
+                duration_ms: a.duration_ms,
+            })
+        })
+    }
+
+    /// The sum of two. A cost that nobody told stays unknown only if neither side knows one.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        let cost_usd = match (self.cost_usd, other.cost_usd) {
+            (None, None) => None,
+            (a, b) => Some(a.unwrap_or(0.0) + b.unwrap_or(0.0)),
+        };
+        Self {
+            tokens_in: self.tokens_in.saturating_add(other.tokens_in),
+            tokens_out: self.tokens_out.saturating_add(other.tokens_out),
+            cost_usd,
+            duration_ms: self.duration_ms.saturating_add(other.duration_ms),
+        }
+    }
+}
+
+/// Builds the row. Counts and verdict are null for Markdown, as they were in the original.
+pub fn row(accepted: &Accepted<'_>) -> ReviewRow {
+    let Accepted { parsed, attempts, pathway, .. } = *accepted;
+    let tiers = tier(&parsed.findings);
+    let spent = Spent::of(attempts).plus(&accepted.shards_spent);
+    let last = attempts.last();
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    ReviewRow {
+        file: accepted.path.to_owned(),
+        reviewed_at: accepted.reviewed_at.to_owned(),
+        accepted_model: last.map(Attempt::model_name).unwrap_or_default(),
+        accepted_on_attempt: last.map_or(0, |a| a.n),
+        attempts_made: count(attempts.len()),
+        tree_split_fired: accepted.shards_total > 0,
+        suggestions_preview: clip(accepted.answer, PREVIEW_CHARS).to_owned(),
+        confidences_per_finding: parsed.findings.iter().filter_map(|f| f.confidence).collect(),
+        confidence_avg: tiers.avg,
+        confidence_min: tiers.min,
+        findings_count: count(parsed.findings.len()),
+        gradient_tier: tiers.tier.to_owned(),
+        gradient_tier_avg: tiers.tier_avg.to_owned(),
+        alignment_score: parsed.alignment_score,
+        output_format: parsed.format.as_str().to_owned(),
+        verdict: parsed.verdict.clone(),
+        critical_failures_count: parsed.counts.map(|c| c.critical_failures),
+        pseudocode_flags_count: parsed.counts.map(|c| c.pseudocode_flags),
+        prd_mismatches_count: parsed.counts.map(|c| c.prd_mismatches),
+        missing_components_count: parsed.counts.map(|c| c.missing_components),
+        verified_components_count: parsed.counts.map(|c| c.verified_components),
+        risk_points_count: parsed.counts.map(|c| c.risk_points),
+        schema_version: SCHEMA_VERSION,
+        scrum_master_reviewed: true,
+        pathway_hot_swap_hit: pathway.hot_swap_hit,
+        pathway_id: pathway.id.clone(),
+        pathway_similarity: pathway.similarity,
+        pathway_success_rate: pathway.success_rate,
+        rungs_saved: pathway.rungs_saved,
+        sweep_id: accepted.sweep_id.to_owned(),
+        review_id: accepted.review_id.to_owned(),
+        repo: accepted.repo.to_owned(),
+        commit: accepted.commit.to_owned(),
+        blob: accepted.blob.to_owned(),
+        findings: parsed.findings.clone(),
+        attempts: attempts.to_vec(),
+        tokens_in: spent.tokens_in,
+        tokens_out: spent.tokens_out,
+        cost_usd: spent.cost_usd,
+        duration_ms: spent.duration_ms,
+        shards_total: accepted.shards_total,
+        shards_missing: accepted.shards_missing.to_vec(),
+        top_chunks: accepted.top_chunks.to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{anchor::anchor, parse};
+    use queue_schema::rows::Outcome;
+
+    fn attempt(n: u32, outcome: Outcome, cost: Option<f64>) -> Attempt {
+        Attempt {
+            n,
+            rung: n - 1,
+            provider: "p".into(),
+            model: format!("m{n}"),
+            outcome,
+            reason: String::new(),
+            chars: 10,
+            answer_preview: String::new(),
+            tokens_in: 100,
+            tokens_out: 10,
+            cost_usd: cost,
+            duration_ms: 5,
+            cached: false,
+        }
+    }
+
+    fn build(answer: &str, parsed: &Parsed, attempts: &[Attempt]) -> ReviewRow {
+        let pathway = Pathway::default();
+        row(&Accepted {
+            reviewed_at: "2026-01-02T03:04:05Z",
+            sweep_id: "s",
+            review_id: "s-0",
+            repo: "/r",
+            commit: "c",
+            path: "a.rs",
+            blob: "b",
+            answer,
+            parsed,
+            attempts,
+            shards_spent: Spent { tokens_in: 7, ..Spent::default() },
+            shards_total: 0,
+            shards_missing: &[],
+            top_chunks: &[],
+            pathway: &pathway,
+        })
+    }
+
+    #[test]
+    fn a_markdown_row() {
+        let text = "## Changes\n1. a `fn main()` (80%)\n2. b (60%)\nScore: 7/10";
+        let mut parsed = parse::markdown(text);
+        anchor(&mut parsed.findings, "fn main() {}");
+        let attempts = [attempt(1, Outcome::Thin, None), attempt(2, Outcome::Accepted, Some(0.5))];
+        let row = build(&"é".repeat(3000), &parsed, &attempts);
+        assert_eq!(row.accepted_model, "p/m2");
+        assert_eq!((row.accepted_on_attempt, row.attempts_made), (2, 2));
+        assert_eq!(row.confidences_per_finding, [80, 60]);
+        assert_eq!((row.confidence_min, row.confidence_avg), (Some(60), Some(70.0)));
+        assert_eq!(
+            (row.gradient_tier.as_str(), row.gradient_tier_avg.as_str()),
+            ("simulation", "dry_run")
+        );
+        assert_eq!(row.suggestions_preview.chars().count(), 2000);
+        assert_eq!((row.tokens_in, row.tokens_out, row.duration_ms), (207, 20, 10));
+        assert_eq!(row.cost_usd, Some(0.5));
+        assert_eq!(row.verdict, None);
+        assert_eq!((row.critical_failures_count, row.risk_points_count), (None, None));
+        assert_eq!((row.schema_version, row.scrum_master_reviewed), (4, true));
+        assert!(!row.tree_split_fired);
+    }
+
+    #[test]
+    fn a_forensic_row_has_counts() {
+        let text = r#"{"verdict":"fail","critical_failures":["a","b"],"risk_points":[]}"#;
+        let parsed = parse::forensic(text).unwrap();
+        let row = build(text, &parsed, &[attempt(1, Outcome::Accepted, None)]);
+        assert_eq!(row.output_format, "forensic_json");
+        assert_eq!(row.verdict.as_deref(), Some("fail"));
+        assert_eq!((row.critical_failures_count, row.risk_points_count), (Some(2), Some(0)));
+        assert_eq!(row.cost_usd, None, "nobody told a price");
+    }
+}

@@ -1,0 +1,87 @@
+//! Small helpers on text that several modules share.
+
+/// At most the first `max` characters of `text`, never cutting one.
+pub fn clip(text: &str, max: usize) -> &str {
+    text.char_indices().nth(max).map_or(text, |(end, _)| &text[..end])
+}
+
+/// Like [`clip`], with an ellipsis where something was cut; the result has at most `max`
+/// characters, the ellipsis included.
+pub fn clip_marked(text: &str, max: usize) -> String {
+    if text.chars().nth(max).is_none() {
+        return text.to_owned();
+    }
+    format!("{}…", clip(text, max.saturating_sub(1)).trim_end())
+}
+
+/// The text on one line: runs of white space and control characters become one space.
+pub fn one_line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for word in text.split(|c: char| c.is_whitespace() || c.is_control()) {
+        if word.is_empty() {
+            continue;
+        }
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    out
+}
+
+/// The text as a Markdown code span: the delimiter is longer than any run of backticks inside,
+/// so that nothing in `text` can end it early.
+pub fn code_span(text: &str) -> String {
+    let line = one_line(text);
+    if line.is_empty() {
+        return String::new();
+    }
+    let ticks = "`".repeat(longest_run(&line, '`') + 1);
+    // CommonMark strips one space from each side, and needs it next to a backtick.
+    let pad = if line.starts_with('`') || line.ends_with('`') { " " } else { "" };
+    format!("{ticks}{pad}{line}{pad}{ticks}")
+}
+
+/// Length of the longest run of `wanted` in `text`.
+pub fn longest_run(text: &str, wanted: char) -> usize {
+    let (mut best, mut run) = (0, 0);
+    for c in text.chars() {
+        run = if c == wanted { run + 1 } else { 0 };
+        best = best.max(run);
+    }
+    best
+}
+
+/// True for characters that make up identifiers in most languages.
+pub fn is_ident(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// `1 call`, `2 calls`.
+pub fn counted(n: usize, one: &str, many: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {many}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clip_counts_characters_not_bytes() {
+        assert_eq!(clip("äöüß", 2), "äö");
+        assert_eq!(clip("ab", 5), "ab");
+        assert_eq!(clip_marked("abcdef", 4), "abc…");
+        assert_eq!(clip_marked("abcd", 4), "abcd");
+    }
+
+    #[test]
+    fn one_line_flattens_controls() {
+        assert_eq!(one_line(" a\r\n\tb\u{7}c  "), "a b c");
+    }
+
+    #[test]
+    fn a_code_span_cannot_be_closed_from_inside() {
+        assert_eq!(code_span("a"), "`a`");
+        assert_eq!(code_span("a `b` ``c``"), "``` a `b` ``c`` ```");
+    }
+}

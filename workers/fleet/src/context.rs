@@ -1,0 +1,213 @@
+//! What handlers read through. Reads wait outages out; nothing here writes what a commit should.
+
+use crate::registry::HandlerError;
+use queue_schema::client::{Backoff, Queue, QueueError};
+use queue_schema::sweep::{DocRef, SweepSpec, Target};
+use scrum_config::Settings;
+use scrum_domain::retrieve::{self, Chunk, LexicalIndex};
+use scrum_providers::Providers;
+use scrum_repo::{Entry, Repo, RepoError};
+use std::collections::HashMap;
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// A document, cut up and ranked once a process.
+#[derive(Debug)]
+pub struct Document {
+    /// The text.
+    pub text: String,
+    /// Its pieces.
+    pub chunks: Vec<Chunk>,
+    /// Their ranking.
+    pub index: LexicalIndex,
+}
+
+/// Shared by all handlers of a process; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Context(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    queue: Queue,
+    providers: Providers,
+    settings: Arc<Settings>,
+    mirrors: PathBuf,
+    specs: Memo<SweepSpec>,
+    trees: Memo<Vec<Entry>>,
+    documents: Memo<Document>,
+}
+
+impl Context {
+    /// A context over a queue and the configured providers.
+    pub fn new(queue: Queue, providers: Providers, settings: Arc<Settings>, mirrors: PathBuf) -> Self {
+        Self(Arc::new(Inner {
+            queue,
+            providers,
+            settings,
+            mirrors,
+            // Specs are small and immutable; trees may be 100,000 entries each.
+            specs: Memo::new(256),
+            trees: Memo::new(2),
+            documents: Memo::new(16),
+        }))
+    }
+
+    /// The queue, for reads and for keeping answers.
+    pub fn queue(&self) -> &Queue {
+        &self.0.queue
+    }
+
+    /// The chat providers.
+    pub fn providers(&self) -> &Providers {
+        &self.0.providers
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// Reads from the queue, through outages: while Redis is away a job waits with what it has,
+    /// and no attempt is spent.
+    ///
+    /// # Errors
+    /// Any failure that is not an outage.
+    pub async fn read<T, F, Fut>(&self, what: &str, mut read: F) -> Result<T, HandlerError>
+    where
+        F: FnMut(Queue) -> Fut,
+        Fut: Future<Output = Result<T, QueueError>>,
+    {
+        let q = &self.0.settings.queue;
+        let mut backoff = Backoff::new(
+            Duration::from_millis(q.backoff_base_ms),
+            Duration::from_millis(q.backoff_max_ms),
+            q.backoff_jitter,
+        );
+        loop {
+            match read(self.0.queue.clone()).await {
+                Ok(value) => return Ok(value),
+                Err(error) if error.is_outage() => {
+                    tracing::warn!(%error, what, "Redis is away; waiting");
+                    tokio::time::sleep(backoff.next_wait()).await;
+                }
+                Err(error) => return Err(HandlerError::retry(what, error)),
+            }
+        }
+    }
+
+    /// The request behind a sweep.
+    ///
+    /// # Errors
+    /// Fatal when there is no such sweep.
+    pub async fn spec(&self, sweep: &str) -> Result<Arc<SweepSpec>, HandlerError> {
+        if let Some(spec) = self.0.specs.get(sweep) {
+            return Ok(spec);
+        }
+        let spec = self
+            .read("the sweep", |q| async move { q.sweep_spec(sweep).await })
+            .await?
+            .ok_or_else(|| HandlerError::Fatal(format!("sweep {sweep} has no record")))?;
+        Ok(self.0.specs.put(sweep, spec))
+    }
+
+    /// One target of a sweep.
+    ///
+    /// # Errors
+    /// Fatal when there is no such target.
+    pub async fn target(&self, sweep: &str, ordinal: u32) -> Result<Target, HandlerError> {
+        self.read("the target", |q| async move { q.target(sweep, ordinal).await })
+            .await?
+            .ok_or_else(|| HandlerError::Fatal(format!("sweep {sweep} has no target {ordinal}")))
+    }
+
+    /// A document of a sweep.
+    ///
+    /// # Errors
+    /// Fatal when its text is gone.
+    pub async fn document(&self, origin: &str, doc: &DocRef) -> Result<Arc<Document>, HandlerError> {
+        let key = format!("{origin}/{}", doc.sha256);
+        if let Some(found) = self.0.documents.get(&key) {
+            return Ok(found);
+        }
+        let sha = &doc.sha256;
+        let text = self
+            .read("a document", |q| async move { q.document(sha).await })
+            .await?
+            .ok_or_else(|| HandlerError::Fatal(format!("document {} is gone from the queue", doc.name)))?;
+        let chunks = retrieve::chunk(origin, &text);
+        let index = LexicalIndex::new(&chunks);
+        Ok(self.0.documents.put(&key, Document { text, chunks, index }))
+    }
+
+    /// Every entry of the sweep's commit, in order.
+    ///
+    /// # Errors
+    /// When the repository can't be read from this machine.
+    pub async fn tree(&self, spec: &SweepSpec) -> Result<Arc<Vec<Entry>>, HandlerError> {
+        let key = format!("{}@{}", spec.repo, spec.commit);
+        if let Some(found) = self.0.trees.get(&key) {
+            return Ok(found);
+        }
+        let commit = spec.commit.clone();
+        let tree = self.with_repo(spec, move |repo| repo.snapshot(&commit)).await?;
+        Ok(self.0.trees.put(&key, tree))
+    }
+
+    /// The content of a blob.
+    ///
+    /// # Errors
+    /// When the repository can't be read from this machine.
+    pub async fn blob(&self, spec: &SweepSpec, oid: &str) -> Result<Vec<u8>, HandlerError> {
+        let oid = oid.to_owned();
+        self.with_repo(spec, move |repo| repo.blob(&oid)).await
+    }
+
+    /// Runs `work` with the repository on a thread where it may block.
+    ///
+    /// # Errors
+    /// [`HandlerError::Retry`] for whatever git says: a mount or a clone may come back.
+    pub async fn with_repo<T, F>(&self, spec: &SweepSpec, work: F) -> Result<T, HandlerError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Repo) -> Result<T, RepoError> + Send + 'static,
+    {
+        let (spec, mirrors) = (spec.repo.clone(), self.0.mirrors.clone());
+        let done = tokio::task::spawn_blocking(move || {
+            let repo = Repo::open_or_mirror(&spec, &mirrors)?;
+            work(&repo)
+        });
+        match done.await {
+            Ok(result) => result.map_err(|e| HandlerError::retry("git", e)),
+            Err(join) => Err(HandlerError::retry("reading the repository", join)),
+        }
+    }
+}
+
+/// A small keyed memory; emptied when full, since what it holds can be read again.
+#[derive(Debug)]
+struct Memo<T> {
+    map: Mutex<HashMap<String, Arc<T>>>,
+    limit: usize,
+}
+
+impl<T> Memo<T> {
+    fn new(limit: usize) -> Self {
+        Self { map: Mutex::new(HashMap::new()), limit }
+    }
+
+    fn get(&self, key: &str) -> Option<Arc<T>> {
+        self.map.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    fn put(&self, key: &str, value: T) -> Arc<T> {
+        let mut map = self.map.lock().unwrap_or_else(PoisonError::into_inner);
+        if map.len() >= self.limit {
+            map.clear();
+        }
+        let value = Arc::new(value);
+        map.insert(key.to_owned(), value.clone());
+        value
+    }
+}

@@ -1,0 +1,239 @@
+//! Asking a model: answer cache, call, keep. Shared by the handlers that ask.
+
+use crate::context::Context;
+use crate::registry::{HandlerError, JobInfo};
+use queue_schema::client::{Backoff, Queue};
+use queue_schema::effects::{Effect, Effects};
+use queue_schema::ids::content_id;
+use queue_schema::rows::{Attempt, Outcome};
+use queue_schema::sweep::{Rung, SweepSpec};
+use scrum_config::Wire;
+use scrum_domain::prompt::Prompt;
+use scrum_providers::{ChatError, ChatReply, ChatRequest, Finish, Subject};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Characters of an answer kept in an attempt's record.
+const PREVIEW_CHARS: usize = 2000;
+/// Characters of a reason kept in an attempt's record.
+const REASON_CHARS: usize = 500;
+
+/// An answer as it is kept under its content key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// What the model wrote.
+    pub text: String,
+    /// Cut by the provider.
+    pub truncated: bool,
+    /// Declined by the provider's own flag.
+    pub refused: bool,
+    /// Prompt tokens.
+    pub tokens_in: u64,
+    /// Generated tokens.
+    pub tokens_out: u64,
+    /// Dollars.
+    pub cost_usd: Option<f64>,
+    /// Wall time of the call.
+    pub duration_ms: u64,
+    /// Found, not asked for.
+    #[serde(skip)]
+    pub cached: bool,
+}
+
+/// How asking ended.
+#[derive(Debug)]
+pub enum Asked {
+    /// There is an answer, good or bad.
+    Answered(Answer),
+    /// Passing trouble: the same rung again later. No rung is spent.
+    Later(Effects),
+    /// This rung is spent.
+    Failed {
+        /// For the attempt's record.
+        reason: String,
+        /// Tell the operator once: the provider will keep saying no.
+        alert: Option<Effect>,
+    },
+}
+
+/// What is asked of whom.
+#[derive(Debug)]
+pub struct Question<'a> {
+    /// The sweep, for limits and defaults.
+    pub spec: &'a SweepSpec,
+    /// Its id.
+    pub sweep: &'a str,
+    /// The rung.
+    pub rung: &'a Rung,
+    /// The prompt.
+    pub prompt: Prompt,
+    /// For the built-in reviewer.
+    pub subject: Subject,
+    /// Tokens to generate at most.
+    pub max_tokens: u32,
+}
+
+/// Asks, or finds what was answered before.
+///
+/// # Errors
+/// When Redis fails in a way that waiting doesn't mend.
+pub async fn ask(ctx: &Context, info: JobInfo, q: Question<'_>) -> Result<Asked, HandlerError> {
+    let temperature = q.rung.temperature.unwrap_or(q.spec.limits.temperature);
+    let key = content_key(&q, temperature);
+    // The built-in reviewer costs nothing and is quicker than the cache.
+    let paid = ctx.settings().providers.get(&q.rung.provider).is_none_or(|p| p.wire != Wire::Builtin);
+    if paid {
+        let found = ctx.read("the answer cache", |queue| {
+            let key = key.clone();
+            async move { queue.answer(&key).await }
+        });
+        if let Some(answer) = found.await?.and_then(|json| serde_json::from_str::<Answer>(&json).ok()) {
+            return Ok(Asked::Answered(Answer { cached: true, duration_ms: 0, ..answer }));
+        }
+    }
+    let request = ChatRequest {
+        model: q.rung.model.clone(),
+        system: q.prompt.system,
+        user: q.prompt.user,
+        schema: q.prompt.schema,
+        max_tokens: q.max_tokens,
+        temperature,
+        subject: q.subject,
+    };
+    match ctx.providers().chat(&q.rung.provider, &request).await {
+        Ok(reply) => {
+            let answer = Answer::from(reply);
+            if paid {
+                keep(ctx, key, &answer).await?;
+            }
+            Ok(Asked::Answered(answer))
+        }
+        Err(error) => Ok(on_error(ctx, info, q.spec, q.sweep, q.rung, &error)),
+    }
+}
+
+impl From<ChatReply> for Answer {
+    fn from(reply: ChatReply) -> Self {
+        Self {
+            truncated: reply.finish == Finish::Length,
+            refused: reply.finish == Finish::Refusal,
+            text: reply.text,
+            tokens_in: reply.tokens_in,
+            tokens_out: reply.tokens_out,
+            cost_usd: reply.cost_usd,
+            duration_ms: reply.duration_ms,
+            cached: false,
+        }
+    }
+}
+
+/// All that decides the answer. The prompt's fence is derived from the blob, so that the same
+/// question has the same key in every sweep.
+fn content_key(q: &Question<'_>, temperature: f64) -> String {
+    let schema = q.prompt.schema.as_ref().map(ToString::to_string).unwrap_or_default();
+    content_id(&[
+        scrum_domain::prompt::TEMPLATE_VERSION.as_bytes(),
+        q.rung.provider.as_bytes(),
+        q.rung.model.as_bytes(),
+        q.prompt.system.as_bytes(),
+        q.prompt.user.as_bytes(),
+        schema.as_bytes(),
+        q.max_tokens.to_string().as_bytes(),
+        temperature.to_string().as_bytes(),
+    ])
+}
+
+/// Keeps a paid answer. In a task of its own: should the handler be told to stop now, the answer
+/// is kept all the same, and whoever runs the job next finds it.
+async fn keep(ctx: &Context, key: String, answer: &Answer) -> Result<(), HandlerError> {
+    let json = serde_json::to_string(answer)?;
+    let days = u64::from(ctx.settings().queue.answer_cache_days);
+    let ctx = ctx.clone();
+    let kept = tokio::spawn(async move {
+        let store = |queue: Queue| {
+            let (key, json) = (key.clone(), json.clone());
+            async move { queue.keep_answer(&key, &json, Duration::from_secs(days * 86_400)).await }
+        };
+        ctx.read("keeping the answer", store).await
+    });
+    kept.await.map_err(|e| HandlerError::retry("keeping the answer", e))?
+}
+
+fn on_error(
+    ctx: &Context,
+    info: JobInfo,
+    spec: &SweepSpec,
+    sweep: &str,
+    rung: &Rung,
+    error: &ChatError,
+) -> Asked {
+    match error {
+        ChatError::Transient { retry_after, .. } if info.attempt < spec.limits.transient_retries => {
+            let s = &ctx.settings().queue;
+            let wait = Backoff::nth(
+                Duration::from_millis(s.backoff_base_ms),
+                Duration::from_millis(s.backoff_max_ms),
+                s.backoff_jitter,
+                info.attempt,
+            );
+            // The provider's own word counts, up to a bound: it must not park a job for ever.
+            let longest = Duration::from_secs(s.retry_after_max_s);
+            let wait = retry_after.map_or(wait, |asked| asked.min(longest).max(wait));
+            Asked::Later(Effects::retry(
+                u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+                format!("{}: {error}", rung.name()),
+            ))
+        }
+        ChatError::Terminal { .. } => Asked::Failed {
+            reason: error.to_string(),
+            alert: Some(Effect::Put {
+                key: format!("alerts:{sweep}"),
+                field: rung.name(),
+                value: error.to_string(),
+            }),
+        },
+        _ => Asked::Failed { reason: error.to_string(), alert: None },
+    }
+}
+
+/// Counters of a sweep that one answered or failed call changes.
+pub fn count(sweep: &str, answer: Option<&Answer>) -> Vec<Effect> {
+    let add = |field: &str, by: u64| Effect::Add {
+        key: format!("sw:{sweep}"),
+        field: field.to_owned(),
+        by: i64::try_from(by).unwrap_or(i64::MAX),
+    };
+    let mut effects = vec![add("attempts", 1)];
+    // A cached answer was counted when it was paid for.
+    if let Some(a) = answer.filter(|a| !a.cached) {
+        effects.push(add("tokens_in", a.tokens_in));
+        effects.push(add("tokens_out", a.tokens_out));
+        effects.push(add("cost_micro_usd", (a.cost_usd.unwrap_or(0.0) * 1e6).round() as u64));
+    }
+    effects
+}
+
+/// The record of an attempt.
+pub fn attempt(n: u32, index: u32, rung: &Rung, outcome: Outcome, reason: &str, answer: Option<&Answer>) -> Attempt {
+    let text = answer.map(|a| a.text.as_str()).unwrap_or_default();
+    Attempt {
+        n,
+        rung: index,
+        provider: rung.provider.clone(),
+        model: rung.model.clone(),
+        outcome,
+        reason: reason.chars().take(REASON_CHARS).collect(),
+        chars: u32::try_from(text.chars().count()).unwrap_or(u32::MAX),
+        answer_preview: text.chars().take(PREVIEW_CHARS).collect(),
+        tokens_in: answer.map_or(0, |a| a.tokens_in),
+        tokens_out: answer.map_or(0, |a| a.tokens_out),
+        cost_usd: answer.and_then(|a| a.cost_usd),
+        duration_ms: answer.map_or(0, |a| a.duration_ms),
+        cached: answer.is_some_and(|a| a.cached),
+    }
+}
+
+/// The marker that fences a blob's text in prompts: a file can't hold a hash of itself.
+pub fn fence(blob: &str) -> String {
+    content_id(&[b"fence", blob.as_bytes()])[..24].to_owned()
+}

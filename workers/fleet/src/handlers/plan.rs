@@ -1,0 +1,68 @@
+//! Plan: one page of targets, then the next page or the end.
+
+use crate::context::Context;
+use crate::registry::{HandlerError, JobInfo};
+use queue_schema::effects::{Effect, Effects};
+use queue_schema::jobs::Plan;
+use queue_schema::sweep::{SweepSpec, Target};
+use scrum_domain::target::{self, SkipReason};
+use scrum_repo::{Entry, EntryKind, IgnoreFile, TargetGlobs};
+
+/// Name of the file at a repository's root that keeps paths out of sweeps.
+const IGNORE_FILE: &str = ".scrumignore";
+
+/// Records the targets from `job.first` on.
+///
+/// # Errors
+/// When the repository can't be read from here.
+pub async fn run(ctx: &Context, _: JobInfo, job: Plan) -> Result<Effects, HandlerError> {
+    let spec = ctx.spec(&job.sweep).await?;
+    let tree = ctx.tree(&spec).await?;
+    let globs = TargetGlobs::new(&spec.globs).map_err(|e| HandlerError::Fatal(e.to_string()))?;
+    let ignore = match tree.iter().find(|e| e.path == IGNORE_FILE) {
+        Some(entry) => {
+            let text = ctx.blob(&spec, &entry.blob).await?;
+            Some(IgnoreFile::from_text(&String::from_utf8_lossy(&text)))
+        }
+        None => None,
+    };
+    let page = spec.limits.plan_page as usize;
+    let mut wanted = tree.iter().filter(|e| globs.matches(&e.path)).skip(job.first as usize);
+    let targets: Vec<Target> =
+        wanted.by_ref().take(page).map(|e| describe(e, &spec, ignore.as_ref())).collect();
+    let written = u32::try_from(targets.len()).unwrap_or(u32::MAX);
+    let more = wanted.next().is_some();
+
+    let effects = Effects::done().with(Effect::PlanTargets {
+        sweep: job.sweep.clone(),
+        first: job.first,
+        targets,
+    });
+    if more {
+        Ok(effects.enqueue(&Plan { sweep: job.sweep, first: job.first + written })?)
+    } else {
+        Ok(effects.with(Effect::PlanDone { sweep: job.sweep }))
+    }
+}
+
+/// A target with the reason for skipping it, as far as the tree alone tells.
+fn describe(entry: &Entry, spec: &SweepSpec, ignore: Option<&IgnoreFile>) -> Target {
+    let reason = match entry.kind {
+        EntryKind::Symlink => Some(SkipReason::Symlink),
+        EntryKind::Submodule => Some(SkipReason::Submodule),
+        EntryKind::File | EntryKind::Executable => {
+            if ignore.is_some_and(|i| i.is_ignored(&entry.path)) {
+                Some(SkipReason::Ignored)
+            } else {
+                target::skip_by_path(&entry.path)
+                    .or_else(|| target::skip_by_size(entry.bytes, spec.limits.max_file_bytes))
+            }
+        }
+    };
+    Target {
+        path: entry.path.clone(),
+        blob: entry.blob.clone(),
+        bytes: entry.bytes,
+        skip: reason.map(|r| r.to_string()),
+    }
+}

@@ -1,0 +1,98 @@
+//! Review: look at one target and send it on its way: skipped, whole, or by shards.
+
+use crate::context::Context;
+use crate::registry::{HandlerError, JobInfo};
+use queue_schema::effects::{Effect, Effects, NewJob};
+use queue_schema::ids::review_id;
+use queue_schema::jobs::{Review, Rung, Shard};
+use queue_schema::keys;
+use queue_schema::sweep::{SweepSpec, TargetStatus};
+use scrum_domain::{split, target};
+
+/// Starts the work on one target.
+///
+/// # Errors
+/// When the repository can't be read from here.
+pub async fn run(ctx: &Context, _: JobInfo, job: Review) -> Result<Effects, HandlerError> {
+    let spec = ctx.spec(&job.sweep).await?;
+    let mut record = ctx.target(&job.sweep, job.target).await?;
+    let bytes = ctx.blob(&spec, &record.blob).await?;
+    let text = match target::inspect(&bytes) {
+        Ok(text) => text,
+        Err(reason) => {
+            record.skip = Some(reason.to_string());
+            return Ok(Effects::done()
+                .with(Effect::Put {
+                    key: format!("tg:{}", job.sweep),
+                    field: job.target.to_string(),
+                    value: serde_json::to_string(&record)?,
+                })
+                .with(Effect::Settle {
+                    sweep: job.sweep,
+                    target: job.target,
+                    status: TargetStatus::Skipped,
+                }));
+        }
+    };
+    let config = split::SplitConfig {
+        over_bytes: spec.limits.split_over_bytes,
+        shard_bytes: spec.limits.shard_bytes,
+    };
+    let shards = split::split(&record.path, text, config);
+    if shards.len() <= 1 {
+        return Ok(Effects::done().enqueue(&first_rung(&spec, &job)?)?);
+    }
+    by_shards(&spec, &job, &shards)
+}
+
+/// All shards at once, and the first rung when the last of them has arrived. The waiting review
+/// holds no slot: it is a barrier.
+fn by_shards(
+    spec: &SweepSpec,
+    job: &Review,
+    shards: &[std::ops::Range<usize>],
+) -> Result<Effects, HandlerError> {
+    let review = review_id(&job.sweep, job.target);
+    let of = u32::try_from(shards.len()).unwrap_or(u32::MAX);
+    let provider = spec
+        .shard_ladder
+        .rungs
+        .first()
+        .map(|r| r.provider.clone())
+        .ok_or_else(|| HandlerError::Fatal("the shard ladder is empty".into()))?;
+    let mut effects = Effects::done()
+        .with(Effect::Put {
+            key: keys::review_state(&review),
+            field: "shards".into(),
+            value: of.to_string(),
+        })
+        .with(Effect::Barrier {
+            name: keys::shard_barrier(&review),
+            size: of,
+            then: NewJob::of(&first_rung(spec, job)?)?,
+        });
+    for (k, range) in (0_u32..).zip(shards) {
+        effects = effects.enqueue(&Shard {
+            sweep: job.sweep.clone(),
+            target: job.target,
+            k,
+            of,
+            start: range.start as u64,
+            end: range.end as u64,
+            rung: 0,
+            provider: provider.clone(),
+        })?;
+    }
+    Ok(effects)
+}
+
+fn first_rung(spec: &SweepSpec, job: &Review) -> Result<Rung, HandlerError> {
+    let rung = spec.ladder.rungs.first().ok_or_else(|| HandlerError::Fatal("the ladder is empty".into()))?;
+    Ok(Rung {
+        sweep: job.sweep.clone(),
+        target: job.target,
+        rung: 0,
+        attempt: 1,
+        provider: rung.provider.clone(),
+    })
+}

@@ -1,0 +1,255 @@
+//! Rung: one attempt by one model; then a row, the next rung, or the dead-letter queue.
+
+use super::ask::{self, Answer, Asked, Question};
+use crate::context::{Context, Document};
+use crate::registry::{HandlerError, JobInfo};
+use queue_schema::effects::{DeadClass, Effect, Effects, Ending};
+use queue_schema::ids::review_id;
+use queue_schema::jobs::Rung;
+use queue_schema::keys;
+use queue_schema::rows::review::TopChunk;
+use queue_schema::rows::{Attempt, Outcome};
+use queue_schema::sweep::{DocRef, SweepSpec, Target, TargetStatus};
+use scrum_domain::accept::{self, Judgement};
+use scrum_domain::prompt::{self, Body, ReviewInput};
+use scrum_domain::retrieve::{self, Chunk};
+use scrum_domain::review::{self, Accepted};
+use scrum_domain::{scratchpad, target};
+use scrum_providers::{Subject, Task};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What the shards of a review left behind.
+#[derive(Debug, Default)]
+struct Gathered {
+    shards_total: u32,
+    scratchpad: String,
+    missing: Vec<(u64, u64)>,
+    tokens_in: u64,
+    tokens_out: u64,
+    duration_ms: u64,
+}
+
+/// Makes one attempt.
+///
+/// # Errors
+/// When the repository or Redis can't be read.
+pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, HandlerError> {
+    let spec = ctx.spec(&job.sweep).await?;
+    let record = ctx.target(&job.sweep, job.target).await?;
+    let bytes = ctx.blob(&spec, &record.blob).await?;
+    let source = target::inspect(&bytes).map_err(|e| HandlerError::Fatal(e.to_string()))?;
+    let rung = spec
+        .ladder
+        .rungs
+        .get(job.rung as usize)
+        .ok_or_else(|| HandlerError::Fatal(format!("the ladder has no rung {}", job.rung)))?;
+    let id = review_id(&job.sweep, job.target);
+    let (review, review2) = (id.clone(), id.clone());
+    let history = ctx
+        .read("the attempts", |q| {
+            let review = review.clone();
+            async move { q.attempts(&review).await }
+        })
+        .await?;
+    let state = ctx
+        .read("the review", |q| {
+            let review = review2.clone();
+            async move { q.review_state(&review).await }
+        })
+        .await?;
+    let gathered = gather(&state);
+
+    let prd = document(ctx, "prd", spec.prd.as_ref()).await?;
+    let proposal = document(ctx, "proposal", spec.proposal.as_ref()).await?;
+    let forensic = document(ctx, "forensic", spec.forensic.as_ref()).await?;
+    let k = spec.limits.top_chunks as usize;
+    let (prd_chunks, mut top) = best_chunks(prd.as_deref(), source, k);
+    let (proposal_chunks, more) = best_chunks(proposal.as_deref(), source, k);
+    top.extend(more);
+
+    let fence = ask::fence(&record.blob);
+    let body = if gathered.shards_total > 1 {
+        Body::Distilled {
+            scratchpad: &gathered.scratchpad,
+            bytes: record.bytes,
+            missing: &gathered.missing,
+        }
+    } else {
+        Body::Whole(source)
+    };
+    let prompt = prompt::review_prompt(&ReviewInput {
+        path: &record.path,
+        language: target::language(&record.path),
+        body,
+        prd_chunks: &prd_chunks,
+        proposal_chunks: &proposal_chunks,
+        forensic: forensic.as_ref().map(|d| d.text.as_str()),
+        wants_forensic: spec.wants_forensic(),
+        history: &history,
+        fence: &fence,
+    });
+    let question = Question {
+        spec: &spec,
+        sweep: &job.sweep,
+        rung,
+        prompt,
+        subject: Subject {
+            task: Task::Review { forensic: spec.wants_forensic() },
+            path: record.path.clone(),
+            source: source.to_owned(),
+            prd_terms: prd.as_ref().map(|d| retrieve::terms(&d.text)).unwrap_or_default(),
+        },
+        max_tokens: rung.max_tokens.unwrap_or(spec.limits.max_tokens),
+    };
+    let (outcome, reason, answer, alert, parsed) = match ask::ask(ctx, info, question).await? {
+        Asked::Later(effects) => return Ok(effects),
+        Asked::Failed { reason, alert } => (Outcome::Error, reason, None, alert, None),
+        Asked::Answered(answer) => {
+            match judge(&spec, source, gathered.shards_total, &answer) {
+                Judgement::Accepted(parsed) => {
+                    (Outcome::Accepted, String::new(), Some(answer), None, Some(parsed))
+                }
+                Judgement::Rejected { outcome, reason } => (outcome, reason, Some(answer), None, None),
+            }
+        }
+    };
+    let attempt = ask::attempt(job.attempt, job.rung, rung, outcome, &reason, answer.as_ref());
+    tracing::info!(file = %record.path, rung = %rung.name(), attempt = job.attempt, %outcome, reason, "attempt");
+    let mut effects = Effects::done();
+    effects.list.extend(alert);
+    effects.list.extend(ask::count(&job.sweep, answer.as_ref()));
+    match (parsed, answer) {
+        (Some(parsed), Some(answer)) => {
+            let mut attempts = history;
+            attempts.push(attempt);
+            let row = review::row(Accepted {
+                parsed,
+                answer: &answer.text,
+                source,
+                target: &record,
+                spec: &spec,
+                sweep_id: &job.sweep,
+                review_id: &id,
+                reviewed_at: &jiff::Timestamp::now().to_string(),
+                attempts,
+                shards_total: gathered.shards_total,
+                shards_missing: gathered.missing,
+                shard_tokens_in: gathered.tokens_in,
+                shard_tokens_out: gathered.tokens_out,
+                shard_duration_ms: gathered.duration_ms,
+                top_chunks: top,
+            });
+            Ok(effects
+                .append_row(&job.sweep, &row)?
+                .with(Effect::Delete { key: keys::review_state(&id) })
+                .with(Effect::Delete { key: keys::attempts(&id) })
+                .with(Effect::Settle {
+                    sweep: job.sweep,
+                    target: job.target,
+                    status: TargetStatus::Resolved,
+                }))
+        }
+        _ => rejected(effects, &spec, &record, job, &attempt, &id),
+    }
+}
+
+/// The next rung, or the dead-letter queue when there is none.
+fn rejected(
+    effects: Effects,
+    spec: &SweepSpec,
+    record: &Target,
+    job: Rung,
+    attempt: &Attempt,
+    review: &str,
+) -> Result<Effects, HandlerError> {
+    let effects = effects.with(Effect::Append {
+        key: keys::attempts(review),
+        value: serde_json::to_string(attempt)?,
+    });
+    let next = job.rung + 1;
+    match spec.ladder.rungs.get(next as usize) {
+        Some(rung) => Ok(effects.enqueue(&Rung {
+            rung: next,
+            attempt: job.attempt + 1,
+            provider: rung.provider.clone(),
+            ..job
+        })?),
+        None => Ok(effects.ending(Ending::Dead {
+            class: DeadClass::LadderExhausted,
+            reason: format!(
+                "{}: all {} rungs of '{}' are spent; last: {} {}: {}",
+                record.path,
+                spec.ladder.rungs.len(),
+                spec.ladder.name,
+                attempt.model_name(),
+                attempt.outcome,
+                attempt.reason,
+            ),
+        })),
+    }
+}
+
+fn judge(spec: &SweepSpec, source: &str, shards_total: u32, answer: &Answer) -> Judgement {
+    accept::judge(
+        &accept::Answer { text: &answer.text, truncated: answer.truncated, refused: answer.refused },
+        &accept::Context {
+            policy: spec.policy,
+            wants_forensic: spec.wants_forensic(),
+            shards_total,
+            source,
+        },
+    )
+}
+
+fn gather(state: &HashMap<String, String>) -> Gathered {
+    let n = |field: &str| state.get(field).and_then(|v| v.parse().ok()).unwrap_or(0);
+    let total = u32::try_from(n("shards")).unwrap_or(u32::MAX);
+    let mut summaries = Vec::new();
+    let mut missing = Vec::new();
+    for k in 0..total {
+        if let Some(summary) = state.get(&format!("s{k}")) {
+            summaries.push((k, summary.clone()));
+        } else if let Some(range) = state.get(&format!("m{k}")) {
+            let bounds = range.split_once('-').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+            missing.extend(bounds);
+        }
+    }
+    Gathered {
+        shards_total: total,
+        scratchpad: scratchpad::for_reviewer(&scratchpad::merge(&summaries)),
+        missing,
+        tokens_in: n("tokens_in"),
+        tokens_out: n("tokens_out"),
+        duration_ms: n("duration_ms"),
+    }
+}
+
+async fn document(
+    ctx: &Context,
+    origin: &str,
+    doc: Option<&DocRef>,
+) -> Result<Option<Arc<Document>>, HandlerError> {
+    match doc {
+        Some(doc) => ctx.document(origin, doc).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+fn best_chunks(doc: Option<&Document>, source: &str, k: usize) -> (Vec<Chunk>, Vec<TopChunk>) {
+    let Some(doc) = doc else { return (Vec::new(), Vec::new()) };
+    doc.index
+        .top(retrieve::query_of(source), k)
+        .into_iter()
+        .filter_map(|(i, score)| doc.chunks.get(i).map(|c| (c, score)))
+        .map(|(c, score)| {
+            let top = TopChunk {
+                origin: c.origin.clone(),
+                offset: c.offset,
+                score,
+                ranking: "lexical".into(),
+            };
+            (c.clone(), top)
+        })
+        .unzip()
+}

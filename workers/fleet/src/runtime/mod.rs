@@ -1,0 +1,150 @@
+//! The runtime: apalis workers over our own backend.
+//!
+//! Four parts that do not wait for each other: the [`fetcher`] claims as many jobs as there are
+//! free permits and otherwise sleeps until it is woken; the renewer keeps leases alive from a
+//! thread of its own, which no handler can starve; the [`committer`] batches commits and holds
+//! on to them while Redis is away; apalis runs the handlers between the two.
+
+pub mod backend;
+pub mod committer;
+pub mod fetcher;
+pub mod layer;
+pub mod leases;
+
+use crate::context::Context;
+use crate::registry;
+use anyhow::Context as _;
+use apalis::prelude::{Monitor, WorkerBuilder};
+use backend::QueueBackend;
+use committer::Committer;
+use leases::LeaseTable;
+use queue_schema::client::Queue;
+use scrum_config::Settings;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+/// What a worker process is told to do.
+#[derive(Debug, Clone)]
+pub struct WorkerOptions {
+    /// Lanes served; empty for all.
+    pub lanes: Vec<String>,
+    /// Jobs run at a time.
+    pub concurrency: usize,
+    /// How long running jobs may take to finish after the first signal.
+    pub grace: Duration,
+}
+
+/// Unique per process start, so that a restarted worker never passes for its predecessor.
+pub fn worker_id() -> String {
+    let nanos = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |d| d.subsec_nanos());
+    format!("{}-{}-{nanos:08x}", host(), std::process::id())
+}
+
+/// Name of this machine.
+pub fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Runs one worker until `stop` resolves and its jobs have ended.
+///
+/// After `stop`, nothing is claimed any more. Running jobs get the grace time; what is not
+/// finished then, or when `kill` resolves, is handed back to the queue untouched.
+///
+/// # Errors
+/// When Redis can't be reached at the start. Later outages are waited out.
+pub async fn run(
+    settings: Arc<Settings>,
+    queue: Queue,
+    context: Context,
+    options: WorkerOptions,
+    stop: impl Future<Output = ()> + Send + 'static,
+    kill: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<()> {
+    let id = worker_id();
+    let pid = std::process::id();
+    let concurrency = u32::try_from(options.concurrency).unwrap_or(u32::MAX);
+    queue
+        .register_worker(&id, &host(), pid, concurrency)
+        .await
+        .context("this worker could not register")?;
+    for (name, provider) in &settings.providers {
+        queue.set_limit(name, Some(provider.concurrency)).await?;
+    }
+
+    let leases = LeaseTable::default();
+    let (committer, committed) = Committer::start(queue.clone(), &settings.queue);
+    let renewer = leases::start_renewer(leases.clone(), queue.options().clone(), id.clone(), &settings.queue)?;
+    let stopping = CancellationToken::new();
+    let permits = Arc::new(Semaphore::new(options.concurrency));
+    let (deliveries, fetching) = fetcher::start(fetcher::Fetcher {
+        queue: queue.clone(),
+        worker: id.clone(),
+        lanes: options.lanes.clone(),
+        permits: permits.clone(),
+        leases: leases.clone(),
+        committer: committer.clone(),
+        stopping: stopping.clone(),
+        settings: settings.queue.clone(),
+    });
+
+    // The factory runs once now and again should apalis ever restart the worker; the channel of
+    // deliveries outlives such a restart.
+    let deliveries = Arc::new(tokio::sync::Mutex::new(deliveries));
+    let backend = QueueBackend::new(deliveries, committer.clone(), settings.queue.clone());
+    let name = id.clone();
+    let monitor = Monitor::new()
+        .register(move |_restarts| {
+            WorkerBuilder::new(name.as_str())
+                .backend(backend.clone())
+                .data(context.clone())
+                .build(registry::handle)
+        })
+        .should_restart(|_, error| {
+            tracing::error!(%error, "the worker loop ended; starting it again");
+            true
+        });
+
+    tracing::info!(worker = %id, concurrency, lanes = ?options.lanes, "worker started");
+    let stop_all = stopping.clone();
+    let kill_table = leases.clone();
+    let grace = options.grace;
+    let killer = tokio::spawn({
+        let stopping = stopping.clone();
+        async move {
+            stopping.cancelled().await;
+            tokio::select! {
+                () = kill => tracing::warn!("second signal: handing running jobs back at once"),
+                () = tokio::time::sleep(grace) => tracing::warn!("grace time is over: handing running jobs back"),
+            }
+            kill_table.cancel_all();
+        }
+    });
+    let outcome = monitor
+        .run_with_signal(async move {
+            stop.await;
+            tracing::info!("draining: no new jobs are taken");
+            stop_all.cancel();
+            Ok(())
+        })
+        .await;
+
+    stopping.cancel();
+    killer.abort();
+    let _ = fetching.await;
+    // Everything that holds a lease is gone now or hands it back through the committer; closing
+    // the committer waits for the last of it.
+    drop(committer);
+    let flushed = tokio::time::timeout(options.grace.max(Duration::from_secs(1)), committed).await;
+    if flushed.is_err() {
+        tracing::warn!("Redis did not take the last commits; their leases will run out and the jobs run again");
+    }
+    renewer.stop();
+    let _ = tokio::time::timeout(Duration::from_secs(2), queue.unregister_worker(&id)).await;
+    tracing::info!(worker = %id, "worker stopped");
+    outcome.context("the worker loop failed")
+}

@@ -1,0 +1,79 @@
+//! Request bodies: extra members from the settings, merged in.
+
+use serde_json::{Map, Value};
+
+use crate::error::SetupError;
+
+/// Members an extra body may not replace: the adapter's own reading of the answer rests on them.
+const OWNED: [&str; 4] = ["model", "messages", "stream", "stream_options"];
+
+/// The extra body of a provider as JSON, checked.
+pub(crate) fn extra_body(
+    provider: &str,
+    table: Option<&toml::Table>,
+) -> Result<Map<String, Value>, SetupError> {
+    let Some(table) = table else { return Ok(Map::new()) };
+    for member in OWNED {
+        if table.contains_key(member) {
+            return Err(SetupError::ExtraBody {
+                provider: provider.to_owned(),
+                member: member.to_owned(),
+            });
+        }
+    }
+    match serde_json::to_value(table) {
+        Ok(Value::Object(map)) => Ok(map),
+        // A table always becomes an object; a number that JSON has no form for becomes null.
+        _ => Ok(Map::new()),
+    }
+}
+
+/// Merges `extra` into `body`, object by object; where both have a value, the extra one stands.
+pub(crate) fn merge(body: &mut Map<String, Value>, extra: &Map<String, Value>) {
+    for (name, value) in extra {
+        match (body.get_mut(name), value) {
+            (Some(Value::Object(inner)), Value::Object(more)) => merge(inner, more),
+            _ => {
+                body.insert(name.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// The first system and the user message, in the form both wires share.
+pub(crate) fn messages(system: &str, user: &str) -> Value {
+    let mut list = Vec::with_capacity(2);
+    if !system.is_empty() {
+        list.push(serde_json::json!({"role": "system", "content": system}));
+    }
+    list.push(serde_json::json!({"role": "user", "content": user}));
+    Value::Array(list)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn merges_deeply() {
+        let Value::Object(mut body) = json!({"a": 1, "options": {"num_ctx": 2, "seed": 1}}) else {
+            unreachable!()
+        };
+        let Value::Object(extra) = json!({"options": {"seed": 7}, "b": [1]}) else {
+            unreachable!()
+        };
+        merge(&mut body, &extra);
+        assert_eq!(
+            Value::Object(body),
+            json!({"a": 1, "options": {"num_ctx": 2, "seed": 7}, "b": [1]})
+        );
+    }
+
+    #[test]
+    fn refuses_to_replace_what_it_owns() {
+        let table: toml::Table = toml::from_str("stream = false").unwrap();
+        let error = extra_body("x", Some(&table)).unwrap_err();
+        assert!(error.to_string().contains("providers.x.extra_body"), "{error}");
+    }
+}

@@ -1,0 +1,81 @@
+//! What is asked of a provider and what comes back.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// One call.
+#[derive(Debug, Clone)]
+pub struct ChatRequest {
+    /// Model name as the provider knows it.
+    pub model: String,
+    /// The system message; left out of the request when empty.
+    pub system: String,
+    /// The user message.
+    pub user: String,
+    /// JSON schema the answer should follow; sent when the provider is configured to take one.
+    pub schema: Option<Value>,
+    /// Tokens to generate at most.
+    pub max_tokens: u32,
+    /// Sampling temperature.
+    pub temperature: f64,
+    /// What the call is about, for the builtin provider, which reads the code itself.
+    pub subject: Subject,
+}
+
+/// The code under review. Models see it in the prompt; the builtin provider sees it here.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// What is asked for.
+    pub task: Task,
+    /// Path of the file in its repository.
+    pub path: String,
+    /// The file, or the piece of it.
+    pub source: String,
+    /// Terms of the PRD passages that were retrieved for the file.
+    pub prd_terms: Vec<String>,
+}
+
+/// Which kind of answer is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// A review of a file.
+    Review {
+        /// True for JSON by the forensic schema, false for Markdown.
+        forensic: bool,
+    },
+    /// Notes on one piece of a large file.
+    Shard,
+}
+
+/// A whole answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChatReply {
+    /// The answer, without the model's thoughts. May be empty when `finish` is not `Stop`.
+    pub text: String,
+    /// Why the model stopped.
+    pub finish: Finish,
+    /// Prompt tokens as the provider counted them; 0 when it did not say.
+    pub tokens_in: u64,
+    /// Generated tokens as the provider counted them; 0 when it did not say.
+    pub tokens_out: u64,
+    /// Price in dollars, when the provider told it.
+    pub cost_usd: Option<f64>,
+    /// Who served the call behind a broker such as OpenRouter, when it told.
+    pub served_by: Option<String>,
+    /// Wall time of the call.
+    pub duration_ms: u64,
+    /// Time to the first piece of text or thought.
+    pub first_byte_ms: u64,
+}
+
+/// Why a model stopped writing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finish {
+    /// It was done.
+    Stop,
+    /// It ran into a limit of tokens: the answer is not whole.
+    Length,
+    /// It declined, or a filter cut it.
+    Refusal,
+}

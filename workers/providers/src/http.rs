@@ -1,0 +1,296 @@
+//! One provider's connection: client, address, key; and the request itself.
+
+use std::time::Duration;
+
+use jiff::{Timestamp, fmt::rfc2822};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Client, RequestBuilder, Response, Url, redirect};
+use scrum_config::ProviderConfig;
+use serde_json::{Map, Value};
+use tokio::time::timeout_at;
+
+use crate::classify;
+use crate::clock::Clock;
+use crate::error::{ChatError, SetupError, TerminalKind, TransientKind};
+use crate::secret::Secret;
+
+/// Bytes of an error body that are read; the rest can't say more.
+const MAX_ERROR_BODY: usize = 64 * 1024;
+/// Bytes of a list of models at most. OpenRouter's is under a megabyte.
+const MAX_LIST_BODY: usize = 8 * 1024 * 1024;
+/// No wait longer than this is believed.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+/// Some servers (uvicorn, llama.cpp) close an idle connection after 5 s. A request sent into a
+/// connection that is just closing fails for no reason, so idle ones are dropped before that.
+const POOL_IDLE: Duration = Duration::from_secs(3);
+
+/// The key of a provider.
+#[derive(Debug, Clone)]
+pub(crate) enum Key {
+    /// None is configured.
+    NotNeeded,
+    /// The named variable is not set.
+    Missing(String),
+    /// From the named variable.
+    Present(String, Secret),
+}
+
+/// A provider that is reached over HTTP.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    pub(crate) name: String,
+    pub(crate) cfg: ProviderConfig,
+    /// Members merged into every request.
+    pub(crate) extra: Map<String, Value>,
+    pub(crate) base: String,
+    pub(crate) key: Key,
+    pub(crate) client: Client,
+}
+
+/// A client with the given bound on the handshake. Proxies come from the usual environment
+/// variables, but never stand between this process and its own machine.
+pub(crate) fn client(connect: Duration, loopback: bool) -> Result<Client, SetupError> {
+    // Installed once for the process; that another part was first is fine.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = || {
+        let builder = Client::builder()
+            .user_agent(concat!("scrum-fleet/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(connect)
+            .pool_idle_timeout(POOL_IDLE)
+            // A redirect would carry the code under review to an address nobody configured.
+            .redirect(redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false);
+        if loopback { builder.no_proxy() } else { builder }
+    };
+    builder()
+        .build()
+        // A machine without CA certificates can still reach a model over plain HTTP.
+        .or_else(|_| builder().tls_certs_only([]).build())
+        .map_err(|error| SetupError::Client(error.to_string()))
+}
+
+/// Checks a base address; returns it without trailing slashes, and whether it is this machine.
+pub(crate) fn base_url(provider: &str, base: &str) -> Result<(String, bool), SetupError> {
+    let bad = |problem: &str| SetupError::BaseUrl {
+        provider: provider.to_owned(),
+        problem: problem.to_owned(),
+    };
+    let base = base.trim().trim_end_matches('/');
+    if base.is_empty() {
+        return Err(bad("is not set; write the root of the API, e.g. http://127.0.0.1:11434"));
+    }
+    let url = Url::parse(base).map_err(|e| bad(&format!("is not an address: {e}")))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(bad("must begin with http:// or https://"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(bad("holds a user or password; put the key into a variable, see api_key_env"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(bad("must end with its path, without ? or #"));
+    }
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let loopback =
+        host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    Ok((base.to_owned(), loopback))
+}
+
+impl Endpoint {
+    /// Sends a body and waits for the head of the answer. Any status but 2xx is an error here.
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        body: &Map<String, Value>,
+        clock: &Clock,
+    ) -> Result<Response, ChatError> {
+        let bytes = serde_json::to_vec(body)
+            .map_err(|e| ChatError::terminal(TerminalKind::BadRequest, e.to_string()))?;
+        let request = self.client.post(format!("{}{path}", self.base)).body(bytes);
+        let request = self.authorized(request)?.header(CONTENT_TYPE, "application/json");
+        let response = match timeout_at(clock.deadline(), request.send()).await {
+            Err(_) => return Err(clock.error(0)),
+            Ok(Err(error)) => return Err(self.unreachable(&error)),
+            Ok(Ok(response)) => response,
+        };
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(self.refused(response, clock).await)
+    }
+
+    /// A small JSON document.
+    pub(crate) async fn get(&self, path: &str, clock: &Clock) -> Result<Value, ChatError> {
+        let request = self.authorized(self.client.get(format!("{}{path}", self.base)))?;
+        let response = match timeout_at(clock.deadline(), request.send()).await {
+            Err(_) => return Err(clock.error(0)),
+            Ok(Err(error)) => return Err(self.unreachable(&error)),
+            Ok(Ok(response)) => response,
+        };
+        if !response.status().is_success() {
+            return Err(self.refused(response, clock).await);
+        }
+        let bytes = read_up_to(response, MAX_LIST_BODY, clock).await;
+        serde_json::from_slice(&bytes).map_err(|_| {
+            let message = format!("{}{path} does not answer with JSON; check base_url", self.base);
+            ChatError::terminal(TerminalKind::BadRequest, message)
+        })
+    }
+
+    /// Masks this provider's key and puts the provider's name in front.
+    pub(crate) fn told(&self, error: ChatError) -> ChatError {
+        error.map_message(|message| {
+            let text = format!("{}: {message}", self.name);
+            match &self.key {
+                Key::Present(_, secret) => secret.mask(&text),
+                Key::NotNeeded | Key::Missing(_) => text,
+            }
+        })
+    }
+
+    fn authorized(&self, request: RequestBuilder) -> Result<RequestBuilder, ChatError> {
+        match &self.key {
+            Key::NotNeeded => Ok(request),
+            Key::Missing(variable) => Err(ChatError::terminal(
+                TerminalKind::MissingKey,
+                format!("no API key: set the environment variable {variable} for the workers"),
+            )),
+            Key::Present(variable, secret) => {
+                let header = HeaderValue::try_from(format!("Bearer {}", secret.reveal()));
+                let mut header = header.map_err(|_| {
+                    ChatError::terminal(
+                        TerminalKind::MissingKey,
+                        format!("{variable} holds characters that no API key has; set it again"),
+                    )
+                })?;
+                header.set_sensitive(true);
+                Ok(request.header(reqwest::header::AUTHORIZATION, header))
+            }
+        }
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> ChatError {
+        if error.is_builder() {
+            let message = format!("the request cannot be built; check base_url ({})", self.base);
+            return ChatError::terminal(TerminalKind::BadRequest, message);
+        }
+        let why = if error.is_connect() && error.is_timeout() {
+            format!("no connection within {} s (connect_timeout_s)", self.cfg.connect_timeout_s)
+        } else {
+            root_cause(error)
+        };
+        let message = format!("cannot be reached at {}: {why}", self.base);
+        ChatError::transient(TransientKind::Unreachable, message)
+    }
+
+    async fn refused(&self, response: Response, clock: &Clock) -> ChatError {
+        let status = response.status().as_u16();
+        let retry_after = retry_after(response.headers());
+        let body = read_up_to(response, MAX_ERROR_BODY, clock).await;
+        let told = classify::Told::parse(&String::from_utf8_lossy(&body));
+        classify::by_status(status, &told, retry_after)
+    }
+}
+
+/// The innermost cause: reqwest's own text repeats the address and says little else.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+/// The beginning of a body; a body that breaks off or lingers is taken as far as it came.
+async fn read_up_to(mut response: Response, bound: usize, clock: &Clock) -> Vec<u8> {
+    let mut body = Vec::new();
+    while body.len() < bound {
+        match timeout_at(clock.deadline(), response.chunk()).await {
+            Ok(Ok(Some(bytes))) => body.extend_from_slice(&bytes),
+            _ => break,
+        }
+    }
+    body.truncate(bound);
+    body
+}
+
+/// How long to wait, from whichever header says it. A date is compared with the server's own
+/// clock where it tells it, so a worker whose clock is wrong waits no longer.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim);
+    let date = |text: &str| rfc2822::DateTimeParser::new().parse_timestamp(text).ok();
+    let now = || text(DATE.as_str()).and_then(date).unwrap_or_else(Timestamp::now);
+    let until = |at: Timestamp| Duration::try_from(at.duration_since(now())).unwrap_or_default();
+
+    let wait = if let Some(value) = text("retry-after-ms") {
+        seconds(value).map(|ms| ms / 1000.0).and_then(positive)
+    } else if let Some(value) = text(RETRY_AFTER.as_str()) {
+        seconds(value).and_then(positive).or_else(|| date(value).map(until))
+    } else {
+        // Seconds to wait, or the time of the reset in seconds or milliseconds since 1970.
+        text("x-ratelimit-reset").and_then(seconds).and_then(|value| {
+            let at = |ms: f64| Timestamp::from_millisecond(ms as i64).ok().map(until);
+            match value {
+                v if v >= 1e11 => at(v),
+                v if v >= 1e9 => at(v * 1000.0),
+                v => positive(v),
+            }
+        })
+    };
+    wait.map(|wait| wait.min(MAX_RETRY_AFTER))
+}
+
+fn seconds(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|v: &f64| v.is_finite())
+}
+
+fn positive(seconds: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64(seconds.clamp(0.0, MAX_RETRY_AFTER.as_secs_f64())).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait(pairs: &[(&'static str, &str)]) -> Option<Duration> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.insert(*name, HeaderValue::from_str(value).unwrap());
+        }
+        retry_after(&headers)
+    }
+
+    #[test]
+    fn reads_every_form_of_retry_after() {
+        let s = |n| Some(Duration::from_secs(n));
+        assert_eq!(wait(&[("retry-after", "7")]), s(7));
+        assert_eq!(wait(&[("retry-after", "0.5")]), Some(Duration::from_millis(500)));
+        assert_eq!(wait(&[("retry-after-ms", "250")]), Some(Duration::from_millis(250)));
+        let date = ("date", "Wed, 21 Oct 2015 07:28:00 GMT");
+        let later = ("retry-after", "Wed, 21 Oct 2015 07:29:30 GMT");
+        assert_eq!(wait(&[date, later]), s(90));
+        assert_eq!(wait(&[("retry-after", "Wed, 21 Oct 2015 07:29:30 GMT")]), s(0), "past");
+        assert_eq!(wait(&[date, ("x-ratelimit-reset", "1445412540000")]), s(60));
+        assert_eq!(wait(&[date, ("x-ratelimit-reset", "1445412490")]), s(10));
+        assert_eq!(wait(&[("x-ratelimit-reset", "12")]), s(12));
+        assert_eq!(wait(&[("retry-after", "99999999999999")]), Some(MAX_RETRY_AFTER));
+        assert_eq!(wait(&[("retry-after", "-3")]), s(0));
+        assert_eq!(wait(&[("retry-after", "soon")]), None);
+        assert_eq!(wait(&[]), None);
+    }
+
+    #[test]
+    fn refuses_addresses_that_cannot_work() {
+        for bad in ["", "ftp://x", "127.0.0.1:80", "http://u:p@x/v1", "http://x/v1?key=1", "x y"] {
+            let error = base_url("p", bad).unwrap_err().to_string();
+            assert!(error.starts_with("providers.p.base_url "), "{bad}: {error}");
+            assert!(!error.contains("u:p"), "{error}");
+        }
+        assert_eq!(
+            base_url("p", "http://[::1]:1/v1/").unwrap(),
+            ("http://[::1]:1/v1".into(), true)
+        );
+        assert_eq!(base_url("p", "https://api.x.ai/v1").unwrap().1, false);
+        assert!(base_url("p", "http://localhost:1").unwrap().1);
+    }
+}

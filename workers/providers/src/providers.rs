@@ -1,0 +1,142 @@
+//! The table of providers.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use scrum_config::{ProviderConfig, Wire};
+
+use crate::chat::{ChatReply, ChatRequest};
+use crate::error::{ChatError, SetupError, TerminalKind};
+use crate::http::{self, Endpoint, Key};
+use crate::ollama::Thoughtless;
+use crate::probe::{OllamaModel, Probe};
+use crate::secret::Secret;
+use crate::{body, builtin, ollama, openai, probe};
+
+/// Every configured provider, ready to be called. Made once for a process and shared.
+#[derive(Debug)]
+pub struct Providers {
+    table: BTreeMap<String, Provider>,
+}
+
+#[derive(Debug)]
+enum Provider {
+    Builtin,
+    Openai(Endpoint),
+    Ollama(Endpoint, Thoughtless),
+}
+
+impl Providers {
+    /// Sets up the providers of the settings. Keys are read from the environment, once. A key that
+    /// is missing is no error until its provider is called: a ladder may never get there.
+    pub fn new(cfg: &BTreeMap<String, ProviderConfig>) -> Result<Self, SetupError> {
+        Self::with_env(cfg, |name| std::env::var(name).ok())
+    }
+
+    /// As [`new`](Self::new), with the environment given as a function.
+    pub fn with_env(
+        cfg: &BTreeMap<String, ProviderConfig>,
+        env: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, SetupError> {
+        // A client holds the connections and certificates; those with the same settings share it.
+        let mut clients = BTreeMap::new();
+        let mut table = BTreeMap::new();
+        for (name, cfg) in cfg {
+            if cfg.wire == Wire::Builtin {
+                table.insert(name.clone(), Provider::Builtin);
+                continue;
+            }
+            let (base, loopback) = http::base_url(name, &cfg.base_url)?;
+            let connect = Duration::from_secs(cfg.connect_timeout_s.max(1));
+            let client = match clients.entry((connect, loopback)) {
+                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+                std::collections::btree_map::Entry::Vacant(entry) => {
+                    entry.insert(http::client(connect, loopback)?)
+                }
+            };
+            let key = match cfg.api_key_env.as_deref().filter(|v| !v.is_empty()) {
+                None => Key::NotNeeded,
+                Some(variable) => match env(variable).as_deref().and_then(Secret::new) {
+                    Some(secret) => Key::Present(variable.to_owned(), secret),
+                    None => Key::Missing(variable.to_owned()),
+                },
+            };
+            let endpoint = Endpoint {
+                name: name.clone(),
+                extra: body::extra_body(name, cfg.extra_body.as_ref())?,
+                cfg: cfg.clone(),
+                base,
+                key,
+                client: client.clone(),
+            };
+            let provider = match cfg.wire {
+                Wire::Ollama => Provider::Ollama(endpoint, Thoughtless::default()),
+                Wire::Openai | Wire::Builtin => Provider::Openai(endpoint),
+            };
+            table.insert(name.clone(), provider);
+        }
+        Ok(Self { table })
+    }
+
+    /// Asks a model. Dropping the future closes the connection, which makes local servers stop
+    /// generating.
+    pub async fn chat(&self, provider: &str, req: &ChatRequest) -> Result<ChatReply, ChatError> {
+        match self.table.get(provider) {
+            Some(Provider::Builtin) => builtin::chat(req).await,
+            Some(Provider::Openai(endpoint)) => {
+                openai::chat(endpoint, req).await.map_err(|error| endpoint.told(error))
+            }
+            Some(Provider::Ollama(endpoint, thoughtless)) => {
+                let reply = ollama::chat(endpoint, thoughtless, req).await;
+                reply.map_err(|error| endpoint.told(error))
+            }
+            None => Err(ChatError::terminal(TerminalKind::BadRequest, self.unknown(provider))),
+        }
+    }
+
+    /// Whether text sent to this provider stays on machines of the user's. False for a name that
+    /// is not configured.
+    pub fn is_local(&self, provider: &str) -> bool {
+        match self.table.get(provider) {
+            Some(Provider::Builtin) => true,
+            Some(Provider::Openai(endpoint) | Provider::Ollama(endpoint, _)) => endpoint.cfg.local,
+            None => false,
+        }
+    }
+
+    /// As [`is_local`](Self::is_local), for one model: a local Ollama passes calls of models whose
+    /// name ends in `-cloud` on to ollama.com, so what is sent to those leaves.
+    pub fn is_local_model(&self, provider: &str, model: &str) -> bool {
+        let passed_on = matches!(self.table.get(provider), Some(Provider::Ollama(..)))
+            && ollama::is_cloud_model(model);
+        self.is_local(provider) && !passed_on
+    }
+
+    /// Looks whether a provider is there, with its key, and which models it lists.
+    pub async fn probe(&self, provider: &str) -> Probe {
+        match self.table.get(provider) {
+            Some(Provider::Builtin) => {
+                probe::without_request(provider, true, "built in: static checks, needs nothing")
+            }
+            Some(Provider::Openai(endpoint) | Provider::Ollama(endpoint, _)) => {
+                probe::probe(endpoint).await
+            }
+            None => probe::without_request(provider, false, &self.unknown(provider)),
+        }
+    }
+
+    /// The models of an Ollama server, configured or not; for finding one on a new machine.
+    pub async fn ollama_models(&self, base_url: &str) -> Result<Vec<OllamaModel>, ChatError> {
+        probe::ollama_models(base_url).await
+    }
+
+    /// Names of the configured providers.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.table.keys().map(String::as_str)
+    }
+
+    fn unknown(&self, provider: &str) -> String {
+        let known = self.names().collect::<Vec<_>>().join(", ");
+        format!("no provider is named {provider:?}; the settings have: {known}")
+    }
+}

@@ -1,0 +1,130 @@
+//! Against real repositories, made by the real git.
+
+use super::*;
+use std::process::Command;
+use tempfile::TempDir;
+
+struct Fixture {
+    dir: TempDir,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let this = Self { dir: tempfile::tempdir().unwrap() };
+        this.git(&["init", "-q", "-b", "main"]);
+        this
+    }
+
+    fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    fn git(&self, args: &[&str]) -> String {
+        let out = Command::new("git")
+            .args(["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"])
+            .args(args)
+            .current_dir(self.path())
+            .output()
+            .unwrap();
+        assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8_lossy(&out.stdout).trim().to_owned()
+    }
+
+    fn write(&self, name: &str, content: &[u8]) {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    fn commit(&self, message: &str) -> String {
+        self.git(&["add", "-A"]);
+        self.git(&["commit", "-q", "-m", message]);
+        self.git(&["rev-parse", "HEAD"])
+    }
+}
+
+#[test]
+fn a_snapshot_is_the_commit_and_not_the_working_tree() {
+    let f = Fixture::new();
+    f.write("src/deep/a.rs", b"fn a() {}\n");
+    f.write("z.txt", b"z");
+    let commit = f.commit("one");
+    f.write("z.txt", b"changed");
+    f.write("untracked", b"x");
+    let repo = Repo::open(&f.path().join("src/deep")).unwrap();
+    assert_eq!(repo.canonical(), f.path().canonicalize().unwrap());
+    assert_eq!(repo.resolve("HEAD").unwrap(), commit);
+    let entries = repo.snapshot(&commit).unwrap();
+    let paths: Vec<_> = entries.iter().map(|e| (e.path.as_str(), e.bytes)).collect();
+    assert_eq!(paths, [("src/deep/a.rs", 10), ("z.txt", 1)]);
+    assert_eq!(repo.blob(&entries[1].blob).unwrap(), b"z");
+}
+
+#[test]
+fn odd_entries_are_told_apart() {
+    use std::os::unix::ffi::OsStrExt;
+    let f = Fixture::new();
+    f.write("bin", b"\0\x01\x02");
+    f.write("empty", b"");
+    f.write("big.txt", &vec![b'x'; 2 * 1024 * 1024]);
+    std::os::unix::fs::symlink("/etc/passwd", f.path().join("link")).unwrap();
+    std::fs::write(f.path().join(std::ffi::OsStr::from_bytes(b"n\xff.txt")), "n").unwrap();
+    f.git(&["add", "-A"]);
+    f.git(&["update-index", "--add", "--cacheinfo", "160000,0123456789012345678901234567890123456789,sub"]);
+    f.git(&["commit", "-q", "-m", "odd"]);
+    let repo = Repo::open(f.path()).unwrap();
+    let entries = repo.snapshot(&repo.resolve("HEAD").unwrap()).unwrap();
+    let kind = |p: &str| entries.iter().find(|e| e.path == p).map(|e| (e.kind, e.bytes));
+    assert_eq!(kind("bin"), Some((EntryKind::File, 3)));
+    assert_eq!(kind("empty"), Some((EntryKind::File, 0)));
+    assert_eq!(kind("big.txt"), Some((EntryKind::File, 2 * 1024 * 1024)));
+    assert_eq!(kind("link"), Some((EntryKind::Symlink, 11)));
+    assert_eq!(kind("sub"), Some((EntryKind::Submodule, 0)));
+    let lossy: Vec<_> = entries.iter().filter(|e| e.path_lossy).map(|e| e.path.as_str()).collect();
+    assert_eq!(lossy, ["n\u{fffd}.txt"]);
+}
+
+#[test]
+fn what_a_user_gets_wrong_is_said() {
+    let f = Fixture::new();
+    let unborn = Repo::open(f.path()).unwrap().resolve("HEAD").unwrap_err();
+    assert!(matches!(unborn, RepoError::NoCommits(_)), "{unborn}");
+    f.write("a", b"a");
+    f.commit("one");
+    let rev = Repo::open(f.path()).unwrap().resolve("nope").unwrap_err();
+    assert!(matches!(rev, RepoError::Revision { .. }), "{rev}");
+    let plain = tempfile::tempdir().unwrap();
+    assert!(matches!(Repo::open(plain.path()), Err(RepoError::NotARepository(_))));
+    assert!(matches!(Repo::open(Path::new("/no/such")), Err(RepoError::Missing(_))));
+}
+
+#[test]
+fn tags_bare_and_packed_repositories_are_read() {
+    let f = Fixture::new();
+    f.write("a", b"a");
+    let commit = f.commit("one");
+    f.git(&["tag", "-a", "v1", "-m", "v1"]);
+    f.git(&["gc", "-q"]);
+    let bare = tempfile::tempdir().unwrap();
+    f.git(&["clone", "-q", "--bare", ".", bare.path().to_str().unwrap()]);
+    let repo = Repo::open(bare.path()).unwrap();
+    assert_eq!(repo.resolve("v1").unwrap(), commit);
+    assert_eq!(repo.snapshot(&commit).unwrap().len(), 1);
+}
+
+#[test]
+fn a_url_is_mirrored_and_refreshed() {
+    let f = Fixture::new();
+    f.write("a", b"a");
+    f.commit("one");
+    let mirrors = tempfile::tempdir().unwrap();
+    let url = format!("file://{}", f.path().display());
+    let first = Repo::open_or_mirror(&url, mirrors.path()).unwrap().resolve("HEAD").unwrap();
+    f.write("b", b"b");
+    let commit = f.commit("two");
+    let repo = Repo::open_or_mirror(&url, mirrors.path()).unwrap();
+    assert_ne!(first, commit);
+    assert_eq!(repo.resolve("HEAD").unwrap(), commit);
+    let gone = Repo::open_or_mirror("file:///no/such/repo", mirrors.path()).unwrap_err();
+    assert!(matches!(gone, RepoError::Mirror { .. }), "{gone}");
+}
