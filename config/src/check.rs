@@ -110,8 +110,20 @@ pub(crate) fn wrong_kind(origin: &str, path: &[&str], example: &Value, found: &s
         what: format!("it takes {}, and this is {found}", kind(example)),
         fix: match example {
             Value::Table(_) => "write it in a settings file".to_owned(),
-            _ => format!("write for instance {} = {example}", path[path.len() - 1]),
+            _ => format!("write for instance {} = {}", path[path.len() - 1], shown(example)),
         },
+    }
+}
+
+/// A value as it stands in a file.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(s) => format!("{s:?}"),
+        Value::Integer(i) => i.to_string(),
+        // Debug keeps the ".0" that makes it a fraction.
+        Value::Float(f) => format!("{f:?}"),
+        Value::Boolean(b) => b.to_string(),
+        other => kind(other).to_owned(),
     }
 }
 

@@ -55,7 +55,9 @@ pub enum ConfigError {
     #[error("settings: {0}; see config/default.toml for what each key takes")]
     Merge(String),
     /// No ladder has that name.
-    #[error("there is no ladder '{name}'{hint}; known ones: {known}; or give a path to a .toml file")]
+    #[error(
+        "there is no ladder '{name}'{hint}; known ones: {known}; or give a path to a .toml file"
+    )]
     UnknownLadder {
         /// What was asked for.
         name: String,

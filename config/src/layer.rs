@@ -5,7 +5,8 @@ use config::{ConfigError as SourceError, Map, Source, Value, ValueKind};
 use toml::Table;
 
 /// What a right line looks like, for messages.
-const EXAMPLE: &str = "a setting looks like `lease_ms = 5000` under its `[queue]` line, texts in quotes";
+const EXAMPLE: &str =
+    "a setting looks like `lease_ms = 5000` under its `[queue]` line, texts in quotes";
 
 /// A table of settings with the name of the place it came from.
 #[derive(Debug, Clone)]

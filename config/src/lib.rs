@@ -24,6 +24,7 @@ mod ladders;
 mod layer;
 mod load;
 pub mod provider;
+mod queue;
 mod settings;
 mod suggest;
 mod validate;

@@ -109,22 +109,3 @@ const fn default_total() -> u64 {
 const fn default_max_answer() -> u64 {
     2 * 1024 * 1024
 }
-
-impl ProviderConfig {
-    /// Names of its settings, for "did you mean"; a test holds them to the type.
-    pub(crate) const FIELDS: &'static [&'static str] = &[
-        "wire",
-        "base_url",
-        "api_key_env",
-        "local",
-        "concurrency",
-        "num_ctx",
-        "json_schema",
-        "extra_body",
-        "connect_timeout_s",
-        "first_byte_timeout_s",
-        "idle_timeout_s",
-        "total_timeout_s",
-        "max_answer_bytes",
-    ];
-}

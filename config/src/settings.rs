@@ -112,6 +112,10 @@ pub struct QueueSettings {
     pub promote_batch: u32,
     /// Jobs claimed by one call at most.
     pub claim_batch: u32,
+    /// Commits sent in one call at most.
+    pub commit_batch: u32,
+    /// Seconds that a provider's Retry-After may put a job off at most.
+    pub retry_after_max_s: u64,
     /// Milliseconds between two looks for expired leases; the longest blocking wait.
     pub sweep_interval_ms: u64,
     /// Milliseconds before the first retry.

@@ -34,12 +34,14 @@ pub fn prepare(
     let repo = Repo::open_or_mirror(&request.repo, &state.join("mirrors"))?;
     let commit = repo.resolve(&request.rev)?;
     TargetGlobs::new(&request.targets)?;
-    let policy = request.policy.as_deref().unwrap_or(&settings.sweep.policy);
-    let policy: Policy = policy.parse().map_err(anyhow::Error::msg)?;
+    let policy: Policy = match &request.policy {
+        Some(name) => name.parse().map_err(anyhow::Error::msg)?,
+        None => settings.sweep.policy,
+    };
     let mut documents = Vec::new();
     let mut read = |what: &str, path: Option<&Path>| -> anyhow::Result<Option<DocRef>> {
         let Some(path) = path else { return Ok(None) };
-        let (doc, text) = document(what, path, settings.sweep.limits.max_file_bytes)?;
+        let (doc, text) = document(what, path, settings.sweep.max_file_bytes)?;
         documents.push((doc.sha256.clone(), text));
         Ok(Some(doc))
     };
@@ -63,7 +65,7 @@ pub fn prepare(
         ladder,
         shard_ladder,
         policy,
-        limits: settings.sweep.limits.clone(),
+        limits: settings.sweep.limits(),
         labels: labels(&request.labels)?,
         again: if request.again { now_ms() } else { 0 },
     };

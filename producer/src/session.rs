@@ -30,8 +30,8 @@ impl Session {
     pub async fn open(global: &Global) -> anyhow::Result<Self> {
         let settings = load(global)?;
         start_log(&settings);
-        let state = settings.state_dir();
-        let private = if settings.redis.url.is_empty() { Some(PrivateRedis::attach(&state)?) } else { None };
+        let state = absolute(&settings.state_dir(|name| std::env::var(name).ok())?)?;
+        let private = if settings.redis.is_private() { Some(PrivateRedis::attach(&state)?) } else { None };
         let url = private.as_ref().map_or_else(|| settings.redis.url.clone(), PrivateRedis::url);
         let queue = Queue::connect(settings.queue_options(&url)).await?;
         Ok(Self { settings: Arc::new(settings), queue, url, state, private })
@@ -69,11 +69,7 @@ pub fn load(global: &Global) -> anyhow::Result<Settings> {
     if let Some(dir) = &global.state_dir {
         overrides.push(("state.dir".to_owned(), absolute(dir)?.to_string_lossy().into_owned()));
     }
-    Ok(Settings::load(LoadOptions {
-        config_path: global.config.clone(),
-        env: std::env::vars().collect(),
-        overrides,
-    })?)
+    Ok(Settings::load(LoadOptions::from_process(global.config.clone(), overrides))?)
 }
 
 /// A path that means the same from every directory.

@@ -24,6 +24,7 @@
 //! | `rowid:STREAM:SWEEP` | hash | row id -> stream entry; makes a row unique |
 //! | `rev:REVIEW` | hash | what a review has gathered: shard summaries, tokens |
 //! | `att:REVIEW` | list | its attempts |
+//! | `alerts:SWEEP` | hash | rung -> what its provider keeps refusing |
 //! | `doc:SHA` | string | a document |
 //! | `ans:KEY` | string | a paid answer under its content key |
 
@@ -56,6 +57,11 @@ pub fn review_state(review: &str) -> String {
 /// Suffix of the list of a review's attempts.
 pub fn attempts(review: &str) -> String {
     format!("att:{review}")
+}
+
+/// Suffix of the hash of what a sweep's operator must be told, by rung.
+pub fn alerts(sweep: &str) -> String {
+    format!("alerts:{sweep}")
 }
 
 /// Name of the barrier at which a review's shards meet.

@@ -9,7 +9,7 @@ mod scripts;
 mod sweeps;
 
 pub use backoff::Backoff;
-pub use claim::{Claim, ClaimRequest, ClaimedJob, Commit, Lease};
+pub use claim::{Claim, ClaimRequest, ClaimedJob, Commit, Lease, Waiter};
 pub use dead::{DeadLetter, DeadFilter};
 pub use error::QueueError;
 pub use read::{LaneStatus, ServerInfo, WorkerInfo};

@@ -112,6 +112,21 @@ impl Queue {
         Ok(redis::cmd("GET").arg(self.key(&format!("doc:{sha256}"))).query_async(&mut conn).await?)
     }
 
+    /// What the operator of a sweep must be told: rung and message, each once.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn alerts(&self, sweep: &str) -> Result<Vec<(String, String)>, QueueError> {
+        let mut conn = self.conn();
+        let map: HashMap<String, String> = redis::cmd("HGETALL")
+            .arg(self.key(&keys::alerts(sweep)))
+            .query_async(&mut conn)
+            .await?;
+        let mut alerts: Vec<_> = map.into_iter().collect();
+        alerts.sort();
+        Ok(alerts)
+    }
+
     /// A paid answer under its content key.
     ///
     /// # Errors

@@ -30,7 +30,8 @@ pub fn markdown_review_quoting(file: &str, quotes: &[&str]) -> String {
             quote.trim()
         );
     }
-    review.push_str("\n## Contradictions\nNone. The file was checked against every passage given.\n");
+    review
+        .push_str("\n## Contradictions\nNone. The file was checked against every passage given.\n");
     review
 }
 

@@ -94,7 +94,9 @@ impl Form {
         }
         let mut frames = Vec::new();
         if self.wire == Wire::Openai {
-            frames.push(self.frame(&self.chunk(&json!({"role": "assistant", "content": null}), None)));
+            frames.push(
+                self.frame(&self.chunk(&json!({"role": "assistant", "content": null}), None)),
+            );
         }
         match said {
             Said::Text(text) => frames.extend(self.pieces(text)),

@@ -184,7 +184,8 @@ impl Reply {
 
     /// 503, as a server whose queue is full.
     pub fn overloaded() -> Self {
-        let body = r#"{"error":"server busy, please try again. maximum pending requests exceeded"}"#;
+        let body =
+            r#"{"error":"server busy, please try again. maximum pending requests exceeded"}"#;
         Self::status(503, body)
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::stream;
-use http_body_util::{BodyExt as _, StreamBody, combinators::UnsyncBoxBody};
+use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::{Frame, Incoming};
 use hyper::{Request, Response, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -39,9 +39,8 @@ pub(crate) fn run(listener: TcpListener, shared: Arc<Shared>, stopped: oneshot::
                 });
                 tokio::spawn(async move {
                     // The error of a cut connection is what the test asked for.
-                    let _ = http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await;
+                    let _ =
+                        http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
                 });
             }
         };
@@ -64,7 +63,8 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Response<Body> {
     if let Some(key) = key
         && headers.get("authorization") != Some(&format!("Bearer {key}"))
     {
-        let told = json!({"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}});
+        let told =
+            json!({"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}});
         return simple(401, &told);
     }
     let models = shared.models.lock().expect("models").clone();
@@ -92,12 +92,7 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Response<Body> {
     play(reply, &form, flight).await
 }
 
-fn record(
-    wire: Wire,
-    path: String,
-    body: Value,
-    headers: BTreeMap<String, String>,
-) -> Recorded {
+fn record(wire: Wire, path: String, body: Value, headers: BTreeMap<String, String>) -> Recorded {
     let messages = body["messages"].as_array().cloned().unwrap_or_default();
     let text = |message: &Value| message["content"].as_str().unwrap_or_default().to_owned();
     Recorded {
@@ -164,9 +159,7 @@ fn plan(reply: Reply, form: &Form) -> (u16, Vec<(String, String)>, Vec<Step>) {
         Reply::Ok(text, usage) => send(form.whole(Said::Text(&text), "stop", &usage)),
         Reply::Length(text) => send(form.whole(Said::Text(&text), "length", &counts)),
         Reply::Refusal(text) => send(form.whole(Said::Refusal(&text), "stop", &counts)),
-        Reply::Huge(bytes) => {
-            send(form.whole(Said::Text(&"x".repeat(bytes)), "stop", &counts))
-        }
+        Reply::Huge(bytes) => send(form.whole(Said::Text(&"x".repeat(bytes)), "stop", &counts)),
         Reply::ErrorBodyUnder200(error) => {
             "application/json".clone_into(&mut content_type);
             vec![Step::Send(json!({"error": error}).to_string().into())]

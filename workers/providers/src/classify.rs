@@ -169,7 +169,6 @@ pub(crate) fn by_status(status: u16, told: &Told, retry_after: Option<Duration>)
         429 => transient(TransientKind::RateLimited),
         503 | 529 => transient(TransientKind::Overloaded),
         408 | 504 | 524 => transient(TransientKind::TimedOut),
-        409 | 425 => transient(TransientKind::ServerError),
         300..400 => terminal(TerminalKind::BadRequest, "it redirects; write the new base_url"),
         404 | 405 => {
             terminal(TerminalKind::BadRequest, "no such API there; check base_url and wire")
@@ -179,7 +178,7 @@ pub(crate) fn by_status(status: u16, told: &Told, retry_after: Option<Duration>)
             ChatError::failed(FailedKind::Provider, said, 0)
         }
         501 => terminal(TerminalKind::BadRequest, "not implemented there"),
-        500.. => transient(TransientKind::ServerError),
+        409 | 425 | 500.. => transient(TransientKind::ServerError),
         _ => terminal(TerminalKind::BadRequest, "the provider refuses such a request"),
     }
 }

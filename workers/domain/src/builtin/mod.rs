@@ -9,9 +9,11 @@ mod checks;
 mod functions;
 mod lex;
 mod summary;
+mod terms;
 mod write;
 
 pub use summary::summarise;
+pub use terms::prd_terms;
 pub use write::{review_forensic, review_markdown};
 
 use crate::retrieve::terms;

@@ -5,6 +5,7 @@ use crate::registry::{HandlerError, JobInfo};
 use queue_schema::client::{Backoff, Queue};
 use queue_schema::effects::{Effect, Effects};
 use queue_schema::ids::content_id;
+use queue_schema::keys;
 use queue_schema::rows::{Attempt, Outcome};
 use queue_schema::sweep::{Rung, SweepSpec};
 use scrum_config::Wire;
@@ -67,6 +68,8 @@ pub struct Question<'a> {
     pub rung: &'a Rung,
     /// The prompt.
     pub prompt: Prompt,
+    /// The marker in it.
+    pub fence: &'a str,
     /// For the built-in reviewer.
     pub subject: Subject,
     /// Tokens to generate at most.
@@ -127,16 +130,16 @@ impl From<ChatReply> for Answer {
     }
 }
 
-/// All that decides the answer. The prompt's fence is derived from the blob, so that the same
-/// question has the same key in every sweep.
+/// All that decides the answer. The fence is taken out, so that the same question has the same
+/// key in every sweep.
 fn content_key(q: &Question<'_>, temperature: f64) -> String {
     let schema = q.prompt.schema.as_ref().map(ToString::to_string).unwrap_or_default();
     content_id(&[
         scrum_domain::prompt::TEMPLATE_VERSION.as_bytes(),
         q.rung.provider.as_bytes(),
         q.rung.model.as_bytes(),
-        q.prompt.system.as_bytes(),
-        q.prompt.user.as_bytes(),
+        q.prompt.system.replace(q.fence, "").as_bytes(),
+        q.prompt.user.replace(q.fence, "").as_bytes(),
         schema.as_bytes(),
         q.max_tokens.to_string().as_bytes(),
         temperature.to_string().as_bytes(),
@@ -187,7 +190,7 @@ fn on_error(
         ChatError::Terminal { .. } => Asked::Failed {
             reason: error.to_string(),
             alert: Some(Effect::Put {
-                key: format!("alerts:{sweep}"),
+                key: keys::alerts(sweep),
                 field: rung.name(),
                 value: error.to_string(),
             }),
@@ -208,7 +211,7 @@ pub fn count(sweep: &str, answer: Option<&Answer>) -> Vec<Effect> {
     if let Some(a) = answer.filter(|a| !a.cached) {
         effects.push(add("tokens_in", a.tokens_in));
         effects.push(add("tokens_out", a.tokens_out));
-        effects.push(add("cost_micro_usd", (a.cost_usd.unwrap_or(0.0) * 1e6).round() as u64));
+        effects.push(add("cost_micro_usd", a.cost_usd.map_or(0, micro_usd)));
     }
     effects
 }
@@ -233,7 +236,14 @@ pub fn attempt(n: u32, index: u32, rung: &Rung, outcome: Outcome, reason: &str, 
     }
 }
 
-/// The marker that fences a blob's text in prompts: a file can't hold a hash of itself.
-pub fn fence(blob: &str) -> String {
-    content_id(&[b"fence", blob.as_bytes()])[..24].to_owned()
+/// The marker that fences repository text in a sweep's prompts. It hangs on the commit's id, which
+/// no file of that commit can contain, and it is the same for all prompts of a sweep, so that
+/// they share a prefix that providers can cache.
+pub fn fence(sweep: &str, spec: &SweepSpec) -> String {
+    content_id(&[b"fence", sweep.as_bytes(), spec.commit.as_bytes()])[..24].to_owned()
+}
+
+/// Dollars as the integer that counters hold.
+pub fn micro_usd(dollars: f64) -> u64 {
+    (dollars.max(0.0) * 1e6).round() as u64
 }

@@ -38,7 +38,7 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Review) -> Result<Effects, Hand
         over_bytes: spec.limits.split_over_bytes,
         shard_bytes: spec.limits.shard_bytes,
     };
-    let shards = split::split(&record.path, text, config);
+    let shards = split::split(&record.path, text, &config);
     if shards.len() <= 1 {
         return Ok(Effects::done().enqueue(&first_rung(&spec, &job)?)?);
     }

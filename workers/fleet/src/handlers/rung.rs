@@ -12,9 +12,9 @@ use queue_schema::rows::{Attempt, Outcome};
 use queue_schema::sweep::{DocRef, SweepSpec, Target, TargetStatus};
 use scrum_domain::accept::{self, Judgement};
 use scrum_domain::prompt::{self, Body, ReviewInput};
-use scrum_domain::retrieve::{self, Chunk};
-use scrum_domain::review::{self, Accepted};
-use scrum_domain::{scratchpad, target};
+use scrum_domain::retrieve::{self, Chunk, LexicalIndex};
+use scrum_domain::review::{self, Accepted, Pathway, Spent};
+use scrum_domain::{anchor, builtin, scratchpad, target};
 use scrum_providers::{Subject, Task};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,9 +25,7 @@ struct Gathered {
     shards_total: u32,
     scratchpad: String,
     missing: Vec<(u64, u64)>,
-    tokens_in: u64,
-    tokens_out: u64,
-    duration_ms: u64,
+    spent: Spent,
 }
 
 /// Makes one attempt.
@@ -68,7 +66,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
     let (proposal_chunks, more) = best_chunks(proposal.as_deref(), source, k);
     top.extend(more);
 
-    let fence = ask::fence(&record.blob);
+    let fence = ask::fence(&job.sweep, &spec);
     let body = if gathered.shards_total > 1 {
         Body::Distilled {
             scratchpad: &gathered.scratchpad,
@@ -94,11 +92,12 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
         sweep: &job.sweep,
         rung,
         prompt,
+        fence: &fence,
         subject: Subject {
             task: Task::Review { forensic: spec.wants_forensic() },
             path: record.path.clone(),
             source: source.to_owned(),
-            prd_terms: prd.as_ref().map(|d| retrieve::terms(&d.text)).unwrap_or_default(),
+            prd_terms: prd.as_ref().map(|d| builtin::prd_terms(&d.text)).unwrap_or_default(),
         },
         max_tokens: rung.max_tokens.unwrap_or(spec.limits.max_tokens),
     };
@@ -120,25 +119,26 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
     effects.list.extend(alert);
     effects.list.extend(ask::count(&job.sweep, answer.as_ref()));
     match (parsed, answer) {
-        (Some(parsed), Some(answer)) => {
+        (Some(mut parsed), Some(answer)) => {
+            anchor::anchor(&mut parsed.findings, source);
             let mut attempts = history;
             attempts.push(attempt);
-            let row = review::row(Accepted {
-                parsed,
-                answer: &answer.text,
-                source,
-                target: &record,
-                spec: &spec,
+            let row = review::row(&Accepted {
+                reviewed_at: &jiff::Timestamp::now().to_string(),
                 sweep_id: &job.sweep,
                 review_id: &id,
-                reviewed_at: &jiff::Timestamp::now().to_string(),
-                attempts,
+                repo: &spec.repo,
+                commit: &spec.commit,
+                path: &record.path,
+                blob: &record.blob,
+                answer: &answer.text,
+                parsed: &parsed,
+                attempts: &attempts,
+                shards_spent: gathered.spent,
                 shards_total: gathered.shards_total,
-                shards_missing: gathered.missing,
-                shard_tokens_in: gathered.tokens_in,
-                shard_tokens_out: gathered.tokens_out,
-                shard_duration_ms: gathered.duration_ms,
-                top_chunks: top,
+                shards_missing: &gathered.missing,
+                top_chunks: &top,
+                pathway: &Pathway::default(),
             });
             Ok(effects
                 .append_row(&job.sweep, &row)?
@@ -219,9 +219,12 @@ fn gather(state: &HashMap<String, String>) -> Gathered {
         shards_total: total,
         scratchpad: scratchpad::for_reviewer(&scratchpad::merge(&summaries)),
         missing,
-        tokens_in: n("tokens_in"),
-        tokens_out: n("tokens_out"),
-        duration_ms: n("duration_ms"),
+        spent: Spent {
+            tokens_in: n("tokens_in"),
+            tokens_out: n("tokens_out"),
+            cost_usd: state.contains_key("cost_micro_usd").then(|| n("cost_micro_usd") as f64 / 1e6),
+            duration_ms: n("duration_ms"),
+        },
     }
 }
 
@@ -247,7 +250,7 @@ fn best_chunks(doc: Option<&Document>, source: &str, k: usize) -> (Vec<Chunk>, V
                 origin: c.origin.clone(),
                 offset: c.offset,
                 score,
-                ranking: "lexical".into(),
+                ranking: LexicalIndex::RANKING.into(),
             };
             (c.clone(), top)
         })

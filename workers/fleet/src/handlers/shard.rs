@@ -30,7 +30,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
         .rungs
         .get(job.rung as usize)
         .ok_or_else(|| HandlerError::Fatal(format!("the shard ladder has no rung {}", job.rung)))?;
-    let fence = ask::fence(&record.blob);
+    let fence = ask::fence(&job.sweep, &spec);
     let question = Question {
         spec: &spec,
         sweep: &job.sweep,
@@ -45,6 +45,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
             text,
             fence: &fence,
         }),
+        fence: &fence,
         subject: Subject {
             task: Task::Shard,
             path: record.path.clone(),
@@ -70,7 +71,13 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
     effects.list.extend(alert);
     effects.list.extend(ask::count(&job.sweep, answer.as_ref()));
     if let Some(a) = answer.as_ref().filter(|a| !a.cached) {
-        for (field, by) in [("tokens_in", a.tokens_in), ("tokens_out", a.tokens_out), ("duration_ms", a.duration_ms)] {
+        let cost = a.cost_usd.map(|c| ("cost_micro_usd", ask::micro_usd(c)));
+        let spent = [
+            ("tokens_in", a.tokens_in),
+            ("tokens_out", a.tokens_out),
+            ("duration_ms", a.duration_ms),
+        ];
+        for (field, by) in spent.into_iter().chain(cost) {
             effects.list.push(Effect::Add {
                 key: keys::review_state(&review),
                 field: field.into(),

@@ -1,0 +1,113 @@
+# `make` lists the targets. A fresh Debian or Ubuntu machine with Rust needs nothing else.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+# The steps of a target run in their order, also with -j; cargo itself runs in parallel.
+.NOTPARALLEL:
+
+CARGO ?= cargo
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+DEMO_OUT ?= scrum-report
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: setup
+setup: ## Install what is missing: redis-server, git, gcc, make; rustfmt and clippy
+	@if ! command -v $(CARGO) >/dev/null; then \
+	    echo 'setup: there is no cargo; install Rust as https://rustup.rs says, then run this again' >&2; \
+	    exit 1; \
+	fi; \
+	missing=(); \
+	command -v redis-server >/dev/null || command -v valkey-server >/dev/null || missing+=(redis-server); \
+	command -v git >/dev/null || missing+=(git); \
+	command -v cc >/dev/null || missing+=(gcc libc6-dev); \
+	command -v make >/dev/null || missing+=(make); \
+	if [ $${#missing[@]} -gt 0 ]; then \
+	    as_root=(); \
+	    if [ "$$(id -u)" -ne 0 ]; then as_root=(sudo); fi; \
+	    if ! command -v apt-get >/dev/null; then \
+	        echo "setup: missing: $${missing[*]}; install what this system has in their place (no apt-get here)" >&2; \
+	        exit 1; \
+	    fi; \
+	    if [ $${#as_root[@]} -gt 0 ] && ! command -v sudo >/dev/null; then \
+	        echo "setup: missing, and neither root nor sudo to install it; as root: apt-get install $${missing[*]}" >&2; \
+	        exit 1; \
+	    fi; \
+	    echo "setup: installing $${missing[*]}"; \
+	    "$${as_root[@]}" apt-get update -q; \
+	    "$${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+	        apt-get install -q -y --no-install-recommends "$${missing[@]}"; \
+	fi; \
+	for part in fmt clippy; do \
+	    $(CARGO) $$part --version >/dev/null 2>&1 && continue; \
+	    if ! command -v rustup >/dev/null; then \
+	        echo "setup: cargo $$part is missing, and there is no rustup to install it with" >&2; \
+	        exit 1; \
+	    fi; \
+	    rustup component add "$${part/#fmt/rustfmt}"; \
+	done
+
+.PHONY: build
+build: ## Build everything (debug)
+	$(CARGO) build --locked
+
+.PHONY: test
+test: setup fmt-check clippy run-tests ## Set up, check format and lints, run all tests
+
+# The tests start the programs, so these are built first.
+.PHONY: run-tests
+run-tests:
+	$(CARGO) build --workspace --locked --bins
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
+	    set -x; $(CARGO) nextest run --workspace --locked; \
+	else \
+	    set -x; $(CARGO) test --workspace --locked; \
+	fi
+
+.PHONY: lint
+lint: fmt-check clippy deny ## Check format, lints and, where cargo-deny is installed, dependencies
+
+# File by file: `cargo fmt` does not see modules that are declared inside macros.
+.PHONY: fmt-check
+fmt-check:
+	git ls-files -z '*.rs' | xargs -0 rustfmt --check --edition 2024
+
+.PHONY: clippy
+clippy:
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+.PHONY: deny
+deny:
+	@if $(CARGO) deny --version >/dev/null 2>&1; then \
+	    set -x; $(CARGO) deny --locked check; \
+	else \
+	    echo 'deny: skipped, cargo-deny is not installed'; \
+	fi
+
+.PHONY: fmt
+fmt: ## Format the sources
+	git ls-files -z '*.rs' | xargs -0 rustfmt --edition 2024
+
+# Always on a private Redis. Exit code 1 of `scrum run` means that some files are unresolved, which
+# is a result; anything above means that it could not run.
+.PHONY: demo
+demo: setup build ## Review this repository without any model, and show the report
+	@code=0; \
+	env -u SCRUM_REDIS_URL -u SCRUM__REDIS__URL \
+	    $(TARGET_DIR)/debug/scrum run . --ladder builtin --out $(DEMO_OUT) || code=$$?; \
+	if [ $$code -gt 1 ]; then \
+	    echo "demo: scrum run failed with exit code $$code" >&2; \
+	    exit $$code; \
+	fi; \
+	echo; \
+	echo "The report is $(DEMO_OUT)/scrum_report.md. It begins:"; \
+	echo; \
+	head -n 40 $(DEMO_OUT)/scrum_report.md
+
+.PHONY: clean
+clean: ## Remove what was built, and the report of the demo
+	$(CARGO) clean
+	rm -rf scrum-report

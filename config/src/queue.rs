@@ -1,0 +1,24 @@
+//! From settings to what the queue client wants to know.
+
+use crate::Settings;
+use queue_schema::client::QueueOptions;
+use std::time::Duration;
+
+impl Settings {
+    /// Options for the server at `url`, which is not `redis.url` when a private server serves.
+    pub fn queue_options(&self, url: &str) -> QueueOptions {
+        let q = &self.queue;
+        QueueOptions {
+            url: url.to_owned(),
+            namespace: self.redis.namespace.clone(),
+            connect_timeout: Duration::from_millis(self.redis.connect_timeout_ms),
+            response_timeout: Duration::from_millis(self.redis.response_timeout_ms),
+            lease: Duration::from_millis(q.lease_ms),
+            crash_limit: q.crash_limit,
+            take_back_batch: q.take_back_batch,
+            promote_batch: q.promote_batch,
+            max_attempts: q.max_attempts,
+            max_payload_bytes: usize::try_from(q.max_payload_bytes).unwrap_or(usize::MAX),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Ranges, relations, secrets in the wrong place, the state directory.
+
+use scrum_config::{ConfigError, LoadOptions, Settings};
+use std::path::Path;
+
+fn with(list: &[(&str, &str)]) -> Result<Settings, ConfigError> {
+    let overrides = list.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+    Settings::load(LoadOptions { overrides, ..LoadOptions::default() })
+}
+
+fn refused(key: &str, value: &str, part: &str) -> String {
+    let text = with(&[(key, value)]).expect_err(&format!("{key} = {value} loaded")).to_string();
+    assert!(text.contains(key) && text.contains(part), "{text}");
+    text
+}
+
+#[test]
+fn out_of_range_values_are_refused_with_the_range_and_the_place() {
+    for (key, value) in [
+        ("queue.lease_ms", "1"),
+        ("queue.sweep_interval_ms", "0"),
+        ("queue.crash_limit", "0"),
+        ("queue.max_attempts", "0"),
+        ("queue.claim_batch", "5000"),
+        ("queue.backoff_jitter", "1.5"),
+        ("queue.backoff_jitter", "nan"),
+        ("queue.max_payload_bytes", "10"),
+        ("queue.dead_letter_retention_days", "0"),
+        ("worker.concurrency", "0"),
+        ("worker.grace_s", "999999"),
+        ("redis.partitions", "0"),
+        ("sweep.admission_window", "0"),
+        ("sweep.temperature", "-0.1"),
+        ("sweep.max_file_bytes", "0"),
+        ("providers.ollama.concurrency", "0"),
+        ("providers.ollama.total_timeout_s", "0"),
+        ("providers.ollama.num_ctx", "1"),
+    ] {
+        let text = refused(key, value, "use ");
+        assert!(text.contains("command line"), "{text}");
+    }
+}
+
+#[test]
+fn relations_between_settings_hold() {
+    refused("queue.renew_ms", "2500", "less than half of queue.lease_ms");
+    with(&[("queue.renew_ms", "2499")]).unwrap();
+    refused("queue.backoff_base_ms", "70000", "queue.backoff_max_ms");
+    refused("sweep.shard_bytes", "7000", "sweep.split_over_bytes");
+    refused("sweep.ladder", "", "local-first");
+    refused("log.filter", " ", "debug");
+    refused("redis.namespace", "a:b", "part of a key");
+    refused("redis.namespace", "{x}", "part of a key");
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let error = with(&[("queue.crash_limit", "0"), ("worker.concurrency", "0")]).unwrap_err();
+    let ConfigError::Settings(problems) = error else { panic!("another error") };
+    assert_eq!(problems.len(), 2);
+}
+
+#[test]
+fn secrets_in_the_wrong_place_are_found_and_not_repeated() {
+    for key in ["sk-or-v1-0123456789abcdef", "0123456789abcdef", "gsk_abcDEF", ""] {
+        let text = refused("providers.openai.api_key_env", key, "environment variable");
+        assert!(key.is_empty() || !text.contains(key), "{text}");
+    }
+    let text = refused("redis.url", "http://user:hunter2@host", "URL of a Redis server");
+    assert!(!text.contains("hunter2"));
+    let url = "https://user:hunter2@host/v1";
+    let text = refused("providers.openai.base_url", url, "api_key_env");
+    assert!(!text.contains("hunter2"));
+    let url = "rediss://me:hunt@er2@host:6380/1";
+    let settings = with(&[("redis.url", url)]).unwrap();
+    assert!(!format!("{settings:?}").contains("er2"), "{settings:?}");
+    assert_eq!(settings.redis.url_masked(), "rediss://me:***@host:6380/1");
+    let settings = with(&[("redis.url", "unix:///r.sock?db=1&pass=hunter2")]).unwrap();
+    assert_eq!(settings.redis.url_masked(), "unix:///r.sock?***");
+    let settings = with(&[("redis.url", "redis://h:1")]).unwrap();
+    assert_eq!(settings.redis.url_masked(), "redis://h:1");
+}
+
+#[test]
+fn urls_of_providers_are_checked() {
+    refused("providers.ollama.base_url", "127.0.0.1:11434", "http://");
+    refused("providers.ollama.base_url", "http://", "http://");
+    refused("providers.ollama.base_url", "http://h/", "slash");
+    refused("providers.openai.base_url", "", "http://");
+    with(&[("providers.builtin.base_url", "")]).unwrap();
+    let wire = ("providers.Mine.wire", "builtin");
+    assert!(with(&[wire]).unwrap_err().to_string().contains("provider's name"));
+}
+
+#[test]
+fn the_state_directory_follows_setting_then_xdg_then_home() {
+    let dir = |set: &str, env: &[(&str, &str)]| {
+        let settings = with(&[("state.dir", set)]).unwrap();
+        let find = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        settings.state_dir(find)
+    };
+    let both = [("XDG_STATE_HOME", "/xdg"), ("HOME", "/home/me")];
+    assert_eq!(dir("/srv/x", &both).unwrap(), Path::new("/srv/x"));
+    assert_eq!(dir("~/x", &both).unwrap(), Path::new("/home/me/x"));
+    assert_eq!(dir("", &both).unwrap(), Path::new("/xdg/scrum-fleet"));
+    let home = Path::new("/home/me/.local/state/scrum-fleet");
+    assert_eq!(dir("", &both[1..]).unwrap(), home);
+    assert_eq!(dir("", &[("XDG_STATE_HOME", "relative"), both[1]]).unwrap(), home);
+    let error = dir("", &[("HOME", "")]).unwrap_err();
+    assert!(error.to_string().contains("SCRUM_STATE_DIR"), "{error}");
+    let env = vec![("SCRUM_STATE_DIR".to_owned(), "/short".to_owned())];
+    let settings = Settings::load(LoadOptions { env, ..LoadOptions::default() }).unwrap();
+    assert_eq!(settings.state_dir(|_| None).unwrap(), Path::new("/short"));
+}

@@ -1,0 +1,158 @@
+//! `scrum dlq`: what needs a person.
+
+use crate::cli::{DlqAction, Global};
+use crate::cli::DlqArgs;
+use crate::output::{plain, say, table, time};
+use crate::session::Session;
+use anyhow::{Context, bail};
+use queue_schema::client::{DeadFilter, DeadLetter};
+use queue_schema::effects::NewJob;
+use queue_schema::envelope::Envelope;
+use queue_schema::ids::review_id;
+use queue_schema::jobs::{Job, Rung};
+
+/// Longest reason in a list, in characters.
+const REASON_CHARS: usize = 100;
+
+/// Lists, shows or retries.
+///
+/// # Errors
+/// No such letter, a rung that the ladder has not, a failure of Redis.
+pub async fn execute(global: &Global, args: DlqArgs) -> anyhow::Result<u8> {
+    let session = Session::open(global).await?;
+    match args.action {
+        DlqAction::List { sweep, class, lane, limit } => {
+            let sweep = match sweep {
+                Some(name) => Some(session.find_sweep(&name).await?),
+                None => None,
+            };
+            list(global, &session, &DeadFilter { sweep, class, lane, limit }).await
+        }
+        DlqAction::Show { id } => show(global, &session, &id).await,
+        DlqAction::Retry { ids, sweep, from_rung } => {
+            let ids = match sweep {
+                Some(name) => {
+                    let filter = DeadFilter { sweep: Some(session.find_sweep(&name).await?), ..DeadFilter::default() };
+                    session.queue.dead_letters(&filter).await?.into_iter().map(|d| d.id).collect()
+                }
+                None => ids,
+            };
+            retry(global, &session, &ids, from_rung).await
+        }
+    }
+}
+
+async fn path_of(session: &Session, letter: &DeadLetter) -> anyhow::Result<String> {
+    let Some(ordinal) = letter.target else { return Ok("(whole sweep)".to_owned()) };
+    let target = session.queue.target(&letter.sweep, ordinal).await?;
+    Ok(target.map_or_else(|| format!("target {ordinal}"), |t| plain(&t.path)))
+}
+
+async fn list(global: &Global, session: &Session, filter: &DeadFilter) -> anyhow::Result<u8> {
+    let letters = session.queue.dead_letters(filter).await?;
+    if global.json {
+        say(&serde_json::to_string(&letters)?)?;
+        return Ok(0);
+    }
+    if letters.is_empty() {
+        say("the dead-letter queue holds nothing that fits")?;
+        return Ok(0);
+    }
+    let mut rows = Vec::new();
+    for letter in &letters {
+        let reason: String = plain(&letter.reason).chars().take(REASON_CHARS).collect();
+        rows.push(vec![letter.id.clone(), path_of(session, letter).await?, letter.class.clone(), time(letter.last_ms), reason]);
+    }
+    say(&table(&["ID", "FILE", "CLASS", "DIED", "REASON"], &rows))?;
+    Ok(0)
+}
+
+async fn find(session: &Session, id: &str) -> anyhow::Result<DeadLetter> {
+    session
+        .queue
+        .dead_letter(id)
+        .await?
+        .with_context(|| format!("there is no dead letter '{id}'; `scrum dlq list` shows what there is"))
+}
+
+async fn show(global: &Global, session: &Session, id: &str) -> anyhow::Result<u8> {
+    let letter = find(session, id).await?;
+    let attempts = match letter.target {
+        Some(ordinal) => session.queue.attempts(&review_id(&letter.sweep, ordinal)).await?,
+        None => Vec::new(),
+    };
+    if global.json {
+        say(&serde_json::json!({ "letter": letter, "attempts": attempts }).to_string())?;
+        return Ok(0);
+    }
+    say(&format!("job      {}", letter.id))?;
+    say(&format!("file     {}", path_of(session, &letter).await?))?;
+    say(&format!("sweep    {}", letter.sweep))?;
+    say(&format!("lane     {}", letter.lane))?;
+    say(&format!("class    {}", letter.class))?;
+    say(&format!("reason   {}", plain(&letter.reason)))?;
+    say(&format!("died     {} (first {})", time(letter.last_ms), time(letter.first_ms)))?;
+    say(&format!("tries    {}, worker deaths {}", letter.attempts, letter.crashes))?;
+    for a in &attempts {
+        say("")?;
+        say(&format!("attempt {}  rung {}  {}  {}: {}", a.n, a.rung, plain(&a.model_name()), a.outcome, plain(&a.reason)))?;
+        if !a.answer_preview.is_empty() {
+            for line in a.answer_preview.lines() {
+                say(&format!("  | {}", plain(line)))?;
+            }
+        }
+    }
+    say("")?;
+    say(&format!("try again: scrum dlq retry {}", letter.id))?;
+    Ok(0)
+}
+
+async fn retry(global: &Global, session: &Session, ids: &[String], from_rung: Option<u32>) -> anyhow::Result<u8> {
+    // All are checked before the first is touched.
+    let mut edited = Vec::new();
+    for id in ids {
+        let letter = find(session, id).await?;
+        let job = edit(session, &letter, from_rung).await.with_context(|| format!("dead letter {id}"))?;
+        edited.push((letter.id, job));
+    }
+    let mut revived = Vec::new();
+    for (id, job) in edited {
+        let change = job.as_ref().map(|j| (j.lane.as_str(), j.body.as_str()));
+        if session.queue.revive(&id, change).await? {
+            revived.push(id);
+        }
+    }
+    if global.json {
+        say(&serde_json::json!({ "revived": revived }).to_string())?;
+    } else {
+        say(&format!("{} back in the queue", revived.len()))?;
+        if session.private.is_some() {
+            say("no fleet is configured: run the same `scrum run` again to have them done")?;
+        }
+    }
+    Ok(0)
+}
+
+/// A spent rung job starts again at a rung, with a new attempt number: its history stays and is
+/// the learning context. Other jobs go back as they were.
+async fn edit(session: &Session, letter: &DeadLetter, from_rung: Option<u32>) -> anyhow::Result<Option<NewJob>> {
+    let decoded = Envelope::decode(&letter.body).and_then(|e| Job::decode(&e));
+    let Ok(Job::Rung(rung)) = decoded else {
+        if from_rung.is_some() {
+            bail!("it is no job of a ladder, so --from-rung does not apply; retry it without");
+        }
+        return Ok(None);
+    };
+    let spec = session.queue.sweep_spec(&letter.sweep).await?.context("its sweep has no record")?;
+    let at = match from_rung {
+        Some(n) => n,
+        None if letter.class == "ladder_exhausted" => 0,
+        None => rung.rung,
+    };
+    let Some(target) = spec.ladder.rungs.get(at as usize) else {
+        bail!("the ladder '{}' has rungs 0 to {}; there is no rung {at}", spec.ladder.name, spec.ladder.rungs.len() - 1);
+    };
+    let made = session.queue.attempts(&review_id(&letter.sweep, rung.target)).await?.len();
+    let attempt = u32::try_from(made + 1).unwrap_or(u32::MAX);
+    Ok(Some(NewJob::of(&Rung { rung: at, attempt, provider: target.provider.clone(), ..rung })?))
+}

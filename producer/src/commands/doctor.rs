@@ -1,0 +1,147 @@
+//! `scrum doctor`: what is so, and what to do about it.
+
+use crate::cli::Global;
+use crate::ladder::worker_program;
+use crate::output::{chain, say};
+use crate::session::{self, Session};
+use queue_schema::client::ServerInfo;
+use scrum_config::Ladders;
+use serde::{Deserialize, Serialize};
+use std::process::{Command, Stdio};
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Level {
+    Ok,
+    Note,
+    Problem,
+}
+
+#[derive(Debug, Serialize)]
+struct Check {
+    what: String,
+    level: Level,
+    message: String,
+}
+
+/// What `scrum-worker probe` prints.
+#[derive(Debug, Deserialize)]
+struct ProviderHealth {
+    name: String,
+    ok: bool,
+    message: String,
+    models: Vec<String>,
+}
+
+/// Checks everything; exit code 1 when something must be mended.
+///
+/// # Errors
+/// Wrong settings.
+pub async fn execute(global: &Global) -> anyhow::Result<u8> {
+    let settings = session::load(global)?;
+    let mut checks = Vec::new();
+    let mut add = |what: &str, level: Level, message: String| {
+        checks.push(Check { what: what.to_owned(), level, message });
+    };
+    match Session::open(global).await {
+        Ok(session) => {
+            let kind = if session.private.is_some() { "private server" } else { "fleet" };
+            match session.queue.server_info().await {
+                Ok(info) => server(&info, kind, &mut add),
+                Err(error) => add("redis", Level::Problem, error.to_string()),
+            }
+        }
+        Err(error) => add("redis", Level::Problem, chain(&error)),
+    }
+    match Command::new("git").arg("--version").stderr(Stdio::null()).output() {
+        Ok(out) if out.status.success() => {
+            add("git", Level::Ok, String::from_utf8_lossy(&out.stdout).trim().to_owned());
+        }
+        _ => add("git", Level::Note, "the git program is not installed; only repositories given by URL need it (apt-get install git)".into()),
+    }
+    let usable = providers(global, &mut add);
+    match Ladders::load(&settings) {
+        Ok(ladders) => {
+            for name in ladders.names() {
+                let Ok(ladder) = ladders.get(name) else { continue };
+                let works = ladder.rungs.iter().filter(|r| usable.contains(&r.provider)).count();
+                let level = if works == 0 { Level::Note } else { Level::Ok };
+                let message = format!("{works} of {} rungs have a provider that answers", ladder.rungs.len());
+                add(&format!("ladder {name}"), level, message);
+            }
+        }
+        Err(error) => add("ladders", Level::Problem, error.to_string()),
+    }
+    print(global, &checks)
+}
+
+fn server(info: &ServerInfo, kind: &str, add: &mut impl FnMut(&str, Level, String)) {
+    let major: u32 = info.version.split('.').next().and_then(|v| v.parse().ok()).unwrap_or(0);
+    let oldest = if info.flavour == "valkey" { 8 } else { 7 };
+    let (level, advice) = if major >= oldest { (Level::Ok, String::new()) } else { (Level::Problem, format!("; version {oldest} or newer is needed")) };
+    add("redis", level, format!("{kind}: {} {}{advice}", info.flavour, info.version));
+    let (level, message) = match (info.aof, info.appendfsync.as_str()) {
+        (true, "always") => (Level::Ok, "every acknowledged write survives kill -9 and power loss (appendfsync always)".to_owned()),
+        (true, "everysec") => (Level::Note, "appendfsync everysec: a crash of the server may lose the last second of acknowledged writes; CONFIG SET appendfsync always if that matters".to_owned()),
+        (true, "") => (Level::Note, "the append-only file is on; the server does not tell how often it is synced".to_owned()),
+        (true, other) => (Level::Problem, format!("appendfsync {other}: a crash may lose many seconds of work; CONFIG SET appendfsync always")),
+        (false, _) => (Level::Problem, "the append-only file is off: a restart of the server loses the queue; CONFIG SET appendonly yes".to_owned()),
+    };
+    add("durability", level, message);
+    let (level, message) = if info.maxmemory == 0 || info.maxmemory_policy == "noeviction" {
+        (Level::Ok, format!("{} MB used, nothing is evicted", info.used_memory / 1_000_000))
+    } else {
+        (Level::Problem, format!("maxmemory-policy {} throws jobs away when memory is short; CONFIG SET maxmemory-policy noeviction", info.maxmemory_policy))
+    };
+    add("memory", level, message);
+}
+
+/// Asked through the worker, from where the calls will be made. Returns who can be used.
+fn providers(global: &Global, add: &mut impl FnMut(&str, Level, String)) -> Vec<String> {
+    let probe = || -> anyhow::Result<Vec<ProviderHealth>> {
+        let mut command = Command::new(worker_program()?);
+        if let Some(config) = &global.config {
+            command.arg("--config").arg(config);
+        }
+        let out = command.arg("probe").stdin(Stdio::null()).output()?;
+        anyhow::ensure!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr).trim().to_owned());
+        Ok(serde_json::from_slice(&out.stdout)?)
+    };
+    match probe() {
+        Ok(found) => {
+            for p in &found {
+                let models = match p.models.len() {
+                    0 => String::new(),
+                    n => format!(" ({n} models)"),
+                };
+                // Nobody uses every provider; one that is away is worth a note, not an alarm.
+                let level = if p.ok { Level::Ok } else { Level::Note };
+                add(&format!("provider {}", p.name), level, format!("{}{models}", p.message));
+            }
+            found.into_iter().filter(|p| p.ok).map(|p| p.name).collect()
+        }
+        Err(error) => {
+            add("providers", Level::Problem, chain(&error));
+            Vec::new()
+        }
+    }
+}
+
+fn print(global: &Global, checks: &[Check]) -> anyhow::Result<u8> {
+    let bad = checks.iter().any(|c| c.level == Level::Problem);
+    if global.json {
+        say(&serde_json::to_string(checks)?)?;
+        return Ok(u8::from(bad));
+    }
+    let width = checks.iter().map(|c| c.what.len()).max().unwrap_or(0);
+    for check in checks {
+        let mark = match check.level {
+            Level::Ok => "ok     ",
+            Level::Note => "note   ",
+            Level::Problem => "PROBLEM",
+        };
+        say(&format!("{mark}  {:width$}  {}", check.what, check.message))?;
+    }
+    Ok(u8::from(bad))
+}

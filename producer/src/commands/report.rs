@@ -1,0 +1,24 @@
+//! `scrum report`: write the files of a sweep, over or not.
+
+use super::files;
+use crate::cli::{Global, ReportArgs};
+use crate::output::say;
+use crate::session::Session;
+use queue_schema::sweep::TargetStatus;
+use scrum_domain::report::summary;
+
+/// Writes the files; exit code as of a waited-for sweep.
+///
+/// # Errors
+/// No such sweep, or a directory that can't be written.
+pub async fn execute(global: &Global, args: ReportArgs) -> anyhow::Result<u8> {
+    let session = Session::open(global).await?;
+    let id = session.find_sweep(&args.sweep).await?;
+    let report = files::write(&session, &id, &args.out, &args.format).await?;
+    if global.json {
+        say(&summary::render(&report).to_string())?;
+    } else {
+        say(&args.out.display().to_string())?;
+    }
+    Ok(u8::from(report.files.iter().any(|f| f.status == TargetStatus::Unresolved)))
+}

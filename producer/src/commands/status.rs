@@ -1,0 +1,98 @@
+//! `scrum status`: sweeps, lanes, workers.
+
+use crate::cli::{Global, StatusArgs};
+use crate::output::{duration, fancy, say, table, time};
+use crate::progress::summary;
+use crate::session::Session;
+use crate::signals;
+use queue_schema::client::SweepStatus;
+use std::time::Duration;
+
+/// Sweeps listed when none is named.
+const LIST: usize = 20;
+/// A worker is shown as long as its last sign of life is not older.
+const WORKER_SEEN: Duration = Duration::from_secs(15);
+/// Pause between two looks of `--watch`.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
+
+/// Prints progress, once or until it is over.
+///
+/// # Errors
+/// No such sweep, or a failure of Redis.
+pub async fn execute(global: &Global, args: StatusArgs) -> anyhow::Result<u8> {
+    let session = Session::open(global).await?;
+    loop {
+        let sweeps = look(&session, args.sweep.as_deref()).await?;
+        if args.watch && fancy() && !global.json {
+            // Home and clear, so that the picture stays in place.
+            say("\u{1b}[H\u{1b}[2J")?;
+        }
+        print(global, &session, &sweeps).await?;
+        if !args.watch || sweeps.iter().all(SweepStatus::is_over) {
+            return Ok(u8::from(args.sweep.is_some() && sweeps.iter().any(|s| s.unresolved > 0)));
+        }
+        tokio::select! {
+            () = signals::interrupted() => return Ok(130),
+            () = tokio::time::sleep(WATCH_EVERY) => {}
+        }
+    }
+}
+
+async fn look(session: &Session, name: Option<&str>) -> anyhow::Result<Vec<SweepStatus>> {
+    let ids = match name {
+        Some(name) => vec![session.find_sweep(name).await?],
+        None => session.queue.sweeps().await?.into_iter().take(LIST).collect(),
+    };
+    let mut out = Vec::new();
+    for id in ids {
+        out.extend(session.queue.sweep_status(&id).await?);
+    }
+    Ok(out)
+}
+
+async fn print(global: &Global, session: &Session, sweeps: &[SweepStatus]) -> anyhow::Result<()> {
+    let lanes = session.queue.lanes().await?;
+    let workers = session.queue.workers(WORKER_SEEN).await?;
+    let (leased, delayed, dead) = session.queue.totals().await?;
+    if global.json {
+        return say(&serde_json::json!({
+            "sweeps": sweeps, "lanes": lanes, "workers": workers,
+            "jobs": { "leased": leased, "delayed": delayed, "dead": dead },
+        })
+        .to_string());
+    }
+    if sweeps.is_empty() {
+        say("no sweeps yet; start one with `scrum run REPO`")?;
+    } else {
+        let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
+        let rows: Vec<_> = sweeps
+            .iter()
+            .map(|s| {
+                let took = s.ended_ms.unwrap_or(now).saturating_sub(s.created_ms);
+                vec![
+                    s.id.clone(),
+                    format!("{:?}", s.state).to_lowercase(),
+                    format!("{}/{}", s.settled(), s.total),
+                    time(s.created_ms),
+                    duration(took),
+                    summary(s, Duration::from_millis(took)),
+                ]
+            })
+            .collect();
+        say(&table(&["SWEEP", "STATE", "FILES", "SINCE", "TOOK", ""], &rows))?;
+    }
+    say("")?;
+    say(&format!("jobs: {leased} running, {delayed} delayed, {dead} dead"))?;
+    if !lanes.is_empty() {
+        let rows: Vec<_> = lanes.iter().map(|l| vec![l.lane.clone(), l.ready.to_string()]).collect();
+        say(&table(&["LANE", "READY"], &rows))?;
+    }
+    if workers.is_empty() {
+        return say("workers: none");
+    }
+    let rows: Vec<_> = workers
+        .iter()
+        .map(|w| vec![w.host.clone(), w.pid.to_string(), w.concurrency.to_string(), format!("{} ms ago", w.silent_ms)])
+        .collect();
+    say(&table(&["WORKER", "PID", "JOBS AT A TIME", "SEEN"], &rows))
+}

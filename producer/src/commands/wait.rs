@@ -1,0 +1,100 @@
+//! Waiting for a sweep, through outages, until it is over or the user leaves.
+
+use crate::cli::Global;
+use crate::output::{duration, say};
+use crate::progress::Progress;
+use crate::session::Session;
+use crate::signals;
+use queue_schema::client::{SweepState, SweepStatus};
+use std::path::Path;
+use std::time::Duration;
+
+/// How often the counters are read.
+const EVERY: Duration = Duration::from_millis(200);
+
+/// Waits until the sweep is over; `None` when the user interrupted. `tend` runs between looks.
+///
+/// # Errors
+/// What `tend` says, or a failure of Redis that waiting doesn't mend.
+pub async fn until_over(
+    session: &Session,
+    id: &str,
+    progress: &mut Progress,
+    mut tend: impl FnMut(&Progress) -> anyhow::Result<()>,
+) -> anyhow::Result<Option<SweepStatus>> {
+    let mut away = false;
+    let mut interrupted = std::pin::pin!(signals::interrupted());
+    loop {
+        tend(progress)?;
+        let look = tokio::select! {
+            () = &mut interrupted => return Ok(None),
+            look = session.queue.sweep_status(id) => look,
+        };
+        match look {
+            Ok(Some(status)) => {
+                if away {
+                    progress.note("Redis is back");
+                    away = false;
+                }
+                progress.update(&status);
+                if status.is_over() {
+                    return Ok(Some(status));
+                }
+            }
+            Ok(None) => anyhow::bail!("sweep {id} is gone from the queue"),
+            Err(error) if error.is_outage() => {
+                if !away {
+                    progress.note("Redis is away; waiting for it, nothing is lost");
+                    away = true;
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+        tokio::select! {
+            () = &mut interrupted => return Ok(None),
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}
+
+/// Says how a sweep ended and turns it into the exit code.
+///
+/// # Errors
+/// A sweep that could not be done.
+pub fn verdict(global: &Global, s: &SweepStatus, out: Option<&Path>) -> anyhow::Result<u8> {
+    if s.state == SweepState::Failed {
+        anyhow::bail!(
+            "sweep {} could not be planned: {}; mend that and run the same command again",
+            s.id,
+            s.error.as_deref().unwrap_or("no reason was recorded")
+        );
+    }
+    if global.json {
+        let mut json = serde_json::to_value(s)?;
+        if let (Some(map), Some(out)) = (json.as_object_mut(), out) {
+            map.insert("out".into(), out.display().to_string().into());
+        }
+        say(&json.to_string())?;
+    } else {
+        let took = s.ended_ms.map_or(0, |e| e.saturating_sub(s.created_ms));
+        say(&format!(
+            "sweep {}: {} of {} files reviewed, {} unresolved, {} skipped, in {}",
+            s.id,
+            s.resolved,
+            s.total,
+            s.unresolved,
+            s.skipped,
+            duration(took)
+        ))?;
+        if s.total == 0 {
+            eprintln!("no file of the commit matches; check --target and .scrumignore");
+        }
+        if let Some(out) = out {
+            say(&format!("report: {}", out.join("scrum_report.md").display()))?;
+        }
+        if s.unresolved > 0 {
+            say(&format!("unresolved files: scrum dlq list --sweep {}", s.id))?;
+        }
+    }
+    Ok(u8::from(s.unresolved > 0))
+}

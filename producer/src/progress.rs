@@ -1,0 +1,140 @@
+//! Progress on stderr: bars for a person, plain lines for a log.
+
+use crate::output::{self, duration};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use queue_schema::client::{SweepState, SweepStatus};
+use std::time::{Duration, Instant};
+
+/// Plain lines come at most so often.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// Shows how far a sweep is.
+#[derive(Debug)]
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    plain: bool,
+    started: Instant,
+    last_line: Option<(Instant, u64)>,
+}
+
+impl Progress {
+    /// A bar on a terminal, lines elsewhere, nothing when quiet.
+    pub fn new(quiet: bool) -> Self {
+        let fancy = !quiet && output::fancy();
+        let bar = fancy.then(|| {
+            let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(8));
+            let style = ProgressStyle::with_template(
+                "{spinner:.cyan} {bar:30.green/black.bright} {pos}/{len} files  {msg}",
+            );
+            if let Ok(style) = style {
+                bar.set_style(style.progress_chars("━╸─"));
+            }
+            bar.enable_steady_tick(Duration::from_millis(125));
+            bar
+        });
+        Self { bar, plain: !quiet && !fancy, started: Instant::now(), last_line: None }
+    }
+
+    /// A line that stays.
+    pub fn note(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprintln!("{text}")),
+            None if self.plain => eprintln!("{text}"),
+            None => {}
+        }
+    }
+
+    /// Shows the newest counters.
+    pub fn update(&mut self, s: &SweepStatus) {
+        let settled = s.settled();
+        if let Some(bar) = &self.bar {
+            bar.set_length(s.total);
+            bar.set_position(settled);
+            bar.set_message(summary(s, self.started.elapsed()));
+            return;
+        }
+        let due = self.last_line.is_none_or(|(at, n)| n != settled && at.elapsed() >= LINE_EVERY);
+        if self.plain && (due || s.is_over()) {
+            eprintln!("{settled}/{} files  {}", s.total, summary(s, self.started.elapsed()));
+            self.last_line = Some((Instant::now(), settled));
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// One line of counters: what is not zero, and what is left.
+pub fn summary(s: &SweepStatus, elapsed: Duration) -> String {
+    let mut parts = vec![format!("{} resolved", s.resolved)];
+    for (n, word) in [(s.unresolved, "unresolved"), (s.skipped, "skipped"), (s.live, "in work")] {
+        if n > 0 {
+            parts.push(format!("{n} {word}"));
+        }
+    }
+    if s.attempts > 0 {
+        parts.push(format!("{} calls", s.attempts));
+    }
+    if s.tokens_in + s.tokens_out > 0 {
+        parts.push(format!("{} tokens", s.tokens_in + s.tokens_out));
+    }
+    if s.cost_micro_usd > 0 {
+        parts.push(format!("${:.2}", s.cost_micro_usd as f64 / 1e6));
+    }
+    match s.state {
+        SweepState::Planning => parts.push("planning".into()),
+        SweepState::Running => {
+            if let Some(left) = estimate(s, elapsed) {
+                parts.push(format!("about {} left", duration(left)));
+            }
+        }
+        _ => {}
+    }
+    parts.join(", ")
+}
+
+/// Milliseconds left at the pace so far. Says nothing before there is a pace.
+fn estimate(s: &SweepStatus, elapsed: Duration) -> Option<u64> {
+    let done = s.resolved + s.unresolved;
+    let left = s.waiting + s.live;
+    if done < 3 || left == 0 {
+        return None;
+    }
+    let per_file = elapsed.as_millis() as f64 / done as f64;
+    Some((per_file * left as f64) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status() -> SweepStatus {
+        SweepStatus {
+            id: "s".into(),
+            state: SweepState::Running,
+            total: 10,
+            waiting: 2,
+            live: 4,
+            resolved: 3,
+            unresolved: 1,
+            skipped: 0,
+            attempts: 5,
+            tokens_in: 10,
+            tokens_out: 5,
+            cost_micro_usd: 0,
+            created_ms: 0,
+            ended_ms: None,
+            error: None,
+        }
+    }
+
+    #[test]
+    fn the_line_says_what_is_and_what_is_left() {
+        let line = summary(&status(), Duration::from_secs(8));
+        assert_eq!(line, "3 resolved, 1 unresolved, 4 in work, 5 calls, 15 tokens, about 12s left");
+    }
+}

@@ -1,0 +1,75 @@
+//! The chat clients against a server that speaks the real wire formats, faults included.
+
+// Helpers of tests: a panic is how a check fails.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+#[path = "providers/faults.rs"]
+mod faults;
+#[path = "providers/keys.rs"]
+mod keys;
+#[path = "providers/ollama.rs"]
+mod ollama;
+#[path = "providers/openai.rs"]
+mod openai;
+#[path = "providers/probe.rs"]
+mod probe;
+#[path = "providers/real.rs"]
+mod real;
+#[path = "providers/stub.rs"]
+mod stub;
+
+use std::collections::BTreeMap;
+
+use scrum_config::{ProviderConfig, Wire};
+use scrum_providers::{ChatError, ChatReply, ChatRequest, Providers, Subject, Task};
+use scrum_tests::model_stub::{ModelStub, Reply, Script};
+
+/// The name of the one provider in these tests.
+const P: &str = "stubbed";
+
+fn request(model: &str) -> ChatRequest {
+    ChatRequest {
+        model: model.to_owned(),
+        system: "You review.".to_owned(),
+        user: "# File\nfn main() {}".to_owned(),
+        schema: None,
+        max_tokens: 77,
+        temperature: 0.2,
+        subject: Subject {
+            task: Task::Review { forensic: false },
+            path: "src/main.rs".to_owned(),
+            source: "fn main() {\n    todo!()\n}\n".to_owned(),
+            prd_terms: vec!["main".to_owned()],
+        },
+    }
+}
+
+fn providers(cfg: ProviderConfig) -> Providers {
+    Providers::with_env(&BTreeMap::from([(P.to_owned(), cfg)]), |_| None).unwrap()
+}
+
+/// A stub and the provider that reaches it.
+fn setup(
+    wire: Wire,
+    script: impl Into<Script>,
+    change: impl FnOnce(&mut ProviderConfig),
+) -> (ModelStub, Providers) {
+    let stub = ModelStub::start(script);
+    let url = if wire == Wire::Ollama { stub.ollama_url() } else { stub.openai_url() };
+    let mut cfg = ProviderConfig::new(wire, url);
+    change(&mut cfg);
+    let providers = providers(cfg);
+    (stub, providers)
+}
+
+/// One call with one scripted answer.
+async fn call(
+    wire: Wire,
+    reply: Reply,
+    change: impl FnOnce(&mut ProviderConfig),
+) -> Result<ChatReply, ChatError> {
+    let (_stub, providers) = setup(wire, reply, change);
+    providers.chat(P, &request("m")).await
+}
+
+const BOTH: [Wire; 2] = [Wire::Openai, Wire::Ollama];

@@ -1,0 +1,160 @@
+//! `scrum-worker`: one member of the fleet.
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use queue_schema::client::Queue;
+use scrum_config::{LoadOptions, LogFormat, Settings};
+use scrum_fleet::context::Context;
+use scrum_fleet::runtime::{self, WorkerOptions};
+use scrum_fleet::probe;
+use scrum_providers::Providers;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// A worker: pulls jobs, climbs ladders, commits. SIGTERM drains it; a second signal stops it at
+/// once. It may be killed at any time: nothing is lost.
+#[derive(Debug, Parser)]
+#[command(name = "scrum-worker", version, about)]
+struct Cli {
+    /// Settings file, over the built-in defaults.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Redis of the fleet.
+    #[arg(long, global = true, value_name = "URL")]
+    redis: Option<String>,
+    /// Serve only this lane, e.g. `rung:ollama`; may be repeated. Default: all.
+    #[arg(long = "lane", value_name = "LANE")]
+    lanes: Vec<String>,
+    /// Jobs at a time.
+    #[arg(long, value_name = "N")]
+    concurrency: Option<usize>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Exit 0 when Redis answers and a worker of this host has shown itself lately.
+    Health,
+    /// Print how every provider looks from here, as JSON.
+    Probe,
+    /// Print the models of an Ollama provider, as JSON.
+    Models {
+        /// Its name in the settings.
+        provider: String,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let done = runtime.map_err(Into::into).and_then(|r| r.block_on(run(cli)));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("scrum-worker: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<()> {
+    let mut overrides = Vec::new();
+    if let Some(url) = cli.redis {
+        overrides.push(("redis.url".to_owned(), url));
+    }
+    if let Some(n) = cli.concurrency {
+        overrides.push(("worker.concurrency".to_owned(), n.to_string()));
+    }
+    let settings = Arc::new(Settings::load(LoadOptions::from_process(cli.config, overrides))?);
+    start_log(&settings);
+    let providers = Providers::new(&settings.providers)?;
+    match cli.command {
+        Some(Command::Health) => health(&settings).await,
+        Some(Command::Probe) => print(&probe::providers(&settings, &providers).await),
+        Some(Command::Models { provider }) => {
+            print(&probe::models(&settings, &providers, &provider).await?)
+        }
+        None => work(settings, providers, cli.lanes).await,
+    }
+}
+
+async fn connect(settings: &Settings) -> anyhow::Result<Queue> {
+    anyhow::ensure!(
+        !settings.redis.url.is_empty(),
+        "no Redis is given; set SCRUM_REDIS_URL or pass --redis (for a fleet of one, use `scrum run`)"
+    );
+    Ok(Queue::connect(settings.queue_options(&settings.redis.url)).await?)
+}
+
+async fn work(settings: Arc<Settings>, providers: Providers, lanes: Vec<String>) -> anyhow::Result<()> {
+    let queue = connect(&settings).await?;
+    let mirrors = settings.state_dir(|name| std::env::var(name).ok())?.join("mirrors");
+    let context = Context::new(queue.clone(), providers, settings.clone(), mirrors);
+    let options = WorkerOptions {
+        lanes,
+        concurrency: settings.worker.concurrency as usize,
+        grace: Duration::from_secs(settings.worker.grace_s),
+    };
+    let (stop, kill) = signals()?;
+    runtime::run(
+        settings,
+        queue,
+        context,
+        options,
+        async move { stop.cancelled().await },
+        async move { kill.cancelled().await },
+    )
+    .await
+}
+
+/// The first SIGTERM or SIGINT drains, the second stops.
+fn signals() -> anyhow::Result<(CancellationToken, CancellationToken)> {
+    let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
+    let mut term = signal(SignalKind::terminate()).context("no signal handler")?;
+    let mut int = signal(SignalKind::interrupt()).context("no signal handler")?;
+    let (first, second) = (stop.clone(), kill.clone());
+    tokio::spawn(async move {
+        for token in [first, second] {
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = int.recv() => {}
+            }
+            token.cancel();
+        }
+    });
+    Ok((stop, kill))
+}
+
+async fn health(settings: &Settings) -> anyhow::Result<()> {
+    let queue = connect(settings).await?;
+    let within = Duration::from_millis(settings.queue.lease_ms);
+    let host = runtime::host();
+    let alive = queue.workers(within).await?.iter().any(|w| w.host == host);
+    anyhow::ensure!(alive, "no worker of {host} has shown itself within {within:?}");
+    Ok(())
+}
+
+fn print<T: serde::Serialize>(value: &T) -> anyhow::Result<()> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer(&mut out, value)?;
+    Ok(out.write_all(b"\n")?)
+}
+
+fn start_log(settings: &Settings) {
+    let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| settings.log.filter.clone());
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .with_target(false);
+    if settings.log.format == LogFormat::Json {
+        log.json().init();
+    } else {
+        log.init();
+    }
+}

@@ -1,0 +1,48 @@
+//! What `scrum doctor` and `--ladder auto` ask a worker: how things look from where it runs.
+
+use scrum_config::Settings;
+use scrum_providers::Providers;
+use serde::Serialize;
+
+/// How a provider looks from this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProviderHealth {
+    /// Its name in the settings.
+    pub name: String,
+    /// It can be used.
+    pub ok: bool,
+    /// What is so, and what to do about it.
+    pub message: String,
+    /// Models it offers, as far as it tells.
+    pub models: Vec<String>,
+}
+
+/// Asks every provider at once.
+pub async fn providers(settings: &Settings, providers: &Providers) -> Vec<ProviderHealth> {
+    let asked = settings.providers.keys().map(|name| async move {
+        let probe = providers.probe(name).await;
+        ProviderHealth { name: name.clone(), ok: probe.ok, message: probe.message, models: probe.models }
+    });
+    futures_util::future::join_all(asked).await
+}
+
+/// A model that an Ollama holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Model {
+    /// Name as a rung gives it.
+    pub name: String,
+    /// Size on disk.
+    pub size_bytes: u64,
+}
+
+/// The models of an Ollama.
+///
+/// # Errors
+/// When there is no such provider or it does not answer.
+pub async fn models(settings: &Settings, providers: &Providers, name: &str) -> anyhow::Result<Vec<Model>> {
+    let Some(config) = settings.providers.get(name) else {
+        anyhow::bail!("there is no provider '{name}' in the settings");
+    };
+    let found = providers.ollama_models(&config.base_url).await?;
+    Ok(found.into_iter().map(|m| Model { name: m.name, size_bytes: m.size_bytes }).collect())
+}
