@@ -16,7 +16,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     # Repositories are mounted from the host and belong to its users, not to ours.
     && git config --system --add safe.directory '*' \
-    && useradd --system --uid 10001 --home-dir /var/lib/scrum-fleet --create-home scrum
+    && useradd --uid 10001 --home-dir /var/lib/scrum-fleet --create-home scrum
 COPY --from=build /out/ /usr/local/bin/
 ENV SCRUM_STATE_DIR=/var/lib/scrum-fleet
 USER scrum

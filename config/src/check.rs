@@ -3,12 +3,13 @@
 
 use crate::error::Problem;
 use crate::layer::Layer;
-use crate::provider::ProviderConfig;
+use crate::provider::{ProviderConfig, Wire};
 use crate::settings::{
-    LadderSettings, LogSettings, QueueSettings, RedisSettings, Settings, StateSettings,
+    LadderSettings, LogFormat, LogSettings, QueueSettings, RedisSettings, Settings, StateSettings,
     SweepSettings, WorkerSettings,
 };
 use crate::suggest::nearest;
+use queue_schema::sweep::Policy;
 use serde::Deserialize;
 use serde::de::{self, Visitor};
 use toml::Value;
@@ -98,6 +99,27 @@ fn check_one(
         || (matches!(example, Value::Float(_)) && matches!(value, Value::Integer(_)));
     if !fits {
         problems.push(wrong_kind(&layer.origin, path, example, kind(value)));
+    } else if let (Some(text), names @ [_, ..]) = (value.as_str(), choices(section, key))
+        && !names.contains(&text)
+    {
+        let near = nearest(text, names.iter().copied());
+        let hint = near.map_or_else(String::new, |name| format!("did you mean {name:?}? "));
+        problems.push(Problem {
+            origin: layer.origin.clone(),
+            key: path.join("."),
+            what: format!("{text:?} is not one of its values"),
+            fix: format!("{hint}use {}", names.join(", ")),
+        });
+    }
+}
+
+/// The values of a key that takes one of a few; empty for the others.
+fn choices(section: &str, key: &str) -> &'static [&'static str] {
+    match (section, key) {
+        ("sweep", "policy") => field_names::<Policy>(),
+        ("log", "format") => field_names::<LogFormat>(),
+        (PROVIDERS, "wire") => field_names::<Wire>(),
+        _ => &[],
     }
 }
 
@@ -179,7 +201,7 @@ pub(crate) fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// The names of a struct's fields, read off its `Deserialize`, so that they stand in one place.
+/// The names of a struct's fields or an enum's variants, read off its `Deserialize`, so that they stand in one place.
 fn field_names<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
     let mut names: &'static [&'static str] = &[];
     // It always fails: all that is wanted is what the struct asks for.
@@ -206,8 +228,18 @@ impl<'de> de::Deserializer<'de> for Probe<'_> {
         self.deserialize_any(visitor)
     }
 
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        *self.0 = variants;
+        self.deserialize_any(visitor)
+    }
+
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit
-        unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+        unit_struct newtype_struct seq tuple tuple_struct map identifier ignored_any
     }
 }

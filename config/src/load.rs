@@ -147,7 +147,11 @@ fn add_text(
     }
     let example = check::example(defaults, &parts);
     match typed(text, example) {
-        Ok(value) => layers.push(Layer::single(layer.origin, &parts, value)),
+        Ok(value) => {
+            let layer = Layer::single(layer.origin, &parts, value);
+            problems.extend(check::layer(&layer, defaults));
+            layers.push(layer);
+        }
         Err(example) => {
             problems.push(check::wrong_kind(&layer.origin, &parts, example, "something else"));
         }

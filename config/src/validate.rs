@@ -65,6 +65,8 @@ impl Settings {
         check.range("queue.take_back_batch", q.take_back_batch.into(), 1, 1000);
         check.range("queue.promote_batch", q.promote_batch.into(), 1, 1000);
         check.range("queue.claim_batch", q.claim_batch.into(), 1, 1000);
+        check.range("queue.commit_batch", q.commit_batch.into(), 1, 1000);
+        check.range("queue.retry_after_max_s", q.retry_after_max_s, 1, 24 * 3600);
         check.range("queue.sweep_interval_ms", q.sweep_interval_ms, 50, 60_000);
         check.range("queue.backoff_base_ms", q.backoff_base_ms, 1, DAY_MS);
         check.range("queue.backoff_max_ms", q.backoff_max_ms, 1, DAY_MS);

@@ -244,3 +244,18 @@ async fn one_call_is_one_request() {
         }
     }
 }
+
+/// llama.cpp closes a connection right after a stream, in spite of its `Keep-Alive`; a second call
+/// sent into it would fail for no reason.
+#[tokio::test]
+async fn every_call_has_a_connection_of_its_own() {
+    for wire in BOTH {
+        let (stub, providers) = setup(wire, Reply::ok("ok"), |_| ());
+        for _ in 0..3 {
+            providers.chat(P, &request("m")).await.unwrap();
+        }
+        let peers: std::collections::BTreeSet<_> =
+            stub.requests().into_iter().map(|call| call.peer).collect();
+        assert_eq!(peers.len(), 3);
+    }
+}

@@ -51,7 +51,8 @@ async fn the_request() {
 #[tokio::test]
 async fn members_of_the_settings_are_merged() {
     let body = sent(&request("m"), |cfg| {
-        cfg.extra_body = Some(table("seed = 7\nmax_completion_tokens = 900\nprovider = { sort = \"price\" }"));
+        cfg.extra_body =
+            Some(table("seed = 7\nmax_completion_tokens = 900\nprovider = { sort = \"price\" }"));
     })
     .await;
     assert_eq!(body["seed"], 7);

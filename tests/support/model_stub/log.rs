@@ -1,6 +1,7 @@
 //! What the stub has seen.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -28,6 +29,8 @@ pub struct Recorded {
     pub body: Value,
     /// Headers, names in lower case.
     pub headers: BTreeMap<String, String>,
+    /// The caller's end of the connection.
+    pub peer: SocketAddr,
     /// When it arrived.
     pub at: Instant,
     /// Calls in flight at that moment, this one included.

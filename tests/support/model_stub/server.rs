@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,12 +30,12 @@ pub(crate) fn run(listener: TcpListener, shared: Arc<Shared>, stopped: oneshot::
         let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
         let accept = async {
             loop {
-                let Ok((stream, _)) = listener.accept().await else { continue };
+                let Ok((stream, peer)) = listener.accept().await else { continue };
                 let _ = stream.set_nodelay(true);
                 let shared = Arc::clone(&shared);
                 let service = service_fn(move |request| {
                     let shared = Arc::clone(&shared);
-                    async move { Ok::<_, Infallible>(answer(request, &shared).await) }
+                    async move { Ok::<_, Infallible>(answer(request, peer, &shared).await) }
                 });
                 tokio::spawn(async move {
                     // The error of a cut connection is what the test asked for.
@@ -52,7 +52,7 @@ pub(crate) fn run(listener: TcpListener, shared: Arc<Shared>, stopped: oneshot::
     runtime.shutdown_background();
 }
 
-async fn answer(request: Request<Incoming>, shared: &Shared) -> Response<Body> {
+async fn answer(request: Request<Incoming>, peer: SocketAddr, shared: &Shared) -> Response<Body> {
     let (head, body) = request.into_parts();
     let headers: BTreeMap<String, String> = head
         .headers
@@ -87,12 +87,18 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Response<Body> {
     let Ok(body) = body.collect().await else { return simple(400, &json!("body broke off")) };
     let body: Value = serde_json::from_slice(&body.to_bytes()).unwrap_or_default();
     let form = Form::of(wire, &body);
-    let (call, flight) = shared.log.arrived(record(wire, path, body, headers));
+    let (call, flight) = shared.log.arrived(record(wire, path, peer, body, headers));
     let reply = shared.script.lock().expect("script").decide(&call);
     play(reply, &form, flight).await
 }
 
-fn record(wire: Wire, path: String, body: Value, headers: BTreeMap<String, String>) -> Recorded {
+fn record(
+    wire: Wire,
+    path: String,
+    peer: SocketAddr,
+    body: Value,
+    headers: BTreeMap<String, String>,
+) -> Recorded {
     let messages = body["messages"].as_array().cloned().unwrap_or_default();
     let text = |message: &Value| message["content"].as_str().unwrap_or_default().to_owned();
     Recorded {
@@ -104,6 +110,7 @@ fn record(wire: Wire, path: String, body: Value, headers: BTreeMap<String, Strin
         prompt: messages.iter().map(text).collect::<Vec<_>>().join("\n"),
         body,
         headers,
+        peer,
         at: Instant::now(),
         in_flight: 0,
     }

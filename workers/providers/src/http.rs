@@ -20,9 +20,6 @@ const MAX_ERROR_BODY: usize = 64 * 1024;
 const MAX_LIST_BODY: usize = 8 * 1024 * 1024;
 /// No wait longer than this is believed.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
-/// Some servers (uvicorn, llama.cpp) close an idle connection after 5 s. A request sent into a
-/// connection that is just closing fails for no reason, so idle ones are dropped before that.
-const POOL_IDLE: Duration = Duration::from_secs(3);
 
 /// The key of a provider.
 #[derive(Debug, Clone)]
@@ -56,7 +53,10 @@ pub(crate) fn client(connect: Duration, loopback: bool) -> Result<Client, SetupE
         let builder = Client::builder()
             .user_agent(concat!("scrum-fleet/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(connect)
-            .pool_idle_timeout(POOL_IDLE)
+            // Connections are not kept: llama.cpp closes one right after a stream though it promised
+            // to keep it, uvicorn after 5 s, and a request sent into a closing connection fails for
+            // no reason. Beside a call of seconds a handshake costs nothing.
+            .pool_max_idle_per_host(0)
             // A redirect would carry the code under review to an address nobody configured.
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())

@@ -117,13 +117,6 @@ impl Lines {
             }
         }
     }
-
-    /// Reads up to the end of the body for a moment, so that the connection can be used again.
-    pub(crate) async fn drain(mut self) {
-        const MOMENT: std::time::Duration = std::time::Duration::from_millis(50);
-        let end = async { while let Ok(Some(_)) = self.response.chunk().await {} };
-        let _ = tokio::time::timeout(MOMENT, end).await;
-    }
 }
 
 fn text_of(line: &[u8]) -> Result<String, ReadError> {

@@ -52,7 +52,6 @@ pub(crate) async fn chat(
     let mut lines = Lines::new(response, endpoint.cfg.max_answer_bytes);
     let mut reading = Reading::new(endpoint.cfg.max_answer_bytes);
     reading.read(&mut lines, &mut clock).await?;
-    lines.drain().await;
     let fit = Fit {
         num_ctx: body["options"].get("num_ctx").and_then(Value::as_u64).unwrap_or_default(),
         prompt_bytes: (req.system.len() + req.user.len()) as u64,

@@ -20,10 +20,7 @@ pub(crate) async fn chat(endpoint: &Endpoint, req: &ChatRequest) -> Result<ChatR
     let response = endpoint.post("/chat/completions", &body(endpoint, req), &clock).await?;
     let mut lines = Lines::new(response, endpoint.cfg.max_answer_bytes);
     let mut reading = Reading::new(endpoint.cfg.max_answer_bytes);
-    let done = reading.read(&mut lines, &mut clock).await?;
-    if done {
-        lines.drain().await;
-    }
+    reading.read(&mut lines, &mut clock).await?;
     reading.reply(&clock)
 }
 
@@ -89,18 +86,18 @@ impl Reading {
         }
     }
 
-    /// Reads to the end; true when `[DONE]` was seen, after which nothing of interest follows.
-    async fn read(&mut self, lines: &mut Lines, clock: &mut Clock) -> Result<bool, ChatError> {
+    /// Reads up to `[DONE]`, or to the end of the body.
+    async fn read(&mut self, lines: &mut Lines, clock: &mut Clock) -> Result<(), ChatError> {
         // Data of an event may be spread over lines; it is tried after each of them, because
         // some servers leave out the blank line that ends an event.
         let mut pending = String::new();
         loop {
             let line = match lines.next(clock).await {
                 Ok(Some(line)) => line,
-                Ok(None) if pending.is_empty() => return Ok(false),
+                Ok(None) if pending.is_empty() => return Ok(()),
                 Ok(None) => return Err(self.garbage("a piece of the stream is not JSON")),
                 // The answer is whole; only the count of tokens is missing.
-                Err(_) if self.finish.is_some() => return Ok(false),
+                Err(_) if self.finish.is_some() => return Ok(()),
                 Err(error) => return Err(error.into_chat(clock, self.answer.chars())),
             };
             if line.is_empty() {
@@ -115,7 +112,7 @@ impl Reading {
                 }
                 pending.push_str(data.strip_prefix(' ').unwrap_or(data));
                 if pending.trim() == "[DONE]" {
-                    return Ok(true);
+                    return Ok(());
                 }
                 if pending.len() as u64 > self.max_bytes.saturating_mul(ESCAPED) {
                     return Err(self.garbage("a piece of the stream never ends"));
@@ -140,7 +137,7 @@ impl Reading {
         first: String,
         lines: &mut Lines,
         clock: &mut Clock,
-    ) -> Result<bool, ChatError> {
+    ) -> Result<(), ChatError> {
         let mut document = first;
         clock.progress();
         while let Some(line) = lines.next(clock).await.map_err(|e| e.into_chat(clock, 0))? {
@@ -153,7 +150,7 @@ impl Reading {
         let document = serde_json::from_str::<Value>(&document)
             .map_err(|_| self.garbage("the answer is not whole JSON"))?;
         self.take(&document, clock)?;
-        Ok(false)
+        Ok(())
     }
 
     /// Takes in one event, or one whole document.
@@ -260,6 +257,49 @@ fn is_quiet(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn provider_member(extra: &str) -> Value {
+        let mut cfg = scrum_config::ProviderConfig::new(
+            scrum_config::Wire::Openai,
+            "https://openrouter.ai/api/v1",
+        );
+        cfg.extra_body = Some(toml::from_str(extra).unwrap());
+        let endpoint = Endpoint {
+            name: "openrouter".into(),
+            extra: crate::body::extra_body("openrouter", cfg.extra_body.as_ref()).unwrap(),
+            base: cfg.base_url.clone(),
+            key: crate::http::Key::NotNeeded,
+            client: crate::http::client(std::time::Duration::from_secs(1), false).unwrap(),
+            cfg,
+        };
+        let req = ChatRequest {
+            model: "m".into(),
+            system: String::new(),
+            user: "u".into(),
+            schema: None,
+            max_tokens: 1,
+            temperature: 0.0,
+            subject: crate::chat::Subject {
+                task: crate::chat::Task::Shard,
+                path: String::new(),
+                source: String::new(),
+                prd_terms: Vec::new(),
+            },
+        };
+        body(&endpoint, &req)["provider"].clone()
+    }
+
+    #[test]
+    fn openrouter_is_asked_not_to_keep_the_code() {
+        assert_eq!(
+            provider_member(""),
+            json!({"require_parameters": true, "data_collection": "deny"})
+        );
+        assert_eq!(
+            provider_member("provider = { data_collection = \"allow\", sort = \"price\" }"),
+            json!({"require_parameters": true, "data_collection": "allow", "sort": "price"})
+        );
+    }
 
     #[test]
     fn knows_openrouter_by_its_host() {

@@ -18,13 +18,16 @@ const REASON_SHOWN: usize = 300;
 pub fn render(report: &SweepReport) -> String {
     let mut out = String::new();
     header(&mut out, report);
-    table(&mut out, report);
-    for file in report.files.iter().filter(|f| f.row.is_some()) {
-        if let Some(row) = &file.row {
-            reviewed(&mut out, file, row);
-        }
+    // What a person should look at comes first: the table and the sections of files with
+    // findings, most first; then what is missing; files without findings are a list.
+    let mut telling: Vec<_> = rows(report).filter(|(_, row)| row.findings_count > 0).collect();
+    telling.sort_by(|(_, a), (_, b)| b.findings_count.cmp(&a.findings_count));
+    table(&mut out, &telling);
+    for (file, row) in &telling {
+        reviewed(&mut out, file, row);
     }
     unresolved(&mut out, report);
+    clean(&mut out, report);
     skipped(&mut out, report);
     out
 }
@@ -66,25 +69,71 @@ fn header(out: &mut String, report: &SweepReport) {
     );
 }
 
-fn table(out: &mut String, report: &SweepReport) {
-    if report.reviewable().next().is_none() {
+fn rows(report: &SweepReport) -> impl Iterator<Item = (&FileReport, &ReviewRow)> {
+    report.files.iter().filter_map(|f| f.row.as_ref().map(|row| (f, row)))
+}
+
+fn table(out: &mut String, telling: &[(&FileReport, &ReviewRow)]) {
+    if telling.is_empty() {
         return;
     }
-    let _ = writeln!(out, "| File | Status | Tier | Score | Findings | Attempts | Accepted from |");
-    let _ = writeln!(out, "|---|---|---|--:|--:|--:|---|");
-    for file in report.reviewable() {
-        let row = file.row.as_ref();
+    let _ = writeln!(out, "# Findings\n");
+    let _ = writeln!(out, "| File | Status | Findings | Tier | Score | Attempts | Accepted from |");
+    let _ = writeln!(out, "|---|---|--:|---|--:|--:|---|");
+    for (file, row) in telling {
         let _ = writeln!(
             out,
             "| {} | {} | {} | {} | {} | {} | {} |",
             code(&file.target.path),
             status(file),
-            row.map_or_else(|| "–".to_owned(), |r| escape(&r.gradient_tier)),
-            row.and_then(|r| r.alignment_score).map_or_else(|| "–".to_owned(), |s| s.to_string()),
-            row.map_or_else(|| "–".to_owned(), |r| r.findings_count.to_string()),
+            row.findings_count,
+            escape(&row.gradient_tier),
+            row.alignment_score.map_or_else(|| "–".to_owned(), |s| s.to_string()),
             file.history().len(),
-            row.map_or_else(|| "–".to_owned(), |r| code(&r.accepted_model)),
+            code(&row.accepted_model),
         );
+    }
+    out.push('\n');
+}
+
+/// Files that were reviewed without a finding: a line each, and a history only where the first
+/// attempt was not the last. What is not over yet is said here too.
+fn clean(out: &mut String, report: &SweepReport) {
+    let clean: Vec<_> = rows(report).filter(|(_, row)| row.findings_count == 0).collect();
+    if !clean.is_empty() {
+        let _ = writeln!(out, "# Reviewed, without findings\n");
+    }
+    for (file, row) in clean {
+        let score = row.alignment_score.map(|s| format!(", alignment {s}/10")).unwrap_or_default();
+        let partly = if file.is_partial() { ", **partly**" } else { "" };
+        let _ = writeln!(
+            out,
+            "- {}: accepted on attempt {} of {} ({}){score}{partly}",
+            code(&row.file),
+            row.accepted_on_attempt,
+            row.attempts_made,
+            code(&row.accepted_model),
+        );
+        for (start, end) in &row.shards_missing {
+            let _ = writeln!(out, "  - **Not covered: bytes {start} to {end}**");
+        }
+        if row.attempts_made > 1 {
+            attempts_list(out, file.history());
+        }
+    }
+    let open: Vec<_> = report
+        .files
+        .iter()
+        .filter(|f| {
+            use TargetStatus::{Cancelled, Live, Waiting};
+            matches!(f.status, Waiting | Live | Cancelled)
+        })
+        .collect();
+    if !open.is_empty() {
+        let _ = writeln!(out, "\n# Not done\n");
+    }
+    for file in open {
+        let _ = writeln!(out, "- {}: {}", code(&file.target.path), status(file));
     }
     out.push('\n');
 }
@@ -197,6 +246,10 @@ fn history(out: &mut String, attempts: &[Attempt]) {
         return;
     }
     let _ = writeln!(out, "- History:");
+    attempts_list(out, attempts);
+}
+
+fn attempts_list(out: &mut String, attempts: &[Attempt]) {
     for a in attempts {
         let cached = if a.cached { ", from the cache" } else { "" };
         let _ = write!(

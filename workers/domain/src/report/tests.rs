@@ -101,7 +101,7 @@ fn the_report_tells_the_whole_story() {
         "1 reviewed of 2, 1 unresolved, 1 skipped",
         "Duration: 1 min 23 s",
         "Attempts: 3, tokens 300 in and 60 out, cost $0.7500",
-        "| `src/a.rs` | partly reviewed | dry_run | 4.5 | 3 | 2 | `ollama/m2` |",
+        "| `src/a.rs` | partly reviewed | 3 | dry_run | 4.5 | 2 | `ollama/m2` |",
         "Accepted on attempt: 2 (`ollama/m2`)",
         "Escalated to: `ollama/m2`",
         "Total attempts: 2",
@@ -115,6 +115,22 @@ fn the_report_tells_the_whole_story() {
     ] {
         assert!(md.contains(part), "{part:?} not in\n{md}");
     }
+}
+
+#[test]
+fn files_without_findings_are_a_list_with_their_history() {
+    let mut report = sweep("swallows errors", "src/a.rs");
+    let mut clean = file("src/clean.rs", TargetStatus::Resolved);
+    let history = [attempt(1, Outcome::Thin, "too short"), attempt(2, Outcome::Accepted, "")];
+    clean.row = Some(row("src/clean.rs", Vec::new(), &history));
+    report.files.push(clean);
+    report.files.push(file("src/later.rs", TargetStatus::Waiting));
+    let md = markdown::render(&report);
+    let (findings, rest) = md.split_once("# Reviewed, without findings").unwrap();
+    assert!(!findings.contains("clean.rs"), "{md}");
+    assert!(rest.contains("- `src/clean.rs`: accepted on attempt 2 of 2 (`ollama/m2`)"), "{md}");
+    assert!(rest.contains("  - 1: `ollama/m1`, thin") && rest.contains("too short"), "{md}");
+    assert!(rest.contains("# Not done\n\n- `src/later.rs`: waiting"), "{md}");
 }
 
 #[test]
