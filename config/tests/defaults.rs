@@ -1,5 +1,7 @@
 //! `config/default.toml` is the one place of the defaults: complete, documented, valid.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use scrum_config::{
     DEFAULT_TOML, Ladders, LoadOptions, LogFormat, Policy, ProviderConfig, Settings, Wire,
 };

@@ -1,5 +1,7 @@
 //! Ladders of the user's own, and what is said of those that can't be climbed.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use scrum_config::{ConfigError, Ladders, LoadOptions, Settings};
 use std::path::Path;
 use tempfile::TempDir;

@@ -1,5 +1,7 @@
 //! Which layer wins, and what a user is told about a wrong one.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use scrum_config::{ConfigError, LoadOptions, Settings};
 use std::path::PathBuf;
 use tempfile::TempDir;

@@ -1,5 +1,7 @@
 //! Ranges, relations, secrets in the wrong place, the state directory.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use scrum_config::{ConfigError, LoadOptions, Settings};
 use std::path::Path;
 

@@ -74,12 +74,13 @@ local function take(lane, n)
   local max = call('HGET', P .. 'limits', pool)
   if max then n = math.min(n, tonumber(max) - tonumber(call('HGET', P .. 'leased', pool) or '0')) end
   local served = 0
+  -- Groups that are there get equal shares, whoever was first.
+  local share = math.ceil(n / math.max(1, call('ZCARD', P .. 'ring:' .. lane)))
   while served < n do
     local group = call('ZRANGE', P .. 'ring:' .. lane, 0, 0)[1]
     if not group then break end
     local list = P .. 'q:' .. lane .. ':' .. group
-    local share = math.ceil((n - served) / call('ZCARD', P .. 'ring:' .. lane))
-    local ids = call('LPOP', list, share) or {}
+    local ids = call('LPOP', list, math.min(share, n - served)) or {}
     for _, id in ipairs(ids) do
       local key = P .. 'j:' .. id
       call('HSET', key, 'st', 'leased', 't', request, 'w', worker)

@@ -4,3 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 
 pub mod model_stub;
+pub mod oracle;
+pub mod process;
+pub mod redis;
+pub mod repo;
+pub mod wait;

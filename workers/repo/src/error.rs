@@ -4,18 +4,28 @@ use std::path::PathBuf;
 
 /// A failure of git.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RepoError {
     /// No such path.
     #[error("there is nothing at {}; pass the path of a git repository", .0.display())]
     Missing(PathBuf),
     /// Not in a repository.
-    #[error("{} is not a git repository; run `git init` and commit there, or pass a path inside a clone", .0.display())]
+    #[error(
+        "{} is not a git repository; run `git init` and commit there, or pass a path inside a clone",
+        .0.display()
+    )]
     NotARepository(PathBuf),
     /// Nothing committed.
-    #[error("the repository {} has no commits yet; commit something, because a sweep is pinned to a commit", .0.display())]
+    #[error(
+        "the repository {} has no commits yet; commit something, because a sweep is pinned to a commit",
+        .0.display()
+    )]
     NoCommits(PathBuf),
     /// No such revision.
-    #[error("there is no revision '{rev}' in {}: {message}; `git log` there shows what there is", .repo.display())]
+    #[error(
+        "there is no revision '{rev}' in {}: {message}; `git log` there shows what there is",
+        .repo.display()
+    )]
     Revision {
         /// What was asked for.
         rev: String,
@@ -24,16 +34,33 @@ pub enum RepoError {
         /// What libgit2 said.
         message: String,
     },
-    /// A URL that we don't pass to git.
-    #[error("the repository URL '{0}' is not one of https, ssh, git or file; clone it yourself and pass the path")]
-    Url(String),
+    /// A URL that is not passed to git.
+    #[error("the repository URL '{url}' {why}")]
+    Url {
+        /// Which one, without its password.
+        url: String,
+        /// What is wrong with it, and what to do.
+        why: &'static str,
+    },
     /// `git` could not mirror a URL.
-    #[error("git could not mirror {url}: {message}; try `git clone {url}` on this machine to see why")]
+    #[error(
+        "git could not mirror {url}: {message}; try `git ls-remote {url}` on this machine to see why"
+    )]
     Mirror {
-        /// Which one.
+        /// Which one, without its password.
         url: String,
         /// What git said last.
         message: String,
+    },
+    /// A remote no longer has the commit that a sweep is pinned to.
+    #[error(
+        "{url} has no commit {commit} (any more): a force push may have dropped it; start a new sweep"
+    )]
+    CommitGone {
+        /// Which remote.
+        url: String,
+        /// Which commit.
+        commit: String,
     },
     /// A glob that is none.
     #[error("the target '{glob}' is no glob: {message}; quote it, as in --target 'src/**/*.rs'")]
@@ -43,18 +70,39 @@ pub enum RepoError {
         /// What the parser said.
         message: String,
     },
+    /// A tree beyond every bound.
+    #[error("{what} has {bound}; this is more than a repository of sources has, and is not read")]
+    TooLarge {
+        /// Which commit, or which path of it.
+        what: String,
+        /// The bound that it passes.
+        bound: String,
+    },
     /// An object that should be there.
-    #[error("git can't read {what}: {message}")]
+    #[error("git can't read {what}: {message}{hint}")]
     Git {
         /// Which object.
         what: String,
         /// What libgit2 said.
         message: String,
+        /// What to do, where that is known, with a leading "; ".
+        hint: &'static str,
     },
 }
 
 impl RepoError {
-    pub(crate) fn git(what: impl ToString, error: &git2::Error) -> Self {
-        Self::Git { what: what.to_string(), message: error.message().to_owned() }
+    pub(crate) fn git(what: impl Into<String>, error: &git2::Error) -> Self {
+        let message = error.message().to_owned();
+        let hint = if message.contains("object format") || message.contains("objectformat") {
+            "; repositories with SHA-256 object names are not supported"
+        } else if error.code() == git2::ErrorCode::NotFound {
+            "; if the clone is shallow or partial, run `git fetch --unshallow` or \
+             `git fetch --refetch` in it, else `git fsck`"
+        } else if error.class() == git2::ErrorClass::Os {
+            "; check that this user may read the repository"
+        } else {
+            ""
+        };
+        Self::Git { what: what.into(), message, hint }
     }
 }

@@ -7,60 +7,120 @@ use std::path::Path;
 
 /// The targets of a request.
 #[derive(Debug, Clone)]
-pub struct TargetGlobs(Option<GlobSet>);
+pub struct TargetGlobs {
+    /// As given, for messages; empty = every path.
+    given: Vec<String>,
+    /// The same as plain paths: a name such as `app/[id]/page.tsx` is a glob that misses itself.
+    plain: Vec<String>,
+    /// Two globs for each: itself, and everything below it.
+    set: GlobSet,
+}
 
 impl TargetGlobs {
     /// Compiles globs; none means every path. `*` stays within a directory, `**` does not; a
-    /// plain directory means everything below it.
+    /// plain directory means everything below it. Paths start at the repository's root.
     ///
     /// # Errors
     /// [`RepoError::Glob`] for the first that is none.
     pub fn new(globs: &[String]) -> Result<Self, RepoError> {
-        if globs.is_empty() {
-            return Ok(Self(None));
-        }
         let mut set = GlobSetBuilder::new();
+        let mut all_plain = Vec::new();
         for glob in globs {
-            let fail = |e: globset::Error| RepoError::Glob {
-                glob: glob.clone(),
-                message: e.kind().to_string(),
+            let fail = |message: String| RepoError::Glob { glob: glob.clone(), message };
+            if glob.starts_with('/') {
+                let message = "paths start at the repository's root, without a '/'".to_owned();
+                return Err(fail(message));
+            }
+            let mut plain = glob.as_str();
+            while let Some(rest) = plain.strip_prefix("./") {
+                plain = rest;
+            }
+            let plain = match plain.trim_end_matches('/') {
+                "" if glob.is_empty() => return Err(fail("it is empty".to_owned())),
+                // The root, as in `--target .`: everything.
+                "" | "." => "**",
+                plain => plain,
             };
-            let plain = glob.trim_start_matches("./").trim_end_matches('/');
             for pattern in [plain.to_owned(), format!("{plain}/**")] {
                 let compiled = GlobBuilder::new(&pattern).literal_separator(true).build();
-                set.add(compiled.map_err(fail)?);
+                set.add(compiled.map_err(|e| fail(e.kind().to_string()))?);
             }
+            all_plain.push(plain.to_owned());
         }
         let set = set.build().map_err(|e| RepoError::Glob {
             glob: globs.join(" "),
             message: e.kind().to_string(),
         })?;
-        Ok(Self(Some(set)))
+        Ok(Self { given: globs.to_vec(), plain: all_plain, set })
     }
 
     /// True when the path is a target.
     pub fn matches(&self, path: &str) -> bool {
-        self.0.as_ref().is_none_or(|set| set.is_match(path))
+        self.given.is_empty()
+            || self.set.is_match(path)
+            || self.plain.iter().any(|plain| is_or_is_below(path, plain))
     }
+
+    /// The globs, as given, that match none of the paths: most likely slips of the pen, which
+    /// would go unnoticed beside others that match.
+    pub fn unused<'a>(&self, paths: impl IntoIterator<Item = &'a str>) -> Vec<&str> {
+        let mut used = vec![false; self.given.len()];
+        let mut hits = Vec::new();
+        for path in paths {
+            self.set.matches_into(path, &mut hits);
+            for hit in &hits {
+                // Each glob stands in the set twice.
+                used[hit / 2] = true;
+            }
+            for (used, plain) in used.iter_mut().zip(&self.plain) {
+                *used = *used || is_or_is_below(path, plain);
+            }
+        }
+        let unused = self.given.iter().zip(used).filter(|(_, used)| !used);
+        unused.map(|(glob, _)| glob.as_str()).collect()
+    }
+}
+
+fn is_or_is_below(path: &str, dir: &str) -> bool {
+    path.strip_prefix(dir).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// `.scrumignore` at the root of a commit, in gitignore's syntax.
 #[derive(Debug, Clone)]
-pub struct IgnoreFile(Gitignore);
+pub struct IgnoreFile {
+    rules: Gitignore,
+    problems: Vec<String>,
+}
 
 impl IgnoreFile {
-    /// Reads it. A line that is no pattern is passed over, as git does.
+    /// Reads it. A line that is no pattern is passed over, as git does; see
+    /// [`IgnoreFile::problems`].
     pub fn from_text(text: &str) -> Self {
         let mut builder = GitignoreBuilder::new("");
-        for line in text.lines() {
-            let _ = builder.add_line(None, line);
+        let mut problems = Vec::new();
+        for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+            if let Err(e) = builder.add_line(None, line) {
+                problems.push(format!("line {}: '{line}' is passed over: {e}", number + 1));
+            }
         }
-        Self(builder.build().unwrap_or_else(|_| Gitignore::empty()))
+        let rules = builder.build().unwrap_or_else(|e| {
+            problems.push(format!("all of it is passed over: {e}"));
+            Gitignore::empty()
+        });
+        Self { rules, problems }
     }
 
-    /// True when the path is to be left out.
+    /// What is wrong with it, line by line, for a person.
+    pub fn problems(&self) -> &[String] {
+        &self.problems
+    }
+
+    /// True when the path, or a directory it is in, is to be left out.
     pub fn is_ignored(&self, path: &str) -> bool {
-        self.0.matched_path_or_any_parents(Path::new(path), false).is_ignore()
+        // A tree written by hand may hold a name with a leading slash, and the matcher panics on
+        // one.
+        let path = Path::new(path.trim_start_matches('/'));
+        self.rules.matched_path_or_any_parents(path, false).is_ignore()
     }
 }
 
@@ -75,23 +135,48 @@ mod tests {
     #[test]
     fn globs_mean_what_a_shell_user_expects() {
         assert!(globs(&[]).matches("any/thing"));
-        let set = globs(&["src/*.rs", "docs/", "./Makefile"]);
+        let set = globs(&["src/*.rs", "docs/", "././Makefile"]);
         assert!(set.matches("src/a.rs") && !set.matches("src/deep/a.rs"));
         assert!(set.matches("docs/deep/x.md") && set.matches("Makefile"));
+        assert!(!set.matches("docsx/y") && !set.matches("sub/Makefile"));
         assert!(globs(&["src/**/*.rs"]).matches("src/a.rs"));
         assert!(globs(&["**/*.rs"]).matches("src/deep/a.rs"));
+        assert!(globs(&["."]).matches("src/deep/a.rs") && globs(&["./"]).matches("a"));
+        assert!(globs(&["src/.hid*"]).matches("src/.hidden"));
+    }
+
+    #[test]
+    fn names_that_look_like_globs_match_themselves() {
+        let set = globs(&["app/[id]"]);
+        assert!(set.matches("app/[id]/page.tsx") && set.matches("app/i/page.tsx"));
+        assert!(!set.matches("app/x/page.tsx"));
     }
 
     #[test]
     fn a_bad_glob_is_named() {
-        let error = TargetGlobs::new(&["src/[".to_owned()]).unwrap_err().to_string();
-        assert!(error.contains("src/["), "{error}");
+        for bad in ["src/[", "{a", "/abs/path", ""] {
+            let error = TargetGlobs::new(&[bad.to_owned()]).unwrap_err().to_string();
+            assert!(error.contains(&format!("'{bad}'")), "{error}");
+        }
+    }
+
+    #[test]
+    fn globs_that_match_nothing_are_found() {
+        let set = globs(&["src/**/*.rs", "scr", "[x]"]);
+        assert_eq!(set.unused(["src/a.rs", "README.md"]), ["scr", "[x]"]);
+        assert_eq!(set.unused(["src/a.rs", "scr/b", "[x]/y"]), Vec::<&str>::new());
+        assert!(globs(&[]).unused(["a"]).is_empty());
     }
 
     #[test]
     fn the_ignore_file_speaks_gitignore() {
-        let ignore = IgnoreFile::from_text("# generated\ngen/\n*.snap\n!keep.snap\n[\n");
+        let ignore =
+            IgnoreFile::from_text("\u{feff}# made\ngen/\n*.snap\n!keep.snap\n/top\n[z-a]\n");
         assert!(ignore.is_ignored("gen/deep/a.rs") && ignore.is_ignored("x/y.snap"));
         assert!(!ignore.is_ignored("keep.snap") && !ignore.is_ignored("src/a.rs"));
+        assert!(ignore.is_ignored("top") && !ignore.is_ignored("sub/top"));
+        assert!(ignore.is_ignored("/gen/a") && !ignore.is_ignored("/") && !ignore.is_ignored(""));
+        assert_eq!(ignore.problems().len(), 1);
+        assert!(ignore.problems()[0].starts_with("line 6: '[z-a]'"), "{:?}", ignore.problems());
     }
 }

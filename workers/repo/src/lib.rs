@@ -4,6 +4,7 @@
 //! does to the files meanwhile does not matter. libgit2 reads objects without running hooks,
 //! filters or fsmonitor, whatever the repository's configuration says.
 
+mod command;
 mod error;
 mod globs;
 mod mirror;
@@ -14,6 +15,7 @@ pub use globs::{IgnoreFile, TargetGlobs};
 pub use snapshot::{Entry, EntryKind};
 
 use git2::{ErrorCode, Repository};
+use mirror::Need;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
@@ -35,13 +37,13 @@ impl Repo {
     /// # Errors
     /// [`RepoError::Missing`] or [`RepoError::NotARepository`], with what to do.
     pub fn open(path: &Path) -> Result<Self, RepoError> {
-        trust_any_owner();
+        set_up_libgit2();
         if !path.exists() {
             return Err(RepoError::Missing(path.to_owned()));
         }
         let git = Repository::discover(path).map_err(|e| match e.code() {
             ErrorCode::NotFound => RepoError::NotARepository(path.to_owned()),
-            _ => RepoError::git(path.display(), &e),
+            _ => RepoError::git(path.display().to_string(), &e),
         })?;
         Ok(Self { git })
     }
@@ -51,13 +53,32 @@ impl Repo {
         mirror::is_url(spec)
     }
 
-    /// Opens a path, or the local mirror of a URL, made or refreshed under `mirrors`.
+    /// Opens a path, or the local mirror of a URL, made or refreshed under `mirrors`: for finding
+    /// out what a revision means now. It talks to the remote at every call; a worker that knows
+    /// its commit wants [`Repo::open_at`].
     ///
     /// # Errors
-    /// As [`Repo::open`], or [`RepoError::Mirror`] with what `git` said.
+    /// As [`Repo::open`], [`RepoError::Url`] for a URL that is not passed to git, or
+    /// [`RepoError::Mirror`] with what `git` said. A remote that is away is an error, because the
+    /// mirror's old state would be taken for the present one.
     pub fn open_or_mirror(spec: &str, mirrors: &Path) -> Result<Self, RepoError> {
+        Self::open_needing(spec, mirrors, Need::Latest)
+    }
+
+    /// Opens a path, or the local mirror of a URL, which is made or refreshed only when it lacks
+    /// `commit`.
+    ///
+    /// # Errors
+    /// As [`Repo::open_or_mirror`], or [`RepoError::CommitGone`] when a remote lacks the commit.
+    pub fn open_at(spec: &str, mirrors: &Path, commit: &str) -> Result<Self, RepoError> {
+        Self::open_needing(spec, mirrors, Need::Commit(commit))
+    }
+
+    fn open_needing(spec: &str, mirrors: &Path, need: Need<'_>) -> Result<Self, RepoError> {
         if Self::is_url(spec) {
-            Self::open(&mirror::ensure(spec, mirrors)?)
+            // Before the first repository is opened, also inside the mirror's checks.
+            set_up_libgit2();
+            Self::open(&mirror::ensure(spec, mirrors, need)?)
         } else {
             Self::open(Path::new(spec))
         }
@@ -76,7 +97,9 @@ impl Repo {
     pub fn resolve(&self, rev: &str) -> Result<String, RepoError> {
         let found = self.git.revparse_single(rev).and_then(|o| o.peel_to_commit());
         found.map(|c| c.id().to_string()).map_err(|e| {
-            if self.git.is_empty().unwrap_or(false) || self.git.head().is_err_and(|h| h.code() == ErrorCode::UnbornBranch) {
+            let unborn = || self.git.head().is_err_and(|h| h.code() == ErrorCode::UnbornBranch);
+            // Another branch may have commits: only a question about HEAD is answered by it.
+            if self.git.is_empty().unwrap_or(false) || (rev == "HEAD" && unborn()) {
                 RepoError::NoCommits(self.canonical())
             } else {
                 RepoError::Revision {
@@ -88,34 +111,48 @@ impl Repo {
         })
     }
 
-    /// Every entry of a commit's tree, in git's own order. Reads no content.
+    /// Every entry of a commit's tree, recursively, sorted by the bytes of its path. Reads no
+    /// content and never the working tree.
     ///
     /// # Errors
-    /// When the commit or one of its trees is not in the repository.
+    /// [`RepoError::Git`] when the commit, one of its trees or the header of a file is not in the
+    /// repository, as in a shallow or partial clone; [`RepoError::TooLarge`] beyond four million
+    /// entries or a path of 4,096 bytes.
     pub fn snapshot(&self, commit: &str) -> Result<Vec<Entry>, RepoError> {
-        snapshot::of(&self.git, commit).map_err(|e| RepoError::git(format!("commit {commit}"), &e))
+        snapshot::of(&self.git, commit, snapshot::BOUNDS)
     }
 
-    /// The content of a blob.
+    /// The content of a blob, whole: look at [`Entry::bytes`] first.
     ///
     /// # Errors
-    /// When it is not in the repository.
+    /// [`RepoError::Git`] when it is not in the repository.
     pub fn blob(&self, oid: &str) -> Result<Vec<u8>, RepoError> {
         let read = || Ok(self.git.find_blob(git2::Oid::from_str(oid)?)?.content().to_vec());
         read().map_err(|e: git2::Error| RepoError::git(format!("blob {oid}"), &e))
     }
 }
 
-/// libgit2 refuses repositories of other owners because their configuration could make git run
-/// programs. We read objects only, which runs nothing, and workers in containers see every
-/// repository as somebody else's.
-fn trust_any_owner() {
+/// Sets what libgit2 keeps for the whole process.
+///
+/// Ownership: libgit2 refuses repositories of other owners because their configuration could make
+/// git run programs (hooks, filters, fsmonitor, ssh and credential commands). We only read
+/// objects and refs: libgit2 is built without transports, we check nothing out, and none of its
+/// reading functions runs a program. Workers in containers and in CI see every repository as
+/// somebody else's, and would need `safe.directory` for each.
+///
+/// Partial clones: libgit2 refuses to open them because it can't fetch what is missing. Objects
+/// that are there can be read; one that is missing is an error that says so.
+fn set_up_libgit2() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // SAFETY: sets one global of libgit2, once, before any repository is opened by us.
+        // SAFETY: both set globals of libgit2 that are not synchronised. This runs once, before
+        // this crate opens any repository, and no other crate of the workspace links git2.
         #[allow(unsafe_code)]
-        let set = unsafe { git2::opts::set_verify_owner_validation(false) };
-        // It only fails when libgit2 was built without the option; then git's own rules apply.
+        let set = unsafe {
+            git2::opts::set_verify_owner_validation(false)
+                .and_then(|()| git2::opts::set_extensions(&["partialclone"]))
+        };
+        // They fail only when memory is short; then libgit2's own, stricter rules apply.
         let _ = set;
     });
 }

@@ -1,17 +1,32 @@
 //! Mirrors of remote repositories. Transport is the system `git`'s business: it knows the user's
-//! keys and proxies. It runs without hooks and without asking questions.
+//! keys and proxies.
 
 use crate::RepoError;
+use crate::command::git;
+use git2::{Oid, Repository};
 use queue_schema::ids::sha256_hex;
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 const SCHEMES: [&str; 4] = ["https://", "ssh://", "git://", "file://"];
+/// Wait for another process that mirrors the same URL; longer than one transfer may take.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(35 * 60);
+
+/// What a mirror must have to be good enough.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Need<'a> {
+    /// What the remote has now.
+    Latest,
+    /// This commit; when it is here, the remote is not asked.
+    Commit(&'a str),
+}
 
 /// True for `scheme://…` and for `user@host:path`.
-pub fn is_url(spec: &str) -> bool {
+pub(crate) fn is_url(spec: &str) -> bool {
     if spec.contains("://") {
         return true;
     }
@@ -19,60 +34,127 @@ pub fn is_url(spec: &str) -> bool {
     spec.split_once(':').is_some_and(|(host, _)| host.contains('@') && !host.contains('/'))
 }
 
-/// The mirror of a URL, cloned or fetched.
+/// The mirror of a URL, cloned or fetched where `need` asks for it.
 ///
 /// # Errors
-/// [`RepoError::Url`] for a URL that git might take for something else, [`RepoError::Mirror`]
-/// when git fails.
-pub fn ensure(url: &str, mirrors: &Path) -> Result<PathBuf, RepoError> {
-    let scp_like = !url.contains("://");
-    if url.starts_with('-') || !(scp_like || SCHEMES.iter().any(|s| url.starts_with(s))) {
-        return Err(RepoError::Url(url.to_owned()));
-    }
-    let fail = |message: String| RepoError::Mirror { url: redact(url), message };
+/// [`RepoError::Url`] for a URL that is not passed to git, [`RepoError::Mirror`] when git fails,
+/// [`RepoError::CommitGone`] when the remote lacks the commit.
+pub(crate) fn ensure(url: &str, mirrors: &Path, need: Need<'_>) -> Result<PathBuf, RepoError> {
+    check(url)?;
+    let fail = |message: String| RepoError::Mirror { url: masked(url), message };
     let dir = mirrors.join(&sha256_hex(url.as_bytes())[..32]);
-    fs::create_dir_all(mirrors).map_err(|e| fail(format!("{}: {e}", mirrors.display())))?;
-    let lock = File::create(dir.with_extension("lock")).map_err(|e| fail(e.to_string()))?;
-    flock(&lock, FlockOperation::LockExclusive).map_err(|e| fail(e.to_string()))?;
-    if dir.join("HEAD").exists() {
-        // A commit that is here stays here; a remote that is away is no reason to stop.
-        let _ = git(&["-C", &dir.to_string_lossy(), "fetch", "--quiet", "--prune"]);
+    // Without the lock: a mirror appears complete or not at all, and a fetch only adds objects.
+    if has(&dir, need) {
         return Ok(dir);
     }
-    // Cloned beside and renamed, so that a crash leaves no half mirror under the name.
-    let fresh = dir.with_extension("new");
-    let _ = fs::remove_dir_all(&fresh);
-    git(&["clone", "--quiet", "--mirror", "--", url, &fresh.to_string_lossy()]).map_err(fail)?;
-    fs::rename(&fresh, &dir).map_err(|e| fail(e.to_string()))?;
+    fs::create_dir_all(mirrors).map_err(|e| fail(format!("{}: {e}", mirrors.display())))?;
+    let _lock = locked(&dir.with_extension("lock"), LOCK_TIMEOUT).map_err(fail)?;
+    // Whoever held the lock may have brought it.
+    if has(&dir, need) {
+        return Ok(dir);
+    }
+    if dir.join("HEAD").exists() {
+        refresh(&dir, url).map_err(fail)?;
+    } else {
+        // Cloned beside and renamed, so that a crash leaves no half mirror under the name.
+        let fresh = dir.with_extension("new");
+        let _ = fs::remove_dir_all(&fresh);
+        let place = fresh.to_string_lossy();
+        git(&["clone", "--quiet", "--mirror", "--template=", "--", url, &place]).map_err(fail)?;
+        fs::rename(&fresh, &dir).map_err(|e| fail(e.to_string()))?;
+    }
+    if let Need::Commit(commit) = need
+        && !has(&dir, need)
+    {
+        // No branch leads to it any more; many hosts still hand it out by its name.
+        let place = dir.to_string_lossy();
+        if Oid::from_str(commit).is_ok() {
+            let _ = git(&["-C", &place, "fetch", "--quiet", "--", "origin", commit]);
+        }
+        if !has(&dir, need) {
+            return Err(RepoError::CommitGone { url: masked(url), commit: commit.to_owned() });
+        }
+    }
     Ok(dir)
 }
 
-fn git(args: &[&str]) -> Result<(), String> {
-    let out = Command::new("git")
-        .args(["-c", "core.hooksPath=/dev/null", "-c", "protocol.ext.allow=never"])
-        .args(["-c", "core.fsmonitor=false"])
-        .args(args)
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .env("GIT_ALLOW_PROTOCOL", "https:ssh:git:file")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .output()
-        .map_err(|e| format!("git could not be started: {e}"))?;
-    if out.status.success() {
-        return Ok(());
+fn refresh(dir: &Path, url: &str) -> Result<(), String> {
+    let place = dir.to_string_lossy();
+    git(&["-C", &place, "fetch", "--quiet", "--prune", "--", "origin"])?;
+    // A fetch leaves HEAD as the clone found it, but the remote's default branch can change.
+    let answer = git(&["-C", &place, "ls-remote", "--symref", "--", url, "HEAD"])?;
+    let head = answer.lines().find_map(|line| line.strip_prefix("ref: ")?.strip_suffix("\tHEAD"));
+    match head.filter(|branch| branch.starts_with("refs/heads/")) {
+        Some(branch) => git(&["-C", &place, "symbolic-ref", "HEAD", branch]).map(drop),
+        None => Ok(()),
     }
-    let text = String::from_utf8_lossy(&out.stderr);
-    Err(text.lines().last().unwrap_or("no reason given").to_owned())
 }
 
-/// The URL without a password, for messages.
-fn redact(url: &str) -> String {
-    match (url.find("://"), url.find('@')) {
-        (Some(scheme), Some(at)) if at > scheme => {
-            format!("{}://***@{}", &url[..scheme], &url[at + 1..])
+/// True when the mirror is there and has what is needed without asking the remote.
+fn has(dir: &Path, need: Need<'_>) -> bool {
+    let Need::Commit(commit) = need else { return false };
+    let found = || {
+        let oid = Oid::from_str(commit)?;
+        Repository::open_bare(dir)?.find_commit(oid).map(drop)
+    };
+    dir.join("HEAD").exists() && found().is_ok_and(|()| true)
+}
+
+/// An exclusive lock that ends with this process, also when that is killed.
+fn locked(path: &Path, timeout: Duration) -> Result<File, String> {
+    let file = File::create(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    let started = Instant::now();
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(Errno::WOULDBLOCK | Errno::INTR) if started.elapsed() < timeout => {
+                thread::sleep(Duration::from_millis(50));
+            }
+            Err(Errno::WOULDBLOCK | Errno::INTR) => {
+                return Err(format!("another process holds {} for too long", path.display()));
+            }
+            Err(e) => return Err(format!("{}: {e}", path.display())),
         }
-        _ => url.to_owned(),
+    }
+}
+
+/// Refuses what git might take for an option or a command, and what would leak a password.
+fn check(url: &str) -> Result<(), RepoError> {
+    let fail = |why| Err(RepoError::Url { url: masked(url), why });
+    let scp_like = !url.contains("://");
+    let host = match url.split_once("://") {
+        Some((_, rest)) => rest.split('/').next().unwrap_or_default(),
+        None => url.split(':').next().unwrap_or_default(),
+    };
+    let host = host.rsplit('@').next().unwrap_or_default();
+    if url.starts_with('-') || host.starts_with('-') {
+        return fail("could be taken for an option; write it as https://host/path");
+    }
+    if url.contains("::") && scp_like
+        || !(scp_like || SCHEMES.iter().any(|scheme| url.starts_with(scheme)))
+    {
+        return fail("is not one of https, ssh, git or file; clone it yourself and pass the path");
+    }
+    if url.chars().any(char::is_control) {
+        return fail("holds control characters; leave them out");
+    }
+    if masked(url) != url {
+        // It would be kept in the sweep's record and shown in reports.
+        return fail("holds a password; take it out and let a git credential helper give it");
+    }
+    Ok(())
+}
+
+/// The URL without its password, for messages.
+fn masked(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let authority = rest.split('/').next().unwrap_or_default();
+    match authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':')) {
+        Some((user, _)) => {
+            let host = authority.rsplit('@').next().unwrap_or_default();
+            format!("{scheme}://{user}:***@{host}{}", &rest[authority.len()..])
+        }
+        None => url.to_owned(),
     }
 }
 
@@ -93,8 +175,45 @@ mod tests {
     #[test]
     fn what_git_would_take_for_a_command_is_refused() {
         let dir = tempfile::tempdir().unwrap();
-        for url in ["ext::sh -c touch://x", "--upload-pack=x@h:y", "-x@h:y"] {
-            assert!(matches!(ensure(url, dir.path()), Err(RepoError::Url(_))), "{url}");
+        for url in [
+            "ext::sh -c touch://x",
+            "x@y::z:w",
+            "--upload-pack=x@h:y",
+            "-x@h:y",
+            "git@-oProxyCommand=x:y",
+            "ssh://-oProxyCommand=x/y",
+            "ssh://me@-oProxyCommand=x/y",
+            "http://h/r",
+            "ftp://h/r",
+            "https://h/r\nx",
+        ] {
+            let refused = ensure(url, dir.path(), Need::Latest);
+            assert!(matches!(refused, Err(RepoError::Url { .. })), "{url}");
         }
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing was started");
+    }
+
+    #[test]
+    fn passwords_are_refused_and_not_repeated() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = "https://me:hunter@2@host/r/a@b";
+        let error = ensure(url, dir.path(), Need::Latest).unwrap_err().to_string();
+        assert!(error.contains("https://me:***@host/r/a@b"), "{error}");
+        assert!(!error.contains("hunter"), "{error}");
+        assert_eq!(masked("ssh://git@host:22/r"), "ssh://git@host:22/r");
+        assert_eq!(masked("https://host/a:b@c"), "https://host/a:b@c");
+    }
+
+    #[test]
+    fn a_lock_is_waited_for_but_not_for_ever() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.lock");
+        let held = locked(&path, Duration::ZERO).unwrap();
+        let error = locked(&path, Duration::from_millis(60)).unwrap_err();
+        assert!(error.contains("x.lock"), "{error}");
+        drop(held);
+        // Not at once: a process that another test is just starting has a copy of the file until
+        // it runs its program.
+        locked(&path, Duration::from_secs(30)).unwrap();
     }
 }

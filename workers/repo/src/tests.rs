@@ -4,6 +4,9 @@ use super::*;
 use std::process::Command;
 use tempfile::TempDir;
 
+mod edges;
+mod mirrors;
+
 struct Fixture {
     dir: TempDir,
 }
@@ -21,9 +24,19 @@ impl Fixture {
 
     fn git(&self, args: &[&str]) -> String {
         let out = Command::new("git")
-            .args(["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"])
+            .args([
+                "-c",
+                "user.name=t",
+                "-c",
+                "user.email=t@example.com",
+                "-c",
+                "commit.gpgsign=false",
+            ])
             .args(args)
             .current_dir(self.path())
+            .env_remove("GIT_DIR")
+            .env_remove("GIT_INDEX_FILE")
+            .env_remove("GIT_WORK_TREE")
             .output()
             .unwrap();
         assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
@@ -70,7 +83,12 @@ fn odd_entries_are_told_apart() {
     std::os::unix::fs::symlink("/etc/passwd", f.path().join("link")).unwrap();
     std::fs::write(f.path().join(std::ffi::OsStr::from_bytes(b"n\xff.txt")), "n").unwrap();
     f.git(&["add", "-A"]);
-    f.git(&["update-index", "--add", "--cacheinfo", "160000,0123456789012345678901234567890123456789,sub"]);
+    f.git(&[
+        "update-index",
+        "--add",
+        "--cacheinfo",
+        "160000,0123456789012345678901234567890123456789,sub",
+    ]);
     f.git(&["commit", "-q", "-m", "odd"]);
     let repo = Repo::open(f.path()).unwrap();
     let entries = repo.snapshot(&repo.resolve("HEAD").unwrap()).unwrap();

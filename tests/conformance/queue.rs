@@ -1,0 +1,413 @@
+//! The queue's promises at the level of its scripts, against a real Redis.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use queue_schema::client::{ClaimRequest, ClaimedJob, Commit, Queue};
+use queue_schema::effects::{DeadClass, Effect, Effects, Ending, NewJob, Priority};
+use queue_schema::rows::{ReviewRow, Row};
+use queue_schema::state::TRANSITIONS;
+use redis::Commands;
+use scrum_tests::oracle;
+use scrum_tests::redis::RedisServer;
+use scrum_tests::wait::eventually;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+fn job(id: &str, lane: &str, sweep: &str) -> NewJob {
+    NewJob {
+        id: id.into(),
+        lane: lane.into(),
+        priority: Priority::Normal,
+        sweep: sweep.into(),
+        target: None,
+        delay_ms: 0,
+        max_attempts: 3,
+        body: format!("body of {id}"),
+    }
+}
+
+struct Bed {
+    server: RedisServer,
+    queue: Queue,
+    serial: std::cell::Cell<u32>,
+}
+
+impl Bed {
+    async fn new() -> Self {
+        Self::with_lease(5000).await
+    }
+
+    async fn with_lease(ms: u64) -> Self {
+        let server = RedisServer::start();
+        let settings = scrum_config::Settings::load(scrum_config::LoadOptions::default()).unwrap();
+        let mut options = settings.queue_options(&server.url());
+        options.lease = Duration::from_millis(ms);
+        Self { queue: Queue::connect(options).await.unwrap(), server, serial: 0.into() }
+    }
+
+    fn request(&self, want: u32) -> ClaimRequest {
+        self.serial.set(self.serial.get() + 1);
+        ClaimRequest {
+            worker: "w1".into(),
+            request: format!("w1/{}", self.serial.get()),
+            want,
+            lanes: Vec::new(),
+        }
+    }
+
+    async fn claim(&self, want: u32) -> Vec<ClaimedJob> {
+        self.queue.claim(&self.request(want)).await.unwrap().jobs
+    }
+
+    async fn commit(&self, job: &ClaimedJob, effects: Effects) -> bool {
+        let commit = Commit { lease: job.lease.clone(), effects };
+        self.queue.commit(&[commit]).await.unwrap()[0]
+    }
+
+    fn states(&self) -> Vec<(String, usize)> {
+        let mut states: Vec<_> = oracle::check_jobs(&mut self.server.connection()).into_iter().collect();
+        states.sort();
+        states
+    }
+}
+
+fn ids(jobs: &[ClaimedJob]) -> Vec<&str> {
+    jobs.iter().map(|j| j.lease.job.as_str()).collect()
+}
+
+fn at(word: &str, n: usize) -> Vec<(String, usize)> {
+    vec![(word.to_owned(), n)]
+}
+
+#[tokio::test]
+async fn pushing_the_same_job_twice_is_pushing_it_once() {
+    let bed = Bed::new().await;
+    let jobs = [job("a", "l", "s"), job("b", "l", "s")];
+    assert_eq!(bed.queue.enqueue(&jobs).await.unwrap(), 2);
+    assert_eq!(bed.queue.enqueue(&jobs).await.unwrap(), 0);
+    let claimed = bed.claim(10).await;
+    assert_eq!(ids(&claimed), ["a", "b"]);
+    assert_eq!(claimed[0].body, "body of a");
+    // Also while it is leased.
+    assert_eq!(bed.queue.enqueue(&jobs).await.unwrap(), 0);
+    assert_eq!(bed.states(), at("leased", 2));
+}
+
+#[tokio::test]
+async fn a_claim_sent_again_gives_the_same_jobs_and_no_others() {
+    let bed = Bed::new().await;
+    bed.queue.enqueue(&[job("a", "l", "s"), job("b", "l", "s")]).await.unwrap();
+    let request = bed.request(1);
+    let first = bed.queue.claim(&request).await.unwrap().jobs;
+    let again = bed.queue.claim(&request).await.unwrap().jobs;
+    assert_eq!(ids(&first), ["a"]);
+    assert_eq!(ids(&again), ["a"]);
+    assert_eq!(again[0].crashes, 0);
+    assert_eq!(bed.states(), vec![("leased".into(), 1), ("ready".into(), 1)]);
+    // What was committed meanwhile is not given again.
+    assert!(bed.commit(&first[0], Effects::done()).await);
+    assert!(bed.queue.claim(&request).await.unwrap().jobs.is_empty());
+}
+
+#[tokio::test]
+async fn a_stale_commit_changes_nothing_and_says_so() {
+    let bed = Bed::with_lease(50).await;
+    bed.queue.enqueue(&[job("a", "l", "s")]).await.unwrap();
+    let old = bed.claim(1).await.remove(0);
+    // The lease runs out by the Redis clock; the next claim takes the job back and leases it anew.
+    let new = take_when_there(&bed).await;
+    assert_eq!((new.lease.job.as_str(), new.crashes, new.attempt), ("a", 1, 0));
+    let effects = || {
+        Effects::done()
+            .with(Effect::Enqueue(job("follow", "l", "s")))
+            .with(Effect::Put { key: "rev:x".into(), field: "f".into(), value: "v".into() })
+            .with(Effect::Barrier { name: "bar".into(), size: 1, then: job("then", "l", "s") })
+    };
+    assert!(!bed.commit(&old, effects()).await);
+    assert!(bed.queue.review_state("x").await.unwrap().is_empty());
+    assert_eq!(bed.states(), at("leased", 1));
+    assert!(bed.commit(&new, effects()).await);
+    assert_eq!(bed.queue.review_state("x").await.unwrap()["f"], "v");
+    // Sent again, as after a lost reply: nothing happens twice.
+    assert!(!bed.commit(&new, effects()).await);
+    assert_eq!(bed.states(), at("ready", 1));
+}
+
+async fn take_when_there(bed: &Bed) -> ClaimedJob {
+    for _ in 0..2000 {
+        let claim = bed.queue.claim(&bed.request(1)).await.unwrap();
+        if let Some(job) = claim.jobs.into_iter().next() {
+            return job;
+        }
+        // The script says when something is due: that is what to wait for.
+        tokio::time::sleep(claim.next_due.expect("a lease or a delay is pending")).await;
+    }
+    panic!("never became due");
+}
+
+#[tokio::test]
+async fn a_batch_with_one_stale_commit_applies_the_others() {
+    let bed = Bed::new().await;
+    bed.queue.enqueue(&[job("a", "l", "s"), job("b", "l", "s"), job("c", "l", "s")]).await.unwrap();
+    let claimed = bed.claim(3).await;
+    let mut commits: Vec<_> = claimed
+        .iter()
+        .map(|j| Commit {
+            lease: j.lease.clone(),
+            effects: Effects::done()
+                .with(Effect::Enqueue(job(&format!("after-{}", j.lease.job), "l", "s")))
+                .with(Effect::Arrive { name: "none".into(), member: 1 }),
+        })
+        .collect();
+    commits[1].lease.token = "forged".into();
+    assert_eq!(bed.queue.commit(&commits).await.unwrap(), [true, false, true]);
+    assert_eq!(bed.states(), vec![("leased".into(), 1), ("ready".into(), 2)]);
+}
+
+#[tokio::test]
+async fn a_renewed_lease_lives_and_a_lost_one_is_named() {
+    let bed = Bed::with_lease(300).await;
+    bed.queue.enqueue(&[job("a", "l", "s")]).await.unwrap();
+    let held = bed.claim(1).await.remove(0);
+    let started = std::time::Instant::now();
+    while started.elapsed() < Duration::from_millis(700) {
+        assert!(bed.queue.renew("w1", &[held.lease.clone()]).await.unwrap().is_empty());
+        assert!(bed.claim(1).await.is_empty(), "nobody else gets it while it is renewed");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let thief = take_when_there(&bed).await;
+    assert_eq!(thief.crashes, 1);
+    assert_eq!(bed.queue.renew("w1", &[held.lease.clone()]).await.unwrap(), ["a"]);
+}
+
+#[tokio::test]
+async fn a_job_that_takes_its_workers_down_is_poison_and_the_others_go_on() {
+    let bed = Bed::with_lease(30).await;
+    bed.queue.enqueue(&[job("bad", "l", "")]).await.unwrap();
+    for crashes in 0..3 {
+        assert_eq!(take_when_there(&bed).await.crashes, crashes);
+    }
+    eventually(Duration::from_secs(5), "the third lease runs out", || {
+        std::thread::sleep(Duration::from_millis(10));
+        (redis_now_past_leases(&bed)).then_some(())
+    });
+    bed.queue.enqueue(&[job("good", "l", "")]).await.unwrap();
+    assert_eq!(ids(&bed.claim(5).await), ["good"]);
+    let letter = bed.queue.dead_letter("bad").await.unwrap().unwrap();
+    assert_eq!((letter.class.as_str(), letter.crashes), ("poison", 3));
+    assert!(letter.reason.contains("w1"), "{}", letter.reason);
+}
+
+fn redis_now_past_leases(bed: &Bed) -> bool {
+    let mut conn = bed.server.connection();
+    let (s, us): (u64, u64) = redis::cmd("TIME").query(&mut conn).unwrap();
+    let leases: Vec<(String, f64)> = conn.zrange_withscores("{scrum:0}:leases", 0, -1).unwrap();
+    leases.iter().all(|(_, at)| (*at as u64) < s * 1000 + us / 1000)
+}
+
+#[tokio::test]
+async fn retries_wait_come_back_and_end() {
+    let bed = Bed::new().await;
+    bed.queue.enqueue(&[job("a", "l", "")]).await.unwrap();
+    for attempt in 0..3 {
+        let held = take_when_there(&bed).await;
+        assert_eq!(held.attempt, attempt);
+        assert!(bed.commit(&held, Effects::retry(20, format!("no {attempt}"))).await);
+        if attempt < 2 {
+            assert_eq!(bed.states(), at("delayed", 1));
+            assert!(bed.claim(1).await.is_empty(), "not before its time");
+        }
+    }
+    let letter = bed.queue.dead_letter("a").await.unwrap().unwrap();
+    assert_eq!((letter.class.as_str(), letter.reason.as_str()), ("attempts_exhausted", "no 2"));
+    assert_eq!(letter.attempts, 3);
+}
+
+#[tokio::test]
+async fn the_dead_stay_until_a_person_speaks() {
+    let bed = Bed::new().await;
+    bed.queue.enqueue(&[job("a", "l", ""), job("b", "l", "")]).await.unwrap();
+    for held in bed.claim(2).await {
+        assert!(bed.commit(&held, Effects::dead(DeadClass::Fatal, "why")).await);
+    }
+    assert_eq!(bed.states(), at("dead", 2));
+    assert_eq!(bed.queue.enqueue(&[job("a", "l", "")]).await.unwrap(), 0, "a dead id is taken");
+    assert!(bed.queue.revive("a", Some(("m", "new body"))).await.unwrap());
+    assert!(!bed.queue.revive("a", None).await.unwrap(), "only once");
+    let held = bed.claim(5).await;
+    assert_eq!((ids(&held), held[0].body.as_str()), (vec!["a"], "new body"));
+    assert!(bed.queue.discard("b").await.unwrap());
+    assert!(bed.queue.dead_letter("b").await.unwrap().is_none());
+    assert_eq!(bed.states(), at("leased", 1));
+}
+
+#[tokio::test]
+async fn a_handed_back_job_is_as_it_was() {
+    let bed = Bed::new().await;
+    bed.queue.enqueue(&[job("a", "l", "")]).await.unwrap();
+    let held = bed.claim(1).await.remove(0);
+    assert!(bed.commit(&held, Effects::done().ending(Ending::HandBack)).await);
+    let again = bed.claim(1).await.remove(0);
+    assert_eq!((again.attempt, again.crashes), (0, 0));
+    assert_ne!(again.lease.token, held.lease.token);
+}
+
+#[tokio::test]
+async fn a_barrier_opens_once_when_each_member_has_come() {
+    let bed = Bed::new().await;
+    bed.queue.enqueue(&[job("start", "l", "s")]).await.unwrap();
+    let start = bed.claim(1).await.remove(0);
+    let mut effects = Effects::done().with(Effect::Barrier {
+        name: "r".into(),
+        size: 3,
+        then: job("then", "l", "s"),
+    });
+    for k in 0..3 {
+        effects = effects.with(Effect::Enqueue(job(&format!("k{k}"), "l", "s")));
+    }
+    bed.commit(&start, effects).await;
+    let arrive = |member| Effects::done().with(Effect::Arrive { name: "r".into(), member });
+    let members = bed.claim(3).await;
+    assert!(bed.commit(&members[0], arrive(0)).await);
+    // A second job that comes as the same member does not count.
+    assert!(bed.commit(&members[1], arrive(0)).await);
+    assert!(bed.claim(1).await.is_empty());
+    bed.queue.enqueue(&[job("k1b", "l", "s")]).await.unwrap();
+    let late = bed.claim(1).await.remove(0);
+    assert!(bed.commit(&late, arrive(1)).await);
+    assert!(bed.claim(1).await.is_empty());
+    assert!(bed.commit(&members[2], arrive(2)).await);
+    assert_eq!(ids(&bed.claim(5).await), ["then"]);
+    let left: Vec<String> = bed.server.connection().keys("*bar*").unwrap();
+    assert!(left.is_empty(), "an open barrier leaves nothing: {left:?}");
+}
+
+#[tokio::test]
+async fn a_row_is_written_once_for_its_id() {
+    let bed = Bed::new().await;
+    bed.queue.enqueue(&[job("a", "l", "s"), job("b", "l", "s")]).await.unwrap();
+    let row = |id: &str| Effect::AppendRow {
+        sweep: "s".into(),
+        stream: ReviewRow::STREAM,
+        row_id: id.into(),
+        json: "{}".into(),
+    };
+    for held in bed.claim(2).await {
+        assert!(bed.commit(&held, Effects::done().with(row("same"))).await);
+    }
+    let n: usize = bed.server.connection().xlen("{scrum:0}:rows:scrum_reviews:s").unwrap();
+    assert_eq!(n, 1);
+}
+
+#[tokio::test]
+async fn a_pools_limit_holds_for_all_its_lanes_and_frees_with_each_commit() {
+    let bed = Bed::new().await;
+    bed.queue.set_limit("gpu", Some(3)).await.unwrap();
+    let jobs: Vec<_> = (0..8)
+        .map(|i| job(&format!("j{i}"), if i % 2 == 0 { "rung:gpu" } else { "shard:gpu" }, "s"))
+        .chain([job("free", "plan", "s")])
+        .collect();
+    bed.queue.enqueue(&jobs).await.unwrap();
+    let held = bed.claim(20).await;
+    let limited = held.iter().filter(|j| j.lease.job != "free").count();
+    assert_eq!((limited, held.len()), (3, 4), "three of the pool, and the other lane unhurt");
+    assert!(bed.claim(20).await.is_empty());
+    let one = held.iter().find(|j| j.lease.job != "free").unwrap();
+    assert!(bed.commit(one, Effects::done()).await);
+    assert_eq!(bed.claim(20).await.len(), 1);
+    bed.queue.set_limit("gpu", None).await.unwrap();
+    assert_eq!(bed.claim(20).await.len(), 4);
+}
+
+#[tokio::test]
+async fn a_small_sweep_behind_a_large_one_gets_its_share() {
+    let bed = Bed::new().await;
+    let large: Vec<_> = (0..1000).map(|i| job(&format!("big{i}"), "l", "big")).collect();
+    bed.queue.enqueue(&large).await.unwrap();
+    let small: Vec<_> = (0..5).map(|i| job(&format!("small{i}"), "l", "small")).collect();
+    bed.queue.enqueue(&small).await.unwrap();
+    let first = bed.claim(10).await;
+    let of_small = first.iter().filter(|j| j.lease.job.starts_with("small")).count();
+    assert_eq!(of_small, 5, "half of each batch until it is through");
+    assert_eq!(first.len(), 10);
+}
+
+#[tokio::test]
+async fn a_higher_priority_goes_first() {
+    let bed = Bed::new().await;
+    let low = job("low", "l", "s").priority(Priority::Low);
+    let normal = job("normal", "l", "s");
+    let high = job("high", "l", "s").priority(Priority::High);
+    bed.queue.enqueue(&[low, normal, high]).await.unwrap();
+    let mut order = Vec::new();
+    for _ in 0..3 {
+        order.extend(bed.claim(1).await.iter().map(|j| j.lease.job.clone()));
+    }
+    assert_eq!(order, ["high", "normal", "low"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_worker_is_woken_and_asks_nothing_in_between() {
+    let bed = Bed::new().await;
+    let mut waiter = bed.queue.waiter(&[], Duration::from_secs(30)).await.unwrap();
+    let calls = |bed: &Bed| -> u64 {
+        let info: String =
+            redis::cmd("INFO").arg("stats").query(&mut bed.server.connection()).unwrap();
+        let line = info.lines().find(|l| l.starts_with("total_commands_processed")).unwrap();
+        line.split(':').nth(1).unwrap().trim().parse().unwrap()
+    };
+    let waiting = tokio::spawn(async move { waiter.wait(Duration::from_secs(30)).await });
+    // The server says when the client blocks.
+    eventually(Duration::from_secs(5), "the waiter blocks", || {
+        let info: String =
+            redis::cmd("INFO").arg("clients").query(&mut bed.server.connection()).unwrap();
+        info.contains("blocked_clients:1").then_some(())
+    });
+    let before = calls(&bed);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let connecting_and_asking = 8;
+    assert!(calls(&bed) - before <= connecting_and_asking, "only our own looks");
+    let pushed = std::time::Instant::now();
+    bed.queue.enqueue(&[job("a", "l", "s")]).await.unwrap();
+    assert!(waiting.await.unwrap().unwrap());
+    assert!(pushed.elapsed() < Duration::from_secs(5), "woken, not timed out");
+    // One token, however many jobs: the woken worker passes it on while work is left.
+    bed.queue.enqueue(&[job("b", "l", "s"), job("c", "m", "s")]).await.unwrap();
+    let tokens: usize = bed.server.connection().llen("{scrum:0}:wake").unwrap();
+    assert_eq!(tokens, 1);
+    bed.claim(1).await;
+    let tokens: usize = bed.server.connection().llen("{scrum:0}:wake").unwrap();
+    assert_eq!(tokens, 1);
+}
+
+#[tokio::test]
+async fn a_delayed_job_tells_idle_workers_when_to_look() {
+    let bed = Bed::new().await;
+    bed.queue.enqueue(&[job("a", "l", "s").delay_ms(60_000)]).await.unwrap();
+    let claim = bed.queue.claim(&bed.request(1)).await.unwrap();
+    assert!(claim.jobs.is_empty());
+    let due = claim.next_due.unwrap();
+    assert!(due > Duration::from_secs(58) && due <= Duration::from_millis(60_001), "{due:?}");
+}
+
+#[tokio::test]
+async fn a_body_over_the_bound_is_refused_before_it_is_sent() {
+    let bed = Bed::new().await;
+    let mut big = job("big", "l", "s");
+    big.body = "x".repeat(70_000);
+    let error = bed.queue.enqueue(&[job("a", "l", "s"), big]).await.unwrap_err().to_string();
+    assert!(error.contains("queue.max_payload_bytes"), "{error}");
+    assert!(bed.claim(5).await.is_empty());
+}
+
+/// The scripts named in the table are those that exist, and each exists.
+#[test]
+fn the_table_and_the_scripts_agree() {
+    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../queue-schema/lua");
+    let files: BTreeSet<String> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|e| e.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+        .filter(|n| n != "prelude" && n != "create_sweep")
+        .collect();
+    let named: BTreeSet<String> = TRANSITIONS.iter().map(|t| t.script.to_owned()).collect();
+    assert_eq!(files, named);
+}

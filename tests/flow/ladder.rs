@@ -1,0 +1,254 @@
+//! The ladder, against a stub that speaks the real wire format: rungs fail, the next one learns.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use queue_schema::rows::{Outcome, ReviewRow};
+use scrum_tests::model_stub::{ModelStub, Recorded, Reply, Rule, answers};
+use scrum_tests::process::Bench;
+use scrum_tests::repo::{TestRepo, large_file};
+use serde_json::Value;
+
+const SHARD: &str = "Shard ";
+
+/// The reviewer's prompt of a whole file ends in no shard instructions.
+fn is_shard(call: &Recorded) -> bool {
+    call.body["max_tokens"] == 400
+}
+
+fn rows(bench: &Bench) -> Vec<ReviewRow> {
+    let text = std::fs::read_to_string(bench.out().join("scrum_reviews.jsonl")).unwrap();
+    text.lines().map(|l| serde_json::from_str(l).unwrap()).collect()
+}
+
+fn run<'a>(bench: &'a Bench, repo: &'a TestRepo, more: &[&'a str]) -> scrum_tests::process::Done {
+    let (ladder, out) = (bench.ladder(), bench.out());
+    let mut args = vec!["run", repo.path().to_str().unwrap(), "--ladder", ladder.to_str().unwrap(), "--out", out.to_str().unwrap()];
+    args.extend(more);
+    bench.run(&args)
+}
+
+#[test]
+fn a_failed_rung_teaches_the_next() {
+    let repo = TestRepo::with_files(1);
+    let stub = ModelStub::start(vec![
+        Rule::model("weak", Reply::ok(answers::thin())),
+        Rule::model("chatty", Reply::Length("A very long start".into())),
+        Rule::any(Reply::ok(answers::markdown_review("src/f0.rs"))),
+    ]);
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["weak", "chatty", "strong"]);
+    run(&bench, &repo, &[]).expect(0);
+    let row = rows(&bench).remove(0);
+    assert_eq!((row.accepted_model.as_str(), row.accepted_on_attempt, row.attempts_made), ("stub/strong", 3, 3));
+    let outcomes: Vec<_> = row.attempts.iter().map(|a| a.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Thin, Outcome::Truncated, Outcome::Accepted]);
+    let calls = stub.requests();
+    assert_eq!(calls.len(), 3);
+    assert!(!calls[0].prompt.contains("stub/weak"), "the first attempt has nothing to learn from");
+    let last = &calls[2].prompt;
+    assert!(last.contains("stub/weak") && last.contains("thin"), "{last}");
+    assert!(last.contains("stub/chatty") && last.contains("truncated"), "{last}");
+    assert!(last.find("stub/chatty") > last.find("read_0"), "the learning context stands last");
+    assert!(row.tokens_in > 0 && row.tokens_out > 0);
+}
+
+#[test]
+fn a_large_file_goes_through_shards_and_meets_again() {
+    let repo = TestRepo::new();
+    repo.write("big.rs", large_file(12_000).as_bytes());
+    repo.commit("big");
+    let stub = ModelStub::with(|call| {
+        if is_shard(call) { Reply::ok(answers::shard_summary()) } else { Reply::ok(answers::markdown_review("big.rs")) }
+    });
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
+    run(&bench, &repo, &[]).expect(0);
+    let row = rows(&bench).remove(0);
+    let calls = stub.requests();
+    let shards: Vec<_> = calls.iter().filter(|c| is_shard(c)).collect();
+    assert!(row.tree_split_fired);
+    assert!(shards.len() >= 3, "{}", shards.len());
+    assert_eq!(row.shards_total as usize, shards.len());
+    assert_eq!(calls.len(), shards.len() + 1, "one review after all shards");
+    let review = calls.last().unwrap();
+    assert!(!is_shard(review), "the review came last");
+    assert!(review.prompt.contains(answers::shard_summary().lines().next().unwrap()));
+    assert!(!review.prompt.contains('§') && !review.prompt.contains(SHARD), "the reviewer is not told of shards");
+    assert!(row.tokens_in > row.attempts[0].tokens_in, "the shards' tokens are counted");
+}
+
+#[test]
+fn a_shard_that_no_rung_can_do_leaves_a_named_gap() {
+    let repo = TestRepo::new();
+    repo.write("big.rs", large_file(12_000).as_bytes());
+    repo.commit("big");
+    let stub = ModelStub::with(|call| match is_shard(call) {
+        true if call.prompt.contains("2 of") => Reply::ok(""),
+        true => Reply::ok(answers::shard_summary()),
+        false => Reply::ok(answers::markdown_review("big.rs")),
+    });
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["a", "b"]);
+    run(&bench, &repo, &[]).expect(0);
+    let row = rows(&bench).remove(0);
+    let [(start, end)] = row.shards_missing[..] else { panic!("one gap: {:?}", row.shards_missing) };
+    assert!(start > 0 && end > start);
+    let calls = stub.requests();
+    let review = calls.iter().find(|c| !is_shard(c)).unwrap();
+    assert!(review.prompt.contains(&start.to_string()) && review.prompt.contains(&end.to_string()), "{}", review.prompt);
+    let report = std::fs::read_to_string(bench.out().join("scrum_report.md")).unwrap();
+    assert!(report.contains("partly reviewed") && report.contains("Not covered"), "{report}");
+}
+
+#[test]
+fn a_review_that_speaks_of_shards_is_rejected_as_leaked() {
+    let repo = TestRepo::new();
+    repo.write("big.rs", large_file(9000).as_bytes());
+    repo.commit("big");
+    let stub = ModelStub::with(|call| match (is_shard(call), call.model.as_str()) {
+        (true, _) => Reply::ok(answers::shard_summary()),
+        (false, "leaky") => Reply::ok(answers::leaked("big.rs")),
+        (false, _) => Reply::ok(answers::markdown_review("big.rs")),
+    });
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["leaky", "good"]);
+    run(&bench, &repo, &[]).expect(0);
+    let row = rows(&bench).remove(0);
+    assert_eq!((row.attempts[0].outcome, row.accepted_model.as_str()), (Outcome::Leaked, "stub/good"));
+}
+
+#[test]
+fn a_forensic_answer_by_schema_is_accepted() {
+    let repo = TestRepo::with_files(1);
+    let stub = ModelStub::start(vec![
+        Rule::model("prose", Reply::ok(answers::markdown_review("src/f0.rs"))),
+        Rule::any(Reply::ok(answers::forensic_needs_patch())),
+    ]);
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["prose", "json"]);
+    let preamble = bench.dir.path().join("forensic.md");
+    std::fs::write(&preamble, "Look for code that only pretends to work.\n").unwrap();
+    run(&bench, &repo, &["--forensic", preamble.to_str().unwrap()]).expect(0);
+    let row = rows(&bench).remove(0);
+    assert_eq!((row.attempts[0].outcome, row.accepted_on_attempt), (Outcome::Malformed, 2));
+    assert_eq!((row.output_format.as_str(), row.verdict.as_deref()), ("forensic_json", Some("needs_patch")));
+    assert!(row.critical_failures_count.is_some() && row.pseudocode_flags_count.is_some());
+    let call = &stub.requests()[0];
+    assert_eq!(call.body["response_format"]["type"], "json_schema");
+    assert!(call.prompt.contains("only pretends to work"));
+}
+
+#[test]
+fn when_all_rungs_are_spent_the_file_is_a_dead_letter_with_its_history() {
+    let repo = TestRepo::with_files(2);
+    let stub = ModelStub::with(|call| {
+        if call.prompt.contains("read_1") { Reply::ok(answers::thin()) } else { Reply::ok(answers::markdown_review("src/f0.rs")) }
+    });
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["a", "b"]);
+    let done = run(&bench, &repo, &[]).expect(1);
+    assert!(done.stdout.contains("1 of 2 files reviewed, 1 unresolved"), "{}", done.stdout);
+    let report = std::fs::read_to_string(bench.out().join("scrum_report.md")).unwrap();
+    assert!(report.contains("# Unresolved") && report.contains("ladder_exhausted"), "{report}");
+
+    let list: Value = serde_json::from_str(&bench.run(&["dlq", "list", "--json"]).expect(0).stdout).unwrap();
+    let id = list[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!((list.as_array().unwrap().len(), &list[0]["class"]), (1, &"ladder_exhausted".into()));
+    let shown = bench.run(&["dlq", "show", &id]).expect(0).stdout;
+    assert!(shown.contains("src/f1.rs") && shown.contains("stub/a") && shown.contains("stub/b"), "{shown}");
+    let table = bench.run(&["dlq", "list", "--class", "poison"]).expect(0).stdout;
+    assert!(table.contains("nothing that fits"), "{table}");
+    let wrong = bench.run(&["dlq", "retry", &id, "--from-rung", "7"]).expect(2);
+    assert!(wrong.stderr.contains("rungs 0 to 1"), "{}", wrong.stderr);
+
+    // A person mends what was wrong and says: again, from the second rung.
+    stub.set_script(Reply::ok(answers::markdown_review("src/f1.rs")));
+    let before = stub.requests().len();
+    bench.run(&["dlq", "retry", &id, "--from-rung", "1"]).expect(0);
+    run(&bench, &repo, &[]).expect(0);
+    let calls = stub.requests();
+    assert_eq!(calls.len(), before + 1, "one call, for the one file");
+    assert_eq!(calls[before].model, "b");
+    assert!(calls[before].prompt.contains("stub/a"), "its history is the learning context");
+    let rows = rows(&bench);
+    let row = rows.iter().find(|r| r.file == "src/f1.rs").unwrap();
+    assert_eq!((row.accepted_on_attempt, row.attempts_made), (3, 3));
+    let list = bench.run(&["dlq", "list", "--json"]).expect(0).stdout;
+    assert_eq!(list.trim(), "[]");
+}
+
+#[test]
+fn passing_trouble_spends_no_rung() {
+    let repo = TestRepo::with_files(1);
+    let stub = ModelStub::start(vec![
+        Rule::any(Reply::overloaded()).times(2),
+        Rule::any(Reply::ok(answers::markdown_review("src/f0.rs"))),
+    ]);
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["m", "never"]);
+    run(&bench, &repo, &[]).expect(0);
+    let row = rows(&bench).remove(0);
+    assert_eq!((row.accepted_model.as_str(), row.attempts_made), ("stub/m", 1));
+    assert_eq!(stub.requests().len(), 3);
+}
+
+#[test]
+fn trouble_that_does_not_pass_counts_as_an_error_in_the_end() {
+    let repo = TestRepo::with_files(1);
+    let stub = ModelStub::start(vec![
+        Rule::model("down", Reply::overloaded()),
+        Rule::any(Reply::ok(answers::markdown_review("src/f0.rs"))),
+    ]);
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["down", "up"]);
+    run(&bench, &repo, &[]).expect(0);
+    let row = rows(&bench).remove(0);
+    assert_eq!((row.attempts[0].outcome, row.accepted_model.as_str()), (Outcome::Error, "stub/up"));
+    let down = stub.requests().iter().filter(|c| c.model == "down").count();
+    assert_eq!(down, 4, "the first call and three repetitions");
+}
+
+#[test]
+fn a_provider_that_keeps_saying_no_is_told_once() {
+    let repo = TestRepo::with_files(6);
+    let stub = ModelStub::start(vec![
+        Rule::model("gone", Reply::status(404, r#"{"error":{"message":"model 'gone' not found","code":"model_not_found"}}"#)),
+        Rule::any(Reply::ok(answers::markdown_review("src/f0.rs"))),
+    ]);
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["gone", "good"]);
+    let done = run(&bench, &repo, &[]).expect(0);
+    assert_eq!(done.stdout.matches("provider trouble").count(), 1, "{}", done.stdout);
+    assert!(done.stdout.contains("stub/gone"), "{}", done.stdout);
+    assert!(rows(&bench).iter().all(|r| r.accepted_model == "stub/good" && r.attempts_made == 2));
+}
+
+#[test]
+fn an_answer_once_paid_for_is_not_asked_for_again() {
+    let repo = TestRepo::with_files(3);
+    let stub = ModelStub::start(Reply::ok(answers::markdown_review("src/f0.rs")));
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
+    run(&bench, &repo, &[]).expect(0);
+    assert_eq!(stub.requests().len(), 3);
+    run(&bench, &repo, &["--again"]).expect(0);
+    assert_eq!(stub.requests().len(), 3, "all from the cache");
+    assert!(rows(&bench).iter().all(|r| r.attempts[0].cached));
+    // One file changed: that file alone.
+    repo.write("src/f1.rs", b"pub fn other() -> bool { true }\n");
+    repo.commit("change");
+    run(&bench, &repo, &[]).expect(0);
+    assert_eq!(stub.requests().len(), 4);
+}
+
+#[test]
+fn the_ollama_wire_serves_as_well() {
+    let repo = TestRepo::with_files(1);
+    let stub = ModelStub::start(Reply::ok(answers::markdown_review("src/f0.rs")));
+    let bench = Bench::new(None, &format!("[providers.oll]\nwire = 'ollama'\nbase_url = '{}'\nlocal = true\n", stub.ollama_url()));
+    std::fs::write(bench.ladder(), "name='o'\n[[rungs]]\nprovider='oll'\nmodel='q'\n").unwrap();
+    run(&bench, &repo, &[]).expect(0);
+    assert_eq!(rows(&bench)[0].accepted_model, "oll/q");
+    assert!(stub.requests()[0].body["options"]["num_ctx"].as_u64().unwrap() >= 8192);
+}
+
+#[test]
+fn auto_finds_an_ollama_and_climbs_its_models_small_to_large() {
+    let repo = TestRepo::with_files(1);
+    let stub = ModelStub::start(Reply::ok(answers::markdown_review("src/f0.rs")));
+    stub.set_models(&["qwen:1b", "all-minilm:latest"]);
+    let bench = Bench::new(None, &format!("[providers.ollama]\nbase_url = '{}'\n", stub.ollama_url()));
+    let out = bench.out();
+    let done = bench.run(&["run", repo.path().to_str().unwrap(), "--out", out.to_str().unwrap()]).expect(0);
+    assert!(done.stderr.contains("ollama/qwen:1b") && !done.stderr.contains("minilm"), "{}", done.stderr);
+    assert_eq!(rows(&bench)[0].accepted_model, "ollama/qwen:1b");
+}

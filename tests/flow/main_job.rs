@@ -1,0 +1,150 @@
+//! The main job, end to end: `scrum run` with a private Redis and the built-in reviewer.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use queue_schema::rows::ReviewRow;
+use scrum_tests::process::{Bench, children};
+use scrum_tests::repo::{TestRepo, large_file};
+use serde_json::Value;
+use std::path::Path;
+
+fn read_json(path: &Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[test]
+fn a_newcomers_first_command_leaves_a_report() {
+    let repo = TestRepo::with_files(5);
+    repo.write("big.rs", large_file(9000).as_bytes());
+    let commit = repo.commit("big");
+    let bench = Bench::new(None, "");
+    let out = bench.out();
+    let args = ["run", repo.path().to_str().unwrap(), "--ladder", "builtin", "--out", out.to_str().unwrap()];
+    let done = bench.run(&args).expect(0);
+    assert!(done.stdout.contains("6 of 6 files reviewed, 0 unresolved"), "{}", done.stdout);
+    assert!(done.stdout.contains("scrum_report.md"), "{}", done.stdout);
+
+    let report = std::fs::read_to_string(out.join("scrum_report.md")).unwrap();
+    assert!(report.contains("`src/f0.rs:5`"), "the unwrap is found where it is:\n{report}");
+    let summary = read_json(&out.join("summary.json"));
+    assert_eq!((&summary["target_count"], &summary["resolved"]), (&6.into(), &6.into()));
+    assert_eq!(read_json(&out.join("scrum.sarif"))["version"], "2.1.0");
+    assert!(out.join("review_src_f0.rs.json").is_file());
+    let lines = std::fs::read_to_string(out.join("scrum_reviews.jsonl")).unwrap();
+    let rows: Vec<ReviewRow> = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(rows.len(), 6);
+    let big = rows.iter().find(|r| r.file == "big.rs").unwrap();
+    assert!(big.tree_split_fired && big.shards_total >= 2 && big.shards_missing.is_empty());
+    for row in &rows {
+        assert_eq!((row.schema_version, row.scrum_master_reviewed), (4, true));
+        assert_eq!((row.commit.as_str(), row.accepted_model.as_str()), (commit.as_str(), "builtin/static-checks"));
+    }
+    // The private server and the workers are gone with the command.
+    assert!(children(std::process::id(), "redis-server").is_empty());
+
+    // The same command finds what was done and does nothing again.
+    let again = bench.run(&args).expect(0);
+    assert!(again.stderr.contains("is there already"), "{}", again.stderr);
+    let lines_again = std::fs::read_to_string(out.join("scrum_reviews.jsonl")).unwrap();
+    assert_eq!(lines, lines_again, "the same rows, not new ones");
+    let forced: Vec<&str> = args.iter().copied().chain(["--again"]).collect();
+    bench.run(&forced).expect(0);
+    let anew = std::fs::read_to_string(out.join("scrum_reviews.jsonl")).unwrap();
+    assert_ne!(lines, anew);
+    let listed = bench.run(&["status", "--json"]).expect(0);
+    let status: Value = serde_json::from_str(&listed.stdout).unwrap();
+    assert_eq!(status["sweeps"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn odd_files_are_reviewed_or_listed_with_a_reason() {
+    let repo = TestRepo::with_files(1);
+    repo.write("data.rs", b"\x7fELF\0\0\x01");
+    repo.write("empty.rs", b"");
+    repo.write("latin.rs", b"// caf\xe9\nfn main() {}\n");
+    repo.write("huge.rs", large_file(2 * 1024 * 1024).as_bytes());
+    repo.write("Cargo.lock", b"version = 4\n");
+    repo.write("secret.txt", b"kept out\n");
+    repo.write(".scrumignore", b"secret.txt\n");
+    std::os::unix::fs::symlink("/etc/passwd", repo.path().join("link.rs")).unwrap();
+    repo.commit("odd");
+    let bench = Bench::new(None, "");
+    let out = bench.out();
+    bench
+        .run(&["run", repo.path().to_str().unwrap(), "--ladder", "builtin", "--out", out.to_str().unwrap()])
+        .expect(0);
+    let summary = read_json(&out.join("summary.json"));
+    let skipped: Vec<(String, String)> = summary["skipped"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| (s["file"].as_str().unwrap().to_owned(), s["reason"].as_str().unwrap().to_owned()))
+        .collect();
+    for (file, word) in [
+        ("data.rs", "binary"),
+        ("empty.rs", "empty"),
+        ("latin.rs", "UTF-8"),
+        ("huge.rs", "bytes"),
+        ("link.rs", "link"),
+        ("Cargo.lock", "lock"),
+        ("secret.txt", "ignore"),
+    ] {
+        let reason = skipped.iter().find(|(f, _)| f == file).map(|(_, r)| r);
+        let reason = reason.unwrap_or_else(|| panic!("{file} is not in {skipped:?}"));
+        assert!(reason.to_lowercase().contains(&word.to_lowercase()), "{file}: {reason}");
+    }
+    let report = std::fs::read_to_string(out.join("scrum_report.md")).unwrap();
+    assert!(report.contains("# Skipped") && report.contains("`huge.rs`"), "{report}");
+    assert!(!report.contains("root:"), "the link was not followed");
+    // Everything is accounted for: 2 reviewed (.scrumignore and src/f0.rs), 7 skipped.
+    let status = bench.run(&["status", "latest", "--json"]).expect(0);
+    let status: Value = serde_json::from_str(&status.stdout).unwrap();
+    let sweep = &status["sweeps"][0];
+    assert_eq!((&sweep["total"], &sweep["resolved"], &sweep["skipped"]), (&9.into(), &2.into(), &7.into()));
+}
+
+#[test]
+fn targets_documents_and_labels_reach_the_report() {
+    let repo = TestRepo::with_files(3);
+    repo.write("docs/x.md", b"# X\n\nSome words about the product.\n");
+    repo.commit("docs");
+    let bench = Bench::new(None, "");
+    let out = bench.out();
+    let prd = bench.dir.path().join("prd.md");
+    std::fs::write(&prd, "# PRD\n\nThe function `read_0` must return an error for text that is no number, and never panic.\n").unwrap();
+    bench
+        .run(&[
+            "run", repo.path().to_str().unwrap(), "--ladder", "builtin", "--target", "src/f0.rs",
+            "--target", "docs/", "--prd", prd.to_str().unwrap(), "--label", "team=core",
+            "--out", out.to_str().unwrap(),
+        ])
+        .expect(0);
+    let lines = std::fs::read_to_string(out.join("scrum_reviews.jsonl")).unwrap();
+    let rows: Vec<ReviewRow> = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let mut files: Vec<_> = rows.iter().map(|r| r.file.as_str()).collect();
+    files.sort_unstable();
+    assert_eq!(files, ["docs/x.md", "src/f0.rs"]);
+    let chunk = &rows.iter().find(|r| r.file == "src/f0.rs").unwrap().top_chunks[0];
+    assert_eq!((chunk.origin.as_str(), chunk.ranking.as_str()), ("prd", "lexical"));
+    let report = std::fs::read_to_string(out.join("scrum_report.md")).unwrap();
+    assert!(report.contains("team=core"), "{report}");
+}
+
+#[test]
+fn a_sweep_of_nothing_says_so() {
+    let repo = TestRepo::with_files(1);
+    let bench = Bench::new(None, "");
+    let done = bench
+        .run(&["run", repo.path().to_str().unwrap(), "--ladder", "builtin", "--target", "nothing/**"])
+        .expect(0);
+    assert!(done.stderr.contains("no file of the commit matches"), "{}", done.stderr);
+}
+
+#[test]
+fn more_targets_than_a_page_and_the_window_are_all_done() {
+    let repo = TestRepo::with_files(60);
+    let bench = Bench::new(None, "[sweep]\nplan_page = 7\nadmission_window = 5\n");
+    let done = bench
+        .run(&["run", repo.path().to_str().unwrap(), "--ladder", "builtin", "--workers", "2"])
+        .expect(0);
+    assert!(done.stdout.contains("60 of 60 files reviewed"), "{}", done.stdout);
+}

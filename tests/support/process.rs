@@ -1,0 +1,196 @@
+//! The real programs, as processes.
+
+use crate::wait::eventually;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// A program of the workspace. `make test` builds them before the tests run.
+///
+/// # Panics
+/// When it is not built.
+pub fn program(name: &str) -> PathBuf {
+    let me = std::env::current_exe().unwrap();
+    let path = me.parent().and_then(Path::parent).unwrap().join(name);
+    assert!(path.is_file(), "{} is not built: run `cargo build --workspace --bins`", path.display());
+    path
+}
+
+/// A place for a test's state, settings and reports.
+pub struct Bench {
+    /// Its directory.
+    pub dir: TempDir,
+    config: PathBuf,
+    redis: Option<String>,
+}
+
+impl Bench {
+    /// One that uses the fleet at `redis`, or a private server.
+    pub fn new(redis: Option<String>, settings: &str) -> Self {
+        let dir = tempfile::Builder::new().prefix("sf").tempdir().unwrap();
+        let config = dir.path().join("scrum.toml");
+        // Quick to give up waiting: tests should not take the times that people do.
+        let base = "[queue]\nlease_ms = 1000\nrenew_ms = 200\nsweep_interval_ms = 1000\nbackoff_base_ms = 20\nbackoff_max_ms = 500\n";
+        std::fs::write(&config, format!("{base}{settings}")).unwrap();
+        Self { dir, config, redis }
+    }
+
+    /// Settings for one provider, `stub`, at an OpenAI-style URL, and a ladder over its models.
+    pub fn with_stub(redis: Option<String>, url: &str, models: &[&str]) -> Self {
+        let this = Self::new(
+            redis,
+            &format!("[providers.stub]\nwire = 'openai'\nbase_url = '{url}'\nlocal = true\nconcurrency = 16\n"),
+        );
+        let rungs: String = models.iter().map(|m| format!("[[rungs]]\nprovider = 'stub'\nmodel = '{m}'\n")).collect();
+        std::fs::write(this.ladder(), format!("name = 'test'\n{rungs}")).unwrap();
+        this
+    }
+
+    /// The ladder file of [`Bench::with_stub`].
+    pub fn ladder(&self) -> PathBuf {
+        self.dir.path().join("ladder.toml")
+    }
+
+    /// Where reports go.
+    pub fn out(&self) -> PathBuf {
+        self.dir.path().join("out")
+    }
+
+    /// State directory.
+    pub fn state(&self) -> PathBuf {
+        self.dir.path().join("state")
+    }
+
+    /// A command of the workspace with this bench's settings and nothing else of the environment
+    /// that could change what it does.
+    pub fn command(&self, name: &str) -> Command {
+        let mut command = Command::new(program(name));
+        for (key, _) in std::env::vars_os() {
+            let key = key.to_string_lossy().into_owned();
+            if key.starts_with("SCRUM") || key.ends_with("_API_KEY") {
+                command.env_remove(key);
+            }
+        }
+        command
+            .env("SCRUM_CONFIG", &self.config)
+            .env("SCRUM_STATE_DIR", self.state())
+            .stdin(Stdio::null())
+            .current_dir(self.dir.path());
+        if let Some(url) = &self.redis {
+            command.env("SCRUM_REDIS_URL", url);
+        }
+        command
+    }
+
+    /// `scrum` with arguments.
+    pub fn scrum(&self, args: &[&str]) -> Command {
+        let mut command = self.command("scrum");
+        command.args(args);
+        command
+    }
+
+    /// Runs `scrum` to its end.
+    pub fn run(&self, args: &[&str]) -> Done {
+        Done::from(self.scrum(args).output().unwrap())
+    }
+
+    /// Starts a worker process.
+    pub fn worker(&self, args: &[&str]) -> Process {
+        let log = self.dir.path().join("worker.log");
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
+        let mut command = self.command("scrum-worker");
+        Process(command.args(args).stdout(Stdio::null()).stderr(log).spawn().unwrap())
+    }
+
+    /// What the workers have logged.
+    pub fn worker_log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("worker.log")).unwrap_or_default()
+    }
+}
+
+/// What a command left.
+pub struct Done {
+    /// Exit code; -1 for a signal.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl From<Output> for Done {
+    fn from(out: Output) -> Self {
+        Self {
+            code: out.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&out.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&out.stderr).into_owned(),
+        }
+    }
+}
+
+impl Done {
+    /// Fails the test unless it ended with `code`.
+    ///
+    /// # Panics
+    /// When it ended otherwise.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+}
+
+/// A running process; killed when dropped.
+pub struct Process(pub Child);
+
+impl Process {
+    /// Its id.
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Kills it without warning.
+    pub fn kill9(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    /// Asks it to end and returns its exit code.
+    pub fn terminate(mut self, longest: Duration) -> i32 {
+        signal(self.pid(), "TERM");
+        let status = eventually(longest, "the process ends after SIGTERM", || self.0.try_wait().unwrap());
+        status.code().unwrap_or(-1)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Sends a signal by name.
+///
+/// # Panics
+/// When `kill` can't be run.
+pub fn signal(pid: u32, name: &str) {
+    Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status().unwrap();
+}
+
+/// Children of a process, by name.
+pub fn children(pid: u32, name: &str) -> Vec<u32> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Ok(child) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
+        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        // "pid (name) state ppid": the name may hold anything, so count from its end.
+        let Some((head, tail)) = stat.rsplit_once(')') else { continue };
+        let parent = tail.split_whitespace().nth(1).and_then(|p| p.parse().ok());
+        if parent == Some(pid) && head.contains(name) {
+            found.push(child);
+        }
+    }
+    found
+}
