@@ -30,11 +30,12 @@ impl PrivateRedis {
     /// When there is no server program, the directory can't be used, or it does not come up.
     pub fn attach(state: &Path) -> anyhow::Result<Self> {
         let dir = state.join("redis");
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&dir)
-            .with_context(|| format!("the state directory {} can't be made; pass --state-dir or set SCRUM_STATE_DIR", dir.display()))?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir).with_context(|| {
+            format!(
+                "the state directory {} can't be made; pass --state-dir or set SCRUM_STATE_DIR",
+                dir.display()
+            )
+        })?;
         // An existing directory keeps its mode, so it is set again.
         fs::set_permissions(&dir, std::os::unix::fs::PermissionsExt::from_mode(0o700))
             .with_context(|| format!("{} is not ours to use; pass --state-dir", dir.display()))?;
@@ -99,30 +100,42 @@ impl PrivateRedis {
             .into_iter()
             .find(|p| Command::new(p).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok())
             .context("neither redis-server nor valkey-server is installed; install one (apt-get install redis-server), or set SCRUM_REDIS_URL to a server")?;
-        let log = fs::OpenOptions::new().create(true).append(true).open(self.dir.join("redis.log"))?;
+        let log =
+            fs::OpenOptions::new().create(true).append(true).open(self.dir.join("redis.log"))?;
         let _ = fs::remove_file(self.socket());
         let mut command = Command::new(program);
         command
-            .arg("--port").arg("0")
-            .arg("--unixsocket").arg(self.socket())
-            .arg("--unixsocketperm").arg("700")
-            .arg("--dir").arg(&self.dir)
-            .arg("--appendonly").arg("yes")
+            .arg("--port")
+            .arg("0")
+            .arg("--unixsocket")
+            .arg(self.socket())
+            .arg("--unixsocketperm")
+            .arg("700")
+            .arg("--dir")
+            .arg(&self.dir)
+            .arg("--appendonly")
+            .arg("yes")
             // With `always` no acknowledged write is lost on kill -9; model calls of seconds do
             // not notice its price.
-            .arg("--appendfsync").arg("always")
+            .arg("--appendfsync")
+            .arg("always")
             // A crash may leave half a command at the end of the file; that is no reason not to start.
-            .arg("--aof-load-truncated").arg("yes")
-            .arg("--save").arg("")
-            .arg("--maxmemory-policy").arg("noeviction")
-            .arg("--daemonize").arg("no")
+            .arg("--aof-load-truncated")
+            .arg("yes")
+            .arg("--save")
+            .arg("")
+            .arg("--maxmemory-policy")
+            .arg("noeviction")
+            .arg("--daemonize")
+            .arg("no")
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
             // Not in our process group: Ctrl-C is for us, and we stop the server in good order.
             .process_group(0);
         die_with_parent(&mut command);
-        self.child = Some(command.spawn().with_context(|| format!("{program} could not be started"))?);
+        self.child =
+            Some(command.spawn().with_context(|| format!("{program} could not be started"))?);
         self.wait_until_up()
     }
 
@@ -134,10 +147,16 @@ impl PrivateRedis {
                 None => None,
             };
             if let Some(status) = ended {
-                bail!("the private Redis ended at once ({status}); its log: {}", self.dir.join("redis.log").display());
+                bail!(
+                    "the private Redis ended at once ({status}); its log: {}",
+                    self.dir.join("redis.log").display()
+                );
             }
             if Instant::now() > deadline {
-                bail!("the private Redis does not answer; its log: {}", self.dir.join("redis.log").display());
+                bail!(
+                    "the private Redis does not answer; its log: {}",
+                    self.dir.join("redis.log").display()
+                );
             }
             // Nothing to wait on: a server announces itself only by answering.
             std::thread::sleep(Duration::from_millis(10));

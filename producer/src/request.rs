@@ -82,10 +82,16 @@ fn document(what: &str, path: &Path, max: u64) -> anyhow::Result<(DocRef, String
             bytes.len()
         );
     }
-    let text = String::from_utf8(bytes)
-        .map_err(|e| anyhow::anyhow!("the document --{what} {shown} is no text: byte {} is not UTF-8; convert it", e.utf8_error().valid_up_to()))?;
+    let text = String::from_utf8(bytes).map_err(|e| {
+        anyhow::anyhow!(
+            "the document --{what} {shown} is no text: byte {} is not UTF-8; convert it",
+            e.utf8_error().valid_up_to()
+        )
+    })?;
     if text.trim().is_empty() {
-        bail!("the document --{what} {shown} is empty; leave the option out or give a file with text");
+        bail!(
+            "the document --{what} {shown} is empty; leave the option out or give a file with text"
+        );
     }
     let doc = DocRef {
         name: path.to_string_lossy().into_owned(),

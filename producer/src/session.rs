@@ -31,7 +31,8 @@ impl Session {
         let settings = load(global)?;
         start_log(&settings);
         let state = absolute(&settings.state_dir(|name| std::env::var(name).ok())?)?;
-        let private = if settings.redis.is_private() { Some(PrivateRedis::attach(&state)?) } else { None };
+        let private =
+            if settings.redis.is_private() { Some(PrivateRedis::attach(&state)?) } else { None };
         let url = private.as_ref().map_or_else(|| settings.redis.url.clone(), PrivateRedis::url);
         let queue = Queue::connect(settings.queue_options(&url)).await?;
         Ok(Self { settings: Arc::new(settings), queue, url, state, private })
@@ -50,7 +51,9 @@ impl Session {
         };
         match found.as_slice() {
             [one] => Ok((*one).clone()),
-            [] if all.is_empty() => anyhow::bail!("there are no sweeps yet; start one with `scrum run REPO`"),
+            [] if all.is_empty() => {
+                anyhow::bail!("there are no sweeps yet; start one with `scrum run REPO`")
+            }
             [] => anyhow::bail!("no sweep is called '{name}'; `scrum status` lists them"),
             many => anyhow::bail!("'{name}' fits {} sweeps; give more of the id", many.len()),
         }

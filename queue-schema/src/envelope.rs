@@ -26,7 +26,9 @@ pub enum DecodeError {
     #[error("unknown job kind '{0}'; upgrade the worker")]
     UnknownKind(String),
     /// Payload written by a newer program.
-    #[error("payload version {got} of kind '{kind}' is newer than this program's {known}; upgrade the worker")]
+    #[error(
+        "payload version {got} of kind '{kind}' is newer than this program's {known}; upgrade the worker"
+    )]
     PayloadVersion {
         /// Which kind.
         kind: &'static str,
@@ -67,7 +69,10 @@ impl Envelope {
     ///
     /// # Errors
     /// Only if the payload does not serialise, which no kind of this crate does.
-    pub fn wrap<J: JobKind>(job: &J, traceparent: Option<String>) -> Result<Self, serde_json::Error> {
+    pub fn wrap<J: JobKind>(
+        job: &J,
+        traceparent: Option<String>,
+    ) -> Result<Self, serde_json::Error> {
         Ok(Self {
             v: ENVELOPE_VERSION,
             kind: J::KIND.to_owned(),
@@ -95,7 +100,11 @@ impl Envelope {
     /// [`DecodeError::PayloadVersion`] or [`DecodeError::Payload`].
     pub fn payload<J: JobKind>(&self) -> Result<J, DecodeError> {
         if self.pv > J::VERSION {
-            return Err(DecodeError::PayloadVersion { kind: J::KIND, got: self.pv, known: J::VERSION });
+            return Err(DecodeError::PayloadVersion {
+                kind: J::KIND,
+                got: self.pv,
+                known: J::VERSION,
+            });
         }
         serde_json::from_str(self.p.get())
             .map_err(|source| DecodeError::Payload { kind: J::KIND, source })
@@ -140,7 +149,10 @@ mod tests {
     #[test]
     fn what_a_newer_program_wrote_is_named_as_such() {
         let newer = r#"{"v":9,"kind":"plan","pv":1,"p":{}}"#;
-        assert!(matches!(Envelope::decode(newer), Err(DecodeError::EnvelopeVersion { got: 9, .. })));
+        assert!(matches!(
+            Envelope::decode(newer),
+            Err(DecodeError::EnvelopeVersion { got: 9, .. })
+        ));
         let payload = r#"{"v":1,"kind":"plan","pv":9,"p":{}}"#;
         let envelope = Envelope::decode(payload).unwrap();
         assert!(matches!(

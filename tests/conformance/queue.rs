@@ -64,7 +64,8 @@ impl Bed {
     }
 
     fn states(&self) -> Vec<(String, usize)> {
-        let mut states: Vec<_> = oracle::check_jobs(&mut self.server.connection()).into_iter().collect();
+        let mut states: Vec<_> =
+            oracle::check_jobs(&mut self.server.connection()).into_iter().collect();
         states.sort();
         states
     }

@@ -1,1 +1,166 @@
-//! T.
+//! A fleet: worker processes that share a sweep, and one that drains.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use scrum_tests::model_stub::{Gate, ModelStub, Reply, answers};
+use scrum_tests::oracle;
+use scrum_tests::process::{Bench, signal};
+use scrum_tests::redis::RedisServer;
+use scrum_tests::repo::TestRepo;
+use scrum_tests::wait::eventually;
+use serde_json::Value;
+use std::time::Duration;
+
+const LONG: Duration = Duration::from_secs(60);
+
+fn review() -> Reply {
+    Reply::ok(answers::markdown_review("any"))
+}
+
+fn status(bench: &Bench) -> Value {
+    serde_json::from_str(&bench.run(&["status", "--json"]).expect(0).stdout).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_workers_share_a_sweep_and_one_drains_on_sigterm() {
+    let server = RedisServer::start();
+    let repo = TestRepo::with_files(24);
+    let gate = Gate::new();
+    let held = gate.clone();
+    let stub = ModelStub::with(move |_| review().held_by(&held));
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
+    let ladder = bench.ladder();
+    let args = ["sweep", repo.path().to_str().unwrap(), "--ladder", ladder.to_str().unwrap()];
+    let id = bench.run(&args).expect(0).stdout.trim().to_owned();
+    let one = bench.worker(&["--concurrency", "4"]);
+    let _two = bench.worker(&["--concurrency", "4"]);
+    // Eight at a time need both: four each.
+    stub.wait_in_flight(8).await;
+    let s = status(&bench);
+    assert_eq!(s["workers"].as_array().unwrap().len(), 2, "{s}");
+    assert_eq!(s["jobs"]["leased"], 8, "{s}");
+
+    // SIGTERM: nothing new is taken, what runs is finished, exit 0.
+    signal(one.pid(), "TERM");
+    eventually(LONG, "it says so", || bench.worker_log().contains("draining").then_some(()));
+    gate.open();
+    assert_eq!(one.terminate(LONG), 0, "{}", bench.worker_log());
+    let queue = oracle::queue(&server.url()).await;
+    eventually(LONG, "the other does the rest", || {
+        let state = status(&bench)["sweeps"][0]["state"].clone();
+        (state == "done").then_some(())
+    });
+    assert_eq!(oracle::check_sweep(&queue, &id).await.resolved, 24);
+    assert_eq!(stub.requests().len(), 24, "no call was made twice");
+    let workers = status(&bench)["workers"].as_array().unwrap().len();
+    assert_eq!(workers, 1, "the drained one has signed off");
+    assert!(oracle::check_jobs(&mut server.connection()).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_the_grace_time_running_jobs_are_handed_back_untouched() {
+    let server = RedisServer::start();
+    let repo = TestRepo::with_files(3);
+    let gate = Gate::new();
+    let held = gate.clone();
+    let stub = ModelStub::with(move |_| review().held_by(&held));
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
+    let ladder = bench.ladder();
+    let id = bench
+        .run(&["sweep", repo.path().to_str().unwrap(), "--ladder", ladder.to_str().unwrap()])
+        .expect(0)
+        .stdout
+        .trim()
+        .to_owned();
+    let slow = bench.worker(&[]);
+    stub.wait_in_flight(3).await;
+    // The second signal does not wait for the grace time.
+    signal(slow.pid(), "TERM");
+    eventually(LONG, "it drains", || bench.worker_log().contains("draining").then_some(()));
+    assert_eq!(slow.terminate(LONG), 0, "{}", bench.worker_log());
+    let states = oracle::check_jobs(&mut server.connection());
+    assert_eq!(states.into_iter().collect::<Vec<_>>(), [("ready".to_owned(), 3)], "handed back");
+    gate.open();
+    let _next = bench.worker(&[]);
+    let queue = oracle::queue(&server.url()).await;
+    eventually(LONG, "the sweep ends", || {
+        (status(&bench)["sweeps"][0]["state"] == "done").then_some(())
+    });
+    assert_eq!(oracle::check_sweep(&queue, &id).await.resolved, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_providers_limit_holds_over_all_workers() {
+    let server = RedisServer::start();
+    let repo = TestRepo::with_files(30);
+    let stub = ModelStub::with(|_| review().after(Duration::from_millis(20)));
+    let bench = Bench::new(
+        Some(server.url()),
+        &format!(
+            "[providers.stub]\nwire='openai'\nbase_url='{}'\nlocal=true\nconcurrency=3\n",
+            stub.openai_url()
+        ),
+    );
+    std::fs::write(bench.ladder(), "name='t'\n[[rungs]]\nprovider='stub'\nmodel='m'\n").unwrap();
+    let ladder = bench.ladder();
+    let _workers = [bench.worker(&[]), bench.worker(&[])];
+    let args = [
+        "sweep",
+        repo.path().to_str().unwrap(),
+        "--ladder",
+        ladder.to_str().unwrap(),
+        "--wait",
+        "--json",
+    ];
+    let done = bench.run(&args).expect(0);
+    assert!(done.stdout.contains("\"resolved\":30"), "{}", done.stdout);
+    assert_eq!(stub.stats().max_in_flight, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_serves_only_its_lanes_and_the_health_check_sees_it() {
+    let server = RedisServer::start();
+    let repo = TestRepo::with_files(2);
+    let stub = ModelStub::start(review());
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
+    let health =
+        |bench: &Bench| bench.command("scrum-worker").arg("health").status().unwrap().code();
+    assert_eq!(health(&bench), Some(2));
+    let _planner = bench.worker(&["--lane", "plan", "--lane", "review"]);
+    eventually(LONG, "the worker is seen", || (health(&bench) == Some(0)).then_some(()));
+    let ladder = bench.ladder();
+    bench
+        .run(&["sweep", repo.path().to_str().unwrap(), "--ladder", ladder.to_str().unwrap()])
+        .expect(0);
+    let lanes = eventually(LONG, "the rungs wait", || {
+        let s = status(&bench);
+        (s["lanes"][0]["ready"] == 2).then(|| s["lanes"].clone())
+    });
+    assert_eq!(lanes[0]["lane"], "rung:stub");
+    assert!(stub.requests().is_empty());
+    let _caller = bench.worker(&["--lane", "rung:stub"]);
+    eventually(LONG, "done", || (status(&bench)["sweeps"][0]["state"] == "done").then_some(()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_that_could_not_be_planned_is_planned_when_asked_for_again() {
+    let server = RedisServer::start();
+    let repo = TestRepo::with_files(2);
+    let stub = ModelStub::start(review());
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
+    let ladder = bench.ladder();
+    let args =
+        ["sweep", repo.path().to_str().unwrap(), "--ladder", ladder.to_str().unwrap(), "--wait"];
+    bench.run(&args[..4]).expect(0);
+    // The repository goes away before a worker comes.
+    let away = repo.path().with_extension("away");
+    std::fs::rename(repo.path(), &away).unwrap();
+    let _worker = bench.worker(&[]);
+    eventually(LONG, "planning is given up", || {
+        (status(&bench)["sweeps"][0]["state"] == "failed").then_some(())
+    });
+    let letters = bench.run(&["dlq", "list"]).expect(0).stdout;
+    assert!(letters.contains("attempts_exhausted") && letters.contains("nothing at"), "{letters}");
+    std::fs::rename(&away, repo.path()).unwrap();
+    let done = bench.run(&args).expect(0);
+    assert!(done.stdout.contains("2 of 2 files reviewed"), "{}", done.stdout);
+}

@@ -21,7 +21,14 @@ fn rows(bench: &Bench) -> Vec<ReviewRow> {
 
 fn run<'a>(bench: &'a Bench, repo: &'a TestRepo, more: &[&'a str]) -> scrum_tests::process::Done {
     let (ladder, out) = (bench.ladder(), bench.out());
-    let mut args = vec!["run", repo.path().to_str().unwrap(), "--ladder", ladder.to_str().unwrap(), "--out", out.to_str().unwrap()];
+    let mut args = vec![
+        "run",
+        repo.path().to_str().unwrap(),
+        "--ladder",
+        ladder.to_str().unwrap(),
+        "--out",
+        out.to_str().unwrap(),
+    ];
     args.extend(more);
     bench.run(&args)
 }
@@ -37,7 +44,10 @@ fn a_failed_rung_teaches_the_next() {
     let bench = Bench::with_stub(None, &stub.openai_url(), &["weak", "chatty", "strong"]);
     run(&bench, &repo, &[]).expect(0);
     let row = rows(&bench).remove(0);
-    assert_eq!((row.accepted_model.as_str(), row.accepted_on_attempt, row.attempts_made), ("stub/strong", 3, 3));
+    assert_eq!(
+        (row.accepted_model.as_str(), row.accepted_on_attempt, row.attempts_made),
+        ("stub/strong", 3, 3)
+    );
     let outcomes: Vec<_> = row.attempts.iter().map(|a| a.outcome).collect();
     assert_eq!(outcomes, [Outcome::Thin, Outcome::Truncated, Outcome::Accepted]);
     let calls = stub.requests();
@@ -56,7 +66,11 @@ fn a_large_file_goes_through_shards_and_meets_again() {
     repo.write("big.rs", large_file(12_000).as_bytes());
     repo.commit("big");
     let stub = ModelStub::with(|call| {
-        if is_shard(call) { Reply::ok(answers::shard_summary()) } else { Reply::ok(answers::markdown_review("big.rs")) }
+        if is_shard(call) {
+            Reply::ok(answers::shard_summary())
+        } else {
+            Reply::ok(answers::markdown_review("big.rs"))
+        }
     });
     let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
     run(&bench, &repo, &[]).expect(0);
@@ -70,7 +84,10 @@ fn a_large_file_goes_through_shards_and_meets_again() {
     let review = calls.last().unwrap();
     assert!(!is_shard(review), "the review came last");
     assert!(review.prompt.contains(answers::shard_summary().lines().next().unwrap()));
-    assert!(!review.prompt.contains('§') && !review.prompt.contains(SHARD), "the reviewer is not told of shards");
+    assert!(
+        !review.prompt.contains('§') && !review.prompt.contains(SHARD),
+        "the reviewer is not told of shards"
+    );
     assert!(row.tokens_in > row.attempts[0].tokens_in, "the shards' tokens are counted");
 }
 
@@ -87,11 +104,17 @@ fn a_shard_that_no_rung_can_do_leaves_a_named_gap() {
     let bench = Bench::with_stub(None, &stub.openai_url(), &["a", "b"]);
     run(&bench, &repo, &[]).expect(0);
     let row = rows(&bench).remove(0);
-    let [(start, end)] = row.shards_missing[..] else { panic!("one gap: {:?}", row.shards_missing) };
+    let [(start, end)] = row.shards_missing[..] else {
+        panic!("one gap: {:?}", row.shards_missing)
+    };
     assert!(start > 0 && end > start);
     let calls = stub.requests();
     let review = calls.iter().find(|c| !is_shard(c)).unwrap();
-    assert!(review.prompt.contains(&start.to_string()) && review.prompt.contains(&end.to_string()), "{}", review.prompt);
+    assert!(
+        review.prompt.contains(&start.to_string()) && review.prompt.contains(&end.to_string()),
+        "{}",
+        review.prompt
+    );
     let report = std::fs::read_to_string(bench.out().join("scrum_report.md")).unwrap();
     assert!(report.contains("partly reviewed") && report.contains("Not covered"), "{report}");
 }
@@ -109,7 +132,10 @@ fn a_review_that_speaks_of_shards_is_rejected_as_leaked() {
     let bench = Bench::with_stub(None, &stub.openai_url(), &["leaky", "good"]);
     run(&bench, &repo, &[]).expect(0);
     let row = rows(&bench).remove(0);
-    assert_eq!((row.attempts[0].outcome, row.accepted_model.as_str()), (Outcome::Leaked, "stub/good"));
+    assert_eq!(
+        (row.attempts[0].outcome, row.accepted_model.as_str()),
+        (Outcome::Leaked, "stub/good")
+    );
 }
 
 #[test]
@@ -125,7 +151,10 @@ fn a_forensic_answer_by_schema_is_accepted() {
     run(&bench, &repo, &["--forensic", preamble.to_str().unwrap()]).expect(0);
     let row = rows(&bench).remove(0);
     assert_eq!((row.attempts[0].outcome, row.accepted_on_attempt), (Outcome::Malformed, 2));
-    assert_eq!((row.output_format.as_str(), row.verdict.as_deref()), ("forensic_json", Some("needs_patch")));
+    assert_eq!(
+        (row.output_format.as_str(), row.verdict.as_deref()),
+        ("forensic_json", Some("needs_patch"))
+    );
     assert!(row.critical_failures_count.is_some() && row.pseudocode_flags_count.is_some());
     let call = &stub.requests()[0];
     assert_eq!(call.body["response_format"]["type"], "json_schema");
@@ -136,7 +165,11 @@ fn a_forensic_answer_by_schema_is_accepted() {
 fn when_all_rungs_are_spent_the_file_is_a_dead_letter_with_its_history() {
     let repo = TestRepo::with_files(2);
     let stub = ModelStub::with(|call| {
-        if call.prompt.contains("read_1") { Reply::ok(answers::thin()) } else { Reply::ok(answers::markdown_review("src/f0.rs")) }
+        if call.prompt.contains("read_1") {
+            Reply::ok(answers::thin())
+        } else {
+            Reply::ok(answers::markdown_review("src/f0.rs"))
+        }
     });
     let bench = Bench::with_stub(None, &stub.openai_url(), &["a", "b"]);
     let done = run(&bench, &repo, &[]).expect(1);
@@ -144,11 +177,18 @@ fn when_all_rungs_are_spent_the_file_is_a_dead_letter_with_its_history() {
     let report = std::fs::read_to_string(bench.out().join("scrum_report.md")).unwrap();
     assert!(report.contains("# Unresolved") && report.contains("ladder_exhausted"), "{report}");
 
-    let list: Value = serde_json::from_str(&bench.run(&["dlq", "list", "--json"]).expect(0).stdout).unwrap();
+    let list: Value =
+        serde_json::from_str(&bench.run(&["dlq", "list", "--json"]).expect(0).stdout).unwrap();
     let id = list[0]["id"].as_str().unwrap().to_owned();
-    assert_eq!((list.as_array().unwrap().len(), &list[0]["class"]), (1, &"ladder_exhausted".into()));
+    assert_eq!(
+        (list.as_array().unwrap().len(), &list[0]["class"]),
+        (1, &"ladder_exhausted".into())
+    );
     let shown = bench.run(&["dlq", "show", &id]).expect(0).stdout;
-    assert!(shown.contains("src/f1.rs") && shown.contains("stub/a") && shown.contains("stub/b"), "{shown}");
+    assert!(
+        shown.contains("src/f1.rs") && shown.contains("stub/a") && shown.contains("stub/b"),
+        "{shown}"
+    );
     let table = bench.run(&["dlq", "list", "--class", "poison"]).expect(0).stdout;
     assert!(table.contains("nothing that fits"), "{table}");
     let wrong = bench.run(&["dlq", "retry", &id, "--from-rung", "7"]).expect(2);
@@ -203,7 +243,13 @@ fn trouble_that_does_not_pass_counts_as_an_error_in_the_end() {
 fn a_provider_that_keeps_saying_no_is_told_once() {
     let repo = TestRepo::with_files(6);
     let stub = ModelStub::start(vec![
-        Rule::model("gone", Reply::status(404, r#"{"error":{"message":"model 'gone' not found","code":"model_not_found"}}"#)),
+        Rule::model(
+            "gone",
+            Reply::status(
+                404,
+                r#"{"error":{"message":"model 'gone' not found","code":"model_not_found"}}"#,
+            ),
+        ),
         Rule::any(Reply::ok(answers::markdown_review("src/f0.rs"))),
     ]);
     let bench = Bench::with_stub(None, &stub.openai_url(), &["gone", "good"]);
@@ -234,7 +280,13 @@ fn an_answer_once_paid_for_is_not_asked_for_again() {
 fn the_ollama_wire_serves_as_well() {
     let repo = TestRepo::with_files(1);
     let stub = ModelStub::start(Reply::ok(answers::markdown_review("src/f0.rs")));
-    let bench = Bench::new(None, &format!("[providers.oll]\nwire = 'ollama'\nbase_url = '{}'\nlocal = true\n", stub.ollama_url()));
+    let bench = Bench::new(
+        None,
+        &format!(
+            "[providers.oll]\nwire = 'ollama'\nbase_url = '{}'\nlocal = true\n",
+            stub.ollama_url()
+        ),
+    );
     std::fs::write(bench.ladder(), "name='o'\n[[rungs]]\nprovider='oll'\nmodel='q'\n").unwrap();
     run(&bench, &repo, &[]).expect(0);
     assert_eq!(rows(&bench)[0].accepted_model, "oll/q");
@@ -246,9 +298,16 @@ fn auto_finds_an_ollama_and_climbs_its_models_small_to_large() {
     let repo = TestRepo::with_files(1);
     let stub = ModelStub::start(Reply::ok(answers::markdown_review("src/f0.rs")));
     stub.set_models(&["qwen:1b", "all-minilm:latest"]);
-    let bench = Bench::new(None, &format!("[providers.ollama]\nbase_url = '{}'\n", stub.ollama_url()));
+    let bench =
+        Bench::new(None, &format!("[providers.ollama]\nbase_url = '{}'\n", stub.ollama_url()));
     let out = bench.out();
-    let done = bench.run(&["run", repo.path().to_str().unwrap(), "--out", out.to_str().unwrap()]).expect(0);
-    assert!(done.stderr.contains("ollama/qwen:1b") && !done.stderr.contains("minilm"), "{}", done.stderr);
+    let done = bench
+        .run(&["run", repo.path().to_str().unwrap(), "--out", out.to_str().unwrap()])
+        .expect(0);
+    assert!(
+        done.stderr.contains("ollama/qwen:1b") && !done.stderr.contains("minilm"),
+        "{}",
+        done.stderr
+    );
     assert_eq!(rows(&bench)[0].accepted_model, "ollama/qwen:1b");
 }

@@ -18,7 +18,14 @@ fn a_newcomers_first_command_leaves_a_report() {
     let commit = repo.commit("big");
     let bench = Bench::new(None, "");
     let out = bench.out();
-    let args = ["run", repo.path().to_str().unwrap(), "--ladder", "builtin", "--out", out.to_str().unwrap()];
+    let args = [
+        "run",
+        repo.path().to_str().unwrap(),
+        "--ladder",
+        "builtin",
+        "--out",
+        out.to_str().unwrap(),
+    ];
     let done = bench.run(&args).expect(0);
     assert!(done.stdout.contains("6 of 6 files reviewed, 0 unresolved"), "{}", done.stdout);
     assert!(done.stdout.contains("scrum_report.md"), "{}", done.stdout);
@@ -36,7 +43,10 @@ fn a_newcomers_first_command_leaves_a_report() {
     assert!(big.tree_split_fired && big.shards_total >= 2 && big.shards_missing.is_empty());
     for row in &rows {
         assert_eq!((row.schema_version, row.scrum_master_reviewed), (4, true));
-        assert_eq!((row.commit.as_str(), row.accepted_model.as_str()), (commit.as_str(), "builtin/static-checks"));
+        assert_eq!(
+            (row.commit.as_str(), row.accepted_model.as_str()),
+            (commit.as_str(), "builtin/static-checks")
+        );
     }
     // The private server and the workers are gone with the command.
     assert!(children(std::process::id(), "redis-server").is_empty());
@@ -70,7 +80,14 @@ fn odd_files_are_reviewed_or_listed_with_a_reason() {
     let bench = Bench::new(None, "");
     let out = bench.out();
     bench
-        .run(&["run", repo.path().to_str().unwrap(), "--ladder", "builtin", "--out", out.to_str().unwrap()])
+        .run(&[
+            "run",
+            repo.path().to_str().unwrap(),
+            "--ladder",
+            "builtin",
+            "--out",
+            out.to_str().unwrap(),
+        ])
         .expect(0);
     let summary = read_json(&out.join("summary.json"));
     let skipped: Vec<(String, String)> = summary["skipped"]
@@ -99,7 +116,10 @@ fn odd_files_are_reviewed_or_listed_with_a_reason() {
     let status = bench.run(&["status", "latest", "--json"]).expect(0);
     let status: Value = serde_json::from_str(&status.stdout).unwrap();
     let sweep = &status["sweeps"][0];
-    assert_eq!((&sweep["total"], &sweep["resolved"], &sweep["skipped"]), (&9.into(), &2.into(), &7.into()));
+    assert_eq!(
+        (&sweep["total"], &sweep["resolved"], &sweep["skipped"]),
+        (&9.into(), &2.into(), &7.into())
+    );
 }
 
 #[test]
@@ -113,9 +133,20 @@ fn targets_documents_and_labels_reach_the_report() {
     std::fs::write(&prd, "# PRD\n\nThe function `read_0` must return an error for text that is no number, and never panic.\n").unwrap();
     bench
         .run(&[
-            "run", repo.path().to_str().unwrap(), "--ladder", "builtin", "--target", "src/f0.rs",
-            "--target", "docs/", "--prd", prd.to_str().unwrap(), "--label", "team=core",
-            "--out", out.to_str().unwrap(),
+            "run",
+            repo.path().to_str().unwrap(),
+            "--ladder",
+            "builtin",
+            "--target",
+            "src/f0.rs",
+            "--target",
+            "docs/",
+            "--prd",
+            prd.to_str().unwrap(),
+            "--label",
+            "team=core",
+            "--out",
+            out.to_str().unwrap(),
         ])
         .expect(0);
     let lines = std::fs::read_to_string(out.join("scrum_reviews.jsonl")).unwrap();
@@ -134,7 +165,14 @@ fn a_sweep_of_nothing_says_so() {
     let repo = TestRepo::with_files(1);
     let bench = Bench::new(None, "");
     let done = bench
-        .run(&["run", repo.path().to_str().unwrap(), "--ladder", "builtin", "--target", "nothing/**"])
+        .run(&[
+            "run",
+            repo.path().to_str().unwrap(),
+            "--ladder",
+            "builtin",
+            "--target",
+            "nothing/**",
+        ])
         .expect(0);
     assert!(done.stderr.contains("no file of the commit matches"), "{}", done.stderr);
 }

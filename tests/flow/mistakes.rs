@@ -20,13 +20,25 @@ fn mistakes_are_told_and_cost_nothing() {
     let bench = Bench::new(None, "");
     let plain = tempfile::tempdir().unwrap();
     let plain = plain.path().to_str().unwrap();
-    refused(&bench, &["run", "/no/such/dir"], &["/no/such/dir", "nothing", "path of a git repository"]);
+    refused(
+        &bench,
+        &["run", "/no/such/dir"],
+        &["/no/such/dir", "nothing", "path of a git repository"],
+    );
     refused(&bench, &["run", plain], &[plain, "not a git repository", "git init"]);
     refused(&bench, &["run", repo, "--rev", "nope"], &["nope", "git log"]);
-    refused(&bench, &["run", repo, "--prd", "missing.md"], &["--prd", "missing.md", "check the path"]);
+    refused(
+        &bench,
+        &["run", repo, "--prd", "missing.md"],
+        &["--prd", "missing.md", "check the path"],
+    );
     let latin = bench.dir.path().join("latin.md");
     std::fs::write(&latin, b"caf\xe9").unwrap();
-    refused(&bench, &["run", repo, "--proposal", latin.to_str().unwrap()], &["--proposal", "UTF-8", "byte 3"]);
+    refused(
+        &bench,
+        &["run", repo, "--proposal", latin.to_str().unwrap()],
+        &["--proposal", "UTF-8", "byte 3"],
+    );
     refused(&bench, &["run", repo, "--ladder", "bultin"], &["bultin", "builtin", "local-first"]);
     refused(&bench, &["run", repo, "--ladder", "./no.toml"], &["no.toml"]);
     refused(&bench, &["run", repo, "--policy", "lax"], &["lax", "structured"]);
@@ -51,7 +63,11 @@ fn a_redis_that_is_not_there_is_named_without_its_password() {
     let repo = TestRepo::with_files(1);
     let bench = Bench::new(Some("redis://:hunter2@127.0.0.1:1/0".into()), "");
     let done = bench.run(&["sweep", repo.path().to_str().unwrap()]).expect(2);
-    assert!(done.stderr.contains("127.0.0.1:1") && done.stderr.contains("SCRUM_REDIS_URL"), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("127.0.0.1:1") && done.stderr.contains("SCRUM_REDIS_URL"),
+        "{}",
+        done.stderr
+    );
     assert!(!done.stderr.contains("hunter2"), "{}", done.stderr);
     let done = Bench::new(Some("gopher://x".into()), "").run(&["status"]).expect(2);
     assert!(done.stderr.contains("gopher"), "{}", done.stderr);
@@ -61,7 +77,11 @@ fn a_redis_that_is_not_there_is_named_without_its_password() {
 fn wrong_settings_name_the_key_and_the_nearest() {
     let bench = Bench::new(None, "lease_sm = 3\n");
     let done = bench.run(&["status"]).expect(2);
-    assert!(done.stderr.contains("lease_sm") && done.stderr.contains("lease_ms"), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("lease_sm") && done.stderr.contains("lease_ms"),
+        "{}",
+        done.stderr
+    );
     assert!(done.stderr.contains("scrum.toml"), "{}", done.stderr);
 }
 
@@ -78,7 +98,13 @@ fn a_worker_without_a_fleet_says_what_to_do() {
 fn doctor_names_what_is_missing_and_what_is_fine() {
     let bench = Bench::new(None, "");
     let done = bench.run(&["doctor"]).expect(0);
-    for word in ["appendfsync always", "OLLAMA_API_KEY", "provider builtin", "ladder builtin", "git version"] {
+    for word in [
+        "appendfsync always",
+        "OLLAMA_API_KEY",
+        "provider builtin",
+        "ladder builtin",
+        "git version",
+    ] {
         assert!(done.stdout.contains(word), "{word:?} is not in:\n{}", done.stdout);
     }
 }

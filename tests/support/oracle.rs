@@ -66,15 +66,28 @@ pub fn check_jobs(conn: &mut redis::Connection) -> HashMap<String, usize> {
         let id = key.trim_start_matches(&format!("{p}j:")).to_owned();
         let word: Option<String> = conn.hget(key, "st").unwrap();
         let state = JobState::from_word(word.as_deref()).expect("a known state");
-        let places = [(&ready, JobState::Ready), (&leased, JobState::Leased), (&delayed, JobState::Delayed), (&dead, JobState::Dead)];
+        let places = [
+            (&ready, JobState::Ready),
+            (&leased, JobState::Leased),
+            (&delayed, JobState::Delayed),
+            (&dead, JobState::Dead),
+        ];
         for (set, place) in places {
-            assert_eq!(set.contains(&id), place == state, "{id} says {word:?}; is it in {place:?}?");
+            assert_eq!(
+                set.contains(&id),
+                place == state,
+                "{id} says {word:?}; is it in {place:?}?"
+            );
         }
         let body: bool = conn.exists(format!("{p}b:{id}")).unwrap();
         assert!(body, "{id} has a body");
         *states.entry(word.unwrap_or_default()).or_default() += 1;
     }
     let records: usize = states.values().sum();
-    assert_eq!(records, ready.len() + leased.len() + delayed.len() + dead.len(), "no id without a record");
+    assert_eq!(
+        records,
+        ready.len() + leased.len() + delayed.len() + dead.len(),
+        "no id without a record"
+    );
     states
 }

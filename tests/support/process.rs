@@ -13,7 +13,11 @@ use tempfile::TempDir;
 pub fn program(name: &str) -> PathBuf {
     let me = std::env::current_exe().unwrap();
     let path = me.parent().and_then(Path::parent).unwrap().join(name);
-    assert!(path.is_file(), "{} is not built: run `cargo build --workspace --bins`", path.display());
+    assert!(
+        path.is_file(),
+        "{} is not built: run `cargo build --workspace --bins`",
+        path.display()
+    );
     path
 }
 
@@ -40,9 +44,14 @@ impl Bench {
     pub fn with_stub(redis: Option<String>, url: &str, models: &[&str]) -> Self {
         let this = Self::new(
             redis,
-            &format!("[providers.stub]\nwire = 'openai'\nbase_url = '{url}'\nlocal = true\nconcurrency = 16\n"),
+            &format!(
+                "[providers.stub]\nwire = 'openai'\nbase_url = '{url}'\nlocal = true\nconcurrency = 16\n"
+            ),
         );
-        let rungs: String = models.iter().map(|m| format!("[[rungs]]\nprovider = 'stub'\nmodel = '{m}'\n")).collect();
+        let rungs: String = models
+            .iter()
+            .map(|m| format!("[[rungs]]\nprovider = 'stub'\nmodel = '{m}'\n"))
+            .collect();
         std::fs::write(this.ladder(), format!("name = 'test'\n{rungs}")).unwrap();
         this
     }
@@ -159,7 +168,8 @@ impl Process {
     /// Asks it to end and returns its exit code.
     pub fn terminate(mut self, longest: Duration) -> i32 {
         signal(self.pid(), "TERM");
-        let status = eventually(longest, "the process ends after SIGTERM", || self.0.try_wait().unwrap());
+        let status =
+            eventually(longest, "the process ends after SIGTERM", || self.0.try_wait().unwrap());
         status.code().unwrap_or(-1)
     }
 }

@@ -57,7 +57,9 @@ impl RedisServer {
             .spawn()
             .expect("redis-server is needed: make setup installs it");
         self.child = Some(child);
-        eventually(Duration::from_secs(20), "redis-server answers", || self.answers().then_some(()));
+        eventually(Duration::from_secs(20), "redis-server answers", || {
+            self.answers().then_some(())
+        });
     }
 
     fn socket(&self) -> PathBuf {

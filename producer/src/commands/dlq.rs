@@ -1,7 +1,7 @@
 //! `scrum dlq`: what needs a person.
 
-use crate::cli::{DlqAction, Global};
 use crate::cli::DlqArgs;
+use crate::cli::{DlqAction, Global};
 use crate::output::{plain, say, table, time};
 use crate::session::Session;
 use anyhow::{Context, bail};
@@ -32,7 +32,10 @@ pub async fn execute(global: &Global, args: DlqArgs) -> anyhow::Result<u8> {
         DlqAction::Retry { ids, sweep, from_rung } => {
             let ids = match sweep {
                 Some(name) => {
-                    let filter = DeadFilter { sweep: Some(session.find_sweep(&name).await?), ..DeadFilter::default() };
+                    let filter = DeadFilter {
+                        sweep: Some(session.find_sweep(&name).await?),
+                        ..DeadFilter::default()
+                    };
                     session.queue.dead_letters(&filter).await?.into_iter().map(|d| d.id).collect()
                 }
                 None => ids,
@@ -61,18 +64,22 @@ async fn list(global: &Global, session: &Session, filter: &DeadFilter) -> anyhow
     let mut rows = Vec::new();
     for letter in &letters {
         let reason: String = plain(&letter.reason).chars().take(REASON_CHARS).collect();
-        rows.push(vec![letter.id.clone(), path_of(session, letter).await?, letter.class.clone(), time(letter.last_ms), reason]);
+        rows.push(vec![
+            letter.id.clone(),
+            path_of(session, letter).await?,
+            letter.class.clone(),
+            time(letter.last_ms),
+            reason,
+        ]);
     }
     say(&table(&["ID", "FILE", "CLASS", "DIED", "REASON"], &rows))?;
     Ok(0)
 }
 
 async fn find(session: &Session, id: &str) -> anyhow::Result<DeadLetter> {
-    session
-        .queue
-        .dead_letter(id)
-        .await?
-        .with_context(|| format!("there is no dead letter '{id}'; `scrum dlq list` shows what there is"))
+    session.queue.dead_letter(id).await?.with_context(|| {
+        format!("there is no dead letter '{id}'; `scrum dlq list` shows what there is")
+    })
 }
 
 async fn show(global: &Global, session: &Session, id: &str) -> anyhow::Result<u8> {
@@ -95,7 +102,14 @@ async fn show(global: &Global, session: &Session, id: &str) -> anyhow::Result<u8
     say(&format!("tries    {}, worker deaths {}", letter.attempts, letter.crashes))?;
     for a in &attempts {
         say("")?;
-        say(&format!("attempt {}  rung {}  {}  {}: {}", a.n, a.rung, plain(&a.model_name()), a.outcome, plain(&a.reason)))?;
+        say(&format!(
+            "attempt {}  rung {}  {}  {}: {}",
+            a.n,
+            a.rung,
+            plain(&a.model_name()),
+            a.outcome,
+            plain(&a.reason)
+        ))?;
         if !a.answer_preview.is_empty() {
             for line in a.answer_preview.lines() {
                 say(&format!("  | {}", plain(line)))?;
@@ -107,12 +121,18 @@ async fn show(global: &Global, session: &Session, id: &str) -> anyhow::Result<u8
     Ok(0)
 }
 
-async fn retry(global: &Global, session: &Session, ids: &[String], from_rung: Option<u32>) -> anyhow::Result<u8> {
+async fn retry(
+    global: &Global,
+    session: &Session,
+    ids: &[String],
+    from_rung: Option<u32>,
+) -> anyhow::Result<u8> {
     // All are checked before the first is touched.
     let mut edited = Vec::new();
     for id in ids {
         let letter = find(session, id).await?;
-        let job = edit(session, &letter, from_rung).await.with_context(|| format!("dead letter {id}"))?;
+        let job =
+            edit(session, &letter, from_rung).await.with_context(|| format!("dead letter {id}"))?;
         edited.push((letter.id, job));
     }
     let mut revived = Vec::new();
@@ -135,7 +155,11 @@ async fn retry(global: &Global, session: &Session, ids: &[String], from_rung: Op
 
 /// A spent rung job starts again at a rung, with a new attempt number: its history stays and is
 /// the learning context. Other jobs go back as they were.
-async fn edit(session: &Session, letter: &DeadLetter, from_rung: Option<u32>) -> anyhow::Result<Option<NewJob>> {
+async fn edit(
+    session: &Session,
+    letter: &DeadLetter,
+    from_rung: Option<u32>,
+) -> anyhow::Result<Option<NewJob>> {
     let decoded = Envelope::decode(&letter.body).and_then(|e| Job::decode(&e));
     let Ok(Job::Rung(rung)) = decoded else {
         if from_rung.is_some() {
@@ -150,7 +174,11 @@ async fn edit(session: &Session, letter: &DeadLetter, from_rung: Option<u32>) ->
         None => rung.rung,
     };
     let Some(target) = spec.ladder.rungs.get(at as usize) else {
-        bail!("the ladder '{}' has rungs 0 to {}; there is no rung {at}", spec.ladder.name, spec.ladder.rungs.len() - 1);
+        bail!(
+            "the ladder '{}' has rungs 0 to {}; there is no rung {at}",
+            spec.ladder.name,
+            spec.ladder.rungs.len() - 1
+        );
     };
     let made = session.queue.attempts(&review_id(&letter.sweep, rung.target)).await?.len();
     let attempt = u32::try_from(made + 1).unwrap_or(u32::MAX);

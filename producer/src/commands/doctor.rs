@@ -67,7 +67,8 @@ pub async fn execute(global: &Global) -> anyhow::Result<u8> {
                 let Ok(ladder) = ladders.get(name) else { continue };
                 let works = ladder.rungs.iter().filter(|r| usable.contains(&r.provider)).count();
                 let level = if works == 0 { Level::Note } else { Level::Ok };
-                let message = format!("{works} of {} rungs have a provider that answers", ladder.rungs.len());
+                let message =
+                    format!("{works} of {} rungs have a provider that answers", ladder.rungs.len());
                 add(&format!("ladder {name}"), level, message);
             }
         }
@@ -79,7 +80,11 @@ pub async fn execute(global: &Global) -> anyhow::Result<u8> {
 fn server(info: &ServerInfo, kind: &str, add: &mut impl FnMut(&str, Level, String)) {
     let major: u32 = info.version.split('.').next().and_then(|v| v.parse().ok()).unwrap_or(0);
     let oldest = if info.flavour == "valkey" { 8 } else { 7 };
-    let (level, advice) = if major >= oldest { (Level::Ok, String::new()) } else { (Level::Problem, format!("; version {oldest} or newer is needed")) };
+    let (level, advice) = if major >= oldest {
+        (Level::Ok, String::new())
+    } else {
+        (Level::Problem, format!("; version {oldest} or newer is needed"))
+    };
     add("redis", level, format!("{kind}: {} {}{advice}", info.flavour, info.version));
     let (level, message) = match (info.aof, info.appendfsync.as_str()) {
         (true, "always") => (Level::Ok, "every acknowledged write survives kill -9 and power loss (appendfsync always)".to_owned()),
@@ -92,7 +97,13 @@ fn server(info: &ServerInfo, kind: &str, add: &mut impl FnMut(&str, Level, Strin
     let (level, message) = if info.maxmemory == 0 || info.maxmemory_policy == "noeviction" {
         (Level::Ok, format!("{} MB used, nothing is evicted", info.used_memory / 1_000_000))
     } else {
-        (Level::Problem, format!("maxmemory-policy {} throws jobs away when memory is short; CONFIG SET maxmemory-policy noeviction", info.maxmemory_policy))
+        (
+            Level::Problem,
+            format!(
+                "maxmemory-policy {} throws jobs away when memory is short; CONFIG SET maxmemory-policy noeviction",
+                info.maxmemory_policy
+            ),
+        )
     };
     add("memory", level, message);
 }
@@ -105,7 +116,11 @@ fn providers(global: &Global, add: &mut impl FnMut(&str, Level, String)) -> Vec<
             command.arg("--config").arg(config);
         }
         let out = command.arg("probe").stdin(Stdio::null()).output()?;
-        anyhow::ensure!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr).trim().to_owned());
+        anyhow::ensure!(
+            out.status.success(),
+            "{}",
+            String::from_utf8_lossy(&out.stderr).trim().to_owned()
+        );
         Ok(serde_json::from_slice(&out.stdout)?)
     };
     match probe() {

@@ -19,7 +19,12 @@ pub const ALL: [&str; 4] = ["md", "json", "sarif", "jsonl"];
 ///
 /// # Errors
 /// An unknown format, a directory that can't be written, a failure of Redis.
-pub async fn write(session: &Session, id: &str, out: &Path, formats: &[impl AsRef<str>]) -> anyhow::Result<SweepReport> {
+pub async fn write(
+    session: &Session,
+    id: &str,
+    out: &Path,
+    formats: &[impl AsRef<str>],
+) -> anyhow::Result<SweepReport> {
     for format in formats {
         if !ALL.contains(&format.as_ref()) {
             bail!("unknown report format '{}'; known are {}", format.as_ref(), ALL.join(", "));
@@ -27,8 +32,9 @@ pub async fn write(session: &Session, id: &str, out: &Path, formats: &[impl AsRe
     }
     let wants = |name: &str| formats.iter().any(|f| f.as_ref() == name);
     let report = gather(session, id).await?;
-    std::fs::create_dir_all(out)
-        .with_context(|| format!("the report directory {} can't be made; pass another --out", out.display()))?;
+    std::fs::create_dir_all(out).with_context(|| {
+        format!("the report directory {} can't be made; pass another --out", out.display())
+    })?;
     let put = |name: &str, text: &str| {
         // Written beside and renamed, so that a reader never sees half a report.
         let (path, fresh) = (out.join(name), out.join(format!(".{name}.new")));
@@ -41,7 +47,8 @@ pub async fn write(session: &Session, id: &str, out: &Path, formats: &[impl AsRe
     }
     if wants("json") {
         put("summary.json", &serde_json::to_string_pretty(&summary::render(&report))?)?;
-        let reviewed: Vec<_> = report.files.iter().filter(|f| f.status != TargetStatus::Skipped).collect();
+        let reviewed: Vec<_> =
+            report.files.iter().filter(|f| f.status != TargetStatus::Skipped).collect();
         let paths: Vec<&str> = reviewed.iter().map(|f| f.target.path.as_str()).collect();
         for (f, name) in reviewed.iter().zip(file::file_names(&paths)) {
             put(&name, &serde_json::to_string_pretty(&file::render(f))?)?;
@@ -67,7 +74,8 @@ pub async fn write(session: &Session, id: &str, out: &Path, formats: &[impl AsRe
 pub async fn gather(session: &Session, id: &str) -> anyhow::Result<SweepReport> {
     let queue = &session.queue;
     let spec = queue.sweep_spec(id).await?.with_context(|| format!("there is no sweep {id}"))?;
-    let status = queue.sweep_status(id).await?.with_context(|| format!("there is no sweep {id}"))?;
+    let status =
+        queue.sweep_status(id).await?.with_context(|| format!("there is no sweep {id}"))?;
     let mut rows: HashMap<String, ReviewRow> =
         queue.rows::<ReviewRow>(id).await?.into_iter().map(|r| (r.review_id.clone(), r)).collect();
     let filter = DeadFilter { sweep: Some(id.to_owned()), ..DeadFilter::default() };

@@ -1,7 +1,7 @@
 //! The commands, one file each.
 
-pub mod doctor;
 pub mod dlq;
+pub mod doctor;
 pub mod files;
 pub mod report;
 pub mod run;

@@ -113,9 +113,9 @@ impl Workers {
             // Ctrl-C is for us: we drain the workers in good order.
             .process_group(0);
         die_with_parent(&mut command);
-        let child = command
-            .spawn()
-            .with_context(|| format!("the worker {} could not be started", self.program.display()))?;
+        let child = command.spawn().with_context(|| {
+            format!("the worker {} could not be started", self.program.display())
+        })?;
         Ok(Worker { child, started: Instant::now(), false_starts: 0 })
     }
 

@@ -84,7 +84,8 @@ async fn print(global: &Global, session: &Session, sweeps: &[SweepStatus]) -> an
     say("")?;
     say(&format!("jobs: {leased} running, {delayed} delayed, {dead} dead"))?;
     if !lanes.is_empty() {
-        let rows: Vec<_> = lanes.iter().map(|l| vec![l.lane.clone(), l.ready.to_string()]).collect();
+        let rows: Vec<_> =
+            lanes.iter().map(|l| vec![l.lane.clone(), l.ready.to_string()]).collect();
         say(&table(&["LANE", "READY"], &rows))?;
     }
     if workers.is_empty() {
@@ -92,7 +93,14 @@ async fn print(global: &Global, session: &Session, sweeps: &[SweepStatus]) -> an
     }
     let rows: Vec<_> = workers
         .iter()
-        .map(|w| vec![w.host.clone(), w.pid.to_string(), w.concurrency.to_string(), format!("{} ms ago", w.silent_ms)])
+        .map(|w| {
+            vec![
+                w.host.clone(),
+                w.pid.to_string(),
+                w.concurrency.to_string(),
+                format!("{} ms ago", w.silent_ms),
+            ]
+        })
         .collect();
     say(&table(&["WORKER", "PID", "JOBS AT A TIME", "SEEN"], &rows))
 }

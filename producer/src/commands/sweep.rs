@@ -19,7 +19,9 @@ pub async fn execute(global: &Global, args: SweepArgs) -> anyhow::Result<u8> {
     let session = Session::open(global).await?;
     if session.private.is_some() && !args.wait {
         // The server would stop with this command, and nothing would ever run.
-        anyhow::bail!("no fleet is configured, so nobody would do the sweep; set SCRUM_REDIS_URL, or use `scrum run`");
+        anyhow::bail!(
+            "no fleet is configured, so nobody would do the sweep; set SCRUM_REDIS_URL, or use `scrum run`"
+        );
     }
     let name = args.request.ladder.clone().unwrap_or_else(|| session.settings.sweep.ladder.clone());
     let progress = Progress::new(global.quiet);
@@ -80,9 +82,11 @@ pub async fn create(
     let (id, new) =
         session.queue.create_sweep(&prepared.spec, &prepared.documents, Priority::Normal).await?;
     if new {
-        progress.note(&format!("sweep {id} of {} at {:.10}", prepared.spec.repo, prepared.spec.commit));
+        progress
+            .note(&format!("sweep {id} of {} at {:.10}", prepared.spec.repo, prepared.spec.commit));
     } else {
-        progress.note(&format!("sweep {id} is there already: going on with it (--again starts anew)"));
+        progress
+            .note(&format!("sweep {id} is there already: going on with it (--again starts anew)"));
         revive_plan(session, &id).await?;
     }
     Ok(Created { id, new })

@@ -88,8 +88,10 @@ impl Queue {
     pub async fn dead_letter(&self, id: &str) -> Result<Option<DeadLetter>, QueueError> {
         let mut conn = self.conn();
         let (map, body): (HashMap<String, String>, Option<String>) = redis::pipe()
-            .cmd("HGETALL").arg(self.key(&format!("j:{id}")))
-            .cmd("GET").arg(self.key(&format!("b:{id}")))
+            .cmd("HGETALL")
+            .arg(self.key(&format!("j:{id}")))
+            .cmd("GET")
+            .arg(self.key(&format!("b:{id}")))
             .query_async(&mut conn)
             .await?;
         if map.get("st").map(String::as_str) != Some("dead") {
@@ -119,9 +121,8 @@ impl Queue {
     /// A failure of Redis.
     pub async fn revive(&self, id: &str, edited: Option<(&str, &str)>) -> Result<bool, QueueError> {
         let (lane, body) = edited.unwrap_or_default();
-        let n: i64 = self
-            .run(&self.scripts.revive, vec![id.into(), lane.into(), body.into()])
-            .await?;
+        let n: i64 =
+            self.run(&self.scripts.revive, vec![id.into(), lane.into(), body.into()]).await?;
         Ok(n == 1)
     }
 

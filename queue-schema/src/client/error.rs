@@ -6,7 +6,9 @@ use crate::envelope::DecodeError;
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {
     /// The address can't be read.
-    #[error("the Redis URL '{url}' can't be read: {message}; use redis://HOST:PORT/DB, rediss:// for TLS or redis+unix:///PATH")]
+    #[error(
+        "the Redis URL '{url}' can't be read: {message}; use redis://HOST:PORT/DB, rediss:// for TLS or redis+unix:///PATH"
+    )]
     Url {
         /// Without its password.
         url: String,
@@ -14,7 +16,9 @@ pub enum QueueError {
         message: String,
     },
     /// Nothing answers there.
-    #[error("no Redis answers at {url}: {source}; start it, or correct SCRUM_REDIS_URL (unset it to use a private server)")]
+    #[error(
+        "no Redis answers at {url}: {source}; start it, or correct SCRUM_REDIS_URL (unset it to use a private server)"
+    )]
     Unreachable {
         /// Without its password.
         url: String,

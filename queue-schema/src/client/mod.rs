@@ -10,7 +10,7 @@ mod sweeps;
 
 pub use backoff::Backoff;
 pub use claim::{Claim, ClaimRequest, ClaimedJob, Commit, Lease, Waiter};
-pub use dead::{DeadLetter, DeadFilter};
+pub use dead::{DeadFilter, DeadLetter};
 pub use error::QueueError;
 pub use read::{LaneStatus, ServerInfo, WorkerInfo};
 pub use sweeps::{SweepState, SweepStatus};
@@ -82,9 +82,10 @@ impl Queue {
             .set_response_timeout(Some(options.response_timeout))
             .set_number_of_retries(1)
             .set_max_delay(Duration::from_millis(500));
-        let conn = client.get_connection_manager_with_config(config).await.map_err(|source| {
-            QueueError::Unreachable { url: redact(&options.url), source }
-        })?;
+        let conn = client
+            .get_connection_manager_with_config(config)
+            .await
+            .map_err(|source| QueueError::Unreachable { url: redact(&options.url), source })?;
         let queue = Self {
             conn,
             client,
@@ -105,7 +106,10 @@ impl Queue {
     }
 
     /// A connection of its own for blocking commands, which would hold up the shared one.
-    pub(crate) async fn dedicated(&self, response: Duration) -> Result<MultiplexedConnection, QueueError> {
+    pub(crate) async fn dedicated(
+        &self,
+        response: Duration,
+    ) -> Result<MultiplexedConnection, QueueError> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.options.connect_timeout))
             .set_response_timeout(Some(response));

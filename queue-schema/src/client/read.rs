@@ -64,7 +64,11 @@ impl Queue {
         let mut from = "-".to_owned();
         loop {
             let page: StreamRangeReply = redis::cmd("XRANGE")
-                .arg(&key).arg(&from).arg("+").arg("COUNT").arg(PAGE)
+                .arg(&key)
+                .arg(&from)
+                .arg("+")
+                .arg("COUNT")
+                .arg(PAGE)
                 .query_async(&mut conn)
                 .await?;
             let Some(last) = page.ids.last() else { return Ok(out) };
@@ -84,7 +88,10 @@ impl Queue {
     /// A failure of Redis.
     pub async fn review_state(&self, review: &str) -> Result<HashMap<String, String>, QueueError> {
         let mut conn = self.conn();
-        Ok(redis::cmd("HGETALL").arg(self.key(&keys::review_state(review))).query_async(&mut conn).await?)
+        Ok(redis::cmd("HGETALL")
+            .arg(self.key(&keys::review_state(review)))
+            .query_async(&mut conn)
+            .await?)
     }
 
     /// The attempts of a review so far.
@@ -94,12 +101,17 @@ impl Queue {
     pub async fn attempts(&self, review: &str) -> Result<Vec<Attempt>, QueueError> {
         let mut conn = self.conn();
         let found: Vec<String> = redis::cmd("LRANGE")
-            .arg(self.key(&keys::attempts(review))).arg(0).arg(-1)
+            .arg(self.key(&keys::attempts(review)))
+            .arg(0)
+            .arg(-1)
             .query_async(&mut conn)
             .await?;
         found
             .iter()
-            .map(|j| serde_json::from_str(j).map_err(|e| QueueError::record(format!("attempts of {review}"), e)))
+            .map(|j| {
+                serde_json::from_str(j)
+                    .map_err(|e| QueueError::record(format!("attempts of {review}"), e))
+            })
             .collect()
     }
 
@@ -133,18 +145,28 @@ impl Queue {
     /// A failure of Redis.
     pub async fn answer(&self, content_key: &str) -> Result<Option<String>, QueueError> {
         let mut conn = self.conn();
-        Ok(redis::cmd("GET").arg(self.key(&format!("ans:{content_key}"))).query_async(&mut conn).await?)
+        Ok(redis::cmd("GET")
+            .arg(self.key(&format!("ans:{content_key}")))
+            .query_async(&mut conn)
+            .await?)
     }
 
     /// Keeps a paid answer, before the commit that uses it, so that a crash never pays twice.
     ///
     /// # Errors
     /// A failure of Redis.
-    pub async fn keep_answer(&self, content_key: &str, answer: &str, keep: Duration) -> Result<(), QueueError> {
+    pub async fn keep_answer(
+        &self,
+        content_key: &str,
+        answer: &str,
+        keep: Duration,
+    ) -> Result<(), QueueError> {
         let mut conn = self.conn();
         redis::cmd("SET")
-            .arg(self.key(&format!("ans:{content_key}"))).arg(answer)
-            .arg("EX").arg(keep.as_secs().max(1))
+            .arg(self.key(&format!("ans:{content_key}")))
+            .arg(answer)
+            .arg("EX")
+            .arg(keep.as_secs().max(1))
             .query_async::<()>(&mut conn)
             .await?;
         Ok(())
@@ -171,9 +193,12 @@ impl Queue {
     pub async fn totals(&self) -> Result<(u64, u64, u64), QueueError> {
         let mut conn = self.conn();
         Ok(redis::pipe()
-            .cmd("ZCARD").arg(self.key("leases"))
-            .cmd("ZCARD").arg(self.key("delayed"))
-            .cmd("ZCARD").arg(self.key("dead"))
+            .cmd("ZCARD")
+            .arg(self.key("leases"))
+            .cmd("ZCARD")
+            .arg(self.key("delayed"))
+            .cmd("ZCARD")
+            .arg(self.key("dead"))
             .query_async(&mut conn)
             .await?)
     }
@@ -182,14 +207,31 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis.
-    pub async fn register_worker(&self, id: &str, host: &str, pid: u32, concurrency: u32) -> Result<(), QueueError> {
+    pub async fn register_worker(
+        &self,
+        id: &str,
+        host: &str,
+        pid: u32,
+        concurrency: u32,
+    ) -> Result<(), QueueError> {
         /// Records of workers that went without a word vanish after this many seconds.
         const KEEP_S: u64 = 86_400;
         let mut conn = self.conn();
         let key = self.key(&format!("w:{id}"));
         redis::pipe()
-            .cmd("HSET").arg(&key).arg("host").arg(host).arg("pid").arg(pid).arg("conc").arg(concurrency).ignore()
-            .cmd("EXPIRE").arg(&key).arg(KEEP_S).ignore()
+            .cmd("HSET")
+            .arg(&key)
+            .arg("host")
+            .arg(host)
+            .arg("pid")
+            .arg(pid)
+            .arg("conc")
+            .arg(concurrency)
+            .ignore()
+            .cmd("EXPIRE")
+            .arg(&key)
+            .arg(KEEP_S)
+            .ignore()
             .query_async::<()>(&mut conn)
             .await?;
         self.renew(id, &[]).await?;
@@ -203,8 +245,13 @@ impl Queue {
     pub async fn unregister_worker(&self, id: &str) -> Result<(), QueueError> {
         let mut conn = self.conn();
         redis::pipe()
-            .cmd("ZREM").arg(self.key("workers")).arg(id).ignore()
-            .cmd("UNLINK").arg(self.key(&format!("w:{id}"))).ignore()
+            .cmd("ZREM")
+            .arg(self.key("workers"))
+            .arg(id)
+            .ignore()
+            .cmd("UNLINK")
+            .arg(self.key(&format!("w:{id}")))
+            .ignore()
             .query_async::<()>(&mut conn)
             .await?;
         Ok(())
@@ -218,7 +265,11 @@ impl Queue {
         let mut conn = self.conn();
         let (now, seen): ((u64, u64), Vec<(String, f64)>) = redis::pipe()
             .cmd("TIME")
-            .cmd("ZRANGE").arg(self.key("workers")).arg(0).arg(-1).arg("WITHSCORES")
+            .cmd("ZRANGE")
+            .arg(self.key("workers"))
+            .arg(0)
+            .arg(-1)
+            .arg("WITHSCORES")
             .query_async(&mut conn)
             .await?;
         let now = now.0 * 1000 + now.1 / 1000;
@@ -228,8 +279,10 @@ impl Queue {
             if u128::from(silent_ms) > within.as_millis() {
                 continue;
             }
-            let map: HashMap<String, String> =
-                redis::cmd("HGETALL").arg(self.key(&format!("w:{id}"))).query_async(&mut conn).await?;
+            let map: HashMap<String, String> = redis::cmd("HGETALL")
+                .arg(self.key(&format!("w:{id}")))
+                .query_async(&mut conn)
+                .await?;
             let n = |f: &str| map.get(f).and_then(|v| v.parse().ok()).unwrap_or(0);
             out.push(WorkerInfo {
                 host: map.get("host").cloned().unwrap_or_default(),
@@ -256,7 +309,8 @@ impl Queue {
         };
         // CONFIG is often renamed or forbidden by ACL on hosted servers.
         let fsync: HashMap<String, String> = redis::cmd("CONFIG")
-            .arg("GET").arg("appendfsync")
+            .arg("GET")
+            .arg("appendfsync")
             .query_async(&mut conn)
             .await
             .unwrap_or_default();

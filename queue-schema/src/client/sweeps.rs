@@ -116,10 +116,15 @@ impl Queue {
     /// A failure of Redis, or a record that this program can't read.
     pub async fn sweep_spec(&self, id: &str) -> Result<Option<SweepSpec>, QueueError> {
         let mut conn = self.conn();
-        let json: Option<String> =
-            redis::cmd("HGET").arg(self.key(&format!("sw:{id}"))).arg("spec").query_async(&mut conn).await?;
-        json.map(|j| serde_json::from_str(&j).map_err(|e| QueueError::record(format!("sweep {id}"), e)))
-            .transpose()
+        let json: Option<String> = redis::cmd("HGET")
+            .arg(self.key(&format!("sw:{id}")))
+            .arg("spec")
+            .query_async(&mut conn)
+            .await?;
+        json.map(|j| {
+            serde_json::from_str(&j).map_err(|e| QueueError::record(format!("sweep {id}"), e))
+        })
+        .transpose()
     }
 
     /// How far a sweep is; `None` when there is no such sweep.
@@ -170,7 +175,12 @@ impl Queue {
     /// A failure of Redis.
     pub async fn sweeps(&self) -> Result<Vec<String>, QueueError> {
         let mut conn = self.conn();
-        Ok(redis::cmd("ZREVRANGE").arg(self.key("sweeps")).arg(0).arg(-1).query_async(&mut conn).await?)
+        Ok(redis::cmd("ZREVRANGE")
+            .arg(self.key("sweeps"))
+            .arg(0)
+            .arg(-1)
+            .query_async(&mut conn)
+            .await?)
     }
 
     /// One target.
@@ -194,8 +204,11 @@ impl Queue {
     pub async fn targets(&self, sweep: &str) -> Result<Vec<(Target, TargetStatus)>, QueueError> {
         const PAGE: usize = 1000;
         let mut conn = self.conn();
-        let codes: String =
-            redis::cmd("GET").arg(self.key(&format!("st:{sweep}"))).query_async::<Option<String>>(&mut conn).await?.unwrap_or_default();
+        let codes: String = redis::cmd("GET")
+            .arg(self.key(&format!("st:{sweep}")))
+            .query_async::<Option<String>>(&mut conn)
+            .await?
+            .unwrap_or_default();
         let codes: Vec<char> = codes.chars().collect();
         let mut out = Vec::with_capacity(codes.len());
         for (page, chunk) in codes.chunks(PAGE).enumerate() {
@@ -250,7 +263,10 @@ mod tests {
         let (head, tail) = review_template("0123456789abcdef").unwrap();
         let want = Review { sweep: "0123456789abcdef".into(), target: 4711 };
         let body = format!("{head}4711{tail}");
-        assert_eq!(Job::decode(&Envelope::decode(&body).unwrap()).unwrap(), Job::Review(want.clone()));
+        assert_eq!(
+            Job::decode(&Envelope::decode(&body).unwrap()).unwrap(),
+            Job::Review(want.clone())
+        );
         // The script composes the id as well.
         assert_eq!(want.id(), "0123456789abcdef-4711.review");
     }

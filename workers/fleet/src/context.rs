@@ -41,7 +41,12 @@ struct Inner {
 
 impl Context {
     /// A context over a queue and the configured providers.
-    pub fn new(queue: Queue, providers: Providers, settings: Arc<Settings>, mirrors: PathBuf) -> Self {
+    pub fn new(
+        queue: Queue,
+        providers: Providers,
+        settings: Arc<Settings>,
+        mirrors: PathBuf,
+    ) -> Self {
         Self(Arc::new(Inner {
             queue,
             providers,
@@ -126,16 +131,20 @@ impl Context {
     ///
     /// # Errors
     /// Fatal when its text is gone.
-    pub async fn document(&self, origin: &str, doc: &DocRef) -> Result<Arc<Document>, HandlerError> {
+    pub async fn document(
+        &self,
+        origin: &str,
+        doc: &DocRef,
+    ) -> Result<Arc<Document>, HandlerError> {
         let key = format!("{origin}/{}", doc.sha256);
         if let Some(found) = self.0.documents.get(&key) {
             return Ok(found);
         }
         let sha = &doc.sha256;
-        let text = self
-            .read("a document", |q| async move { q.document(sha).await })
-            .await?
-            .ok_or_else(|| HandlerError::Fatal(format!("document {} is gone from the queue", doc.name)))?;
+        let text =
+            self.read("a document", |q| async move { q.document(sha).await }).await?.ok_or_else(
+                || HandlerError::Fatal(format!("document {} is gone from the queue", doc.name)),
+            )?;
         let chunks = retrieve::chunk(origin, &text);
         let index = LexicalIndex::new(&chunks);
         Ok(self.0.documents.put(&key, Document { text, chunks, index }))
@@ -173,9 +182,10 @@ impl Context {
         T: Send + 'static,
         F: FnOnce(&Repo) -> Result<T, RepoError> + Send + 'static,
     {
-        let (spec, mirrors) = (spec.repo.clone(), self.0.mirrors.clone());
+        let (spec, commit) = (spec.repo.clone(), spec.commit.clone());
+        let mirrors = self.0.mirrors.clone();
         let done = tokio::task::spawn_blocking(move || {
-            let repo = Repo::open_or_mirror(&spec, &mirrors)?;
+            let repo = Repo::open_at(&spec, &mirrors, &commit)?;
             work(&repo)
         });
         match done.await {

@@ -5,8 +5,8 @@ use clap::{Parser, Subcommand};
 use queue_schema::client::Queue;
 use scrum_config::{LoadOptions, LogFormat, Settings};
 use scrum_fleet::context::Context;
-use scrum_fleet::runtime::{self, WorkerOptions};
 use scrum_fleet::probe;
+use scrum_fleet::runtime::{self, WorkerOptions};
 use scrum_providers::Providers;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -91,7 +91,11 @@ async fn connect(settings: &Settings) -> anyhow::Result<Queue> {
     Ok(Queue::connect(settings.queue_options(&settings.redis.url)).await?)
 }
 
-async fn work(settings: Arc<Settings>, providers: Providers, lanes: Vec<String>) -> anyhow::Result<()> {
+async fn work(
+    settings: Arc<Settings>,
+    providers: Providers,
+    lanes: Vec<String>,
+) -> anyhow::Result<()> {
     let queue = connect(&settings).await?;
     let mirrors = settings.state_dir(|name| std::env::var(name).ok())?.join("mirrors");
     let context = Context::new(queue.clone(), providers, settings.clone(), mirrors);

@@ -21,7 +21,12 @@ pub struct ProviderHealth {
 pub async fn providers(settings: &Settings, providers: &Providers) -> Vec<ProviderHealth> {
     let asked = settings.providers.keys().map(|name| async move {
         let probe = providers.probe(name).await;
-        ProviderHealth { name: name.clone(), ok: probe.ok, message: probe.message, models: probe.models }
+        ProviderHealth {
+            name: name.clone(),
+            ok: probe.ok,
+            message: probe.message,
+            models: probe.models,
+        }
     });
     futures_util::future::join_all(asked).await
 }
@@ -39,7 +44,11 @@ pub struct Model {
 ///
 /// # Errors
 /// When there is no such provider or it does not answer.
-pub async fn models(settings: &Settings, providers: &Providers, name: &str) -> anyhow::Result<Vec<Model>> {
+pub async fn models(
+    settings: &Settings,
+    providers: &Providers,
+    name: &str,
+) -> anyhow::Result<Vec<Model>> {
     let Some(config) = settings.providers.get(name) else {
         anyhow::bail!("there is no provider '{name}' in the settings");
     };

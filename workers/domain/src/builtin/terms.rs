@@ -41,7 +41,8 @@ mod tests {
 
     #[test]
     fn names_are_told_from_words() {
-        let text = "The `worker` keeps a LeaseTable; see renew_leases and the README. `x` is short.";
+        let text =
+            "The `worker` keeps a LeaseTable; see renew_leases and the README. `x` is short.";
         assert_eq!(prd_terms(text), ["worker", "LeaseTable", "renew_leases"]);
     }
 }

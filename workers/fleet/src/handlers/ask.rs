@@ -10,7 +10,7 @@ use queue_schema::rows::{Attempt, Outcome};
 use queue_schema::sweep::{Rung, SweepSpec};
 use scrum_config::Wire;
 use scrum_domain::prompt::Prompt;
-use scrum_providers::{ChatError, ChatReply, ChatRequest, Finish, Subject};
+use scrum_providers::{ChatError, ChatReply, ChatRequest, FailedKind, Finish, Subject};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -50,6 +50,8 @@ pub enum Asked {
     Later(Effects),
     /// This rung is spent.
     Failed {
+        /// How the attempt counts.
+        outcome: Outcome,
         /// For the attempt's record.
         reason: String,
         /// Tell the operator once: the provider will keep saying no.
@@ -84,13 +86,16 @@ pub async fn ask(ctx: &Context, info: JobInfo, q: Question<'_>) -> Result<Asked,
     let temperature = q.rung.temperature.unwrap_or(q.spec.limits.temperature);
     let key = content_key(&q, temperature);
     // The built-in reviewer costs nothing and is quicker than the cache.
-    let paid = ctx.settings().providers.get(&q.rung.provider).is_none_or(|p| p.wire != Wire::Builtin);
+    let paid =
+        ctx.settings().providers.get(&q.rung.provider).is_none_or(|p| p.wire != Wire::Builtin);
     if paid {
         let found = ctx.read("the answer cache", |queue| {
             let key = key.clone();
             async move { queue.answer(&key).await }
         });
-        if let Some(answer) = found.await?.and_then(|json| serde_json::from_str::<Answer>(&json).ok()) {
+        if let Some(answer) =
+            found.await?.and_then(|json| serde_json::from_str::<Answer>(&json).ok())
+        {
             return Ok(Asked::Answered(Answer { cached: true, duration_ms: 0, ..answer }));
         }
     }
@@ -171,7 +176,9 @@ fn on_error(
     error: &ChatError,
 ) -> Asked {
     match error {
-        ChatError::Transient { retry_after, .. } if info.attempt < spec.limits.transient_retries => {
+        ChatError::Transient { retry_after, .. }
+            if info.attempt < spec.limits.transient_retries =>
+        {
             let s = &ctx.settings().queue;
             let wait = Backoff::nth(
                 Duration::from_millis(s.backoff_base_ms),
@@ -188,6 +195,7 @@ fn on_error(
             ))
         }
         ChatError::Terminal { .. } => Asked::Failed {
+            outcome: Outcome::Error,
             reason: error.to_string(),
             alert: Some(Effect::Put {
                 key: keys::alerts(sweep),
@@ -195,7 +203,11 @@ fn on_error(
                 value: error.to_string(),
             }),
         },
-        _ => Asked::Failed { reason: error.to_string(), alert: None },
+        // A filter that refuses the prompt is a refusal, whoever says it.
+        ChatError::Failed { kind: FailedKind::Declined, .. } => {
+            Asked::Failed { outcome: Outcome::Refused, reason: error.to_string(), alert: None }
+        }
+        _ => Asked::Failed { outcome: Outcome::Error, reason: error.to_string(), alert: None },
     }
 }
 
@@ -217,7 +229,14 @@ pub fn count(sweep: &str, answer: Option<&Answer>) -> Vec<Effect> {
 }
 
 /// The record of an attempt.
-pub fn attempt(n: u32, index: u32, rung: &Rung, outcome: Outcome, reason: &str, answer: Option<&Answer>) -> Attempt {
+pub fn attempt(
+    n: u32,
+    index: u32,
+    rung: &Rung,
+    outcome: Outcome,
+    reason: &str,
+    answer: Option<&Answer>,
+) -> Attempt {
     let text = answer.map(|a| a.text.as_str()).unwrap_or_default();
     Attempt {
         n,

@@ -87,7 +87,11 @@ fn by_shards(
 }
 
 fn first_rung(spec: &SweepSpec, job: &Review) -> Result<Rung, HandlerError> {
-    let rung = spec.ladder.rungs.first().ok_or_else(|| HandlerError::Fatal("the ladder is empty".into()))?;
+    let rung = spec
+        .ladder
+        .rungs
+        .first()
+        .ok_or_else(|| HandlerError::Fatal("the ladder is empty".into()))?;
     Ok(Rung {
         sweep: job.sweep.clone(),
         target: job.target,

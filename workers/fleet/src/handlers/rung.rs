@@ -103,15 +103,13 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
     };
     let (outcome, reason, answer, alert, parsed) = match ask::ask(ctx, info, question).await? {
         Asked::Later(effects) => return Ok(effects),
-        Asked::Failed { reason, alert } => (Outcome::Error, reason, None, alert, None),
-        Asked::Answered(answer) => {
-            match judge(&spec, source, gathered.shards_total, &answer) {
-                Judgement::Accepted(parsed) => {
-                    (Outcome::Accepted, String::new(), Some(answer), None, Some(parsed))
-                }
-                Judgement::Rejected { outcome, reason } => (outcome, reason, Some(answer), None, None),
+        Asked::Failed { outcome, reason, alert } => (outcome, reason, None, alert, None),
+        Asked::Answered(answer) => match judge(&spec, source, gathered.shards_total, &answer) {
+            Judgement::Accepted(parsed) => {
+                (Outcome::Accepted, String::new(), Some(answer), None, Some(parsed))
             }
-        }
+            Judgement::Rejected { outcome, reason } => (outcome, reason, Some(answer), None, None),
+        },
     };
     let attempt = ask::attempt(job.attempt, job.rung, rung, outcome, &reason, answer.as_ref());
     tracing::info!(file = %record.path, rung = %rung.name(), attempt = job.attempt, %outcome, reason, "attempt");
@@ -192,7 +190,11 @@ fn rejected(
 
 fn judge(spec: &SweepSpec, source: &str, shards_total: u32, answer: &Answer) -> Judgement {
     accept::judge(
-        &accept::Answer { text: &answer.text, truncated: answer.truncated, refused: answer.refused },
+        &accept::Answer {
+            text: &answer.text,
+            truncated: answer.truncated,
+            refused: answer.refused,
+        },
         &accept::Context {
             policy: spec.policy,
             wants_forensic: spec.wants_forensic(),
@@ -211,7 +213,8 @@ fn gather(state: &HashMap<String, String>) -> Gathered {
         if let Some(summary) = state.get(&format!("s{k}")) {
             summaries.push((k, summary.clone()));
         } else if let Some(range) = state.get(&format!("m{k}")) {
-            let bounds = range.split_once('-').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+            let bounds =
+                range.split_once('-').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
             missing.extend(bounds);
         }
     }
@@ -222,7 +225,9 @@ fn gather(state: &HashMap<String, String>) -> Gathered {
         spent: Spent {
             tokens_in: n("tokens_in"),
             tokens_out: n("tokens_out"),
-            cost_usd: state.contains_key("cost_micro_usd").then(|| n("cost_micro_usd") as f64 / 1e6),
+            cost_usd: state
+                .contains_key("cost_micro_usd")
+                .then(|| n("cost_micro_usd") as f64 / 1e6),
             duration_ms: n("duration_ms"),
         },
     }

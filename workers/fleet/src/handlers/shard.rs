@@ -21,15 +21,15 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
     let record = ctx.target(&job.sweep, job.target).await?;
     let bytes = ctx.blob(&spec, &record.blob).await?;
     let source = target::inspect(&bytes).map_err(|e| HandlerError::Fatal(e.to_string()))?;
-    let range = usize::try_from(job.start).unwrap_or(usize::MAX)..usize::try_from(job.end).unwrap_or(usize::MAX);
-    let text = source
-        .get(range)
-        .ok_or_else(|| HandlerError::Fatal(format!("bytes {}..{} are not in {}", job.start, job.end, record.path)))?;
-    let rung = spec
-        .shard_ladder
-        .rungs
-        .get(job.rung as usize)
-        .ok_or_else(|| HandlerError::Fatal(format!("the shard ladder has no rung {}", job.rung)))?;
+    let range = usize::try_from(job.start).unwrap_or(usize::MAX)
+        ..usize::try_from(job.end).unwrap_or(usize::MAX);
+    let text = source.get(range).ok_or_else(|| {
+        HandlerError::Fatal(format!("bytes {}..{} are not in {}", job.start, job.end, record.path))
+    })?;
+    let rung =
+        spec.shard_ladder.rungs.get(job.rung as usize).ok_or_else(|| {
+            HandlerError::Fatal(format!("the shard ladder has no rung {}", job.rung))
+        })?;
     let fence = ask::fence(&job.sweep, &spec);
     let question = Question {
         spec: &spec,
@@ -57,7 +57,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
     let review = review_id(&job.sweep, job.target);
     let (result, answer, alert) = match ask::ask(ctx, info, question).await? {
         Asked::Later(effects) => return Ok(effects),
-        Asked::Failed { reason, alert } => (Err(reason), None, alert),
+        Asked::Failed { reason, alert, .. } => (Err(reason), None, alert),
         Asked::Answered(answer) => {
             let judged = accept::judge_shard_summary(&accept::Answer {
                 text: &answer.text,
@@ -86,7 +86,11 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
         }
     }
     let arrive = Effect::Arrive { name: keys::shard_barrier(&review), member: job.k };
-    let put = |field: String, value: String| Effect::Put { key: keys::review_state(&review), field, value };
+    let put = |field: String, value: String| Effect::Put {
+        key: keys::review_state(&review),
+        field,
+        value,
+    };
     match result {
         Ok(summary) => Ok(effects.with(put(format!("s{}", job.k), summary)).with(arrive)),
         Err(reason) => {

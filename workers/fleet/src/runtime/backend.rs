@@ -41,7 +41,11 @@ impl Backend for QueueBackend {
     type Task = Task<Delivery>;
     type Error = Infallible;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>, _: &WorkerContext) -> Poll<Result<(), Infallible>> {
+    fn poll_ready(
+        &mut self,
+        _: &mut Context<'_>,
+        _: &WorkerContext,
+    ) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
@@ -65,7 +69,11 @@ impl Backend for QueueBackend {
         })
     }
 
-    fn poll_close(&mut self, _: &mut Context<'_>, _: &WorkerContext) -> Poll<Result<(), Infallible>> {
+    fn poll_close(
+        &mut self,
+        _: &mut Context<'_>,
+        _: &WorkerContext,
+    ) -> Poll<Result<(), Infallible>> {
         // What was fetched and never started hands itself back when it is dropped.
         if let Ok(mut deliveries) = self.deliveries.try_lock() {
             deliveries.close();

@@ -121,7 +121,8 @@ impl Worker {
 
     async fn bury(&self, commit: &Commit, error: &QueueError) -> bool {
         tracing::error!(job = %commit.lease.job, %error, "these effects can't be applied; the job is dead");
-        let effects = Effects::dead(DeadClass::Fatal, format!("its effects can't be applied: {error}"));
+        let effects =
+            Effects::dead(DeadClass::Fatal, format!("its effects can't be applied: {error}"));
         let dead = Commit { lease: commit.lease.clone(), effects };
         matches!(self.send(&[dead]).await.as_deref(), Ok([true]))
     }

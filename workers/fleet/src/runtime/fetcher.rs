@@ -146,7 +146,11 @@ impl Fetcher {
 
     /// Claims, through outages. The request keeps its id while it is sent again, so that a reply
     /// that was lost costs no job an attempt.
-    async fn claim(&self, request: &ClaimRequest, backoff: &mut Backoff) -> queue_schema::client::Claim {
+    async fn claim(
+        &self,
+        request: &ClaimRequest,
+        backoff: &mut Backoff,
+    ) -> queue_schema::client::Claim {
         let mut away = false;
         loop {
             match self.queue.claim(request).await {

@@ -89,7 +89,9 @@ where
             // A task of its own: handlers run on all threads, and a panic is one job's failure.
             // If apalis drops this future, the task ends with it.
             let mut running =
-                AbortOnDropHandle::new(tokio::spawn(async move { handler.await.map_err(Into::into) }));
+                AbortOnDropHandle::new(tokio::spawn(
+                    async move { handler.await.map_err(Into::into) },
+                ));
             let ended: Result<Result<Result<Effects, HandlerError>, BoxDynError>, _> = tokio::select! {
                 ended = &mut running => ended,
                 () = cancel.cancelled() => {
@@ -107,9 +109,7 @@ where
                     tracing::warn!(job = %lease.job, attempt, %error, "the handler failed");
                     layer.on_error(&error, attempt)
                 }
-                Ok(Err(error)) => {
-                    layer.on_error(&HandlerError::Retry(error.to_string()), attempt)
-                }
+                Ok(Err(error)) => layer.on_error(&HandlerError::Retry(error.to_string()), attempt),
                 Err(join) => {
                     let why = panic_message(join);
                     tracing::error!(job = %lease.job, attempt, why, "the handler panicked");

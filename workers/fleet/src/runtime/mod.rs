@@ -78,7 +78,12 @@ pub async fn run(
 
     let leases = LeaseTable::default();
     let (committer, committed) = Committer::start(queue.clone(), &settings.queue);
-    let renewer = leases::start_renewer(leases.clone(), queue.options().clone(), id.clone(), &settings.queue)?;
+    let renewer = leases::start_renewer(
+        leases.clone(),
+        queue.options().clone(),
+        id.clone(),
+        &settings.queue,
+    )?;
     let stopping = CancellationToken::new();
     let permits = Arc::new(Semaphore::new(options.concurrency));
     let (deliveries, fetching) = fetcher::start(fetcher::Fetcher {
@@ -141,7 +146,9 @@ pub async fn run(
     drop(committer);
     let flushed = tokio::time::timeout(options.grace.max(Duration::from_secs(1)), committed).await;
     if flushed.is_err() {
-        tracing::warn!("Redis did not take the last commits; their leases will run out and the jobs run again");
+        tracing::warn!(
+            "Redis did not take the last commits; their leases will run out and the jobs run again"
+        );
     }
     renewer.stop();
     let _ = tokio::time::timeout(Duration::from_secs(2), queue.unregister_worker(&id)).await;
