@@ -1,1 +1,171 @@
-//! T.
+//! The house's own rules: who may depend on what, how large a file may be, what stays out.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+}
+
+/// Normal dependencies of every package of the workspace, by name, transitively, with the
+/// features that the workspace really builds with.
+fn dependencies(package: &str) -> BTreeSet<String> {
+    let out = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--offline", "-e", "normal", "--prefix", "none", "-p", package])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8(out.stdout)
+        .unwrap()
+        .lines()
+        .filter_map(|l| l.split_whitespace().next().map(str::to_owned))
+        .collect()
+}
+
+fn none_of(package: &str, forbidden: &[&str]) {
+    let found = dependencies(package);
+    for name in forbidden {
+        assert!(!found.contains(*name), "{package} must not depend on {name}");
+    }
+}
+
+#[test]
+fn the_domain_is_pure() {
+    none_of("scrum-domain", &["tokio", "redis", "reqwest", "git2", "apalis-core", "rand"]);
+    // Neither does its code reach for a clock, the disk, the network or the environment.
+    // Tests may hold such words, as the text that a check looks at.
+    for file in rust_files("workers/domain/src").iter().filter(|f| !f.ends_with("tests.rs")) {
+        let text = std::fs::read_to_string(file).unwrap();
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        for word in
+            ["std::fs", "std::net", "std::env", "std::process", "SystemTime", "Instant::now"]
+        {
+            assert!(!text.contains(word), "{} uses {word}", file.display());
+        }
+    }
+}
+
+#[test]
+fn the_producer_links_no_worker_code() {
+    none_of("scrum-producer", &["scrum-fleet", "scrum-providers", "apalis", "reqwest"]);
+}
+
+#[test]
+fn only_repo_links_git_only_providers_link_http_only_the_queue_links_redis() {
+    let direct = direct_dependencies();
+    for (package, dependencies) in &direct {
+        let owns = |name: &str| dependencies.contains(name);
+        assert!(!owns("git2") || package == "scrum-repo", "{package} links git2");
+        assert!(!owns("reqwest") || package == "scrum-providers", "{package} links reqwest");
+        let may_redis = ["queue-schema", "scrum-tests"].contains(&package.as_str());
+        assert!(!owns("redis") || may_redis, "{package} links redis");
+        assert!(!owns("backoff") || package == "queue-schema", "{package} links backoff");
+    }
+    // And only one file knows the crate that is to be replaced one day.
+    let users: Vec<_> = rust_files("queue-schema/src")
+        .into_iter()
+        .filter(|f| std::fs::read_to_string(f).unwrap().contains("ExponentialBackoff"))
+        .collect();
+    assert_eq!(users.len(), 1, "{users:?}");
+}
+
+fn direct_dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let out = Command::new(env!("CARGO"))
+        .args(["metadata", "--locked", "--offline", "--no-deps", "--format-version", "1"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let metadata: Value = serde_json::from_slice(&out.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    packages
+        .iter()
+        .map(|p| {
+            let names = p["dependencies"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|d| d["kind"].is_null())
+                .map(|d| d["name"].as_str().unwrap().to_owned())
+                .collect();
+            (p["name"].as_str().unwrap().to_owned(), names)
+        })
+        .collect()
+}
+
+/// Outside `queue-schema`, nobody spells a key of the queue in a Redis command.
+#[test]
+fn only_the_client_talks_to_redis() {
+    for folder in ["producer/src", "workers", "config/src"] {
+        for file in rust_files(folder) {
+            let text = std::fs::read_to_string(&file).unwrap();
+            assert!(!text.contains("redis::cmd"), "{} runs a Redis command", file.display());
+        }
+    }
+}
+
+#[test]
+fn files_stay_of_a_size_that_a_person_reads() {
+    const MOST_LINES: usize = 450;
+    let mut large = Vec::new();
+    for file in tracked() {
+        let is_code = file.extension().is_some_and(|e| e == "rs" || e == "lua");
+        if !is_code || file.starts_with(root().join("tests")) {
+            continue;
+        }
+        let lines = std::fs::read_to_string(&file).unwrap().lines().count();
+        if lines > MOST_LINES {
+            large.push((file, lines));
+        }
+    }
+    assert!(large.is_empty(), "split these: {large:?}");
+}
+
+#[test]
+fn every_script_says_what_it_takes_and_gives() {
+    for file in tracked().into_iter().filter(|f| f.extension().is_some_and(|e| e == "lua")) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(text.starts_with(&format!("-- {name}: ")), "{name} lacks its header");
+        if name != "prelude.lua" {
+            assert!(
+                text.contains("-- ARGV[1]") && text.contains("-- Returns"),
+                "{name}: ARGV, Returns"
+            );
+        }
+    }
+}
+
+#[test]
+fn no_path_of_a_machine_and_no_secret_is_committed() {
+    // Written in two pieces, so that this file does not hold what it looks for.
+    let words =
+        [concat!("/wo", "rk/"), concat!("BEGIN RSA ", "PRIVATE"), concat!("static.", "crates")];
+    for file in tracked() {
+        let Ok(text) = std::fs::read_to_string(&file) else { continue };
+        for word in words {
+            assert!(!text.contains(word), "{} holds {word:?}", file.display());
+        }
+    }
+}
+
+fn tracked() -> Vec<PathBuf> {
+    let out = Command::new("git").arg("ls-files").current_dir(root()).output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let text = String::from_utf8(out.stdout).unwrap();
+    let files: Vec<_> = text.lines().map(|l| root().join(l)).filter(|f| f.is_file()).collect();
+    assert!(!files.is_empty());
+    files
+}
+
+fn rust_files(folder: &str) -> Vec<PathBuf> {
+    let folder = root().join(folder);
+    tracked()
+        .into_iter()
+        .filter(|f| f.starts_with(&folder) && f.extension().is_some_and(|e| e == "rs"))
+        .collect()
+}

@@ -40,10 +40,10 @@ fn enqueue(bench: &Bench, repo: &TestRepo) -> String {
 
 async fn until_done(queue: &Queue, id: &str) {
     for _ in 0..12_000 {
-        if let Ok(Some(s)) = queue.sweep_status(id).await {
-            if s.is_over() {
-                return;
-            }
+        if let Ok(Some(s)) = queue.sweep_status(id).await
+            && s.is_over()
+        {
+            return;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

@@ -1,6 +1,7 @@
 //! The real programs, as processes.
 
 use crate::wait::eventually;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -48,11 +49,11 @@ impl Bench {
                 "[providers.stub]\nwire = 'openai'\nbase_url = '{url}'\nlocal = true\nconcurrency = 16\n"
             ),
         );
-        let rungs: String = models
-            .iter()
-            .map(|m| format!("[[rungs]]\nprovider = 'stub'\nmodel = '{m}'\n"))
-            .collect();
-        std::fs::write(this.ladder(), format!("name = 'test'\n{rungs}")).unwrap();
+        let mut ladder = String::from("name = 'test'\n");
+        for model in models {
+            let _ = write!(ladder, "[[rungs]]\nprovider = 'stub'\nmodel = '{model}'\n");
+        }
+        std::fs::write(this.ladder(), ladder).unwrap();
         this
     }
 
@@ -144,6 +145,7 @@ impl Done {
     /// # Panics
     /// When it ended otherwise.
     #[track_caller]
+    #[allow(clippy::must_use_candidate, clippy::return_self_not_must_use)]
     pub fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self

@@ -1,5 +1,6 @@
 //! Real git repositories, made by the real git.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
@@ -85,10 +86,11 @@ pub fn large_file(bytes: usize) -> String {
     let mut text = String::from("//! Many functions.\n\n");
     let mut i = 0;
     while text.len() < bytes {
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "/// Function number {i}.\npub fn function_{i}(input: &str) -> Option<usize> {{\n    let trimmed = input.trim();\n    if trimmed.is_empty() {{\n        return None;\n    }}\n    trimmed.find('{}')\n}}\n\n",
-            (b'a' + (i % 26) as u8) as char
-        ));
+            char::from(b'a' + u8::try_from(i % 26).unwrap())
+        );
         i += 1;
     }
     text

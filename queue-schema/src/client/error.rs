@@ -73,7 +73,7 @@ impl QueueError {
         }
     }
 
-    pub(crate) fn record(what: impl Into<String>, message: impl ToString) -> Self {
+    pub(crate) fn record(what: impl Into<String>, message: impl std::fmt::Display) -> Self {
         Self::Record { what: what.into(), message: message.to_string() }
     }
 }

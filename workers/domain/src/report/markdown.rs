@@ -21,7 +21,7 @@ pub fn render(report: &SweepReport) -> String {
     // What a person should look at comes first: the table and the sections of files with
     // findings, most first; then what is missing; files without findings are a list.
     let mut telling: Vec<_> = rows(report).filter(|(_, row)| row.findings_count > 0).collect();
-    telling.sort_by(|(_, a), (_, b)| b.findings_count.cmp(&a.findings_count));
+    telling.sort_by_key(|(_, row)| std::cmp::Reverse(row.findings_count));
     table(&mut out, &telling);
     for (file, row) in &telling {
         reviewed(&mut out, file, row);

@@ -77,7 +77,7 @@ pub async fn run(
     }
 
     let leases = LeaseTable::default();
-    let (committer, committed) = Committer::start(queue.clone(), &settings.queue);
+    let (committer, flushing) = Committer::start(queue.clone(), &settings.queue);
     let renewer = leases::start_renewer(
         leases.clone(),
         queue.options().clone(),
@@ -144,7 +144,7 @@ pub async fn run(
     // Everything that holds a lease is gone now or hands it back through the committer; closing
     // the committer waits for the last of it.
     drop(committer);
-    let flushed = tokio::time::timeout(options.grace.max(Duration::from_secs(1)), committed).await;
+    let flushed = tokio::time::timeout(options.grace.max(Duration::from_secs(1)), flushing).await;
     if flushed.is_err() {
         tracing::warn!(
             "Redis did not take the last commits; their leases will run out and the jobs run again"
