@@ -171,13 +171,13 @@ async fn a_renewed_lease_lives_and_a_lost_one_is_named() {
     let held = bed.claim(1).await.remove(0);
     let started = std::time::Instant::now();
     while started.elapsed() < Duration::from_millis(700) {
-        assert!(bed.queue.renew("w1", &[held.lease.clone()]).await.unwrap().is_empty());
+        assert!(bed.queue.renew("w1", std::slice::from_ref(&held.lease)).await.unwrap().is_empty());
         assert!(bed.claim(1).await.is_empty(), "nobody else gets it while it is renewed");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let thief = take_when_there(&bed).await;
     assert_eq!(thief.crashes, 1);
-    assert_eq!(bed.queue.renew("w1", &[held.lease.clone()]).await.unwrap(), ["a"]);
+    assert_eq!(bed.queue.renew("w1", std::slice::from_ref(&held.lease)).await.unwrap(), ["a"]);
 }
 
 #[tokio::test]

@@ -32,22 +32,19 @@ pub async fn execute(global: &Global, args: RunArgs) -> anyhow::Result<u8> {
     let mut private = session.private.take();
     let mut workers = Workers::start(global, &session, args.workers)?;
     let ended = wait::until_over(&session, &created.id, &mut progress, |progress| {
-        if let Some(server) = private.as_mut() {
-            if server.revive()? {
-                progress.note("the private Redis had died; it is running again");
-            }
+        if let Some(server) = private.as_mut()
+            && server.revive()?
+        {
+            progress.note("the private Redis had died; it is running again");
         }
         workers.tend(progress)
     })
     .await;
     progress.finish();
     workers.stop(session.settings.worker.grace_s);
-    let status = match ended? {
-        Some(status) => status,
-        None => {
-            eprintln!("interrupted; the same command goes on with sweep {}", created.id);
-            return Ok(130);
-        }
+    let Some(status) = ended? else {
+        eprintln!("interrupted; the same command goes on with sweep {}", created.id);
+        return Ok(130);
     };
     let out = args.out.unwrap_or_else(|| session.state.join("reports").join(&created.id));
     files::write(&session, &created.id, &out, &files::ALL).await?;

@@ -167,7 +167,7 @@ mod tests {
         table.hold(&old);
         let cancel = table.hold(&new);
         table.release(&old);
-        assert_eq!(table.all(), [new.clone()]);
+        assert_eq!(table.all(), std::slice::from_ref(&new));
         table.cancel(&["j".into()]);
         assert!(cancel.is_cancelled());
         table.release(&new);
