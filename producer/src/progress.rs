@@ -24,7 +24,7 @@ impl Progress {
         let bar = fancy.then(|| {
             let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(8));
             let style = ProgressStyle::with_template(
-                "{spinner:.cyan} {bar:30.green/black.bright} {pos}/{len} files  {msg}",
+                "{spinner:.cyan} {bar:24.green/black.bright} {pos}/{len} files  {wide_msg}",
             );
             if let Ok(style) = style {
                 bar.set_style(style.progress_chars("━╸─"));
@@ -54,7 +54,7 @@ impl Progress {
             return;
         }
         let due = self.last_line.is_none_or(|(at, n)| n != settled && at.elapsed() >= LINE_EVERY);
-        if self.plain && (due || s.is_over()) {
+        if self.plain && s.total > 0 && (due || s.is_over()) {
             eprintln!("{settled}/{} files  {}", s.total, summary(s, self.started.elapsed()));
             self.last_line = Some((Instant::now(), settled));
         }
