@@ -19,8 +19,9 @@ const SOCKET_PATH_MAX: usize = 107;
 pub struct PrivateRedis {
     dir: PathBuf,
     child: Option<Child>,
-    /// Held while this process owns the server; another `scrum` then only connects.
-    lock: Option<File>,
+    /// Whoever holds it locked owns the server: starts, revives and stops it. The others connect.
+    lock: File,
+    owner: bool,
 }
 
 impl PrivateRedis {
@@ -45,7 +46,7 @@ impl PrivateRedis {
             .write(true)
             .mode(0o600)
             .open(dir.join("lock"))?;
-        let mut this = Self { dir, child: None, lock: None };
+        let mut this = Self { dir, child: None, lock, owner: false };
         let socket = this.socket();
         if socket.as_os_str().len() > SOCKET_PATH_MAX {
             bail!(
@@ -55,8 +56,7 @@ impl PrivateRedis {
         }
         // Whoever holds the lock runs the server. Without it: somebody else does, and the server
         // is about to answer.
-        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            this.lock = Some(lock);
+        if this.own() {
             // A server that outlived its parent (which was killed) goes on being used.
             if !this.answers() {
                 this.start()?;
@@ -72,12 +72,13 @@ impl PrivateRedis {
         format!("redis+unix://{}", self.socket().display())
     }
 
-    /// Starts the server again if it is ours and has died. True when it had.
+    /// Starts the server again if it has died and nobody else looks after it; the command that
+    /// owned it may have ended while this one goes on. True when it had died.
     ///
     /// # Errors
     /// When it does not come up again.
     pub fn revive(&mut self) -> anyhow::Result<bool> {
-        if self.lock.is_none() {
+        if !self.own() {
             return Ok(false);
         }
         let dead = match self.child.as_mut() {
@@ -89,6 +90,13 @@ impl PrivateRedis {
             self.start()?;
         }
         Ok(dead)
+    }
+
+    /// True when this process owns the server, now or from now on.
+    fn own(&mut self) -> bool {
+        self.owner =
+            self.owner || flock(&self.lock, FlockOperation::NonBlockingLockExclusive).is_ok();
+        self.owner
     }
 
     fn socket(&self) -> PathBuf {
@@ -181,7 +189,7 @@ impl Drop for PrivateRedis {
     /// Stops the server if it is ours. It writes nothing that it has not written before: with
     /// `appendfsync always` the file is complete at any moment.
     fn drop(&mut self) {
-        if self.lock.is_none() {
+        if !self.owner {
             return;
         }
         if let Ok(mut stream) = std::os::unix::net::UnixStream::connect(self.socket()) {

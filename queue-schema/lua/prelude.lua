@@ -135,6 +135,7 @@ local function bury(id, sweep, target, class, reason)
   call('ZADD', P .. 'dead', NOW, id)
   if sweep == '' then return end
   if target ~= '' then
+    call('SADD', P .. 'dt:' .. sweep .. ':' .. target, id)
     settle(sweep, target, 'u')
   else
     call('HSET', P .. 'sw:' .. sweep, 'state', 'failed', 'error', reason, 'ended', NOW)

@@ -1,23 +1,35 @@
 -- revive.lua: Dead -> Ready, by a person's word, perhaps with a new body and lane.
 --
+-- All dead jobs of the same target go back together: an unresolved file is one dead letter to a
+-- person, and with only some of its jobs the file could never be resolved.
+--
 -- ARGV[1]  job id
 -- ARGV[2]  new lane, or '' to keep it
 -- ARGV[3]  new body, or '' to keep it
--- Returns 1, or 0 when there is no such dead job.
-local id = ARGV[1]
-local key = P .. 'j:' .. id
-local j = call('HMGET', key, 'st', 'l', 'p', 's', 'g')
-if j[1] ~= 'dead' then return 0 end
-local lane = ARGV[2] ~= '' and ARGV[2] or j[2]
-if ARGV[3] ~= '' then call('SET', P .. 'b:' .. id, ARGV[3]) end
-call('ZREM', P .. 'dead', id)
-call('HSET', key, 'st', 'ready', 'l', lane, 'a', 0, 'c', 0)
-if j[4] ~= '' then
-  if j[5] ~= '' then
-    settle(j[4], j[5], 'l')
-  else
-    call('HSET', P .. 'sw:' .. j[4], 'state', 'planning')
-  end
+-- Returns the number of jobs revived; 0 when there is no such dead job.
+local function revive(id, lane, body)
+  local key = P .. 'j:' .. id
+  local j = call('HMGET', key, 'st', 'l', 'p', 's', 'g')
+  if j[1] ~= 'dead' then return nil end
+  if lane == '' then lane = j[2] end
+  if body ~= '' then call('SET', P .. 'b:' .. id, body) end
+  call('ZREM', P .. 'dead', id)
+  call('HSET', key, 'st', 'ready', 'l', lane, 'a', 0, 'c', 0)
+  push_ready(id, lane, j[3], j[4])
+  return { sweep = j[4], target = j[5] }
 end
-push_ready(id, lane, j[3], j[4])
-return 1
+
+local first = revive(ARGV[1], ARGV[2], ARGV[3])
+if not first then return 0 end
+local revived = 1
+if first.target ~= '' then
+  local group = P .. 'dt:' .. first.sweep .. ':' .. first.target
+  for _, id in ipairs(call('SMEMBERS', group)) do
+    if id ~= ARGV[1] and revive(id, '', '') then revived = revived + 1 end
+  end
+  call('UNLINK', group)
+  settle(first.sweep, first.target, 'l')
+elseif first.sweep ~= '' then
+  call('HSET', P .. 'sw:' .. first.sweep, 'state', 'planning')
+end
+return revived

@@ -12,6 +12,7 @@
 //! | `leases` | zset | leased job ids by deadline (ms, Redis clock) |
 //! | `delayed` | zset | delayed job ids by due time (ms) |
 //! | `dead` | zset | dead job ids by time of death (ms) |
+//! | `dt:SWEEP:TARGET` | set | dead job ids of one target, which go back together |
 //! | `wake`, `wake:LANE` | list | at most one token: somebody should claim |
 //! | `workers`, `w:WORKER` | zset, hash | workers by last sign of life; what they are |
 //! | `bar:NAME` | hash | a barrier: size, arrivals, continuation |

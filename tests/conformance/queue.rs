@@ -232,13 +232,28 @@ async fn the_dead_stay_until_a_person_speaks() {
     }
     assert_eq!(bed.states(), at("dead", 2));
     assert_eq!(bed.queue.enqueue(&[job("a", "l", "")]).await.unwrap(), 0, "a dead id is taken");
-    assert!(bed.queue.revive("a", Some(("m", "new body"))).await.unwrap());
-    assert!(!bed.queue.revive("a", None).await.unwrap(), "only once");
+    assert_eq!(bed.queue.revive("a", Some(("m", "new body"))).await.unwrap(), 1);
+    assert_eq!(bed.queue.revive("a", None).await.unwrap(), 0, "only once");
     let held = bed.claim(5).await;
     assert_eq!((ids(&held), held[0].body.as_str()), (vec!["a"], "new body"));
     assert!(bed.queue.discard("b").await.unwrap());
     assert!(bed.queue.dead_letter("b").await.unwrap().is_none());
     assert_eq!(bed.states(), at("leased", 1));
+}
+
+#[tokio::test]
+async fn the_dead_jobs_of_a_file_go_back_together() {
+    let bed = Bed::new().await;
+    let of = |id: &str, target| NewJob { target: Some(target), ..job(id, "l", "s") };
+    bed.queue.enqueue(&[of("k0", 7), of("k1", 7), of("other", 8)]).await.unwrap();
+    for held in bed.claim(3).await {
+        bed.commit(&held, Effects::dead(DeadClass::Fatal, "why")).await;
+    }
+    assert_eq!(bed.queue.revive("k1", None).await.unwrap(), 2);
+    assert_eq!(bed.states(), vec![("dead".into(), 1), ("ready".into(), 2)]);
+    assert!(bed.queue.discard("other").await.unwrap());
+    let left: Vec<String> = bed.server.connection().keys("*dt:*").unwrap();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[tokio::test]

@@ -264,3 +264,46 @@ async fn an_interrupted_run_is_resumed() {
     let done = bench.run(&args).expect(0);
     assert!(done.stdout.contains("6 of 6 files reviewed"), "{}", done.stdout);
 }
+
+/// Two commands share the private server; the one that owns it ends first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_ends_takes_nothing_from_another() {
+    let quick = TestRepo::with_files(1);
+    let slow = TestRepo::new();
+    slow.write("slow.rs", b"pub fn slow() {}\n");
+    slow.commit("slow");
+    let gate = Gate::new();
+    let held = gate.clone();
+    let stub = ModelStub::with(move |call| {
+        let reply = review_or_summary(call);
+        if call.prompt.contains("slow.rs") { reply.held_by(&held) } else { reply }
+    });
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
+    let ladder = bench.ladder();
+    let args = |repo: &TestRepo| -> Vec<String> {
+        let path = repo.path().to_str().unwrap();
+        ["run", path, "--ladder", ladder.to_str().unwrap()].map(str::to_owned).to_vec()
+    };
+    let start = |args: Vec<String>| {
+        let mut command = bench.command("scrum");
+        command.args(args).env("SCRUM__WORKER__GRACE_S", "1");
+        Process(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    };
+    // The owner of the server has the slow file and is interrupted; the other goes on alone.
+    let owner = start(args(&slow));
+    stub.wait_in_flight(1).await;
+    let mut other = start(args(&slow));
+    eventually(LONG, "the other has a worker", || {
+        (!children(other.pid(), "scrum-worker").is_empty()).then_some(())
+    });
+    assert!(children(other.pid(), "redis-server").is_empty(), "it uses the owner's server");
+    signal(owner.pid(), "INT");
+    drop(owner);
+    eventually(LONG, "the other looks after the server", || {
+        (!children(other.pid(), "redis-server").is_empty()).then_some(())
+    });
+    gate.open();
+    let status = eventually(LONG, "the other ends", || other.0.try_wait().unwrap());
+    assert_eq!(status.code(), Some(0));
+    bench.run(&args(&quick).iter().map(String::as_str).collect::<Vec<_>>()).expect(0);
+}

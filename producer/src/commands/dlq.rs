@@ -135,17 +135,15 @@ async fn retry(
             edit(session, &letter, from_rung).await.with_context(|| format!("dead letter {id}"))?;
         edited.push((letter.id, job));
     }
-    let mut revived = Vec::new();
+    let mut revived = 0;
     for (id, job) in edited {
         let change = job.as_ref().map(|j| (j.lane.as_str(), j.body.as_str()));
-        if session.queue.revive(&id, change).await? {
-            revived.push(id);
-        }
+        revived += session.queue.revive(&id, change).await?;
     }
     if global.json {
         say(&serde_json::json!({ "revived": revived }).to_string())?;
     } else {
-        say(&format!("{} back in the queue", revived.len()))?;
+        say(&format!("{revived} back in the queue"))?;
         if session.private.is_some() {
             say("no fleet is configured: run the same `scrum run` again to have them done")?;
         }

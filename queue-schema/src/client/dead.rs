@@ -114,16 +114,15 @@ impl Queue {
         }))
     }
 
-    /// Puts a dead job back into the queue with fresh counters; perhaps with another body and
-    /// lane. False when there is no such dead job.
+    /// Puts a dead job back into the queue with fresh counters, perhaps with another body and
+    /// lane, and with it all other dead jobs of its target. Returns how many; 0 when there is no
+    /// such dead job.
     ///
     /// # Errors
     /// A failure of Redis.
-    pub async fn revive(&self, id: &str, edited: Option<(&str, &str)>) -> Result<bool, QueueError> {
+    pub async fn revive(&self, id: &str, edited: Option<(&str, &str)>) -> Result<u64, QueueError> {
         let (lane, body) = edited.unwrap_or_default();
-        let n: i64 =
-            self.run(&self.scripts.revive, vec![id.into(), lane.into(), body.into()]).await?;
-        Ok(n == 1)
+        self.run(&self.scripts.revive, vec![id.into(), lane.into(), body.into()]).await
     }
 
     /// Throws a dead job away; its target stays unresolved. False when there is no such job.
