@@ -311,3 +311,34 @@ fn links_between_documents_lead_somewhere() {
         }
     }
 }
+
+/// The test above has teeth: what is wrong in a README does not pass.
+#[test]
+fn a_command_that_is_neither_run_nor_checked_fails() {
+    let ends_well = |block: &str| {
+        let steps = steps(&format!("```console\n{block}\n```\n"));
+        assert!(steps.iter().all(|s| !checked_instead(&s.line)));
+        let path = format!("{}:{}", program("scrum").parent().unwrap().display(), "/usr/bin:/bin");
+        let mut shell = Command::new("bash");
+        shell.args(["-c", &script(&steps)]).env("PATH", path);
+        shell.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success()
+    };
+    assert!(ends_well("$ scrum --version\n$ scrum nosuch   # exit code 2"));
+    assert!(!ends_well("$ scrum nosuch"));
+    assert!(!ends_well("$ scrum --version   # exit code 1"));
+    assert!(!ends_well("$ no-such-program\n$ scrum --version"));
+    for line in [
+        "make nosuch",
+        "cargo install --locked --path nosuch",
+        "docker compose up --scale nosuch=2",
+        "docker compose exec worker sh",
+        "docker compose run --rm scrum nosuch",
+    ] {
+        assert!(std::panic::catch_unwind(|| checked_instead(line)).is_err(), "{line}");
+    }
+    assert_ne!(blurred("3 of 7 files"), blurred("4 of 7 files"));
+    assert_eq!(
+        blurred("sweep 0123456789abcdef: in 0.2s"),
+        blurred("sweep fedcba9876543210: in 3s")
+    );
+}

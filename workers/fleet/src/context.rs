@@ -1,6 +1,6 @@
 //! What handlers read through. Reads wait outages out; nothing here writes what a commit should.
 
-use crate::registry::HandlerError;
+use crate::runtime::HandlerError;
 use queue_schema::client::{Backoff, Queue, QueueError};
 use queue_schema::sweep::{DocRef, SweepSpec, Target};
 use scrum_config::Settings;

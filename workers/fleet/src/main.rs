@@ -6,6 +6,7 @@ use queue_schema::client::Queue;
 use scrum_config::{LoadOptions, LogFormat, Settings};
 use scrum_fleet::context::Context;
 use scrum_fleet::probe;
+use scrum_fleet::registry::Registry;
 use scrum_fleet::runtime::{self, WorkerOptions};
 use scrum_providers::Providers;
 use std::path::PathBuf;
@@ -105,10 +106,13 @@ async fn work(
         grace: Duration::from_secs(settings.worker.grace_s),
     };
     let (stop, kill) = signals()?;
+    for (name, provider) in &settings.providers {
+        queue.set_limit(name, Some(provider.concurrency)).await?;
+    }
     runtime::run(
-        settings,
+        settings.queue.clone(),
         queue,
-        context,
+        Registry::new(context),
         options,
         async move { stop.cancelled().await },
         async move { kill.cancelled().await },

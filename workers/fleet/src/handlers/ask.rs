@@ -1,7 +1,8 @@
 //! Asking a model: answer cache, call, keep. Shared by the handlers that ask.
 
 use crate::context::Context;
-use crate::registry::{HandlerError, JobInfo};
+use crate::registry::JobInfo;
+use crate::runtime::HandlerError;
 use queue_schema::client::{Backoff, Queue};
 use queue_schema::effects::{Effect, Effects};
 use queue_schema::ids::content_id;

@@ -1,7 +1,8 @@
 //! Plan: one page of targets, then the next page or the end.
 
 use crate::context::Context;
-use crate::registry::{HandlerError, JobInfo};
+use crate::registry::JobInfo;
+use crate::runtime::HandlerError;
 use queue_schema::effects::{Effect, Effects};
 use queue_schema::jobs::Plan;
 use queue_schema::sweep::{SweepSpec, Target};

@@ -1,7 +1,8 @@
 //! Review: look at one target and send it on its way: skipped, whole, or by shards.
 
 use crate::context::Context;
-use crate::registry::{HandlerError, JobInfo};
+use crate::registry::JobInfo;
+use crate::runtime::HandlerError;
 use queue_schema::effects::{Effect, Effects, NewJob};
 use queue_schema::ids::review_id;
 use queue_schema::jobs::{Review, Rung, Shard};

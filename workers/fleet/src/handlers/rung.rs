@@ -2,7 +2,8 @@
 
 use super::ask::{self, Answer, Asked, Question};
 use crate::context::{Context, Document};
-use crate::registry::{HandlerError, JobInfo};
+use crate::registry::JobInfo;
+use crate::runtime::HandlerError;
 use queue_schema::effects::{DeadClass, Effect, Effects, Ending};
 use queue_schema::ids::review_id;
 use queue_schema::jobs::Rung;

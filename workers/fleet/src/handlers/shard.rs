@@ -2,7 +2,8 @@
 
 use super::ask::{self, Asked, Question};
 use crate::context::Context;
-use crate::registry::{HandlerError, JobInfo};
+use crate::registry::JobInfo;
+use crate::runtime::HandlerError;
 use queue_schema::effects::{Effect, Effects};
 use queue_schema::ids::review_id;
 use queue_schema::jobs::Shard;

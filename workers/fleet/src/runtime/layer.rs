@@ -3,7 +3,7 @@
 
 use super::committer::{Committed, Committer};
 use super::fetcher::Delivery;
-use crate::registry::HandlerError;
+use super::handler::HandlerError;
 use apalis_core::error::BoxDynError;
 use apalis_core::task::Task;
 use futures_util::future::BoxFuture;

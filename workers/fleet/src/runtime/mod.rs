@@ -8,18 +8,22 @@
 pub mod backend;
 pub mod committer;
 pub mod fetcher;
+pub mod handler;
 pub mod layer;
 pub mod leases;
 
-use crate::context::Context;
-use crate::registry;
 use anyhow::Context as _;
 use apalis::prelude::{Monitor, WorkerBuilder};
 use backend::QueueBackend;
 use committer::Committer;
+pub use handler::{Handler, HandlerError};
+use fetcher::Delivery;
+use futures_util::future::BoxFuture;
 use leases::LeaseTable;
 use queue_schema::client::Queue;
-use scrum_config::Settings;
+use queue_schema::effects::Effects;
+use scrum_config::QueueSettings;
+use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,9 +62,9 @@ pub fn host() -> String {
 /// # Errors
 /// When Redis can't be reached at the start. Later outages are waited out.
 pub async fn run(
-    settings: Arc<Settings>,
+    settings: QueueSettings,
     queue: Queue,
-    context: Context,
+    handler: impl Handler,
     options: WorkerOptions,
     stop: impl Future<Output = ()> + Send + 'static,
     kill: impl Future<Output = ()> + Send + 'static,
@@ -72,17 +76,14 @@ pub async fn run(
         .register_worker(&id, &host(), pid, concurrency)
         .await
         .context("this worker could not register")?;
-    for (name, provider) in &settings.providers {
-        queue.set_limit(name, Some(provider.concurrency)).await?;
-    }
 
     let leases = LeaseTable::default();
-    let (committer, flushing) = Committer::start(queue.clone(), &settings.queue);
+    let (committer, flushing) = Committer::start(queue.clone(), &settings);
     let renewer = leases::start_renewer(
         leases.clone(),
         queue.options().clone(),
         id.clone(),
-        &settings.queue,
+        &settings,
     )?;
     let stopping = CancellationToken::new();
     let permits = Arc::new(Semaphore::new(options.concurrency));
@@ -94,20 +95,19 @@ pub async fn run(
         leases: leases.clone(),
         committer: committer.clone(),
         stopping: stopping.clone(),
-        settings: settings.queue.clone(),
+        settings: settings.clone(),
     });
 
     // The factory runs once now and again should apalis ever restart the worker; the channel of
     // deliveries outlives such a restart.
     let deliveries = Arc::new(tokio::sync::Mutex::new(deliveries));
-    let backend = QueueBackend::new(deliveries, committer.clone(), settings.queue.clone());
+    let backend = QueueBackend::new(deliveries, committer.clone(), settings.clone());
     let name = id.clone();
     let monitor = Monitor::new()
         .register(move |_restarts| {
             WorkerBuilder::new(name.as_str())
                 .backend(backend.clone())
-                .data(context.clone())
-                .build(registry::handle)
+                .build(work_with(handler.clone()))
         })
         .should_restart(|_, error| {
             tracing::error!(%error, "the worker loop ended; starting it again");
@@ -155,3 +155,18 @@ pub async fn run(
     tracing::info!(worker = %id, "worker stopped");
     outcome.context("the worker loop failed")
 }
+
+/// The function that apalis calls: the inner result is the handler's, the outer one is apalis's
+/// and never fails.
+fn work_with<H: Handler>(
+    handler: H,
+) -> impl FnMut(Delivery) -> BoxFuture<'static, Result<Handled, Infallible>> + Clone + Send + 'static
+{
+    move |delivery: Delivery| {
+        let handled = handler.handle(delivery.job);
+        Box::pin(async move { Ok(handled.await) })
+    }
+}
+
+/// What a handler returned.
+type Handled = Result<Effects, HandlerError>;
