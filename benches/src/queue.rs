@@ -45,7 +45,9 @@ impl Handler for Noop {
         }
         let id = job.lease.job;
         let effects = match id.strip_prefix("chain-") {
-            Some(n) => Effects::done().with(Effect::Enqueue(job_of(&format!("next-{n}"), job.body))),
+            Some(n) => {
+                Effects::done().with(Effect::Enqueue(job_of(&format!("next-{n}"), job.body)))
+            }
             None => Effects::done(),
         };
         async move { Ok(effects) }
@@ -65,7 +67,7 @@ fn job_of(id: &str, body: String) -> NewJob {
         sweep: "s".to_owned(),
         target: None,
         delay_ms: 0,
-        max_attempts: 3,
+        max_attempts: Some(3),
         body,
     }
 }
@@ -171,7 +173,12 @@ async fn ceiling(url: &str, jobs: usize, payload: &str) -> anyhow::Result<f64> {
                     .arg(&["ceiling", "taken", "LEFT", "RIGHT"])
                     .query_async(&mut conn)
                     .await?;
-                redis::cmd("LREM").arg("taken").arg(1).arg(job).query_async::<()>(&mut conn).await?;
+                redis::cmd("LREM")
+                    .arg("taken")
+                    .arg(1)
+                    .arg(job)
+                    .query_async::<()>(&mut conn)
+                    .await?;
             }
             anyhow::Ok(())
         }
@@ -201,11 +208,8 @@ struct Running {
 fn worker(settings: &Settings, queue: &Queue) -> Running {
     let noop = Noop { done: Arc::default(), waited_us: Arc::default() };
     let stop = CancellationToken::new();
-    let options = WorkerOptions {
-        lanes: Vec::new(),
-        concurrency: IN_FLIGHT,
-        grace: Duration::from_secs(5),
-    };
+    let options =
+        WorkerOptions { lanes: Vec::new(), concurrency: IN_FLIGHT, grace: Duration::from_secs(5) };
     let stopped = stop.clone();
     let task = tokio::spawn(runtime::run(
         settings.queue.clone(),

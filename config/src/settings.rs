@@ -38,8 +38,6 @@ pub struct RedisSettings {
     pub url: String,
     /// First part of every key.
     pub namespace: String,
-    /// Hash slots that reviews are spread over.
-    pub partitions: u32,
     /// Milliseconds to wait for the answer to one command.
     pub response_timeout_ms: u64,
     /// Milliseconds to wait for a new connection.
@@ -79,7 +77,6 @@ impl fmt::Debug for RedisSettings {
         f.debug_struct("RedisSettings")
             .field("url", &self.url_masked())
             .field("namespace", &self.namespace)
-            .field("partitions", &self.partitions)
             .field("response_timeout_ms", &self.response_timeout_ms)
             .field("connect_timeout_ms", &self.connect_timeout_ms)
             .finish()
@@ -124,10 +121,6 @@ pub struct QueueSettings {
     pub backoff_max_ms: u64,
     /// Share of a wait that is random, 0 to 1.
     pub backoff_jitter: f64,
-    /// Days a dead letter is kept.
-    pub dead_letter_retention_days: u32,
-    /// Days the rows are kept; 0 = for ever.
-    pub row_retention_days: u32,
     /// Days an answer is kept under its content key.
     pub answer_cache_days: u32,
     /// Bytes of one payload at most.

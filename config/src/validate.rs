@@ -38,7 +38,6 @@ impl Settings {
             let what = format!("'{}' can't be part of a key", redis.namespace);
             check.add("redis.namespace", what, "use 1 to 32 of a-z, 0-9, _ and -, a letter first");
         }
-        check.range("redis.partitions", redis.partitions.into(), 1, 256);
         check.range("redis.response_timeout_ms", redis.response_timeout_ms, 100, 600_000);
         check.range("redis.connect_timeout_ms", redis.connect_timeout_ms, 100, 600_000);
         if self.log.filter.trim().is_empty() {
@@ -78,10 +77,7 @@ impl Settings {
             check.add("queue.backoff_max_ms", what, "raise it, or lower queue.backoff_base_ms");
         }
         check.fraction("queue.backoff_jitter", q.backoff_jitter, 1.0);
-        let retention = q.dead_letter_retention_days;
-        check.range("queue.dead_letter_retention_days", retention.into(), 1, 3650);
-        check.range("queue.row_retention_days", q.row_retention_days.into(), 0, 3650);
-        check.range("queue.answer_cache_days", q.answer_cache_days.into(), 0, 3650);
+        check.range("queue.answer_cache_days", q.answer_cache_days.into(), 1, 3650);
         check.range("queue.max_payload_bytes", q.max_payload_bytes, 4096, 16 * 1024 * 1024);
         check.range("worker.concurrency", self.worker.concurrency.into(), 1, 1024);
         check.range("worker.grace_s", self.worker.grace_s, 0, 3600);
@@ -103,6 +99,15 @@ impl Settings {
         check.range("sweep.admission_window", s.admission_window.into(), 1, 100_000);
         check.range("sweep.plan_page", s.plan_page.into(), 1, 10_000);
         check.range("sweep.transient_retries", s.transient_retries.into(), 0, 100);
+        let attempts = self.queue.max_attempts;
+        if s.transient_retries >= attempts {
+            let what = format!(
+                "{} retries of a rung are not less than queue.max_attempts ({attempts}): the job \
+                 would die before its rung is given up",
+                s.transient_retries
+            );
+            check.add("sweep.transient_retries", what, "lower it, or raise queue.max_attempts");
+        }
         check.range("sweep.max_tokens", s.max_tokens.into(), 1, 1_000_000);
         check.range("sweep.shard_max_tokens", s.shard_max_tokens.into(), 1, 1_000_000);
         check.fraction("sweep.temperature", s.temperature, 2.0);

@@ -84,10 +84,10 @@ fn defaults_are_those_of_the_specification() {
     let settings = defaults();
     assert_eq!(settings.redis.url, "");
     assert!(settings.redis.is_private());
-    assert_eq!((settings.redis.namespace.as_str(), settings.redis.partitions), ("scrum", 1));
+    assert_eq!(settings.redis.namespace, "scrum");
     let q = &settings.queue;
     assert_eq!((q.lease_ms, q.renew_ms, q.crash_limit, q.max_attempts), (5000, 1000, 3, 8));
-    assert_eq!((q.row_retention_days, q.max_payload_bytes), (0, 65_536));
+    assert_eq!((q.answer_cache_days, q.max_payload_bytes), (30, 65_536));
     let limits = settings.sweep.limits();
     assert_eq!((limits.split_over_bytes, limits.shard_bytes), (6000, 3500));
     assert_eq!((limits.max_file_bytes, limits.admission_window), (1 << 20, 256));

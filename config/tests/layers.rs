@@ -37,7 +37,8 @@ fn told(result: Result<Settings, ConfigError>, parts: &[&str]) -> String {
 
 #[test]
 fn later_layers_win() {
-    let (_dir, path) = file("[redis]\nurl = 'redis://file'\nnamespace = 'file'\npartitions = 2\n");
+    let (_dir, path) =
+        file("[redis]\nurl = 'redis://file'\nnamespace = 'file'\nconnect_timeout_ms = 700\n");
     let mut options = LoadOptions { config_path: Some(path), ..LoadOptions::default() };
     let load = |options: &LoadOptions| Settings::load(options.clone()).unwrap().redis;
     assert_eq!(load(&options).url, "redis://file");
@@ -49,7 +50,7 @@ fn later_layers_win() {
     let redis = load(&options);
     assert_eq!(redis.url, "redis://flag");
     // What a layer does not say stays as it was below.
-    assert_eq!((redis.namespace.as_str(), redis.partitions), ("file", 2));
+    assert_eq!((redis.namespace.as_str(), redis.connect_timeout_ms), ("file", 700));
     assert_eq!(redis.response_timeout_ms, 10_000);
 }
 

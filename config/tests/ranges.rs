@@ -27,10 +27,9 @@ fn out_of_range_values_are_refused_with_the_range_and_the_place() {
         ("queue.backoff_jitter", "1.5"),
         ("queue.backoff_jitter", "nan"),
         ("queue.max_payload_bytes", "10"),
-        ("queue.dead_letter_retention_days", "0"),
+        ("queue.answer_cache_days", "0"),
         ("worker.concurrency", "0"),
         ("worker.grace_s", "999999"),
-        ("redis.partitions", "0"),
         ("sweep.admission_window", "0"),
         ("sweep.temperature", "-0.1"),
         ("sweep.max_file_bytes", "0"),
@@ -48,6 +47,8 @@ fn relations_between_settings_hold() {
     refused("queue.renew_ms", "2500", "less than half of queue.lease_ms");
     with(&[("queue.renew_ms", "2499")]).unwrap();
     refused("queue.backoff_base_ms", "70000", "queue.backoff_max_ms");
+    refused("sweep.transient_retries", "8", "queue.max_attempts");
+    with(&[("sweep.transient_retries", "7")]).unwrap();
     refused("sweep.shard_bytes", "7000", "sweep.split_over_bytes");
     refused("sweep.ladder", "", "local-first");
     refused("log.filter", " ", "debug");

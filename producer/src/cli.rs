@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 /// A durable fleet that reviews whole code bases with language models.
 #[derive(Debug, Parser)]
-#[command(name = "scrum", version, about, max_term_width = 100)]
+#[command(name = "scrum", version, max_term_width = 100)]
+#[command(about = "A durable fleet that reviews whole code bases with language models")]
 pub struct Cli {
     /// Options of every command.
     #[command(flatten)]
@@ -200,10 +201,16 @@ pub enum DlqAction {
         #[arg(required_unless_present = "sweep")]
         ids: Vec<String>,
         /// All of this sweep.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "ids")]
         sweep: Option<String>,
         /// Start at this rung of the ladder, from 0; default: the first.
         #[arg(long, value_name = "N")]
         from_rung: Option<u32>,
+    },
+    /// Throw them away; their files stay unresolved.
+    Discard {
+        /// Job ids as `list` prints them.
+        #[arg(required = true)]
+        ids: Vec<String>,
     },
 }

@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use queue_schema::sweep::{Ladder, Rung};
 use scrum_config::{Ladders, Settings, Wire};
 use serde::Deserialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// What `scrum-worker models` prints.
@@ -18,7 +18,11 @@ struct Found {
 ///
 /// # Errors
 /// An unknown name, with the known ones.
-pub fn choose(name: &str, settings: &Settings) -> anyhow::Result<(Ladder, Option<String>)> {
+pub fn choose(
+    name: &str,
+    settings: &Settings,
+    config: Option<&Path>,
+) -> anyhow::Result<(Ladder, Option<String>)> {
     let ladders = Ladders::load(settings)?;
     if name != "auto" {
         return Ok((ladders.get(name)?, None));
@@ -32,10 +36,10 @@ pub fn choose(name: &str, settings: &Settings) -> anyhow::Result<(Ladder, Option
     }
     // Else an Ollama that answers -> its models, small to large.
     let local = settings.providers.iter().find(|(_, p)| p.wire == Wire::Ollama && p.local);
-    if let Some((provider, config)) = local {
-        let models = ollama_models(provider).unwrap_or_default();
+    if let Some((provider, ollama)) = local {
+        let models = ollama_models(provider, config).unwrap_or_default();
         if !models.is_empty() {
-            let why = format!("Ollama at {} has {} models", config.base_url, models.len());
+            let why = format!("Ollama at {} has {} models", ollama.base_url, models.len());
             return Ok((from_models(provider, &models), Some(why)));
         }
     }
@@ -62,12 +66,13 @@ fn from_models(provider: &str, models: &[Found]) -> Ladder {
 
 /// Asks through the worker program: outbound connections are its business, not ours. Embedding
 /// models can't chat and are left out.
-fn ollama_models(provider: &str) -> anyhow::Result<Vec<Found>> {
-    let out = Command::new(worker_program()?)
-        .args(["models", provider])
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()?;
+fn ollama_models(provider: &str, config: Option<&Path>) -> anyhow::Result<Vec<Found>> {
+    let mut command = Command::new(worker_program()?);
+    if let Some(config) = config {
+        command.arg("--config").arg(config);
+    }
+    let out =
+        command.args(["models", provider]).stdin(Stdio::null()).stderr(Stdio::null()).output()?;
     if !out.status.success() {
         bail!("no answer");
     }

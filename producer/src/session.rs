@@ -16,6 +16,8 @@ pub struct Session {
     pub queue: Queue,
     /// Where the queue is.
     pub url: String,
+    /// The settings file that was named, for the workers.
+    pub config: Option<PathBuf>,
     /// State directory.
     pub state: PathBuf,
     /// The private server, when there is no other. Dropped last: it stops the server.
@@ -35,7 +37,14 @@ impl Session {
             if settings.redis.is_private() { Some(PrivateRedis::attach(&state)?) } else { None };
         let url = private.as_ref().map_or_else(|| settings.redis.url.clone(), PrivateRedis::url);
         let queue = Queue::connect(settings.queue_options(&url)).await?;
-        Ok(Self { settings: Arc::new(settings), queue, url, state, private })
+        Ok(Self {
+            settings: Arc::new(settings),
+            queue,
+            url,
+            config: global.config.clone(),
+            state,
+            private,
+        })
     }
 
     /// Turns `latest` or the beginning of an id into an id.

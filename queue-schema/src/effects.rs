@@ -33,14 +33,12 @@ pub struct NewJob {
     pub target: Option<u32>,
     /// Milliseconds until it is ready, by the Redis clock.
     pub delay_ms: u64,
-    /// Attempts allowed before it is dead as `attempts_exhausted`.
-    pub max_attempts: u32,
+    /// Attempts allowed before it is dead as `attempts_exhausted`; `None` for the client's
+    /// setting.
+    pub max_attempts: Option<u32>,
     /// The envelope as JSON.
     pub body: String,
 }
-
-/// Attempts a job gets when its kind says nothing else; the client's settings may change it.
-pub const DEFAULT_MAX_ATTEMPTS: u32 = 8;
 
 impl NewJob {
     /// A job of normal priority, ready at once.
@@ -55,7 +53,7 @@ impl NewJob {
             sweep: job.sweep().to_owned(),
             target: job.target(),
             delay_ms: 0,
-            max_attempts: DEFAULT_MAX_ATTEMPTS,
+            max_attempts: None,
             body: serde_json::to_string(&Envelope::wrap(job, None)?)?,
         })
     }
@@ -74,15 +72,16 @@ impl NewJob {
         self
     }
 
-    /// Flat form for the scripts; `lua/prelude.lua` reads it in `read_job`.
-    pub fn encode(&self, out: &mut Vec<Vec<u8>>) {
+    /// Flat form for the scripts; `lua/prelude.lua` reads it in `read_job`. `max_attempts` is
+    /// what a job gets that says nothing else.
+    pub fn encode(&self, max_attempts: u32, out: &mut Vec<Vec<u8>>) {
         out.push(self.id.as_bytes().to_vec());
         out.push(self.lane.as_bytes().to_vec());
         out.push(num(self.priority as u64));
         out.push(self.sweep.as_bytes().to_vec());
         out.push(self.target.map(|t| num(u64::from(t))).unwrap_or_default());
         out.push(num(self.delay_ms));
-        out.push(num(u64::from(self.max_attempts)));
+        out.push(num(u64::from(self.max_attempts.unwrap_or(max_attempts))));
         out.push(self.body.as_bytes().to_vec());
     }
 }
@@ -286,7 +285,7 @@ impl Effects {
     }
 
     /// Flat form for `lua/commit.lua`: ending, its two arguments, number of effects, effects.
-    pub fn encode(&self, out: &mut Vec<Vec<u8>>) {
+    pub fn encode(&self, max_attempts: u32, out: &mut Vec<Vec<u8>>) {
         let (word, a, b): (&str, Vec<u8>, &str) = match &self.ending {
             Ending::Done => ("done", Vec::new(), ""),
             Ending::Retry { delay_ms, reason } => ("retry", num(*delay_ms), reason),
@@ -296,25 +295,20 @@ impl Effects {
         out.push(word.into());
         out.push(a);
         out.push(b.as_bytes().to_vec());
-        encode_effects(&self.list, out);
-    }
-}
-
-/// Number of effects, then each: its word and its arguments.
-pub fn encode_effects(list: &[Effect], out: &mut Vec<Vec<u8>>) {
-    out.push(num(list.len() as u64));
-    for effect in list {
-        effect.encode(out);
+        out.push(num(self.list.len() as u64));
+        for effect in &self.list {
+            effect.encode(max_attempts, out);
+        }
     }
 }
 
 impl Effect {
-    fn encode(&self, out: &mut Vec<Vec<u8>>) {
+    fn encode(&self, max_attempts: u32, out: &mut Vec<Vec<u8>>) {
         let mut words = |ws: &[&str]| out.extend(ws.iter().map(|w| w.as_bytes().to_vec()));
         match self {
             Self::Enqueue(job) => {
                 words(&["enqueue"]);
-                job.encode(out);
+                job.encode(max_attempts, out);
             }
             Self::AppendRow { sweep, stream, row_id, json } => {
                 words(&["row", sweep, stream, row_id, json]);
@@ -325,7 +319,7 @@ impl Effect {
             Self::Delete { key } => words(&["delete", key]),
             Self::Barrier { name, size, then } => {
                 words(&["barrier", name, &size.to_string()]);
-                then.encode(out);
+                then.encode(max_attempts, out);
             }
             Self::Arrive { name, member } => words(&["arrive", name, &member.to_string()]),
             Self::PlanTargets { sweep, first, targets } => {

@@ -7,6 +7,7 @@
 //! | `b:JOB` | string | its body, an [`crate::envelope::Envelope`] |
 //! | `q:LANE:GROUP` | list | ready job ids of one group (priority and sweep) |
 //! | `ring:LANE` | zset | groups with ready jobs, by turn |
+//! | `turn` | hash | lane -> turns given so far; `*` for the lanes' own |
 //! | `ready` | hash | lane -> ready jobs |
 //! | `leased`, `limits` | hash | pool -> jobs leased, jobs allowed |
 //! | `leases` | zset | leased job ids by deadline (ms, Redis clock) |

@@ -20,7 +20,7 @@ fn job(id: &str, lane: &str, sweep: &str) -> NewJob {
         sweep: sweep.into(),
         target: None,
         delay_ms: 0,
-        max_attempts: 3,
+        max_attempts: Some(3),
         body: format!("body of {id}"),
     }
 }

@@ -311,3 +311,51 @@ fn auto_finds_an_ollama_and_climbs_its_models_small_to_large() {
     );
     assert_eq!(rows(&bench)[0].accepted_model, "ollama/qwen:1b");
 }
+
+#[test]
+fn a_discarded_letter_leaves_its_file_unresolved() {
+    let repo = TestRepo::with_files(1);
+    let stub = ModelStub::start(Reply::ok(answers::thin()));
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["a"]);
+    run(&bench, &repo, &[]).expect(1);
+    let list: Value =
+        serde_json::from_str(&bench.run(&["dlq", "list", "--json"]).expect(0).stdout).unwrap();
+    let id = list[0]["id"].as_str().unwrap();
+    bench.run(&["dlq", "discard", id, "nonsense"]).expect(2);
+    let done = bench.run(&["dlq", "discard", id]).expect(0);
+    assert!(done.stdout.contains("1 thrown away"), "{}", done.stdout);
+    assert_eq!(bench.run(&["dlq", "list", "--json"]).expect(0).stdout.trim(), "[]");
+    run(&bench, &repo, &[]).expect(1);
+}
+
+/// The whole way through against a real server, where one is named; its words are not judged.
+#[test]
+fn a_real_model_serves_the_whole_way() {
+    let Ok(url) = std::env::var("SCRUM_TEST_OPENAI_URL") else {
+        println!("skipped: SCRUM_TEST_OPENAI_URL names no OpenAI-style server");
+        return;
+    };
+    let model = std::env::var("SCRUM_TEST_OPENAI_MODEL").unwrap_or_else(|_| "default".into());
+    let repo = TestRepo::with_files(1);
+    let bench = Bench::new(
+        None,
+        &format!(
+            "[providers.stub]\nwire='openai'\nbase_url='{url}'\nlocal=true\nconcurrency=1\n\
+             total_timeout_s=500\nfirst_byte_timeout_s=300\n[sweep]\nmax_tokens=600\n"
+        ),
+    );
+    let rungs = format!(
+        "name='real'\n[[rungs]]\nprovider='stub'\nmodel='{model}'\nmax_tokens=20\n\
+         [[rungs]]\nprovider='stub'\nmodel='{model}'\n"
+    );
+    std::fs::write(bench.ladder(), rungs).unwrap();
+    let done = run(&bench, &repo, &["--policy", "structured"]);
+    assert!(done.code == 0 || done.code == 1, "{}", done.stderr);
+    let status = bench.run(&["status", "--json"]).expect(0).stdout;
+    let status: Value = serde_json::from_str(&status).unwrap();
+    assert_eq!(
+        (&status["sweeps"][0]["state"], &status["sweeps"][0]["attempts"]),
+        (&"done".into(), &2.into())
+    );
+    assert!(status["sweeps"][0]["tokens_in"].as_u64().unwrap() > 100);
+}

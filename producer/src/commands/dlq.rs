@@ -42,7 +42,24 @@ pub async fn execute(global: &Global, args: DlqArgs) -> anyhow::Result<u8> {
             };
             retry(global, &session, &ids, from_rung).await
         }
+        DlqAction::Discard { ids } => discard(global, &session, &ids).await,
     }
+}
+
+async fn discard(global: &Global, session: &Session, ids: &[String]) -> anyhow::Result<u8> {
+    for id in ids {
+        find(session, id).await?;
+    }
+    let mut discarded = 0;
+    for id in ids {
+        discarded += u64::from(session.queue.discard(id).await?);
+    }
+    if global.json {
+        say(&serde_json::json!({ "discarded": discarded }).to_string())?;
+    } else {
+        say(&format!("{discarded} thrown away"))?;
+    }
+    Ok(0)
 }
 
 async fn path_of(session: &Session, letter: &DeadLetter) -> anyhow::Result<String> {

@@ -4,7 +4,6 @@ use super::{files, sweep, wait};
 use crate::cli::{Global, RunArgs};
 use crate::embedded::die_with_parent;
 use crate::ladder::worker_program;
-use crate::output::say;
 use crate::progress::Progress;
 use crate::session::Session;
 use anyhow::Context;
@@ -48,12 +47,7 @@ pub async fn execute(global: &Global, args: RunArgs) -> anyhow::Result<u8> {
     };
     let out = args.out.unwrap_or_else(|| session.state.join("reports").join(&created.id));
     files::write(&session, &created.id, &out, &files::ALL).await?;
-    let code = wait::verdict(global, &status, Some(&out));
-    if !global.json && !global.quiet {
-        for alert in session.queue.alerts(&created.id).await? {
-            say(&format!("provider trouble: {}: {}", alert.0, alert.1))?;
-        }
-    }
+    let code = wait::verdict(global, &session, &status, Some(&out)).await;
     drop(private);
     code
 }

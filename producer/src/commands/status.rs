@@ -1,5 +1,6 @@
 //! `scrum status`: sweeps, lanes, workers.
 
+use super::wait::alert;
 use crate::cli::{Global, StatusArgs};
 use crate::output::{duration, fancy, say, table, time};
 use crate::progress::summary;
@@ -80,6 +81,11 @@ async fn print(global: &Global, session: &Session, sweeps: &[SweepStatus]) -> an
             })
             .collect();
         say(&table(&["SWEEP", "STATE", "FILES", "SINCE", "TOOK", ""], &rows))?;
+    }
+    for s in sweeps {
+        for (rung, message) in session.queue.alerts(&s.id).await? {
+            say(&format!("{}: {}", s.id, alert(&rung, &message)))?;
+        }
     }
     say("")?;
     say(&format!("jobs: {leased} running, {delayed} delayed, {dead} dead"))?;

@@ -45,7 +45,7 @@ pub async fn execute(global: &Global, args: SweepArgs) -> anyhow::Result<u8> {
     if let Some(out) = &args.out {
         files::write(&session, &created.id, out, &files::ALL).await?;
     }
-    wait::verdict(global, &status, args.out.as_deref())
+    wait::verdict(global, &session, &status, args.out.as_deref()).await
 }
 
 /// A sweep that is in the queue.
@@ -69,11 +69,12 @@ pub async fn create(
     progress: &Progress,
 ) -> anyhow::Result<Created> {
     let settings = &session.settings;
-    let (ladder, why) = ladder::choose(ladder_name, settings)?;
+    let config = session.config.as_deref();
+    let (ladder, why) = ladder::choose(ladder_name, settings, config)?;
     let shard_ladder: Ladder = match request.shard_ladder.as_deref() {
-        Some(name) => ladder::choose(name, settings)?.0,
+        Some(name) => ladder::choose(name, settings, config)?.0,
         None if settings.sweep.shard_ladder.is_empty() => ladder.clone(),
-        None => ladder::choose(&settings.sweep.shard_ladder, settings)?.0,
+        None => ladder::choose(&settings.sweep.shard_ladder, settings, config)?.0,
     };
     let rungs: Vec<_> = ladder.rungs.iter().map(queue_schema::sweep::Rung::name).collect();
     let why = why.map(|w| format!(" ({w})")).unwrap_or_default();

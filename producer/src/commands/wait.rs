@@ -1,7 +1,7 @@
 //! Waiting for a sweep, through outages, until it is over or the user leaves.
 
 use crate::cli::Global;
-use crate::output::{duration, say};
+use crate::output::{duration, plain, say};
 use crate::progress::Progress;
 use crate::session::Session;
 use crate::signals;
@@ -57,11 +57,21 @@ pub async fn until_over(
     }
 }
 
+/// What a provider keeps refusing, told once a sweep.
+pub fn alert(rung: &str, message: &str) -> String {
+    format!("provider trouble: {}: {}", plain(rung), plain(message))
+}
+
 /// Says how a sweep ended and turns it into the exit code.
 ///
 /// # Errors
 /// A sweep that could not be done.
-pub fn verdict(global: &Global, s: &SweepStatus, out: Option<&Path>) -> anyhow::Result<u8> {
+pub async fn verdict(
+    global: &Global,
+    session: &Session,
+    s: &SweepStatus,
+    out: Option<&Path>,
+) -> anyhow::Result<u8> {
     if s.state == SweepState::Failed {
         anyhow::bail!(
             "sweep {} could not be planned: {}; mend that and run the same command again",
@@ -69,8 +79,12 @@ pub fn verdict(global: &Global, s: &SweepStatus, out: Option<&Path>) -> anyhow::
             s.error.as_deref().unwrap_or("no reason was recorded")
         );
     }
+    let alerts = session.queue.alerts(&s.id).await?;
     if global.json {
         let mut json = serde_json::to_value(s)?;
+        if let Some(map) = json.as_object_mut() {
+            map.insert("alerts".into(), serde_json::to_value(&alerts)?);
+        }
         if let (Some(map), Some(out)) = (json.as_object_mut(), out) {
             map.insert("out".into(), out.display().to_string().into());
         }
@@ -94,6 +108,9 @@ pub fn verdict(global: &Global, s: &SweepStatus, out: Option<&Path>) -> anyhow::
         }
         if s.unresolved > 0 {
             say(&format!("unresolved files: scrum dlq list --sweep {}", s.id))?;
+        }
+        for (rung, message) in &alerts {
+            say(&alert(rung, message))?;
         }
     }
     Ok(u8::from(s.unresolved > 0))

@@ -17,14 +17,13 @@ pub enum QueueError {
     },
     /// Nothing answers there.
     #[error(
-        "no Redis answers at {url}: {source}; start it, or correct SCRUM_REDIS_URL (unset it to use a private server)"
+        "no Redis answers at {url}: {cause}; start it, or correct SCRUM_REDIS_URL (unset it to use a private server)"
     )]
     Unreachable {
         /// Without its password.
         url: String,
-        /// What the client said.
-        #[source]
-        source: redis::RedisError,
+        /// What the client said; part of the message, so not its source as well.
+        cause: redis::RedisError,
     },
     /// A command failed.
     #[error("Redis: {0}")]
@@ -57,7 +56,7 @@ impl QueueError {
     /// is away, loading, read-only, or can't write to its disk.
     pub fn is_outage(&self) -> bool {
         use redis::{ErrorKind, ServerErrorKind as S};
-        let (Self::Redis(e) | Self::Unreachable { source: e, .. }) = self else { return false };
+        let (Self::Redis(e) | Self::Unreachable { cause: e, .. }) = self else { return false };
         if e.is_io_error() || e.is_connection_dropped() || e.is_timeout() {
             return true;
         }

@@ -85,7 +85,7 @@ impl Queue {
         let conn = client
             .get_connection_manager_with_config(config)
             .await
-            .map_err(|source| QueueError::Unreachable { url: redact(&options.url), source })?;
+            .map_err(|cause| QueueError::Unreachable { url: redact(&options.url), cause })?;
         let queue = Self {
             conn,
             client,
@@ -94,9 +94,10 @@ impl Queue {
             scripts: Arc::new(Scripts::load()),
         };
         let mut conn = queue.conn.clone();
-        redis::cmd("PING").query_async::<String>(&mut conn).await.map_err(|source| {
-            QueueError::Unreachable { url: redact(&queue.options.url), source }
-        })?;
+        redis::cmd("PING")
+            .query_async::<String>(&mut conn)
+            .await
+            .map_err(|cause| QueueError::Unreachable { url: redact(&queue.options.url), cause })?;
         Ok(queue)
     }
 
@@ -142,7 +143,7 @@ impl Queue {
         let mut args = vec![jobs.len().to_string().into_bytes()];
         for job in jobs {
             self.check_size(job)?;
-            job.encode(&mut args);
+            job.encode(self.options.max_attempts, &mut args);
         }
         self.run(&self.scripts.enqueue, args).await
     }

@@ -101,11 +101,10 @@ impl Queue {
             args.push(format!("doc:{sha}").into());
             args.push(text.clone().into());
         }
-        let mut plan = NewJob::of(&Plan { sweep: id.clone(), first: 0 })
+        let plan = NewJob::of(&Plan { sweep: id.clone(), first: 0 })
             .map_err(|e| QueueError::record("plan", e))?
             .priority(priority);
-        plan.max_attempts = self.options().max_attempts;
-        plan.encode(&mut args);
+        plan.encode(self.options().max_attempts, &mut args);
         let new: i64 = self.run(&self.scripts.create_sweep, args).await?;
         Ok((id, new == 1))
     }

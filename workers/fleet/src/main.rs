@@ -19,7 +19,8 @@ use tokio_util::sync::CancellationToken;
 /// A worker: pulls jobs, climbs ladders, commits. SIGTERM drains it; a second signal stops it at
 /// once. It may be killed at any time: nothing is lost.
 #[derive(Debug, Parser)]
-#[command(name = "scrum-worker", version, about)]
+#[command(name = "scrum-worker", version)]
+#[command(about = "One worker of the fleet: pulls jobs, climbs ladders, commits")]
 struct Cli {
     /// Settings file, over the built-in defaults.
     #[arg(long, global = true, value_name = "FILE")]

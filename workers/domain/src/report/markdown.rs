@@ -61,7 +61,7 @@ fn header(out: &mut String, report: &SweepReport) {
     let _ = writeln!(out, "- Duration: {}", duration(report.duration_ms));
     let _ = writeln!(
         out,
-        "- Attempts: {}, tokens {} in and {} out, cost {}\n",
+        "- Review attempts: {}, tokens {} in and {} out, cost {}\n",
         report.total_attempts(),
         spent.tokens_in,
         spent.tokens_out,

@@ -100,7 +100,7 @@ fn the_report_tells_the_whole_story() {
         "Generated at: 2026-01-02T03:04:05Z",
         "1 reviewed of 2, 1 unresolved, 1 skipped",
         "Duration: 1 min 23 s",
-        "Attempts: 3, tokens 300 in and 60 out, cost $0.7500",
+        "Review attempts: 3, tokens 300 in and 60 out, cost $0.7500",
         "| `src/a.rs` | partly reviewed | 3 | dry_run | 4.5 | 2 | `ollama/m2` |",
         "Accepted on attempt: 2 (`ollama/m2`)",
         "Escalated to: `ollama/m2`",

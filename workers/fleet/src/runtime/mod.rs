@@ -16,9 +16,9 @@ use anyhow::Context as _;
 use apalis::prelude::{Monitor, WorkerBuilder};
 use backend::QueueBackend;
 use committer::Committer;
-pub use handler::{Handler, HandlerError};
 use fetcher::Delivery;
 use futures_util::future::BoxFuture;
+pub use handler::{Handler, HandlerError};
 use leases::LeaseTable;
 use queue_schema::client::Queue;
 use queue_schema::effects::Effects;
@@ -79,12 +79,8 @@ pub async fn run(
 
     let leases = LeaseTable::default();
     let (committer, flushing) = Committer::start(queue.clone(), &settings);
-    let renewer = leases::start_renewer(
-        leases.clone(),
-        queue.options().clone(),
-        id.clone(),
-        &settings,
-    )?;
+    let renewer =
+        leases::start_renewer(leases.clone(), queue.options().clone(), id.clone(), &settings)?;
     let stopping = CancellationToken::new();
     let permits = Arc::new(Semaphore::new(options.concurrency));
     let (deliveries, fetching) = fetcher::start(fetcher::Fetcher {
@@ -163,8 +159,8 @@ fn work_with<H: Handler>(
 ) -> impl FnMut(Delivery) -> BoxFuture<'static, Result<Handled, Infallible>> + Clone + Send + 'static
 {
     move |delivery: Delivery| {
-        let handled = handler.handle(delivery.job);
-        Box::pin(async move { Ok(handled.await) })
+        let work = handler.handle(delivery.job);
+        Box::pin(async move { Ok(work.await) })
     }
 }
 
