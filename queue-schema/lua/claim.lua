@@ -14,6 +14,32 @@
 local worker, request, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local want = tonumber(ARGV[4])
 
+local out = { -1 }
+local function give(id, key)
+  local j = call('HMGET', key, 'a', 'c', 'e')
+  out[#out + 1] = id
+  out[#out + 1] = call('GET', P .. 'b:' .. id) or ''
+  out[#out + 1] = j[1]
+  out[#out + 1] = j[2]
+  out[#out + 1] = NOW - tonumber(j[3])
+end
+
+-- Sent again because the reply was lost: the same jobs, as far as they are still ours, and with
+-- a whole lease. Before anything is taken back, so that a worker that lives loses nothing by a
+-- reply that took longer than the lease.
+local wk = P .. 'w:' .. worker
+local last = call('HMGET', wk, 'req', 'jobs')
+if last[1] == request then
+  for id in string.gmatch(last[2] or '', '[^ ]+') do
+    local key = P .. 'j:' .. id
+    if call('HGET', key, 't') == request then
+      call('ZADD', P .. 'leases', NOW + lease, id)
+      give(id, key)
+    end
+  end
+  return out
+end
+
 -- Taken back: a worker that lost its lease crashed or is cut off. That is the worker's failure
 -- and not the job's, so it is counted apart from attempts.
 local taken = call('ZRANGEBYSCORE', P .. 'leases', '-inf', NOW, 'LIMIT', 0, ARGV[5])
@@ -36,27 +62,6 @@ for _, id in ipairs(due) do
   local j = call('HMGET', key, 'l', 'p', 's')
   call('HSET', key, 'st', 'ready')
   push_ready(id, j[1], j[2], j[3])
-end
-
-local out = { -1 }
-local function give(id, key)
-  local j = call('HMGET', key, 'a', 'c', 'e')
-  out[#out + 1] = id
-  out[#out + 1] = call('GET', P .. 'b:' .. id) or ''
-  out[#out + 1] = j[1]
-  out[#out + 1] = j[2]
-  out[#out + 1] = NOW - tonumber(j[3])
-end
-
--- Sent again because the reply was lost: the same jobs, as far as they are still ours.
-local wk = P .. 'w:' .. worker
-local last = call('HMGET', wk, 'req', 'jobs')
-if last[1] == request then
-  for id in string.gmatch(last[2] or '', '[^ ]+') do
-    local key = P .. 'j:' .. id
-    if call('HGET', key, 't') == request then give(id, key) end
-  end
-  return out
 end
 
 local lanes = {}

@@ -104,6 +104,13 @@ async fn a_claim_sent_again_gives_the_same_jobs_and_no_others() {
     assert_eq!(ids(&again), ["a"]);
     assert_eq!(again[0].crashes, 0);
     assert_eq!(bed.states(), vec![("leased".into(), 1), ("ready".into(), 1)]);
+    // Also when the reply took longer than the lease: the worker lives, so nothing is taken back.
+    let deadline =
+        |bed: &Bed| -> f64 { bed.server.connection().zscore("{scrum:0}:leases", "a").unwrap() };
+    let _: () = bed.server.connection().zadd("{scrum:0}:leases", "a", 1).unwrap();
+    let late = bed.queue.claim(&request).await.unwrap().jobs;
+    assert_eq!((ids(&late), late[0].crashes), (vec!["a"], 0));
+    assert!(deadline(&bed) > 1e12, "with a whole lease again");
     // What was committed meanwhile is not given again.
     assert!(bed.commit(&first[0], Effects::done()).await);
     assert!(bed.queue.claim(&request).await.unwrap().jobs.is_empty());

@@ -2,8 +2,11 @@
 
 use super::committer::Committer;
 use super::leases::LeaseTable;
-use queue_schema::client::{Backoff, ClaimRequest, ClaimedJob, Lease, Queue, QueueError, Waiter};
+use queue_schema::client::{
+    Backoff, Claim, ClaimRequest, ClaimedJob, Lease, Queue, QueueError, Waiter,
+};
 use scrum_config::QueueSettings;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -73,14 +76,7 @@ pub struct Fetcher {
 pub fn start(fetcher: Fetcher) -> (mpsc::UnboundedReceiver<Delivery>, JoinHandle<()>) {
     // Unbounded, yet never longer than the permits.
     let (tx, rx) = mpsc::unbounded_channel();
-    let stopping = fetcher.stopping.clone();
-    let task = tokio::spawn(async move {
-        tokio::select! {
-            () = stopping.cancelled() => {}
-            () = fetcher.run(tx) => {}
-        }
-    });
-    (rx, task)
+    (rx, tokio::spawn(fetcher.run(tx)))
 }
 
 impl Fetcher {
@@ -93,7 +89,10 @@ impl Fetcher {
         let mut waiter = None;
         let mut serial = 0_u64;
         loop {
-            let Some(mut permits) = self.take_permits().await else { return };
+            let Some(mut permits) = self.unless_stopping(self.take_permits()).await.flatten()
+            else {
+                return;
+            };
             serial += 1;
             let request = ClaimRequest {
                 worker: self.worker.clone(),
@@ -101,17 +100,19 @@ impl Fetcher {
                 want: u32::try_from(permits.len()).unwrap_or(u32::MAX),
                 lanes: self.lanes.clone(),
             };
-            // Not interrupted by a shutdown: a claim under way may have leased jobs already, and
-            // its reply is what gives them back.
-            let claim = self.claim(&request, &mut backoff).await;
+            let Some(claim) = self.claim(&request, &mut backoff).await else { return };
             if claim.jobs.is_empty() {
                 drop(permits);
                 let longest = Duration::from_millis(self.settings.sweep_interval_ms);
                 let nap = claim.next_due.unwrap_or(longest).min(longest);
-                if let Err(error) = self.wait(&mut waiter, nap).await {
-                    waiter = None;
-                    tracing::warn!(%error, "the wake-up connection failed; making a new one");
-                    tokio::time::sleep(backoff.next_wait()).await;
+                match self.unless_stopping(self.wait(&mut waiter, nap)).await {
+                    None => return,
+                    Some(Ok(())) => {}
+                    Some(Err(error)) => {
+                        waiter = None;
+                        tracing::warn!(%error, "the wake-up connection failed; making a new one");
+                        tokio::time::sleep(backoff.next_wait()).await;
+                    }
                 }
                 continue;
             }
@@ -132,6 +133,15 @@ impl Fetcher {
         }
     }
 
+    /// What `work` comes to, or `None` when no more jobs are to be taken.
+    async fn unless_stopping<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.stopping.cancelled() => None,
+            done = work => Some(done),
+        }
+    }
+
     /// At least one permit, and as many more as are free, up to a batch.
     async fn take_permits(&self) -> Option<Vec<OwnedSemaphorePermit>> {
         let mut permits = vec![self.permits.clone().acquire_owned().await.ok()?];
@@ -144,13 +154,11 @@ impl Fetcher {
         Some(permits)
     }
 
-    /// Claims, through outages. The request keeps its id while it is sent again, so that a reply
-    /// that was lost costs no job an attempt.
-    async fn claim(
-        &self,
-        request: &ClaimRequest,
-        backoff: &mut Backoff,
-    ) -> queue_schema::client::Claim {
+    /// Claims, through outages; `None` when it is time to stop. A call that is under way is not
+    /// interrupted by that: it may have leased jobs already, and its reply is what gives them
+    /// back. The request keeps its id while it is sent again, so that a reply that was lost costs
+    /// no job an attempt.
+    async fn claim(&self, request: &ClaimRequest, backoff: &mut Backoff) -> Option<Claim> {
         let mut away = false;
         loop {
             match self.queue.claim(request).await {
@@ -159,18 +167,17 @@ impl Fetcher {
                         tracing::info!("Redis is back");
                     }
                     backoff.reset();
-                    return claim;
+                    return Some(claim);
                 }
                 Err(error) => {
                     let wait = backoff.next_wait();
                     tracing::warn!(%error, ?wait, "can't claim; parking");
-                    tokio::time::sleep(wait).await;
                     away = true;
                     // Leases that ran out during the outage belong to workers that are just
                     // coming back as well. Their renewers get a head start.
-                    if error.is_outage() {
-                        tokio::time::sleep(Duration::from_millis(self.settings.renew_ms)).await;
-                    }
+                    let head_start = Duration::from_millis(self.settings.renew_ms);
+                    let wait = if error.is_outage() { wait + head_start } else { wait };
+                    self.unless_stopping(tokio::time::sleep(wait)).await?;
                 }
             }
         }
