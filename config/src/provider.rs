@@ -32,6 +32,9 @@ pub struct ProviderConfig {
     /// Calls in flight at most, over the whole fleet.
     #[serde(default = "default_concurrency")]
     pub concurrency: u32,
+    /// Calls started in a minute at most, over the whole fleet; no limit when absent.
+    #[serde(default)]
+    pub rate_per_minute: Option<u32>,
     /// Context window to ask Ollama for, in tokens; kept constant because a change reloads the model.
     #[serde(default)]
     pub num_ctx: Option<u32>,
@@ -71,6 +74,7 @@ impl ProviderConfig {
             api_key_env: None,
             local: false,
             concurrency: default_concurrency(),
+            rate_per_minute: None,
             num_ctx: None,
             json_schema: default_true(),
             extra_body: None,

@@ -137,6 +137,9 @@ fn check_provider(name: &str, provider: &ProviderConfig, check: &mut Checks) {
         check.add(&key("api_key_env"), what, fix);
     }
     check.range(&key("concurrency"), provider.concurrency.into(), 1, 10_000);
+    if let Some(rate) = provider.rate_per_minute {
+        check.range(&key("rate_per_minute"), rate.into(), 1, 1_000_000);
+    }
     if let Some(num_ctx) = provider.num_ctx {
         check.range(&key("num_ctx"), num_ctx.into(), 512, 10_000_000);
     }

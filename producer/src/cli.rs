@@ -52,6 +52,12 @@ pub enum Command {
     /// The dead-letter queue: unresolved files and other jobs that need a person.
     #[command(after_help = DLQ_EXAMPLES)]
     Dlq(DlqArgs),
+    /// Stop taking jobs from a lane, or of a sweep.
+    Pause(PauseArgs),
+    /// Go on with a paused lane or sweep.
+    Resume(PauseArgs),
+    /// Cancel a sweep; what is accepted already stays.
+    Cancel(CancelArgs),
     /// Check Redis, providers, models and git; say what to do.
     Doctor,
     /// Print a completion script for a shell.
@@ -162,6 +168,24 @@ pub struct ReportArgs {
     /// Which files: md, json, sarif, jsonl.
     #[arg(long, value_delimiter = ',', default_value = "md,json,sarif,jsonl", value_name = "LIST")]
     pub format: Vec<String>,
+}
+
+/// `scrum pause`, `scrum resume`.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct PauseArgs {
+    /// Lane, e.g. `rung:ollama`; `scrum status` lists those with jobs.
+    pub lane: Option<String>,
+    /// A sweep instead of a lane.
+    #[arg(long)]
+    pub sweep: Option<String>,
+}
+
+/// `scrum cancel`.
+#[derive(Debug, Args)]
+pub struct CancelArgs {
+    /// Which sweep; `latest` for the newest.
+    pub sweep: String,
 }
 
 /// `scrum dlq`.

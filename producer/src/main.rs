@@ -39,6 +39,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<u8> {
         Command::Status(args) => commands::status::execute(&global, args).await,
         Command::Report(args) => commands::report::execute(&global, args).await,
         Command::Dlq(args) => commands::dlq::execute(&global, args).await,
+        Command::Pause(args) => commands::operate::pause(&global, args, true).await,
+        Command::Resume(args) => commands::operate::pause(&global, args, false).await,
+        Command::Cancel(args) => commands::operate::cancel(&global, args).await,
         Command::Doctor => commands::doctor::execute(&global).await,
         Command::Completions { shell } => {
             use clap::CommandFactory;

@@ -122,6 +122,7 @@ mod tests {
             resolved: 3,
             unresolved: 1,
             skipped: 0,
+            cancelled: 0,
             attempts: 5,
             tokens_in: 10,
             tokens_out: 5,

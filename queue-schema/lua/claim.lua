@@ -1,5 +1,6 @@
 -- claim.lua: Ready -> Leased for up to `want` jobs; on the way, Delayed -> Ready for what is due
--- and Leased -> Ready | Dead (poison) for leases that ran out. Bounded work a call.
+-- and Leased -> Ready | Dead (poison) for leases that ran out. Jobs of cancelled sweeps that it
+-- meets go Ready | Delayed -> Absent. Bounded work a call.
 --
 -- ARGV[1]  worker id
 -- ARGV[2]  request id: the token of every lease given here; sent again, it gives the same jobs
@@ -59,9 +60,13 @@ local due = call('ZRANGEBYSCORE', P .. 'delayed', '-inf', NOW, 'LIMIT', 0, ARGV[
 for _, id in ipairs(due) do
   call('ZREM', P .. 'delayed', id)
   local key = P .. 'j:' .. id
-  local j = call('HMGET', key, 'l', 'p', 's')
-  call('HSET', key, 'st', 'ready')
-  push_ready(id, j[1], j[2], j[3])
+  local j = call('HMGET', key, 'l', 'p', 's', 'g')
+  if is_cancelled(j[3]) then
+    drop_cancelled(id, j[3], j[4])
+  else
+    call('HSET', key, 'st', 'ready')
+    push_ready(id, j[1], j[2], j[3])
+  end
 end
 
 local lanes = {}
@@ -74,18 +79,52 @@ else
 end
 
 local got = {}
+local next_due -- when a waiting job may go on, as far as this call has seen
+local function due_at(at)
+  if not next_due or at < next_due then next_due = at end
+end
+
+-- Starts that the pool's token bucket allows now; says when the next one will be allowed. The
+-- bucket holds a twentieth of a minute's worth, so that no minute sees more than 105 % of it.
+local function allowed(pool, n)
+  local rate = tonumber(call('HGET', P .. 'rates', pool) or '0')
+  if rate <= 0 then return n, nil end
+  local most = math.max(1, rate / 20)
+  local b = call('HMGET', P .. 'bucket:' .. pool, 'tokens', 'at')
+  local tokens = most
+  if b[1] then tokens = math.min(most, tonumber(b[1]) + (NOW - tonumber(b[2])) * rate / 60000) end
+  if tokens < 1 then due_at(NOW + math.ceil((1 - tokens) * 60000 / rate)) end
+  return math.min(n, math.floor(tokens)), tokens
+end
+
 local function take(lane, n)
+  if call('SISMEMBER', P .. 'paused', 'lane:' .. lane) == 1 then return 0 end
   local pool = pool_of(lane)
   local max = call('HGET', P .. 'limits', pool)
   if max then n = math.min(n, tonumber(max) - tonumber(call('HGET', P .. 'leased', pool) or '0')) end
-  local served = 0
+  if n <= 0 then return 0 end
+  local tokens
+  n, tokens = allowed(pool, n)
+  local served, dropped_here = 0, 0
   -- Groups that are there get equal shares, whoever was first.
   local share = math.ceil(n / math.max(1, call('ZCARD', P .. 'ring:' .. lane)))
   while served < n do
     local group = call('ZRANGE', P .. 'ring:' .. lane, 0, 0)[1]
     if not group then break end
     local list = P .. 'q:' .. lane .. ':' .. group
-    local ids = call('LPOP', list, math.min(share, n - served)) or {}
+    local sweep = string.sub(group, 3)
+    local parked = call('SISMEMBER', P .. 'paused', 'sweep:' .. sweep) == 1
+    local dropped = is_cancelled(sweep)
+    local ids = not parked and call('LPOP', list, math.min(share, n - served)) or {}
+    if dropped then
+      -- Counted as served, so that the call stays bounded however much was cancelled.
+      for _, id in ipairs(ids) do
+        drop_cancelled(id, sweep, call('HGET', P .. 'j:' .. id, 'g') or '')
+      end
+      dropped_here = dropped_here + #ids
+      n = n - #ids
+      ids = {}
+    end
     for _, id in ipairs(ids) do
       local key = P .. 'j:' .. id
       call('HSET', key, 'st', 'leased', 't', request, 'w', worker)
@@ -94,7 +133,10 @@ local function take(lane, n)
       give(id, key)
     end
     served = served + #ids
-    if call('EXISTS', list) == 0 then
+    if parked then
+      call('ZREM', P .. 'ring:' .. lane, group)
+      call('SADD', P .. 'parked:' .. sweep, lane .. ' ' .. group)
+    elseif call('EXISTS', list) == 0 then
       call('ZREM', P .. 'ring:' .. lane, group)
     else
       queue_group(lane, group)
@@ -102,7 +144,12 @@ local function take(lane, n)
   end
   if served > 0 then
     call('HINCRBY', P .. 'leased', pool, served)
-    if call('HINCRBY', P .. 'ready', lane, -served) <= 0 then call('HDEL', P .. 'ready', lane) end
+    if tokens then call('HSET', P .. 'bucket:' .. pool, 'tokens', tokens - served, 'at', NOW) end
+  end
+  if dropped_here > 0 then due_at(NOW) end -- there may be more to drop
+  local gone = served + dropped_here
+  if gone > 0 and call('HINCRBY', P .. 'ready', lane, -gone) <= 0 then
+    call('HDEL', P .. 'ready', lane)
   end
   return served
 end
@@ -128,13 +175,9 @@ if #got > 0 then
     if call('HEXISTS', P .. 'ready', lane) == 1 then wake(lane) end
   end
 else
-  local next_due
   for _, set in ipairs({ 'leases', 'delayed' }) do
     local head = call('ZRANGE', P .. set, 0, 0, 'WITHSCORES')
-    if head[2] then
-      local at = tonumber(head[2])
-      if not next_due or at < next_due then next_due = at end
-    end
+    if head[2] then due_at(tonumber(head[2])) end
   end
   if next_due then out[1] = math.max(1, next_due - NOW + 1) end
 end

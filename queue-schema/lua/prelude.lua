@@ -42,6 +42,22 @@ local function push_ready(id, lane, prio, sweep)
   wake(lane)
 end
 
+-- Groups of a paused sweep that claims have set aside take their turns again.
+local function unpark(sweep)
+  local parked = P .. 'parked:' .. sweep
+  for _, entry in ipairs(call('SMEMBERS', parked)) do
+    local lane, group = string.match(entry, '^(%S+) (.+)$')
+    if call('EXISTS', P .. 'q:' .. lane .. ':' .. group) == 1 then queue_group(lane, group) end
+    wake(lane)
+  end
+  call('UNLINK', parked)
+end
+
+-- A sweep that a person cancelled: its jobs are dropped where they stand, see drop_cancelled.
+local function is_cancelled(sweep)
+  return sweep ~= '' and call('SISMEMBER', P .. 'cancelled', sweep) == 1
+end
+
 -- A job in the flat form of NewJob::encode; returns it and the next position.
 local function read_job(i)
   return {
@@ -51,9 +67,14 @@ local function read_job(i)
 end
 
 -- Absent -> ready | delayed. An id that is in the queue in any state is left as it is.
+local settle
 local function enqueue(j)
   local key = P .. 'j:' .. j.id
   if call('EXISTS', key) == 1 then return 0 end
+  if is_cancelled(j.sweep) then
+    if j.target ~= '' then settle(j.sweep, j.target, 'x') end
+    return 0
+  end
   local state = j.delay > 0 and 'delayed' or 'ready'
   call('HSET', key, 'st', state, 'l', j.lane, 'p', j.prio, 's', j.sweep, 'g', j.target,
     'm', j.max, 'a', 0, 'c', 0, 'e', NOW)
@@ -106,7 +127,7 @@ local function judge_sweep(sweep)
 end
 
 -- Move a target to a status; counters follow, the next target is admitted, the sweep may end.
-local function settle(sweep, target, code)
+settle = function(sweep, target, code)
   local st = P .. 'st:' .. sweep
   local old = call('GETRANGE', st, target, target)
   if old == '' or old == code then return end
@@ -140,6 +161,12 @@ local function bury(id, sweep, target, class, reason)
   else
     call('HSET', P .. 'sw:' .. sweep, 'state', 'failed', 'error', reason, 'ended', NOW)
   end
+end
+
+-- Ready | delayed -> absent for a job whose sweep was cancelled; its target is cancelled too.
+local function drop_cancelled(id, sweep, target)
+  call('UNLINK', P .. 'j:' .. id, P .. 'b:' .. id)
+  if target ~= '' then settle(sweep, target, 'x') end
 end
 
 -- Leased -> ready, the crash counted or not.
@@ -207,7 +234,7 @@ local function apply(i)
       i = i + 3
       local sk, tg = P .. 'sw:' .. sweep, P .. 'tg:' .. sweep
       -- Pages come in order; one that was written before is not written again.
-      if tonumber(call('HGET', sk, 'total')) == first then
+      if tonumber(call('HGET', sk, 'total')) == first and not is_cancelled(sweep) then
         local codes, skipped = {}, 0
         for k = 0, count - 1 do
           codes[k + 1] = ARGV[i + 2 * k]

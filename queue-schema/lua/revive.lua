@@ -6,11 +6,11 @@
 -- ARGV[1]  job id
 -- ARGV[2]  new lane, or '' to keep it
 -- ARGV[3]  new body, or '' to keep it
--- Returns the number of jobs revived; 0 when there is no such dead job.
+-- Returns the number of jobs revived; 0 when there is no such dead job, or its sweep was cancelled.
 local function revive(id, lane, body)
   local key = P .. 'j:' .. id
   local j = call('HMGET', key, 'st', 'l', 'p', 's', 'g')
-  if j[1] ~= 'dead' then return nil end
+  if j[1] ~= 'dead' or is_cancelled(j[4]) then return nil end
   if lane == '' then lane = j[2] end
   if body ~= '' then call('SET', P .. 'b:' .. id, body) end
   call('ZREM', P .. 'dead', id)

@@ -9,7 +9,10 @@
 //! | `ring:LANE` | zset | groups with ready jobs, by turn |
 //! | `turn` | hash | lane -> turns given so far; `*` for the lanes' own |
 //! | `ready` | hash | lane -> ready jobs |
-//! | `leased`, `limits` | hash | pool -> jobs leased, jobs allowed |
+//! | `leased`, `limits`, `rates` | hash | pool -> jobs leased, allowed at a time, allowed a minute |
+//! | `bucket:POOL` | hash | token bucket: tokens, and when they were counted |
+//! | `paused`, `cancelled` | set | `lane:NAME` and `sweep:ID` not claimed from; sweeps to be dropped |
+//! | `parked:SWEEP` | set | lanes and groups of a paused sweep that claims have set aside |
 //! | `leases` | zset | leased job ids by deadline (ms, Redis clock) |
 //! | `delayed` | zset | delayed job ids by due time (ms) |
 //! | `dead` | zset | dead job ids by time of death (ms) |

@@ -85,6 +85,8 @@ pub const TRANSITIONS: &[Transition] = &[
     t("hand_back", JobState::Leased, JobState::Ready, "commit"),
     t("revive", JobState::Dead, JobState::Ready, "revive"),
     t("discard", JobState::Dead, JobState::Absent, "discard"),
+    t("drop_ready", JobState::Ready, JobState::Absent, "claim"),
+    t("drop_delayed", JobState::Delayed, JobState::Absent, "claim"),
 ];
 
 /// True when the table holds a move between these states.

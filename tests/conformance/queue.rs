@@ -324,7 +324,7 @@ async fn a_row_is_written_once_for_its_id() {
 #[tokio::test]
 async fn a_pools_limit_holds_for_all_its_lanes_and_frees_with_each_commit() {
     let bed = Bed::new().await;
-    bed.queue.set_limit("gpu", Some(3)).await.unwrap();
+    bed.queue.set_limits("gpu", Some(3), None).await.unwrap();
     let jobs: Vec<_> = (0..8)
         .map(|i| job(&format!("j{i}"), if i % 2 == 0 { "rung:gpu" } else { "shard:gpu" }, "s"))
         .chain([job("free", "plan", "s")])
@@ -337,7 +337,7 @@ async fn a_pools_limit_holds_for_all_its_lanes_and_frees_with_each_commit() {
     let one = held.iter().find(|j| j.lease.job != "free").unwrap();
     assert!(bed.commit(one, Effects::done()).await);
     assert_eq!(bed.claim(20).await.len(), 1);
-    bed.queue.set_limit("gpu", None).await.unwrap();
+    bed.queue.set_limits("gpu", None, None).await.unwrap();
     assert_eq!(bed.claim(20).await.len(), 4);
 }
 
@@ -429,7 +429,7 @@ fn the_table_and_the_scripts_agree() {
     let files: BTreeSet<String> = std::fs::read_dir(dir)
         .unwrap()
         .map(|e| e.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
-        .filter(|n| n != "prelude" && n != "create_sweep")
+        .filter(|n| !["prelude", "create_sweep", "pause", "cancel"].contains(&n.as_str()))
         .collect();
     let named: BTreeSet<String> = TRANSITIONS.iter().map(|t| t.script.to_owned()).collect();
     assert_eq!(files, named);

@@ -164,3 +164,103 @@ async fn a_sweep_that_could_not_be_planned_is_planned_when_asked_for_again() {
     let done = bench.run(&args).expect(0);
     assert!(done.stdout.contains("2 of 2 files reviewed"), "{}", done.stdout);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rate_is_kept_over_all_workers_and_what_waits_for_it_holds_no_slot() {
+    let server = RedisServer::start();
+    let repo = TestRepo::with_files(40);
+    let stub = ModelStub::start(review());
+    // 300 a minute: 5 a second, and a bucket of 15.
+    let bench = Bench::new(
+        Some(server.url()),
+        &format!(
+            "[providers.stub]\nwire='openai'\nbase_url='{}'\nlocal=true\nconcurrency=16\nrate_per_minute=300\n",
+            stub.openai_url()
+        ),
+    );
+    std::fs::write(bench.ladder(), "name='t'\n[[rungs]]\nprovider='stub'\nmodel='m'\n").unwrap();
+    let ladder = bench.ladder();
+    let _workers = [bench.worker(&[]), bench.worker(&[])];
+    let path = repo.path().to_str().unwrap();
+    bench.run(&["sweep", path, "--ladder", ladder.to_str().unwrap(), "--wait"]).expect(0);
+    let calls = stub.requests();
+    assert_eq!(calls.len(), 40);
+    // In no window do more calls start than the bucket (300 / 20) and its refill allow.
+    for (i, first) in calls.iter().enumerate() {
+        for (n, last) in calls[i..].iter().enumerate() {
+            let window = (last.at - first.at).as_secs_f64();
+            let allowed = 15.0 + window * 5.0 + 1.0;
+            assert!(n as f64 + 1.0 <= allowed, "{} calls within {window} s", n + 1);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_lane_and_a_paused_sweep_wait_and_go_on() {
+    let server = RedisServer::start();
+    let (first, second) = (TestRepo::with_files(3), TestRepo::new());
+    // Other content, or the answers of the first sweep would serve the second.
+    second.write("a.rs", b"pub const A: u8 = 1;\n");
+    second.write("b.rs", b"pub const B: u8 = 2;\n");
+    second.commit("second");
+    let stub = ModelStub::start(review());
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
+    let ladder = bench.ladder();
+    let sweep = |repo: &TestRepo| {
+        let args = ["sweep", repo.path().to_str().unwrap(), "--ladder", ladder.to_str().unwrap()];
+        bench.run(&args).expect(0).stdout.trim().to_owned()
+    };
+    bench.run(&["pause", "rung:stub"]).expect(0);
+    let _worker = bench.worker(&[]);
+    let one = sweep(&first);
+    eventually(LONG, "all three wait at the lane", || {
+        (status(&bench)["lanes"][0]["ready"] == 3).then_some(())
+    });
+    assert_eq!(status(&bench)["paused"][0], "lane:rung:stub");
+    // The other sweep is paused by itself, and the lane goes on: only the first one is done.
+    let two = sweep(&second);
+    bench.run(&["pause", "--sweep", &two]).expect(0);
+    bench.run(&["resume", "rung:stub"]).expect(0);
+    let state = |id: &str| {
+        let all = status(&bench)["sweeps"].clone();
+        all.as_array().unwrap().iter().find(|s| s["id"] == id).unwrap()["state"].clone()
+    };
+    eventually(LONG, "the first is done", || (state(&one) == "done").then_some(()));
+    assert_eq!(stub.requests().len(), 3);
+    bench.run(&["resume", "--sweep", &two]).expect(0);
+    eventually(LONG, "the second is done", || (state(&two) == "done").then_some(()));
+    assert_eq!(stub.requests().len(), 5);
+    assert!(oracle::check_jobs(&mut server.connection()).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_sweep_keeps_what_it_has_and_drops_the_rest() {
+    let server = RedisServer::start();
+    let repo = TestRepo::with_files(20);
+    let gate = Gate::new();
+    let held = gate.clone();
+    let stub = ModelStub::with(move |_| review().held_by(&held));
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
+    let ladder = bench.ladder();
+    let args = ["sweep", repo.path().to_str().unwrap(), "--ladder", ladder.to_str().unwrap()];
+    let id = bench.run(&args).expect(0).stdout.trim().to_owned();
+    let _worker = bench.worker(&["--concurrency", "4"]);
+    stub.wait_in_flight(4).await;
+    bench.run(&["cancel", &id]).expect(0);
+    bench.run(&["cancel", &id]).expect(2);
+    gate.open();
+    let queue = oracle::queue(&server.url()).await;
+    eventually(LONG, "nothing is in work any more", || {
+        (status(&bench)["sweeps"][0]["live"] == 0).then_some(())
+    });
+    let s = oracle::check_sweep(&queue, &id).await;
+    assert_eq!((s.resolved, s.cancelled, s.waiting), (4, 16, 0), "running ones finished");
+    assert_eq!(stub.requests().len(), 4);
+    assert!(oracle::check_jobs(&mut server.connection()).is_empty(), "the others were dropped");
+    let out = bench.out();
+    bench.run(&["report", &id, "--out", out.to_str().unwrap()]).expect(0);
+    let report = std::fs::read_to_string(out.join("scrum_report.md")).unwrap();
+    assert!(report.contains("# Not done") && report.contains(": cancelled"), "{report}");
+    let again = bench.run(&args).expect(2);
+    assert!(again.stderr.contains("--again"), "{}", again.stderr);
+}

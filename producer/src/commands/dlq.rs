@@ -5,7 +5,7 @@ use crate::cli::{DlqAction, Global};
 use crate::output::{plain, say, table, time};
 use crate::session::Session;
 use anyhow::{Context, bail};
-use queue_schema::client::{DeadFilter, DeadLetter};
+use queue_schema::client::{DeadFilter, DeadLetter, SweepState};
 use queue_schema::effects::NewJob;
 use queue_schema::envelope::Envelope;
 use queue_schema::ids::review_id;
@@ -148,6 +148,13 @@ async fn retry(
     let mut edited = Vec::new();
     for id in ids {
         let letter = find(session, id).await?;
+        let status = session.queue.sweep_status(&letter.sweep).await?;
+        if status.is_some_and(|s| s.state == SweepState::Cancelled) {
+            bail!(
+                "dead letter {id}: its sweep {} was cancelled; discard it, or do the sweep --again",
+                letter.sweep
+            );
+        }
         let job =
             edit(session, &letter, from_rung).await.with_context(|| format!("dead letter {id}"))?;
         edited.push((letter.id, job));

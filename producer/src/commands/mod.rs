@@ -3,6 +3,7 @@
 pub mod dlq;
 pub mod doctor;
 pub mod files;
+pub mod operate;
 pub mod report;
 pub mod run;
 pub mod status;

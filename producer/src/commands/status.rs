@@ -55,9 +55,10 @@ async fn print(global: &Global, session: &Session, sweeps: &[SweepStatus]) -> an
     let lanes = session.queue.lanes().await?;
     let workers = session.queue.workers(WORKER_SEEN).await?;
     let (leased, delayed, dead) = session.queue.totals().await?;
+    let paused = session.queue.paused().await?;
     if global.json {
         return say(&serde_json::json!({
-            "sweeps": sweeps, "lanes": lanes, "workers": workers,
+            "sweeps": sweeps, "lanes": lanes, "workers": workers, "paused": paused,
             "jobs": { "leased": leased, "delayed": delayed, "dead": dead },
         })
         .to_string());
@@ -93,6 +94,9 @@ async fn print(global: &Global, session: &Session, sweeps: &[SweepStatus]) -> an
         let rows: Vec<_> =
             lanes.iter().map(|l| vec![l.lane.clone(), l.ready.to_string()]).collect();
         say(&table(&["LANE", "READY"], &rows))?;
+    }
+    if !paused.is_empty() {
+        say(&format!("paused: {}", paused.join(", ")))?;
     }
     if workers.is_empty() {
         return say("workers: none");

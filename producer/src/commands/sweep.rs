@@ -94,9 +94,12 @@ pub async fn create(
 }
 
 /// A sweep whose plan job died (the repository was away, say) is planned again when somebody
-/// asks for it again.
+/// asks for it again. A cancelled one stays cancelled.
 async fn revive_plan(session: &Session, id: &str) -> anyhow::Result<()> {
     let status = session.queue.sweep_status(id).await?;
+    if status.as_ref().is_some_and(|s| s.state == SweepState::Cancelled) {
+        anyhow::bail!("sweep {id} was cancelled; pass --again to do it anew");
+    }
     if status.is_some_and(|s| s.state == SweepState::Failed) {
         let filter = queue_schema::client::DeadFilter {
             sweep: Some(id.to_owned()),

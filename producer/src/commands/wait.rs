@@ -100,6 +100,9 @@ pub async fn verdict(
             s.skipped,
             duration(took)
         ))?;
+        if s.state == SweepState::Cancelled {
+            say(&format!("cancelled before it was done: {} files were left out", s.cancelled))?;
+        }
         if s.total == 0 {
             eprintln!("no file of the commit matches; check --target and .scrumignore");
         }
@@ -113,5 +116,5 @@ pub async fn verdict(
             say(&alert(rung, message))?;
         }
     }
-    Ok(u8::from(s.unresolved > 0))
+    Ok(u8::from(s.unresolved > 0 || s.state == SweepState::Cancelled))
 }

@@ -4,6 +4,7 @@ mod backoff;
 mod claim;
 mod dead;
 mod error;
+mod operate;
 mod read;
 mod scripts;
 mod sweeps;
@@ -12,6 +13,7 @@ pub use backoff::Backoff;
 pub use claim::{Claim, ClaimRequest, ClaimedJob, Commit, Lease, Waiter};
 pub use dead::{DeadFilter, DeadLetter};
 pub use error::QueueError;
+pub use operate::Pausable;
 pub use read::{LaneStatus, ServerInfo, WorkerInfo};
 pub use sweeps::{SweepState, SweepStatus};
 
@@ -146,22 +148,6 @@ impl Queue {
             job.encode(self.options.max_attempts, &mut args);
         }
         self.run(&self.scripts.enqueue, args).await
-    }
-
-    /// Sets how many jobs of a pool may be leased at a time over the whole fleet; `None` lifts
-    /// the limit. A lane's pool is what stands behind its `:`, or the lane itself.
-    ///
-    /// # Errors
-    /// A failure of Redis.
-    pub async fn set_limit(&self, pool: &str, max: Option<u32>) -> Result<(), QueueError> {
-        let key = self.key("limits");
-        let cmd = match max {
-            Some(n) => redis::cmd("HSET").arg(key).arg(pool).arg(n).take(),
-            None => redis::cmd("HDEL").arg(key).arg(pool).take(),
-        };
-        let mut conn = self.conn();
-        cmd.query_async::<()>(&mut conn).await?;
-        Ok(())
     }
 
     pub(crate) async fn run<T: redis::FromRedisValue>(

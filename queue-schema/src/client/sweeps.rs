@@ -42,6 +42,8 @@ pub struct SweepStatus {
     pub unresolved: u64,
     /// Not reviewed, with a reason.
     pub skipped: u64,
+    /// Left out because the sweep was cancelled.
+    pub cancelled: u64,
     /// Model attempts made.
     pub attempts: u64,
     /// Prompt tokens.
@@ -155,6 +157,7 @@ impl Queue {
             resolved: count(TargetStatus::Resolved),
             unresolved: count(TargetStatus::Unresolved),
             skipped: count(TargetStatus::Skipped),
+            cancelled: count(TargetStatus::Cancelled),
             attempts: n("attempts"),
             tokens_in: n("tokens_in"),
             tokens_out: n("tokens_out"),

@@ -108,7 +108,7 @@ async fn work(
     };
     let (stop, kill) = signals()?;
     for (name, provider) in &settings.providers {
-        queue.set_limit(name, Some(provider.concurrency)).await?;
+        queue.set_limits(name, Some(provider.concurrency), provider.rate_per_minute).await?;
     }
     runtime::run(
         settings.queue.clone(),
