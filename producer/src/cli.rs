@@ -230,6 +230,9 @@ pub enum DlqAction {
         /// Start at this rung of the ladder, from 0; default: the first.
         #[arg(long, value_name = "N")]
         from_rung: Option<u32>,
+        /// Climb another ladder than the sweep's, by name or file.
+        #[arg(long, value_name = "NAME")]
+        ladder: Option<String>,
     },
     /// Throw them away; their files stay unresolved.
     Discard {

@@ -59,6 +59,9 @@ pub fn review_state(review: &str) -> String {
     format!("rev:{review}")
 }
 
+/// Field of a review's state that holds a ladder of its own, as JSON.
+pub const LADDER_FIELD: &str = "ladder";
+
 /// Suffix of the list of a review's attempts.
 pub fn attempts(review: &str) -> String {
     format!("att:{review}")

@@ -359,3 +359,27 @@ fn a_real_model_serves_the_whole_way() {
     );
     assert!(status["sweeps"][0]["tokens_in"].as_u64().unwrap() > 100);
 }
+
+#[test]
+fn a_letter_may_be_tried_again_on_another_ladder() {
+    let repo = TestRepo::with_files(1);
+    let stub = ModelStub::start(vec![
+        Rule::model("weak", Reply::ok(answers::thin())),
+        Rule::model("other", Reply::ok(answers::thin())),
+        Rule::any(Reply::ok(answers::markdown_review("src/f0.rs"))),
+    ]);
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["weak"]);
+    run(&bench, &repo, &[]).expect(1);
+    let list = bench.run(&["dlq", "list", "--json"]).expect(0).stdout;
+    let list: Value = serde_json::from_str(&list).unwrap();
+    let id = list[0]["id"].as_str().unwrap();
+    let strong = bench.dir.path().join("strong.toml");
+    let rungs = "name='strong'\n[[rungs]]\nprovider='stub'\nmodel='other'\n[[rungs]]\nprovider='stub'\nmodel='good'\n";
+    std::fs::write(&strong, rungs).unwrap();
+    bench.run(&["dlq", "retry", id, "--ladder", "nonsense"]).expect(2);
+    bench.run(&["dlq", "retry", id, "--ladder", strong.to_str().unwrap()]).expect(0);
+    run(&bench, &repo, &[]).expect(0);
+    let row = rows(&bench).remove(0);
+    let models: Vec<_> = row.attempts.iter().map(|a| a.model.as_str()).collect();
+    assert_eq!(models, ["weak", "other", "good"], "both rungs of the other ladder were climbed");
+}

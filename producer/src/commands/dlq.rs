@@ -2,6 +2,7 @@
 
 use crate::cli::DlqArgs;
 use crate::cli::{DlqAction, Global};
+use crate::ladder;
 use crate::output::{plain, say, table, time};
 use crate::session::Session;
 use anyhow::{Context, bail};
@@ -10,6 +11,7 @@ use queue_schema::effects::NewJob;
 use queue_schema::envelope::Envelope;
 use queue_schema::ids::review_id;
 use queue_schema::jobs::{Job, Rung};
+use queue_schema::sweep::Ladder;
 
 /// Longest reason in a list, in characters.
 const REASON_CHARS: usize = 100;
@@ -29,7 +31,7 @@ pub async fn execute(global: &Global, args: DlqArgs) -> anyhow::Result<u8> {
             list(global, &session, &DeadFilter { sweep, class, lane, limit }).await
         }
         DlqAction::Show { id } => show(global, &session, &id).await,
-        DlqAction::Retry { ids, sweep, from_rung } => {
+        DlqAction::Retry { ids, sweep, from_rung, ladder } => {
             let ids = match sweep {
                 Some(name) => {
                     let filter = DeadFilter {
@@ -40,7 +42,7 @@ pub async fn execute(global: &Global, args: DlqArgs) -> anyhow::Result<u8> {
                 }
                 None => ids,
             };
-            retry(global, &session, &ids, from_rung).await
+            retry(global, &session, &ids, from_rung, ladder.as_deref()).await
         }
         DlqAction::Discard { ids } => discard(global, &session, &ids).await,
     }
@@ -143,7 +145,13 @@ async fn retry(
     session: &Session,
     ids: &[String],
     from_rung: Option<u32>,
+    ladder: Option<&str>,
 ) -> anyhow::Result<u8> {
+    let config = session.config.as_deref();
+    let ladder = match ladder {
+        Some(name) => Some(ladder::choose(name, &session.settings, config)?.0),
+        None => None,
+    };
     // All are checked before the first is touched.
     let mut edited = Vec::new();
     for id in ids {
@@ -155,12 +163,17 @@ async fn retry(
                 letter.sweep
             );
         }
-        let job =
-            edit(session, &letter, from_rung).await.with_context(|| format!("dead letter {id}"))?;
+        let job = edit(session, &letter, from_rung, ladder.as_ref())
+            .await
+            .with_context(|| format!("dead letter {id}"))?;
         edited.push((letter.id, job));
     }
     let mut revived = 0;
     for (id, job) in edited {
+        if let (Some(ladder), Some(job)) = (&ladder, &job) {
+            let review = review_id(&job.sweep, job.target.unwrap_or_default());
+            session.queue.give_ladder(&review, ladder).await?;
+        }
         let change = job.as_ref().map(|j| (j.lane.as_str(), j.body.as_str()));
         revived += session.queue.revive(&id, change).await?;
     }
@@ -181,28 +194,35 @@ async fn edit(
     session: &Session,
     letter: &DeadLetter,
     from_rung: Option<u32>,
+    ladder: Option<&Ladder>,
 ) -> anyhow::Result<Option<NewJob>> {
     let decoded = Envelope::decode(&letter.body).and_then(|e| Job::decode(&e));
     let Ok(Job::Rung(rung)) = decoded else {
-        if from_rung.is_some() {
-            bail!("it is no job of a ladder, so --from-rung does not apply; retry it without");
+        if from_rung.is_some() || ladder.is_some() {
+            bail!(
+                "it is no job of a ladder, so --from-rung and --ladder do not apply; retry it without"
+            );
         }
         return Ok(None);
     };
-    let spec = session.queue.sweep_spec(&letter.sweep).await?.context("its sweep has no record")?;
+    let review = review_id(&letter.sweep, rung.target);
+    let ladder = match ladder {
+        Some(given) => given.clone(),
+        None => session.queue.ladder_of(&letter.sweep, &review).await?,
+    };
     let at = match from_rung {
         Some(n) => n,
         None if letter.class == "ladder_exhausted" => 0,
         None => rung.rung,
     };
-    let Some(target) = spec.ladder.rungs.get(at as usize) else {
+    let Some(target) = ladder.rungs.get(at as usize) else {
         bail!(
             "the ladder '{}' has rungs 0 to {}; there is no rung {at}",
-            spec.ladder.name,
-            spec.ladder.rungs.len() - 1
+            ladder.name,
+            ladder.rungs.len() - 1
         );
     };
-    let made = session.queue.attempts(&review_id(&letter.sweep, rung.target)).await?.len();
+    let made = session.queue.attempts(&review).await?.len();
     let attempt = u32::try_from(made + 1).unwrap_or(u32::MAX);
     Ok(Some(NewJob::of(&Rung { rung: at, attempt, provider: target.provider.clone(), ..rung })?))
 }

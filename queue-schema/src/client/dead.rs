@@ -1,6 +1,8 @@
 //! The dead-letter queue: list, show, revive, discard. Nothing leaves it by itself.
 
 use super::{Queue, QueueError};
+use crate::keys;
+use crate::sweep::Ladder;
 use serde::Serialize;
 use std::collections::HashMap;
 
@@ -123,6 +125,39 @@ impl Queue {
     pub async fn revive(&self, id: &str, edited: Option<(&str, &str)>) -> Result<u64, QueueError> {
         let (lane, body) = edited.unwrap_or_default();
         self.run(&self.scripts.revive, vec![id.into(), lane.into(), body.into()]).await
+    }
+
+    /// Gives a review a ladder of its own, for the retry that follows. By itself it starts nothing,
+    /// and saying it again is safe.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn give_ladder(&self, review: &str, ladder: &Ladder) -> Result<(), QueueError> {
+        let json = serde_json::to_string(ladder).map_err(|e| QueueError::record("ladder", e))?;
+        let mut conn = self.conn();
+        redis::cmd("HSET")
+            .arg(self.key(&keys::review_state(review)))
+            .arg(keys::LADDER_FIELD)
+            .arg(json)
+            .query_async::<()>(&mut conn)
+            .await?;
+        Ok(())
+    }
+
+    /// The ladder that a review climbs: its own, or the sweep's.
+    ///
+    /// # Errors
+    /// A failure of Redis, or no such sweep.
+    pub async fn ladder_of(&self, sweep: &str, review: &str) -> Result<Ladder, QueueError> {
+        let spec = self
+            .sweep_spec(sweep)
+            .await?
+            .ok_or_else(|| QueueError::record(format!("sweep {sweep}"), "there is none"))?;
+        let state = self.review_state(review).await?;
+        let ladder = spec.ladder_of(&state);
+        ladder
+            .map(std::borrow::Cow::into_owned)
+            .map_err(|e| QueueError::record(format!("the ladder of review {review}"), e))
     }
 
     /// Throws a dead job away; its target stays unresolved. False when there is no such job.

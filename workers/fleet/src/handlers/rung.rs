@@ -10,7 +10,7 @@ use queue_schema::jobs::Rung;
 use queue_schema::keys;
 use queue_schema::rows::review::TopChunk;
 use queue_schema::rows::{Attempt, Outcome};
-use queue_schema::sweep::{DocRef, SweepSpec, Target, TargetStatus};
+use queue_schema::sweep::{DocRef, Ladder, SweepSpec, Target, TargetStatus};
 use scrum_domain::accept::{self, Judgement};
 use scrum_domain::prompt::{self, Body, ReviewInput};
 use scrum_domain::retrieve::{self, Chunk, LexicalIndex};
@@ -38,11 +38,6 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
     let record = ctx.target(&job.sweep, job.target).await?;
     let bytes = ctx.blob(&spec, &record.blob).await?;
     let source = target::inspect(&bytes).map_err(|e| HandlerError::Fatal(e.to_string()))?;
-    let rung = spec
-        .ladder
-        .rungs
-        .get(job.rung as usize)
-        .ok_or_else(|| HandlerError::Fatal(format!("the ladder has no rung {}", job.rung)))?;
     let id = review_id(&job.sweep, job.target);
     let (review, review2) = (id.clone(), id.clone());
     let history = ctx
@@ -58,6 +53,13 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
         })
         .await?;
     let gathered = gather(&state);
+    let ladder = spec.ladder_of(&state).map_err(|e| {
+        HandlerError::Fatal(format!("the ladder given with a retry can't be read: {e}"))
+    })?;
+    let rung = ladder
+        .rungs
+        .get(job.rung as usize)
+        .ok_or_else(|| HandlerError::Fatal(format!("the ladder has no rung {}", job.rung)))?;
 
     let prd = document(ctx, "prd", spec.prd.as_ref()).await?;
     let proposal = document(ctx, "proposal", spec.proposal.as_ref()).await?;
@@ -149,14 +151,14 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
                     status: TargetStatus::Resolved,
                 }))
         }
-        _ => rejected(effects, &spec, &record, job, &attempt, &id),
+        _ => rejected(effects, &ladder, &record, job, &attempt, &id),
     }
 }
 
 /// The next rung, or the dead-letter queue when there is none.
 fn rejected(
     effects: Effects,
-    spec: &SweepSpec,
+    ladder: &Ladder,
     record: &Target,
     job: Rung,
     attempt: &Attempt,
@@ -167,7 +169,7 @@ fn rejected(
         value: serde_json::to_string(attempt)?,
     });
     let next = job.rung + 1;
-    match spec.ladder.rungs.get(next as usize) {
+    match ladder.rungs.get(next as usize) {
         Some(rung) => Ok(effects.enqueue(&Rung {
             rung: next,
             attempt: job.attempt + 1,
@@ -179,8 +181,8 @@ fn rejected(
             reason: format!(
                 "{}: all {} rungs of '{}' are spent; last: {} {}: {}",
                 record.path,
-                spec.ladder.rungs.len(),
-                spec.ladder.name,
+                ladder.rungs.len(),
+                ladder.name,
                 attempt.model_name(),
                 attempt.outcome,
                 attempt.reason,
