@@ -27,12 +27,10 @@ pub fn choose(
     if name != "auto" {
         return Ok((ladders.get(name)?, None));
     }
-    // Configured keys -> cloud-first.
-    let cloud = ladders.get("cloud-first")?;
-    let first = cloud.rungs.first().and_then(|r| settings.providers.get(&r.provider));
-    let key = first.and_then(|p| p.api_key_env.as_deref());
-    if let Some(key) = key.filter(|k| std::env::var_os(k).is_some_and(|v| !v.is_empty())) {
-        return Ok((cloud, Some(format!("{key} is set"))));
+    // Configured keys -> cloud-first, as far as there are keys for it.
+    let env = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty());
+    if let Some((ladder, keys)) = with_keys(ladders.get("cloud-first")?, settings, env) {
+        return Ok((ladder, Some(format!("{} is set", keys.join(", ")))));
     }
     // Else an Ollama that answers -> its models, small to large.
     let local = settings.providers.iter().find(|(_, p)| p.wire == Wire::Ollama && p.local);
@@ -45,6 +43,25 @@ pub fn choose(
     }
     // Else the built-in reviewer.
     Ok((ladders.get("builtin")?, Some("no provider key is set and no Ollama answers".to_owned())))
+}
+
+/// The rungs that can be called with the keys at hand, and the names of those keys; `None` when
+/// no key is set.
+fn with_keys(
+    mut ladder: Ladder,
+    settings: &Settings,
+    is_set: impl Fn(&str) -> bool,
+) -> Option<(Ladder, Vec<String>)> {
+    let mut keys: Vec<String> = Vec::new();
+    ladder.rungs.retain(|rung| {
+        let provider = settings.providers.get(&rung.provider);
+        let Some(key) = provider.and_then(|p| p.api_key_env.as_deref()) else { return true };
+        if is_set(key) && !keys.iter().any(|k| k == key) {
+            keys.push(key.to_owned());
+        }
+        is_set(key)
+    });
+    (!keys.is_empty()).then_some((ladder, keys))
 }
 
 fn from_models(provider: &str, models: &[Found]) -> Ladder {
@@ -97,4 +114,25 @@ pub fn worker_program() -> anyhow::Result<PathBuf> {
         .map(|dir| dir.join("scrum-worker"))
         .find(|p| p.is_file())
         .with_context(|| format!("the program scrum-worker is neither beside {} nor in PATH; build or install it (cargo build)", me.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use scrum_config::LoadOptions;
+
+    #[test]
+    fn auto_takes_the_rungs_that_there_are_keys_for() {
+        let settings = Settings::load(LoadOptions::default()).unwrap();
+        let cloud = Ladders::load(&settings).unwrap().get("cloud-first").unwrap();
+        assert!(with_keys(cloud.clone(), &settings, |_| false).is_none());
+        let only = |name: &'static str| move |key: &str| key == name;
+        let (ladder, keys) =
+            with_keys(cloud.clone(), &settings, only("OPENROUTER_API_KEY")).unwrap();
+        let providers: Vec<_> = ladder.rungs.iter().map(|r| r.provider.as_str()).collect();
+        assert_eq!(providers, ["openrouter", "openrouter", "ollama"]);
+        assert_eq!(keys, ["OPENROUTER_API_KEY"]);
+        let (ladder, keys) = with_keys(cloud.clone(), &settings, |_| true).unwrap();
+        assert_eq!((ladder, keys.len()), (cloud, 2));
+    }
 }
