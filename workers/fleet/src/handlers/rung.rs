@@ -10,7 +10,7 @@ use queue_schema::jobs::Rung;
 use queue_schema::keys;
 use queue_schema::rows::review::TopChunk;
 use queue_schema::rows::{Attempt, Outcome};
-use queue_schema::sweep::{DocRef, Ladder, SweepSpec, Target, TargetStatus};
+use queue_schema::sweep::{DocRef, Ladder, SweepSpec, TargetStatus};
 use scrum_domain::accept::{self, Judgement};
 use scrum_domain::prompt::{self, Body, ReviewInput};
 use scrum_domain::retrieve::{self, Chunk, LexicalIndex};
@@ -151,7 +151,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
                     status: TargetStatus::Resolved,
                 }))
         }
-        _ => rejected(effects, &ladder, &record, job, &attempt, &id),
+        _ => rejected(effects, &ladder, job, &attempt, &id),
     }
 }
 
@@ -159,7 +159,6 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
 fn rejected(
     effects: Effects,
     ladder: &Ladder,
-    record: &Target,
     job: Rung,
     attempt: &Attempt,
     review: &str,
@@ -179,8 +178,7 @@ fn rejected(
         None => Ok(effects.ending(Ending::Dead {
             class: DeadClass::LadderExhausted,
             reason: format!(
-                "{}: all {} rungs of '{}' are spent; last: {} {}: {}",
-                record.path,
+                "all {} rungs of '{}' are spent; last: {} {}: {}",
                 ladder.rungs.len(),
                 ladder.name,
                 attempt.model_name(),
