@@ -145,7 +145,10 @@ local function unlease(id, lane)
   local pool = pool_of(lane)
   call('ZREM', P .. 'leases', id)
   if call('HINCRBY', P .. 'leased', pool, -1) <= 0 then call('HDEL', P .. 'leased', pool) end
-  if call('HEXISTS', P .. 'limits', pool) == 1 then wake(lane) end
+  if call('HEXISTS', P .. 'limits', pool) == 0 then return end
+  for _, ready in ipairs(call('HKEYS', P .. 'ready')) do
+    if pool_of(ready) == pool then wake(ready) end
+  end
 end
 
 -- Leased -> dead. A dead job of a target leaves it unresolved; one of a whole sweep fails it.
@@ -158,7 +161,7 @@ local function bury(id, sweep, target, class, reason)
   if target ~= '' then
     call('SADD', P .. 'dt:' .. sweep .. ':' .. target, id)
     settle(sweep, target, 'u')
-  else
+  elseif not is_cancelled(sweep) then
     call('HSET', P .. 'sw:' .. sweep, 'state', 'failed', 'error', reason, 'ended', NOW)
   end
 end

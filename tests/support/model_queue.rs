@@ -163,15 +163,15 @@ impl ModelQueue {
     /// Puts a dead job back, and with it the others of its target; `order` is the order in which
     /// Redis keeps these, which is nobody's business but decides who is first in the queue.
     pub fn revive(&mut self, id: &str, edited: Option<(&str, &str)>, order: &[String]) -> u64 {
-        if self.state(id) != JobState::Dead {
+        let (sweep, target) = self.place(id).unwrap_or_default();
+        if self.state(id) != JobState::Dead || self.cancelled.contains(&sweep) {
             return 0;
         }
         if let Some((lane, body)) = edited {
             let job = self.job(id);
-            job.lane = lane.to_owned();
-            job.body = body.to_owned();
+            lane.clone_into(&mut job.lane);
+            body.clone_into(&mut job.body);
         }
-        let (sweep, target) = self.place(id).unwrap_or_default();
         let dead = self.dead_of(&sweep, target);
         assert_eq!(dead, order.iter().cloned().collect(), "the dead jobs of one target");
         let others = order.iter().filter(|other| *other != id);
@@ -287,8 +287,11 @@ impl ModelQueue {
     }
 
     fn dead_of(&self, sweep: &str, target: Option<u32>) -> BTreeSet<String> {
+        if sweep.is_empty() || target.is_none() {
+            return BTreeSet::new();
+        }
         let fits = |j: &Job| j.state == JobState::Dead && j.sweep == sweep && j.target == target;
-        let found = self.jobs.iter().filter(|(_, j)| target.is_some() && fits(j));
+        let found = self.jobs.iter().filter(|(_, j)| fits(j));
         found.map(|(id, _)| id.clone()).collect()
     }
 }

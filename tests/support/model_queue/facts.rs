@@ -93,14 +93,10 @@ impl ModelQueue {
         }
         fact("ready", fields(&self.count(JobState::Ready, |j| j.lane.clone())));
         fact("leased", fields(&self.count(JobState::Leased, |j| pool_of(&j.lane).to_owned())));
-        let of_a_target = |j: &Job| match j.target {
-            Some(target) if !j.sweep.is_empty() => Some((j.sweep.clone(), target)),
-            _ => None,
-        };
-        for (sweep, target) in
-            self.jobs.values().filter(|j| j.state == JobState::Dead).filter_map(of_a_target)
-        {
-            fact(&format!("dt:{sweep}:{target}"), words(self.dead_of(&sweep, Some(target))));
+        for job in self.jobs.values().filter(|j| j.state == JobState::Dead) {
+            let target = job.target.unwrap_or_default();
+            let together = self.dead_of(&job.sweep, job.target);
+            fact(&format!("dt:{}:{target}", job.sweep), words(together));
         }
         for ((lane, group), ids) in &self.lists {
             fact(&format!("q:{lane}:{}", label(group)), words(ids));

@@ -75,7 +75,9 @@ impl ModelQueue {
     }
 
     pub(super) fn fail(&mut self, id: &str) {
-        if let Some(sweep) = self.sweeps.get_mut(id) {
+        if let Some(sweep) = self.sweeps.get_mut(id)
+            && !self.cancelled.contains(id)
+        {
             sweep.state = State::Failed;
         }
     }
@@ -111,8 +113,10 @@ impl ModelQueue {
     pub(super) fn settle(&mut self, id: &str, target: u32, status: TargetStatus) {
         let Some(sweep) = self.sweeps.get_mut(id) else { return };
         let Some(old) = sweep.statuses.get_mut(target as usize) else { return };
-        let left = std::mem::replace(old, status) == TargetStatus::Live;
-        if left && status != TargetStatus::Live {
+        if *old == status {
+            return;
+        }
+        if std::mem::replace(old, status) == TargetStatus::Live {
             self.admit(id);
         }
         if let Some(sweep) = self.sweeps.get_mut(id) {

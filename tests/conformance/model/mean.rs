@@ -1,0 +1,242 @@
+//! What an operation means here and now: jobs, leases and effects that fit the queue as it is.
+
+use crate::ops::{End, Outcome, Pick, Spec, What, Which};
+use crate::run::Run;
+use proptest::sample::Index;
+use queue_schema::client::{ClaimRequest, Commit, Lease};
+use queue_schema::effects::{DeadClass, Effect, Effects, Ending, NewJob, Priority};
+use queue_schema::jobs::{Plan, Rung};
+use queue_schema::rows::{ReviewRow, Row};
+use queue_schema::sweep::{Ladder, Limits, Policy, SweepSpec, Target, TargetStatus};
+use std::collections::BTreeMap;
+
+pub const LANES: [&str; 5] = ["plan", "review", "rung:gpu", "shard:gpu", "rung:cpu"];
+pub const POOLS: [&str; 4] = ["gpu", "cpu", "review", "plan"];
+pub const PRIORITIES: [Priority; 3] = [Priority::Low, Priority::Normal, Priority::High];
+const LATER_MS: u64 = 3_600_000;
+
+pub fn pick<T>(all: &[T], index: Index) -> Option<&T> {
+    (!all.is_empty()).then(|| index.get(all))
+}
+
+pub fn nth<T: Copy, const N: usize>(all: [T; N], n: u8) -> T {
+    all[usize::from(n) % N]
+}
+
+impl Run<'_> {
+    pub fn request(&mut self, worker: u8, want: u32, lanes: u8) -> ClaimRequest {
+        self.serial += 1;
+        let served = LANES.iter().enumerate().filter(|(i, _)| lanes & (1 << i) != 0);
+        ClaimRequest {
+            worker: format!("w{worker}"),
+            request: format!("w{worker}/{}", self.serial),
+            want,
+            lanes: served.map(|(_, l)| (*l).to_owned()).collect(),
+        }
+    }
+
+    pub fn lease(&self, which: &Pick) -> Option<Lease> {
+        match which {
+            Pick::Held(index) => pick(&self.model.leases(), *index).cloned(),
+            Pick::Ever(index) => pick(&self.given, *index).cloned(),
+            Pick::Forged(index) => pick(&self.given, *index)
+                .map(|l| Lease { job: l.job.clone(), token: "forged".to_owned() }),
+        }
+    }
+
+    pub fn sweep(&self, which: &Which, own: &str) -> String {
+        match which {
+            Which::None => String::new(),
+            Which::Own if !own.is_empty() => own.to_owned(),
+            Which::Own => "loose0".to_owned(),
+            Which::Loose(n) => format!("loose{n}"),
+            Which::Made(index) => {
+                pick(&self.model.sweep_ids(), *index).cloned().unwrap_or_default()
+            }
+        }
+    }
+
+    pub fn job(&self, spec: &Spec, by: Option<&str>) -> NewJob {
+        let place = by.and_then(|id| self.model.place(id));
+        let (sweep, target) = match (&spec.sweep, place) {
+            (Which::Own, Some(place)) => place,
+            (which, _) => (self.sweep(which, ""), spec.target.map(u32::from)),
+        };
+        NewJob {
+            id: format!("job{}", spec.id),
+            lane: nth(LANES, spec.lane).to_owned(),
+            priority: nth(PRIORITIES, spec.priority),
+            sweep,
+            target,
+            delay_ms: if spec.later { LATER_MS } else { 0 },
+            max_attempts: Some(spec.most),
+            body: format!("body{} of job{}", spec.most, spec.id),
+        }
+    }
+
+    pub fn commit_of(&self, outcome: &Outcome) -> Option<Commit> {
+        let lease = self.lease(&outcome.lease)?;
+        let list = outcome.effects.iter().map(|w| self.effect(w, &lease.job)).collect();
+        let ending = match outcome.end {
+            End::Done => Ending::Done,
+            End::Retry => Ending::Retry { delay_ms: LATER_MS, reason: "not now".to_owned() },
+            End::HandBack => Ending::HandBack,
+            End::Dead(n) => {
+                let classes =
+                    [DeadClass::LadderExhausted, DeadClass::Undecodable, DeadClass::Fatal];
+                Ending::Dead { class: nth(classes, n), reason: "never".to_owned() }
+            }
+        };
+        Some(Commit { lease, effects: Effects { list, ending } })
+    }
+
+    fn effect(&self, what: &What, by: &str) -> Effect {
+        let (own, own_target) = self.model.place(by).unwrap_or_default();
+        let sweep = |which: &Which| self.sweep(which, &own);
+        match what {
+            What::Enqueue(spec) => Effect::Enqueue(self.job(spec, Some(by))),
+            What::Row { sweep: which, id } => row(&sweep(which), &format!("row{id}")),
+            What::Put { key, value } => Effect::Put {
+                key: format!("rev:r{key}"),
+                field: "text".to_owned(),
+                value: value.to_string(),
+            },
+            What::Add { key, by } => Effect::Add {
+                key: format!("rev:r{key}"),
+                field: "number".to_owned(),
+                by: i64::from(*by),
+            },
+            What::Append { key, value } => {
+                Effect::Append { key: format!("att:r{key}"), value: value.to_string() }
+            }
+            What::Delete { key, list } => {
+                Effect::Delete { key: format!("{}:r{key}", if *list { "att" } else { "rev" }) }
+            }
+            What::Barrier { name, size, then } => Effect::Barrier {
+                name: format!("meet{name}"),
+                size: *size,
+                then: self.job(then, Some(by)),
+            },
+            What::Arrive { name, member } => {
+                Effect::Arrive { name: format!("meet{name}"), member: *member }
+            }
+            What::Page { sweep: which, wrong, skipped } => {
+                let sweep = sweep(which);
+                let first = self.model.targets(&sweep) + u32::from(*wrong);
+                Effect::PlanTargets {
+                    sweep,
+                    first,
+                    targets: skipped.iter().map(|s| target_of(*s)).collect(),
+                }
+            }
+            What::PlanDone(which) => Effect::PlanDone { sweep: sweep(which) },
+            What::Settle { sweep: which, target, status } => Effect::Settle {
+                sweep: sweep(which),
+                target: match (which, own_target) {
+                    (Which::Own, Some(own)) => own,
+                    _ => u32::from(*target),
+                },
+                status: nth(
+                    [
+                        TargetStatus::Resolved,
+                        TargetStatus::Resolved,
+                        TargetStatus::Skipped,
+                        TargetStatus::Unresolved,
+                        TargetStatus::Live,
+                    ],
+                    *status,
+                ),
+            },
+        }
+    }
+
+    /// What a handler would commit for this job, with more or less luck.
+    pub fn work(&self, id: &str, luck: u8, page: &[bool]) -> Effects {
+        let (sweep, target) = self.model.place(id).unwrap_or_default();
+        match (target, luck % 8) {
+            (_, 0) => Effects::retry(LATER_MS, "not now"),
+            (_, 1) => Effects::dead(DeadClass::LadderExhausted, "never"),
+            (None, luck) => {
+                let first = self.model.targets(&sweep);
+                let targets: Vec<_> = page.iter().map(|s| target_of(*s)).collect();
+                let next = Plan { sweep: sweep.clone(), first: first + targets.len() as u32 };
+                let effects = Effects::done().with(Effect::PlanTargets {
+                    sweep: sweep.clone(),
+                    first,
+                    targets,
+                });
+                match luck {
+                    2 | 3 => effects.enqueue(&next).unwrap(),
+                    _ => effects.with(Effect::PlanDone { sweep }),
+                }
+            }
+            (Some(target), 2) => Effects::done().with(Effect::Settle {
+                sweep,
+                target,
+                status: TargetStatus::Skipped,
+            }),
+            (Some(target), 3 | 4) => Effects::done()
+                .enqueue(&Rung {
+                    sweep,
+                    target,
+                    rung: 0,
+                    attempt: luck.into(),
+                    provider: "gpu".to_owned(),
+                })
+                .unwrap(),
+            (Some(target), _) => Effects::done()
+                .with(row(&sweep, &format!("of-{target}")))
+                .with(Effect::Settle { sweep, target, status: TargetStatus::Resolved }),
+        }
+    }
+}
+
+fn row(sweep: &str, id: &str) -> Effect {
+    Effect::AppendRow {
+        sweep: sweep.to_owned(),
+        stream: ReviewRow::STREAM,
+        row_id: id.to_owned(),
+        json: "{}".to_owned(),
+    }
+}
+
+fn target_of(skipped: bool) -> Target {
+    Target {
+        path: "a/file".to_owned(),
+        blob: "0".repeat(40),
+        bytes: 1,
+        skip: skipped.then(|| "binary".to_owned()),
+    }
+}
+
+/// One of a few requests, each with another window.
+pub fn sweep_spec(n: u8) -> SweepSpec {
+    let ladder = Ladder { name: "l".to_owned(), description: String::new(), rungs: Vec::new() };
+    SweepSpec {
+        v: 1,
+        repo: format!("repo{n}"),
+        rev: "HEAD".to_owned(),
+        commit: "0".repeat(40),
+        globs: Vec::new(),
+        prd: None,
+        proposal: None,
+        forensic: None,
+        ladder: ladder.clone(),
+        shard_ladder: ladder,
+        policy: Policy::Auto,
+        limits: Limits {
+            split_over_bytes: 1,
+            shard_bytes: 1,
+            max_file_bytes: 1,
+            admission_window: u32::from(n) + 1,
+            plan_page: 1,
+            transient_retries: 1,
+            max_tokens: 1,
+            shard_max_tokens: 1,
+            temperature: 0.0,
+            top_chunks: 1,
+        },
+        labels: BTreeMap::new(),
+        again: 0,
+    }
+}
