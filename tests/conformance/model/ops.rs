@@ -232,9 +232,13 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 }
 
 fn op() -> impl Strategy<Value = Op> {
+    let paused = prop_oneof![
+        1 => (0..2u8).prop_map(Which::Loose),
+        3 => index().prop_map(Which::Made),
+    ];
     prop_oneof![
         12 => vec(spec(), 1..4).prop_map(Op::Enqueue),
-        20 => (0..2u8, 1..6u32, prop_oneof![2 => Just(0), 1 => 1..32u8], prop::bool::weighted(0.2))
+        20 => (0..2u8, 1..6u32, prop_oneof![Just(0), 1..32u8], prop::bool::weighted(0.2))
             .prop_map(|(worker, want, lanes, again)| Op::Claim { worker, want, lanes, again }),
         2 => (0..2u8).prop_map(|worker| Op::ClaimAgain { worker }),
         4 => vec(pick(), 0..4).prop_map(Op::Renew),
@@ -246,11 +250,12 @@ fn op() -> impl Strategy<Value = Op> {
         8 => vec(index(), 1..4).prop_map(Op::BecomesDue),
         6 => (index(), option::of(0..5u8)).prop_map(|(dead, lane)| Op::Revive { dead, lane }),
         3 => index().prop_map(Op::Discard),
-        3 => (0..4u8, option::of(0..4u32)).prop_map(|(pool, most)| Op::Limit { pool, most }),
+        4 => (prop_oneof![2 => Just(0), 1 => 1..4u8], option::weighted(0.7, 0..4u32)).prop_map(|(pool, most)| Op::Limit { pool, most }),
         5 => (0..3u8, 0..3u8).prop_map(|(spec, priority)| Op::Create { spec, priority }),
         2 => index().prop_map(Op::Cancel),
         1 => (0..5u8, any::<bool>()).prop_map(|(lane, pause)| Op::PauseLane { lane, pause }),
-        2 => (which(), any::<bool>()).prop_map(|(sweep, pause)| Op::PauseSweep { sweep, pause }),
+        4 => (paused, prop::bool::weighted(0.6))
+            .prop_map(|(sweep, pause)| Op::PauseSweep { sweep, pause }),
     ]
 }
 

@@ -242,7 +242,8 @@ impl<'a> Run<'a> {
 
     /// Compares all that can be seen. `scripts` are those whose moves this step may make.
     fn compare(&mut self, scripts: &[&str]) {
-        let conn = &mut *self.bed.conn.borrow_mut();
+        let bed = self.bed;
+        let conn = &mut *bed.conn.borrow_mut();
         let (facts, states) = look::facts(conn);
         same(&facts, &self.model.facts());
         assert_eq!(states, self.model.states());
@@ -254,6 +255,13 @@ impl<'a> Run<'a> {
                 let woken = look::would_wake(conn, &served);
                 assert!(woken, "work in {lane}, and nobody who serves {served:?} is woken");
             }
+        }
+        let newly_delayed = |(id, state): (&String, &JobState)| {
+            *state == JobState::Delayed && self.states.get(id) != Some(state)
+        };
+        if states.iter().any(newly_delayed) {
+            let woken = look::would_wake(conn, &[]);
+            assert!(woken, "nobody who is idle learns when a delayed job will be due");
         }
         self.seen.steps += 1;
         self.count_sweeps(&facts);
