@@ -43,7 +43,8 @@ async fn two_workers_share_a_sweep_and_one_drains_on_sigterm() {
     signal(one.pid(), "TERM");
     eventually(LONG, "it says so", || bench.worker_log().contains("draining").then_some(()));
     gate.open();
-    assert_eq!(one.terminate(LONG), 0, "{}", bench.worker_log());
+    // No second signal: that one would stop it at once.
+    assert_eq!(one.wait(LONG), 0, "{}", bench.worker_log());
     let queue = oracle::queue(&server.url()).await;
     eventually(LONG, "the other does the rest", || {
         let state = status(&bench)["sweeps"][0]["state"].clone();

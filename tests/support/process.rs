@@ -168,10 +168,14 @@ impl Process {
     }
 
     /// Asks it to end and returns its exit code.
-    pub fn terminate(mut self, longest: Duration) -> i32 {
+    pub fn terminate(self, longest: Duration) -> i32 {
         signal(self.pid(), "TERM");
-        let status =
-            eventually(longest, "the process ends after SIGTERM", || self.0.try_wait().unwrap());
+        self.wait(longest)
+    }
+
+    /// Waits for its end and returns its exit code.
+    pub fn wait(mut self, longest: Duration) -> i32 {
+        let status = eventually(longest, "the process ends", || self.0.try_wait().unwrap());
         status.code().unwrap_or(-1)
     }
 }
