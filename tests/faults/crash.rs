@@ -30,14 +30,6 @@ fn repo(n: usize) -> TestRepo {
     repo
 }
 
-fn enqueue(bench: &Bench, repo: &TestRepo) -> String {
-    let ladder = bench.ladder();
-    let done = bench
-        .run(&["sweep", repo.path().to_str().unwrap(), "--ladder", ladder.to_str().unwrap()])
-        .expect(0);
-    done.stdout.trim().to_owned()
-}
-
 async fn until_done(queue: &Queue, id: &str) {
     for _ in 0..12_000 {
         if let Ok(Some(s)) = queue.sweep_status(id).await
@@ -58,7 +50,7 @@ async fn all_workers_are_killed_in_mid_call_and_others_finish() {
     let held = gate.clone();
     let stub = ModelStub::with(move |call| review_or_summary(call).held_by(&held));
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
-    let id = enqueue(&bench, &repo);
+    let id = bench.enqueue(&repo);
     let workers = [bench.worker(&[]), bench.worker(&[])];
     // Both are in the middle of calls when they die.
     stub.wait_in_flight(16).await;
@@ -81,7 +73,7 @@ async fn random_kills_in_mid_sweep_lose_nothing_and_repeat_nothing() {
     let repo = repo(60);
     let stub = ModelStub::with(|call| review_or_summary(call).after(Duration::from_millis(5)));
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
-    let id = enqueue(&bench, &repo);
+    let id = bench.enqueue(&repo);
     let queue = oracle::queue(&server.url()).await;
     // Each worker dies after some more calls have arrived; the number moves through all steps.
     let mut killed = 0;
@@ -109,7 +101,7 @@ async fn redis_is_killed_again_and_again_and_the_workers_live_on() {
     let repo = repo(40);
     let stub = ModelStub::with(|call| review_or_summary(call).after(Duration::from_millis(10)));
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
-    let id = enqueue(&bench, &repo);
+    let id = bench.enqueue(&repo);
     let mut worker = bench.worker(&["--concurrency", "4"]);
     for more in [5, 8, 8, 8] {
         let target = stub.stats().requests + more;
@@ -138,7 +130,7 @@ async fn an_answer_in_hand_outlives_a_redis_that_is_away() {
     let held = gate.clone();
     let stub = ModelStub::with(move |call| review_or_summary(call).held_by(&held));
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
-    let id = enqueue(&bench, &repo);
+    let id = bench.enqueue(&repo);
     let _worker = bench.worker(&[]);
     stub.wait_in_flight(1).await;
     server.kill9();
@@ -162,7 +154,7 @@ async fn a_worker_that_sleeps_past_its_lease_can_not_commit() {
     let held = gate.clone();
     let stub = ModelStub::with(move |call| review_or_summary(call).held_by(&held));
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
-    let id = enqueue(&bench, &repo);
+    let id = bench.enqueue(&repo);
     let sleeper = bench.worker(&[]);
     stub.wait_in_flight(1).await;
     signal(sleeper.pid(), "STOP");

@@ -28,9 +28,7 @@ async fn two_workers_share_a_sweep_and_one_drains_on_sigterm() {
     let held = gate.clone();
     let stub = ModelStub::with(move |_| review().held_by(&held));
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
-    let ladder = bench.ladder();
-    let args = ["sweep", repo.path().to_str().unwrap(), "--ladder", ladder.to_str().unwrap()];
-    let id = bench.run(&args).expect(0).stdout.trim().to_owned();
+    let id = bench.enqueue(&repo);
     let one = bench.worker(&["--concurrency", "4"]);
     let _two = bench.worker(&["--concurrency", "4"]);
     // Eight at a time need both: four each.
@@ -65,13 +63,7 @@ async fn after_the_grace_time_running_jobs_are_handed_back_untouched() {
     let held = gate.clone();
     let stub = ModelStub::with(move |_| review().held_by(&held));
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
-    let ladder = bench.ladder();
-    let id = bench
-        .run(&["sweep", repo.path().to_str().unwrap(), "--ladder", ladder.to_str().unwrap()])
-        .expect(0)
-        .stdout
-        .trim()
-        .to_owned();
+    let id = bench.enqueue(&repo);
     let slow = bench.worker(&[]);
     stub.wait_in_flight(3).await;
     // The second signal does not wait for the grace time.
@@ -128,10 +120,7 @@ async fn a_worker_serves_only_its_lanes_and_the_health_check_sees_it() {
     assert_eq!(health(&bench), Some(2));
     let _planner = bench.worker(&["--lane", "plan", "--lane", "review"]);
     eventually(LONG, "the worker is seen", || (health(&bench) == Some(0)).then_some(()));
-    let ladder = bench.ladder();
-    bench
-        .run(&["sweep", repo.path().to_str().unwrap(), "--ladder", ladder.to_str().unwrap()])
-        .expect(0);
+    bench.enqueue(&repo);
     let lanes = eventually(LONG, "the rungs wait", || {
         let s = status(&bench);
         (s["lanes"][0]["ready"] == 2).then(|| s["lanes"].clone())
@@ -206,20 +195,15 @@ async fn a_paused_lane_and_a_paused_sweep_wait_and_go_on() {
     second.commit("second");
     let stub = ModelStub::start(review());
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
-    let ladder = bench.ladder();
-    let sweep = |repo: &TestRepo| {
-        let args = ["sweep", repo.path().to_str().unwrap(), "--ladder", ladder.to_str().unwrap()];
-        bench.run(&args).expect(0).stdout.trim().to_owned()
-    };
     bench.run(&["pause", "rung:stub"]).expect(0);
     let _worker = bench.worker(&[]);
-    let one = sweep(&first);
+    let one = bench.enqueue(&first);
     eventually(LONG, "all three wait at the lane", || {
         (status(&bench)["lanes"][0]["ready"] == 3).then_some(())
     });
     assert_eq!(status(&bench)["paused"][0], "lane:rung:stub");
     // The other sweep is paused by itself, and the lane goes on: only the first one is done.
-    let two = sweep(&second);
+    let two = bench.enqueue(&second);
     bench.run(&["pause", "--sweep", &two]).expect(0);
     bench.run(&["resume", "rung:stub"]).expect(0);
     let state = |id: &str| {

@@ -1,5 +1,6 @@
 //! The real programs, as processes.
 
+use crate::repo::TestRepo;
 use crate::wait::eventually;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -103,6 +104,13 @@ impl Bench {
     /// Runs `scrum` to its end.
     pub fn run(&self, args: &[&str]) -> Done {
         Done::from(self.scrum(args).output().unwrap())
+    }
+
+    /// Enqueues a sweep of `repo` on the ladder of [`Bench::with_stub`]; returns its id.
+    pub fn enqueue(&self, repo: &TestRepo) -> String {
+        let ladder = self.ladder();
+        let (repo, ladder) = (repo.path().to_str().unwrap(), ladder.to_str().unwrap());
+        self.run(&["sweep", repo, "--ladder", ladder]).expect(0).stdout.trim().to_owned()
     }
 
     /// Starts a worker process.
