@@ -11,6 +11,7 @@ impl Settings {
         QueueOptions {
             url: url.to_owned(),
             namespace: self.redis.namespace.clone(),
+            partitions: self.redis.partitions,
             connect_timeout: Duration::from_millis(self.redis.connect_timeout_ms),
             response_timeout: Duration::from_millis(self.redis.response_timeout_ms),
             lease: Duration::from_millis(q.lease_ms),

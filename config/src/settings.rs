@@ -38,6 +38,8 @@ pub struct RedisSettings {
     pub url: String,
     /// First part of every key.
     pub namespace: String,
+    /// Into how many parts the keys are divided.
+    pub partitions: u16,
     /// Milliseconds to wait for the answer to one command.
     pub response_timeout_ms: u64,
     /// Milliseconds to wait for a new connection.
@@ -77,6 +79,7 @@ impl fmt::Debug for RedisSettings {
         f.debug_struct("RedisSettings")
             .field("url", &self.url_masked())
             .field("namespace", &self.namespace)
+            .field("partitions", &self.partitions)
             .field("response_timeout_ms", &self.response_timeout_ms)
             .field("connect_timeout_ms", &self.connect_timeout_ms)
             .finish()

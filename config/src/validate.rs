@@ -38,6 +38,7 @@ impl Settings {
             let what = format!("'{}' can't be part of a key", redis.namespace);
             check.add("redis.namespace", what, "use 1 to 32 of a-z, 0-9, _ and -, a letter first");
         }
+        check.range("redis.partitions", redis.partitions.into(), 1, 1024);
         check.range("redis.response_timeout_ms", redis.response_timeout_ms, 100, 600_000);
         check.range("redis.connect_timeout_ms", redis.connect_timeout_ms, 100, 600_000);
         if self.log.filter.trim().is_empty() {

@@ -255,6 +255,7 @@ local function apply(i)
       local sk = P .. 'sw:' .. ARGV[i]
       if call('HGET', sk, 'state') == 'planning' then
         call('HSET', sk, 'planned', '1', 'state', 'running')
+        admit(ARGV[i])
         judge_sweep(ARGV[i])
       end
       i = i + 1

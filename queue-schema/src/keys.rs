@@ -54,6 +54,17 @@ impl Partition {
     }
 }
 
+/// The partition of a sweep, and so of its targets, reviews, jobs, rows and barriers: whatever one
+/// commit may touch lives together. The same in every version of this program: a fleet that
+/// counted otherwise would look for its jobs in the wrong place.
+pub fn partition_of(sweep: &str, partitions: u16) -> u16 {
+    // FNV-1a, 64 bits: http://www.isthe.com/chongo/tech/comp/fnv/
+    let hash = sweep.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
+        (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    (hash % u64::from(partitions.max(1))) as u16
+}
+
 /// Suffix of the hash in which a review gathers what its jobs find.
 pub fn review_state(review: &str) -> String {
     format!("rev:{review}")

@@ -52,6 +52,19 @@ impl Queue {
     /// # Errors
     /// A failure of Redis.
     pub async fn dead_letters(&self, filter: &DeadFilter) -> Result<Vec<DeadLetter>, QueueError> {
+        let mut all = Vec::new();
+        for part in self.each() {
+            all.extend(part.dead_letters_here(filter).await?);
+        }
+        all.sort_by_key(|letter| std::cmp::Reverse(letter.last_ms));
+        if filter.limit > 0 {
+            all.truncate(filter.limit);
+        }
+        Ok(all)
+    }
+
+    /// Those of this handle's partition.
+    async fn dead_letters_here(&self, filter: &DeadFilter) -> Result<Vec<DeadLetter>, QueueError> {
         const PAGE: isize = 200;
         let mut conn = self.conn();
         let mut out = Vec::new();
@@ -69,7 +82,7 @@ impl Queue {
             first += PAGE;
             for id in ids {
                 // A letter may be revived between the list and the look.
-                let Some(letter) = self.dead_letter(&id).await? else { continue };
+                let Some(letter) = self.dead_letter_here(&id).await? else { continue };
                 let fits = filter.sweep.as_ref().is_none_or(|s| *s == letter.sweep)
                     && filter.class.as_ref().is_none_or(|c| *c == letter.class)
                     && filter.lane.as_ref().is_none_or(|l| letter.lane.starts_with(l));
@@ -88,6 +101,20 @@ impl Queue {
     /// # Errors
     /// A failure of Redis.
     pub async fn dead_letter(&self, id: &str) -> Result<Option<DeadLetter>, QueueError> {
+        Ok(self.find_dead(id).await?.map(|(_, letter)| letter))
+    }
+
+    /// A dead letter and where it is: its id alone does not say.
+    async fn find_dead(&self, id: &str) -> Result<Option<(Self, DeadLetter)>, QueueError> {
+        for part in self.each() {
+            if let Some(letter) = part.dead_letter_here(id).await? {
+                return Ok(Some((part, letter)));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn dead_letter_here(&self, id: &str) -> Result<Option<DeadLetter>, QueueError> {
         let mut conn = self.conn();
         let (map, body): (HashMap<String, String>, Option<String>) = redis::pipe()
             .cmd("HGETALL")
@@ -124,7 +151,8 @@ impl Queue {
     /// A failure of Redis.
     pub async fn revive(&self, id: &str, edited: Option<(&str, &str)>) -> Result<u64, QueueError> {
         let (lane, body) = edited.unwrap_or_default();
-        self.run(&self.scripts.revive, vec![id.into(), lane.into(), body.into()]).await
+        let Some((part, _)) = self.find_dead(id).await? else { return Ok(0) };
+        part.run(&self.scripts.revive, vec![id.into(), lane.into(), body.into()]).await
     }
 
     /// Gives a review a ladder of its own, for the retry that follows. By itself it starts nothing,
@@ -136,7 +164,7 @@ impl Queue {
         let json = serde_json::to_string(ladder).map_err(|e| QueueError::record("ladder", e))?;
         let mut conn = self.conn();
         redis::cmd("HSET")
-            .arg(self.key(&keys::review_state(review)))
+            .arg(self.of_review(review).key(&keys::review_state(review)))
             .arg(keys::LADDER_FIELD)
             .arg(json)
             .query_async::<()>(&mut conn)
@@ -165,7 +193,7 @@ impl Queue {
     /// # Errors
     /// A failure of Redis.
     pub async fn discard(&self, id: &str) -> Result<bool, QueueError> {
-        let n: i64 = self.run(&self.scripts.discard, vec![id.into()]).await?;
-        Ok(n == 1)
+        let Some((part, _)) = self.find_dead(id).await? else { return Ok(false) };
+        Ok(part.run::<i64>(&self.scripts.discard, vec![id.into()]).await? == 1)
     }
 }

@@ -18,10 +18,11 @@ pub use read::{LaneStatus, ServerInfo, WorkerInfo};
 pub use sweeps::{SweepState, SweepStatus};
 
 use crate::effects::NewJob;
-use crate::keys::Partition;
+use crate::keys::{self, Partition};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection};
 use redis::{AsyncConnectionConfig, Client};
 use scripts::Scripts;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub struct QueueOptions {
     pub url: String,
     /// Keeps several fleets on one server apart.
     pub namespace: String,
+    /// Into how many parts the keys are divided, each with a hash tag of its own; at least 1.
+    pub partitions: u16,
     /// Longest wait for a connection.
     pub connect_timeout: Duration,
     /// Longest wait for a reply; a blocking wait has its own.
@@ -58,6 +61,7 @@ pub struct Queue {
     options: Arc<QueueOptions>,
     scripts: Arc<Scripts>,
     partition: Partition,
+    number: u16,
 }
 
 impl std::fmt::Debug for Queue {
@@ -92,6 +96,7 @@ impl Queue {
             conn,
             client,
             partition: Partition::new(&options.namespace, 0),
+            number: 0,
             options: Arc::new(options),
             scripts: Arc::new(Scripts::load()),
         };
@@ -106,6 +111,40 @@ impl Queue {
     /// The options it was made with.
     pub fn options(&self) -> &QueueOptions {
         &self.options
+    }
+
+    /// How many partitions there are.
+    pub fn partitions(&self) -> u16 {
+        self.options.partitions.max(1)
+    }
+
+    /// The partition that this handle's scripts work on.
+    pub fn number(&self) -> u16 {
+        self.number
+    }
+
+    /// A handle on one partition.
+    #[must_use]
+    pub fn at(&self, number: u16) -> Self {
+        let partition = Partition::new(&self.options.namespace, number);
+        Self { partition, number, ..self.clone() }
+    }
+
+    /// A handle on the partition where a sweep lives with all its reviews and jobs.
+    #[must_use]
+    pub fn of_sweep(&self, sweep: &str) -> Self {
+        self.at(keys::partition_of(sweep, self.partitions()))
+    }
+
+    /// A handle on the partition where a review lives: that of its sweep.
+    #[must_use]
+    pub fn of_review(&self, review: &str) -> Self {
+        self.of_sweep(review.rsplit_once('-').map_or(review, |(sweep, _)| sweep))
+    }
+
+    /// A handle on each partition, in order.
+    pub fn each(&self) -> impl Iterator<Item = Self> + '_ {
+        (0..self.partitions()).map(|p| self.at(p))
     }
 
     /// A connection of its own for blocking commands, which would hold up the shared one.
@@ -142,12 +181,20 @@ impl Queue {
     /// [`QueueError::TooLarge`] before anything is sent, or a failure of Redis: then it is not
     /// known whether the jobs arrived, and sending them again is safe.
     pub async fn enqueue(&self, jobs: &[NewJob]) -> Result<u64, QueueError> {
-        let mut args = vec![jobs.len().to_string().into_bytes()];
+        let mut parts: BTreeMap<u16, Vec<&NewJob>> = BTreeMap::new();
         for job in jobs {
             self.check_size(job)?;
-            job.encode(self.options.max_attempts, &mut args);
+            parts.entry(keys::partition_of(&job.sweep, self.partitions())).or_default().push(job);
         }
-        self.run(&self.scripts.enqueue, args).await
+        let mut new = 0;
+        for (part, jobs) in parts {
+            let mut args = vec![jobs.len().to_string().into_bytes()];
+            for job in jobs {
+                job.encode(self.options.max_attempts, &mut args);
+            }
+            new += self.at(part).run::<u64>(&self.scripts.enqueue, args).await?;
+        }
+        Ok(new)
     }
 
     pub(crate) async fn run<T: redis::FromRedisValue>(

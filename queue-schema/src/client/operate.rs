@@ -1,6 +1,7 @@
 //! What a person says to the queue as a whole: limits, pause, resume, cancel.
 
 use super::{Queue, QueueError};
+use std::collections::BTreeSet;
 
 /// What can be paused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,15 +25,12 @@ impl Queue {
         at_a_time: Option<u32>,
         per_minute: Option<u32>,
     ) -> Result<(), QueueError> {
-        let mut pipe = redis::pipe();
-        for (key, limit) in [("limits", at_a_time), ("rates", per_minute)] {
-            match limit {
-                Some(n) => pipe.cmd("HSET").arg(self.key(key)).arg(pool).arg(n).ignore(),
-                None => pipe.cmd("HDEL").arg(self.key(key)).arg(pool).ignore(),
-            };
+        let word = |n: Option<u32>| n.map_or_else(Vec::new, |n| n.to_string().into_bytes());
+        for part in self.each() {
+            let args = vec![pool.into(), word(at_a_time), word(per_minute)];
+            part.run::<i64>(&self.scripts.limits, args).await?;
         }
-        let mut conn = self.conn();
-        Ok(pipe.query_async::<()>(&mut conn).await?)
+        Ok(())
     }
 
     /// Stops claiming from a lane or for a sweep, or goes on. Running jobs are not touched. True
@@ -46,8 +44,17 @@ impl Queue {
             Pausable::Sweep => "sweep",
         };
         let flag = if pause { "1" } else { "0" };
-        let args = vec![kind.into(), name.into(), flag.into()];
-        Ok(self.run::<i64>(&self.scripts.pause, args).await? == 1)
+        let args: Vec<Vec<u8>> = vec![kind.into(), name.into(), flag.into()];
+        // A lane is everywhere, a sweep in one place.
+        let parts: Vec<_> = match what {
+            Pausable::Lane => self.each().collect(),
+            Pausable::Sweep => vec![self.of_sweep(name)],
+        };
+        let mut changed = false;
+        for part in parts {
+            changed |= part.run::<i64>(&self.scripts.pause, args.clone()).await? == 1;
+        }
+        Ok(changed)
     }
 
     /// What is paused: `lane:NAME`, `sweep:ID`.
@@ -56,10 +63,13 @@ impl Queue {
     /// A failure of Redis.
     pub async fn paused(&self) -> Result<Vec<String>, QueueError> {
         let mut conn = self.conn();
-        let mut all: Vec<String> =
-            redis::cmd("SMEMBERS").arg(self.key("paused")).query_async(&mut conn).await?;
-        all.sort();
-        Ok(all)
+        let mut all = BTreeSet::new();
+        for part in self.each() {
+            let some: Vec<String> =
+                redis::cmd("SMEMBERS").arg(part.key("paused")).query_async(&mut conn).await?;
+            all.extend(some);
+        }
+        Ok(all.into_iter().collect())
     }
 
     /// Cancels a sweep: its jobs are not claimed any more; running ones finish. False when there
@@ -68,6 +78,7 @@ impl Queue {
     /// # Errors
     /// A failure of Redis; saying it again is safe.
     pub async fn cancel_sweep(&self, sweep: &str) -> Result<bool, QueueError> {
-        Ok(self.run::<i64>(&self.scripts.cancel, vec![sweep.into()]).await? == 1)
+        let part = self.of_sweep(sweep);
+        Ok(part.run::<i64>(&self.scripts.cancel, vec![sweep.into()]).await? == 1)
     }
 }

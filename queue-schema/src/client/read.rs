@@ -5,7 +5,7 @@ use crate::keys;
 use crate::rows::{Attempt, Row};
 use redis::streams::StreamRangeReply;
 use serde::Serialize;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 /// A lane as `scrum status` shows it.
@@ -59,7 +59,7 @@ impl Queue {
     pub async fn rows<R: Row>(&self, sweep: &str) -> Result<Vec<R>, QueueError> {
         const PAGE: usize = 500;
         let mut conn = self.conn();
-        let key = self.key(&format!("rows:{}:{sweep}", R::STREAM));
+        let key = self.of_sweep(sweep).key(&format!("rows:{}:{sweep}", R::STREAM));
         let mut out = Vec::new();
         let mut from = "-".to_owned();
         loop {
@@ -89,7 +89,7 @@ impl Queue {
     pub async fn review_state(&self, review: &str) -> Result<HashMap<String, String>, QueueError> {
         let mut conn = self.conn();
         Ok(redis::cmd("HGETALL")
-            .arg(self.key(&keys::review_state(review)))
+            .arg(self.of_review(review).key(&keys::review_state(review)))
             .query_async(&mut conn)
             .await?)
     }
@@ -101,7 +101,7 @@ impl Queue {
     pub async fn attempts(&self, review: &str) -> Result<Vec<Attempt>, QueueError> {
         let mut conn = self.conn();
         let found: Vec<String> = redis::cmd("LRANGE")
-            .arg(self.key(&keys::attempts(review)))
+            .arg(self.of_review(review).key(&keys::attempts(review)))
             .arg(0)
             .arg(-1)
             .query_async(&mut conn)
@@ -115,13 +115,14 @@ impl Queue {
             .collect()
     }
 
-    /// A document by the hash of its content.
+    /// A document of a sweep by the hash of its content.
     ///
     /// # Errors
     /// A failure of Redis.
-    pub async fn document(&self, sha256: &str) -> Result<Option<String>, QueueError> {
+    pub async fn document(&self, sweep: &str, sha256: &str) -> Result<Option<String>, QueueError> {
         let mut conn = self.conn();
-        Ok(redis::cmd("GET").arg(self.key(&format!("doc:{sha256}"))).query_async(&mut conn).await?)
+        let key = self.of_sweep(sweep).key(&format!("doc:{sha256}"));
+        Ok(redis::cmd("GET").arg(key).query_async(&mut conn).await?)
     }
 
     /// What the operator of a sweep must be told: rung and message, each once.
@@ -131,7 +132,7 @@ impl Queue {
     pub async fn alerts(&self, sweep: &str) -> Result<Vec<(String, String)>, QueueError> {
         let mut conn = self.conn();
         let map: HashMap<String, String> = redis::cmd("HGETALL")
-            .arg(self.key(&keys::alerts(sweep)))
+            .arg(self.of_sweep(sweep).key(&keys::alerts(sweep)))
             .query_async(&mut conn)
             .await?;
         let mut alerts: Vec<_> = map.into_iter().collect();
@@ -146,7 +147,7 @@ impl Queue {
     pub async fn answer(&self, content_key: &str) -> Result<Option<String>, QueueError> {
         let mut conn = self.conn();
         Ok(redis::cmd("GET")
-            .arg(self.key(&format!("ans:{content_key}")))
+            .arg(self.of_sweep(content_key).key(&format!("ans:{content_key}")))
             .query_async(&mut conn)
             .await?)
     }
@@ -163,7 +164,7 @@ impl Queue {
     ) -> Result<(), QueueError> {
         let mut conn = self.conn();
         redis::cmd("SET")
-            .arg(self.key(&format!("ans:{content_key}")))
+            .arg(self.of_sweep(content_key).key(&format!("ans:{content_key}")))
             .arg(answer)
             .arg("EX")
             .arg(keep.as_secs().max(1))
@@ -178,12 +179,15 @@ impl Queue {
     /// A failure of Redis.
     pub async fn lanes(&self) -> Result<Vec<LaneStatus>, QueueError> {
         let mut conn = self.conn();
-        let ready: HashMap<String, u64> =
-            redis::cmd("HGETALL").arg(self.key("ready")).query_async(&mut conn).await?;
-        let mut lanes: Vec<_> =
-            ready.into_iter().map(|(lane, ready)| LaneStatus { lane, ready }).collect();
-        lanes.sort_by(|a, b| a.lane.cmp(&b.lane));
-        Ok(lanes)
+        let mut ready: BTreeMap<String, u64> = BTreeMap::new();
+        for part in self.each() {
+            let some: HashMap<String, u64> =
+                redis::cmd("HGETALL").arg(part.key("ready")).query_async(&mut conn).await?;
+            for (lane, n) in some {
+                *ready.entry(lane).or_default() += n;
+            }
+        }
+        Ok(ready.into_iter().map(|(lane, ready)| LaneStatus { lane, ready }).collect())
     }
 
     /// Jobs leased, delayed and dead, over all lanes.
@@ -192,15 +196,20 @@ impl Queue {
     /// A failure of Redis.
     pub async fn totals(&self) -> Result<(u64, u64, u64), QueueError> {
         let mut conn = self.conn();
-        Ok(redis::pipe()
-            .cmd("ZCARD")
-            .arg(self.key("leases"))
-            .cmd("ZCARD")
-            .arg(self.key("delayed"))
-            .cmd("ZCARD")
-            .arg(self.key("dead"))
-            .query_async(&mut conn)
-            .await?)
+        let mut all = (0, 0, 0);
+        for part in self.each() {
+            let (leased, delayed, dead): (u64, u64, u64) = redis::pipe()
+                .cmd("ZCARD")
+                .arg(part.key("leases"))
+                .cmd("ZCARD")
+                .arg(part.key("delayed"))
+                .cmd("ZCARD")
+                .arg(part.key("dead"))
+                .query_async(&mut conn)
+                .await?;
+            all = (all.0 + leased, all.1 + delayed, all.2 + dead);
+        }
+        Ok(all)
     }
 
     /// Tells the fleet that this worker is here.

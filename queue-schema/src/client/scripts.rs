@@ -27,4 +27,4 @@ macro_rules! scripts {
     };
 }
 
-scripts!(enqueue, create_sweep, claim, renew, commit, revive, discard, pause, cancel);
+scripts!(enqueue, create_sweep, claim, renew, commit, revive, discard, pause, cancel, limits);

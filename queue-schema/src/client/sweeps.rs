@@ -107,7 +107,7 @@ impl Queue {
             .map_err(|e| QueueError::record("plan", e))?
             .priority(priority);
         plan.encode(self.options().max_attempts, &mut args);
-        let new: i64 = self.run(&self.scripts.create_sweep, args).await?;
+        let new: i64 = self.of_sweep(&id).run(&self.scripts.create_sweep, args).await?;
         Ok((id, new == 1))
     }
 
@@ -118,7 +118,7 @@ impl Queue {
     pub async fn sweep_spec(&self, id: &str) -> Result<Option<SweepSpec>, QueueError> {
         let mut conn = self.conn();
         let json: Option<String> = redis::cmd("HGET")
-            .arg(self.key(&format!("sw:{id}")))
+            .arg(self.of_sweep(id).key(&format!("sw:{id}")))
             .arg("spec")
             .query_async(&mut conn)
             .await?;
@@ -134,8 +134,10 @@ impl Queue {
     /// A failure of Redis.
     pub async fn sweep_status(&self, id: &str) -> Result<Option<SweepStatus>, QueueError> {
         let mut conn = self.conn();
-        let map: HashMap<String, String> =
-            redis::cmd("HGETALL").arg(self.key(&format!("sw:{id}"))).query_async(&mut conn).await?;
+        let map: HashMap<String, String> = redis::cmd("HGETALL")
+            .arg(self.of_sweep(id).key(&format!("sw:{id}")))
+            .query_async(&mut conn)
+            .await?;
         if map.is_empty() {
             return Ok(None);
         }
@@ -177,12 +179,19 @@ impl Queue {
     /// A failure of Redis.
     pub async fn sweeps(&self) -> Result<Vec<String>, QueueError> {
         let mut conn = self.conn();
-        Ok(redis::cmd("ZREVRANGE")
-            .arg(self.key("sweeps"))
-            .arg(0)
-            .arg(-1)
-            .query_async(&mut conn)
-            .await?)
+        let mut all: Vec<(String, f64)> = Vec::new();
+        for part in self.each() {
+            let some: Vec<(String, f64)> = redis::cmd("ZREVRANGE")
+                .arg(part.key("sweeps"))
+                .arg(0)
+                .arg(-1)
+                .arg("WITHSCORES")
+                .query_async(&mut conn)
+                .await?;
+            all.extend(some);
+        }
+        all.sort_by(|a, b| b.1.total_cmp(&a.1));
+        Ok(all.into_iter().map(|(id, _)| id).collect())
     }
 
     /// One target.
@@ -192,7 +201,7 @@ impl Queue {
     pub async fn target(&self, sweep: &str, ordinal: u32) -> Result<Option<Target>, QueueError> {
         let mut conn = self.conn();
         let json: Option<String> = redis::cmd("HGET")
-            .arg(self.key(&format!("tg:{sweep}")))
+            .arg(self.of_sweep(sweep).key(&format!("tg:{sweep}")))
             .arg(ordinal)
             .query_async(&mut conn)
             .await?;
@@ -207,7 +216,7 @@ impl Queue {
         const PAGE: usize = 1000;
         let mut conn = self.conn();
         let codes: String = redis::cmd("GET")
-            .arg(self.key(&format!("st:{sweep}")))
+            .arg(self.of_sweep(sweep).key(&format!("st:{sweep}")))
             .query_async::<Option<String>>(&mut conn)
             .await?
             .unwrap_or_default();
@@ -216,7 +225,7 @@ impl Queue {
         for (page, chunk) in codes.chunks(PAGE).enumerate() {
             let first = page * PAGE;
             let mut cmd = redis::cmd("HMGET");
-            cmd.arg(self.key(&format!("tg:{sweep}")));
+            cmd.arg(self.of_sweep(sweep).key(&format!("tg:{sweep}")));
             for k in 0..chunk.len() {
                 cmd.arg(first + k);
             }

@@ -133,6 +133,7 @@ impl Context {
     /// Fatal when its text is gone.
     pub async fn document(
         &self,
+        sweep: &str,
         origin: &str,
         doc: &DocRef,
     ) -> Result<Arc<Document>, HandlerError> {
@@ -141,10 +142,12 @@ impl Context {
             return Ok(found);
         }
         let sha = &doc.sha256;
-        let text =
-            self.read("a document", |q| async move { q.document(sha).await }).await?.ok_or_else(
-                || HandlerError::Fatal(format!("document {} is gone from the queue", doc.name)),
-            )?;
+        let text = self
+            .read("a document", |q| async move { q.document(sweep, sha).await })
+            .await?
+            .ok_or_else(|| {
+                HandlerError::Fatal(format!("document {} is gone from the queue", doc.name))
+            })?;
         let chunks = retrieve::chunk(origin, &text);
         let index = LexicalIndex::new(&chunks);
         Ok(self.0.documents.put(&key, Document { text, chunks, index }))

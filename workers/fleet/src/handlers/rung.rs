@@ -61,9 +61,9 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
         .get(job.rung as usize)
         .ok_or_else(|| HandlerError::Fatal(format!("the ladder has no rung {}", job.rung)))?;
 
-    let prd = document(ctx, "prd", spec.prd.as_ref()).await?;
-    let proposal = document(ctx, "proposal", spec.proposal.as_ref()).await?;
-    let forensic = document(ctx, "forensic", spec.forensic.as_ref()).await?;
+    let prd = document(ctx, &job.sweep, "prd", spec.prd.as_ref()).await?;
+    let proposal = document(ctx, &job.sweep, "proposal", spec.proposal.as_ref()).await?;
+    let forensic = document(ctx, &job.sweep, "forensic", spec.forensic.as_ref()).await?;
     let k = spec.limits.top_chunks as usize;
     let (prd_chunks, mut top) = best_chunks(prd.as_deref(), source, k);
     let (proposal_chunks, more) = best_chunks(proposal.as_deref(), source, k);
@@ -236,11 +236,12 @@ fn gather(state: &HashMap<String, String>) -> Gathered {
 
 async fn document(
     ctx: &Context,
+    sweep: &str,
     origin: &str,
     doc: Option<&DocRef>,
 ) -> Result<Option<Arc<Document>>, HandlerError> {
     match doc {
-        Some(doc) => ctx.document(origin, doc).await.map(Some),
+        Some(doc) => ctx.document(sweep, origin, doc).await.map(Some),
         None => Ok(None),
     }
 }
