@@ -161,7 +161,7 @@ local function bury(id, sweep, target, class, reason)
   if target ~= '' then
     call('SADD', P .. 'dt:' .. sweep .. ':' .. target, id)
     settle(sweep, target, 'u')
-  elseif not is_cancelled(sweep) then
+  elseif not is_cancelled(sweep) and call('EXISTS', P .. 'sw:' .. sweep) == 1 then
     call('HSET', P .. 'sw:' .. sweep, 'state', 'failed', 'error', reason, 'ended', NOW)
   end
 end

@@ -154,9 +154,6 @@ impl<'a> Run<'a> {
                 let pool = nth(POOLS, *pool);
                 self.bed.wait(self.bed.queue.set_limits(pool, *most, None));
                 self.model.set_limit(pool, *most);
-                // Nobody is woken for this: workers look from time to time.
-                look::wake(&mut self.bed.conn.borrow_mut(), &[]);
-                look::wake(&mut self.bed.conn.borrow_mut(), &LANES.map(str::to_owned));
                 self.compare(&[]);
             }
             Op::Create { spec, priority } => {

@@ -103,9 +103,13 @@ impl ModelQueue {
 
     pub(super) fn planned(&mut self, id: &str) {
         let Some(sweep) = self.sweeps.get_mut(id) else { return };
-        if sweep.state == State::Planning {
-            sweep.planned = true;
-            sweep.state = State::Running;
+        if sweep.state != State::Planning {
+            return;
+        }
+        sweep.planned = true;
+        sweep.state = State::Running;
+        self.admit(id);
+        if let Some(sweep) = self.sweeps.get_mut(id) {
             sweep.judge();
         }
     }
