@@ -1,7 +1,8 @@
 //! From settings to what the queue client wants to know.
 
 use crate::Settings;
-use queue_schema::client::QueueOptions;
+use queue_schema::client::{QueueOptions, TlsFiles};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 impl Settings {
@@ -10,6 +11,12 @@ impl Settings {
         let q = &self.queue;
         QueueOptions {
             url: url.to_owned(),
+            tls: TlsFiles {
+                ca: file(&self.redis.ca_file),
+                cert: file(&self.redis.cert_file),
+                key: file(&self.redis.key_file),
+            },
+            sentinel_auth: self.redis.sentinel_auth,
             namespace: self.redis.namespace.clone(),
             partitions: self.redis.partitions,
             connect_timeout: Duration::from_millis(self.redis.connect_timeout_ms),
@@ -22,4 +29,9 @@ impl Settings {
             max_payload_bytes: usize::try_from(q.max_payload_bytes).unwrap_or(usize::MAX),
         }
     }
+}
+
+/// An empty setting names no file.
+fn file(path: &Path) -> Option<PathBuf> {
+    (!path.as_os_str().is_empty()).then(|| path.to_owned())
 }

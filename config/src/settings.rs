@@ -40,6 +40,14 @@ pub struct RedisSettings {
     pub namespace: String,
     /// Into how many parts the keys are divided.
     pub partitions: u16,
+    /// Certificate of the authority that signed the server's, PEM; empty = the system's.
+    pub ca_file: PathBuf,
+    /// Our own certificate, PEM, for a server that asks for one; empty = none.
+    pub cert_file: PathBuf,
+    /// Private key of `cert_file`, PEM.
+    pub key_file: PathBuf,
+    /// Whether Sentinels want the same user and password as the server.
+    pub sentinel_auth: bool,
     /// Milliseconds to wait for the answer to one command.
     pub response_timeout_ms: u64,
     /// Milliseconds to wait for a new connection.
@@ -80,6 +88,10 @@ impl fmt::Debug for RedisSettings {
             .field("url", &self.url_masked())
             .field("namespace", &self.namespace)
             .field("partitions", &self.partitions)
+            .field("ca_file", &self.ca_file)
+            .field("cert_file", &self.cert_file)
+            .field("key_file", &self.key_file)
+            .field("sentinel_auth", &self.sentinel_auth)
             .field("response_timeout_ms", &self.response_timeout_ms)
             .field("connect_timeout_ms", &self.connect_timeout_ms)
             .finish()

@@ -5,8 +5,23 @@ use crate::provider::{ProviderConfig, Wire};
 use crate::settings::Settings;
 
 const DAY_MS: u64 = 24 * 3600 * 1000;
-const REDIS_SCHEMES: [&str; 7] =
-    ["redis", "rediss", "valkey", "valkeys", "unix", "redis+unix", "valkey+unix"];
+const REDIS_SCHEMES: [&str; 15] = [
+    "redis",
+    "rediss",
+    "valkey",
+    "valkeys",
+    "unix",
+    "redis+unix",
+    "valkey+unix",
+    "redis+cluster",
+    "rediss+cluster",
+    "valkey+cluster",
+    "valkeys+cluster",
+    "redis+sentinel",
+    "rediss+sentinel",
+    "valkey+sentinel",
+    "valkeys+sentinel",
+];
 
 impl Settings {
     /// Checks ranges and relations; [`Settings::load`] has done so already.
@@ -39,6 +54,14 @@ impl Settings {
             check.add("redis.namespace", what, "use 1 to 32 of a-z, 0-9, _ and -, a letter first");
         }
         check.range("redis.partitions", redis.partitions.into(), 1, 1024);
+        if redis.cert_file.as_os_str().is_empty() != redis.key_file.as_os_str().is_empty() {
+            let what = "a certificate and its key go together".to_owned();
+            check.add(
+                "redis.cert_file",
+                what,
+                "set both redis.cert_file and redis.key_file, or neither",
+            );
+        }
         check.range("redis.response_timeout_ms", redis.response_timeout_ms, 100, 600_000);
         check.range("redis.connect_timeout_ms", redis.connect_timeout_ms, 100, 600_000);
         if self.log.filter.trim().is_empty() {

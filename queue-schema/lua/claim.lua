@@ -9,16 +9,19 @@
 -- ARGV[5]  leases taken back at most
 -- ARGV[6]  delayed jobs promoted at most
 -- ARGV[7]  crashes after which a job is poison
--- ARGV[8+] lanes served; '*' for all
--- Returns { ms until something is due (-1: nothing), then per job: id, body, attempt, crashes,
--- ms waited }.
+-- ARGV[8]  '' when limits are counted here; otherwise the places that the worker has reserved, as
+--          'POOL=N POOL=N ' (see reserve.lua), or ' ' for none: limited pools get no more than that
+-- ARGV[9+] lanes served; '*' for all
+-- Returns { ms until something is due (-1: nothing), pools that lack places as 'POOL=READY POOL=READY ',
+-- then per job: id, lane, body, attempt, crashes, ms waited }.
 local worker, request, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local want = tonumber(ARGV[4])
 
-local out = { -1 }
+local out = { -1, '' }
 local function give(id, key)
-  local j = call('HMGET', key, 'a', 'c', 'e')
+  local j = call('HMGET', key, 'a', 'c', 'e', 'l')
   out[#out + 1] = id
+  out[#out + 1] = j[4]
   out[#out + 1] = call('GET', P .. 'b:' .. id) or ''
   out[#out + 1] = j[1]
   out[#out + 1] = j[2]
@@ -70,13 +73,21 @@ for _, id in ipairs(due) do
 end
 
 local lanes = {}
-if ARGV[8] == '*' then
+if ARGV[9] == '*' then
   local all = call('HKEYS', P .. 'ready')
   table.sort(all) -- the same order on every call, so that turns are fair
   lanes = all
 else
-  for i = 8, #ARGV do lanes[#lanes + 1] = ARGV[i] end
+  for i = 9, #ARGV do lanes[#lanes + 1] = ARGV[i] end
 end
+
+-- Of pools whose limits are counted elsewhere: places reserved there, and jobs a lane that lack one.
+local places
+if ARGV[8] ~= '' then
+  places = {}
+  for pool, n in string.gmatch(ARGV[8], '(%S+)=(%d+) ') do places[pool] = tonumber(n) end
+end
+local lacking = {}
 
 local got = {}
 local next_due -- when a waiting job may go on, as far as this call has seen
@@ -84,27 +95,23 @@ local function due_at(at)
   if not next_due or at < next_due then next_due = at end
 end
 
--- Starts that the pool's token bucket allows now; says when the next one will be allowed. The
--- bucket holds a twentieth of a minute's worth, so that no minute sees more than 105 % of it.
-local function allowed(pool, n)
-  local rate = tonumber(call('HGET', P .. 'rates', pool) or '0')
-  if rate <= 0 then return n, nil end
-  local most = math.max(1, rate / 20)
-  local b = call('HMGET', P .. 'bucket:' .. pool, 'tokens', 'at')
-  local tokens = most
-  if b[1] then tokens = math.min(most, tonumber(b[1]) + (NOW - tonumber(b[2])) * rate / 60000) end
-  if tokens < 1 then due_at(NOW + math.ceil((1 - tokens) * 60000 / rate)) end
-  return math.min(n, math.floor(tokens)), tokens
-end
-
 local function take(lane, n)
   if call('SISMEMBER', P .. 'paused', 'lane:' .. lane) == 1 then return 0 end
   local pool = pool_of(lane)
-  local max = call('HGET', P .. 'limits', pool)
-  if max then n = math.min(n, tonumber(max) - tonumber(call('HGET', P .. 'leased', pool) or '0')) end
-  if n <= 0 then return 0 end
-  local tokens
-  n, tokens = allowed(pool, n)
+  local tokens, next_at
+  if not places then
+    local max = call('HGET', P .. 'limits', pool)
+    if max then n = math.min(n, tonumber(max) - tonumber(call('HGET', P .. 'leased', pool) or '0')) end
+    if n <= 0 then return 0 end
+    n, tokens, next_at = allowed(pool, n)
+    if next_at then due_at(next_at) end
+  elseif call('HEXISTS', P .. 'limits', pool) == 1 or call('HEXISTS', P .. 'rates', pool) == 1 then
+    local ready = tonumber(call('HGET', P .. 'ready', lane) or '0')
+    local had = places[pool] or 0
+    lacking[lane] = math.max(0, ready - had)
+    n = math.min(n, had)
+    if n <= 0 then return 0 end
+  end
   local served, dropped_here = 0, 0
   -- Groups that are there get equal shares, whoever was first.
   local share = math.ceil(n / math.max(1, call('ZCARD', P .. 'ring:' .. lane)))
@@ -144,7 +151,8 @@ local function take(lane, n)
   end
   if served > 0 then
     call('HINCRBY', P .. 'leased', pool, served)
-    if tokens then call('HSET', P .. 'bucket:' .. pool, 'tokens', tokens - served, 'at', NOW) end
+    if tokens then spend(pool, tokens - served) end
+    if places and places[pool] then places[pool] = places[pool] - served end
   end
   if dropped_here > 0 then due_at(NOW) end -- there may be more to drop
   local gone = served + dropped_here
@@ -168,6 +176,9 @@ if #lanes > 0 and want > 0 then
   end
 end
 
+for lane, ready in pairs(lacking) do
+  if ready > 0 then out[2] = out[2] .. pool_of(lane) .. '=' .. ready .. ' ' end
+end
 if #got > 0 then
   call('HSET', wk, 'req', request, 'jobs', table.concat(got, ' '))
   -- Work may be left: pass the wake-up on.

@@ -19,5 +19,6 @@ if changed == 1 then
   for _, lane in ipairs(call('HKEYS', P .. 'ready')) do
     if pool_of(lane) == pool then wake(lane) end
   end
+  freed(pool)
 end
 return changed

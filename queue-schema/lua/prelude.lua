@@ -140,6 +140,31 @@ settle = function(sweep, target, code)
   judge_sweep(sweep)
 end
 
+-- Starts that the pool's token bucket allows now, up to n; the tokens in it; when there is another one,
+-- if that is not now. The bucket holds a twentieth of a minute's worth, so that no minute sees more
+-- than 105 % of it.
+local function allowed(pool, n)
+  local rate = tonumber(call('HGET', P .. 'rates', pool) or '0')
+  if rate <= 0 then return n, nil, nil end
+  local most = math.max(1, rate / 20)
+  local b = call('HMGET', P .. 'bucket:' .. pool, 'tokens', 'at')
+  local tokens, next_at = most, nil
+  if b[1] then tokens = math.min(most, tonumber(b[1]) + (NOW - tonumber(b[2])) * rate / 60000) end
+  if tokens < 1 then next_at = NOW + math.ceil((1 - tokens) * 60000 / rate) end
+  return math.min(n, math.floor(tokens)), tokens, next_at
+end
+
+-- What is left in the bucket after starts.
+local function spend(pool, tokens)
+  call('HSET', P .. 'bucket:' .. pool, 'tokens', tokens, 'at', NOW)
+end
+
+-- Places of a pool are free, for workers that claim in other partitions: one of them looks.
+local function freed(pool)
+  local k = P .. 'freed:' .. pool
+  if call('LLEN', k) == 0 then call('RPUSH', k, '1') end
+end
+
 -- A job leaves its lease: the pool has room again, which may be what others wait for.
 local function unlease(id, lane)
   local pool = pool_of(lane)

@@ -10,6 +10,8 @@
 //! | `turn` | hash | lane -> turns given so far; `*` for the lanes' own |
 //! | `ready` | hash | lane -> ready jobs |
 //! | `leased`, `limits`, `rates` | hash | pool -> jobs leased, allowed at a time, allowed a minute |
+//! | `permits:POOL` | zset | places of a pool by deadline, in the pool's own partition, when there are several |
+//! | `freed:POOL` | list | at most one token: somebody should reserve |
 //! | `bucket:POOL` | hash | token bucket: tokens, and when they were counted |
 //! | `paused`, `cancelled` | set | `lane:NAME` and `sweep:ID` not claimed from; sweeps to be dropped |
 //! | `parked:SWEEP` | set | lanes and groups of a paused sweep that claims have set aside |
@@ -63,6 +65,15 @@ pub fn partition_of(sweep: &str, partitions: u16) -> u16 {
         (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3)
     });
     (hash % u64::from(partitions.max(1))) as u16
+}
+
+/// The pool of a lane is what its limit counts: "rung:ollama" and "shard:ollama" share "ollama". As
+/// `pool_of` in `lua/prelude.lua`.
+pub fn pool_of(lane: &str) -> &str {
+    match lane.split_once(':') {
+        Some((_, pool)) if !pool.is_empty() => pool,
+        _ => lane,
+    }
 }
 
 /// Suffix of the hash in which a review gathers what its jobs find.

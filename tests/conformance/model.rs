@@ -108,7 +108,8 @@ fn a_freed_place_wakes_those_who_serve_another_lane_of_its_pool() {
         let claim = async |lane: &str| {
             let lanes = vec![lane.to_owned()];
             let (worker, request) = (lane.to_owned(), format!("{lane}/1"));
-            let request = ClaimRequest { worker, request, want: 1, lanes };
+            let request =
+                ClaimRequest { worker, request, want: 1, lanes, ..ClaimRequest::default() };
             queue.claim(&request).await.unwrap().jobs
         };
         queue.enqueue(&[of("rung:gpu"), of("shard:gpu")]).await.unwrap();

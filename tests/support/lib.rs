@@ -3,6 +3,7 @@
 // Code of tests, though rustc sees a library: here a panic is how a check fails.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 
+pub mod cluster;
 pub mod model_queue;
 pub mod model_stub;
 pub mod oracle;

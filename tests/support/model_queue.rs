@@ -116,7 +116,8 @@ impl ModelQueue {
     /// Leases that are held.
     pub fn leases(&self) -> Vec<Lease> {
         let held = self.jobs.iter().filter(|(_, j)| j.state == JobState::Leased);
-        held.map(|(id, j)| Lease { job: id.clone(), token: j.token.clone() }).collect()
+        held.map(|(id, j)| Lease { job: id.clone(), token: j.token.clone(), partition: 0 })
+            .collect()
     }
 
     /// Sweeps that are recorded.

@@ -4,14 +4,20 @@ use queue_schema::client::{Queue, SweepStatus};
 use queue_schema::rows::ReviewRow;
 use queue_schema::state::JobState;
 use queue_schema::sweep::TargetStatus;
-use redis::Commands;
+use redis::{Commands, ConnectionLike};
 use scrum_config::{LoadOptions, Settings};
 use std::collections::{HashMap, HashSet};
 
 /// A queue client for looking.
 pub async fn queue(url: &str) -> Queue {
-    let settings = Settings::load(LoadOptions::default()).unwrap();
+    let mut settings = Settings::load(LoadOptions::default()).unwrap();
+    settings.redis.partitions = partitions(url);
     Queue::connect(settings.queue_options(url)).await.unwrap()
+}
+
+/// Partitions that the tests' programs use at this address.
+pub fn partitions(url: &str) -> u16 {
+    if url.starts_with("redis+cluster") { 16 } else { 1 }
 }
 
 /// Checks a sweep against its promises and returns its counters.
@@ -40,10 +46,26 @@ pub async fn check_sweep(queue: &Queue, id: &str) -> SweepStatus {
 ///
 /// # Panics
 /// When a job is in two places, in none, or in one without a record.
-pub fn check_jobs(conn: &mut redis::Connection) -> HashMap<String, usize> {
-    let p = "{scrum:0}:";
-    let keys: Vec<String> = conn.keys(format!("{p}*")).unwrap();
-    let zset = |conn: &mut redis::Connection, name: &str| -> HashSet<String> {
+pub fn check_jobs<C: ConnectionLike>(conn: &mut C) -> HashMap<String, usize> {
+    let keys: Vec<String> = conn.keys("{scrum:*}:*").unwrap();
+    let prefix = |key: &String| key.find("}:").map(|end| key[..end + 2].to_owned());
+    let partitions: HashSet<String> = keys.iter().filter_map(prefix).collect();
+    let mut all = HashMap::new();
+    for p in partitions {
+        let keys: Vec<_> = keys.iter().filter(|k| k.starts_with(&p)).cloned().collect();
+        for (state, n) in check_partition(conn, &p, &keys) {
+            *all.entry(state).or_default() += n;
+        }
+    }
+    all
+}
+
+fn check_partition<C: ConnectionLike>(
+    conn: &mut C,
+    p: &str,
+    keys: &[String],
+) -> HashMap<String, usize> {
+    let zset = |conn: &mut C, name: &str| -> HashSet<String> {
         conn.zrange::<_, Vec<String>>(format!("{p}{name}"), 0, -1).unwrap().into_iter().collect()
     };
     let leased = zset(conn, "leases");

@@ -1,5 +1,6 @@
 //! The real programs, as processes.
 
+use crate::oracle::partitions;
 use crate::repo::TestRepo;
 use crate::wait::eventually;
 use std::fmt::Write as _;
@@ -90,6 +91,7 @@ impl Bench {
             .current_dir(self.dir.path());
         if let Some(url) = &self.redis {
             command.env("SCRUM_REDIS_URL", url);
+            command.env("SCRUM__REDIS__PARTITIONS", partitions(url).to_string());
         }
         command
     }

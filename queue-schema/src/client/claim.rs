@@ -3,6 +3,7 @@
 use super::{Queue, QueueError};
 use crate::effects::Effects;
 use redis::{FromRedisValue, Value};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A lease: which job, and the token that every write must carry.
@@ -12,6 +13,8 @@ pub struct Lease {
     pub job: String,
     /// Changes with every claim; a stale one changes nothing.
     pub token: String,
+    /// Where it is.
+    pub partition: u16,
 }
 
 /// A job that is ours until its lease runs out.
@@ -19,6 +22,8 @@ pub struct Lease {
 pub struct ClaimedJob {
     /// Proof of ownership.
     pub lease: Lease,
+    /// Lane it waited in.
+    pub lane: String,
     /// The envelope as JSON, undecoded.
     pub body: String,
     /// Times it was tried and failed before.
@@ -30,7 +35,7 @@ pub struct ClaimedJob {
 }
 
 /// What to claim.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct ClaimRequest {
     /// Who claims.
     pub worker: String,
@@ -40,6 +45,8 @@ pub struct ClaimRequest {
     pub want: u32,
     /// Lanes served; empty for all.
     pub lanes: Vec<String>,
+    /// With several partitions: places reserved, by pool. See [`Queue::reserve`].
+    pub places: BTreeMap<String, u32>,
 }
 
 /// What a claim found.
@@ -49,6 +56,8 @@ pub struct Claim {
     pub jobs: Vec<ClaimedJob>,
     /// When there were none: time until a lease runs out or a delayed job is due.
     pub next_due: Option<Duration>,
+    /// With several partitions: pools with ready jobs for which no place was brought, and how many.
+    pub lacking: BTreeMap<String, u32>,
 }
 
 /// One commit: a lease and what should happen.
@@ -76,13 +85,23 @@ impl Queue {
             o.promote_batch.to_string().into(),
             o.crash_limit.to_string().into(),
         ];
+        args.push(self.places(request).into());
         if request.lanes.is_empty() {
             args.push(b"*".to_vec());
         } else {
             args.extend(request.lanes.iter().map(|l| l.clone().into_bytes()));
         }
         let reply: Vec<Value> = self.run(&self.scripts.claim, args).await?;
-        read_claim(&reply, &request.request)
+        self.read_claim(&reply, &request.request)
+    }
+
+    /// With one partition the limits are counted where the jobs are, and nothing is reserved.
+    fn places(&self, request: &ClaimRequest) -> String {
+        if self.partitions() == 1 {
+            return String::new();
+        }
+        let places = request.places.iter().map(|(pool, n)| format!("{pool}={n} "));
+        std::iter::once(" ".to_owned()).chain(places).collect()
     }
 
     /// Moves the deadlines of leases that are still ours; returns the job ids of those that
@@ -122,7 +141,7 @@ impl Queue {
         Ok(applied.into_iter().map(|n| n == 1).collect())
     }
 
-    /// A waiter on a connection of its own.
+    /// A waiter for new jobs, on a connection of its own.
     ///
     /// # Errors
     /// A failure of Redis.
@@ -132,6 +151,14 @@ impl Queue {
         } else {
             lanes.iter().map(|l| self.key(&format!("wake:{l}"))).collect()
         };
+        self.waiter_on(keys, longest).await
+    }
+
+    pub(super) async fn waiter_on(
+        &self,
+        keys: Vec<String>,
+        longest: Duration,
+    ) -> Result<Waiter, QueueError> {
         // The reply must outlast the longest blocking wait; a connection that stays silent
         // longer than that is dead, half-open perhaps, and is given up.
         let conn = self.dedicated(longest + self.options().response_timeout).await?;
@@ -163,24 +190,34 @@ impl Waiter {
     }
 }
 
-fn read_claim(reply: &[Value], token: &str) -> Result<Claim, QueueError> {
-    let int = |v: &Value| i64::from_redis_value_ref(v).map_err(|e| QueueError::record("claim", e));
-    let text =
-        |v: &Value| String::from_redis_value_ref(v).map_err(|e| QueueError::record("claim", e));
-    let due = reply.first().map(int).transpose()?.unwrap_or(-1);
-    let rest = reply.get(1..).unwrap_or_default();
-    if rest.len() % 5 != 0 {
-        return Err(QueueError::record("claim", "its length is not that of whole jobs"));
+impl Queue {
+    fn read_claim(&self, reply: &[Value], token: &str) -> Result<Claim, QueueError> {
+        let bad = |e| QueueError::record("claim", e);
+        let int = |v: &Value| i64::from_redis_value_ref(v).map_err(|e| bad(e.to_string()));
+        let text = |v: &Value| String::from_redis_value_ref(v).map_err(|e| bad(e.to_string()));
+        let due = reply.first().map(int).transpose()?.unwrap_or(-1);
+        let lacking = reply.get(1).map(text).transpose()?.unwrap_or_default();
+        let rest = reply.get(2..).unwrap_or_default();
+        if rest.len() % 6 != 0 {
+            return Err(bad("its length is not that of whole jobs".to_owned()));
+        }
+        let mut jobs = Vec::with_capacity(rest.len() / 6);
+        for job in rest.chunks_exact(6) {
+            let (job_id, token) = (text(&job[0])?, token.to_owned());
+            jobs.push(ClaimedJob {
+                lease: Lease { job: job_id, token, partition: self.number() },
+                lane: text(&job[1])?,
+                body: text(&job[2])?,
+                attempt: int(&job[3])?.try_into().unwrap_or(u32::MAX),
+                crashes: int(&job[4])?.try_into().unwrap_or(u32::MAX),
+                waited: Duration::from_millis(int(&job[5])?.try_into().unwrap_or(0)),
+            });
+        }
+        let mut lacks: BTreeMap<String, u32> = BTreeMap::new();
+        for (pool, n) in lacking.split_whitespace().filter_map(|l| l.rsplit_once('=')) {
+            *lacks.entry(pool.to_owned()).or_default() += n.parse().unwrap_or(0);
+        }
+        let next_due = u64::try_from(due).ok().map(Duration::from_millis);
+        Ok(Claim { jobs, next_due, lacking: lacks })
     }
-    let mut jobs = Vec::with_capacity(rest.len() / 5);
-    for job in rest.chunks_exact(5) {
-        jobs.push(ClaimedJob {
-            lease: Lease { job: text(&job[0])?, token: token.to_owned() },
-            body: text(&job[1])?,
-            attempt: int(&job[2])?.try_into().unwrap_or(u32::MAX),
-            crashes: int(&job[3])?.try_into().unwrap_or(u32::MAX),
-            waited: Duration::from_millis(int(&job[4])?.try_into().unwrap_or(0)),
-        });
-    }
-    Ok(Claim { jobs, next_due: u64::try_from(due).ok().map(Duration::from_millis) })
 }

@@ -15,6 +15,14 @@ pub enum QueueError {
         /// What the parser said.
         message: String,
     },
+    /// A certificate or key can't be read.
+    #[error("the file {} can't be read: {message}; correct redis.ca_file, redis.cert_file or redis.key_file", path.display())]
+    Tls {
+        /// Which file.
+        path: std::path::PathBuf,
+        /// What the system said.
+        message: String,
+    },
     /// Nothing answers there.
     #[error(
         "no Redis answers at {url}: {cause}; start it, or correct SCRUM_REDIS_URL (unset it to use a private server)"
@@ -61,10 +69,19 @@ impl QueueError {
             return true;
         }
         match e.kind() {
-            ErrorKind::Io | ErrorKind::ClusterConnectionNotFound => true,
+            ErrorKind::Io
+            | ErrorKind::ClusterConnectionNotFound
+            | ErrorKind::EmptySentinelList
+            | ErrorKind::MasterNameNotFoundBySentinel => true,
             ErrorKind::Server(kind) => matches!(
                 kind,
-                S::BusyLoading | S::TryAgain | S::ClusterDown | S::MasterDown | S::ReadOnly
+                S::BusyLoading
+                    | S::TryAgain
+                    | S::ClusterDown
+                    | S::MasterDown
+                    | S::ReadOnly
+                    | S::Moved
+                    | S::Ask
             ),
             // MISCONF: the last save failed; OOM: over maxmemory. Both pass when a person or
             // the system makes room.

@@ -1,27 +1,34 @@
 //! The one client of the queue: it runs the scripts, and nothing else writes queue keys.
 
+mod address;
 mod backoff;
 mod claim;
+mod conn;
 mod dead;
 mod error;
 mod operate;
+mod places;
 mod read;
 mod scripts;
 mod sweeps;
+mod tls;
 
 pub use backoff::Backoff;
 pub use claim::{Claim, ClaimRequest, ClaimedJob, Commit, Lease, Waiter};
 pub use dead::{DeadFilter, DeadLetter};
 pub use error::QueueError;
 pub use operate::Pausable;
+pub use places::{Place, Reserved};
 pub use read::{LaneStatus, ServerInfo, WorkerInfo};
 pub use sweeps::{SweepState, SweepStatus};
+pub use tls::TlsFiles;
 
 use crate::effects::NewJob;
 use crate::keys::{self, Partition};
-use redis::aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection};
-use redis::{AsyncConnectionConfig, Client};
-use scripts::Scripts;
+use address::Address;
+use conn::{Conn, Dial, Server};
+use redis::aio::MultiplexedConnection;
+use scripts::{Script, Scripts};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,8 +36,13 @@ use std::time::Duration;
 /// How to reach the queue and how it behaves; values come from the settings.
 #[derive(Debug, Clone)]
 pub struct QueueOptions {
-    /// `redis://`, `rediss://` or `redis+unix://` URL.
+    /// `redis://`, `rediss://` or `redis+unix://` URL; with `+cluster` or `+sentinel` in its scheme for
+    /// several servers.
     pub url: String,
+    /// Certificates for TLS.
+    pub tls: TlsFiles,
+    /// Whether the Sentinels want the same user and password as the server.
+    pub sentinel_auth: bool,
     /// Keeps several fleets on one server apart.
     pub namespace: String,
     /// Into how many parts the keys are divided, each with a hash tag of its own; at least 1.
@@ -56,8 +68,8 @@ pub struct QueueOptions {
 /// A handle on the queue; cheap to clone, safe to share.
 #[derive(Clone)]
 pub struct Queue {
-    conn: ConnectionManager,
-    client: Client,
+    conn: Conn,
+    server: Server,
     options: Arc<QueueOptions>,
     scripts: Arc<Scripts>,
     partition: Partition,
@@ -75,37 +87,29 @@ impl Queue {
     /// Connects and checks that the server answers.
     ///
     /// # Errors
-    /// [`QueueError::Url`] for an address that can't be read, [`QueueError::Unreachable`] when
-    /// nothing answers there.
+    /// [`QueueError::Url`] for an address that can't be read, [`QueueError::Tls`] for certificates
+    /// that can't, [`QueueError::Unreachable`] when nothing answers there.
     pub async fn connect(options: QueueOptions) -> Result<Self, QueueError> {
-        let client = Client::open(options.url.as_str())
-            .map_err(|e| QueueError::Url { url: redact(&options.url), message: e.to_string() })?;
-        // The manager reconnects but never sends a command again: that is for the callers, who
-        // know which of their scripts may be repeated. One retry of the connection is enough,
-        // because parking and backing off is theirs too.
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(options.connect_timeout))
-            .set_response_timeout(Some(options.response_timeout))
-            .set_number_of_retries(1)
-            .set_max_delay(Duration::from_millis(500));
-        let conn = client
-            .get_connection_manager_with_config(config)
-            .await
-            .map_err(|cause| QueueError::Unreachable { url: redact(&options.url), cause })?;
-        let queue = Self {
+        let bad = |message| QueueError::Url { url: redact(&options.url), message };
+        let address = Address::parse(&options.url).map_err(bad)?;
+        let dial = Dial {
+            connect_timeout: options.connect_timeout,
+            response_timeout: options.response_timeout,
+            tls: options.tls.load()?,
+            sentinel_auth: options.sentinel_auth,
+        };
+        let server = Server::new(&address, dial).map_err(|e| bad(e.to_string()))?;
+        let away = |cause| QueueError::Unreachable { url: redact(&options.url), cause };
+        let mut conn = server.connect().await.map_err(away)?;
+        redis::cmd("PING").query_async::<String>(&mut conn).await.map_err(away)?;
+        Ok(Self {
             conn,
-            client,
+            server,
             partition: Partition::new(&options.namespace, 0),
             number: 0,
             options: Arc::new(options),
             scripts: Arc::new(Scripts::load()),
-        };
-        let mut conn = queue.conn.clone();
-        redis::cmd("PING")
-            .query_async::<String>(&mut conn)
-            .await
-            .map_err(|cause| QueueError::Unreachable { url: redact(&queue.options.url), cause })?;
-        Ok(queue)
+        })
     }
 
     /// The options it was made with.
@@ -147,18 +151,16 @@ impl Queue {
         (0..self.partitions()).map(|p| self.at(p))
     }
 
-    /// A connection of its own for blocking commands, which would hold up the shared one.
+    /// A connection of its own to the server of this partition, for blocking commands, which would
+    /// hold up the shared one.
     pub(crate) async fn dedicated(
         &self,
         response: Duration,
     ) -> Result<MultiplexedConnection, QueueError> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.options.connect_timeout))
-            .set_response_timeout(Some(response));
-        Ok(self.client.get_multiplexed_async_connection_with_config(&config).await?)
+        Ok(self.server.dedicated(self.partition.prefix(), response).await?)
     }
 
-    pub(crate) fn conn(&self) -> ConnectionManager {
+    pub(crate) fn conn(&self) -> Conn {
         self.conn.clone()
     }
 
@@ -199,16 +201,10 @@ impl Queue {
 
     pub(crate) async fn run<T: redis::FromRedisValue>(
         &self,
-        script: &redis::Script,
+        script: &Script,
         args: Vec<Vec<u8>>,
     ) -> Result<T, QueueError> {
-        let mut call = script.prepare_invoke();
-        call.key(self.partition.prefix());
-        for arg in args {
-            call.arg(arg);
-        }
-        let mut conn = self.conn();
-        Ok(call.invoke_async(&mut conn).await?)
+        Ok(script.run(&mut self.conn(), self.partition.prefix(), &args).await?)
     }
 }
 

@@ -223,12 +223,10 @@ impl Queue {
         pid: u32,
         concurrency: u32,
     ) -> Result<(), QueueError> {
-        /// Records of workers that went without a word vanish after this many seconds.
-        const KEEP_S: u64 = 86_400;
         let mut conn = self.conn();
-        let key = self.key(&format!("w:{id}"));
-        redis::pipe()
-            .cmd("HSET")
+        let first = self.at(0);
+        let key = first.key(&format!("w:{id}"));
+        redis::cmd("HSET")
             .arg(&key)
             .arg("host")
             .arg(host)
@@ -236,14 +234,9 @@ impl Queue {
             .arg(pid)
             .arg("conc")
             .arg(concurrency)
-            .ignore()
-            .cmd("EXPIRE")
-            .arg(&key)
-            .arg(KEEP_S)
-            .ignore()
             .query_async::<()>(&mut conn)
             .await?;
-        self.renew(id, &[]).await?;
+        first.renew(id, &[]).await?;
         Ok(())
     }
 
@@ -253,16 +246,18 @@ impl Queue {
     /// A failure of Redis.
     pub async fn unregister_worker(&self, id: &str) -> Result<(), QueueError> {
         let mut conn = self.conn();
-        redis::pipe()
-            .cmd("ZREM")
-            .arg(self.key("workers"))
-            .arg(id)
-            .ignore()
-            .cmd("UNLINK")
-            .arg(self.key(&format!("w:{id}")))
-            .ignore()
-            .query_async::<()>(&mut conn)
-            .await?;
+        for part in self.each() {
+            redis::pipe()
+                .cmd("ZREM")
+                .arg(part.key("workers"))
+                .arg(id)
+                .ignore()
+                .cmd("UNLINK")
+                .arg(part.key(&format!("w:{id}")))
+                .ignore()
+                .query_async::<()>(&mut conn)
+                .await?;
+        }
         Ok(())
     }
 
@@ -272,10 +267,10 @@ impl Queue {
     /// A failure of Redis.
     pub async fn workers(&self, within: Duration) -> Result<Vec<WorkerInfo>, QueueError> {
         let mut conn = self.conn();
-        let (now, seen): ((u64, u64), Vec<(String, f64)>) = redis::pipe()
-            .cmd("TIME")
-            .cmd("ZRANGE")
-            .arg(self.key("workers"))
+        let first = self.at(0);
+        let now: (u64, u64) = read(&conn.ask_at(&first.key(""), redis::cmd("TIME")).await?)?;
+        let seen: Vec<(String, f64)> = redis::cmd("ZRANGE")
+            .arg(first.key("workers"))
             .arg(0)
             .arg(-1)
             .arg("WITHSCORES")
@@ -289,7 +284,7 @@ impl Queue {
                 continue;
             }
             let map: HashMap<String, String> = redis::cmd("HGETALL")
-                .arg(self.key(&format!("w:{id}")))
+                .arg(first.key(&format!("w:{id}")))
                 .query_async(&mut conn)
                 .await?;
             let n = |f: &str| map.get(f).and_then(|v| v.parse().ok()).unwrap_or(0);
@@ -310,19 +305,22 @@ impl Queue {
     /// A failure of Redis. Settings that the server keeps to itself come back empty.
     pub async fn server_info(&self) -> Result<ServerInfo, QueueError> {
         let mut conn = self.conn();
-        let info: String = redis::cmd("INFO").arg("everything").query_async(&mut conn).await?;
+        let here = self.key("");
+        let mut info = redis::cmd("INFO");
+        info.arg("everything");
+        let info: String = read(&conn.ask_at(&here, info).await?)?;
         let field = |name: &str| {
             info.lines()
                 .find_map(|l| l.strip_prefix(name)?.strip_prefix(':'))
                 .map(|v| v.trim().to_owned())
         };
         // CONFIG is often renamed or forbidden by ACL on hosted servers.
-        let fsync: HashMap<String, String> = redis::cmd("CONFIG")
-            .arg("GET")
-            .arg("appendfsync")
-            .query_async(&mut conn)
-            .await
-            .unwrap_or_default();
+        let mut fsync = redis::cmd("CONFIG");
+        fsync.arg("GET").arg("appendfsync");
+        let fsync: HashMap<String, String> = match conn.ask_at(&here, fsync).await {
+            Ok(found) => read(&found)?,
+            Err(_) => HashMap::new(),
+        };
         Ok(ServerInfo {
             flavour: if field("valkey_version").is_some() { "valkey" } else { "redis" }.to_owned(),
             version: field("valkey_version").or_else(|| field("redis_version")).unwrap_or_default(),
@@ -333,4 +331,8 @@ impl Queue {
             maxmemory: field("maxmemory").and_then(|v| v.parse().ok()).unwrap_or(0),
         })
     }
+}
+
+fn read<T: redis::FromRedisValue>(value: &redis::Value) -> Result<T, QueueError> {
+    T::from_redis_value_ref(value).map_err(|e| QueueError::record("reply", e))
 }

@@ -1,10 +1,53 @@
 //! The Lua scripts, each with the shared prelude before it.
 
-use redis::Script;
+use super::conn::Conn;
+use redis::{ErrorKind, FromRedisValue, RedisResult, ServerErrorKind};
+
+/// A script: sent by its hash, and whole where the server does not know it yet. (`SCRIPT LOAD` would
+/// go to every node of a cluster, and fail when one is away.)
+pub struct Script {
+    source: String,
+    sha: String,
+}
+
+impl Script {
+    fn new(source: &str) -> Self {
+        // Redis compiles and keeps the source: the comments are for us.
+        let source: String = source
+            .lines()
+            .filter(|l| !l.trim_start().starts_with("--"))
+            .flat_map(|l| [l, "\n"])
+            .collect();
+        let sha = redis::Script::new(&source).get_hash().to_owned();
+        Self { source, sha }
+    }
+
+    /// Runs it on the partition with this key prefix.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn run<T: FromRedisValue>(
+        &self,
+        conn: &mut Conn,
+        prefix: &str,
+        args: &[Vec<u8>],
+    ) -> RedisResult<T> {
+        let mut call = redis::cmd("EVALSHA");
+        call.arg(&self.sha).arg(1).arg(prefix).arg(args);
+        match call.query_async(conn).await {
+            Err(e) if e.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                let mut call = redis::cmd("EVAL");
+                call.arg(&self.source).arg(1).arg(prefix).arg(args);
+                call.query_async(conn).await
+            }
+            other => other,
+        }
+    }
+}
 
 macro_rules! scripts {
     ($($name:ident),* $(,)?) => {
-        /// One `redis::Script` a file of `lua/`.
+        /// One [`Script`] a file of `lua/`.
         pub struct Scripts {
             $(
                 #[allow(missing_docs)]
@@ -13,7 +56,7 @@ macro_rules! scripts {
         }
 
         impl Scripts {
-            /// Compiles nothing: a script is sent by hash and loaded where it is missing.
+            /// Compiles nothing: that is the server's.
             pub fn load() -> Self {
                 Self {
                     $($name: Script::new(concat!(
@@ -27,4 +70,18 @@ macro_rules! scripts {
     };
 }
 
-scripts!(enqueue, create_sweep, claim, renew, commit, revive, discard, pause, cancel, limits);
+scripts!(
+    enqueue,
+    create_sweep,
+    claim,
+    renew,
+    commit,
+    revive,
+    discard,
+    pause,
+    cancel,
+    limits,
+    reserve,
+    release,
+    hold
+);

@@ -3,12 +3,13 @@
 use queue_schema::state::JobState;
 use redis::{FromRedisValue, Value};
 use scrum_tests::model_queue::{Facts, fields, words};
+use scrum_tests::redis::Look;
 use std::collections::BTreeMap;
 
 const P: &str = "{scrum:0}:";
 
 /// Keys that no promise is about: turns, tokens that wake, workers.
-const UNSEEN: &[&str] = &["turn", "wake", "wake:", "workers", "w:"];
+const UNSEEN: &[&str] = &["turn", "wake", "wake:", "freed:", "workers", "w:"];
 
 /// Fields of a sweep's record that change; the others are its request.
 const SWEEP: &[&str] =
@@ -18,7 +19,7 @@ const SWEEP: &[&str] =
 const JOB: &[&str] = &["st", "l", "p", "s", "g", "a", "c", "m", "t", "dc"];
 
 /// What the server holds.
-pub fn facts(conn: &mut redis::Connection) -> (Facts, BTreeMap<String, JobState>) {
+pub fn facts(conn: &mut Look) -> (Facts, BTreeMap<String, JobState>) {
     let mut keys: Vec<String> = redis::cmd("KEYS").arg(format!("{P}*")).query(conn).unwrap();
     keys.sort();
     let keys: Vec<&str> = keys.iter().map(|k| k.strip_prefix(P).unwrap()).filter(seen).collect();
@@ -126,12 +127,12 @@ fn bits(bytes: &[u8]) -> Vec<usize> {
 }
 
 /// Members of a set in the order in which a script gets them.
-pub fn members(conn: &mut redis::Connection, key: &str) -> Vec<String> {
+pub fn members(conn: &mut Look, key: &str) -> Vec<String> {
     redis::cmd("SMEMBERS").arg(format!("{P}{key}")).query(conn).unwrap()
 }
 
 /// Makes a lease run out, or a delayed job due.
-pub fn make_late(conn: &mut redis::Connection, set: &str, id: &str) {
+pub fn make_late(conn: &mut Look, set: &str, id: &str) {
     let changed: u32 = redis::cmd("ZADD")
         .arg(format!("{P}{set}"))
         .arg("XX")
@@ -144,14 +145,14 @@ pub fn make_late(conn: &mut redis::Connection, set: &str, id: &str) {
 }
 
 /// Takes the token that wakes a worker which serves these lanes, as the wait before a claim does.
-pub fn woken(conn: &mut redis::Connection, lanes: &[String]) {
+pub fn woken(conn: &mut Look, lanes: &[String]) {
     for key in wake_keys(lanes) {
         redis::cmd("LPOP").arg(key).query::<Option<String>>(conn).unwrap();
     }
 }
 
 /// Puts such a token back.
-pub fn wake(conn: &mut redis::Connection, lanes: &[String]) {
+pub fn wake(conn: &mut Look, lanes: &[String]) {
     for key in wake_keys(lanes) {
         let mut pipe = redis::pipe();
         pipe.cmd("DEL").arg(&key).ignore().cmd("RPUSH").arg(&key).arg(1).ignore();
@@ -160,7 +161,7 @@ pub fn wake(conn: &mut redis::Connection, lanes: &[String]) {
 }
 
 /// True when such a worker would be woken.
-pub fn would_wake(conn: &mut redis::Connection, lanes: &[String]) -> bool {
+pub fn would_wake(conn: &mut Look, lanes: &[String]) -> bool {
     let tokens: u32 = wake_keys(lanes)
         .iter()
         .map(|k| redis::cmd("LLEN").arg(k).query::<u32>(conn).unwrap())

@@ -32,6 +32,7 @@ impl Run<'_> {
             request: format!("w{worker}/{}", self.serial),
             want,
             lanes: served.map(|(_, l)| (*l).to_owned()).collect(),
+            ..ClaimRequest::default()
         }
     }
 
@@ -39,8 +40,11 @@ impl Run<'_> {
         match which {
             Pick::Held(index) => pick(&self.model.leases(), *index).cloned(),
             Pick::Ever(index) => pick(&self.given, *index).cloned(),
-            Pick::Forged(index) => pick(&self.given, *index)
-                .map(|l| Lease { job: l.job.clone(), token: "forged".to_owned() }),
+            Pick::Forged(index) => pick(&self.given, *index).map(|l| Lease {
+                job: l.job.clone(),
+                token: "forged".to_owned(),
+                partition: 0,
+            }),
         }
     }
 

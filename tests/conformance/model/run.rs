@@ -8,6 +8,7 @@ use queue_schema::client::{Claim, ClaimRequest, Commit, Lease, Pausable, Queue, 
 use queue_schema::state::{JobState, TRANSITIONS, Transition, is_allowed};
 use scrum_tests::model_queue::{Facts, ModelQueue};
 use scrum_tests::oracle;
+use scrum_tests::redis::Look;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,7 +17,7 @@ const SOON: Duration = Duration::from_secs(60);
 
 /// The real queue, for all runs.
 pub struct Bed {
-    pub conn: RefCell<redis::Connection>,
+    pub conn: RefCell<Look>,
     pub runtime: tokio::runtime::Runtime,
     pub queue: Queue,
 }
@@ -181,7 +182,7 @@ impl<'a> Run<'a> {
 
     /// Returns how many jobs there were, and when to look again.
     fn claim(&mut self, request: &ClaimRequest) -> (usize, Option<Duration>) {
-        let Claim { jobs, next_due } = self.bed.wait(self.bed.queue.claim(request));
+        let Claim { jobs, next_due, .. } = self.bed.wait(self.bed.queue.claim(request));
         assert!(jobs.iter().all(|j| j.lease.token == request.request));
         self.given.extend(jobs.iter().map(|j| j.lease.clone()));
         let got: Vec<_> =

@@ -14,7 +14,7 @@ impl ModelQueue {
         if let Some((last, jobs)) = self.claims.get(&request.worker).cloned()
             && last == request.request
         {
-            let lease = |job| Lease { job, token: last.clone() };
+            let lease = |job| Lease { job, token: last.clone(), partition: 0 };
             let still: Vec<_> =
                 jobs.into_iter().filter(|id| self.holds(&lease(id.clone()))).collect();
             return still

@@ -1,12 +1,14 @@
 //! The committer: the one way in which a worker's effects reach the queue. It batches, and it
-//! holds on to what it was given while Redis is away.
+//! holds on to what it was given while Redis is away. There is one for each partition, so that a server
+//! that is away holds up only what lies on it.
 
 use queue_schema::client::{Backoff, Commit, Lease, Queue, QueueError};
 use queue_schema::effects::{DeadClass, Effects, Ending};
 use scrum_config::QueueSettings;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// How a commit ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,9 +25,9 @@ struct Request {
     reply: Option<oneshot::Sender<Committed>>,
 }
 
-/// Handle of the committer; when the last one is dropped it finishes its work and ends.
+/// Handle of the committers; when the last one is dropped they finish their work and end.
 #[derive(Debug, Clone)]
-pub struct Committer(mpsc::UnboundedSender<Request>);
+pub struct Committer(Arc<[mpsc::UnboundedSender<Request>]>);
 
 impl std::fmt::Debug for Request {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -34,24 +36,38 @@ impl std::fmt::Debug for Request {
 }
 
 impl Committer {
-    /// Starts it; the handle ends when all commits are through.
-    pub fn start(queue: Queue, settings: &QueueSettings) -> (Self, JoinHandle<()>) {
-        // Unbounded, yet never longer than the permits: each commit belongs to a held lease.
-        let (tx, rx) = mpsc::unbounded_channel();
-        let work = Worker {
-            queue,
-            batch: settings.commit_batch as usize,
-            base: Duration::from_millis(settings.backoff_base_ms),
-            max: Duration::from_millis(settings.backoff_max_ms),
-            jitter: settings.backoff_jitter,
-        };
-        (Self(tx), tokio::spawn(work.run(rx)))
+    /// Starts one for each partition; the handle ends when all commits are through.
+    pub fn start(queue: &Queue, settings: &QueueSettings) -> (Self, JoinHandle<()>) {
+        let mut ends = Vec::new();
+        let mut working = JoinSet::new();
+        for part in queue.each() {
+            // Unbounded, yet never longer than the permits: each commit belongs to a held lease.
+            let (tx, rx) = mpsc::unbounded_channel();
+            let work = Worker {
+                queue: part,
+                batch: settings.commit_batch as usize,
+                base: Duration::from_millis(settings.backoff_base_ms),
+                max: Duration::from_millis(settings.backoff_max_ms),
+                jitter: settings.backoff_jitter,
+            };
+            ends.push(tx);
+            working.spawn(work.run(rx));
+        }
+        let all = tokio::spawn(async move { while working.join_next().await.is_some() {} });
+        (Self(ends.into()), all)
+    }
+
+    fn send(&self, request: Request) {
+        // A lease names a partition that was claimed from, so there is a committer for it.
+        if let Some(end) = self.0.get(usize::from(request.commit.lease.partition)) {
+            let _ = end.send(request);
+        }
     }
 
     /// Commits, through outages, and tells how it ended.
     pub async fn commit(&self, commit: Commit) -> Committed {
         let (tx, rx) = oneshot::channel();
-        let _ = self.0.send(Request { commit, reply: Some(tx) });
+        self.send(Request { commit, reply: Some(tx) });
         // The committer outlives its handles, so it answers; should it be gone, the lease runs
         // out and the job runs again.
         rx.await.unwrap_or(Committed::Stale)
@@ -60,7 +76,7 @@ impl Committer {
     /// Gives a job back untouched, without waiting.
     pub fn hand_back(&self, lease: Lease) {
         let effects = Effects::done().ending(Ending::HandBack);
-        let _ = self.0.send(Request { commit: Commit { lease, effects }, reply: None });
+        self.send(Request { commit: Commit { lease, effects }, reply: None });
     }
 }
 

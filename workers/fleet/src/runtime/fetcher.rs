@@ -1,16 +1,20 @@
-//! The fetcher: claims as many jobs as there are free permits, else sleeps until woken.
+//! The fetcher: claims as many jobs as there are free permits, else sleeps until woken. Each partition
+//! has one; they share the permits.
 
 use super::committer::Committer;
 use super::leases::LeaseTable;
+use super::places::{HeldPlace, Places, sooner};
 use queue_schema::client::{
     Backoff, Claim, ClaimRequest, ClaimedJob, Lease, Queue, QueueError, Waiter,
 };
+use queue_schema::keys::pool_of;
 use scrum_config::QueueSettings;
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 /// A held lease with its permit. Dropped before [`Held::settle`], it gives the job back to the
@@ -22,6 +26,7 @@ pub struct Held {
     committer: Committer,
     hand_back: bool,
     _permit: OwnedSemaphorePermit,
+    _place: Option<HeldPlace>,
 }
 
 impl Held {
@@ -52,9 +57,9 @@ pub struct Delivery {
 }
 
 /// What the fetcher needs.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Fetcher {
-    /// Where jobs come from.
+    /// Where jobs come from: one partition.
     pub queue: Queue,
     /// Who claims.
     pub worker: String,
@@ -64,6 +69,8 @@ pub struct Fetcher {
     pub permits: Arc<Semaphore>,
     /// Where leases are written down.
     pub leases: LeaseTable,
+    /// Where places of limited pools come from, when there are several partitions.
+    pub places: Places,
     /// Where undelivered jobs go back through.
     pub committer: Committer,
     /// Fires when no more jobs are to be taken.
@@ -72,11 +79,24 @@ pub struct Fetcher {
     pub settings: QueueSettings,
 }
 
-/// Starts fetching.
-pub fn start(fetcher: Fetcher) -> (mpsc::UnboundedReceiver<Delivery>, JoinHandle<()>) {
+/// Starts fetching from every partition.
+pub fn start(fetcher: &Fetcher) -> (mpsc::UnboundedReceiver<Delivery>, JoinHandle<()>) {
     // Unbounded, yet never longer than the permits.
     let (tx, rx) = mpsc::unbounded_channel();
-    (rx, tokio::spawn(fetcher.run(tx)))
+    let all: Vec<_> = fetcher.queue.each().collect();
+    let parts = all.into_iter().map(|queue| Fetcher { queue, ..fetcher.clone() }.run(tx.clone()));
+    let mut fetching: JoinSet<()> = parts.collect();
+    (rx, tokio::spawn(async move { while fetching.join_next().await.is_some() {} }))
+}
+
+/// What one look at the queue came to.
+struct Look {
+    /// Jobs were delivered.
+    found: bool,
+    /// When something will be due.
+    next_due: Option<Duration>,
+    /// Pools without free places, for which jobs wait here.
+    full: Vec<String>,
 }
 
 impl Fetcher {
@@ -89,48 +109,116 @@ impl Fetcher {
         let mut waiter = None;
         let mut serial = 0_u64;
         loop {
-            let Some(mut permits) = self.unless_stopping(self.take_permits()).await.flatten()
-            else {
+            let Some(permits) = self.unless_stopping(self.take_permits()).await.flatten() else {
                 return;
             };
             serial += 1;
-            let request = ClaimRequest {
-                worker: self.worker.clone(),
-                request: format!("{}/{serial}", self.worker),
-                want: u32::try_from(permits.len()).unwrap_or(u32::MAX),
-                lanes: self.lanes.clone(),
-            };
-            let Some(claim) = self.claim(&request, &mut backoff).await else { return };
-            if claim.jobs.is_empty() {
-                drop(permits);
-                let longest = Duration::from_millis(self.settings.sweep_interval_ms);
-                let nap = claim.next_due.unwrap_or(longest).min(longest);
-                match self.unless_stopping(self.wait(&mut waiter, nap)).await {
-                    None => return,
-                    Some(Ok(())) => {}
-                    Some(Err(error)) => {
-                        waiter = None;
-                        tracing::warn!(%error, "the wake-up connection failed; making a new one");
-                        tokio::time::sleep(backoff.next_wait()).await;
-                    }
-                }
+            let Some(look) = self.look(permits, serial, &mut backoff, &tx).await else { return };
+            if look.found {
                 continue;
             }
-            for job in claim.jobs {
-                let Some(permit) = permits.pop() else { break };
-                let cancel = self.leases.hold(&job.lease);
-                let held = Held {
-                    lease: job.lease.clone(),
-                    leases: self.leases.clone(),
-                    committer: self.committer.clone(),
-                    hand_back: true,
-                    _permit: permit,
-                };
-                if tx.send(Delivery { job, cancel, held: Some(held) }).is_err() {
-                    return;
+            let longest = Duration::from_millis(self.settings.sweep_interval_ms);
+            let nap = look.next_due.unwrap_or(longest).min(longest);
+            let woken = tokio::select! {
+                biased;
+                () = self.stopping.cancelled() => return,
+                done = self.wait(&mut waiter, nap) => done,
+                () = self.freed(&look.full) => Ok(()),
+            };
+            if let Err(error) = woken {
+                waiter = None;
+                tracing::warn!(%error, "the wake-up connection failed; making a new one");
+                tokio::time::sleep(backoff.next_wait()).await;
+            }
+        }
+    }
+
+    /// Claims jobs for the permits and delivers them; `None` when it is time to stop.
+    async fn look(
+        &self,
+        mut permits: Vec<OwnedSemaphorePermit>,
+        serial: u64,
+        backoff: &mut Backoff,
+        tx: &mpsc::UnboundedSender<Delivery>,
+    ) -> Option<Look> {
+        let mut request = ClaimRequest {
+            worker: self.worker.clone(),
+            request: format!("{}/{}.{serial}", self.worker, self.queue.number()),
+            want: u32::try_from(permits.len()).unwrap_or(u32::MAX),
+            lanes: self.lanes.clone(),
+            places: BTreeMap::new(),
+        };
+        let claim = self.claim(&request, backoff).await?;
+        let mut look =
+            Look { found: !claim.jobs.is_empty(), next_due: claim.next_due, full: Vec::new() };
+        self.deliver(claim.jobs, &mut permits, &mut HashMap::new(), tx)?;
+        // Jobs of limited pools come with places only, when the limit is counted elsewhere.
+        let mut places: HashMap<String, Vec<HeldPlace>> = HashMap::new();
+        for (pool, ready) in claim.lacking {
+            let taken: usize = places.values().map(Vec::len).sum();
+            let want = ready.min(u32::try_from(permits.len() - taken).unwrap_or(u32::MAX));
+            if want == 0 {
+                break;
+            }
+            match self.places.reserve(&pool, &request.request, want).await {
+                Ok((some, next_due)) => {
+                    if some.is_empty() {
+                        look.full.push(pool);
+                        look.next_due = sooner(look.next_due, next_due);
+                    } else {
+                        request.places.insert(pool.clone(), u32::try_from(some.len()).unwrap_or(0));
+                        places.insert(pool, some);
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, pool, "no places can be reserved; trying again");
+                    look.next_due = sooner(look.next_due, Some(backoff.next_wait()));
                 }
             }
         }
+        if !places.is_empty() {
+            request.request += "p";
+            request.want = request.places.values().sum();
+            let claim = self.claim(&request, backoff).await?;
+            look.found |= !claim.jobs.is_empty();
+            look.next_due = sooner(look.next_due, claim.next_due);
+            self.deliver(claim.jobs, &mut permits, &mut places, tx)?;
+        }
+        Some(look)
+    }
+
+    /// Hands jobs to their handlers, each with a permit and, if it needs one, a place.
+    fn deliver(
+        &self,
+        jobs: Vec<ClaimedJob>,
+        permits: &mut Vec<OwnedSemaphorePermit>,
+        places: &mut HashMap<String, Vec<HeldPlace>>,
+        tx: &mpsc::UnboundedSender<Delivery>,
+    ) -> Option<()> {
+        for job in jobs {
+            let permit = permits.pop()?;
+            let place = places.get_mut(pool_of(&job.lane)).and_then(Vec::pop).map(HeldPlace::used);
+            let cancel = self.leases.hold(&job.lease, place.as_ref().map(|p| p.place().clone()));
+            let held = Held {
+                lease: job.lease.clone(),
+                leases: self.leases.clone(),
+                committer: self.committer.clone(),
+                hand_back: true,
+                _permit: permit,
+                _place: place,
+            };
+            tx.send(Delivery { job, cancel, held: Some(held) }).ok()?;
+        }
+        Some(())
+    }
+
+    /// Waits until one of these pools has free places; for ever when there are none to wait for.
+    async fn freed(&self, pools: &[String]) {
+        if pools.is_empty() {
+            return std::future::pending().await;
+        }
+        let all = pools.iter().map(|pool| Box::pin(self.places.freed(pool)));
+        futures_util::future::select_all(all).await;
     }
 
     /// What `work` comes to, or `None` when no more jobs are to be taken.

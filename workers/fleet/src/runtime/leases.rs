@@ -1,6 +1,6 @@
 //! The leases this process holds, and the thread that renews them.
 
-use queue_schema::client::{Backoff, Lease, Queue, QueueOptions};
+use queue_schema::client::{Backoff, Lease, Place, Queue, QueueError, QueueOptions};
 use scrum_config::QueueSettings;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,6 +11,8 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug)]
 struct Held {
     token: String,
+    partition: u16,
+    place: Option<Place>,
     /// Fires when the lease is lost or the process gives up its jobs.
     cancel: CancellationToken,
 }
@@ -26,9 +28,10 @@ impl LeaseTable {
     }
 
     /// Begins to hold a lease; the token fires when the handler must stop.
-    pub fn hold(&self, lease: &Lease) -> CancellationToken {
+    pub fn hold(&self, lease: &Lease, place: Option<Place>) -> CancellationToken {
         let cancel = CancellationToken::new();
-        let held = Held { token: lease.token.clone(), cancel: cancel.clone() };
+        let (token, partition) = (lease.token.clone(), lease.partition);
+        let held = Held { token, partition, place, cancel: cancel.clone() };
         self.lock().insert(lease.job.clone(), held);
         cancel
     }
@@ -41,12 +44,26 @@ impl LeaseTable {
         }
     }
 
-    /// All leases held.
-    pub fn all(&self) -> Vec<Lease> {
-        self.lock()
-            .iter()
-            .map(|(job, held)| Lease { job: job.clone(), token: held.token.clone() })
+    /// The leases held in a partition.
+    pub fn held_in(&self, partition: u16) -> Vec<Lease> {
+        let table = self.lock();
+        let here = table.iter().filter(|(_, held)| held.partition == partition);
+        here.map(|(job, held)| Lease { job: job.clone(), token: held.token.clone(), partition })
             .collect()
+    }
+
+    /// The places held, whatever their pool.
+    pub fn places(&self) -> Vec<Place> {
+        self.lock().values().filter_map(|held| held.place.clone()).collect()
+    }
+
+    /// Tells the handlers that run in these places to stop.
+    pub fn cancel_places(&self, lost: &[String]) {
+        for held in self.lock().values() {
+            if held.place.as_ref().is_some_and(|p| lost.contains(&p.token)) {
+                held.cancel.cancel();
+            }
+        }
     }
 
     /// Tells the handlers of these jobs to stop.
@@ -114,45 +131,77 @@ pub fn start_renewer(
     Ok(Renewer { stop })
 }
 
+/// One loop a partition: a server that is away holds up only what lies on it.
 async fn renew_for_ever(
     table: LeaseTable,
-    options: QueueOptions,
+    mut options: QueueOptions,
     worker: String,
     every: Duration,
     longest: Duration,
 ) {
+    // A reply that takes longer than this is too late to save a lease.
+    options.response_timeout = options.response_timeout.min(options.lease / 2);
     let mut backoff = Backoff::new(Duration::from_millis(50), longest, 0.5);
-    let mut queue = None;
+    let queue = loop {
+        match Queue::connect(options.clone()).await {
+            Ok(queue) => break queue,
+            Err(error) => {
+                tracing::debug!(%error, "renewing can't begin; trying again");
+                tokio::time::sleep(backoff.next_wait()).await;
+            }
+        }
+    };
+    let loops = queue.each().map(|part| renew_one(&table, part, &worker, every, longest));
+    futures_util::future::join_all(loops).await;
+}
+
+async fn renew_one(
+    table: &LeaseTable,
+    queue: Queue,
+    worker: &str,
+    every: Duration,
+    longest: Duration,
+) {
+    let mut backoff = Backoff::new(Duration::from_millis(50), longest, 0.5);
     loop {
-        let connected = match queue.take() {
-            Some(q) => Ok(q),
-            None => Queue::connect(options.clone()).await,
-        };
-        let renewed = match connected {
-            Ok(q) => match q.renew(&worker, &table.all()).await {
-                Ok(lost) => {
-                    queue = Some(q);
-                    Ok(lost)
-                }
-                Err(e) => Err(e),
-            },
-            Err(e) => Err(e),
-        };
-        match renewed {
-            Ok(lost) => {
+        match renew_once(table, &queue, worker).await {
+            Ok(()) => {
                 backoff.reset();
-                if !lost.is_empty() {
-                    tracing::warn!(jobs = ?lost, "leases lost: their handlers are told to stop");
-                    table.cancel(&lost);
-                }
                 tokio::time::sleep(every).await;
             }
             Err(error) => {
-                tracing::debug!(%error, "renewing failed; trying again");
+                tracing::debug!(%error, partition = queue.number(), "renewing failed; trying again");
                 tokio::time::sleep(backoff.next_wait()).await;
             }
         }
     }
+}
+
+async fn renew_once(table: &LeaseTable, queue: &Queue, worker: &str) -> Result<(), QueueError> {
+    let here = queue.number();
+    let places: Vec<_> = match queue.partitions() {
+        1 => Vec::new(),
+        _ => {
+            table.places().into_iter().filter(|p| queue.of_pool(&p.pool).number() == here).collect()
+        }
+    };
+    if !places.is_empty() {
+        let lost = queue.hold(&places).await?;
+        if !lost.is_empty() {
+            tracing::warn!(places = ?lost, "places lost: their handlers are told to stop");
+            table.cancel_places(&lost);
+        }
+    }
+    let leases = table.held_in(here);
+    // The first partition also hears that the worker lives.
+    if !leases.is_empty() || here == 0 {
+        let lost = queue.renew(worker, &leases).await?;
+        if !lost.is_empty() {
+            tracing::warn!(jobs = ?lost, "leases lost: their handlers are told to stop");
+            table.cancel(&lost);
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -162,15 +211,16 @@ mod tests {
     #[test]
     fn a_lease_of_an_older_claim_does_not_release_the_newer() {
         let table = LeaseTable::default();
-        let old = Lease { job: "j".into(), token: "1".into() };
-        let new = Lease { job: "j".into(), token: "2".into() };
-        table.hold(&old);
-        let cancel = table.hold(&new);
+        let old = Lease { job: "j".into(), token: "1".into(), partition: 0 };
+        let new = Lease { token: "2".into(), ..old.clone() };
+        table.hold(&old, None);
+        let cancel = table.hold(&new, None);
         table.release(&old);
-        assert_eq!(table.all(), std::slice::from_ref(&new));
+        assert_eq!(table.held_in(0), std::slice::from_ref(&new));
+        assert!(table.held_in(1).is_empty());
         table.cancel(&["j".into()]);
         assert!(cancel.is_cancelled());
         table.release(&new);
-        assert!(table.all().is_empty());
+        assert!(table.held_in(0).is_empty());
     }
 }

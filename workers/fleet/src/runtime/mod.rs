@@ -3,7 +3,8 @@
 //! Four parts that do not wait for each other: the [`fetcher`] claims as many jobs as there are
 //! free permits and otherwise sleeps until it is woken; the renewer keeps leases alive from a
 //! thread of its own, which no handler can starve; the [`committer`] batches commits and holds
-//! on to them while Redis is away; apalis runs the handlers between the two.
+//! on to them while Redis is away; apalis runs the handlers between the two. With several partitions,
+//! the first three exist once for each, and [`places`] keeps the limits that hold over all.
 
 pub mod backend;
 pub mod committer;
@@ -11,6 +12,7 @@ pub mod fetcher;
 pub mod handler;
 pub mod layer;
 pub mod leases;
+pub mod places;
 
 use anyhow::Context as _;
 use apalis::prelude::{Monitor, WorkerBuilder};
@@ -20,6 +22,7 @@ use fetcher::Delivery;
 use futures_util::future::BoxFuture;
 pub use handler::{Handler, HandlerError};
 use leases::LeaseTable;
+use places::Places;
 use queue_schema::client::Queue;
 use queue_schema::effects::Effects;
 use scrum_config::QueueSettings;
@@ -78,17 +81,19 @@ pub async fn run(
         .context("this worker could not register")?;
 
     let leases = LeaseTable::default();
-    let (committer, flushing) = Committer::start(queue.clone(), &settings);
+    let (committer, flushing) = Committer::start(&queue, &settings);
+    let (places, returning) = Places::start(&queue, &settings);
     let renewer =
         leases::start_renewer(leases.clone(), queue.options().clone(), id.clone(), &settings)?;
     let stopping = CancellationToken::new();
     let permits = Arc::new(Semaphore::new(options.concurrency));
-    let (deliveries, fetching) = fetcher::start(fetcher::Fetcher {
+    let (deliveries, fetching) = fetcher::start(&fetcher::Fetcher {
         queue: queue.clone(),
         worker: id.clone(),
         lanes: options.lanes.clone(),
         permits: permits.clone(),
         leases: leases.clone(),
+        places,
         committer: committer.clone(),
         stopping: stopping.clone(),
         settings: settings.clone(),
@@ -146,6 +151,8 @@ pub async fn run(
             "Redis did not take the last commits; their leases will run out and the jobs run again"
         );
     }
+    // Every place has gone back by now, or runs out.
+    let _ = tokio::time::timeout(Duration::from_secs(1), returning).await;
     renewer.stop();
     let _ = tokio::time::timeout(Duration::from_secs(2), queue.unregister_worker(&id)).await;
     tracing::info!(worker = %id, "worker stopped");
