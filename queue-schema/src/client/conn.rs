@@ -13,11 +13,11 @@ use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, Pipeline, RedisError,
-    RedisFuture, RedisResult, TlsCertificates, TlsMode, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, Pipeline,
+    RedisError, RedisFuture, RedisResult, TlsCertificates, TlsMode, Value,
 };
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 /// How long things may take, and whom to trust.
@@ -52,10 +52,8 @@ enum Kind {
 pub enum Conn {
     /// To one server.
     One(ConnectionManager),
-    /// To whichever server the Sentinels name.
-    Sentinel(Found),
-    /// To all nodes.
-    Cluster(ClusterConnection),
+    /// To whichever server the Sentinels name, or to all nodes of a cluster.
+    Found(Found),
 }
 
 impl Server {
@@ -101,11 +99,11 @@ impl Server {
             }
             Kind::Sentinel(client) => {
                 let config = self.config(self.dial.response_timeout);
-                let found = Found { client: client.clone(), config, now: Arc::default() };
-                found.get().await?;
-                Conn::Sentinel(found)
+                Conn::Found(Found::new(Through::Sentinel(client.clone(), Box::new(config))).await?)
             }
-            Kind::Cluster { client, .. } => Conn::Cluster(client.get_async_connection().await?),
+            Kind::Cluster { client, .. } => {
+                Conn::Found(Found::new(Through::Cluster(client.clone())).await?)
+            }
         })
     }
 
@@ -190,7 +188,7 @@ impl Server {
 }
 
 fn no_node(what: &'static str) -> RedisError {
-    (redis::ErrorKind::ClusterConnectionNotFound, what).into()
+    (ErrorKind::ClusterConnectionNotFound, what).into()
 }
 
 fn client(info: ConnectionInfo, dial: &Dial) -> RedisResult<Client> {
@@ -235,35 +233,113 @@ fn sentinel(nodes: &[ConnectionInfo], master: &str, dial: &Dial) -> RedisResult<
     builder.build()
 }
 
-/// The server that the Sentinels named last, until it fails.
+/// A connection that is looked for again when it has failed for good.
+///
+/// After a failover the server that the Sentinels named is gone or a replica; a cluster's connection
+/// that has lost all nodes at once does not look for them again by itself.
 #[derive(Clone)]
 pub struct Found {
-    client: Arc<Mutex<SentinelClient>>,
-    config: AsyncConnectionConfig,
-    now: Arc<Mutex<Option<MultiplexedConnection>>>,
+    through: Arc<Through>,
+    now: Arc<Mutex<Now>>,
 }
 
+enum Through {
+    Sentinel(Arc<Mutex<SentinelClient>>, Box<AsyncConnectionConfig>),
+    Cluster(Box<ClusterClient>),
+}
+
+#[derive(Clone)]
+enum Live {
+    One(MultiplexedConnection),
+    Cluster(ClusterConnection),
+}
+
+/// What is known now, and in which generation.
+struct Now {
+    live: Option<Live>,
+    generation: u64,
+    failed: Option<(Instant, RedisError)>,
+}
+
+/// Those who ask right after a failure are told of it: otherwise they would queue up, each for a
+/// connection time-out of its own.
+const TOLD_AGAIN: Duration = Duration::from_millis(200);
+
 impl Found {
-    async fn get(&self) -> RedisResult<MultiplexedConnection> {
-        let mut now = self.now.lock().await;
-        if let Some(conn) = now.as_ref() {
-            return Ok(conn.clone());
-        }
-        let client = self.client.lock().await.async_get_client().await?;
-        let conn = client.get_multiplexed_async_connection_with_config(&self.config).await?;
-        *now = Some(conn.clone());
-        Ok(conn)
+    async fn new(through: Through) -> RedisResult<Self> {
+        let now = Now { live: None, generation: 0, failed: None };
+        let this = Self { through: Arc::new(through), now: Arc::new(Mutex::new(now)) };
+        this.get().await?;
+        Ok(this)
     }
 
-    /// After a failover the old server is gone or only a replica now: ask the Sentinels again.
-    async fn judge<T>(&self, done: RedisResult<T>) -> RedisResult<T> {
-        if let Err(error) = &done {
-            let demoted = error.code() == Some("READONLY");
-            if demoted || error.is_io_error() || error.is_connection_dropped() {
-                *self.now.lock().await = None;
+    async fn get(&self) -> RedisResult<(Live, u64)> {
+        let mut now = self.now.lock().await;
+        if let Some(live) = &now.live {
+            return Ok((live.clone(), now.generation));
+        }
+        if let Some((at, error)) = &now.failed
+            && at.elapsed() < TOLD_AGAIN
+        {
+            return Err(error.clone());
+        }
+        match self.through.open().await {
+            Ok(live) => {
+                now.generation += 1;
+                now.live = Some(live.clone());
+                now.failed = None;
+                Ok((live, now.generation))
+            }
+            Err(error) => {
+                now.failed = Some((Instant::now(), error.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    /// Forgets a connection of a generation that has failed for good.
+    async fn judge<T>(&self, generation: u64, done: RedisResult<T>) -> RedisResult<T> {
+        if let Err(error) = &done
+            && self.through.is_lost(error)
+        {
+            let mut now = self.now.lock().await;
+            if now.generation == generation {
+                now.live = None;
             }
         }
         done
+    }
+}
+
+impl Through {
+    async fn open(&self) -> RedisResult<Live> {
+        match self {
+            Self::Sentinel(client, config) => {
+                let client = client.lock().await.async_get_client().await?;
+                client.get_multiplexed_async_connection_with_config(config).await.map(Live::One)
+            }
+            Self::Cluster(client) => client.get_async_connection().await.map(Live::Cluster),
+        }
+    }
+
+    fn is_lost(&self, error: &RedisError) -> bool {
+        match self {
+            Self::Sentinel(..) => {
+                error.code() == Some("READONLY")
+                    || error.is_io_error()
+                    || error.is_connection_dropped()
+            }
+            Self::Cluster(_) => error.kind() == ErrorKind::ClusterConnectionNotFound,
+        }
+    }
+}
+
+impl Live {
+    fn inner(&mut self) -> &mut (dyn ConnectionLike + Send) {
+        match self {
+            Self::One(conn) => conn,
+            Self::Cluster(conn) => conn,
+        }
     }
 }
 
@@ -273,14 +349,20 @@ impl Conn {
     /// # Errors
     /// A failure of Redis.
     pub async fn ask_at(&mut self, key: &str, cmd: Cmd) -> RedisResult<Value> {
-        match self {
-            Self::One(_) | Self::Sentinel(_) => self.req_packed_command(&cmd).await,
-            Self::Cluster(conn) => {
+        let found = match self {
+            Self::One(conn) => return conn.req_packed_command(&cmd).await,
+            Self::Found(found) => found,
+        };
+        let (mut live, generation) = found.get().await?;
+        let done = match &mut live {
+            Live::One(conn) => conn.req_packed_command(&cmd).await,
+            Live::Cluster(conn) => {
                 let route = Route::with_key(key, SlotAddr::Master);
                 let to = RoutingInfo::SingleNode(SingleNodeRoutingInfo::SpecificNode(route));
                 conn.route_command(cmd, to).await
             }
-        }
+        };
+        found.judge(generation, done).await
     }
 }
 
@@ -288,10 +370,10 @@ impl ConnectionLike for Conn {
     fn req_packed_command<'a>(&'a mut self, cmd: &'a Cmd) -> RedisFuture<'a, Value> {
         match self {
             Self::One(conn) => conn.req_packed_command(cmd),
-            Self::Cluster(conn) => conn.req_packed_command(cmd),
-            Self::Sentinel(found) => Box::pin(async move {
-                let done = found.get().await?.req_packed_command(cmd).await;
-                found.judge(done).await
+            Self::Found(found) => Box::pin(async move {
+                let (mut live, generation) = found.get().await?;
+                let done = live.inner().req_packed_command(cmd).await;
+                found.judge(generation, done).await
             }),
         }
     }
@@ -304,10 +386,10 @@ impl ConnectionLike for Conn {
     ) -> RedisFuture<'a, Vec<Value>> {
         match self {
             Self::One(conn) => conn.req_packed_commands(pipeline, offset, count),
-            Self::Cluster(conn) => conn.req_packed_commands(pipeline, offset, count),
-            Self::Sentinel(found) => Box::pin(async move {
-                let done = found.get().await?.req_packed_commands(pipeline, offset, count).await;
-                found.judge(done).await
+            Self::Found(found) => Box::pin(async move {
+                let (mut live, generation) = found.get().await?;
+                let done = live.inner().req_packed_commands(pipeline, offset, count).await;
+                found.judge(generation, done).await
             }),
         }
     }
@@ -315,8 +397,8 @@ impl ConnectionLike for Conn {
     fn get_db(&self) -> i64 {
         match self {
             Self::One(conn) => conn.get_db(),
-            Self::Cluster(conn) => conn.get_db(),
-            Self::Sentinel(_) => 0,
+            // What a reply to this would be used for is done by the connections inside.
+            Self::Found(_) => 0,
         }
     }
 }
