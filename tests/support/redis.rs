@@ -129,6 +129,15 @@ impl RedisServer {
         }
     }
 
+    /// How many keys each node holds.
+    pub fn keys_by_node(&self) -> Vec<u64> {
+        let count = |url: String| {
+            let mut conn = redis::Client::open(url).unwrap().get_connection().unwrap();
+            redis::cmd("DBSIZE").query(&mut conn).unwrap()
+        };
+        self.urls().into_iter().map(count).collect()
+    }
+
     /// A plain connection, for looking at keys.
     pub fn connection(&self) -> Look {
         if self.nodes.is_empty() {
