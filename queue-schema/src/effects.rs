@@ -5,6 +5,7 @@ use crate::envelope::Envelope;
 use crate::jobs::JobKind;
 use crate::rows::Row;
 use crate::sweep::{Target, TargetStatus};
+use crate::trace::Trace;
 
 /// Priority of a job within its lane; a higher one goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -63,6 +64,16 @@ impl NewJob {
     pub fn priority(mut self, priority: Priority) -> Self {
         self.priority = priority;
         self
+    }
+
+    /// Says what caused the job. A body that is no envelope stays as it is.
+    pub fn trace(&mut self, cause: &Trace) {
+        if let Ok(mut envelope) = Envelope::decode(&self.body) {
+            envelope.tp = Some(cause.to_string());
+            if let Ok(body) = serde_json::to_string(&envelope) {
+                self.body = body;
+            }
+        }
     }
 
     /// The same job, ready after a while.

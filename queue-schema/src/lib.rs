@@ -3,7 +3,8 @@
 //! Everything that crosses a process border is defined here: job kinds and their payloads
 //! ([`jobs`]), the envelope they travel in ([`envelope`]), the states a job can be in and the
 //! moves between them ([`state`]), what a handler may ask for ([`effects`]), the rows of the
-//! knowledge base ([`rows`]), the sweep record ([`sweep`]), the key names ([`keys`]) and, with
+//! knowledge base ([`rows`]), the sweep record ([`sweep`]), what caused what ([`trace`]), the key names
+//! ([`keys`]) and, with
 //! the `client` feature, the one client that runs the Lua scripts in `lua/`.
 //!
 //! Promise: **at-least-once execution, effectively-once effects.** A job may run twice; what it
@@ -19,3 +20,4 @@ pub mod keys;
 pub mod rows;
 pub mod state;
 pub mod sweep;
+pub mod trace;

@@ -1,13 +1,15 @@
 //! A fleet: worker processes that share a sweep, and one that drains.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use queue_schema::trace::Trace;
 use scrum_tests::model_stub::{Gate, ModelStub, Reply, answers};
 use scrum_tests::oracle;
 use scrum_tests::process::{Bench, signal};
 use scrum_tests::redis::RedisServer;
-use scrum_tests::repo::TestRepo;
+use scrum_tests::repo::{TestRepo, large_file};
 use scrum_tests::wait::eventually;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(60);
@@ -248,4 +250,28 @@ async fn a_cancelled_sweep_keeps_what_it_has_and_drops_the_rest() {
     assert!(report.contains("# Not done") && report.contains(": cancelled"), "{report}");
     let again = bench.run(&args).expect(2);
     assert!(again.stderr.contains("--again"), "{}", again.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_of_a_sweep_tells_its_trace() {
+    let server = RedisServer::start();
+    let repo = TestRepo::with_files(2);
+    repo.write("src/large.rs", large_file(9_000).as_bytes());
+    repo.commit("a file of several shards");
+    let stub = ModelStub::with(|asked| {
+        let shard = asked.prompt.contains("SHARD") || asked.prompt.contains("piece");
+        Reply::ok(if shard { answers::shard_summary() } else { answers::markdown_review("any") })
+    });
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
+    let id = bench.enqueue(&repo);
+    let _worker = bench.worker(&[]);
+    eventually(LONG, "done", || (status(&bench)["sweeps"][0]["state"] == "done").then_some(()));
+    let calls = stub.requests();
+    assert!(calls.len() > 4, "shards and reviews: {}", calls.len());
+    let traces: Vec<_> =
+        calls.iter().map(|c| Trace::parse(&c.headers["traceparent"]).unwrap()).collect();
+    let sweep = Trace::of_sweep(&id);
+    assert!(traces.iter().all(|t| t.trace_id == sweep.trace_id));
+    let spans: BTreeSet<_> = traces.iter().map(|t| &t.span_id).collect();
+    assert_eq!(spans.len(), calls.len(), "each call belongs to a job of its own");
 }

@@ -35,6 +35,7 @@ fn request(model: &str) -> ChatRequest {
         schema: None,
         max_tokens: 77,
         temperature: 0.2,
+        trace: None,
         subject: Subject {
             task: Task::Review { forensic: false },
             path: "src/main.rs".to_owned(),

@@ -4,6 +4,7 @@ use super::{Queue, QueueError};
 use crate::effects::{NewJob, Priority};
 use crate::jobs::{JobKind, Plan, Review};
 use crate::sweep::{SweepSpec, Target, TargetStatus};
+use crate::trace::Trace;
 use serde::Serialize;
 use std::collections::HashMap;
 
@@ -103,9 +104,10 @@ impl Queue {
             args.push(format!("doc:{sha}").into());
             args.push(text.clone().into());
         }
-        let plan = NewJob::of(&Plan { sweep: id.clone(), first: 0 })
+        let mut plan = NewJob::of(&Plan { sweep: id.clone(), first: 0 })
             .map_err(|e| QueueError::record("plan", e))?
             .priority(priority);
+        plan.trace(&Trace::of_sweep(&id));
         plan.encode(self.options().max_attempts, &mut args);
         let new: i64 = self.of_sweep(&id).run(&self.scripts.create_sweep, args).await?;
         Ok((id, new == 1))
@@ -255,8 +257,9 @@ fn read_target(sweep: &str, ordinal: u32, json: &str) -> Result<Target, QueueErr
 fn review_template(sweep: &str) -> Result<(String, String), QueueError> {
     // A number that can't occur in a sweep id, which is hex.
     const MARK: u32 = u32::MAX;
-    let job = NewJob::of(&Review { sweep: sweep.to_owned(), target: MARK })
+    let mut job = NewJob::of(&Review { sweep: sweep.to_owned(), target: MARK })
         .map_err(|e| QueueError::record("review", e))?;
+    job.trace(&Trace::of_sweep(sweep));
     job.body
         .split_once(&MARK.to_string())
         .map(|(h, t)| (h.to_owned(), t.to_owned()))

@@ -4,6 +4,7 @@ use super::ModelQueue;
 use queue_schema::effects::{NewJob, Priority};
 use queue_schema::jobs::{Plan, Review};
 use queue_schema::sweep::{SweepSpec, Target, TargetStatus};
+use queue_schema::trace::Trace;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
@@ -53,7 +54,8 @@ impl ModelQueue {
             priority,
         };
         self.sweeps.insert(id.clone(), sweep);
-        let plan = NewJob::of(&Plan { sweep: id.clone(), first: 0 }).expect("it serialises");
+        let mut plan = NewJob::of(&Plan { sweep: id.clone(), first: 0 }).expect("it serialises");
+        plan.trace(&Trace::of_sweep(&id));
         self.enqueue(&plan.priority(priority));
         (id, true)
     }
@@ -141,7 +143,9 @@ impl ModelQueue {
             sweep.statuses[next] = TargetStatus::Live;
             let priority = sweep.priority;
             let review = Review { sweep: id.to_owned(), target: next as u32 };
-            self.enqueue(&NewJob::of(&review).expect("it serialises").priority(priority));
+            let mut job = NewJob::of(&review).expect("it serialises").priority(priority);
+            job.trace(&Trace::of_sweep(id));
+            self.enqueue(&job);
         }
     }
 }

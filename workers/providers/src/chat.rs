@@ -20,6 +20,8 @@ pub struct ChatRequest {
     pub temperature: f64,
     /// What the call is about, for the builtin provider, which reads the code itself.
     pub subject: Subject,
+    /// W3C `traceparent` of the job that asks, sent as a header: a gateway can tell calls apart.
+    pub trace: Option<String>,
 }
 
 /// The code under review. Models see it in the prompt; the builtin provider sees it here.

@@ -102,12 +102,16 @@ impl Endpoint {
         &self,
         path: &str,
         body: &Map<String, Value>,
+        trace: Option<&str>,
         clock: &Clock,
     ) -> Result<Response, ChatError> {
         let bytes = serde_json::to_vec(body)
             .map_err(|e| ChatError::terminal(TerminalKind::BadRequest, e.to_string()))?;
         let request = self.client.post(format!("{}{path}", self.base)).body(bytes);
-        let request = self.authorized(request)?.header(CONTENT_TYPE, "application/json");
+        let mut request = self.authorized(request)?.header(CONTENT_TYPE, "application/json");
+        if let Some(trace) = trace {
+            request = request.header("traceparent", trace);
+        }
         let response = match timeout_at(clock.deadline(), request.send()).await {
             Err(_) => return Err(clock.error(0)),
             Ok(Err(error)) => return Err(self.unreachable(&error)),

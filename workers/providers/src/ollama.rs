@@ -41,11 +41,11 @@ pub(crate) async fn chat(
 ) -> Result<ChatReply, ChatError> {
     let mut clock = Clock::start(&endpoint.cfg);
     let mut body = body(endpoint, req, !thoughtless.has(&req.model));
-    let response = match endpoint.post("/api/chat", &body, &clock).await {
+    let response = match endpoint.post("/api/chat", &body, req.trace.as_deref(), &clock).await {
         Err(error) if body.contains_key("think") && refuses_think(&error) => {
             thoughtless.note(&req.model);
             body.remove("think");
-            endpoint.post("/api/chat", &body, &clock).await?
+            endpoint.post("/api/chat", &body, req.trace.as_deref(), &clock).await?
         }
         other => other?,
     };

@@ -17,7 +17,8 @@ const ESCAPED: u64 = 6;
 /// One call.
 pub(crate) async fn chat(endpoint: &Endpoint, req: &ChatRequest) -> Result<ChatReply, ChatError> {
     let mut clock = Clock::start(&endpoint.cfg);
-    let response = endpoint.post("/chat/completions", &body(endpoint, req), &clock).await?;
+    let body = body(endpoint, req);
+    let response = endpoint.post("/chat/completions", &body, req.trace.as_deref(), &clock).await?;
     let mut lines = Lines::new(response, endpoint.cfg.max_answer_bytes);
     let mut reading = Reading::new(endpoint.cfg.max_answer_bytes);
     reading.read(&mut lines, &mut clock).await?;
@@ -279,6 +280,7 @@ mod tests {
             schema: None,
             max_tokens: 1,
             temperature: 0.0,
+            trace: None,
             subject: crate::chat::Subject {
                 task: crate::chat::Task::Shard,
                 path: String::new(),

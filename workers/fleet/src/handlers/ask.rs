@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::registry::JobInfo;
-use crate::runtime::HandlerError;
+use crate::runtime::{HandlerError, trace};
 use queue_schema::client::{Backoff, Queue};
 use queue_schema::effects::{Effect, Effects};
 use queue_schema::ids::content_id;
@@ -108,6 +108,7 @@ pub async fn ask(ctx: &Context, info: JobInfo, q: Question<'_>) -> Result<Asked,
         max_tokens: q.max_tokens,
         temperature,
         subject: q.subject,
+        trace: trace::current().map(|t| t.to_string()),
     };
     match ctx.providers().chat(&q.rung.provider, &request).await {
         Ok(reply) => {

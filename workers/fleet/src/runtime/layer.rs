@@ -4,6 +4,7 @@
 use super::committer::{Committed, Committer};
 use super::fetcher::Delivery;
 use super::handler::HandlerError;
+use super::trace;
 use apalis_core::error::BoxDynError;
 use apalis_core::task::Task;
 use futures_util::future::BoxFuture;
@@ -84,7 +85,8 @@ where
         let cancel = task.args.cancel.clone();
         let held = task.args.held.take();
         let layer = self.layer.clone();
-        let handler = self.inner.call(task);
+        let trace = trace::of(&task.args.job);
+        let handler = trace::within(trace.clone(), &lease.job, self.inner.call(task));
         Box::pin(async move {
             // A task of its own: handlers run on all threads, and a panic is one job's failure.
             // If apalis drops this future, the task ends with it.
@@ -104,7 +106,12 @@ where
                 }
             };
             let effects = match ended {
-                Ok(Ok(Ok(effects))) => effects,
+                Ok(Ok(Ok(mut effects))) => {
+                    if let Some(trace) = &trace {
+                        trace::pass_on(trace, &mut effects);
+                    }
+                    effects
+                }
                 Ok(Ok(Err(error))) => {
                     tracing::warn!(job = %lease.job, attempt, %error, "the handler failed");
                     layer.on_error(&error, attempt)

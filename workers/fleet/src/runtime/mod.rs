@@ -13,6 +13,7 @@ pub mod handler;
 pub mod layer;
 pub mod leases;
 pub mod places;
+pub mod trace;
 
 use anyhow::Context as _;
 use apalis::prelude::{Monitor, WorkerBuilder};
