@@ -1,0 +1,11 @@
+//! Faults: what is killed, cut, stalled, filled up or told the wrong time; and after each of them the
+//! one oracle. By theme, a file each.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+mod common;
+
+mod append_only;
+mod crash;
+mod delivered_twice;
+mod kills;
+mod redis_kills;
