@@ -5,7 +5,10 @@
 mod common;
 
 mod append_only;
+mod clocks;
 mod crash;
 mod delivered_twice;
 mod kills;
+mod lost_replies;
+mod network;
 mod redis_kills;
