@@ -8,6 +8,7 @@ mod append_only;
 mod clocks;
 mod crash;
 mod delivered_twice;
+mod disk_full;
 mod kills;
 mod lost_replies;
 mod network;
