@@ -95,6 +95,18 @@ local function due_at(at)
   if not next_due or at < next_due then next_due = at end
 end
 
+-- A job whose next crash would be its last runs beside no other such job of the same worker. Otherwise
+-- those that merely stood beside a poison job would go down with it each time, and be called poison too.
+local last_chance = math.max(1, tonumber(ARGV[7]) - 1)
+local holds_one = false
+do
+  local id = call('HGET', wk, 'last')
+  local j = id and call('HMGET', P .. 'j:' .. id, 'st', 'w')
+  if j then holds_one = j[1] == 'leased' and j[2] == worker end
+end
+local LOOK_AGAIN = 100 -- ms until a worker asks again for such jobs that it had to leave
+local pass_over = 100 -- of them in one call at most
+
 local function take(lane, n)
   if call('SISMEMBER', P .. 'paused', 'lane:' .. lane) == 1 then return 0 end
   local pool = pool_of(lane)
@@ -112,7 +124,7 @@ local function take(lane, n)
     n = math.min(n, had)
     if n <= 0 then return 0 end
   end
-  local served, dropped_here = 0, 0
+  local served, dropped_here, passed = 0, 0, {}
   -- Groups that are there get equal shares, whoever was first.
   local share = math.ceil(n / math.max(1, call('ZCARD', P .. 'ring:' .. lane)))
   while served < n do
@@ -132,14 +144,30 @@ local function take(lane, n)
       n = n - #ids
       ids = {}
     end
+    local left, seen = 0, false
     for _, id in ipairs(ids) do
       local key = P .. 'j:' .. id
-      call('HSET', key, 'st', 'leased', 't', request, 'w', worker)
-      call('ZADD', P .. 'leases', NOW + lease, id)
-      got[#got + 1] = id
-      give(id, key)
+      local is_last = tonumber(call('HGET', key, 'c')) >= last_chance
+      if is_last and holds_one then
+        call('RPUSH', list, id)
+        left, seen = left + 1, seen or passed[id]
+        passed[id] = true
+      else
+        if is_last then
+          holds_one = true
+          call('HSET', wk, 'last', id)
+        end
+        call('HSET', key, 'st', 'leased', 't', request, 'w', worker)
+        call('ZADD', P .. 'leases', NOW + lease, id)
+        got[#got + 1] = id
+        give(id, key)
+      end
     end
-    served = served + #ids
+    served = served + #ids - left
+    if left > 0 then
+      pass_over = pass_over - left
+      due_at(NOW + LOOK_AGAIN)
+    end
     if parked then
       call('ZREM', P .. 'ring:' .. lane, group)
       call('SADD', P .. 'parked:' .. sweep, lane .. ' ' .. group)
@@ -148,6 +176,7 @@ local function take(lane, n)
     else
       queue_group(lane, group)
     end
+    if left > 0 and (seen or pass_over <= 0) then break end
   end
   if served > 0 then
     call('HINCRBY', P .. 'leased', pool, served)

@@ -1,46 +1,15 @@
 //! Kill anything at any time: nothing is lost, nothing happens twice.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use queue_schema::client::Queue;
+use crate::common::{LONG, repo, review_or_summary, until_done};
 use queue_schema::rows::ReviewRow;
-use scrum_tests::model_stub::{Gate, ModelStub, Recorded, Reply, answers};
+use scrum_tests::model_stub::{Gate, ModelStub};
 use scrum_tests::oracle;
 use scrum_tests::process::{Bench, Process, children, signal};
 use scrum_tests::redis::RedisServer;
-use scrum_tests::repo::{TestRepo, large_file};
+use scrum_tests::repo::TestRepo;
 use scrum_tests::wait::eventually;
 use std::process::Stdio;
 use std::time::Duration;
-
-const LONG: Duration = Duration::from_secs(60);
-
-fn review_or_summary(call: &Recorded) -> Reply {
-    if call.body["max_tokens"] == 400 {
-        Reply::ok(answers::shard_summary())
-    } else {
-        Reply::ok(answers::markdown_review("any"))
-    }
-}
-
-/// Small files and one that goes through shards.
-fn repo(n: usize) -> TestRepo {
-    let repo = TestRepo::with_files(n);
-    repo.write("big.rs", large_file(16_000).as_bytes());
-    repo.commit("big");
-    repo
-}
-
-async fn until_done(queue: &Queue, id: &str) {
-    for _ in 0..12_000 {
-        if let Ok(Some(s)) = queue.sweep_status(id).await
-            && s.is_over()
-        {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("the sweep never ended: {:?}", queue.sweep_status(id).await);
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_workers_are_killed_in_mid_call_and_others_finish() {
@@ -62,7 +31,7 @@ async fn all_workers_are_killed_in_mid_call_and_others_finish() {
     let _again = [bench.worker(&[]), bench.worker(&[])];
     let queue = oracle::queue(&server.url()).await;
     until_done(&queue, &id).await;
-    let s = oracle::check_sweep(&queue, &id).await;
+    let s = oracle::check_all(&server, &id, &repo).await.sweep;
     assert_eq!((s.resolved, s.unresolved), (13, 0));
     assert!(oracle::check_jobs(&mut server.connection()).is_empty(), "no job is left over");
 }
@@ -90,7 +59,7 @@ async fn random_kills_in_mid_sweep_lose_nothing_and_repeat_nothing() {
     }
     let _last = bench.worker(&[]);
     until_done(&queue, &id).await;
-    let s = oracle::check_sweep(&queue, &id).await;
+    let s = oracle::check_all(&server, &id, &repo).await.sweep;
     assert_eq!((killed, s.resolved, s.unresolved), (6, 61, 0));
     assert!(oracle::check_jobs(&mut server.connection()).is_empty());
 }
@@ -117,7 +86,7 @@ async fn redis_is_killed_again_and_again_and_the_workers_live_on() {
         "the worker outlived every restart:\n{}",
         bench.worker_log()
     );
-    let s = oracle::check_sweep(&queue, &id).await;
+    let s = oracle::check_all(&server, &id, &repo).await.sweep;
     assert_eq!((s.resolved, s.unresolved), (41, 0));
     assert!(oracle::check_jobs(&mut server.connection()).is_empty());
 }
@@ -142,7 +111,7 @@ async fn an_answer_in_hand_outlives_a_redis_that_is_away() {
     server.restart();
     let queue = oracle::queue(&server.url()).await;
     until_done(&queue, &id).await;
-    assert_eq!(oracle::check_sweep(&queue, &id).await.resolved, 1);
+    assert_eq!(oracle::check_all(&server, &id, &repo).await.sweep.resolved, 1);
     assert_eq!(stub.requests().len(), 1, "the paid answer was kept and not asked for again");
 }
 
@@ -153,7 +122,9 @@ async fn a_worker_that_sleeps_past_its_lease_can_not_commit() {
     let gate = Gate::new();
     let held = gate.clone();
     let stub = ModelStub::with(move |call| review_or_summary(call).held_by(&held));
-    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
+    // A commit that is refused is told at this level, and it may be quicker than the renewal.
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
+        .set("log.filter", "info,scrum_fleet=debug");
     let id = bench.enqueue(&repo);
     let sleeper = bench.worker(&[]);
     stub.wait_in_flight(1).await;
@@ -169,7 +140,7 @@ async fn a_worker_that_sleeps_past_its_lease_can_not_commit() {
         let log = bench.worker_log();
         (log.contains("leases lost") || log.contains("Stale")).then_some(())
     });
-    assert_eq!(oracle::check_sweep(&queue, &id).await.resolved, 1);
+    assert_eq!(oracle::check_all(&server, &id, &repo).await.sweep.resolved, 1);
     assert_eq!(queue.rows::<ReviewRow>(&id).await.unwrap().len(), 1);
     assert!(oracle::check_jobs(&mut server.connection()).is_empty());
 }

@@ -3,11 +3,14 @@
 // Code of tests, though rustc sees a library: here a panic is how a check fails.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 
+pub mod aof;
 pub mod cluster;
+pub mod history;
 pub mod model_queue;
 pub mod model_stub;
 pub mod oracle;
 pub mod process;
+pub mod proxy;
 pub mod redis;
 pub mod repo;
 pub mod wait;

@@ -29,6 +29,8 @@ struct Job {
     crashes: u32,
     /// Empty unless leased.
     token: String,
+    /// Who leased it last.
+    worker: String,
     /// Of the last death.
     class: String,
     body: String,
@@ -59,6 +61,8 @@ pub struct ModelQueue {
     cancelled: BTreeSet<String>,
     /// Worker -> its last claim that found jobs, and these.
     claims: BTreeMap<String, (String, Vec<String>)>,
+    /// Worker -> the job that it claimed last of those whose next crash would be their last.
+    last_chances: BTreeMap<String, String>,
     barriers: BTreeMap<String, Barrier>,
     hashes: BTreeMap<String, BTreeMap<String, String>>,
     appended: BTreeMap<String, Vec<String>>,
@@ -88,6 +92,7 @@ impl ModelQueue {
             parked: BTreeMap::new(),
             cancelled: BTreeSet::new(),
             claims: BTreeMap::new(),
+            last_chances: BTreeMap::new(),
             barriers: BTreeMap::new(),
             hashes: BTreeMap::new(),
             appended: BTreeMap::new(),
@@ -222,6 +227,7 @@ impl ModelQueue {
             attempts: 0,
             crashes: 0,
             token: String::new(),
+            worker: String::new(),
             class: String::new(),
             body: new.body.clone(),
             late: false,

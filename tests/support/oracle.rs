@@ -1,6 +1,9 @@
 //! The one oracle, run after every fault: nothing lost, nothing twice, every job in one state.
 
-use queue_schema::client::{Queue, SweepStatus};
+use crate::history::History;
+use crate::redis::RedisServer;
+use crate::repo::TestRepo;
+use queue_schema::client::{Queue, SweepState, SweepStatus};
 use queue_schema::rows::ReviewRow;
 use queue_schema::state::JobState;
 use queue_schema::sweep::TargetStatus;
@@ -18,6 +21,121 @@ pub async fn queue(url: &str) -> Queue {
 /// Partitions that the tests' programs use at this address.
 pub fn partitions(url: &str) -> u16 {
     if url.starts_with("redis+cluster") { 16 } else { 1 }
+}
+
+/// What the oracle has seen.
+#[derive(Debug)]
+pub struct Seen {
+    /// The sweep's counters.
+    pub sweep: SweepStatus,
+    /// Jobs that are in the queue, by state.
+    pub jobs: HashMap<String, usize>,
+    /// Every move that was made.
+    pub history: History,
+}
+
+impl Seen {
+    /// Checks that the sweep is over and nothing is left but dead letters.
+    ///
+    /// # Panics
+    /// When something is.
+    #[track_caller]
+    pub fn is_done(&self) -> &Self {
+        assert_eq!(self.sweep.state, SweepState::Done, "{:?}", self.sweep);
+        assert_eq!(self.sweep.waiting + self.sweep.live, 0, "{:?}", self.sweep);
+        let left: Vec<_> = self.jobs.iter().filter(|(state, _)| *state != "dead").collect();
+        assert!(left.is_empty(), "jobs are left: {left:?}");
+        self
+    }
+}
+
+/// The whole oracle, after every fault: the sweep's promises, every job in one place, every live
+/// target with work that will settle it, every move in the table, every effect in the step in which
+/// its job left its lease, and the repository as it was.
+///
+/// # Panics
+/// When a promise is broken.
+pub async fn check_all(server: &RedisServer, id: &str, repo: &TestRepo) -> Seen {
+    let queue = queue(&server.url()).await;
+    let sweep = check_sweep(&queue, id).await;
+    let mut conn = server.connection();
+    let jobs = check_jobs(&mut conn);
+    check_targets(&mut conn, id);
+    if sweep.state != SweepState::Planning && sweep.state != SweepState::Failed {
+        let all = repo.tracked() as u64;
+        assert!(
+            sweep.total == all || sweep.state == SweepState::Cancelled,
+            "all {all} files are targets: {sweep:?}"
+        );
+    }
+    // A cluster has many files, and a partition's moves are in one of them.
+    let history = if server.is_cluster() {
+        History::default()
+    } else {
+        let history = History::read(&server.appendonlydir());
+        assert_eq!(by_state(&history), jobs, "the file says the same as the server");
+        history
+    };
+    repo.assert_untouched();
+    Seen { sweep, jobs, history }
+}
+
+/// The jobs that a history leaves in the queue, by state.
+pub fn by_state(history: &History) -> HashMap<String, usize> {
+    let mut count = HashMap::new();
+    for state in history.states().values() {
+        *count.entry(state.word().unwrap_or_default().to_owned()).or_default() += 1;
+    }
+    count
+}
+
+/// Checks that each live target has a job that will settle it, that nothing of a settled one is left
+/// over, and that every row of every kind is there once.
+///
+/// # Panics
+/// When it is not so.
+pub fn check_targets<C: ConnectionLike>(conn: &mut C, id: &str) {
+    let keys: Vec<String> = conn.keys("{scrum:*}:*").unwrap();
+    let names: HashMap<&str, &String> =
+        keys.iter().map(|k| (k.split_once("}:").map_or("", |(_, name)| name), k)).collect();
+    let codes: Option<String> =
+        names.get(format!("st:{id}").as_str()).map(|key| conn.get(*key).unwrap());
+    let mut work: HashMap<String, Vec<String>> = HashMap::new();
+    for key in names.iter().filter(|(name, _)| name.starts_with("j:")).map(|(_, key)| *key) {
+        let (sweep, target, state): (String, String, String) =
+            redis::cmd("HMGET").arg(key).arg(&["s", "g", "st"]).query(conn).unwrap();
+        if sweep == id {
+            work.entry(target).or_default().push(state);
+        }
+    }
+    for (i, code) in codes.unwrap_or_default().chars().enumerate() {
+        let states = work.remove(&i.to_string()).unwrap_or_default();
+        let dead = states.iter().filter(|s| *s == "dead").count();
+        let kept = ["bar:ID.shards", "barm:ID.shards", "rev:ID", "att:ID"];
+        let mut left = kept.iter().map(|k| k.replace("ID", &format!("{id}-{i}")));
+        let left = left.find(|name| names.contains_key(name.as_str()));
+        match TargetStatus::from_code(code) {
+            // A barrier alone settles nothing: somebody must still arrive.
+            Some(TargetStatus::Live) => {
+                assert!(states.len() > dead, "target {i} is live and has no work: {states:?}");
+            }
+            Some(TargetStatus::Resolved | TargetStatus::Waiting | TargetStatus::Skipped) => {
+                assert!(states.is_empty(), "target {i} ({code}) has work: {states:?}");
+                assert_eq!(left, None, "target {i} ({code}) left something over");
+            }
+            Some(TargetStatus::Unresolved | TargetStatus::Cancelled) => {}
+            None => panic!("target {i} has the unknown status {code:?}"),
+        }
+    }
+    for (name, key) in names.iter().filter(|(n, _)| n.starts_with("rows:") && n.ends_with(id)) {
+        let page: redis::streams::StreamRangeReply = conn.xrange_all(*key).unwrap();
+        let entries: HashMap<String, String> =
+            page.ids.iter().map(|e| (e.get("id").unwrap_or_default(), e.id.clone())).collect();
+        assert_eq!(entries.len(), page.ids.len(), "{name}: a row is there twice");
+        let index: HashMap<String, String> =
+            conn.hgetall(key.replacen("rows:", "rowid:", 1)).unwrap();
+        assert_eq!(index, entries, "{name}: its index names its rows");
+    }
 }
 
 /// Checks a sweep against its promises and returns its counters.
@@ -38,7 +156,24 @@ pub async fn check_sweep(queue: &Queue, id: &str) -> SweepStatus {
     let ids: HashSet<_> = rows.iter().map(|r| r.review_id.clone()).collect();
     assert_eq!(ids.len(), rows.len(), "no review has two rows");
     assert_eq!(rows.len() as u64, s.resolved, "one row for each accepted review");
+    let of_rows: HashSet<_> = rows.iter().map(|r| r.file.as_str()).collect();
+    let resolved = targets.iter().filter(|(_, t)| *t == TargetStatus::Resolved);
+    let resolved: HashSet<_> = resolved.map(|(t, _)| t.path.as_str()).collect();
+    assert_eq!(of_rows, resolved, "the rows are those of the resolved targets");
+    assert_eq!(
+        s.total,
+        s.resolved + s.unresolved + s.live + s.waiting + s.skipped + s.cancelled,
+        "every target has one status"
+    );
     s
+}
+
+/// Jobs by state, when none of them is leased: what a test looks at until a worker has come to rest.
+pub fn check_jobs_if_still<C: ConnectionLike>(conn: &mut C) -> Option<HashMap<String, usize>> {
+    // In this order: a job goes from the first to the second.
+    let ready: usize = conn.hlen("{scrum:0}:ready").unwrap();
+    let leased: usize = conn.zcard("{scrum:0}:leases").unwrap();
+    (leased + ready == 0).then(|| check_jobs(conn))
 }
 
 /// Checks that every job record is in exactly the one structure that its state names, and that
@@ -83,6 +218,14 @@ fn check_partition<C: ConnectionLike>(
     }
     let counted: HashMap<String, usize> = conn.hgetall(format!("{p}ready")).unwrap();
     assert_eq!(counted, per_lane, "the lanes' counters are right");
+    let mut per_pool: HashMap<String, usize> = HashMap::new();
+    for id in &leased {
+        let lane: String = conn.hget(format!("{p}j:{id}"), "l").unwrap();
+        let pool = lane.split_once(':').map_or(lane.as_str(), |(_, pool)| pool);
+        *per_pool.entry(pool.to_owned()).or_default() += 1;
+    }
+    let counted: HashMap<String, usize> = conn.hgetall(format!("{p}leased")).unwrap();
+    assert_eq!(counted, per_pool, "the pools' counters are right");
     let mut states = HashMap::new();
     for key in keys.iter().filter(|k| k.starts_with(&format!("{p}j:"))) {
         let id = key.trim_start_matches(&format!("{p}j:")).to_owned();

@@ -30,6 +30,7 @@ pub struct Bench {
     pub dir: TempDir,
     config: PathBuf,
     redis: Option<String>,
+    env: Vec<(String, String)>,
 }
 
 impl Bench {
@@ -40,7 +41,7 @@ impl Bench {
         // Quick to give up waiting: tests should not take the times that people do.
         let base = "[queue]\nlease_ms = 1000\nrenew_ms = 200\nsweep_interval_ms = 1000\nbackoff_base_ms = 20\nbackoff_max_ms = 500\n";
         std::fs::write(&config, format!("{base}{settings}")).unwrap();
-        Self { dir, config, redis }
+        Self { dir, config, redis, env: Vec::new() }
     }
 
     /// Settings for one provider, `stub`, at an OpenAI-style URL, and a ladder over its models.
@@ -57,6 +58,14 @@ impl Bench {
         }
         std::fs::write(this.ladder(), ladder).unwrap();
         this
+    }
+
+    /// Changes one setting, `queue.commit_batch` say, for all programs of this bench.
+    #[must_use]
+    pub fn set(mut self, key: &str, value: &str) -> Self {
+        let name = format!("SCRUM__{}", key.to_uppercase().replace('.', "__"));
+        self.env.push((name, value.to_owned()));
+        self
     }
 
     /// The ladder file of [`Bench::with_stub`].
@@ -89,6 +98,7 @@ impl Bench {
             .env("SCRUM_STATE_DIR", self.state())
             .stdin(Stdio::null())
             .current_dir(self.dir.path());
+        command.envs(self.env.iter().cloned());
         if let Some(url) = &self.redis {
             command.env("SCRUM_REDIS_URL", url);
             command.env("SCRUM__REDIS__PARTITIONS", partitions(url).to_string());
@@ -117,10 +127,24 @@ impl Bench {
 
     /// Starts a worker process.
     pub fn worker(&self, args: &[&str]) -> Process {
+        self.worker_with(args, |_| {})
+    }
+
+    /// Starts a worker process that goes to Redis by another way, a proxy's say.
+    pub fn worker_at(&self, url: &str, args: &[&str]) -> Process {
+        let mut all = vec!["--redis", url];
+        all.extend(args);
+        self.worker(&all)
+    }
+
+    /// Starts a worker process whose command the caller may change.
+    pub fn worker_with(&self, args: &[&str], change: impl FnOnce(&mut Command)) -> Process {
         let log = self.dir.path().join("worker.log");
         let log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
         let mut command = self.command("scrum-worker");
-        Process(command.args(args).stdout(Stdio::null()).stderr(log).spawn().unwrap())
+        command.args(args).stdout(Stdio::null()).stderr(log);
+        change(&mut command);
+        Process(command.spawn().unwrap())
     }
 
     /// What the workers have logged.
@@ -195,6 +219,16 @@ impl Drop for Process {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// A figure of `/proc/PID/status` in KiB, `VmHWM` say.
+///
+/// # Panics
+/// When there is no such process.
+pub fn memory_kib(pid: u32, name: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(':'));
+    line.and_then(|v| v.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
 }
 
 /// Sends a signal by name.

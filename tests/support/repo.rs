@@ -1,13 +1,22 @@
 //! Real git repositories, made by the real git.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use tempfile::TempDir;
+
+/// What a file is, as far as somebody who touched it would change it.
+type Looks = (u64, u32, i64, i64, Vec<u8>);
 
 /// A repository in a directory of its own.
 pub struct TestRepo {
     dir: TempDir,
+    /// How it was after the last commit.
+    as_made: Mutex<BTreeMap<PathBuf, Looks>>,
 }
 
 impl Default for TestRepo {
@@ -19,7 +28,7 @@ impl Default for TestRepo {
 impl TestRepo {
     /// An empty one.
     pub fn new() -> Self {
-        let this = Self { dir: tempfile::tempdir().unwrap() };
+        let this = Self { dir: tempfile::tempdir().unwrap(), as_made: Mutex::default() };
         this.git(&["init", "-q", "-b", "main"]);
         this
     }
@@ -57,6 +66,10 @@ impl TestRepo {
                 "user.email=t@example.com",
                 "-c",
                 "commit.gpgsign=false",
+                "-c",
+                "maintenance.auto=false",
+                "-c",
+                "gc.auto=0",
             ])
             .args(args)
             .current_dir(self.path())
@@ -70,8 +83,77 @@ impl TestRepo {
     pub fn commit(&self, message: &str) -> String {
         self.git(&["add", "-A"]);
         self.git(&["commit", "-q", "-m", message]);
-        self.git(&["rev-parse", "HEAD"])
+        let id = self.git(&["rev-parse", "HEAD"]);
+        *self.as_made.lock().unwrap() = looks(self.path());
+        id
     }
+
+    /// One commit of `n` tiny files, `NAME/0/f0.rs` and on, without a working tree: quick for many.
+    ///
+    /// # Panics
+    /// When git does not take them.
+    pub fn with_many_tiny_files(name: &str, n: usize) -> Self {
+        let this = Self::new();
+        let mut import = Command::new("git")
+            .args(["fast-import", "--quiet"])
+            .current_dir(this.path())
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut text = String::from(
+            "commit refs/heads/main\ncommitter t <t@example.com> 0 +0000\ndata 5\nmany\n\n",
+        );
+        for i in 0..n {
+            let content = format!("pub const {}_{i}: usize = {i};\n", name.to_uppercase());
+            let (folder, length) = (i / 1000, content.len());
+            let _ =
+                write!(text, "M 644 inline {name}/{folder}/f{i}.rs\ndata {length}\n{content}\n");
+        }
+        import.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        assert!(import.wait().unwrap().success(), "git fast-import");
+        *this.as_made.lock().unwrap() = looks(this.path());
+        this
+    }
+
+    /// Files of the last commit.
+    pub fn tracked(&self) -> usize {
+        self.git(&["ls-tree", "-r", "--name-only", "HEAD"]).lines().count()
+    }
+
+    /// Checks that nothing was touched since the last commit, `.git` included.
+    ///
+    /// # Panics
+    /// When something was.
+    #[track_caller]
+    pub fn assert_untouched(&self) {
+        let (made, now) = (self.as_made.lock().unwrap(), looks(self.path()));
+        let changed: Vec<_> = made
+            .iter()
+            .filter(|(path, looks)| now.get(*path) != Some(looks))
+            .map(|(path, _)| path)
+            .chain(now.keys().filter(|path| !made.contains_key(*path)))
+            .collect();
+        assert!(changed.is_empty(), "the repository was touched: {changed:?}");
+    }
+}
+
+/// Everything under a folder: length, mode, time of change, content.
+fn looks(folder: &Path) -> BTreeMap<PathBuf, Looks> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let (path, is) = (entry.path(), entry.metadata().unwrap());
+            let content = if is.is_dir() {
+                folders.push(path.clone());
+                Vec::new()
+            } else {
+                std::fs::read(&path).unwrap_or_default()
+            };
+            found.insert(path, (is.len(), is.mode(), is.mtime(), is.mtime_nsec(), content));
+        }
+    }
+    found
 }
 
 /// A small Rust file with something to find.

@@ -21,6 +21,7 @@ pub use error::QueueError;
 pub use operate::Pausable;
 pub use places::{Place, Reserved};
 pub use read::{LaneStatus, ServerInfo, WorkerInfo};
+pub use scripts::Script;
 pub use sweeps::{SweepState, SweepStatus};
 pub use tls::TlsFiles;
 
@@ -29,7 +30,7 @@ use crate::keys::{self, Partition};
 use address::Address;
 use conn::Conn;
 use redis::aio::MultiplexedConnection;
-use scripts::{Script, Scripts};
+use scripts::Scripts;
 use server::{Dial, Server};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -208,6 +209,11 @@ impl Queue {
     ) -> Result<T, QueueError> {
         Ok(script.run(&mut self.conn(), self.partition.prefix(), &args).await?)
     }
+}
+
+/// Every script by its name: to load them ahead, or to know them again on the wire.
+pub fn scripts() -> Vec<(&'static str, Script)> {
+    Scripts::load().named()
 }
 
 /// The URL without its password, for messages.

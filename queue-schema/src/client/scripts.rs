@@ -22,6 +22,16 @@ impl Script {
         Self { source, sha }
     }
 
+    /// Its text as it is sent.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The hash by which a server knows it.
+    pub fn sha(&self) -> &str {
+        &self.sha
+    }
+
     /// Runs it on the partition with this key prefix.
     ///
     /// # Errors
@@ -65,6 +75,11 @@ macro_rules! scripts {
                         include_str!(concat!("../../lua/", stringify!($name), ".lua")),
                     )),)*
                 }
+            }
+
+            /// All of them, by name.
+            pub fn named(self) -> Vec<(&'static str, Script)> {
+                vec![$((stringify!($name), self.$name),)*]
             }
         }
     };

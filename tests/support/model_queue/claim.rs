@@ -4,6 +4,7 @@ use super::{Group, ModelQueue, pool_of};
 use queue_schema::client::{ClaimRequest, Lease};
 use queue_schema::state::JobState;
 use queue_schema::sweep::TargetStatus;
+use std::collections::BTreeSet;
 
 /// What a claim says of a job: id, body, attempts, crashes.
 pub type Given = (String, String, u32, u32);
@@ -123,6 +124,17 @@ impl ModelQueue {
         self.limits.get(pool).map_or(usize::MAX, |max| (*max as usize).saturating_sub(leased))
     }
 
+    /// A job whose next crash would be its last.
+    fn on_its_last_chance(&self, id: &str) -> bool {
+        self.jobs[id].crashes >= self.options.crash_limit.saturating_sub(1).max(1)
+    }
+
+    /// A worker holds at most one such job.
+    fn holds_one(&self, worker: &str) -> bool {
+        let last = self.last_chances.get(worker).and_then(|id| self.jobs.get(id));
+        last.is_some_and(|j| j.state == JobState::Leased && j.worker == worker)
+    }
+
     fn take(&mut self, lane: &str, n: usize, request: &ClaimRequest, got: &mut Vec<String>) {
         if self.paused.contains(&format!("lane:{lane}")) {
             return;
@@ -131,6 +143,7 @@ impl ModelQueue {
         // Groups that are there get equal shares, whoever was first.
         let groups = self.rings.get(lane).map_or(0, Vec::len).max(1);
         let share = left.div_ceil(groups);
+        let mut passed = BTreeSet::new();
         while left > 0 {
             let Some(group) = self.rings.get(lane).and_then(|r| r.first()).cloned() else { break };
             if self.paused.contains(&format!("sweep:{}", group.1)) {
@@ -142,6 +155,25 @@ impl ModelQueue {
             let key = (lane.to_owned(), group.clone());
             let list = self.lists.get_mut(&key).expect("a group in the ring has jobs");
             let ids: Vec<_> = list.drain(..share.min(left).min(list.len())).collect();
+            let (mut back, mut served) = (Vec::new(), Vec::new());
+            let mut holds_one = self.holds_one(&request.worker);
+            for id in ids {
+                let doubtful = self.on_its_last_chance(&id) && !self.cancelled.contains(&group.1);
+                if doubtful && holds_one {
+                    back.push(id);
+                    continue;
+                }
+                if doubtful {
+                    holds_one = true;
+                    self.last_chances.insert(request.worker.clone(), id.clone());
+                }
+                served.push(id);
+            }
+            let ids = served;
+            let again = back.iter().any(|id| passed.contains(id));
+            let list = self.lists.get_mut(&key).expect("a group in the ring has jobs");
+            list.extend(back.iter().cloned());
+            passed.extend(back);
             if list.is_empty() {
                 self.lists.remove(&key);
                 self.leave_ring(lane, &group);
@@ -155,8 +187,12 @@ impl ModelQueue {
                 } else {
                     self.go(&id, "claim");
                     request.request.clone_into(&mut self.job(&id).token);
+                    request.worker.clone_into(&mut self.job(&id).worker);
                     got.push(id);
                 }
+            }
+            if again {
+                break;
             }
         }
     }

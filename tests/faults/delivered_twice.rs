@@ -1,0 +1,121 @@
+//! The same job delivered twice, in turn and at once: one row, one commit.
+
+use crate::common::{LONG, review_or_summary, until_done};
+use queue_schema::client::{ClaimRequest, Commit};
+use queue_schema::effects::{Effect, Effects, NewJob};
+use queue_schema::jobs::Rung;
+use scrum_tests::model_stub::ModelStub;
+use scrum_tests::oracle;
+use scrum_tests::process::{Bench, signal};
+use scrum_tests::proxy::{Act, Latch, Point, Proxy};
+use scrum_tests::redis::RedisServer;
+use scrum_tests::repo::TestRepo;
+use scrum_tests::wait::eventually;
+
+/// Two workers have done the same job and both hold its commit; both are let go in the same moment.
+#[tokio::test(flavor = "multi_thread")]
+async fn at_once_one_commit_counts() {
+    for newest_first in [false, true] {
+        let (server, repo) = (RedisServer::alone(), TestRepo::with_files(1));
+        let stub = ModelStub::with(review_or_summary);
+        let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
+            .set("queue.commit_batch", "1")
+            .set("queue.crash_limit", "100");
+        let id = bench.enqueue(&repo);
+        let (one, other) = (Proxy::to(server.socket()), Proxy::to(server.socket()));
+        let latches = [Latch::default(), Latch::default()];
+        for (proxy, latch) in [&one, &other].into_iter().zip(latches.clone()) {
+            proxy.on(move |call, point| {
+                let job = call.args.get(1).map(|j| String::from_utf8_lossy(j).into_owned());
+                let rung = call.name == "commit" && job.is_some_and(|j| j.contains(".rung."));
+                if rung && point == Point::Before {
+                    latch.pass();
+                }
+                Act::Pass
+            });
+        }
+        let first = bench.worker_at(&one.url(), &[]);
+        eventually(LONG, "the first holds its commit", || latches[0].is_reached().then_some(()));
+        // It sleeps past its lease, as a machine that is suspended does.
+        signal(first.pid(), "STOP");
+        let _second = bench.worker_at(&other.url(), &[]);
+        eventually(LONG, "so does the second", || latches[1].is_reached().then_some(()));
+        let order = if newest_first { [1, 0] } else { [0, 1] };
+        latches[order[0]].open();
+        latches[order[1]].open();
+        let queue = oracle::queue(&server.url()).await;
+        until_done(&queue, &id).await;
+        signal(first.pid(), "CONT");
+        let rung = |proxy: &Proxy| {
+            let commits = proxy.commits();
+            commits.into_iter().find(|c| c.job.contains(".rung.") && c.applied.is_some())
+        };
+        let (stale, fresh) =
+            eventually(LONG, "both are answered", || Some((rung(&one)?, rung(&other)?)));
+        assert_eq!((stale.applied, fresh.applied), (Some(false), Some(true)));
+        let all = oracle::check_all(&server, &id, &repo).await;
+        all.is_done();
+        assert_eq!((all.sweep.resolved, all.sweep.attempts), (1, 1), "one row, one commit");
+        assert_eq!(all.history.endings(&fresh.job), 1);
+        assert_eq!(
+            all.history.ending(&stale.job, &stale.token),
+            None,
+            "no effect of the stale one"
+        );
+        assert_eq!(stub.requests().len(), 1, "the second found the answer that the first had paid");
+    }
+}
+
+/// A finished job comes again: it runs, and what it wants is there already.
+#[tokio::test(flavor = "multi_thread")]
+async fn in_turn_the_row_is_not_written_again() {
+    let (server, repo) = (RedisServer::alone(), TestRepo::with_files(2));
+    let stub = ModelStub::with(review_or_summary);
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
+    let id = bench.enqueue(&repo);
+    let _worker = bench.worker(&[]);
+    let queue = oracle::queue(&server.url()).await;
+    until_done(&queue, &id).await;
+    let rung =
+        Rung { sweep: id.clone(), target: 0, rung: 0, attempt: 1, provider: "stub".to_owned() };
+    let job = NewJob::of(&rung).unwrap();
+    assert_eq!(queue.enqueue(std::slice::from_ref(&job)).await.unwrap(), 1, "it was gone");
+    eventually(LONG, "it has run again", || {
+        let jobs = oracle::check_jobs_if_still(&mut server.connection())?;
+        jobs.is_empty().then_some(())
+    });
+    let all = oracle::check_all(&server, &id, &repo).await;
+    all.is_done();
+    assert_eq!(all.history.endings(&job.id), 2, "it ran twice");
+    assert_eq!((all.sweep.resolved, stub.requests().len()), (2, 2), "and is there once");
+}
+
+/// By hand: a job pushed twice is there once; a commit sent twice happens once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_is_sent_twice_happens_once() {
+    let server = RedisServer::alone();
+    let queue = oracle::queue(&server.url()).await;
+    let rung = Rung { sweep: String::new(), target: 0, rung: 0, attempt: 1, provider: "p".into() };
+    let job = NewJob { target: None, ..NewJob::of(&rung).unwrap() };
+    assert_eq!(queue.enqueue(&[job.clone(), job.clone()]).await.unwrap(), 1);
+    assert_eq!(queue.enqueue(std::slice::from_ref(&job)).await.unwrap(), 0);
+    let claim = ClaimRequest {
+        worker: "w".to_owned(),
+        request: "w/1".to_owned(),
+        want: 8,
+        lanes: Vec::new(),
+        ..ClaimRequest::default()
+    };
+    let jobs = queue.claim(&claim).await.unwrap().jobs;
+    assert_eq!(jobs.len(), 1);
+    let add = Effect::Add { key: "sw:x".to_owned(), field: "seen".to_owned(), by: 1 };
+    let commit = Commit { lease: jobs[0].lease.clone(), effects: Effects::done().with(add) };
+    let both = queue.commit(&[commit.clone(), commit.clone()]).await.unwrap();
+    assert_eq!(both, [true, false], "twice in one call");
+    assert_eq!(queue.commit(&[commit]).await.unwrap(), [false], "and once more");
+    let seen: i64 = redis::cmd("HGET")
+        .arg(&["{scrum:0}:sw:x", "seen"])
+        .query(&mut server.connection())
+        .unwrap();
+    assert_eq!(seen, 1);
+}

@@ -1,0 +1,227 @@
+//! `kill -9` of workers: at every step boundary, and two hundred times at random.
+
+use crate::common::{LONG, Rng, done, each, is_shard, repo, review_or_summary};
+use scrum_tests::model_stub::{ModelStub, Recorded, Reply, answers};
+use scrum_tests::process::{Bench, Process, signal};
+use scrum_tests::proxy::{Act, Call, Point, Proxy};
+use scrum_tests::redis::RedisServer;
+use scrum_tests::repo::{TestRepo, large_file};
+use scrum_tests::wait::eventually;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// Files that take a review through every ending: by shards; passing trouble and then the second
+/// rung; no rung at all; skipped at the first look.
+fn every_way() -> TestRepo {
+    let repo = TestRepo::new();
+    repo.write("big.rs", large_file(9_000).as_bytes());
+    repo.write("climbs.rs", b"pub const CLIMBS: u8 = 1;\n");
+    repo.write("dies.rs", b"pub const DIES: u8 = 1;\n");
+    repo.write("skipped.rs", b"pub const BYTES: &str = \"\0\0\0\";\n");
+    repo.commit("every way");
+    repo
+}
+
+fn stub() -> ModelStub {
+    let busy = AtomicBool::new(true);
+    ModelStub::with(move |call: &Recorded| {
+        let asks = |word: &str| call.prompt.contains(word);
+        if is_shard(call) {
+            Reply::ok(answers::shard_summary())
+        } else if asks("DIES") || (asks("CLIMBS") && call.model == "a") {
+            if asks("CLIMBS") && busy.swap(false, Ordering::SeqCst) {
+                return Reply::overloaded();
+            }
+            Reply::ok(answers::thin())
+        } else {
+            Reply::ok(answers::markdown_review("any"))
+        }
+    })
+}
+
+/// A place where a worker dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Boundary {
+    /// Its claim has given it a job, and the reply is on its way.
+    Claimed(usize),
+    /// It has an answer and is about to keep it.
+    BeforeKeep(usize),
+    /// Its answer is kept, and it does not know.
+    Kept(usize),
+    /// Its commit is on its way.
+    BeforeCommit(usize),
+    /// Its commit has happened, and it does not know.
+    Committed(usize),
+}
+
+/// Where calls pass by, by their number among their like.
+#[derive(Default)]
+struct Counter {
+    claims: AtomicUsize,
+}
+
+impl Counter {
+    fn boundary(&self, call: &Call, point: Point) -> Option<Boundary> {
+        match (call.name.as_str(), point) {
+            ("claim", Point::After) => {
+                // A claim that gives nothing answers with its two leading words alone.
+                let gives = call.reply.as_ref().is_some_and(|r| !r.starts_with(b"*2\r\n"));
+                gives.then(|| Boundary::Claimed(self.claims.fetch_add(1, Ordering::SeqCst) + 1))
+            }
+            ("SET", Point::Before) => Some(Boundary::BeforeKeep(call.n)),
+            ("SET", Point::After) => Some(Boundary::Kept(call.n)),
+            ("commit", Point::Before) => Some(Boundary::BeforeCommit(call.n)),
+            ("commit", Point::After) => Some(Boundary::Committed(call.n)),
+            _ => None,
+        }
+    }
+}
+
+struct Run {
+    calls: usize,
+    boundaries: Vec<Boundary>,
+    endings: BTreeMap<(String, String), usize>,
+}
+
+/// One sweep over [`every_way`]; the first worker dies at `at`, and another one finishes.
+fn run(at: Option<Boundary>) -> Run {
+    let (repo, stub, server) = (every_way(), stub(), RedisServer::alone());
+    server.load_scripts();
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["a", "b"])
+        .set("queue.commit_batch", "1");
+    let id = bench.enqueue(&repo);
+    let proxy = Proxy::to(server.socket());
+    let passed = Arc::new(Mutex::new(Vec::new()));
+    let victim = Arc::new(AtomicU32::new(0));
+    let dead = Arc::new(AtomicBool::new(false));
+    let (seen, pid, died) = (passed.clone(), victim.clone(), dead.clone());
+    let counter = Counter::default();
+    proxy.on(move |call, point| {
+        let Some(boundary) = counter.boundary(call, point) else { return Act::Pass };
+        seen.lock().unwrap().push(boundary);
+        if Some(boundary) != at || died.swap(true, Ordering::SeqCst) {
+            return Act::Pass;
+        }
+        let pid = eventually(LONG, "its id is known", || match pid.load(Ordering::SeqCst) {
+            0 => None,
+            pid => Some(pid),
+        });
+        signal(pid, "KILL");
+        Act::Lose
+    });
+    // One job at a time, so that steps come in one order.
+    let mut first = bench.worker_at(&proxy.url(), &["--concurrency", "1"]);
+    victim.store(first.pid(), Ordering::SeqCst);
+    let _second = at.map(|at| {
+        eventually(LONG, &format!("it dies at {at:?}"), || first.0.try_wait().unwrap());
+        bench.worker(&["--concurrency", "1"])
+    });
+    let all = done(&server, &id, &repo);
+    all.is_done();
+    let s = &all.sweep;
+    assert_eq!((s.resolved, s.unresolved, s.skipped), (2, 1, 1), "{at:?}");
+    let mut endings = BTreeMap::new();
+    for commit in proxy.commits() {
+        let kind = commit.job.split_once('.').unwrap().1.split('.').next().unwrap().to_owned();
+        *endings.entry((kind, commit.ending.clone())).or_default() += 1;
+        if commit.applied == Some(true) {
+            assert!(all.history.ending(&commit.job, &commit.token).is_some(), "{at:?}: {commit:?}");
+        }
+    }
+    let lost = all.history.taken_back().len();
+    let taken = usize::from(!matches!(at, None | Some(Boundary::Committed(_))));
+    assert_eq!(lost, taken, "{at:?}: leases that ran out");
+    let boundaries = passed.lock().unwrap().clone();
+    Run { calls: stub.requests().len(), boundaries, endings }
+}
+
+#[test]
+fn a_worker_killed_at_any_step_boundary_costs_that_step_at_most() {
+    let whole = run(None);
+    println!("commits by kind and ending: {:?}", whole.endings);
+    for (kind, ending) in [
+        ("plan", "done"),
+        ("review", "done"),
+        ("shard", "done"),
+        ("rung", "done"),
+        ("rung", "retry"),
+        ("rung", "dead"),
+    ] {
+        let key = (kind.to_owned(), ending.to_owned());
+        assert!(whole.endings.contains_key(&key), "{kind} ends as {ending}: {:?}", whole.endings);
+    }
+    let started = std::time::Instant::now();
+    println!("{} boundaries, {} calls", whole.boundaries.len(), whole.calls);
+    each(whole.boundaries.clone(), 6, |at| {
+        let calls = run(Some(at)).calls;
+        // Only an answer that was not kept yet is paid for again.
+        let again = usize::from(matches!(at, Boundary::BeforeKeep(_)));
+        assert_eq!(calls, whole.calls + again, "model calls when killed at {at:?}");
+    });
+    println!("all of them in {:?}", started.elapsed());
+}
+
+#[test]
+fn two_hundred_random_kills_lose_nothing() {
+    const KILLS: usize = 200;
+    const FILES: usize = 400;
+    let mut rng = Rng::new();
+    let (repo, server) = (repo(FILES), RedisServer::alone());
+    server.load_scripts();
+    let stub = ModelStub::with(|call| review_or_summary(call).after(Duration::from_millis(2)));
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
+        // Jobs meet more deaths here than a poisonous one is allowed.
+        .set("queue.crash_limit", "100")
+        .set("queue.commit_batch", "1");
+    let id = bench.enqueue(&repo);
+    let proxy = Proxy::to(server.socket());
+    let start = || bench.worker_at(&proxy.url(), &["--concurrency", "4"]);
+    let mut workers: [Option<Process>; 2] = [Some(start()), Some(start())];
+    let mut killed = 0;
+    // The next kill: after how many more calls, at which side of that one, and whom.
+    let next = Arc::new(Mutex::new(None::<(usize, Point, u32)>));
+    let armed = next.clone();
+    proxy.on(move |call, point| {
+        // Calls that work is made of: a worker that just starts makes many others.
+        if !["claim", "commit", "renew", "SET", "HGET"].contains(&call.name.as_str()) {
+            return Act::Pass;
+        }
+        let mut next = armed.lock().unwrap();
+        match next.as_mut() {
+            Some((more, side, pid)) if *side == point => {
+                *more -= 1;
+                if *more > 0 {
+                    return Act::Pass;
+                }
+                signal(*pid, "KILL");
+                *next = None;
+                // Whose call it was does not matter: a live worker must bear a lost reply too.
+                Act::Lose
+            }
+            _ => Act::Pass,
+        }
+    });
+    while killed < KILLS {
+        let i = rng.within(0, 1);
+        let mut worker = workers[i].take().unwrap();
+        let point = if rng.within(0, 1) == 0 { Point::Before } else { Point::After };
+        *next.lock().unwrap() = Some((rng.within(1, 20), point, worker.pid()));
+        eventually(LONG, "it dies", || worker.0.try_wait().unwrap());
+        killed += 1;
+        workers[i] = Some(start());
+    }
+    let all = done(&server, &id, &repo);
+    all.is_done();
+    assert_eq!((all.sweep.resolved, all.sweep.unresolved), (FILES as u64 + 1, 0));
+    let once = FILES
+        + all.history.moves.iter().filter(|m| m.job.contains(".shard.") && m.is_ending()).count()
+        + 1;
+    let again = stub.requests().len() - once;
+    println!(
+        "{killed} kills, {} leases ran out, {again} calls made again of {once}, 0 lost",
+        all.history.taken_back().len()
+    );
+    assert!(again <= killed * 4, "no more than was in flight: {again}");
+}

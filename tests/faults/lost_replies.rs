@@ -1,0 +1,224 @@
+//! The reply is lost after the script ran: sending the same again changes nothing.
+
+use crate::common::{LONG, repo, review_or_summary, until_done};
+use queue_schema::client::{Claim, ClaimRequest, Commit, Pausable, Queue, QueueError};
+use queue_schema::effects::{DeadClass, Effects, NewJob, Priority};
+use queue_schema::sweep::SweepSpec;
+use redis::Commands as _;
+use scrum_tests::model_stub::ModelStub;
+use scrum_tests::oracle;
+use scrum_tests::process::Bench;
+use scrum_tests::proxy::{Act, Point, Proxy};
+use scrum_tests::redis::{Look, RedisServer};
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// A queue behind a proxy that can lose one reply.
+struct Lossy {
+    server: RedisServer,
+    proxy: Proxy,
+    queue: Queue,
+    /// Scripts whose reply was lost so far.
+    tried: BTreeSet<&'static str>,
+}
+
+impl Lossy {
+    async fn new() -> Self {
+        let server = RedisServer::alone();
+        server.load_scripts();
+        let proxy = Proxy::to(server.socket());
+        let queue = oracle::queue(&proxy.url()).await;
+        Self { server, proxy, queue, tried: BTreeSet::new() }
+    }
+
+    /// Calls once and loses the reply, then calls until there is one, as all callers do. The second
+    /// time must leave everything as the first one did.
+    async fn twice<T, F, Fut>(&mut self, script: &'static str, call: F) -> T
+    where
+        F: Fn(Queue) -> Fut,
+        Fut: Future<Output = Result<T, QueueError>>,
+    {
+        let lost = Arc::new(AtomicBool::new(false));
+        let seen = lost.clone();
+        self.proxy.on(move |call, point| {
+            let now = call.name == script && point == Point::After;
+            if now && !seen.swap(true, Ordering::SeqCst) { Act::Lose } else { Act::Pass }
+        });
+        let first = call(self.queue.clone()).await;
+        assert!(first.is_err_and(|e| e.is_outage()), "{script}: the reply is lost");
+        assert!(lost.load(Ordering::SeqCst), "{script} ran");
+        self.tried.insert(script);
+        let after_one = contents(&mut self.server.connection());
+        let answer = loop {
+            match call(self.queue.clone()).await {
+                Ok(answer) => break answer,
+                // The connection is just coming back.
+                Err(error) => assert!(error.is_outage(), "{error}"),
+            }
+        };
+        let after_two = contents(&mut self.server.connection());
+        assert_eq!(after_one, after_two, "{script} changed something when it was sent again");
+        answer
+    }
+}
+
+/// All keys and what they hold; of leases only whose they are, since a repetition may extend them.
+fn contents(conn: &mut Look) -> BTreeMap<String, Vec<String>> {
+    let keys: Vec<String> = conn.keys("*").unwrap();
+    let read = |key: &String| {
+        let kind: String = redis::cmd("TYPE").arg(key).query(conn).unwrap();
+        let mut value: Vec<String> = match kind.as_str() {
+            "string" => vec![conn.get(key).unwrap()],
+            "list" => conn.lrange(key, 0, -1).unwrap(),
+            "set" => conn.smembers(key).unwrap(),
+            "zset"
+                if [":leases", ":workers", ":permits:p"].iter().any(|end| key.ends_with(end)) =>
+            {
+                conn.zrange(key, 0, -1).unwrap()
+            }
+            "zset" => conn.zrange_withscores(key, 0, -1).unwrap(),
+            "hash" => {
+                let map: BTreeMap<String, String> = conn.hgetall(key).unwrap();
+                map.into_iter().map(|(field, value)| format!("{field}={value}")).collect()
+            }
+            other => panic!("{key} is a {other}"),
+        };
+        if kind == "set" {
+            value.sort();
+        }
+        (key.clone(), value)
+    };
+    keys.iter().map(read).collect()
+}
+
+fn job(name: &str) -> NewJob {
+    NewJob {
+        id: name.to_owned(),
+        lane: "none".to_owned(),
+        priority: Priority::Normal,
+        sweep: String::new(),
+        target: None,
+        delay_ms: 0,
+        max_attempts: None,
+        body: "{}".to_owned(),
+    }
+}
+
+/// A sweep as `scrum sweep` makes it.
+async fn spec() -> SweepSpec {
+    let (server, repo) = (RedisServer::alone(), repo(1));
+    let bench = Bench::with_stub(Some(server.url()), "http://127.0.0.1:1/v1", &["m"]);
+    let id = bench.enqueue(&repo);
+    oracle::queue(&server.url()).await.sweep_spec(&id).await.unwrap().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_script_can_be_sent_again() {
+    let mut it = Lossy::new().await;
+    let spec = spec().await;
+    let jobs = &[job("a"), job("b"), job("c")];
+    let n = it.twice("enqueue", |q| async move { q.enqueue(jobs).await }).await;
+    assert_eq!(n, 0, "they are there");
+
+    let request = &ClaimRequest {
+        worker: "w".to_owned(),
+        request: "w/1".to_owned(),
+        want: 3,
+        lanes: vec!["none".to_owned()],
+        ..ClaimRequest::default()
+    };
+    let Claim { jobs, .. } = it.twice("claim", |q| async move { q.claim(request).await }).await;
+    let ids: Vec<_> = jobs.iter().map(|j| j.lease.job.as_str()).collect();
+    assert_eq!(ids, ["a", "b", "c"], "the same jobs");
+    assert!(jobs.iter().all(|j| j.crashes == 0 && j.attempt == 0), "and nothing was counted");
+
+    let leases: &Vec<_> = &jobs.iter().map(|j| j.lease.clone()).collect();
+    let gone = it.twice("renew", |q| async move { q.renew("w", leases).await }).await;
+    assert_eq!(gone, Vec::<String>::new());
+
+    let dead = |what: &str| Effects::dead(DeadClass::Fatal, what);
+    let commits: &Vec<_> = &leases
+        .iter()
+        .zip([
+            Effects::done().with(queue_schema::effects::Effect::Enqueue(job("next"))),
+            dead("b"),
+            dead("c"),
+        ])
+        .map(|(lease, effects)| Commit { lease: lease.clone(), effects })
+        .collect();
+    let applied = it.twice("commit", |q| async move { q.commit(commits).await }).await;
+    assert_eq!(applied, [false, false, false], "it had happened");
+
+    let revived = it.twice("revive", |q| async move { q.revive("b", None).await }).await;
+    assert_eq!(revived, 0, "it is back already");
+    let discarded = it.twice("discard", |q| async move { q.discard("c").await }).await;
+    assert!(!discarded, "it is gone already");
+
+    let (id, new) = it
+        .twice("create_sweep", |q| {
+            let spec = spec.clone();
+            async move { q.create_sweep(&spec, &[], Priority::Normal).await }
+        })
+        .await;
+    assert_eq!((id.as_str(), new), (spec.id().as_str(), false));
+    let paused = it
+        .twice("pause", |q| {
+            let id = id.clone();
+            async move { q.pause(Pausable::Sweep, &id, true).await }
+        })
+        .await;
+    assert!(!paused, "it is paused already");
+    let cancelled = it
+        .twice("cancel", |q| {
+            let id = id.clone();
+            async move { q.cancel_sweep(&id).await }
+        })
+        .await;
+    assert!(!cancelled, "it is cancelled already");
+
+    it.twice("limits", |q| async move { q.set_limits("p", Some(4), None).await }).await;
+    let reserved = it.twice("reserve", |q| async move { q.reserve("p", "r/1", 2).await }).await;
+    assert_eq!(reserved.places.len(), 2, "the same places, and no more");
+    let places = &reserved.places;
+    let lost = it.twice("hold", |q| async move { q.hold(places).await }).await;
+    assert_eq!(lost, Vec::<String>::new());
+    it.twice("release", |q| async move { q.release("p", places, true).await }).await;
+    oracle::check_jobs(&mut it.server.connection());
+    let all: BTreeSet<_> = queue_schema::client::scripts().iter().map(|(name, _)| *name).collect();
+    assert_eq!(it.tried, all, "every script was tried");
+}
+
+/// A whole sweep in which every fifth reply of every script and of every kept answer is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_over_a_line_that_loses_every_fifth_reply_is_as_without() {
+    let (server, repo) = (RedisServer::alone(), repo(20));
+    let stub = ModelStub::with(review_or_summary);
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
+        .set("queue.commit_batch", "1");
+    let id = bench.enqueue(&repo);
+    let proxy = Proxy::to(server.socket());
+    let (seen, lost) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+    let count = lost.clone();
+    proxy.on(move |call, point| {
+        let counts = ["claim", "renew", "commit", "SET"].contains(&call.name.as_str());
+        if !counts || point == Point::Before || seen.fetch_add(1, Ordering::SeqCst) % 5 != 4 {
+            return Act::Pass;
+        }
+        count.fetch_add(1, Ordering::SeqCst);
+        Act::Lose
+    });
+    let _workers = [(); 2].map(|()| bench.worker_at(&proxy.url(), &["--concurrency", "2"]));
+    let queue = oracle::queue(&server.url()).await;
+    until_done(&queue, &id).await;
+    let all = oracle::check_all(&server, &id, &repo).await;
+    all.is_done();
+    assert_eq!((all.sweep.resolved, all.sweep.unresolved), (21, 0));
+    let shards = stub.requests().iter().filter(|c| crate::common::is_shard(c)).count();
+    println!("{lost:?} replies lost, {} calls", stub.requests().len());
+    assert_eq!(stub.requests().len(), 21 + shards, "no call was made twice");
+    assert_eq!(all.sweep.attempts as usize, 21 + shards, "none was counted twice");
+    assert!(all.history.taken_back().is_empty(), "no lease ran out");
+    assert!(lost.load(Ordering::SeqCst) > 10, "{LONG:?}");
+}

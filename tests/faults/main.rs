@@ -1,0 +1,20 @@
+//! Faults: what is killed, cut, stalled, filled up or told the wrong time; and after each of them the
+//! one oracle. By theme, a file each.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+mod common;
+
+mod append_only;
+mod clocks;
+mod crash;
+mod delivered_twice;
+mod disk_full;
+mod fairness;
+mod kills;
+mod large;
+mod limits;
+mod lost_replies;
+mod network;
+mod poison;
+mod providers;
+mod redis_kills;
