@@ -61,7 +61,8 @@ build: ## Build everything (debug)
 test: setup fmt-check clippy run-tests ## Set up, check format and lints, run all tests
 
 # What runs once more on a Redis Cluster of three nodes with 16 partitions.
-FLOWS := -p scrum-tests --test main_job --test ladder --test fleet --test crash
+FLOWS := -p scrum-tests --test main_job --test ladder --test fleet
+CRASHES := -p scrum-tests --test faults crash::
 
 # The tests start the programs, so these are built first. The flow tests run on one server, then on a
 # cluster.
@@ -70,10 +71,14 @@ run-tests:
 	$(CARGO) build --workspace --locked --bins
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
 	    set -x; $(CARGO) nextest run --workspace --locked; \
-	    SCRUM_TEST_REDIS=cluster $(CARGO) nextest run --locked $(FLOWS); \
+	    export SCRUM_TEST_REDIS=cluster; \
+	    $(CARGO) nextest run --locked $(FLOWS); \
+	    $(CARGO) nextest run --locked $(CRASHES); \
 	else \
 	    set -x; $(CARGO) test --workspace --locked; \
-	    SCRUM_TEST_REDIS=cluster $(CARGO) test --locked $(FLOWS); \
+	    export SCRUM_TEST_REDIS=cluster; \
+	    $(CARGO) test --locked $(FLOWS); \
+	    $(CARGO) test --locked $(CRASHES); \
 	fi
 
 .PHONY: lint
