@@ -3,7 +3,7 @@
 use crate::job::{self, Bench, Kind};
 use queue_schema::client::{ClaimedJob, Queue};
 use queue_schema::effects::{Effect, Effects};
-use queue_schema::envelope::Envelope;
+use queue_schema::envelope::{DecodeError, Envelope};
 use scrum_config::Settings;
 use scrum_fleet::runtime::{self, Handler, HandlerError, WorkerOptions};
 use std::fs::File;
@@ -70,7 +70,7 @@ impl Handler for Notes {
     ) -> impl Future<Output = Result<Effects, HandlerError>> + Send + 'static {
         let notes = self.clone();
         async move {
-            let job: Bench = Envelope::decode(&job.body)?.payload()?;
+            let job: Bench = Envelope::decode(&job.body.map_err(DecodeError::from)?)?.payload()?;
             notes.note(&job).await.map_err(|e| HandlerError::retry("note", e))?;
             if job.k != Kind::Chain {
                 return Ok(Effects::done());

@@ -87,7 +87,7 @@ async fn pushing_the_same_job_twice_is_pushing_it_once() {
     assert_eq!(bed.queue.enqueue(&jobs).await.unwrap(), 0);
     let claimed = bed.claim(10).await;
     assert_eq!(ids(&claimed), ["a", "b"]);
-    assert_eq!(claimed[0].body, "body of a");
+    assert_eq!(claimed[0].body.as_deref().unwrap(), "body of a");
     // Also while it is leased.
     assert_eq!(bed.queue.enqueue(&jobs).await.unwrap(), 0);
     assert_eq!(bed.states(), at("leased", 2));
@@ -291,7 +291,7 @@ async fn the_dead_stay_until_a_person_speaks() {
     assert_eq!(bed.queue.revive("a", Some(("m", "new body"))).await.unwrap(), 1);
     assert_eq!(bed.queue.revive("a", None).await.unwrap(), 0, "only once");
     let held = bed.claim(5).await;
-    assert_eq!((ids(&held), held[0].body.as_str()), (vec!["a"], "new body"));
+    assert_eq!((ids(&held), held[0].body.as_deref()), (vec!["a"], Ok("new body")));
     assert!(bed.queue.discard("b").await.unwrap());
     assert!(bed.queue.dead_letter("b").await.unwrap().is_none());
     assert_eq!(bed.states(), at("leased", 1));
@@ -469,6 +469,30 @@ async fn a_body_over_the_bound_is_refused_before_it_is_sent() {
     let error = bed.queue.enqueue(&[job("a", "l", "s"), big]).await.unwrap_err().to_string();
     assert!(error.contains("queue.max_payload_bytes"), "{error}");
     assert!(bed.claim(5).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_large_body_is_kept_packed_and_a_damaged_one_is_its_jobs_end_alone() {
+    let bed = Bed::new().await;
+    let text = format!("{{\"p\":\"{}\"}}", "a larger body ".repeat(100));
+    let jobs = ["a", "b", "c"].map(|id| NewJob { body: text.clone(), ..job(id, "l", "") });
+    bed.queue.enqueue(&jobs).await.unwrap();
+    let mut conn = bed.server.connection();
+    let kept: Vec<u8> = conn.get("{scrum:0}:b:a").unwrap();
+    assert!(kept.len() * 4 < text.len(), "{} bytes", kept.len());
+    let _: () = conn.set("{scrum:0}:b:b", &kept[..kept.len() / 2]).unwrap();
+    let _: () = conn.set("{scrum:0}:b:c", b"\xff not text").unwrap();
+    let claimed = bed.claim(3).await;
+    assert_eq!(claimed[0].body.as_deref(), Ok(text.as_str()));
+    assert!(claimed[1].body.is_err() && claimed[2].body.is_err());
+    for job in &claimed {
+        bed.commit(job, Effects::dead(DeadClass::Undecodable, "damaged")).await;
+    }
+    assert_eq!(bed.queue.dead_letter("a").await.unwrap().unwrap().body, text);
+    assert!(bed.queue.dead_letter("c").await.unwrap().unwrap().body.ends_with("not text"));
+    // What a person writes instead is packed as well.
+    assert_eq!(bed.queue.revive("b", Some(("l", &text))).await.unwrap(), 1);
+    assert_eq!(conn.get::<_, Vec<u8>>("{scrum:0}:b:b").unwrap(), kept);
 }
 
 /// The scripts named in the table are those that exist, and each exists.
