@@ -1,256 +1,210 @@
-//! The queue engine alone: no-op jobs of 1 KiB through the real client, scripts and runtime, on a
-//! redis-server of its own, beside a bare `BLMOVE` + `LREM` loop on the same server.
+//! Measurement 1 of the queue engine: no-op jobs of 1 KiB through the real client, scripts and
+//! runtime, in worker processes of their own, beside the ceilings on the same redis-server.
 //!
-//! `cargo run --release -p scrum-benches --bin bench-queue [JOBS] [everysec|always]`
-//!
-//! Quote the ratios: the absolute figures are the machine's.
+//! `bench-queue [JOBS] [everysec|always] [REPETITIONS]`; see the README beside.
 #![allow(clippy::print_stdout)]
 
-use anyhow::Context as _;
-use queue_schema::client::{ClaimedJob, Queue};
-use queue_schema::effects::{Effect, Effects, NewJob, Priority};
+use queue_schema::client::Queue;
+use scrum_benches::job::{self, Kind};
+use scrum_benches::measure::{self, Drain, Worker};
+use scrum_benches::server::Server;
+use scrum_benches::{BULK, IN_FLIGHT, ceiling};
 use scrum_config::{LoadOptions, Settings};
-use scrum_fleet::runtime::{self, Handler, HandlerError, WorkerOptions};
-use std::future::Future;
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tokio_util::sync::CancellationToken;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
-/// Jobs run at a time.
-const IN_FLIGHT: usize = 64;
-/// Jobs sent by one enqueue call.
-const BULK: usize = 500;
 /// Samples of the pick-up latency.
-const SAMPLES: usize = 300;
+const SAMPLES: u64 = 300;
+/// Enqueue calls of one job each.
+const SINGLES: u64 = 5000;
+/// Kills of a worker that holds jobs.
+const KILLS: u64 = 3;
+/// Jobs that it holds then.
+const HELD: u64 = 10;
+/// Jobs in flight for the memory of a worker.
+const MANY: usize = 100;
 
-/// Counts, and does nothing else; some jobs have an atomic follow-up.
-#[derive(Clone)]
-struct Noop {
-    done: Arc<AtomicU64>,
-    waited_us: Arc<std::sync::Mutex<Vec<u64>>>,
+/// Figures by name, one a repetition; printed as medians.
+#[derive(Default)]
+struct Figures {
+    order: Vec<&'static str>,
+    all: BTreeMap<&'static str, Vec<f64>>,
 }
 
-impl Handler for Noop {
-    fn handle(
-        &self,
-        job: ClaimedJob,
-    ) -> impl Future<Output = Result<Effects, HandlerError>> + Send + 'static {
-        self.done.fetch_add(1, Ordering::Relaxed);
-        if let Some(pushed) = job.body.strip_prefix("at ").and_then(|t| t.parse::<u64>().ok())
-            && let Ok(mut waited) = self.waited_us.lock()
-        {
-            waited.push(now_us().saturating_sub(pushed));
+impl Figures {
+    fn add(&mut self, name: &'static str, value: f64) {
+        if !self.order.contains(&name) {
+            self.order.push(name);
         }
-        let id = job.lease.job;
-        let effects = match id.strip_prefix("chain-") {
-            Some(n) => {
-                Effects::done().with(Effect::Enqueue(job_of(&format!("next-{n}"), job.body)))
-            }
-            None => Effects::done(),
-        };
-        async move { Ok(effects) }
+        self.all.entry(name).or_default().push(value);
     }
-}
 
-fn now_us() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
-}
-
-fn job_of(id: &str, body: String) -> NewJob {
-    NewJob {
-        id: id.to_owned(),
-        lane: "bench".to_owned(),
-        priority: Priority::Normal,
-        sweep: "s".to_owned(),
-        target: None,
-        delay_ms: 0,
-        max_attempts: Some(3),
-        body,
+    fn drain(&mut self, names: [&'static str; 5], d: &Drain) {
+        let values = [d.rate, d.worker_us, d.redis_us, d.scripts, d.inner];
+        names.into_iter().zip(values).for_each(|(name, value)| self.add(name, value));
     }
-}
 
-struct Server {
-    child: Child,
-    dir: tempfile::TempDir,
-}
-
-impl Server {
-    fn start(fsync: &str) -> anyhow::Result<Self> {
-        let dir = tempfile::tempdir()?;
-        let child = Command::new("redis-server")
-            .args(["--port", "0", "--save", "", "--appendonly", "yes", "--appendfsync", fsync])
-            .arg("--dir")
-            .arg(dir.path())
-            .arg("--unixsocket")
-            .arg(dir.path().join("s"))
-            .stdout(Stdio::null())
-            .spawn()
-            .context("redis-server is needed")?;
-        let this = Self { child, dir };
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while redis::Client::open(this.url())?.get_connection().is_err() {
-            anyhow::ensure!(Instant::now() < deadline, "redis-server does not answer");
-            std::thread::sleep(Duration::from_millis(10));
+    fn print(&mut self) {
+        for name in &self.order {
+            let Some(values) = self.all.get_mut(name) else { continue };
+            values.sort_by(f64::total_cmp);
+            let (least, most) = (values[0], values[values.len() - 1]);
+            let middle = values[values.len() / 2];
+            let digits = if middle < 100.0 { 2 } else { 0 };
+            println!("{name:<44}{middle:>10.digits$}   ({least:.digits$} to {most:.digits$})");
         }
-        Ok(this)
-    }
-
-    fn url(&self) -> String {
-        format!("redis+unix://{}", self.dir.path().join("s").display())
-    }
-
-    fn used_memory(&self) -> anyhow::Result<u64> {
-        let mut conn = redis::Client::open(self.url())?.get_connection()?;
-        let info: String = redis::cmd("INFO").arg("memory").query(&mut conn)?;
-        let line = info.lines().find_map(|l| l.strip_prefix("used_memory:"));
-        Ok(line.and_then(|v| v.trim().parse().ok()).unwrap_or(0))
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
-    let jobs: usize = args.next().map_or(Ok(50_000), |n| n.parse())?;
+    let jobs: u64 = args.next().map_or(Ok(30_000), |n| n.parse())?;
     let fsync = args.next().unwrap_or_else(|| "everysec".to_owned());
+    let repetitions: u32 = args.next().map_or(Ok(3), |n| n.parse())?;
     let server = Server::start(&fsync)?;
     let settings = Settings::load(LoadOptions::default())?;
     let queue = Queue::connect(settings.queue_options(&server.url())).await?;
-    let payload = "0123456789abcdef".repeat(64);
-    println!("{jobs} jobs of {} bytes, appendfsync {fsync}, {IN_FLIGHT} in flight", payload.len());
-
-    let ceiling = ceiling(&server.url(), jobs, &payload).await?;
-    println!("{:<34}{ceiling:>10.0} /s", "ceiling: BLMOVE + LREM, pipelined");
-
-    let before = server.used_memory()?;
-    let rate = enqueue(&queue, "plain", jobs, &payload).await?;
-    println!("{:<34}{rate:>10.0} /s", "bulk enqueue");
-    let per_job = (server.used_memory()? - before) / jobs as u64;
-    println!("{:<34}{per_job:>10} bytes", "Redis memory per waiting job");
-
-    let rate = drain(&settings, &queue, jobs as u64).await?;
-    println!("{:<34}{rate:>10.0} /s  {:.2} of the ceiling", "drain, 1 process", rate / ceiling);
-
-    enqueue(&queue, "chain", jobs / 2, &payload).await?;
-    let rate = drain(&settings, &queue, jobs as u64).await? / 2.0;
-    println!("{:<34}{rate:>10.0} /s", "drain, each with a follow-up");
-
-    let (p50, p99) = latency(&settings, &queue).await?;
-    println!("{:<34}{:>10.2} ms p50  {:.2} ms p99", "pick-up on an idle queue", p50, p99);
+    let text = job::payload()?;
+    println!(
+        "{jobs} jobs of 1 KiB, appendfsync {fsync}, {IN_FLIGHT} in flight a process, Redis {}; \
+         medians of {repetitions}",
+        server.version()?,
+    );
+    let mut figures = Figures::default();
+    for _ in 0..repetitions {
+        speed(&server, &queue, jobs, &text, &mut figures).await?;
+        latency(&server, &queue, &text, &mut figures).await?;
+    }
+    kills(&server, &queue, &text, &mut figures).await?;
+    figures.print();
     Ok(())
 }
 
-/// What a queue could do at best that moves one job and removes it.
-async fn ceiling(url: &str, jobs: usize, payload: &str) -> anyhow::Result<f64> {
-    let client = redis::Client::open(url)?;
-    let mut conn = client.get_multiplexed_async_connection().await?;
-    for chunk in (0..jobs).collect::<Vec<_>>().chunks(BULK) {
-        let mut push = redis::cmd("RPUSH");
-        push.arg("ceiling");
-        for i in chunk {
-            push.arg(format!("{i}{payload}"));
-        }
-        push.query_async::<()>(&mut conn).await?;
-    }
+async fn enqueue(queue: &Queue, kind: Kind, jobs: u64, text: &str) -> anyhow::Result<f64> {
     let started = Instant::now();
-    let each = jobs / IN_FLIGHT;
-    let loops = (0..IN_FLIGHT).map(|_| {
-        let mut conn = conn.clone();
-        async move {
-            for _ in 0..each {
-                // LMOVE: on a list that is not empty it is what BLMOVE does, and it may share
-                // a connection.
-                let job: Vec<u8> = redis::cmd("LMOVE")
-                    .arg(&["ceiling", "taken", "LEFT", "RIGHT"])
-                    .query_async(&mut conn)
-                    .await?;
-                redis::cmd("LREM")
-                    .arg("taken")
-                    .arg(1)
-                    .arg(job)
-                    .query_async::<()>(&mut conn)
-                    .await?;
-            }
-            anyhow::Ok(())
-        }
-    });
-    futures_util::future::try_join_all(loops).await?;
-    let rate = (each * IN_FLIGHT) as f64 / started.elapsed().as_secs_f64();
-    redis::cmd("UNLINK").arg(&["ceiling", "taken"]).query_async::<()>(&mut conn).await?;
-    Ok(rate)
-}
-
-async fn enqueue(queue: &Queue, name: &str, jobs: usize, payload: &str) -> anyhow::Result<f64> {
-    let all: Vec<_> =
-        (0..jobs).map(|i| job_of(&format!("{name}-{i}"), payload.to_owned())).collect();
-    let started = Instant::now();
-    for chunk in all.chunks(BULK) {
-        queue.enqueue(chunk).await?;
+    for first in (0..jobs).step_by(BULK) {
+        let count = (jobs - first).min(BULK as u64);
+        queue.enqueue(&job::jobs(kind, first, count, 0, text)?).await?;
     }
     Ok(jobs as f64 / started.elapsed().as_secs_f64())
 }
 
-struct Running {
-    noop: Noop,
-    stop: CancellationToken,
-    task: tokio::task::JoinHandle<anyhow::Result<()>>,
-}
+async fn speed(
+    server: &Server,
+    queue: &Queue,
+    jobs: u64,
+    text: &str,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
+    let n = usize::try_from(jobs)?;
+    let own = ceiling::measure(&server.url(), n, text, false).await?;
+    figures.add("ceiling: BLMOVE + LREM, a connection each, /s", own);
+    let shared = ceiling::measure(&server.url(), n, text, true).await?;
+    figures.add("ceiling: LMOVE + LREM, pipelined, /s", shared);
 
-fn worker(settings: &Settings, queue: &Queue) -> Running {
-    let noop = Noop { done: Arc::default(), waited_us: Arc::default() };
-    let stop = CancellationToken::new();
-    let options =
-        WorkerOptions { lanes: Vec::new(), concurrency: IN_FLIGHT, grace: Duration::from_secs(5) };
-    let stopped = stop.clone();
-    let task = tokio::spawn(runtime::run(
-        settings.queue.clone(),
-        queue.clone(),
-        noop.clone(),
-        options,
-        async move { stopped.cancelled().await },
-        std::future::pending(),
-    ));
-    Running { noop, stop, task }
-}
-
-/// Jobs a second between a fifth of them and the last, so that the start does not count.
-async fn drain(settings: &Settings, queue: &Queue, jobs: u64) -> anyhow::Result<f64> {
-    let running = worker(settings, queue);
-    let reached = async |n: u64| {
-        while running.noop.done.load(Ordering::Relaxed) < n {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        Instant::now()
-    };
-    let from = reached(jobs / 5).await;
-    let to = reached(jobs).await;
-    running.stop.cancel();
-    running.task.await??;
-    Ok((jobs - jobs / 5) as f64 / (to - from).as_secs_f64())
-}
-
-async fn latency(settings: &Settings, queue: &Queue) -> anyhow::Result<(f64, f64)> {
-    let running = worker(settings, queue);
-    for i in 0..SAMPLES as u64 {
-        queue.enqueue(&[job_of(&format!("lat-{i}"), format!("at {}", now_us()))]).await?;
-        while running.noop.done.load(Ordering::Relaxed) <= i {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+    server.flush()?;
+    let started = Instant::now();
+    for i in 0..SINGLES {
+        queue.enqueue(&job::jobs(Kind::Count, i, 1, 0, text)?).await?;
     }
-    running.stop.cancel();
-    running.task.await??;
-    let mut waited = running.noop.waited_us.lock().map(|w| w.clone()).unwrap_or_default();
-    waited.sort_unstable();
-    let at = |share: f64| waited[((waited.len() - 1) as f64 * share) as usize] as f64 / 1000.0;
-    Ok((at(0.5), at(0.99)))
+    figures.add("enqueue one by one, /s", SINGLES as f64 / started.elapsed().as_secs_f64());
+
+    server.flush()?;
+    let before = server.data_bytes()?;
+    figures.add("enqueue in bulk, /s", enqueue(queue, Kind::Count, jobs, text).await?);
+    let bytes = (server.data_bytes()? - before) / jobs as f64;
+    figures.add("Redis memory per waiting job, bytes", bytes);
+    let one = measure::drain(server, 1, IN_FLIGHT, jobs, 1)?;
+    figures.drain(
+        [
+            "drain, 1 process, /s",
+            "  worker CPU a job, us",
+            "  Redis CPU a job, us",
+            "  script calls a job",
+            "  commands inside them a job",
+        ],
+        &one,
+    );
+    figures.add("  of the ceiling, a connection each", one.rate / own);
+    figures.add("  of the ceiling, pipelined", one.rate / shared);
+
+    enqueue(queue, Kind::Count, jobs, text).await?;
+    figures.add("drain, 2 processes, /s", measure::drain(server, 2, IN_FLIGHT, jobs, 1)?.rate);
+
+    enqueue(queue, Kind::Chain, jobs / 2, text).await?;
+    let chain = measure::drain(server, 1, IN_FLIGHT, jobs / 2, 2)?;
+    figures.drain(
+        [
+            "drain, each with a follow-up, pairs/s",
+            "  worker CPU a pair, us",
+            "  Redis CPU a pair, us",
+            "  script calls a pair",
+            "  commands inside them a pair",
+        ],
+        &chain,
+    );
+
+    enqueue(queue, Kind::Count, jobs, text).await?;
+    let many = measure::drain(server, 1, MANY, jobs, 1)?;
+    figures.add("worker RSS at 100 in flight, MiB", many.rss_mib);
+    figures.add("  not of the program's file, MiB", many.anonymous_mib);
+    Ok(())
+}
+
+/// Pick-up on an idle queue: a job, then nothing for a while.
+async fn latency(
+    server: &Server,
+    queue: &Queue,
+    text: &str,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
+    server.flush()?;
+    let dir = tempfile::tempdir()?;
+    let _worker = Worker::start(server, dir.path(), IN_FLIGHT, 0)?;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for i in 0..SAMPLES {
+        queue.enqueue(&job::jobs(Kind::Latency, i, 1, job::now_ns(), text)?).await?;
+        tokio::time::sleep(Duration::from_millis(15 + i * 7 % 20)).await;
+    }
+    let (p50, p99) = measure::waits(dir.path())?;
+    figures.add("pick-up on an idle queue, p50 ms", p50);
+    figures.add("pick-up on an idle queue, p99 ms", p99);
+    Ok(())
+}
+
+/// A worker that holds jobs is killed, over and over; each time the one that stands by takes
+/// over and finishes them. Nothing else happens on the queue.
+async fn kills(
+    server: &Server,
+    queue: &Queue,
+    text: &str,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
+    let hour = 3_600_000;
+    let pause = Duration::from_millis(5);
+    for _ in 0..KILLS {
+        server.flush()?;
+        let dir = tempfile::tempdir()?;
+        let held = usize::try_from(HELD)?;
+        let mut holder = Worker::start(server, dir.path(), held, hour)?;
+        let made = job::jobs(Kind::Crash, 0, HELD, 0, text)?;
+        queue.enqueue(&made).await?;
+        measure::until("the first holder", pause, || measure::crash_notes(dir.path()).0 == held)?;
+        // The same jobs lose their worker twice; a third time they would be poison.
+        for (name, hold) in [("recovery after kill -9, s", hour), ("  after a second one, s", 0)] {
+            let heir = Worker::start(server, dir.path(), held, hold)?;
+            // Until it has looked, found nothing, and gone to sleep.
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+            let before = measure::crash_notes(dir.path()).0;
+            drop(std::mem::replace(&mut holder, heir));
+            let killed = Instant::now();
+            let back = measure::until("recovery", pause, || {
+                measure::crash_notes(dir.path()).0 == before + held
+            })?;
+            figures.add(name, (back - killed).as_secs_f64());
+        }
+        measure::until("the end", pause, || measure::crash_notes(dir.path()).1 == held)?;
+    }
+    Ok(())
 }

@@ -18,59 +18,79 @@ local worker, request, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local want = tonumber(ARGV[4])
 
 local out = { -1, '' }
-local function give(id, key)
-  local j = call('HMGET', key, 'a', 'c', 'e', 'l')
-  out[#out + 1] = id
-  out[#out + 1] = j[4]
-  out[#out + 1] = call('GET', P .. 'b:' .. id) or ''
-  out[#out + 1] = j[1]
-  out[#out + 1] = j[2]
-  out[#out + 1] = NOW - tonumber(j[3])
+local got = {} -- records of the jobs that this request gets
+local deadline = digits(NOW + lease)
+local RECORD = { 'st', 't', 'l', 'a', 'c', 'e' }
+
+-- Leases for jobs of `got` from this one on.
+local function hold(first)
+  local scores = {}
+  for k = first, #got do
+    scores[#scores + 1] = deadline
+    scores[#scores + 1] = got[k].id
+  end
+  if #scores > 0 then call('ZADD', P .. 'leases', unpack(scores)) end
+end
+
+-- The reply, with the jobs and their bodies.
+local function give()
+  if #got == 0 then return out end
+  local bodies = {}
+  for k, j in ipairs(got) do bodies[k] = P .. 'b:' .. j.id end
+  bodies = call('MGET', unpack(bodies))
+  for k, j in ipairs(got) do
+    local n = 2 + 6 * (k - 1)
+    out[n + 1], out[n + 2], out[n + 3] = j.id, j.l, bodies[k] or ''
+    out[n + 4], out[n + 5], out[n + 6] = j.a, j.c, NOW - tonumber(j.e)
+  end
+  return out
 end
 
 -- Sent again because the reply was lost: the same jobs, as far as they are still ours, and with
 -- a whole lease. Before anything is taken back, so that a worker that lives loses nothing by a
 -- reply that took longer than the lease.
 local wk = P .. 'w:' .. worker
-local last = call('HMGET', wk, 'req', 'jobs')
+local last = call('HMGET', wk, 'req', 'jobs', 'last')
 if last[1] == request then
   for id in string.gmatch(last[2] or '', '[^ ]+') do
-    local key = P .. 'j:' .. id
-    if call('HGET', key, 't') == request then
-      call('ZADD', P .. 'leases', NOW + lease, id)
-      give(id, key)
-    end
+    local j = look(id, unpack(RECORD))
+    if j.t == request then got[#got + 1] = j end
   end
-  return out
+  hold(1)
+  return give()
 end
 
 -- Taken back: a worker that lost its lease crashed or is cut off. That is the worker's failure
 -- and not the job's, so it is counted apart from attempts.
 local taken = call('ZRANGEBYSCORE', P .. 'leases', '-inf', NOW, 'LIMIT', 0, ARGV[5])
 for _, id in ipairs(taken) do
-  local key = P .. 'j:' .. id
-  local j = call('HMGET', key, 'l', 'p', 's', 'g', 'w')
-  unlease(id, j[1])
-  local crashes = call('HINCRBY', key, 'c', 1)
-  if crashes >= tonumber(ARGV[7]) then
-    bury(id, j[3], j[4], 'poison', 'its worker died ' .. crashes .. ' times while it ran; last on ' .. tostring(j[5]))
+  local j = look(id, 'st', 'l', 'p', 's', 'g', 'w')
+  if j.st ~= 'leased' then
+    -- Somebody has removed it by hand; what is left of it goes.
+    call('ZREM', P .. 'leases', id)
   else
-    back_to_ready(id, j[1], j[2], j[3])
+    unlease(id, j.l)
+    local crashes = call('HINCRBY', P .. 'j:' .. id, 'c', 1)
+    if crashes >= tonumber(ARGV[7]) then
+      bury(id, j.s, j.g, 'poison', 'its worker died ' .. crashes .. ' times while it ran; last on ' .. tostring(j.w))
+    else
+      back_to_ready(id, j.l, j.p, j.s)
+    end
   end
 end
 
 local due = call('ZRANGEBYSCORE', P .. 'delayed', '-inf', NOW, 'LIMIT', 0, ARGV[6])
 for _, id in ipairs(due) do
   call('ZREM', P .. 'delayed', id)
-  local key = P .. 'j:' .. id
-  local j = call('HMGET', key, 'l', 'p', 's', 'g')
-  if is_cancelled(j[3]) then
-    drop_cancelled(id, j[3], j[4])
-  else
-    call('HSET', key, 'st', 'ready')
-    push_ready(id, j[1], j[2], j[3])
+  local j = look(id, 'st', 'l', 'p', 's', 'g')
+  if is_cancelled(j.s) then
+    drop_cancelled(id, j.s, j.g)
+  elseif j.st == 'delayed' then
+    call('HSET', P .. 'j:' .. id, 'st', 'ready')
+    push_ready(id, j.l, j.p, j.s)
   end
 end
+settle_up() -- what this has made ready may be taken now, and the places are free
 
 local lanes = {}
 if ARGV[9] == '*' then
@@ -89,7 +109,6 @@ if ARGV[8] ~= '' then
 end
 local lacking = {}
 
-local got = {}
 local next_due -- when a waiting job may go on, as far as this call has seen
 local function due_at(at)
   if not next_due or at < next_due then next_due = at end
@@ -99,10 +118,9 @@ end
 -- those that merely stood beside a poison job would go down with it each time, and be called poison too.
 local last_chance = math.max(1, tonumber(ARGV[7]) - 1)
 local holds_one = false
-do
-  local id = call('HGET', wk, 'last')
-  local j = id and call('HMGET', P .. 'j:' .. id, 'st', 'w')
-  if j then holds_one = j[1] == 'leased' and j[2] == worker end
+if last[3] then
+  local j = call('HMGET', P .. 'j:' .. last[3], 'st', 'w')
+  holds_one = j[1] == 'leased' and j[2] == worker
 end
 local LOOK_AGAIN = 100 -- ms until a worker asks again for such jobs that it had to leave
 local pass_over = 100 -- of them in one call at most
@@ -124,7 +142,7 @@ local function take(lane, n)
     n = math.min(n, had)
     if n <= 0 then return 0 end
   end
-  local served, dropped_here, passed = 0, 0, {}
+  local served, dropped_here, stray, passed = 0, 0, 0, {}
   -- Groups that are there get equal shares, whoever was first.
   local share = math.ceil(n / math.max(1, call('ZCARD', P .. 'ring:' .. lane)))
   while served < n do
@@ -138,17 +156,19 @@ local function take(lane, n)
     if dropped then
       -- Counted as served, so that the call stays bounded however much was cancelled.
       for _, id in ipairs(ids) do
-        drop_cancelled(id, sweep, call('HGET', P .. 'j:' .. id, 'g') or '')
+        drop_cancelled(id, sweep, look(id, 'g').g)
       end
       dropped_here = dropped_here + #ids
       n = n - #ids
       ids = {}
     end
-    local left, seen = 0, false
+    local before, missing, left, seen = #got, 0, 0, false
     for _, id in ipairs(ids) do
-      local key = P .. 'j:' .. id
-      local is_last = tonumber(call('HGET', key, 'c')) >= last_chance
-      if is_last and holds_one then
+      local j = look(id, unpack(RECORD))
+      local is_last = tonumber(j.c) >= last_chance
+      if j.st ~= 'ready' then
+        missing = missing + 1 -- an id without its job: somebody has removed that by hand
+      elseif is_last and holds_one then
         call('RPUSH', list, id)
         left, seen = left + 1, seen or passed[id]
         passed[id] = true
@@ -157,13 +177,14 @@ local function take(lane, n)
           holds_one = true
           call('HSET', wk, 'last', id)
         end
-        call('HSET', key, 'st', 'leased', 't', request, 'w', worker)
-        call('ZADD', P .. 'leases', NOW + lease, id)
-        got[#got + 1] = id
-        give(id, key)
+        call('HSET', P .. 'j:' .. id, 'st', 'leased', 't', request, 'w', worker)
+        got[#got + 1] = j
       end
     end
-    served = served + #ids - left
+    hold(before + 1)
+    served = served + #got - before
+    stray = stray + missing
+    n = n - missing -- counted as served, for the same reason
     if left > 0 then
       pass_over = pass_over - left
       due_at(NOW + LOOK_AGAIN)
@@ -183,8 +204,8 @@ local function take(lane, n)
     if tokens then spend(pool, tokens - served) end
     if places and places[pool] then places[pool] = places[pool] - served end
   end
-  if dropped_here > 0 then due_at(NOW) end -- there may be more to drop
-  local gone = served + dropped_here
+  if dropped_here + stray > 0 then due_at(NOW) end -- there may be more of those
+  local gone = served + dropped_here + stray
   if gone > 0 and call('HINCRBY', P .. 'ready', lane, -gone) <= 0 then
     call('HDEL', P .. 'ready', lane)
   end
@@ -209,7 +230,9 @@ for lane, ready in pairs(lacking) do
   if ready > 0 then out[2] = out[2] .. pool_of(lane) .. '=' .. ready .. ' ' end
 end
 if #got > 0 then
-  call('HSET', wk, 'req', request, 'jobs', table.concat(got, ' '))
+  local ids = {}
+  for k, j in ipairs(got) do ids[k] = j.id end
+  call('HSET', wk, 'req', request, 'jobs', table.concat(ids, ' '))
   -- Work may be left: pass the wake-up on.
   for _, lane in ipairs(lanes) do
     if call('HEXISTS', P .. 'ready', lane) == 1 then wake(lane) end
@@ -221,4 +244,4 @@ else
   end
   if next_due then out[1] = math.max(1, next_due - NOW + 1) end
 end
-return out
+return give()

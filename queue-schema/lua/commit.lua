@@ -29,32 +29,32 @@ for k = 1, tonumber(ARGV[1]) do
   local id, token, ending, a, b = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
   i = i + 5
   local key = P .. 'j:' .. id
-  local j = call('HMGET', key, 't', 'l', 'p', 's', 'g', 'a', 'm', 'st')
-  if j[1] ~= token or j[8] ~= 'leased' then
+  local j = look(id, 't', 'l', 'p', 's', 'g', 'a', 'm', 'st')
+  if j.t ~= token or j.st ~= 'leased' then
     results[k] = 0
     i = skip(i)
   else
     results[k] = 1
-    unlease(id, j[2])
     -- Effects go first: a follow-up may be this very job's successor, and what the ending does
-    -- to the sweep must see them.
+    -- to the sweep must see them. Effects that can't be applied leave the job leased.
     i = apply(i)
+    unlease(id, j.l)
     if ending == 'done' then
       call('UNLINK', key, P .. 'b:' .. id)
     elseif ending == 'back' then
-      back_to_ready(id, j[2], j[3], j[4])
+      back_to_ready(id, j.l, j.p, j.s)
     elseif ending == 'retry' then
-      if tonumber(j[6]) + 1 >= tonumber(j[7]) then
-        call('HINCRBY', key, 'a', 1)
-        bury(id, j[4], j[5], 'attempts_exhausted', b)
+      local attempts = tonumber(j.a) + 1
+      call('HSET', key, 'a', attempts)
+      if attempts >= tonumber(j.m) then
+        bury(id, j.s, j.g, 'attempts_exhausted', b)
       else
-        call('HINCRBY', key, 'a', 1)
         call('HSET', key, 'st', 'delayed', 't', '', 'lr', b)
         call('ZADD', P .. 'delayed', NOW + tonumber(a), id)
-        wake(j[2])
+        wake(j.l)
       end
     else
-      bury(id, j[4], j[5], a, b)
+      bury(id, j.s, j.g, a, b)
     end
   end
 end

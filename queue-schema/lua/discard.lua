@@ -2,10 +2,10 @@
 --
 -- ARGV[1]  job id
 -- Returns 1, or 0 when there is no such dead job.
-local key = P .. 'j:' .. ARGV[1]
-if call('HGET', key, 'st') ~= 'dead' then return 0 end
-local j = call('HMGET', key, 's', 'g')
-if j[2] ~= '' then call('SREM', P .. 'dt:' .. j[1] .. ':' .. j[2], ARGV[1]) end
-call('ZREM', P .. 'dead', ARGV[1])
-call('UNLINK', key, P .. 'b:' .. ARGV[1])
+local id = ARGV[1]
+local j = look(id, 'st', 's', 'g')
+if j.st ~= 'dead' then return 0 end
+if j.g ~= '' then call('SREM', P .. 'dt:' .. j.s .. ':' .. j.g, id) end
+call('ZREM', P .. 'dead', id)
+call('UNLINK', P .. 'j:' .. id, P .. 'b:' .. id)
 return 1

@@ -1,11 +1,14 @@
 -- prelude.lua: what all scripts share. Put before each script by the client.
 --
 -- KEYS[1]  prefix of the partition, "{ns:p}:"; every key below carries its hash tag.
+-- The client makes a function of each script and has `finish` run it, see the end of this file.
 -- Time is the Redis clock, in milliseconds: the clocks of workers do not count.
 local P = KEYS[1]
 local call = redis.call
 local t = call('TIME')
 local NOW = t[1] * 1000 + math.floor(t[2] / 1000)
+-- A number with its digits written out: Redis would take longer over it.
+local function digits(n) return string.format('%.0f', n) end
 local PRIORITY_STEP = 35184372088832 -- 2^45: a lane's turns stay below it for ever
 
 -- The pool of a lane is what its limit counts: "rung:ollama" and "shard:ollama" share "ollama".
@@ -33,13 +36,23 @@ local function queue_group(lane, group)
   call('ZADD', P .. 'ring:' .. lane, (2 - prio) * PRIORITY_STEP + turn, group)
 end
 
+-- Jobs that this call makes ready go into their lists together: settle_up does it.
+local made_ready = {}
 local function push_ready(id, lane, prio, sweep)
   local group = prio .. '|' .. sweep
-  if call('RPUSH', P .. 'q:' .. lane .. ':' .. group, id) == 1 then
-    queue_group(lane, group)
+  local list = lane .. ':' .. group
+  local jobs = made_ready[list]
+  if not jobs then
+    jobs = { list = list, lane = lane, group = group }
+    made_ready[list] = jobs
+    made_ready[#made_ready + 1] = jobs
   end
-  call('HINCRBY', P .. 'ready', lane, 1)
-  wake(lane)
+  jobs[#jobs + 1] = id
+end
+
+-- A command over a list of any length: Lua's stack holds some thousand arguments.
+local function in_parts(list, each)
+  for from = 1, #list, 1000 do each(unpack(list, from, math.min(from + 999, #list))) end
 end
 
 -- Groups of a paused sweep that claims have set aside take their turns again.
@@ -54,8 +67,22 @@ local function unpark(sweep)
 end
 
 -- A sweep that a person cancelled: its jobs are dropped where they stand, see drop_cancelled.
+local cancelled = {}
 local function is_cancelled(sweep)
-  return sweep ~= '' and call('SISMEMBER', P .. 'cancelled', sweep) == 1
+  if sweep == '' then return false end
+  if cancelled[sweep] == nil then cancelled[sweep] = call('SISMEMBER', P .. 'cancelled', sweep) == 1 end
+  return cancelled[sweep]
+end
+
+-- Fields of a job's record by name. One that has its default is not kept: a waiting job is a few
+-- words, and there may be many. A job that is not there has no `st`.
+local DEFAULTS = { s = '', g = '', a = '0', c = '0' }
+local function look(id, ...)
+  local names = { ... }
+  local values = call('HMGET', P .. 'j:' .. id, ...)
+  local j = { id = id }
+  for k, name in ipairs(names) do j[name] = values[k] or DEFAULTS[name] end
+  return j
 end
 
 -- A job in the flat form of NewJob::encode; returns it and the next position.
@@ -76,8 +103,10 @@ local function enqueue(j)
     return 0
   end
   local state = j.delay > 0 and 'delayed' or 'ready'
-  call('HSET', key, 'st', state, 'l', j.lane, 'p', j.prio, 's', j.sweep, 'g', j.target,
-    'm', j.max, 'a', 0, 'c', 0, 'e', NOW)
+  local fields = { 'st', state, 'l', j.lane, 'p', j.prio, 'm', j.max, 'e', digits(NOW) }
+  if j.sweep ~= '' then fields[#fields + 1], fields[#fields + 2] = 's', j.sweep end
+  if j.target ~= '' then fields[#fields + 1], fields[#fields + 2] = 'g', j.target end
+  call('HSET', key, unpack(fields))
   call('SET', P .. 'b:' .. j.id, j.body)
   if j.delay > 0 then
     call('ZADD', P .. 'delayed', NOW + j.delay, j.id)
@@ -165,14 +194,34 @@ local function freed(pool)
   if call('LLEN', k) == 0 then call('RPUSH', k, '1') end
 end
 
--- A job leaves its lease: the pool has room again, which may be what others wait for.
+-- A job leaves its lease; settle_up takes all of them off together.
+local left, left_of = {}, {} -- ids; how many of each pool
 local function unlease(id, lane)
   local pool = pool_of(lane)
-  call('ZREM', P .. 'leases', id)
-  if call('HINCRBY', P .. 'leased', pool, -1) <= 0 then call('HDEL', P .. 'leased', pool) end
-  if call('HEXISTS', P .. 'limits', pool) == 0 then return end
-  for _, ready in ipairs(call('HKEYS', P .. 'ready')) do
-    if pool_of(ready) == pool then wake(ready) end
+  left[#left + 1] = id
+  left_of[pool] = (left_of[pool] or 0) + 1
+end
+
+-- What the jobs of this call have in common: those that left their leases, whose pools have room
+-- again, which may be what others wait for; those that are ready now.
+local function settle_up()
+  local ready, gone, gone_of = made_ready, left, left_of
+  made_ready, left, left_of = {}, {}, {}
+  for _, jobs in ipairs(ready) do
+    local length
+    in_parts(jobs, function(...) length = call('RPUSH', P .. 'q:' .. jobs.list, ...) end)
+    if length == #jobs then queue_group(jobs.lane, jobs.group) end
+    call('HINCRBY', P .. 'ready', jobs.lane, #jobs)
+    wake(jobs.lane)
+  end
+  in_parts(gone, function(...) call('ZREM', P .. 'leases', ...) end)
+  for pool, n in pairs(gone_of) do
+    if call('HINCRBY', P .. 'leased', pool, -n) <= 0 then call('HDEL', P .. 'leased', pool) end
+    if call('HEXISTS', P .. 'limits', pool) == 1 then
+      for _, lane in ipairs(call('HKEYS', P .. 'ready')) do
+        if pool_of(lane) == pool then wake(lane) end
+      end
+    end
   end
 end
 
@@ -292,4 +341,13 @@ local function apply(i)
     end
   end
   return i
+end
+
+-- Runs a script. What its jobs have in common is settled also when it fails half way: what was done
+-- until then stays done, and no job may be ready without standing in a list.
+local function finish(script)
+  local ok, result = pcall(script)
+  settle_up()
+  if ok or type(result) == 'table' then return result end
+  return redis.error_reply(result) -- error() would put ERR before its code, MISCONF for one
 end

@@ -9,14 +9,15 @@
 -- Returns the number of jobs revived; 0 when there is no such dead job, or its sweep was cancelled.
 local function revive(id, lane, body)
   local key = P .. 'j:' .. id
-  local j = call('HMGET', key, 'st', 'l', 'p', 's', 'g')
-  if j[1] ~= 'dead' or is_cancelled(j[4]) then return nil end
-  if lane == '' then lane = j[2] end
+  local j = look(id, 'st', 'l', 'p', 's', 'g')
+  if j.st ~= 'dead' or is_cancelled(j.s) then return nil end
+  if lane == '' then lane = j.l end
   if body ~= '' then call('SET', P .. 'b:' .. id, body) end
   call('ZREM', P .. 'dead', id)
-  call('HSET', key, 'st', 'ready', 'l', lane, 'a', 0, 'c', 0)
-  push_ready(id, lane, j[3], j[4])
-  return { sweep = j[4], target = j[5] }
+  call('HSET', key, 'st', 'ready', 'l', lane)
+  call('HDEL', key, 'a', 'c')
+  push_ready(id, lane, j.p, j.s)
+  return { sweep = j.s, target = j.g }
 end
 
 local first = revive(ARGV[1], ARGV[2], ARGV[3])

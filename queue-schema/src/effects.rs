@@ -1,6 +1,7 @@
 //! What a handler asks for. Handlers write nothing: they return [`Effects`], and one script
 //! applies all of them or, when the lease is no longer the worker's, none.
 
+use crate::body;
 use crate::envelope::Envelope;
 use crate::jobs::JobKind;
 use crate::rows::Row;
@@ -93,7 +94,7 @@ impl NewJob {
         out.push(self.target.map(|t| num(u64::from(t))).unwrap_or_default());
         out.push(num(self.delay_ms));
         out.push(num(u64::from(self.max_attempts.unwrap_or(max_attempts))));
-        out.push(self.body.as_bytes().to_vec());
+        out.push(body::pack(&self.body));
     }
 }
 

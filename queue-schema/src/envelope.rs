@@ -1,5 +1,6 @@
 //! What a job looks like on the wire: kind, version, payload, trace context.
 
+use crate::body::BodyError;
 use crate::jobs::JobKind;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -11,6 +12,9 @@ pub const ENVELOPE_VERSION: u32 = 1;
 /// worker that took it lives on.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
+    /// Can't be unpacked.
+    #[error(transparent)]
+    Body(#[from] BodyError),
     /// Not an envelope.
     #[error("the job's body is no envelope: {0}")]
     Envelope(#[source] serde_json::Error),

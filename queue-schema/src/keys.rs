@@ -4,7 +4,7 @@
 //! | key after the tag | type | holds |
 //! |---|---|---|
 //! | `j:JOB` | hash | record of a job: lane, priority, sweep, target, state, attempts, crashes, token |
-//! | `b:JOB` | string | its body, an [`crate::envelope::Envelope`] |
+//! | `b:JOB` | string | its body, an [`crate::envelope::Envelope`] as [`crate::body`] keeps it |
 //! | `q:LANE:GROUP` | list | ready job ids of one group (priority and sweep) |
 //! | `ring:LANE` | zset | groups with ready jobs, by turn |
 //! | `turn` | hash | lane -> turns given so far; `*` for the lanes' own |

@@ -1,7 +1,7 @@
 //! The contract between producers and workers of Scrum Fleet.
 //!
 //! Everything that crosses a process border is defined here: job kinds and their payloads
-//! ([`jobs`]), the envelope they travel in ([`envelope`]), the states a job can be in and the
+//! ([`jobs`]), the envelope they travel in ([`envelope`]) and how that is kept ([`body`]), the states a job can be in and the
 //! moves between them ([`state`]), what a handler may ask for ([`effects`]), the rows of the
 //! knowledge base ([`rows`]), the sweep record ([`sweep`]), what caused what ([`trace`]), the key names
 //! ([`keys`]) and, with
@@ -10,6 +10,7 @@
 //! Promise: **at-least-once execution, effectively-once effects.** A job may run twice; what it
 //! does to the system happens once.
 
+pub mod body;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod effects;

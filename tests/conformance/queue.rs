@@ -87,7 +87,7 @@ async fn pushing_the_same_job_twice_is_pushing_it_once() {
     assert_eq!(bed.queue.enqueue(&jobs).await.unwrap(), 0);
     let claimed = bed.claim(10).await;
     assert_eq!(ids(&claimed), ["a", "b"]);
-    assert_eq!(claimed[0].body, "body of a");
+    assert_eq!(claimed[0].body.as_deref().unwrap(), "body of a");
     // Also while it is leased.
     assert_eq!(bed.queue.enqueue(&jobs).await.unwrap(), 0);
     assert_eq!(bed.states(), at("leased", 2));
@@ -171,6 +171,55 @@ async fn a_batch_with_one_stale_commit_applies_the_others() {
     assert_eq!(bed.states(), vec![("leased".into(), 1), ("ready".into(), 2)]);
 }
 
+/// As `redis-cli` leaves it behind when somebody removes a job by hand.
+#[tokio::test]
+async fn ids_without_a_job_are_passed_over() {
+    let bed = Bed::with_lease(100).await;
+    let jobs: Vec<_> = ["a", "b", "c", "d"].iter().map(|id| job(id, "l", "s")).collect();
+    bed.queue.enqueue(&jobs[..2]).await.unwrap();
+    assert_eq!(bed.claim(1).await.len(), 1);
+    bed.queue.enqueue(&jobs[2..]).await.unwrap();
+    bed.queue.enqueue(&[job("late", "l", "s").delay_ms(50)]).await.unwrap();
+    let mut conn = bed.server.connection();
+    let gone = ["a", "b", "d", "late"].map(|id| format!("{{scrum:0}}:j:{id}"));
+    let _: () = conn.del(&gone[..]).unwrap();
+    // One is leased, two are ready, one is delayed; only c is a job.
+    eventually(Duration::from_secs(5), "the end of the lease and of the delay", || {
+        let soon: f64 = conn.zscore("{scrum:0}:leases", "a").unwrap();
+        let now: (f64, f64) = redis::cmd("TIME").query(&mut conn).unwrap();
+        (now.0 * 1000.0 + now.1 / 1000.0 > soon + 1.0).then_some(())
+    });
+    assert_eq!(ids(&bed.claim(4).await), ["c"]);
+    assert!(bed.claim(4).await.is_empty());
+    for (set, left) in [("leases", 1), ("delayed", 0)] {
+        assert_eq!(conn.zcard::<_, u32>(format!("{{scrum:0}}:{set}")).unwrap(), left, "{set}");
+    }
+    assert!(!conn.exists::<_, bool>("{scrum:0}:ready").unwrap(), "the lane's counter is right");
+}
+
+#[tokio::test]
+async fn effects_that_cant_be_applied_leave_the_job_leased_and_name_the_reason() {
+    let bed = Bed::new().await;
+    bed.queue.enqueue(&[job("a", "l", "s"), job("b", "l", "s")]).await.unwrap();
+    let claimed = bed.claim(2).await;
+    let mut conn = bed.server.connection();
+    let _: () = conn.set("{scrum:0}:rev:r", "no hash").unwrap();
+    let put = Effect::Put { key: "rev:r".into(), field: "f".into(), value: "v".into() };
+    let next = Effect::Enqueue(job("next", "l", "s"));
+    let commits = [
+        Commit { lease: claimed[0].lease.clone(), effects: Effects::done().with(next) },
+        Commit { lease: claimed[1].lease.clone(), effects: Effects::done().with(put) },
+    ];
+    let error = bed.queue.commit(&commits).await.unwrap_err();
+    assert!(error.to_string().contains("WRONGTYPE"), "{error}");
+    assert!(!error.is_outage());
+    // The first is done with all its effects; the second is as it was.
+    let _: () = conn.del("{scrum:0}:rev:r").unwrap();
+    assert_eq!(bed.states(), vec![("leased".into(), 1), ("ready".into(), 1)]);
+    assert_eq!(conn.hget::<_, _, u32>("{scrum:0}:leased", "l").unwrap(), 1);
+    assert_eq!(bed.queue.commit(&commits).await.unwrap(), [false, true]);
+}
+
 #[tokio::test]
 async fn a_renewed_lease_lives_and_a_lost_one_is_named() {
     let bed = Bed::with_lease(300).await;
@@ -242,7 +291,7 @@ async fn the_dead_stay_until_a_person_speaks() {
     assert_eq!(bed.queue.revive("a", Some(("m", "new body"))).await.unwrap(), 1);
     assert_eq!(bed.queue.revive("a", None).await.unwrap(), 0, "only once");
     let held = bed.claim(5).await;
-    assert_eq!((ids(&held), held[0].body.as_str()), (vec!["a"], "new body"));
+    assert_eq!((ids(&held), held[0].body.as_deref()), (vec!["a"], Ok("new body")));
     assert!(bed.queue.discard("b").await.unwrap());
     assert!(bed.queue.dead_letter("b").await.unwrap().is_none());
     assert_eq!(bed.states(), at("leased", 1));
@@ -420,6 +469,30 @@ async fn a_body_over_the_bound_is_refused_before_it_is_sent() {
     let error = bed.queue.enqueue(&[job("a", "l", "s"), big]).await.unwrap_err().to_string();
     assert!(error.contains("queue.max_payload_bytes"), "{error}");
     assert!(bed.claim(5).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_large_body_is_kept_packed_and_a_damaged_one_is_its_jobs_end_alone() {
+    let bed = Bed::new().await;
+    let text = format!("{{\"p\":\"{}\"}}", "a larger body ".repeat(100));
+    let jobs = ["a", "b", "c"].map(|id| NewJob { body: text.clone(), ..job(id, "l", "") });
+    bed.queue.enqueue(&jobs).await.unwrap();
+    let mut conn = bed.server.connection();
+    let kept: Vec<u8> = conn.get("{scrum:0}:b:a").unwrap();
+    assert!(kept.len() * 4 < text.len(), "{} bytes", kept.len());
+    let _: () = conn.set("{scrum:0}:b:b", &kept[..kept.len() / 2]).unwrap();
+    let _: () = conn.set("{scrum:0}:b:c", b"\xff not text").unwrap();
+    let claimed = bed.claim(3).await;
+    assert_eq!(claimed[0].body.as_deref(), Ok(text.as_str()));
+    assert!(claimed[1].body.is_err() && claimed[2].body.is_err());
+    for job in &claimed {
+        bed.commit(job, Effects::dead(DeadClass::Undecodable, "damaged")).await;
+    }
+    assert_eq!(bed.queue.dead_letter("a").await.unwrap().unwrap().body, text);
+    assert!(bed.queue.dead_letter("c").await.unwrap().unwrap().body.ends_with("not text"));
+    // What a person writes instead is packed as well.
+    assert_eq!(bed.queue.revive("b", Some(("l", &text))).await.unwrap(), 1);
+    assert_eq!(conn.get::<_, Vec<u8>>("{scrum:0}:b:b").unwrap(), kept);
 }
 
 /// The scripts named in the table are those that exist, and each exists.

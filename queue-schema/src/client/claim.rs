@@ -1,6 +1,7 @@
 //! The worker's side: claim, renew, commit, wait.
 
 use super::{Queue, QueueError};
+use crate::body::{self, BodyError};
 use crate::effects::Effects;
 use redis::{FromRedisValue, Value};
 use std::collections::BTreeMap;
@@ -24,8 +25,9 @@ pub struct ClaimedJob {
     pub lease: Lease,
     /// Lane it waited in.
     pub lane: String,
-    /// The envelope as JSON, undecoded.
-    pub body: String,
+    /// The envelope as JSON, undecoded; or why it can't be had, which is this job's end and no
+    /// other's.
+    pub body: Result<String, BodyError>,
     /// Times it was tried and failed before.
     pub attempt: u32,
     /// Times its worker died.
@@ -195,6 +197,11 @@ impl Queue {
         let bad = |e| QueueError::record("claim", e);
         let int = |v: &Value| i64::from_redis_value_ref(v).map_err(|e| bad(e.to_string()));
         let text = |v: &Value| String::from_redis_value_ref(v).map_err(|e| bad(e.to_string()));
+        let max = self.options().max_payload_bytes;
+        let body = |v: &Value| match v {
+            Value::BulkString(bytes) => Ok(body::unpack(bytes, max)),
+            other => Err(bad(format!("a body is {other:?}"))),
+        };
         let due = reply.first().map(int).transpose()?.unwrap_or(-1);
         let lacking = reply.get(1).map(text).transpose()?.unwrap_or_default();
         let rest = reply.get(2..).unwrap_or_default();
@@ -207,7 +214,7 @@ impl Queue {
             jobs.push(ClaimedJob {
                 lease: Lease { job: job_id, token, partition: self.number() },
                 lane: text(&job[1])?,
-                body: text(&job[2])?,
+                body: body(&job[2])?,
                 attempt: int(&job[3])?.try_into().unwrap_or(u32::MAX),
                 crashes: int(&job[4])?.try_into().unwrap_or(u32::MAX),
                 waited: Duration::from_millis(int(&job[5])?.try_into().unwrap_or(0)),

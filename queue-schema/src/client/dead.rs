@@ -1,6 +1,7 @@
 //! The dead-letter queue: list, show, revive, discard. Nothing leaves it by itself.
 
 use super::{Queue, QueueError};
+use crate::body;
 use crate::keys;
 use crate::sweep::Ladder;
 use serde::Serialize;
@@ -116,7 +117,7 @@ impl Queue {
 
     async fn dead_letter_here(&self, id: &str) -> Result<Option<DeadLetter>, QueueError> {
         let mut conn = self.conn();
-        let (map, body): (HashMap<String, String>, Option<String>) = redis::pipe()
+        let (map, body): (HashMap<String, String>, Option<Vec<u8>>) = redis::pipe()
             .cmd("HGETALL")
             .arg(self.key(&format!("j:{id}")))
             .cmd("GET")
@@ -139,8 +140,14 @@ impl Queue {
             crashes: u32::try_from(n("c")).unwrap_or(u32::MAX),
             first_ms: n("df"),
             last_ms: n("da"),
-            body: body.unwrap_or_default(),
+            body: self.readable(&body.unwrap_or_default()),
         }))
+    }
+
+    /// A body that can't be unpacked is shown as it is: a person may know what it was.
+    fn readable(&self, bytes: &[u8]) -> String {
+        body::unpack(bytes, self.options().max_payload_bytes)
+            .unwrap_or_else(|_| String::from_utf8_lossy(bytes).into_owned())
     }
 
     /// Puts a dead job back into the queue with fresh counters, perhaps with another body and
@@ -152,7 +159,7 @@ impl Queue {
     pub async fn revive(&self, id: &str, edited: Option<(&str, &str)>) -> Result<u64, QueueError> {
         let (lane, body) = edited.unwrap_or_default();
         let Some((part, _)) = self.find_dead(id).await? else { return Ok(0) };
-        part.run(&self.scripts.revive, vec![id.into(), lane.into(), body.into()]).await
+        part.run(&self.scripts.revive, vec![id.into(), lane.into(), body::pack(body)]).await
     }
 
     /// Gives a review a ladder of its own, for the retry that follows. By itself it starts nothing,

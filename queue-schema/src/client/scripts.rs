@@ -71,8 +71,9 @@ macro_rules! scripts {
                 Self {
                     $($name: Script::new(concat!(
                         include_str!("../../lua/prelude.lua"),
-                        "\n",
+                        "\nlocal function script()\n",
                         include_str!(concat!("../../lua/", stringify!($name), ".lua")),
+                        "\nend\nreturn finish(script)\n",
                     )),)*
                 }
             }

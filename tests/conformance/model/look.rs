@@ -76,7 +76,10 @@ fn text(key: &str, value: &Value) -> Option<String> {
     Some(match kind(key) {
         "j" => {
             let mut job = only(JOB, value);
-            job.entry("t".to_owned()).or_default();
+            // A field that has its default is not kept.
+            for (field, default) in [("t", ""), ("s", ""), ("g", ""), ("a", "0"), ("c", "0")] {
+                job.entry(field.to_owned()).or_insert_with(|| default.to_owned());
+            }
             if job["st"] != "dead" {
                 job.remove("dc");
             }

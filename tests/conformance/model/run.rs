@@ -185,8 +185,10 @@ impl<'a> Run<'a> {
         let Claim { jobs, next_due, .. } = self.bed.wait(self.bed.queue.claim(request));
         assert!(jobs.iter().all(|j| j.lease.token == request.request));
         self.given.extend(jobs.iter().map(|j| j.lease.clone()));
-        let got: Vec<_> =
-            jobs.into_iter().map(|j| (j.lease.job, j.body, j.attempt, j.crashes)).collect();
+        let got: Vec<_> = jobs
+            .into_iter()
+            .map(|j| (j.lease.job, j.body.unwrap(), j.attempt, j.crashes))
+            .collect();
         assert_eq!(got, self.model.claim(request), "jobs claimed");
         if got.is_empty() && next_due.is_some_and(|due| due < SOON) {
             // The worker looks again by itself.

@@ -6,7 +6,7 @@ use crate::handlers;
 use crate::runtime::{Handler, HandlerError};
 use queue_schema::client::ClaimedJob;
 use queue_schema::effects::Effects;
-use queue_schema::envelope::Envelope;
+use queue_schema::envelope::{DecodeError, Envelope};
 use queue_schema::jobs::Job;
 use std::future::Future;
 
@@ -35,7 +35,7 @@ impl Handler for Registry {
     ) -> impl Future<Output = Result<Effects, HandlerError>> + Send + 'static {
         let ctx = self.0.clone();
         async move {
-            let envelope = Envelope::decode(&job.body)?;
+            let envelope = Envelope::decode(&job.body.map_err(DecodeError::from)?)?;
             dispatch(&ctx, JobInfo { attempt: job.attempt }, Job::decode(&envelope)?).await
         }
     }

@@ -18,7 +18,8 @@ pub fn current() -> Option<Trace> {
 
 /// The run of a job, as a child of what enqueued it.
 pub fn of(job: &ClaimedJob) -> Option<Trace> {
-    let cause = Envelope::decode(&job.body).ok()?.tp?;
+    let body = job.body.as_ref().ok()?;
+    let cause = Envelope::decode(body).ok()?.tp?;
     Some(Trace::parse(&cause)?.child(&[&job.lease.job, &job.lease.token]))
 }
 
