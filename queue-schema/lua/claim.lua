@@ -101,8 +101,9 @@ local last_chance = math.max(1, tonumber(ARGV[7]) - 1)
 local holds_one = false
 do
   local id = call('HGET', wk, 'last')
-  local j = id and call('HMGET', P .. 'j:' .. id, 'st', 'w')
-  if j then holds_one = j[1] == 'leased' and j[2] == worker end
+  local j = id and call('HMGET', P .. 'j:' .. id, 'st', 'w', 'c')
+  -- It may have been revived since, with a new count.
+  if j then holds_one = j[1] == 'leased' and j[2] == worker and tonumber(j[3]) >= last_chance end
 end
 local LOOK_AGAIN = 100 -- ms until a worker asks again for such jobs that it had to leave
 local pass_over = 100 -- of them in one call at most
