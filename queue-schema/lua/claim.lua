@@ -119,8 +119,9 @@ end
 local last_chance = math.max(1, tonumber(ARGV[7]) - 1)
 local holds_one = false
 if last[3] then
-  local j = call('HMGET', P .. 'j:' .. last[3], 'st', 'w')
-  holds_one = j[1] == 'leased' and j[2] == worker
+  local j = look(last[3], 'st', 'w', 'c')
+  -- It may have been revived since, with a new count.
+  holds_one = j.st == 'leased' and j.w == worker and tonumber(j.c) >= last_chance
 end
 local LOOK_AGAIN = 100 -- ms until a worker asks again for such jobs that it had to leave
 local pass_over = 100 -- of them in one call at most

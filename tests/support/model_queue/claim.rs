@@ -131,8 +131,9 @@ impl ModelQueue {
 
     /// A worker holds at most one such job.
     fn holds_one(&self, worker: &str) -> bool {
-        let last = self.last_chances.get(worker).and_then(|id| self.jobs.get(id));
-        last.is_some_and(|j| j.state == JobState::Leased && j.worker == worker)
+        let Some(id) = self.last_chances.get(worker) else { return false };
+        let held = |j: &super::Job| j.state == JobState::Leased && j.worker == worker;
+        self.jobs.get(id).is_some_and(held) && self.on_its_last_chance(id)
     }
 
     fn take(&mut self, lane: &str, n: usize, request: &ClaimRequest, got: &mut Vec<String>) {
