@@ -5,7 +5,7 @@ use scrum_tests::aof::{self, Step};
 use scrum_tests::history::History;
 use scrum_tests::model_stub::{Gate, ModelStub, Reply};
 use scrum_tests::oracle;
-use scrum_tests::process::{Bench, Process, children, signal};
+use scrum_tests::process::{Bench, Process, children, kill9};
 use scrum_tests::redis::RedisServer;
 use scrum_tests::repo::{TestRepo, large_file};
 use std::path::{Path, PathBuf};
@@ -171,9 +171,7 @@ fn the_private_server_stays_whole_over_the_start_after_next() {
     runtime.block_on(stub.wait(|s| s.completed == 4 && s.in_flight == 4));
     let pids = [children(run.pid(), "redis-server"), children(run.pid(), "scrum-worker")].concat();
     run.kill9();
-    for pid in pids {
-        signal(pid, "KILL");
-    }
+    pids.into_iter().for_each(kill9);
     runtime.block_on(stub.wait_in_flight(0));
     gate.open();
 

@@ -3,6 +3,7 @@
 use queue_schema::client::Queue;
 use scrum_tests::model_stub::{Recorded, Reply, answers};
 use scrum_tests::oracle::{self, Seen};
+use scrum_tests::process::Bench;
 use scrum_tests::redis::RedisServer;
 use scrum_tests::repo::{TestRepo, large_file};
 use scrum_tests::wait::eventually;
@@ -62,6 +63,14 @@ pub fn done(server: &RedisServer, id: &str, repo: &TestRepo) -> Seen {
 pub fn seen(server: &RedisServer, id: &str, repo: &TestRepo) -> Seen {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(oracle::check_all(server, id, repo))
+}
+
+/// Waits until so many workers have started. One that finds no Redis at its start ends; from then on it
+/// waits every outage out.
+pub fn started(bench: &Bench, n: usize) {
+    eventually(LONG, "the workers have started", || {
+        (bench.worker_log().matches("worker started").count() >= n).then_some(())
+    });
 }
 
 /// Runs `case` for each item, `at_a_time` of them at once.

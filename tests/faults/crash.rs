@@ -4,7 +4,7 @@ use crate::common::{LONG, repo, review_or_summary, until_done};
 use queue_schema::rows::ReviewRow;
 use scrum_tests::model_stub::{Gate, ModelStub};
 use scrum_tests::oracle;
-use scrum_tests::process::{Bench, Process, children, signal};
+use scrum_tests::process::{Bench, Process, children, kill9, signal};
 use scrum_tests::redis::RedisServer;
 use scrum_tests::repo::TestRepo;
 use scrum_tests::wait::eventually;
@@ -189,9 +189,7 @@ async fn the_same_command_goes_on_after_everything_was_killed() {
     signal(run.pid(), "STOP");
     let workers = children(run.pid(), "scrum-worker");
     run.kill9();
-    for pid in workers.into_iter().chain([revived]) {
-        signal(pid, "KILL");
-    }
+    workers.into_iter().chain([revived]).for_each(kill9);
     stub.wait_in_flight(0).await;
     gate.open();
     let done = bench.run(&args).expect(0);

@@ -1,6 +1,6 @@
 //! The reply is lost after the script ran: sending the same again changes nothing.
 
-use crate::common::{LONG, repo, review_or_summary, until_done};
+use crate::common::{LONG, repo, review_or_summary, started, until_done};
 use queue_schema::client::{Claim, ClaimRequest, Commit, Pausable, Queue, QueueError};
 use queue_schema::effects::{DeadClass, Effects, NewJob, Priority};
 use queue_schema::sweep::SweepSpec;
@@ -193,16 +193,18 @@ async fn every_script_can_be_sent_again() {
 /// A whole sweep in which every fifth reply of every script and of every kept answer is lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sweep_over_a_line_that_loses_every_fifth_reply_is_as_without() {
-    let (server, repo) = (RedisServer::alone(), repo(20));
+    let (server, repo) = (RedisServer::alone(), repo(40));
     let stub = ModelStub::with(review_or_summary);
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
         .set("queue.commit_batch", "1");
     let id = bench.enqueue(&repo);
     let proxy = Proxy::to(server.socket());
     let (seen, lost) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
-    let count = lost.clone();
+    let (count, up) = (lost.clone(), Arc::new(AtomicBool::new(false)));
+    let begins = up.clone();
     proxy.on(move |call, point| {
-        let counts = ["claim", "renew", "commit", "SET"].contains(&call.name.as_str());
+        let counts = up.load(Ordering::SeqCst)
+            && ["claim", "renew", "commit", "SET"].contains(&call.name.as_str());
         if !counts || point == Point::Before || seen.fetch_add(1, Ordering::SeqCst) % 5 != 4 {
             return Act::Pass;
         }
@@ -210,15 +212,17 @@ async fn a_sweep_over_a_line_that_loses_every_fifth_reply_is_as_without() {
         Act::Lose
     });
     let _workers = [(); 2].map(|()| bench.worker_at(&proxy.url(), &["--concurrency", "2"]));
+    started(&bench, 2);
+    begins.store(true, Ordering::SeqCst);
     let queue = oracle::queue(&server.url()).await;
     until_done(&queue, &id).await;
     let all = oracle::check_all(&server, &id, &repo).await;
     all.is_done();
-    assert_eq!((all.sweep.resolved, all.sweep.unresolved), (21, 0));
+    assert_eq!((all.sweep.resolved, all.sweep.unresolved), (41, 0));
     let shards = stub.requests().iter().filter(|c| crate::common::is_shard(c)).count();
     println!("{lost:?} replies lost, {} calls", stub.requests().len());
-    assert_eq!(stub.requests().len(), 21 + shards, "no call was made twice");
-    assert_eq!(all.sweep.attempts as usize, 21 + shards, "none was counted twice");
+    assert_eq!(stub.requests().len(), 41 + shards, "no call was made twice");
+    assert_eq!(all.sweep.attempts as usize, 41 + shards, "none was counted twice");
     assert!(all.history.taken_back().is_empty(), "no lease ran out");
     assert!(lost.load(Ordering::SeqCst) > 10, "{LONG:?}");
 }

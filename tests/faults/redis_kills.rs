@@ -1,7 +1,7 @@
 //! `kill -9` of Redis: with `appendfsync always` nothing that was acknowledged is lost; and the check
 //! that says so does see a loss where there is one.
 
-use crate::common::{LONG, Rng, done, repo, review_or_summary};
+use crate::common::{LONG, Rng, done, repo, review_or_summary, started};
 use queue_schema::effects::{NewJob, Priority};
 use scrum_tests::aof;
 use scrum_tests::history::History;
@@ -27,7 +27,7 @@ fn lost<'a>(history: &History, commits: &'a [SentCommit]) -> Vec<&'a SentCommit>
 fn fifty_kills_of_redis_in_one_sweep_lose_nothing_acknowledged() {
     const KILLS: usize = 50;
     let mut rng = Rng::new();
-    let (repo, mut server) = (repo(150), RedisServer::alone());
+    let (repo, mut server) = (repo(200), RedisServer::alone());
     let stub = ModelStub::with(|call| review_or_summary(call).after(Duration::from_millis(2)));
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
         .set("queue.commit_batch", "1")
@@ -50,6 +50,7 @@ fn fifty_kills_of_redis_in_one_sweep_lose_nothing_acknowledged() {
         }
     });
     let mut workers = [(); 2].map(|()| bench.worker_at(&proxy.url(), &["--concurrency", "4"]));
+    started(&bench, 2);
     for _ in 0..KILLS {
         let point = if rng.within(0, 1) == 0 { Point::Before } else { Point::After };
         let at = proxy.count("commit") + rng.within(1, 5);
@@ -60,7 +61,7 @@ fn fifty_kills_of_redis_in_one_sweep_lose_nothing_acknowledged() {
     let all = done(&server, &id, &repo);
     all.is_done();
     assert!(workers.iter_mut().all(|w| w.0.try_wait().unwrap().is_none()), "the workers live on");
-    assert_eq!((all.sweep.resolved, all.sweep.unresolved), (151, 0));
+    assert_eq!((all.sweep.resolved, all.sweep.unresolved), (201, 0));
     let commits = proxy.commits();
     let acknowledged = commits.iter().filter(|c| c.applied == Some(true)).count();
     assert_eq!(lost(&all.history, &commits), Vec::<&SentCommit>::new());

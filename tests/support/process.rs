@@ -239,6 +239,18 @@ pub fn signal(pid: u32, name: &str) {
     Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status().unwrap();
 }
 
+/// Kills a process that is not a child of this one, and waits until it is dead: on a busy machine a
+/// server that was sent the signal may still answer for a moment.
+pub fn kill9(pid: u32) {
+    signal(pid, "KILL");
+    eventually(Duration::from_secs(60), "it is dead", || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let state = stat.rsplit_once(") ").and_then(|(_, tail)| tail.chars().next());
+        // Gone, or dead and not yet reaped by whoever is its parent now.
+        state.is_none_or(|s| s == 'Z' || s == 'X').then_some(())
+    });
+}
+
 /// Children of a process, by name.
 pub fn children(pid: u32, name: &str) -> Vec<u32> {
     let mut found = Vec::new();
