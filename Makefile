@@ -12,7 +12,7 @@ DEMO_OUT ?= scrum-report
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: setup
 setup: ## Install what is missing: redis-server, git, gcc, make, faketime; rustfmt and clippy
@@ -120,6 +120,19 @@ demo: setup build ## Review this repository without any model, and show the repo
 	echo "The report is $(DEMO_OUT)/scrum_report.md. It begins:"; \
 	echo; \
 	head -n 40 $(DEMO_OUT)/scrum_report.md
+
+# Other systems are measured beside ours where PEERS names a folder with their programs and the
+# harness; see benches/README.md.
+.PHONY: bench
+bench: ## Measure the queue engine beside its ceilings
+	$(CARGO) build --release --locked -p scrum-benches --bins
+	$(TARGET_DIR)/release/bench-queue
+
+.PHONY: bench-peers
+bench-peers: ## Measure it beside other systems: make bench-peers PEERS=DIR
+	@if [ -z "$(PEERS)" ]; then echo 'bench-peers: say PEERS=DIR; see benches/README.md' >&2; exit 1; fi
+	$(CARGO) build --release --locked -p scrum-benches --bins
+	BENCH_BIN=$(abspath $(TARGET_DIR))/release benches/peers/run.sh "$(PEERS)"
 
 .PHONY: clean
 clean: ## Remove what was built, and the report of the demo

@@ -1,6 +1,8 @@
 //! The job of the benches: what it is told to do, a time, and a payload of 1 KiB in all.
 
+use crate::BULK;
 use anyhow::Context as _;
+use queue_schema::client::Queue;
 use queue_schema::effects::NewJob;
 use queue_schema::jobs::JobKind;
 use serde::{Deserialize, Serialize};
@@ -71,6 +73,31 @@ pub fn jobs(kind: Kind, first: u64, count: u64, t: u64, p: &str) -> anyhow::Resu
     (first..first + count)
         .map(|id| Ok(NewJob::of(&Bench { k: kind, id, t, p: p.to_owned() })?))
         .collect()
+}
+
+/// Puts `count` jobs into the queue in bulk: while one batch is on its way the next is made, as a
+/// producer in a hurry would do it.
+///
+/// # Errors
+/// A failure of Redis.
+pub async fn push(queue: &Queue, kind: Kind, count: u64, p: &str) -> anyhow::Result<()> {
+    /// Batches on their way at a time.
+    const WAYS: u64 = 3;
+    let mut ways = tokio::task::JoinSet::new();
+    for way in 0..WAYS {
+        let (queue, p) = (queue.clone(), p.to_owned());
+        ways.spawn(async move {
+            let batch = BULK as u64;
+            for first in (way * batch..count).step_by(BULK * WAYS as usize) {
+                queue.enqueue(&jobs(kind, first, batch.min(count - first), 0, &p)?).await?;
+            }
+            anyhow::Ok(())
+        });
+    }
+    while let Some(done) = ways.join_next().await {
+        done??;
+    }
+    Ok(())
 }
 
 /// The ballast: the file that `PAYLOAD_FILE` names, else random base64 of the same length. A text

@@ -9,7 +9,7 @@
 use anyhow::Context as _;
 use queue_schema::client::Queue;
 use scrum_benches::job::{self, Kind};
-use scrum_benches::{BULK, IN_FLIGHT, work};
+use scrum_benches::{IN_FLIGHT, work};
 use scrum_config::{LoadOptions, Settings};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -69,11 +69,6 @@ async fn produce(queue: &Queue, mode: &str, n: u64) -> anyhow::Result<Duration> 
         "chain" => Kind::Chain,
         other => anyhow::bail!("no such mode: {other}"),
     };
-    let mut first = 0;
-    while first < n {
-        let count = (n - first).min(BULK as u64);
-        queue.enqueue(&job::jobs(kind, first, count, 0, &text)?).await?;
-        first += count;
-    }
+    job::push(queue, kind, n, &text).await?;
     Ok(started.elapsed())
 }

@@ -8,7 +8,7 @@ use queue_schema::client::Queue;
 use scrum_benches::job::{self, Kind};
 use scrum_benches::measure::{self, Drain, Worker};
 use scrum_benches::server::Server;
-use scrum_benches::{BULK, IN_FLIGHT, ceiling};
+use scrum_benches::{IN_FLIGHT, ceiling};
 use scrum_config::{LoadOptions, Settings};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ const SAMPLES: u64 = 300;
 /// Enqueue calls of one job each.
 const SINGLES: u64 = 5000;
 /// Kills of a worker that holds jobs.
-const KILLS: u64 = 3;
+const KILLS: u64 = 4;
 /// Jobs that it holds then.
 const HELD: u64 = 10;
 /// Jobs in flight for the memory of a worker.
@@ -83,10 +83,7 @@ async fn main() -> anyhow::Result<()> {
 
 async fn enqueue(queue: &Queue, kind: Kind, jobs: u64, text: &str) -> anyhow::Result<f64> {
     let started = Instant::now();
-    for first in (0..jobs).step_by(BULK) {
-        let count = (jobs - first).min(BULK as u64);
-        queue.enqueue(&job::jobs(kind, first, count, 0, text)?).await?;
-    }
+    job::push(queue, kind, jobs, text).await?;
     Ok(jobs as f64 / started.elapsed().as_secs_f64())
 }
 
@@ -183,7 +180,7 @@ async fn kills(
 ) -> anyhow::Result<()> {
     let hour = 3_600_000;
     let pause = Duration::from_millis(5);
-    for _ in 0..KILLS {
+    for turn in 0..KILLS {
         server.flush()?;
         let dir = tempfile::tempdir()?;
         let held = usize::try_from(HELD)?;
@@ -194,8 +191,9 @@ async fn kills(
         // The same jobs lose their worker twice; a third time they would be poison.
         for (name, hold) in [("recovery after kill -9, s", hour), ("  after a second one, s", 0)] {
             let heir = Worker::start(server, dir.path(), held, hold)?;
-            // Until it has looked, found nothing, and gone to sleep.
-            tokio::time::sleep(Duration::from_millis(1500)).await;
+            // Until it has looked, found nothing, and gone to sleep; each time at another moment
+            // between two renewals.
+            tokio::time::sleep(Duration::from_millis(1500 + 310 * turn)).await;
             let before = measure::crash_notes(dir.path()).0;
             drop(std::mem::replace(&mut holder, heir));
             let killed = Instant::now();
