@@ -1,7 +1,7 @@
 //! From settings to what the queue client wants to know.
 
 use crate::Settings;
-use queue_schema::client::QueueOptions;
+use queue_schema::client::{QueueOptions, Retention};
 use std::time::Duration;
 
 impl Settings {
@@ -19,7 +19,15 @@ impl Settings {
             take_back_batch: q.take_back_batch,
             promote_batch: q.promote_batch,
             max_attempts: q.max_attempts,
+            max_memory_percent: q.max_memory_percent,
             max_payload_bytes: usize::try_from(q.max_payload_bytes).unwrap_or(usize::MAX),
         }
+    }
+
+    /// What is kept, and for how long.
+    pub fn retention(&self) -> Retention {
+        let r = &self.retention;
+        let days = |n: u32| (n > 0).then(|| Duration::from_secs(u64::from(n) * 86_400));
+        Retention { sweeps: days(r.sweep_days), letters: days(r.dead_letter_days), batch: r.batch }
     }
 }

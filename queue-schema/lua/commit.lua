@@ -1,6 +1,7 @@
 -- commit.lua: the one place where effects happen. For each job of the batch: if the lease is
 -- still the worker's, apply all its effects and its ending; otherwise change nothing and say so.
--- Leased -> Absent (done) | Delayed (retry) | Dead (dead, or retry beyond the limit) | Ready (back)
+-- Leased -> Absent (done) | Delayed (retry, or wait, which counts no attempt) | Dead (dead, or retry
+-- beyond the limit) | Ready (back)
 --
 -- ARGV[1]  number of commits, then per commit:
 --          job id, token, ending, its two arguments, number of effects, effects
@@ -40,21 +41,25 @@ for k = 1, tonumber(ARGV[1]) do
     -- to the sweep must see them.
     i = apply(i)
     if ending == 'done' then
-      call('UNLINK', key, P .. 'b:' .. id)
+      remove(id, j[4])
     elseif ending == 'back' then
       back_to_ready(id, j[2], j[3], j[4])
-    elseif ending == 'retry' then
-      if tonumber(j[6]) + 1 >= tonumber(j[7]) then
+    elseif ending == 'retry' or ending == 'wait' then
+      if ending == 'retry' and tonumber(j[6]) + 1 >= tonumber(j[7]) then
         call('HINCRBY', key, 'a', 1)
         bury(id, j[4], j[5], 'attempts_exhausted', b)
       else
-        call('HINCRBY', key, 'a', 1)
+        if ending == 'retry' then call('HINCRBY', key, 'a', 1) end
         call('HSET', key, 'st', 'delayed', 't', '', 'lr', b)
         call('ZADD', P .. 'delayed', NOW + tonumber(a), id)
         wake(j[2])
       end
     else
       bury(id, j[4], j[5], a, b)
+    end
+    -- A shard that ran on after its target was cancelled leaves nothing either.
+    if j[5] ~= '' and is_cancelled(j[4]) then
+      tidy(j[4], j[5], call('GETRANGE', P .. 'st:' .. j[4], j[5], j[5]))
     end
   end
 end

@@ -7,5 +7,5 @@ if call('HGET', key, 'st') ~= 'dead' then return 0 end
 local j = call('HMGET', key, 's', 'g')
 if j[2] ~= '' then call('SREM', P .. 'dt:' .. j[1] .. ':' .. j[2], ARGV[1]) end
 call('ZREM', P .. 'dead', ARGV[1])
-call('UNLINK', key, P .. 'b:' .. ARGV[1])
+remove(ARGV[1], j[1])
 return 1

@@ -29,7 +29,7 @@ if first.target ~= '' then
   end
   call('UNLINK', group)
   settle(first.sweep, first.target, 'l')
-elseif first.sweep ~= '' then
+elseif call('EXISTS', P .. 'sw:' .. first.sweep) == 1 then
   call('HSET', P .. 'sw:' .. first.sweep, 'state', 'planning')
 end
 return revived

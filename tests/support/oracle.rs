@@ -19,6 +19,19 @@ pub async fn queue(url: &str) -> Queue {
 /// # Panics
 /// When a promise is broken.
 pub async fn check_sweep(queue: &Queue, id: &str) -> SweepStatus {
+    let s = check_sweep_counts(queue, id).await;
+    let rows = queue.rows::<ReviewRow>(id).await.unwrap();
+    let ids: HashSet<_> = rows.iter().map(|r| r.review_id.clone()).collect();
+    assert_eq!(ids.len(), rows.len(), "no review has two rows");
+    assert_eq!(rows.len() as u64, s.resolved, "one row for each accepted review");
+    s
+}
+
+/// Checks the counters of a sweep against its targets, and returns them.
+///
+/// # Panics
+/// When one is off.
+pub async fn check_sweep_counts(queue: &Queue, id: &str) -> SweepStatus {
     let s = queue.sweep_status(id).await.unwrap().expect("the sweep has a record");
     let targets = queue.targets(id).await.unwrap();
     assert_eq!(targets.len() as u64, s.total, "as many targets as counted");
@@ -28,10 +41,6 @@ pub async fn check_sweep(queue: &Queue, id: &str) -> SweepStatus {
     assert_eq!(count(TargetStatus::Skipped), s.skipped);
     assert_eq!(count(TargetStatus::Live), s.live);
     assert_eq!(count(TargetStatus::Waiting), s.waiting);
-    let rows = queue.rows::<ReviewRow>(id).await.unwrap();
-    let ids: HashSet<_> = rows.iter().map(|r| r.review_id.clone()).collect();
-    assert_eq!(ids.len(), rows.len(), "no review has two rows");
-    assert_eq!(rows.len() as u64, s.resolved, "one row for each accepted review");
     s
 }
 
@@ -83,6 +92,14 @@ pub fn check_jobs(conn: &mut redis::Connection) -> HashMap<String, usize> {
         assert!(body, "{id} has a body");
         *states.entry(word.unwrap_or_default()).or_default() += 1;
     }
+    let index: HashSet<String> = keys
+        .iter()
+        .filter(|k| k.starts_with(&format!("{p}js:")))
+        .flat_map(|k| conn.smembers::<_, Vec<String>>(k).unwrap())
+        .collect();
+    let all: HashSet<String> =
+        [&ready, &leased, &delayed, &dead].into_iter().flatten().cloned().collect();
+    assert_eq!(index, all, "the index names each job");
     let records: usize = states.values().sum();
     assert_eq!(
         records,

@@ -4,8 +4,13 @@ mod backoff;
 mod claim;
 mod dead;
 mod error;
+mod forget;
+mod lanes;
+mod memory;
 mod operate;
 mod read;
+mod reconcile;
+mod reconcile_look;
 mod scripts;
 mod sweeps;
 
@@ -13,9 +18,13 @@ pub use backoff::Backoff;
 pub use claim::{Claim, ClaimRequest, ClaimedJob, Commit, Lease, Waiter};
 pub use dead::{DeadFilter, DeadLetter};
 pub use error::QueueError;
+pub use forget::{Forgotten, Retention, Upkeep};
+pub use lanes::LaneStatus;
+pub use memory::{Memory, SweepMemory};
 pub use operate::Pausable;
-pub use read::{LaneStatus, ServerInfo, WorkerInfo};
-pub use sweeps::{SweepState, SweepStatus};
+pub use read::{ServerInfo, WorkerInfo};
+pub use reconcile::{Fault, QueueCheck};
+pub use sweeps::{HELD_FIELD, SweepState, SweepStatus};
 
 use crate::effects::NewJob;
 use crate::keys::{self, Partition};
@@ -51,6 +60,8 @@ pub struct QueueOptions {
     pub max_attempts: u32,
     /// Largest body of a job in bytes; a larger one is refused before it is sent.
     pub max_payload_bytes: usize,
+    /// Share of the server's `maxmemory` over which nothing new is enqueued, in percent.
+    pub max_memory_percent: u8,
 }
 
 /// A handle on the queue; cheap to clone, safe to share.
@@ -60,6 +71,7 @@ pub struct Queue {
     client: Client,
     options: Arc<QueueOptions>,
     scripts: Arc<Scripts>,
+    gauge: Arc<memory::Gauge>,
     partition: Partition,
     number: u16,
 }
@@ -99,6 +111,7 @@ impl Queue {
             number: 0,
             options: Arc::new(options),
             scripts: Arc::new(Scripts::load()),
+            gauge: Arc::default(),
         };
         let mut conn = queue.conn.clone();
         redis::cmd("PING")
@@ -178,8 +191,8 @@ impl Queue {
     /// many were new.
     ///
     /// # Errors
-    /// [`QueueError::TooLarge`] before anything is sent, or a failure of Redis: then it is not
-    /// known whether the jobs arrived, and sending them again is safe.
+    /// [`QueueError::TooLarge`] or [`QueueError::OutOfMemory`] before anything is sent, or a failure
+    /// of Redis: then it is not known whether the jobs arrived, and sending them again is safe.
     pub async fn enqueue(&self, jobs: &[NewJob]) -> Result<u64, QueueError> {
         let mut parts: BTreeMap<u16, Vec<&NewJob>> = BTreeMap::new();
         for job in jobs {
@@ -192,6 +205,7 @@ impl Queue {
             for job in jobs {
                 job.encode(self.options.max_attempts, &mut args);
             }
+            self.at(part).check_memory().await?;
             new += self.at(part).run::<u64>(&self.scripts.enqueue, args).await?;
         }
         Ok(new)

@@ -27,4 +27,19 @@ macro_rules! scripts {
     };
 }
 
-scripts!(enqueue, create_sweep, claim, renew, commit, revive, discard, pause, cancel, limits);
+scripts!(
+    enqueue,
+    create_sweep,
+    claim,
+    renew,
+    commit,
+    revive,
+    discard,
+    pause,
+    cancel,
+    limits,
+    forget,
+    expire,
+    reconcile,
+    memory,
+);

@@ -1,5 +1,6 @@
 //! The fetcher: claims as many jobs as there are free permits, else sleeps until woken.
 
+use super::alarm::IdleAlarm;
 use super::committer::Committer;
 use super::leases::LeaseTable;
 use queue_schema::client::{
@@ -87,6 +88,7 @@ impl Fetcher {
             self.settings.backoff_jitter,
         );
         let mut waiter = None;
+        let mut alarm = IdleAlarm::new(Duration::from_millis(self.settings.sweep_interval_ms));
         let mut serial = 0_u64;
         loop {
             let Some(mut permits) = self.unless_stopping(self.take_permits()).await.flatten()
@@ -101,11 +103,12 @@ impl Fetcher {
                 lanes: self.lanes.clone(),
             };
             let Some(claim) = self.claim(&request, &mut backoff).await else { return };
+            alarm.judge(&self.queue, &claim).await;
             if claim.jobs.is_empty() {
                 drop(permits);
                 let longest = Duration::from_millis(self.settings.sweep_interval_ms);
                 let nap = claim.next_due.unwrap_or(longest).min(longest);
-                match self.unless_stopping(self.wait(&mut waiter, nap)).await {
+                match self.unless_stopping(self.wait(&mut waiter, nap, &mut alarm)).await {
                     None => return,
                     Some(Ok(())) => {}
                     Some(Err(error)) => {
@@ -183,7 +186,12 @@ impl Fetcher {
         }
     }
 
-    async fn wait(&self, waiter: &mut Option<Waiter>, nap: Duration) -> Result<(), QueueError> {
+    async fn wait(
+        &self,
+        waiter: &mut Option<Waiter>,
+        nap: Duration,
+        alarm: &mut IdleAlarm,
+    ) -> Result<(), QueueError> {
         if waiter.is_none() {
             let longest = Duration::from_millis(self.settings.sweep_interval_ms);
             *waiter = Some(self.queue.waiter(&self.lanes, longest).await?);
@@ -191,7 +199,7 @@ impl Fetcher {
             return Ok(());
         }
         if let Some(w) = waiter {
-            w.wait(nap).await?;
+            alarm.slept(nap, w.wait(nap).await?);
         }
         Ok(())
     }

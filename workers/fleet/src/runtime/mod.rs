@@ -5,6 +5,7 @@
 //! thread of its own, which no handler can starve; the [`committer`] batches commits and holds
 //! on to them while Redis is away; apalis runs the handlers between the two.
 
+pub mod alarm;
 pub mod backend;
 pub mod committer;
 pub mod fetcher;
