@@ -1,7 +1,7 @@
 //! From settings to what the queue client wants to know.
 
 use crate::Settings;
-use queue_schema::client::{QueueOptions, TlsFiles};
+use queue_schema::client::{QueueOptions, Retention, TlsFiles};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,8 +26,16 @@ impl Settings {
             take_back_batch: q.take_back_batch,
             promote_batch: q.promote_batch,
             max_attempts: q.max_attempts,
+            max_memory_percent: q.max_memory_percent,
             max_payload_bytes: usize::try_from(q.max_payload_bytes).unwrap_or(usize::MAX),
         }
+    }
+
+    /// What is kept, and for how long.
+    pub fn retention(&self) -> Retention {
+        let r = &self.retention;
+        let days = |n: u32| (n > 0).then(|| Duration::from_secs(u64::from(n) * 86_400));
+        Retention { sweeps: days(r.sweep_days), letters: days(r.dead_letter_days), batch: r.batch }
     }
 }
 

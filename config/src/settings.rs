@@ -20,6 +20,8 @@ pub struct Settings {
     pub queue: QueueSettings,
     /// One worker process.
     pub worker: WorkerSettings,
+    /// What is kept, and for how long.
+    pub retention: RetentionSettings,
     /// How a sweep is done.
     pub sweep: SweepSettings,
     /// Ladders of the user's own.
@@ -140,6 +142,22 @@ pub struct QueueSettings {
     pub answer_cache_days: u32,
     /// Bytes of one payload at most.
     pub max_payload_bytes: u64,
+    /// Share of the server's `maxmemory` over which nothing new is enqueued, in percent.
+    pub max_memory_percent: u8,
+    /// Seconds between two rounds of upkeep of a worker.
+    pub upkeep_interval_s: u64,
+}
+
+/// `[retention]`: what is kept, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetentionSettings {
+    /// Days that a sweep is kept after its end; 0 = for ever.
+    pub sweep_days: u32,
+    /// Days that a dead letter of an ended sweep is kept; 0 = until somebody decides.
+    pub dead_letter_days: u32,
+    /// Jobs or targets removed by one call at most.
+    pub batch: u32,
 }
 
 /// `[worker]`: one worker process.

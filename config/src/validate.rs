@@ -103,6 +103,12 @@ impl Settings {
         check.fraction("queue.backoff_jitter", q.backoff_jitter, 1.0);
         check.range("queue.answer_cache_days", q.answer_cache_days.into(), 1, 3650);
         check.range("queue.max_payload_bytes", q.max_payload_bytes, 4096, 16 * 1024 * 1024);
+        check.range("queue.max_memory_percent", q.max_memory_percent.into(), 1, 100);
+        check.range("queue.upkeep_interval_s", q.upkeep_interval_s, 1, 24 * 3600);
+        let r = &self.retention;
+        check.range("retention.sweep_days", r.sweep_days.into(), 0, 36_500);
+        check.range("retention.dead_letter_days", r.dead_letter_days.into(), 0, 36_500);
+        check.range("retention.batch", r.batch.into(), 1, 1000);
         check.range("worker.concurrency", self.worker.concurrency.into(), 1, 1024);
         check.range("worker.grace_s", self.worker.grace_s, 0, 3600);
     }

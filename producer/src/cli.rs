@@ -1,7 +1,9 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand};
+use queue_schema::effects::Priority;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A durable fleet that reviews whole code bases with language models.
 #[derive(Debug, Parser)]
@@ -58,8 +60,10 @@ pub enum Command {
     Resume(PauseArgs),
     /// Cancel a sweep; what is accepted already stays.
     Cancel(CancelArgs),
+    /// Forget ended sweeps: their targets, rows, attempts and dead letters.
+    Forget(ForgetArgs),
     /// Check Redis, providers, models and git; say what to do.
-    Doctor,
+    Doctor(DoctorArgs),
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.
@@ -78,9 +82,11 @@ const SWEEP_EXAMPLES: &str = "Examples:
   scrum sweep /repos/app --wait --policy forensic --forensic preamble.md";
 
 const DLQ_EXAMPLES: &str = "Examples:
-  scrum dlq list --sweep 3f2a91c07be4d512
+  scrum dlq list --sweep 3f2a91c07be4d512 --path 'src/**/*.rs' --since 2h
   scrum dlq show 3f2a91c07be4d512-7.rung.6
-  scrum dlq retry 3f2a91c07be4d512-7.rung.6 --from-rung 2";
+  scrum dlq retry 3f2a91c07be4d512-7.rung.6 --from-rung 2
+  scrum dlq retry --class ladder_exhausted --since 1d --ladder cloud-first
+  scrum dlq export --sweep latest --out letters.jsonl";
 
 /// What to review, and how.
 #[derive(Debug, Clone, Args)]
@@ -111,6 +117,9 @@ pub struct Request {
     /// Acceptance policy: auto, structured, substantial or forensic.
     #[arg(long, value_name = "POLICY")]
     pub policy: Option<String>,
+    /// Rank among the sweeps of the fleet: low, normal or high; jobs of a higher one go first.
+    #[arg(long, value_name = "RANK", default_value = "normal")]
+    pub priority: Priority,
     /// Label shown in reports; may be repeated.
     #[arg(long = "label", value_name = "KEY=VALUE")]
     pub labels: Vec<String>,
@@ -188,6 +197,25 @@ pub struct CancelArgs {
     pub sweep: String,
 }
 
+/// `scrum forget`.
+#[derive(Debug, Args)]
+pub struct ForgetArgs {
+    /// Which sweeps; `latest` for the newest.
+    #[arg(required = true, value_name = "SWEEP")]
+    pub sweeps: Vec<String>,
+}
+
+/// `scrum doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Check the queue instead: each job in one place, each counter right.
+    #[arg(long)]
+    pub queue: bool,
+    /// With --queue: put right what is wrong.
+    #[arg(long, requires = "queue")]
+    pub mend: bool,
+}
+
 /// `scrum dlq`.
 #[derive(Debug, Args)]
 pub struct DlqArgs {
@@ -196,23 +224,60 @@ pub struct DlqArgs {
     pub action: DlqAction,
 }
 
+/// Which dead letters.
+#[derive(Debug, Clone, Default, Args)]
+pub struct LetterFilter {
+    /// Only this sweep's.
+    #[arg(long)]
+    pub sweep: Option<String>,
+    /// Only this class: ladder_exhausted, attempts_exhausted, poison, undecodable, fatal.
+    #[arg(long)]
+    pub class: Option<String>,
+    /// Only lanes that start so.
+    #[arg(long)]
+    pub lane: Option<String>,
+    /// Only files that match.
+    #[arg(long, value_name = "GLOB")]
+    pub path: Option<String>,
+    /// Only those that died since: 30s, 20m, 12h, 7d.
+    #[arg(long, value_name = "TIME", value_parser = age)]
+    pub since: Option<Duration>,
+    /// At most so many, latest first; 0 for all.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+}
+
+impl LetterFilter {
+    /// True when it says nothing.
+    pub fn is_empty(&self) -> bool {
+        let Self { sweep, class, lane, path, since, limit } = self;
+        [sweep, class, lane, path].iter().all(|f| f.is_none()) && since.is_none() && limit.is_none()
+    }
+}
+
+/// `90s`, `20m`, `12h`, `7d`.
+fn age(text: &str) -> Result<Duration, String> {
+    let fail = || format!("'{text}' is no time; write for instance 30s, 20m, 12h or 7d");
+    let unit = text.chars().last().ok_or_else(fail)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return Err(fail()),
+    };
+    let n: u64 = text[..text.len() - 1].parse().map_err(|_| fail())?;
+    n.checked_mul(seconds).map(Duration::from_secs).ok_or_else(fail)
+}
+
 /// What to do with the dead-letter queue.
 #[derive(Debug, Subcommand)]
 pub enum DlqAction {
-    /// List dead letters, latest first.
+    /// List dead letters, latest first; 50 unless --limit says otherwise.
     List {
-        /// Only this sweep's.
-        #[arg(long)]
-        sweep: Option<String>,
-        /// Only this class: ladder_exhausted, attempts_exhausted, poison, undecodable, fatal.
-        #[arg(long)]
-        class: Option<String>,
-        /// Only lanes that start so.
-        #[arg(long)]
-        lane: Option<String>,
-        /// At most so many; 0 for all.
-        #[arg(long, default_value_t = 50)]
-        limit: usize,
+        /// Which.
+        #[command(flatten)]
+        filter: LetterFilter,
     },
     /// Show one with its whole history.
     Show {
@@ -221,12 +286,11 @@ pub enum DlqAction {
     },
     /// Put them back into the queue.
     Retry {
-        /// Job ids as `list` prints them.
-        #[arg(required_unless_present = "sweep")]
+        /// Job ids as `list` prints them; without, what the filters leave.
         ids: Vec<String>,
-        /// All of this sweep.
-        #[arg(long, conflicts_with = "ids")]
-        sweep: Option<String>,
+        /// Which.
+        #[command(flatten)]
+        filter: LetterFilter,
         /// Start at this rung of the ladder, from 0; default: the first.
         #[arg(long, value_name = "N")]
         from_rung: Option<u32>,
@@ -236,8 +300,33 @@ pub enum DlqAction {
     },
     /// Throw them away; their files stay unresolved.
     Discard {
-        /// Job ids as `list` prints them.
-        #[arg(required = true)]
+        /// Job ids as `list` prints them; without, what the filters leave.
         ids: Vec<String>,
+        /// Which.
+        #[command(flatten)]
+        filter: LetterFilter,
     },
+    /// Write them with their whole history, a line of JSON each.
+    Export {
+        /// Which.
+        #[command(flatten)]
+        filter: LetterFilter,
+        /// Where to; default: standard output.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_read_and_nonsense_is_not() {
+        assert_eq!(age("90s").unwrap(), Duration::from_secs(90));
+        assert_eq!(age("7d").unwrap(), Duration::from_secs(604_800));
+        for text in ["", "7", "d", "-1h", "1w", "99999999999999999d", "1é"] {
+            assert!(age(text).is_err(), "{text}");
+        }
+    }
 }

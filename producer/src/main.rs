@@ -42,7 +42,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<u8> {
         Command::Pause(args) => commands::operate::pause(&global, args, true).await,
         Command::Resume(args) => commands::operate::pause(&global, args, false).await,
         Command::Cancel(args) => commands::operate::cancel(&global, args).await,
-        Command::Doctor => commands::doctor::execute(&global).await,
+        Command::Forget(args) => commands::forget::execute(&global, args).await,
+        Command::Doctor(args) if args.queue => commands::check::execute(&global, args).await,
+        Command::Doctor(_) => commands::doctor::execute(&global).await,
         Command::Completions { shell } => {
             use clap::CommandFactory;
             clap_complete::generate(shell, &mut Cli::command(), "scrum", &mut std::io::stdout());

@@ -86,7 +86,10 @@ pub fn summary(s: &SweepStatus, elapsed: Duration) -> String {
         parts.push(format!("${:.2}", s.cost_micro_usd as f64 / 1e6));
     }
     match s.state {
-        SweepState::Planning => parts.push("planning".into()),
+        SweepState::Planning => {
+            let why = s.held.as_ref().map(|why| format!(" waits: {}", output::plain(why)));
+            parts.push(format!("planning{}", why.unwrap_or_default()));
+        }
         SweepState::Running => {
             if let Some(left) = estimate(s, elapsed) {
                 parts.push(format!("about {} left", duration(left)));
@@ -116,6 +119,8 @@ mod tests {
         SweepStatus {
             id: "s".into(),
             state: SweepState::Running,
+            priority: queue_schema::effects::Priority::Normal,
+            held: None,
             total: 10,
             waiting: 2,
             live: 4,

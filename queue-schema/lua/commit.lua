@@ -1,6 +1,7 @@
 -- commit.lua: the one place where effects happen. For each job of the batch: if the lease is
 -- still the worker's, apply all its effects and its ending; otherwise change nothing and say so.
--- Leased -> Absent (done) | Delayed (retry) | Dead (dead, or retry beyond the limit) | Ready (back)
+-- Leased -> Absent (done) | Delayed (retry, or wait, which counts no attempt) | Dead (dead, or retry
+-- beyond the limit) | Ready (back)
 --
 -- ARGV[1]  number of commits, then per commit:
 --          job id, token, ending, its two arguments, number of effects, effects
@@ -40,13 +41,13 @@ for k = 1, tonumber(ARGV[1]) do
     i = apply(i)
     unlease(id, j.l)
     if ending == 'done' then
-      call('UNLINK', key, P .. 'b:' .. id)
+      remove(id, j.s)
     elseif ending == 'back' then
       back_to_ready(id, j.l, j.p, j.s)
-    elseif ending == 'retry' then
+    elseif ending == 'retry' or ending == 'wait' then
       local attempts = tonumber(j.a) + 1
-      call('HSET', key, 'a', attempts)
-      if attempts >= tonumber(j.m) then
+      if ending == 'retry' then call('HSET', key, 'a', attempts) end
+      if ending == 'retry' and attempts >= tonumber(j.m) then
         bury(id, j.s, j.g, 'attempts_exhausted', b)
       else
         call('HSET', key, 'st', 'delayed', 't', '', 'lr', b)
@@ -55,6 +56,10 @@ for k = 1, tonumber(ARGV[1]) do
       end
     else
       bury(id, j.s, j.g, a, b)
+    end
+    -- A shard that ran on after its target was cancelled leaves nothing either.
+    if j.g ~= '' and is_cancelled(j.s) then
+      tidy(j.s, j.g, call('GETRANGE', P .. 'st:' .. j.s, j.g, j.g))
     end
   end
 end

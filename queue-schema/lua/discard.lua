@@ -7,5 +7,5 @@ local j = look(id, 'st', 's', 'g')
 if j.st ~= 'dead' then return 0 end
 if j.g ~= '' then call('SREM', P .. 'dt:' .. j.s .. ':' .. j.g, id) end
 call('ZREM', P .. 'dead', id)
-call('UNLINK', P .. 'j:' .. id, P .. 'b:' .. id)
+remove(id, j.s)
 return 1

@@ -85,6 +85,31 @@ local function look(id, ...)
   return j
 end
 
+-- A job leaves the queue for good. `js:SWEEP` names all jobs of a sweep, whatever their state, so
+-- that nobody has to look through the keys of the server to find them.
+local function remove(id, sweep)
+  call('UNLINK', P .. 'j:' .. id, P .. 'b:' .. id)
+  if sweep ~= '' then call('SREM', P .. 'js:' .. sweep, id) end
+end
+
+-- The rank that a person gave a sweep: all its jobs have it.
+local ranks = {}
+local function rank_of(sweep)
+  if sweep == '' then return nil end
+  if ranks[sweep] == nil then ranks[sweep] = call('HGET', P .. 'sw:' .. sweep, 'prio') end
+  return ranks[sweep] or nil
+end
+
+-- What a review has gathered is of no use when nobody will go on with it: always when its target
+-- was cancelled, and when its job died in a sweep that was. Attempts of the latter are reported.
+local function tidy(sweep, target, code)
+  if code ~= 'x' and not (code == 'u' and is_cancelled(sweep)) then return end
+  local review = sweep .. '-' .. target
+  call('UNLINK', P .. 'rev:' .. review, P .. 'bar:' .. review .. '.shards',
+    P .. 'barm:' .. review .. '.shards')
+  if code == 'x' then call('UNLINK', P .. 'att:' .. review) end
+end
+
 -- A job in the flat form of NewJob::encode; returns it and the next position.
 local function read_job(i)
   return {
@@ -93,7 +118,8 @@ local function read_job(i)
   }, i + 8
 end
 
--- Absent -> ready | delayed. An id that is in the queue in any state is left as it is.
+-- Absent -> ready | delayed. An id that is in the queue in any state is left as it is. A job of a
+-- recorded sweep has the sweep's priority, so that a follow-up need not know it.
 local settle
 local function enqueue(j)
   local key = P .. 'j:' .. j.id
@@ -102,17 +128,19 @@ local function enqueue(j)
     if j.target ~= '' then settle(j.sweep, j.target, 'x') end
     return 0
   end
+  local prio = rank_of(j.sweep) or j.prio
   local state = j.delay > 0 and 'delayed' or 'ready'
-  local fields = { 'st', state, 'l', j.lane, 'p', j.prio, 'm', j.max, 'e', digits(NOW) }
+  local fields = { 'st', state, 'l', j.lane, 'p', prio, 'm', j.max, 'e', digits(NOW) }
   if j.sweep ~= '' then fields[#fields + 1], fields[#fields + 2] = 's', j.sweep end
   if j.target ~= '' then fields[#fields + 1], fields[#fields + 2] = 'g', j.target end
   call('HSET', key, unpack(fields))
   call('SET', P .. 'b:' .. j.id, j.body)
+  if j.sweep ~= '' then call('SADD', P .. 'js:' .. j.sweep, j.id) end
   if j.delay > 0 then
     call('ZADD', P .. 'delayed', NOW + j.delay, j.id)
     wake(j.lane) -- an idle worker must learn of the new due time
   else
-    push_ready(j.id, j.lane, j.prio, j.sweep)
+    push_ready(j.id, j.lane, prio, j.sweep)
   end
   return 1
 end
@@ -164,6 +192,7 @@ settle = function(sweep, target, code)
   local sk = P .. 'sw:' .. sweep
   call('HINCRBY', sk, 'n:' .. old, -1)
   call('HINCRBY', sk, 'n:' .. code, 1)
+  tidy(sweep, target, code)
   if code == 'l' then judge_sweep(sweep) end
   if old == 'l' then admit(sweep) end
   judge_sweep(sweep)
@@ -242,7 +271,7 @@ end
 
 -- Ready | delayed -> absent for a job whose sweep was cancelled; its target is cancelled too.
 local function drop_cancelled(id, sweep, target)
-  call('UNLINK', P .. 'j:' .. id, P .. 'b:' .. id)
+  remove(id, sweep)
   if target ~= '' then settle(sweep, target, 'x') end
 end
 

@@ -7,9 +7,11 @@ use crate::jobs::JobKind;
 use crate::rows::Row;
 use crate::sweep::{Target, TargetStatus};
 use crate::trace::Trace;
+use serde::Serialize;
 
-/// Priority of a job within its lane; a higher one goes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+/// Priority of a job within its lane; a higher one goes first. A job of a sweep has that of the sweep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Priority {
     /// After the others.
     Low = 0,
@@ -18,6 +20,36 @@ pub enum Priority {
     Normal = 1,
     /// Before the others.
     High = 2,
+}
+
+impl Priority {
+    /// The priority for a number kept in Redis.
+    pub const fn from_number(n: u64) -> Self {
+        match n {
+            0 => Self::Low,
+            2 => Self::High,
+            _ => Self::Normal,
+        }
+    }
+
+    /// The name used on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Normal => "normal",
+            Self::High => "high",
+        }
+    }
+}
+
+impl std::str::FromStr for Priority {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Self, String> {
+        [Self::Low, Self::Normal, Self::High]
+            .into_iter()
+            .find(|p| p.as_str() == s)
+            .ok_or_else(|| format!("unknown priority '{s}'; use low, normal or high"))
+    }
 }
 
 /// A job to be put into the queue.
@@ -225,6 +257,14 @@ pub enum Ending {
         /// What went wrong.
         reason: String,
     },
+    /// It can't go on now, through no fault of its own: it comes back after a while, and no
+    /// attempt is counted.
+    Wait {
+        /// Milliseconds by the Redis clock.
+        delay_ms: u64,
+        /// What it waits for.
+        reason: String,
+    },
     /// It goes to the dead-letter queue.
     Dead {
         /// Class of reason.
@@ -301,6 +341,7 @@ impl Effects {
         let (word, a, b): (&str, Vec<u8>, &str) = match &self.ending {
             Ending::Done => ("done", Vec::new(), ""),
             Ending::Retry { delay_ms, reason } => ("retry", num(*delay_ms), reason),
+            Ending::Wait { delay_ms, reason } => ("wait", num(*delay_ms), reason),
             Ending::Dead { class, reason } => ("dead", class.as_str().into(), reason),
             Ending::HandBack => ("back", Vec::new(), ""),
         };

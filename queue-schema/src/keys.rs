@@ -18,12 +18,15 @@
 //! | `leases` | zset | leased job ids by deadline (ms, Redis clock) |
 //! | `delayed` | zset | delayed job ids by due time (ms) |
 //! | `dead` | zset | dead job ids by time of death (ms) |
+//! | `js:SWEEP` | set | ids of all jobs of a sweep, in whatever state; `js:` of those without a sweep |
 //! | `dt:SWEEP:TARGET` | set | dead job ids of one target, which go back together |
 //! | `wake`, `wake:LANE` | list | at most one token: somebody should claim |
 //! | `workers`, `w:WORKER` | zset, hash | workers by last sign of life; what they are |
 //! | `bar:NAME` | hash | a barrier: size, arrivals, continuation |
 //! | `barm:NAME` | string | which members have arrived, a bit each |
 //! | `sweeps` | zset | sweep ids by time of creation |
+//! | `forgetting` | zset | sweeps that are being forgotten, by the time of its beginning |
+//! | `upkeep` | string | who looks after the partition now; ends by itself |
 //! | `sw:SWEEP` | hash | a sweep: spec, state, counters |
 //! | `st:SWEEP` | string | status of each target, a character each |
 //! | `tg:SWEEP` | hash | ordinal -> target |
@@ -32,7 +35,7 @@
 //! | `rev:REVIEW` | hash | what a review has gathered: shard summaries, tokens |
 //! | `att:REVIEW` | list | its attempts |
 //! | `alerts:SWEEP` | hash | rung -> what its provider keeps refusing |
-//! | `doc:SHA` | string | a document |
+//! | `doc:SHA`, `users:doc:SHA` | string, set | a document; the sweeps that have it |
 //! | `ans:KEY` | string | a paid answer under its content key |
 
 /// Prefix of all keys of one partition.

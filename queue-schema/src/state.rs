@@ -7,16 +7,20 @@
 //!                Delayed --promote--> Ready <----------------+
 //!                   ^                  |  ^                  |
 //!                   |retry             |  |take_back         |revive
-//!                   |            claim |  |hand_back         |
+//!                   |wait        claim |  |hand_back         |
 //!                   |                  v  |                  |
-//!                   +---------------- Leased --bury/poison--> Dead --discard--> Absent
+//!                   +---------------- Leased --bury/poison--> Dead --discard/expire--> Absent
 //!                                      |  ^|
 //!                              complete|  ++renew
 //!                                      v
 //!                                    Absent
 //! ```
 //!
-//! Each move is made by one Lua script, named in the table; nothing else writes job keys.
+//! From every state a job goes to Absent with its sweep: dropped when that was cancelled, forgotten
+//! when that is.
+//!
+//! Each move is made by one Lua script, named in the table; nothing else writes job keys. (The
+//! reconciler, `reconcile.lua`, makes no moves: it mends what no move can have left.)
 
 /// Where a job is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -81,12 +85,18 @@ pub const TRANSITIONS: &[Transition] = &[
     t("poison", JobState::Leased, JobState::Dead, "claim"),
     t("complete", JobState::Leased, JobState::Absent, "commit"),
     t("retry", JobState::Leased, JobState::Delayed, "commit"),
+    t("wait", JobState::Leased, JobState::Delayed, "commit"),
     t("bury", JobState::Leased, JobState::Dead, "commit"),
     t("hand_back", JobState::Leased, JobState::Ready, "commit"),
     t("revive", JobState::Dead, JobState::Ready, "revive"),
     t("discard", JobState::Dead, JobState::Absent, "discard"),
     t("drop_ready", JobState::Ready, JobState::Absent, "claim"),
     t("drop_delayed", JobState::Delayed, JobState::Absent, "claim"),
+    t("expire", JobState::Dead, JobState::Absent, "expire"),
+    t("forget_ready", JobState::Ready, JobState::Absent, "forget"),
+    t("forget_delayed", JobState::Delayed, JobState::Absent, "forget"),
+    t("forget_leased", JobState::Leased, JobState::Absent, "forget"),
+    t("forget_dead", JobState::Dead, JobState::Absent, "forget"),
 ];
 
 /// True when the table holds a move between these states.
@@ -108,11 +118,13 @@ mod tests {
         assert_eq!(JobState::from_word(Some("lost")), None);
     }
 
+    /// Or what a person has set: letters expire only then, and a sweep with letters is forgotten
+    /// only by a person's word.
     #[test]
     fn only_a_person_moves_a_dead_job() {
         let ways: Vec<_> =
             TRANSITIONS.iter().filter(|t| t.from == JobState::Dead).map(|t| t.name).collect();
-        assert_eq!(ways, ["revive", "discard"]);
+        assert_eq!(ways, ["revive", "discard", "expire", "forget_dead"]);
         assert!(!is_allowed(JobState::Dead, JobState::Leased));
     }
 }

@@ -4,6 +4,7 @@
 mod claim;
 mod effects;
 mod facts;
+mod forget;
 mod sweeps;
 
 pub use facts::{Facts, fields, words};
@@ -217,10 +218,11 @@ impl ModelQueue {
             }
             return false;
         }
+        let sweep = self.sweeps.get(&new.sweep);
         let job = Job {
             state: JobState::Absent,
             lane: new.lane.clone(),
-            priority: new.priority as u8,
+            priority: sweep.map_or(new.priority, |s| s.priority) as u8,
             sweep: new.sweep.clone(),
             target: new.target,
             most: new.max_attempts.unwrap_or(self.options.max_attempts),

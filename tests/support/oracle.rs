@@ -143,6 +143,24 @@ pub fn check_targets<C: ConnectionLike>(conn: &mut C, id: &str) {
 /// # Panics
 /// When a promise is broken.
 pub async fn check_sweep(queue: &Queue, id: &str) -> SweepStatus {
+    let s = check_sweep_counts(queue, id).await;
+    let rows = queue.rows::<ReviewRow>(id).await.unwrap();
+    let ids: HashSet<_> = rows.iter().map(|r| r.review_id.clone()).collect();
+    assert_eq!(ids.len(), rows.len(), "no review has two rows");
+    assert_eq!(rows.len() as u64, s.resolved, "one row for each accepted review");
+    let targets = queue.targets(id).await.unwrap();
+    let resolved = targets.iter().filter(|(_, t)| *t == TargetStatus::Resolved);
+    let resolved: HashSet<_> = resolved.map(|(t, _)| t.path.as_str()).collect();
+    let of_rows: HashSet<_> = rows.iter().map(|r| r.file.as_str()).collect();
+    assert_eq!(of_rows, resolved, "the rows are those of the resolved targets");
+    s
+}
+
+/// Checks the counters of a sweep against its targets, and returns them.
+///
+/// # Panics
+/// When one is off.
+pub async fn check_sweep_counts(queue: &Queue, id: &str) -> SweepStatus {
     let s = queue.sweep_status(id).await.unwrap().expect("the sweep has a record");
     let targets = queue.targets(id).await.unwrap();
     assert_eq!(targets.len() as u64, s.total, "as many targets as counted");
@@ -152,14 +170,6 @@ pub async fn check_sweep(queue: &Queue, id: &str) -> SweepStatus {
     assert_eq!(count(TargetStatus::Skipped), s.skipped);
     assert_eq!(count(TargetStatus::Live), s.live);
     assert_eq!(count(TargetStatus::Waiting), s.waiting);
-    let rows = queue.rows::<ReviewRow>(id).await.unwrap();
-    let ids: HashSet<_> = rows.iter().map(|r| r.review_id.clone()).collect();
-    assert_eq!(ids.len(), rows.len(), "no review has two rows");
-    assert_eq!(rows.len() as u64, s.resolved, "one row for each accepted review");
-    let of_rows: HashSet<_> = rows.iter().map(|r| r.file.as_str()).collect();
-    let resolved = targets.iter().filter(|(_, t)| *t == TargetStatus::Resolved);
-    let resolved: HashSet<_> = resolved.map(|(t, _)| t.path.as_str()).collect();
-    assert_eq!(of_rows, resolved, "the rows are those of the resolved targets");
     assert_eq!(
         s.total,
         s.resolved + s.unresolved + s.live + s.waiting + s.skipped + s.cancelled,
@@ -248,6 +258,18 @@ fn check_partition<C: ConnectionLike>(
         assert!(body, "{id} has a body");
         *states.entry(word.unwrap_or_default()).or_default() += 1;
     }
+    let index: HashSet<String> = keys
+        .iter()
+        .filter(|k| k.starts_with(&format!("{p}js:")))
+        .flat_map(|k| conn.smembers::<_, Vec<String>>(k).unwrap())
+        .collect();
+    let of_sweeps: HashSet<String> = [&ready, &leased, &delayed, &dead]
+        .into_iter()
+        .flatten()
+        .filter(|id| conn.hexists(format!("{p}j:{id}"), "s").unwrap())
+        .cloned()
+        .collect();
+    assert_eq!(index, of_sweeps, "the index names each job of a sweep");
     let records: usize = states.values().sum();
     assert_eq!(
         records,

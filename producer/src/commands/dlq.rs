@@ -1,56 +1,54 @@
 //! `scrum dlq`: what needs a person.
 
-use crate::cli::DlqArgs;
-use crate::cli::{DlqAction, Global};
+use super::export;
+use super::letters::{self, one, path_of};
+use crate::cli::{DlqAction, DlqArgs, Global, LetterFilter};
 use crate::ladder;
 use crate::output::{plain, say, table, time};
 use crate::session::Session;
 use anyhow::{Context, bail};
-use queue_schema::client::{DeadFilter, DeadLetter, SweepState};
+use queue_schema::client::{DeadLetter, SweepState};
 use queue_schema::effects::NewJob;
 use queue_schema::envelope::Envelope;
 use queue_schema::ids::review_id;
 use queue_schema::jobs::{Job, Rung};
 use queue_schema::sweep::Ladder;
 
+/// Letters listed unless a person says otherwise.
+const LISTED: usize = 50;
 /// Longest reason in a list, in characters.
 const REASON_CHARS: usize = 100;
 
-/// Lists, shows or retries.
+/// Lists, shows, retries, discards or exports.
 ///
 /// # Errors
 /// No such letter, a rung that the ladder has not, a failure of Redis.
 pub async fn execute(global: &Global, args: DlqArgs) -> anyhow::Result<u8> {
     let session = Session::open(global).await?;
     match args.action {
-        DlqAction::List { sweep, class, lane, limit } => {
-            let sweep = match sweep {
-                Some(name) => Some(session.find_sweep(&name).await?),
-                None => None,
-            };
-            list(global, &session, &DeadFilter { sweep, class, lane, limit }).await
+        DlqAction::List { filter } => {
+            let filter = LetterFilter { limit: filter.limit.or(Some(LISTED)), ..filter };
+            list(global, &session, &letters::find(&session, &filter).await?).await
         }
         DlqAction::Show { id } => show(global, &session, &id).await,
-        DlqAction::Retry { ids, sweep, from_rung, ladder } => {
-            let ids = match sweep {
-                Some(name) => {
-                    let filter = DeadFilter {
-                        sweep: Some(session.find_sweep(&name).await?),
-                        ..DeadFilter::default()
-                    };
-                    session.queue.dead_letters(&filter).await?.into_iter().map(|d| d.id).collect()
-                }
-                None => ids,
-            };
+        DlqAction::Retry { ids, filter, from_rung, ladder } => {
+            let ids = letters::named(&session, ids, &filter).await?;
             retry(global, &session, &ids, from_rung, ladder.as_deref()).await
         }
-        DlqAction::Discard { ids } => discard(global, &session, &ids).await,
+        DlqAction::Discard { ids, filter } => {
+            let ids = letters::named(&session, ids, &filter).await?;
+            discard(global, &session, &ids).await
+        }
+        DlqAction::Export { filter, out } => {
+            let letters = letters::find(&session, &filter).await?;
+            export::write(global, &session, &letters, out.as_deref()).await
+        }
     }
 }
 
 async fn discard(global: &Global, session: &Session, ids: &[String]) -> anyhow::Result<u8> {
     for id in ids {
-        find(session, id).await?;
+        one(session, id).await?;
     }
     let mut discarded = 0;
     for id in ids {
@@ -64,16 +62,9 @@ async fn discard(global: &Global, session: &Session, ids: &[String]) -> anyhow::
     Ok(0)
 }
 
-async fn path_of(session: &Session, letter: &DeadLetter) -> anyhow::Result<String> {
-    let Some(ordinal) = letter.target else { return Ok("(whole sweep)".to_owned()) };
-    let target = session.queue.target(&letter.sweep, ordinal).await?;
-    Ok(target.map_or_else(|| format!("target {ordinal}"), |t| plain(&t.path)))
-}
-
-async fn list(global: &Global, session: &Session, filter: &DeadFilter) -> anyhow::Result<u8> {
-    let letters = session.queue.dead_letters(filter).await?;
+async fn list(global: &Global, session: &Session, letters: &[DeadLetter]) -> anyhow::Result<u8> {
     if global.json {
-        say(&serde_json::to_string(&letters)?)?;
+        say(&serde_json::to_string(letters)?)?;
         return Ok(0);
     }
     if letters.is_empty() {
@@ -81,7 +72,7 @@ async fn list(global: &Global, session: &Session, filter: &DeadFilter) -> anyhow
         return Ok(0);
     }
     let mut rows = Vec::new();
-    for letter in &letters {
+    for letter in letters {
         let reason: String = plain(&letter.reason).chars().take(REASON_CHARS).collect();
         rows.push(vec![
             letter.id.clone(),
@@ -95,14 +86,8 @@ async fn list(global: &Global, session: &Session, filter: &DeadFilter) -> anyhow
     Ok(0)
 }
 
-async fn find(session: &Session, id: &str) -> anyhow::Result<DeadLetter> {
-    session.queue.dead_letter(id).await?.with_context(|| {
-        format!("there is no dead letter '{id}'; `scrum dlq list` shows what there is")
-    })
-}
-
 async fn show(global: &Global, session: &Session, id: &str) -> anyhow::Result<u8> {
-    let letter = find(session, id).await?;
+    let letter = one(session, id).await?;
     let attempts = match letter.target {
         Some(ordinal) => session.queue.attempts(&review_id(&letter.sweep, ordinal)).await?,
         None => Vec::new(),
@@ -155,7 +140,7 @@ async fn retry(
     // All are checked before the first is touched.
     let mut edited = Vec::new();
     for id in ids {
-        let letter = find(session, id).await?;
+        let letter = one(session, id).await?;
         let status = session.queue.sweep_status(&letter.sweep).await?;
         if status.is_some_and(|s| s.state == SweepState::Cancelled) {
             bail!(

@@ -4,7 +4,7 @@ use crate::cli::Global;
 use crate::ladder::worker_program;
 use crate::output::{chain, say};
 use crate::session::{self, Session};
-use queue_schema::client::ServerInfo;
+use queue_schema::client::{Queue, ServerInfo};
 use scrum_config::Ladders;
 use serde::{Deserialize, Serialize};
 use std::process::{Command, Stdio};
@@ -48,7 +48,12 @@ pub async fn execute(global: &Global) -> anyhow::Result<u8> {
         Ok(session) => {
             let kind = if session.private.is_some() { "private server" } else { "fleet" };
             match session.queue.server_info().await {
-                Ok(info) => server(&info, kind, &mut add),
+                Ok(info) => {
+                    server(&info, kind, settings.queue.max_memory_percent, &mut add);
+                    if let Some(message) = per_review(&session.queue).await? {
+                        add("reviews", Level::Ok, message);
+                    }
+                }
                 Err(error) => add("redis", Level::Problem, error.to_string()),
             }
         }
@@ -77,7 +82,22 @@ pub async fn execute(global: &Global) -> anyhow::Result<u8> {
     print(global, &checks)
 }
 
-fn server(info: &ServerInfo, kind: &str, add: &mut impl FnMut(&str, Level, String)) {
+/// What a finished review takes, over the latest sweeps; `None` before there is one.
+async fn per_review(queue: &Queue) -> anyhow::Result<Option<String>> {
+    /// Sweeps that are measured.
+    const LATEST: usize = 5;
+    let (mut bytes, mut settled) = (0, 0);
+    for id in queue.sweeps().await?.into_iter().take(LATEST) {
+        let Some(status) = queue.sweep_status(&id).await? else { continue };
+        bytes += queue.sweep_memory(&id, status.settled()).await?.bytes;
+        settled += status.settled();
+    }
+    Ok((settled > 0).then(|| {
+        format!("{} bytes of Redis a finished review, over the latest {settled}", bytes / settled)
+    }))
+}
+
+fn server(info: &ServerInfo, kind: &str, percent: u8, add: &mut impl FnMut(&str, Level, String)) {
     let major: u32 = info.version.split('.').next().and_then(|v| v.parse().ok()).unwrap_or(0);
     let oldest = if info.flavour == "valkey" { 8 } else { 7 };
     let (level, advice) = if major >= oldest {
@@ -94,8 +114,20 @@ fn server(info: &ServerInfo, kind: &str, add: &mut impl FnMut(&str, Level, Strin
         (false, _) => (Level::Problem, "the append-only file is off: a restart of the server loses the queue; CONFIG SET appendonly yes".to_owned()),
     };
     add("durability", level, message);
-    let (level, message) = if info.maxmemory == 0 || info.maxmemory_policy == "noeviction" {
-        (Level::Ok, format!("{} MB used, nothing is evicted", info.used_memory / 1_000_000))
+    let used = info.used_memory / 1_000_000;
+    let over = u128::from(info.used_memory) * 100
+        > u128::from(info.maxmemory) * u128::from(percent)
+        && info.maxmemory > 0;
+    let (level, message) = if over {
+        (
+            Level::Problem,
+            format!(
+                "{used} MB used of {} MB (maxmemory), over {percent} % (queue.max_memory_percent): new sweeps are refused; forget old ones (scrum forget SWEEP) or raise maxmemory",
+                info.maxmemory / 1_000_000
+            ),
+        )
+    } else if info.maxmemory == 0 || info.maxmemory_policy == "noeviction" {
+        (Level::Ok, format!("{used} MB used, nothing is evicted"))
     } else {
         (
             Level::Problem,

@@ -1,8 +1,12 @@
 //! The commands, one file each.
 
+pub mod check;
 pub mod dlq;
 pub mod doctor;
+pub mod export;
 pub mod files;
+pub mod forget;
+pub mod letters;
 pub mod operate;
 pub mod report;
 pub mod run;

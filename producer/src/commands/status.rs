@@ -28,7 +28,7 @@ pub async fn execute(global: &Global, args: StatusArgs) -> anyhow::Result<u8> {
             // Home and clear, so that the picture stays in place.
             say("\u{1b}[H\u{1b}[2J")?;
         }
-        print(global, &session, &sweeps).await?;
+        print(global, &session, &sweeps, args.sweep.is_some()).await?;
         if !args.watch || sweeps.iter().all(SweepStatus::is_over) {
             return Ok(u8::from(args.sweep.is_some() && sweeps.iter().any(|s| s.unresolved > 0)));
         }
@@ -51,14 +51,24 @@ async fn look(session: &Session, name: Option<&str>) -> anyhow::Result<Vec<Sweep
     Ok(out)
 }
 
-async fn print(global: &Global, session: &Session, sweeps: &[SweepStatus]) -> anyhow::Result<()> {
+async fn print(
+    global: &Global,
+    session: &Session,
+    sweeps: &[SweepStatus],
+    one: bool,
+) -> anyhow::Result<()> {
     let lanes = session.queue.lanes().await?;
     let workers = session.queue.workers(WORKER_SEEN).await?;
     let (leased, delayed, dead) = session.queue.totals().await?;
     let paused = session.queue.paused().await?;
+    // Measured for one sweep only: it is asked of the server key by key.
+    let memory = match (sweeps, one) {
+        ([s], true) => Some(session.queue.sweep_memory(&s.id, s.settled()).await?),
+        _ => None,
+    };
     if global.json {
         return say(&serde_json::json!({
-            "sweeps": sweeps, "lanes": lanes, "workers": workers, "paused": paused,
+            "memory": memory, "sweeps": sweeps, "lanes": lanes, "workers": workers, "paused": paused,
             "jobs": { "leased": leased, "delayed": delayed, "dead": dead },
         })
         .to_string());
@@ -74,6 +84,7 @@ async fn print(global: &Global, session: &Session, sweeps: &[SweepStatus]) -> an
                 vec![
                     s.id.clone(),
                     format!("{:?}", s.state).to_lowercase(),
+                    s.priority.as_str().to_owned(),
                     format!("{}/{}", s.settled(), s.total),
                     time(s.created_ms),
                     duration(took),
@@ -81,19 +92,36 @@ async fn print(global: &Global, session: &Session, sweeps: &[SweepStatus]) -> an
                 ]
             })
             .collect();
-        say(&table(&["SWEEP", "STATE", "FILES", "SINCE", "TOOK", ""], &rows))?;
+        say(&table(&["SWEEP", "STATE", "RANK", "FILES", "SINCE", "TOOK", ""], &rows))?;
     }
     for s in sweeps {
         for (rung, message) in session.queue.alerts(&s.id).await? {
             say(&format!("{}: {}", s.id, alert(&rung, &message)))?;
         }
     }
+    if let Some(memory) = memory {
+        let each = memory.bytes_per_review.map(|b| format!(", {b} bytes a finished review"));
+        say(&format!("memory: {} kB of records{}", memory.bytes / 1000, each.unwrap_or_default()))?;
+    }
     say("")?;
     say(&format!("jobs: {leased} running, {delayed} delayed, {dead} dead"))?;
     if !lanes.is_empty() {
-        let rows: Vec<_> =
-            lanes.iter().map(|l| vec![l.lane.clone(), l.ready.to_string()]).collect();
-        say(&table(&["LANE", "READY"], &rows))?;
+        let any = |n: Option<u64>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
+        let rows: Vec<_> = lanes
+            .iter()
+            .map(|l| {
+                vec![
+                    l.lane.clone(),
+                    l.ready.to_string(),
+                    l.leased.to_string(),
+                    any(l.limit),
+                    any(l.rate_per_minute),
+                    l.oldest_ms.map_or_else(|| "-".to_owned(), duration),
+                    if l.paused { "paused" } else { "" }.to_owned(),
+                ]
+            })
+            .collect();
+        say(&table(&["LANE", "READY", "RUNNING", "LIMIT", "A MINUTE", "OLDEST", ""], &rows))?;
     }
     if !paused.is_empty() {
         say(&format!("paused: {}", paused.join(", ")))?;

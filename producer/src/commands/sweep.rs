@@ -8,7 +8,6 @@ use crate::progress::Progress;
 use crate::request;
 use crate::session::Session;
 use queue_schema::client::SweepState;
-use queue_schema::effects::Priority;
 use queue_schema::sweep::Ladder;
 
 /// Enqueues a sweep; prints its id.
@@ -81,7 +80,7 @@ pub async fn create(
     progress.note(&format!("ladder {}{why}: {}", ladder.name, rungs.join(" > ")));
     let prepared = request::prepare(request, settings, &session.state, ladder, shard_ladder)?;
     let (id, new) =
-        session.queue.create_sweep(&prepared.spec, &prepared.documents, Priority::Normal).await?;
+        session.queue.create_sweep(&prepared.spec, &prepared.documents, request.priority).await?;
     if new {
         progress
             .note(&format!("sweep {id} of {} at {:.10}", prepared.spec.repo, prepared.spec.commit));

@@ -6,6 +6,7 @@ use crate::keys;
 use crate::sweep::Ladder;
 use serde::Serialize;
 use std::collections::HashMap;
+use std::time::Duration;
 
 /// One dead letter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -43,6 +44,8 @@ pub struct DeadFilter {
     pub class: Option<String>,
     /// Only lanes that start so.
     pub lane: Option<String>,
+    /// Only those that died within this time, by the Redis clock.
+    pub since: Option<Duration>,
     /// At most so many; 0 for all.
     pub limit: usize,
 }
@@ -70,11 +73,22 @@ impl Queue {
         let mut conn = self.conn();
         let mut out = Vec::new();
         let mut first = 0;
+        let oldest = match filter.since {
+            None => "-inf".to_owned(),
+            Some(since) => {
+                let (s, us): (u64, u64) = redis::cmd("TIME").query_async(&mut conn).await?;
+                let since = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+                (s * 1000 + us / 1000).saturating_sub(since).to_string()
+            }
+        };
         loop {
-            let ids: Vec<String> = redis::cmd("ZREVRANGE")
+            let ids: Vec<String> = redis::cmd("ZREVRANGEBYSCORE")
                 .arg(self.key("dead"))
+                .arg("+inf")
+                .arg(&oldest)
+                .arg("LIMIT")
                 .arg(first)
-                .arg(first + PAGE - 1)
+                .arg(PAGE)
                 .query_async(&mut conn)
                 .await?;
             if ids.is_empty() {

@@ -46,6 +46,19 @@ pub enum QueueError {
         /// The bound.
         max: usize,
     },
+    /// The server has less memory left than the bound leaves free.
+    #[error(
+        "Redis uses {} MB of the {} MB that it may (maxmemory), over the bound of {percent} % (queue.max_memory_percent), so nothing new is enqueued; make room (scrum forget SWEEP), raise it (CONFIG SET maxmemory), or wait until sweeps have ended",
+        .used / 1_000_000, .most / 1_000_000
+    )]
+    OutOfMemory {
+        /// Bytes in use.
+        used: u64,
+        /// `maxmemory`.
+        most: u64,
+        /// The bound.
+        percent: u8,
+    },
     /// A record is not what this program writes.
     #[error("the record {what} can't be read: {message}")]
     Record {

@@ -6,9 +6,14 @@ mod claim;
 mod conn;
 mod dead;
 mod error;
+mod forget;
+mod lanes;
+mod memory;
 mod operate;
 mod places;
 mod read;
+mod reconcile;
+mod reconcile_look;
 mod scripts;
 mod server;
 mod sweeps;
@@ -18,11 +23,15 @@ pub use backoff::Backoff;
 pub use claim::{Claim, ClaimRequest, ClaimedJob, Commit, Lease, Waiter};
 pub use dead::{DeadFilter, DeadLetter};
 pub use error::QueueError;
+pub use forget::{Forgotten, Retention, Upkeep};
+pub use lanes::LaneStatus;
+pub use memory::{Memory, SweepMemory};
 pub use operate::Pausable;
 pub use places::{Place, Reserved};
-pub use read::{LaneStatus, ServerInfo, WorkerInfo};
+pub use read::{ServerInfo, WorkerInfo};
+pub use reconcile::{Fault, QueueCheck};
 pub use scripts::Script;
-pub use sweeps::{SweepState, SweepStatus};
+pub use sweeps::{HELD_FIELD, SweepState, SweepStatus};
 pub use tls::TlsFiles;
 
 use crate::effects::NewJob;
@@ -66,6 +75,8 @@ pub struct QueueOptions {
     pub max_attempts: u32,
     /// Largest body of a job in bytes; a larger one is refused before it is sent.
     pub max_payload_bytes: usize,
+    /// Share of the server's `maxmemory` over which nothing new is enqueued, in percent.
+    pub max_memory_percent: u8,
 }
 
 /// A handle on the queue; cheap to clone, safe to share.
@@ -75,6 +86,7 @@ pub struct Queue {
     server: Server,
     options: Arc<QueueOptions>,
     scripts: Arc<Scripts>,
+    gauge: Arc<memory::Gauge>,
     partition: Partition,
     number: u16,
 }
@@ -112,6 +124,7 @@ impl Queue {
             number: 0,
             options: Arc::new(options),
             scripts: Arc::new(Scripts::load()),
+            gauge: Arc::default(),
         })
     }
 
@@ -183,8 +196,8 @@ impl Queue {
     /// many were new.
     ///
     /// # Errors
-    /// [`QueueError::TooLarge`] before anything is sent, or a failure of Redis: then it is not
-    /// known whether the jobs arrived, and sending them again is safe.
+    /// [`QueueError::TooLarge`] or [`QueueError::OutOfMemory`] before anything is sent, or a failure
+    /// of Redis: then it is not known whether the jobs arrived, and sending them again is safe.
     pub async fn enqueue(&self, jobs: &[NewJob]) -> Result<u64, QueueError> {
         let mut parts: BTreeMap<u16, Vec<&NewJob>> = BTreeMap::new();
         for job in jobs {
@@ -197,6 +210,7 @@ impl Queue {
             for job in jobs {
                 job.encode(self.options.max_attempts, &mut args);
             }
+            self.at(part).check_memory().await?;
             new += self.at(part).run::<u64>(&self.scripts.enqueue, args).await?;
         }
         Ok(new)

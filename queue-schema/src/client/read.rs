@@ -5,17 +5,8 @@ use crate::keys;
 use crate::rows::{Attempt, Row};
 use redis::streams::StreamRangeReply;
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
-
-/// A lane as `scrum status` shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LaneStatus {
-    /// Name.
-    pub lane: String,
-    /// Jobs that wait for a worker.
-    pub ready: u64,
-}
 
 /// A worker as `scrum status` shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -171,23 +162,6 @@ impl Queue {
             .query_async::<()>(&mut conn)
             .await?;
         Ok(())
-    }
-
-    /// Lanes with ready jobs.
-    ///
-    /// # Errors
-    /// A failure of Redis.
-    pub async fn lanes(&self) -> Result<Vec<LaneStatus>, QueueError> {
-        let mut conn = self.conn();
-        let mut ready: BTreeMap<String, u64> = BTreeMap::new();
-        for part in self.each() {
-            let some: HashMap<String, u64> =
-                redis::cmd("HGETALL").arg(part.key("ready")).query_async(&mut conn).await?;
-            for (lane, n) in some {
-                *ready.entry(lane).or_default() += n;
-            }
-        }
-        Ok(ready.into_iter().map(|(lane, ready)| LaneStatus { lane, ready }).collect())
     }
 
     /// Jobs leased, delayed and dead, over all lanes.

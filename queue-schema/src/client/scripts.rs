@@ -10,14 +10,33 @@ pub struct Script {
     sha: String,
 }
 
+/// Scripts that a server out of memory runs all the same: they end work, or keep what is under way.
+/// The others, which begin work, are refused there before they have done anything. Without a flag, the
+/// server would judge by the first command that writes.
+/// Source: <https://redis.io/docs/latest/develop/programmability/eval-intro/#script-flags>
+const WHEN_FULL: [&str; 11] = [
+    "commit",
+    "renew",
+    "hold",
+    "release",
+    "discard",
+    "cancel",
+    "pause",
+    "forget",
+    "expire",
+    "reconcile",
+    "memory",
+];
+
 impl Script {
-    fn new(source: &str) -> Self {
+    fn new(name: &str, text: &str) -> Self {
+        let flags = if WHEN_FULL.contains(&name) { " flags=allow-oom" } else { "" };
         // Redis compiles and keeps the source: the comments are for us.
-        let source: String = source
-            .lines()
-            .filter(|l| !l.trim_start().starts_with("--"))
-            .flat_map(|l| [l, "\n"])
-            .collect();
+        let mut source = format!("#!lua{flags}\n");
+        for line in text.lines().filter(|l| !l.trim_start().starts_with("--")) {
+            source.push_str(line);
+            source.push('\n');
+        }
         let sha = redis::Script::new(&source).get_hash().to_owned();
         Self { source, sha }
     }
@@ -69,7 +88,7 @@ macro_rules! scripts {
             /// Compiles nothing: that is the server's.
             pub fn load() -> Self {
                 Self {
-                    $($name: Script::new(concat!(
+                    $($name: Script::new(stringify!($name), concat!(
                         include_str!("../../lua/prelude.lua"),
                         "\nlocal function script()\n",
                         include_str!(concat!("../../lua/", stringify!($name), ".lua")),
@@ -99,5 +118,9 @@ scripts!(
     limits,
     reserve,
     release,
-    hold
+    hold,
+    forget,
+    expire,
+    reconcile,
+    memory,
 );

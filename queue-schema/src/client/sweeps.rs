@@ -8,6 +8,12 @@ use crate::trace::Trace;
 use serde::Serialize;
 use std::collections::HashMap;
 
+/// Jobs or targets that one call removes when a sweep that is being forgotten is asked for again.
+const FORGET_BATCH: u32 = 500;
+
+/// Field of a sweep's record that says what its planning waits for.
+pub const HELD_FIELD: &str = "held";
+
 /// How far a sweep is as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -24,6 +30,24 @@ pub enum SweepState {
     Cancelled,
 }
 
+impl SweepState {
+    /// The state for the word kept in the record.
+    pub(super) fn from_word(word: &str) -> Self {
+        match word {
+            "planning" => Self::Planning,
+            "running" => Self::Running,
+            "done" => Self::Done,
+            "cancelled" => Self::Cancelled,
+            _ => Self::Failed,
+        }
+    }
+
+    /// True when nothing more will happen by itself.
+    pub fn is_over(self) -> bool {
+        !matches!(self, Self::Planning | Self::Running)
+    }
+}
+
 /// Counters of a sweep.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SweepStatus {
@@ -31,6 +55,10 @@ pub struct SweepStatus {
     pub id: String,
     /// How far.
     pub state: SweepState,
+    /// Its jobs go before those of a lower one.
+    pub priority: Priority,
+    /// What planning waits for; `None` when it does not.
+    pub held: Option<String>,
     /// Targets written down so far, skipped ones included.
     pub total: u64,
     /// Not yet admitted.
@@ -64,7 +92,7 @@ pub struct SweepStatus {
 impl SweepStatus {
     /// True when nothing more will happen by itself.
     pub fn is_over(&self) -> bool {
-        !matches!(self.state, SweepState::Planning | SweepState::Running)
+        self.state.is_over()
     }
 
     /// Targets that will not move by themselves any more.
@@ -78,7 +106,8 @@ impl Queue {
     /// its id and whether it is new; a sweep that is there is left as it is.
     ///
     /// # Errors
-    /// A failure of Redis; doing it again is safe.
+    /// [`QueueError::OutOfMemory`] before anything is sent; a failure of Redis, and then doing it
+    /// again is safe.
     pub async fn create_sweep(
         &self,
         spec: &SweepSpec,
@@ -109,8 +138,15 @@ impl Queue {
             .priority(priority);
         plan.trace(&Trace::of_sweep(&id));
         plan.encode(self.options().max_attempts, &mut args);
-        let new: i64 = self.of_sweep(&id).run(&self.scripts.create_sweep, args).await?;
-        Ok((id, new == 1))
+        let part = self.of_sweep(&id);
+        part.check_memory().await?;
+        loop {
+            match part.run(&self.scripts.create_sweep, args.clone()).await? {
+                // Somebody has begun to forget an older one of the same name; it is finished here.
+                2 => self.forget_sweep(&id, FORGET_BATCH).await?,
+                new => return Ok((id, new == 1)),
+            };
+        }
     }
 
     /// The request behind a sweep.
@@ -144,17 +180,19 @@ impl Queue {
             return Ok(None);
         }
         let n = |field: &str| map.get(field).and_then(|v| v.parse().ok()).unwrap_or(0);
-        let state = match map.get("state").map(String::as_str) {
-            Some("planning") => SweepState::Planning,
-            Some("running") => SweepState::Running,
-            Some("done") => SweepState::Done,
-            Some("cancelled") => SweepState::Cancelled,
-            _ => SweepState::Failed,
-        };
+        let state = SweepState::from_word(map.get("state").map_or("", String::as_str));
         let count = |s: TargetStatus| n(&format!("n:{}", s.code()));
         Ok(Some(SweepStatus {
             id: id.to_owned(),
             state,
+            priority: map
+                .get("prio")
+                .and_then(|v| v.parse().ok())
+                .map_or_else(Priority::default, Priority::from_number),
+            held: map
+                .get(HELD_FIELD)
+                .filter(|why| !why.is_empty() && state == SweepState::Planning)
+                .cloned(),
             total: n("total"),
             waiting: count(TargetStatus::Waiting),
             live: count(TargetStatus::Live),

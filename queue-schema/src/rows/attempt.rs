@@ -62,6 +62,9 @@ pub struct Attempt {
     pub chars: u32,
     /// The first 2,000 characters of the answer.
     pub answer_preview: String,
+    /// SHA-256 of the whole answer, hex; absent when there was none, and in rows of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_sha256: Option<String>,
     /// Prompt tokens as the provider counted them; 0 when it did not say.
     pub tokens_in: u64,
     /// Generated tokens as the provider counted them; 0 when it did not say.

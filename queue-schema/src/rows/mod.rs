@@ -13,6 +13,9 @@ pub use review::ReviewRow;
 
 use serde::{Serialize, de::DeserializeOwned};
 
+/// Streams of all row kinds: what is kept of a sweep, and forgotten with it.
+pub const STREAMS: &[&str] = &[ReviewRow::STREAM];
+
 /// A kind of knowledge-base row.
 pub trait Row: Serialize + DeserializeOwned {
     /// Name of the stream and of the JSONL file, e.g. `scrum_reviews`.

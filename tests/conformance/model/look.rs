@@ -60,7 +60,7 @@ fn ask(pipe: &mut redis::Pipeline, key: &str) {
         "q" | "att" => ("LRANGE", &["0", "-1"]),
         "ring" | "sweeps" => ("ZRANGE", &["0", "-1"]),
         "leases" | "delayed" | "dead" => ("ZRANGE", &["0", "-1", "WITHSCORES"]),
-        "dt" | "paused" | "cancelled" | "parked" => ("SMEMBERS", &[]),
+        "js" | "dt" | "paused" | "cancelled" | "parked" => ("SMEMBERS", &[]),
         "rows" => ("XRANGE", &["-", "+"]),
         _ => panic!("the model does not know the key {key}"),
     };

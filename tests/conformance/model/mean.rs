@@ -85,6 +85,7 @@ impl Run<'_> {
             End::Done => Ending::Done,
             End::Retry => Ending::Retry { delay_ms: LATER_MS, reason: "not now".to_owned() },
             End::HandBack => Ending::HandBack,
+            End::Wait => Ending::Wait { delay_ms: LATER_MS, reason: "no room".to_owned() },
             End::Dead(n) => {
                 let classes =
                     [DeadClass::LadderExhausted, DeadClass::Undecodable, DeadClass::Fatal];

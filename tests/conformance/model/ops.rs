@@ -94,6 +94,7 @@ pub enum End {
     Retry,
     Dead(u8),
     HandBack,
+    Wait,
 }
 
 #[derive(Debug, Clone)]
@@ -137,6 +138,8 @@ pub enum Op {
         lane: Option<u8>,
     },
     Discard(Index),
+    Expire,
+    Forget(Index),
     Limit {
         pool: u8,
         most: Option<u32>,
@@ -223,6 +226,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         3 => Just(End::Retry),
         3 => (0..3u8).prop_map(End::Dead),
         2 => Just(End::HandBack),
+        1 => Just(End::Wait),
     ];
     (pick(), vec(what(), 0..5), end).prop_map(|(lease, effects, end)| Outcome {
         lease,
@@ -250,6 +254,8 @@ fn op() -> impl Strategy<Value = Op> {
         8 => vec(index(), 1..4).prop_map(Op::BecomesDue),
         6 => (index(), option::of(0..5u8)).prop_map(|(dead, lane)| Op::Revive { dead, lane }),
         3 => index().prop_map(Op::Discard),
+        1 => Just(Op::Expire),
+        4 => index().prop_map(Op::Forget),
         4 => (prop_oneof![2 => Just(0), 1 => 1..4u8], option::weighted(0.7, 0..4u32)).prop_map(|(pool, most)| Op::Limit { pool, most }),
         5 => (0..3u8, 0..3u8).prop_map(|(spec, priority)| Op::Create { spec, priority }),
         2 => index().prop_map(Op::Cancel),

@@ -151,6 +151,20 @@ impl<'a> Run<'a> {
                     self.compare(&["discard"]);
                 }
             }
+            Op::Expire => {
+                // In steps: those that stay must not hide the others.
+                let gone = self.bed.wait(self.bed.queue.expire(Duration::ZERO, 2));
+                assert_eq!(gone, self.model.expire(), "letters that expired");
+                self.compare(&["expire"]);
+            }
+            Op::Forget(index) => {
+                let Some(id) = pick(&self.model.sweep_ids(), *index).cloned() else { return };
+                for _ in 0..2 {
+                    let done = self.bed.wait(self.bed.queue.forget_sweep(&id, 2));
+                    assert_eq!(done, self.model.forget(&id), "forgotten");
+                    self.compare(&["forget"]);
+                }
+            }
             Op::Limit { pool, most } => {
                 let pool = nth(POOLS, *pool);
                 self.bed.wait(self.bed.queue.set_limits(pool, *most, None));

@@ -22,6 +22,7 @@ impl ModelQueue {
             Ending::Done => self.go(id, "complete"),
             Ending::HandBack => self.go(id, "hand_back"),
             Ending::Dead { class, .. } => self.bury(id, "bury", class.as_str()),
+            Ending::Wait { .. } => self.go(id, "wait"),
             Ending::Retry { .. } => {
                 let job = self.job(id);
                 job.attempts += 1;

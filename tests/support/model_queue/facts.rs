@@ -85,6 +85,13 @@ impl ModelQueue {
             fact(&format!("j:{id}"), job.facts());
             fact(&format!("b:{id}"), job.body.clone());
         }
+        let mut index: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (id, job) in &self.jobs {
+            index.entry(&job.sweep).or_default().push(id);
+        }
+        for (sweep, ids) in index {
+            fact(&format!("js:{sweep}"), words(ids));
+        }
         for (key, state) in
             [("leases", JobState::Leased), ("delayed", JobState::Delayed), ("dead", JobState::Dead)]
         {

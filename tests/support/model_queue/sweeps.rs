@@ -20,7 +20,7 @@ pub(super) struct Sweep {
     pub(super) planned: bool,
     pub(super) window: u32,
     pub(super) statuses: Vec<TargetStatus>,
-    priority: Priority,
+    pub(super) priority: Priority,
 }
 
 impl Sweep {

@@ -171,6 +171,7 @@ mod tests {
             reason: String::new(),
             chars: 10,
             answer_preview: String::new(),
+            answer_sha256: None,
             tokens_in: 100,
             tokens_out: 10,
             cost_usd: cost,

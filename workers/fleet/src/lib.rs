@@ -10,3 +10,4 @@ pub mod handlers;
 pub mod probe;
 pub mod registry;
 pub mod runtime;
+pub mod upkeep;

@@ -8,6 +8,7 @@ use scrum_fleet::context::Context;
 use scrum_fleet::probe;
 use scrum_fleet::registry::Registry;
 use scrum_fleet::runtime::{self, WorkerOptions};
+use scrum_fleet::upkeep;
 use scrum_providers::Providers;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -110,6 +111,7 @@ async fn work(
     for (name, provider) in &settings.providers {
         queue.set_limits(name, Some(provider.concurrency), provider.rate_per_minute).await?;
     }
+    let _upkeep = upkeep::start(queue.clone(), &settings);
     runtime::run(
         settings.queue.clone(),
         queue,

@@ -28,6 +28,7 @@ fn attempt(reason: &str) -> Attempt {
         reason: reason.into(),
         chars: 42,
         answer_preview: String::new(),
+        answer_sha256: None,
         tokens_in: 0,
         tokens_out: 0,
         cost_usd: None,

@@ -12,6 +12,7 @@ fn attempt(n: u32, outcome: Outcome, reason: &str) -> Attempt {
         reason: reason.into(),
         chars: 120,
         answer_preview: String::new(),
+        answer_sha256: None,
         tokens_in: 100,
         tokens_out: 20,
         cost_usd: Some(0.25),

@@ -5,7 +5,7 @@ use crate::registry::JobInfo;
 use crate::runtime::{HandlerError, trace};
 use queue_schema::client::{Backoff, Queue};
 use queue_schema::effects::{Effect, Effects};
-use queue_schema::ids::content_id;
+use queue_schema::ids::{content_id, sha256_hex};
 use queue_schema::keys;
 use queue_schema::rows::{Attempt, Outcome};
 use queue_schema::sweep::{Rung, SweepSpec};
@@ -249,6 +249,7 @@ pub fn attempt(
         reason: reason.chars().take(REASON_CHARS).collect(),
         chars: u32::try_from(text.chars().count()).unwrap_or(u32::MAX),
         answer_preview: text.chars().take(PREVIEW_CHARS).collect(),
+        answer_sha256: answer.map(|a| sha256_hex(a.text.as_bytes())),
         tokens_in: answer.map_or(0, |a| a.tokens_in),
         tokens_out: answer.map_or(0, |a| a.tokens_out),
         cost_usd: answer.and_then(|a| a.cost_usd),

@@ -3,7 +3,8 @@
 use crate::context::Context;
 use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
-use queue_schema::effects::{Effect, Effects};
+use queue_schema::client::{HELD_FIELD, Queue, QueueError};
+use queue_schema::effects::{Effect, Effects, Ending};
 use queue_schema::jobs::Plan;
 use queue_schema::sweep::{SweepSpec, Target};
 use scrum_domain::target::{self, SkipReason};
@@ -17,6 +18,9 @@ const IGNORE_FILE: &str = ".scrumignore";
 /// # Errors
 /// When the repository can't be read from here.
 pub async fn run(ctx: &Context, _: JobInfo, job: Plan) -> Result<Effects, HandlerError> {
+    if let Some(effects) = wait_for_memory(ctx, &job.sweep).await? {
+        return Ok(effects);
+    }
     let spec = ctx.spec(&job.sweep).await?;
     let tree = ctx.tree(&spec).await?;
     let globs = TargetGlobs::new(&spec.globs).map_err(|e| HandlerError::Fatal(e.to_string()))?;
@@ -34,7 +38,7 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Plan) -> Result<Effects, Handle
     let written = u32::try_from(targets.len()).unwrap_or(u32::MAX);
     let more = wanted.next().is_some();
 
-    let effects = Effects::done().with(Effect::PlanTargets {
+    let effects = Effects::done().with(held(&job.sweep, "")).with(Effect::PlanTargets {
         sweep: job.sweep.clone(),
         first: job.first,
         targets,
@@ -44,6 +48,28 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Plan) -> Result<Effects, Handle
     } else {
         Ok(effects.with(Effect::PlanDone { sweep: job.sweep }))
     }
+}
+
+/// Pages are what fills a server. While it has too little left, planning waits, so that reviews that
+/// are under way have room to end; no attempt is counted, however long that takes.
+async fn wait_for_memory(ctx: &Context, sweep: &str) -> Result<Option<Effects>, HandlerError> {
+    let look = |queue: Queue| async move {
+        match queue.of_sweep(sweep).check_memory().await {
+            Ok(()) => Ok(None),
+            Err(error @ QueueError::OutOfMemory { .. }) => Ok(Some(error.to_string())),
+            Err(error) => Err(error),
+        }
+    };
+    let Some(why) = ctx.read("the memory of Redis", look).await? else { return Ok(None) };
+    tracing::warn!(sweep, why, "planning waits");
+    let delay_ms = ctx.settings().queue.sweep_interval_ms;
+    let ending = Ending::Wait { delay_ms, reason: why.clone() };
+    Ok(Some(Effects::done().with(held(sweep, &why)).ending(ending)))
+}
+
+/// What planning waits for, for those who ask how far the sweep is.
+fn held(sweep: &str, why: &str) -> Effect {
+    Effect::Put { key: format!("sw:{sweep}"), field: HELD_FIELD.into(), value: why.into() }
 }
 
 /// A target with the reason for skipping it, as far as the tree alone tells.

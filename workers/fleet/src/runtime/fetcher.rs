@@ -1,6 +1,7 @@
 //! The fetcher: claims as many jobs as there are free permits, else sleeps until woken. Each partition
 //! has one; they share the permits.
 
+use super::alarm::IdleAlarm;
 use super::committer::Committer;
 use super::leases::LeaseTable;
 use super::places::{HeldPlace, Places, sooner};
@@ -107,13 +108,16 @@ impl Fetcher {
             self.settings.backoff_jitter,
         );
         let mut waiter = None;
+        let mut alarm = IdleAlarm::new(Duration::from_millis(self.settings.sweep_interval_ms));
         let mut serial = 0_u64;
         loop {
             let Some(permits) = self.unless_stopping(self.take_permits()).await.flatten() else {
                 return;
             };
             serial += 1;
-            let Some(look) = self.look(permits, serial, &mut backoff, &tx).await else { return };
+            let Some(look) = self.look(permits, serial, &mut backoff, &mut alarm, &tx).await else {
+                return;
+            };
             if look.found {
                 continue;
             }
@@ -122,7 +126,7 @@ impl Fetcher {
             let woken = tokio::select! {
                 biased;
                 () = self.stopping.cancelled() => return,
-                done = self.wait(&mut waiter, nap) => done,
+                done = self.wait(&mut waiter, nap, &mut alarm) => done,
                 () = self.freed(&look.full) => Ok(()),
             };
             if let Err(error) = woken {
@@ -139,6 +143,7 @@ impl Fetcher {
         mut permits: Vec<OwnedSemaphorePermit>,
         serial: u64,
         backoff: &mut Backoff,
+        alarm: &mut IdleAlarm,
         tx: &mpsc::UnboundedSender<Delivery>,
     ) -> Option<Look> {
         let mut request = ClaimRequest {
@@ -149,6 +154,7 @@ impl Fetcher {
             places: BTreeMap::new(),
         };
         let claim = self.claim(&request, backoff).await?;
+        alarm.judge(&claim);
         let mut look =
             Look { found: !claim.jobs.is_empty(), next_due: claim.next_due, full: Vec::new() };
         self.deliver(claim.jobs, &mut permits, &mut HashMap::new(), tx)?;
@@ -271,7 +277,12 @@ impl Fetcher {
         }
     }
 
-    async fn wait(&self, waiter: &mut Option<Waiter>, nap: Duration) -> Result<(), QueueError> {
+    async fn wait(
+        &self,
+        waiter: &mut Option<Waiter>,
+        nap: Duration,
+        alarm: &mut IdleAlarm,
+    ) -> Result<(), QueueError> {
         if waiter.is_none() {
             let longest = Duration::from_millis(self.settings.sweep_interval_ms);
             *waiter = Some(self.queue.waiter(&self.lanes, longest).await?);
@@ -279,7 +290,7 @@ impl Fetcher {
             return Ok(());
         }
         if let Some(w) = waiter {
-            w.wait(nap).await?;
+            alarm.slept(nap, w.wait(nap).await?);
         }
         Ok(())
     }

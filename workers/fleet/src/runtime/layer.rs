@@ -138,6 +138,7 @@ fn ending_word(ending: &Ending) -> &'static str {
     match ending {
         Ending::Done => "done",
         Ending::Retry { .. } => "retry",
+        Ending::Wait { .. } => "wait",
         Ending::Dead { .. } => "dead",
         Ending::HandBack => "hand_back",
     }

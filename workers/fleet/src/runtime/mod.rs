@@ -6,6 +6,7 @@
 //! on to them while Redis is away; apalis runs the handlers between the two. With several partitions,
 //! the first three exist once for each, and [`places`] keeps the limits that hold over all.
 
+pub mod alarm;
 pub mod backend;
 pub mod committer;
 pub mod fetcher;

@@ -1,0 +1,40 @@
+//! `scrum doctor --queue`: each job in exactly one place, each counter right; or what is not.
+
+use crate::cli::{DoctorArgs, Global};
+use crate::output::{plain, say, table};
+use crate::session::Session;
+
+/// Checks the queue, and mends it when asked to; exit code 1 when something was found.
+///
+/// # Errors
+/// A failure of Redis.
+pub async fn execute(global: &Global, args: DoctorArgs) -> anyhow::Result<u8> {
+    let session = Session::open(global).await?;
+    let found = session.queue.check_all(args.mend).await?;
+    let bad = !found.faults.is_empty();
+    if global.json {
+        say(&serde_json::to_string(&found)?)?;
+        return Ok(u8::from(bad));
+    }
+    let looked_at = format!(
+        "{} jobs, {} lanes, {} open sweeps, {} targets in work",
+        found.jobs, found.lanes, found.sweeps, found.targets
+    );
+    if !bad {
+        say(&format!("ok: each job is in one place, and the counters are right ({looked_at})"))?;
+        return Ok(0);
+    }
+    let rows: Vec<_> = found
+        .faults
+        .iter()
+        .map(|f| vec![f.kind.clone(), plain(&f.what), plain(&f.message)])
+        .collect();
+    say(&table(&["FAULT", "WHERE", "WHAT"], &rows))?;
+    let n = found.faults.len();
+    if args.mend {
+        say(&format!("{n} mended ({looked_at})"))?;
+    } else {
+        say(&format!("{n} found ({looked_at}); `scrum doctor --queue --mend` puts them right"))?;
+    }
+    Ok(1)
+}

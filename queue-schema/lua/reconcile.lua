@@ -1,0 +1,287 @@
+-- reconcile.lua: judges what a look at the queue found suspicious, and mends it. A look takes many
+-- commands, so most of what it finds was only in motion; here it is judged at one moment.
+--
+-- ARGV[1]  'jobs' | 'unlisted' | 'lane' | 'pools' | 'sweep' | 'targets' | 'wake'
+-- ARGV[2]  '1' to mend, '0' to tell only
+-- ARGV[3+] see each of them
+-- Returns for each fault: kind, what it is about, what is wrong. Before them for 'unlisted' the
+-- cursor, and for 'wake' the turn.
+local mend = ARGV[2] == '1'
+local out = {}
+local function fault(kind, what, message)
+  for _, word in ipairs({ kind, what, message }) do out[#out + 1] = word end
+  return mend
+end
+local function list_of(lane, group) return P .. 'q:' .. lane .. ':' .. group end
+local zsets = { leased = 'leases', delayed = 'delayed', dead = 'dead' }
+
+local checks = {}
+
+-- Each job in exactly the place that its record names. The counters of the lanes are not touched:
+-- they are judged after this.
+-- ARGV[3]  length of a lease, ms; then per job: id, number of lists where it was seen besides its
+--          own, per list: lane, group
+function checks.jobs()
+  local i = 4
+  while i <= #ARGV do
+    local id, seen, lists = ARGV[i], tonumber(ARGV[i + 1]), {}
+    i = i + 2
+    for k = 1, seen do
+      lists[k] = { lane = ARGV[i], group = ARGV[i + 1] }
+      i = i + 2
+    end
+    local key = P .. 'j:' .. id
+    local j = call('HMGET', key, 'st', 'l', 'p', 's', 'g', 'da')
+    local state, lane, sweep, target = j[1], j[2], j[4] or '', j[5] or ''
+    if state and state ~= 'ready' and not zsets[state] then
+      if fault('state', id, "its record says '" .. state .. "', which is no state") then
+        call('HSET', key, 'st', 'ready', 't', '')
+      end
+      state = 'ready'
+    end
+    for word, set in pairs(zsets) do
+      local there = call('ZSCORE', P .. set, id)
+      if there and state ~= word then
+        local why = state and 'its record says ' .. state or 'it has no record'
+        if fault('stray', id, 'it is in ' .. set .. ', but ' .. why) then call('ZREM', P .. set, id) end
+      elseif not there and state == word then
+        if fault('lost', id, 'its record says ' .. state .. ', but ' .. set .. ' lacks it') then
+          -- A worker that still has it renews the lease; else it is taken back.
+          local at = state == 'leased' and NOW + tonumber(ARGV[3]) or state == 'dead' and j[6] or NOW
+          call('ZADD', P .. set, at, id)
+          if state == 'delayed' then wake(lane) end
+        end
+      end
+    end
+    if state then
+      local group = j[3] .. '|' .. sweep
+      local n = #call('LPOS', list_of(lane, group), id, 'COUNT', 0)
+      if state ~= 'ready' and n > 0 then
+        if fault('stray', id, 'it is ready in ' .. lane .. ', but its record says ' .. state) then
+          call('LREM', list_of(lane, group), 0, id)
+        end
+      elseif state == 'ready' and n > 1 then
+        if fault('twice', id, 'it is ready in ' .. lane .. ' ' .. n .. ' times') then
+          call('LREM', list_of(lane, group), 1 - n, id)
+        end
+      elseif state == 'ready' and n == 0 then
+        if fault('lost', id, 'its record says ready, but no list of ' .. lane .. ' has it') then
+          if call('RPUSH', list_of(lane, group), id) == 1 then queue_group(lane, group) end
+          wake(lane)
+        end
+      end
+      if sweep ~= '' and call('SISMEMBER', P .. 'js:' .. sweep, id) == 0 then
+        if fault('index', id, 'the index of its sweep lacks it') then call('SADD', P .. 'js:' .. sweep, id) end
+      end
+      local together = P .. 'dt:' .. sweep .. ':' .. target
+      if state == 'dead' and sweep ~= '' and target ~= '' and call('SISMEMBER', together, id) == 0 then
+        if fault('letter', id, 'the dead jobs of its target lack it') then call('SADD', together, id) end
+      end
+    end
+    for _, at in ipairs(lists) do
+      local own = state and at.lane == lane and at.group == j[3] .. '|' .. sweep
+      if not own and call('LPOS', list_of(at.lane, at.group), id) then
+        local why = state and 'its record names ' .. lane or 'it has no record'
+        if fault('stray', id, 'it is ready in ' .. at.lane .. ' as well, but ' .. why) then
+          call('LREM', list_of(at.lane, at.group), 0, id)
+        end
+      end
+    end
+  end
+end
+
+-- Jobs that no index names, found among all keys of the server: only when a person asks.
+-- ARGV[3]  cursor; ARGV[4]  keys looked at
+function checks.unlisted()
+  local page = call('SCAN', ARGV[3], 'MATCH', P .. 'j:*', 'COUNT', ARGV[4])
+  out[1] = page[1]
+  for _, key in ipairs(page[2]) do
+    local id = string.sub(key, #P + 3)
+    local sweep = call('HGET', key, 's') or ''
+    if call('SISMEMBER', P .. 'js:' .. sweep, id) == 0 then out[#out + 1] = id end
+  end
+end
+
+-- Lists and turns of a lane belong together, and its counter is right.
+-- ARGV[3]  lane; ARGV[4]  jobs in its lists more than there should be, as told before;
+-- ARGV[5+] groups that may have a list
+function checks.lane()
+  local lane = ARGV[3]
+  local ring, groups, parked = P .. 'ring:' .. lane, {}, {}
+  for _, group in ipairs(call('ZRANGE', ring, 0, -1)) do
+    groups[group] = true
+    if call('EXISTS', list_of(lane, group)) == 0 then
+      if fault('turn', lane .. ' ' .. group, 'it takes turns without a job') then call('ZREM', ring, group) end
+    end
+  end
+  for _, name in ipairs(call('SMEMBERS', P .. 'paused')) do
+    local sweep = string.match(name, '^sweep:(.+)$')
+    for _, entry in ipairs(sweep and call('SMEMBERS', P .. 'parked:' .. sweep) or {}) do
+      local of, group = string.match(entry, '^(%S+) (.+)$')
+      if of == lane then groups[group], parked[group] = true, true end
+    end
+  end
+  for i = 5, #ARGV do groups[ARGV[i]] = true end
+  local jobs = -tonumber(ARGV[4])
+  for group in pairs(groups) do
+    local n = call('LLEN', list_of(lane, group))
+    jobs = jobs + n
+    if n > 0 and not parked[group] and not call('ZSCORE', ring, group) then
+      if fault('turn', lane .. ' ' .. group, n .. ' jobs are ready, but it takes no turns') then
+        queue_group(lane, group)
+        wake(lane)
+      end
+    end
+  end
+  local counted = tonumber(call('HGET', P .. 'ready', lane) or 0)
+  if counted ~= jobs then
+    if fault('counter', 'ready ' .. lane, 'it says ' .. counted .. ', and there are ' .. jobs) then
+      if jobs > 0 then call('HSET', P .. 'ready', lane, jobs) else call('HDEL', P .. 'ready', lane) end
+      if jobs > 0 then wake(lane) end
+    end
+  end
+end
+
+-- Places taken in each pool.
+-- ARGV[3]  leases counted at most; with more of them nothing is judged
+function checks.pools()
+  if call('ZCARD', P .. 'leases') > tonumber(ARGV[3]) then return end
+  local jobs = {}
+  for _, id in ipairs(call('ZRANGE', P .. 'leases', 0, -1)) do
+    local j = call('HMGET', P .. 'j:' .. id, 'l', 'st')
+    if j[1] and j[2] == 'leased' then
+      local pool = pool_of(j[1])
+      jobs[pool] = (jobs[pool] or 0) + 1
+    end
+  end
+  for _, pool in ipairs(call('HKEYS', P .. 'leased')) do jobs[pool] = jobs[pool] or 0 end
+  for pool, n in pairs(jobs) do
+    local counted = tonumber(call('HGET', P .. 'leased', pool) or 0)
+    if counted ~= n then
+      if fault('counter', 'leased ' .. pool, 'it says ' .. counted .. ', and there are ' .. n) then
+        if n > 0 then call('HSET', P .. 'leased', pool, n) else call('HDEL', P .. 'leased', pool) end
+        for _, lane in ipairs(call('HKEYS', P .. 'ready')) do
+          if pool_of(lane) == pool then wake(lane) end
+        end
+      end
+    end
+  end
+end
+
+-- Counters of a sweep, its window and its end.
+-- ARGV[3]  sweep id
+function checks.sweep()
+  local sweep = ARGV[3]
+  local sk = P .. 'sw:' .. sweep
+  local s = call('HMGET', sk, 'window', 'total', 'cursor', 'state', 'planned')
+  if not s[1] or call('ZSCORE', P .. 'forgetting', sweep) then return end
+  local codes = call('GET', P .. 'st:' .. sweep) or ''
+  local n = {}
+  for _, code in ipairs({ 'q', 'l', 'r', 'u', 's', 'x' }) do
+    n[code] = select(2, string.gsub(codes, code, ''))
+    local counted = tonumber(call('HGET', sk, 'n:' .. code) or 0)
+    if counted ~= n[code] then
+      local message = "it counts " .. counted .. " targets as '" .. code .. "', and there are " .. n[code]
+      if fault('counter', 'sweep ' .. sweep, message) then call('HSET', sk, 'n:' .. code, n[code]) end
+    end
+  end
+  if tonumber(s[2]) ~= #codes then
+    local message = 'it counts ' .. s[2] .. ' targets, and there are ' .. #codes
+    if fault('counter', 'sweep ' .. sweep, message) then call('HSET', sk, 'total', #codes) end
+  end
+  if s[4] ~= 'running' then return end
+  if n.q > 0 then
+    local first = string.find(codes, 'q', 1, true) - 1
+    if n.l < tonumber(s[1]) or first < tonumber(s[3]) then
+      if fault('window', 'sweep ' .. sweep, n.q .. ' targets wait, and there is room for them') then
+        call('HSET', sk, 'cursor', first)
+        admit(sweep)
+      end
+    end
+  elseif n.l == 0 and s[5] == '1' then
+    if fault('ended', 'sweep ' .. sweep, 'nothing waits or is in work, but it says that it runs') then
+      judge_sweep(sweep)
+    end
+  end
+end
+
+-- Targets in work have a job, and no barrier holds back what it should let go.
+-- ARGV[3]  sweep id; ARGV[4+] ordinals
+function checks.targets()
+  local sweep = ARGV[3]
+  local sk, busy = P .. 'sw:' .. sweep, nil
+  if is_cancelled(sweep) then return end
+  for i = 4, #ARGV do
+    local target = ARGV[i]
+    local review = sweep .. '-' .. target
+    if call('GETRANGE', P .. 'st:' .. sweep, target, target) == 'l' then
+      local barrier, members = P .. 'bar:' .. review .. '.shards', P .. 'barm:' .. review .. '.shards'
+      local b = call('HMGET', barrier, 'size', 'id', 'lane', 'prio', 'target', 'delay', 'max', 'body', 'n')
+      local here = b[1] and call('BITCOUNT', members) or 0
+      if b[1] and here >= tonumber(b[1]) then
+        if fault('barrier', review, 'all of its ' .. b[1] .. ' shards have arrived, and it did not open') then
+          call('UNLINK', barrier, members)
+          enqueue({ id = b[2], lane = b[3], prio = b[4], sweep = sweep, target = b[5],
+            delay = tonumber(b[6]), max = b[7], body = b[8] })
+          busy = nil
+        end
+      else
+        if b[1] and here ~= tonumber(b[9]) then
+          local message = b[9] .. ' shards are counted, and ' .. here .. ' have arrived'
+          if fault('barrier', review, message) then call('HSET', barrier, 'n', here) end
+        end
+        if not busy then
+          busy = {}
+          for _, id in ipairs(call('SMEMBERS', P .. 'js:' .. sweep)) do
+            local of = call('HGET', P .. 'j:' .. id, 'g')
+            if of then busy[of] = true end
+          end
+        end
+        if not busy[target] then
+          if fault('target', review, 'it is in work, and no job is about it; it is reviewed again') then
+            -- From the beginning, so its attempts are counted from there.
+            call('UNLINK', P .. 'att:' .. review)
+            local s = call('HMGET', sk, 'lane', 'prio', 'max', 'head', 'tail')
+            enqueue({ id = review .. '.review', lane = s[1], prio = s[2], sweep = sweep, target = target,
+              delay = 0, max = s[3], body = s[4] .. target .. s[5] })
+          end
+        end
+      end
+    end
+  end
+end
+
+-- Work that could be taken, and nobody is woken for it. Whoever was woken takes the token first and
+-- claims then, so this is a fault only when no claim came in between: the turn tells.
+-- ARGV[3]  the turn of an earlier look, or '' for the first; ARGV[4]  '1' when limits are counted in
+--          other partitions: then nobody here knows whether a limited pool has room
+function checks.wake()
+  local turn = call('HGET', P .. 'turn', '*') or '0'
+  out[1] = turn
+  if ARGV[3] ~= '' and ARGV[3] ~= turn then return end
+  -- One token may serve many lanes, so all are judged before the first is put back.
+  local silent = {}
+  for _, lane in ipairs(call('HKEYS', P .. 'ready')) do
+    local pool = pool_of(lane)
+    local most = tonumber(call('HGET', P .. 'limits', pool) or 'inf')
+    local free = (most or math.huge) > tonumber(call('HGET', P .. 'leased', pool) or 0)
+    -- With a rate, a worker may have been told when to look again instead.
+    if ARGV[4] == '1' and call('HEXISTS', P .. 'limits', pool) == 1 then free = false end
+    if free and call('HEXISTS', P .. 'rates', pool) == 0
+      and call('SISMEMBER', P .. 'paused', 'lane:' .. lane) == 0 then
+      local group = call('ZRANGE', P .. 'ring:' .. lane, 0, 0)[1]
+      local sweep = group and string.sub(group, 3)
+      local token = call('EXISTS', P .. 'wake') == 1 and call('EXISTS', P .. 'wake:' .. lane) == 1
+      if sweep and not token and not is_cancelled(sweep)
+        and call('SISMEMBER', P .. 'paused', 'sweep:' .. sweep) == 0 then
+        silent[#silent + 1] = lane
+      end
+    end
+  end
+  for _, lane in ipairs(silent) do
+    if fault('wake', lane, 'jobs are ready, and nobody is woken for them') then wake(lane) end
+  end
+end
+
+checks[ARGV[1]]()
+return out

@@ -1,0 +1,221 @@
+//! What is not kept for ever: ended sweeps with all that belongs to them, old dead letters.
+
+use super::{Queue, QueueError, SweepState};
+use crate::rows::STREAMS;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What is kept, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// An ended sweep without dead letters; `None`: for ever.
+    pub sweeps: Option<Duration>,
+    /// A dead letter whose sweep is over; `None`: until a person decides.
+    pub letters: Option<Duration>,
+    /// Jobs or targets that one call removes at most; up to 1000.
+    pub batch: u32,
+}
+
+/// How forgetting a sweep ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forgotten {
+    /// Nothing is left of it.
+    Gone {
+        /// Jobs that went with it, dead ones included.
+        jobs: u64,
+    },
+    /// There is no such sweep.
+    Unknown,
+    /// It is not over.
+    Running,
+    /// It is kept for longer, or has dead letters.
+    Kept,
+}
+
+/// What one round of retention did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Upkeep {
+    /// Sweeps that are gone.
+    pub sweeps: Vec<String>,
+    /// Dead letters that are gone.
+    pub letters: u64,
+}
+
+/// Sweeps looked at by one command.
+const PAGE: usize = 200;
+
+impl Queue {
+    /// Forgets an ended sweep with its targets, rows, attempts, jobs and dead letters, and the
+    /// documents that no other sweep has. In steps of `batch`, so that no single one holds the
+    /// server up; should this end in between, the next upkeep goes on with it.
+    ///
+    /// # Errors
+    /// A failure of Redis; doing it again is safe.
+    pub async fn forget_sweep(&self, id: &str, batch: u32) -> Result<Forgotten, QueueError> {
+        self.of_sweep(id).forget(id, batch, None).await
+    }
+
+    async fn forget(
+        &self,
+        id: &str,
+        batch: u32,
+        older: Option<Duration>,
+    ) -> Result<Forgotten, QueueError> {
+        let mut args: Vec<Vec<u8>> = vec![
+            id.into(),
+            batch.to_string().into(),
+            older.map(|d| d.as_millis().to_string()).unwrap_or_default().into(),
+        ];
+        args.extend(STREAMS.iter().map(|s| s.as_bytes().to_vec()));
+        let mut all = 0;
+        loop {
+            let (code, jobs): (i64, u64) = self.run(&self.scripts.forget, args.clone()).await?;
+            all += jobs;
+            match code {
+                2 => {}
+                1 => return Ok(Forgotten::Gone { jobs: all }),
+                -1 => return Ok(Forgotten::Running),
+                -2 => return Ok(Forgotten::Kept),
+                _ => return Ok(Forgotten::Unknown),
+            }
+        }
+    }
+
+    /// True for one caller at a time: it looks after this handle's partition until `lease` is
+    /// over. Nothing breaks when two do; it would only be work done twice.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn take_upkeep(&self, who: &str, lease: Duration) -> Result<bool, QueueError> {
+        let mut conn = self.conn();
+        let taken: Option<String> = redis::cmd("SET")
+            .arg(self.key("upkeep"))
+            .arg(who)
+            .arg("NX")
+            .arg("PX")
+            .arg(lease.as_millis().max(1) as u64)
+            .query_async(&mut conn)
+            .await?;
+        Ok(taken.is_some())
+    }
+
+    /// Removes from this handle's partition what is past its retention, and goes on with what
+    /// somebody has begun to forget.
+    ///
+    /// # Errors
+    /// A failure of Redis; doing it again is safe.
+    pub async fn retain(&self, retention: &Retention) -> Result<Upkeep, QueueError> {
+        let mut done = Upkeep::default();
+        for id in self.forgetting().await? {
+            if let Forgotten::Gone { .. } = self.forget(&id, retention.batch, None).await? {
+                done.sweeps.push(id);
+            }
+        }
+        if let Some(age) = retention.letters {
+            done.letters = self.expire(age, retention.batch).await?;
+        }
+        if let Some(age) = retention.sweeps {
+            for id in self.made_before(age).await? {
+                // Asked of each: only the script knows at one moment that it is over and due.
+                let ended = self.forget(&id, retention.batch, Some(age)).await?;
+                if let Forgotten::Gone { .. } = ended {
+                    done.sweeps.push(id);
+                }
+            }
+        }
+        self.forget_workers().await?;
+        Ok(done)
+    }
+
+    /// Discards dead letters of this partition that are older than `age` and whose sweep is over.
+    /// Returns how many.
+    ///
+    /// # Errors
+    /// A failure of Redis; doing it again is safe.
+    pub async fn expire(&self, age: Duration, batch: u32) -> Result<u64, QueueError> {
+        let (mut gone, mut passed) = (0, 0_u64);
+        loop {
+            let args = [age.as_millis().to_string(), batch.to_string(), passed.to_string()];
+            let args = args.map(String::into_bytes).to_vec();
+            let (discarded, left, looked): (u64, u64, u64) =
+                self.run(&self.scripts.expire, args).await?;
+            gone += discarded;
+            passed += left;
+            if looked < u64::from(batch) {
+                return Ok(gone);
+            }
+        }
+    }
+
+    /// Workers that ended without a word, a day after their last sign of life.
+    async fn forget_workers(&self) -> Result<(), QueueError> {
+        const KEEP_MS: u64 = 86_400_000;
+        let mut conn = self.conn();
+        let (s, us): (u64, u64) = redis::cmd("TIME").query_async(&mut conn).await?;
+        redis::cmd("ZREMRANGEBYSCORE")
+            .arg(self.key("workers"))
+            .arg("-inf")
+            .arg((s * 1000 + us / 1000).saturating_sub(KEEP_MS))
+            .query_async::<()>(&mut conn)
+            .await?;
+        Ok(())
+    }
+
+    /// Sweeps of this partition that are being forgotten.
+    pub(super) async fn forgetting(&self) -> Result<Vec<String>, QueueError> {
+        self.ids_of("forgetting").await
+    }
+
+    /// Sweeps of this partition, oldest first.
+    pub(super) async fn sweeps_here(&self) -> Result<Vec<String>, QueueError> {
+        self.ids_of("sweeps").await
+    }
+
+    async fn ids_of(&self, set: &str) -> Result<Vec<String>, QueueError> {
+        let mut conn = self.conn();
+        Ok(redis::cmd("ZRANGE").arg(self.key(set)).arg(0).arg(-1).query_async(&mut conn).await?)
+    }
+
+    /// Sweeps of this partition that are older than that: those that ended before are among them.
+    async fn made_before(&self, age: Duration) -> Result<Vec<String>, QueueError> {
+        let mut conn = self.conn();
+        let (s, us): (u64, u64) = redis::cmd("TIME").query_async(&mut conn).await?;
+        let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+        Ok(redis::cmd("ZRANGEBYSCORE")
+            .arg(self.key("sweeps"))
+            .arg("-inf")
+            .arg((s * 1000 + us / 1000).saturating_sub(age))
+            .query_async(&mut conn)
+            .await?)
+    }
+
+    /// How far a sweep of this partition is.
+    pub(super) async fn state_here(&self, sweep: &str) -> Result<Option<SweepState>, QueueError> {
+        let mut conn = self.conn();
+        let word: Option<String> = redis::cmd("HGET")
+            .arg(self.key(&format!("sw:{sweep}")))
+            .arg("state")
+            .query_async(&mut conn)
+            .await?;
+        Ok(word.map(|w| SweepState::from_word(&w)))
+    }
+
+    /// Number of jobs of each sweep, dead ones included; sweeps without are left out.
+    pub(super) async fn jobs_of(
+        &self,
+        sweeps: &[String],
+    ) -> Result<BTreeMap<String, u64>, QueueError> {
+        let mut conn = self.conn();
+        let mut all = BTreeMap::new();
+        for page in sweeps.chunks(PAGE) {
+            let mut pipe = redis::pipe();
+            for sweep in page {
+                pipe.cmd("SCARD").arg(self.key(&format!("js:{sweep}")));
+            }
+            let counts: Vec<u64> = pipe.query_async(&mut conn).await?;
+            all.extend(page.iter().cloned().zip(counts).filter(|(_, n)| *n > 0));
+        }
+        Ok(all)
+    }
+}

@@ -1,0 +1,210 @@
+//! The reconciler: proves that each job is in exactly one place and each counter right, and says
+//! what it mended.
+//!
+//! A look takes many commands, and a queue at work moves meanwhile. So a look only suspects; what
+//! it suspects is judged, and mended, by one script at one moment (`lua/reconcile.lua`).
+
+use super::reconcile_look::{Look, Suspect};
+use super::{Queue, QueueError};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Something that is not as it must be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// Which partition.
+    pub partition: u16,
+    /// `lost`, `stray`, `twice`, `state`, `index`, `letter`, `turn`, `counter`, `window`, `ended`,
+    /// `target`, `barrier`, `wake`.
+    pub kind: String,
+    /// The job, lane, sweep or review that it is about.
+    pub what: String,
+    /// What is wrong.
+    pub message: String,
+    /// True when it has been put right.
+    pub mended: bool,
+}
+
+/// What a check looked at, and what it found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct QueueCheck {
+    /// Jobs whose place was checked.
+    pub jobs: u64,
+    /// Lanes whose turns and counter were checked.
+    pub lanes: u64,
+    /// Sweeps whose counters were checked.
+    pub sweeps: u64,
+    /// Targets in work.
+    pub targets: u64,
+    /// What is not as it must be.
+    pub faults: Vec<Fault>,
+}
+
+/// Elements of lists that one call walks at most, more or less: a few milliseconds.
+const WALK: usize = 200_000;
+/// Suspects judged by one call at most.
+const JUDGED: usize = 100;
+/// Leases counted by one call at most; a fleet with more of them is not checked for that.
+const MOST_LEASES: u32 = 20_000;
+/// Keys looked at by one call of the search for jobs that nothing names.
+const SCANNED: u32 = 1000;
+/// Between being woken and claiming lies the way to Redis; this is long for it.
+const CLAIM_TIME: Duration = Duration::from_millis(250);
+
+impl Queue {
+    /// Checks this handle's partition. A deep check looks at the place of each job, and for jobs
+    /// that nothing names among all keys of the server; a cheap one at counters, turns, sweeps and
+    /// their targets in work.
+    ///
+    /// # Errors
+    /// A failure of Redis; doing it again is safe.
+    pub async fn check(&self, deep: bool, mend: bool) -> Result<QueueCheck, QueueError> {
+        // With several partitions, limits are counted in the pools' own.
+        let elsewhere = if self.partitions() > 1 { "1" } else { "0" }.to_owned();
+        let wake = self.judge("wake", mend, &[String::new(), elsewhere.clone()]).await;
+        let (turn, waiting) = split_first(wake?);
+        let look = Look::take(self, deep).await?;
+        let mut done = QueueCheck {
+            jobs: look.jobs.len() as u64,
+            lanes: look.lanes.len() as u64,
+            sweeps: look.open.len() as u64,
+            targets: look.live.values().map(|all| all.len() as u64).sum(),
+            faults: Vec::new(),
+        };
+        if deep {
+            self.jobs(&look, mend, &mut done).await?;
+        }
+        self.structures(&look, mend, &mut done).await?;
+        if !waiting.is_empty() {
+            // The first look has mended nothing by itself: a token that is put back too early only
+            // wakes somebody for nothing.
+            tokio::time::sleep(CLAIM_TIME).await;
+            let (_, faults) = split_first(self.judge("wake", mend, &[turn, elsewhere]).await?);
+            self.tell(faults, mend, &mut done);
+        }
+        Ok(done)
+    }
+
+    /// The same over all partitions.
+    ///
+    /// # Errors
+    /// A failure of Redis; doing it again is safe.
+    pub async fn check_all(&self, mend: bool) -> Result<QueueCheck, QueueError> {
+        let mut all = QueueCheck::default();
+        for part in self.each() {
+            let one = part.check(true, mend).await?;
+            all.jobs += one.jobs;
+            all.lanes += one.lanes;
+            all.sweeps += one.sweeps;
+            all.targets += one.targets;
+            all.faults.extend(one.faults);
+        }
+        Ok(all)
+    }
+
+    /// Jobs that no index of a sweep names, with the keys of the whole server looked through.
+    pub(super) async fn unlisted_jobs(&self) -> Result<Vec<String>, QueueError> {
+        let mut all = Vec::new();
+        let mut cursor = "0".to_owned();
+        loop {
+            let args = [cursor, SCANNED.to_string()];
+            let (next, ids) = split_first(self.judge("unlisted", false, &args).await?);
+            all.extend(ids);
+            if next == "0" || next.is_empty() {
+                return Ok(all);
+            }
+            cursor = next;
+        }
+    }
+
+    async fn jobs(&self, look: &Look, mend: bool, done: &mut QueueCheck) -> Result<(), QueueError> {
+        let suspects = look.suspects();
+        let most = (WALK / look.longest.max(1)).clamp(1, JUDGED);
+        for chunk in suspects.chunks(most) {
+            let mut args = vec![self.options().lease.as_millis().to_string()];
+            for Suspect { id, lists } in chunk {
+                args.push(id.clone());
+                args.push(lists.len().to_string());
+                for (lane, group) in lists {
+                    args.extend([lane.clone(), group.clone()]);
+                }
+            }
+            let faults = self.judge("jobs", mend, &args).await?;
+            self.tell(faults, mend, done);
+        }
+        Ok(())
+    }
+
+    /// Lanes, pools, sweeps and their targets.
+    async fn structures(
+        &self,
+        look: &Look,
+        mend: bool,
+        done: &mut QueueCheck,
+    ) -> Result<(), QueueError> {
+        // Told and not mended, a job in a wrong place would be told once more by each counter.
+        let off = if mend { BTreeMap::new() } else { look.off(&done.faults) };
+        for lane in &look.lanes {
+            let more = off.get(lane).copied().unwrap_or(0);
+            let mut args = vec![lane.clone(), more.to_string()];
+            args.extend(look.groups(lane));
+            let faults = self.judge("lane", mend, &args).await?;
+            self.tell(faults, mend, done);
+        }
+        let leases_told = !mend && done.faults.iter().any(|f| f.message.contains("leases"));
+        if !leases_told {
+            let faults = self.judge("pools", mend, &[MOST_LEASES.to_string()]).await?;
+            self.tell(faults, mend, done);
+        }
+        for sweep in &look.open {
+            let faults = self.judge("sweep", mend, std::slice::from_ref(sweep)).await?;
+            self.tell(faults, mend, done);
+        }
+        for (sweep, targets) in look.full.iter().chain(&look.idle) {
+            for chunk in targets.chunks(JUDGED) {
+                let mut args = vec![sweep.clone()];
+                args.extend(chunk.iter().map(ToString::to_string));
+                let faults = self.judge("targets", mend, &args).await?;
+                self.tell(faults, mend, done);
+            }
+        }
+        Ok(())
+    }
+
+    async fn judge(
+        &self,
+        what: &str,
+        mend: bool,
+        rest: &[String],
+    ) -> Result<Vec<String>, QueueError> {
+        // The first look for missing tokens only looks.
+        let mend = mend && !(what == "wake" && rest.first().is_none_or(String::is_empty));
+        let mut args: Vec<Vec<u8>> = vec![what.into(), if mend { "1" } else { "0" }.into()];
+        args.extend(rest.iter().map(|r| r.clone().into_bytes()));
+        self.run(&self.scripts.reconcile, args).await
+    }
+
+    fn tell(&self, words: Vec<String>, mended: bool, done: &mut QueueCheck) {
+        let mut words = words.into_iter();
+        while let (Some(kind), Some(what), Some(message)) =
+            (words.next(), words.next(), words.next())
+        {
+            let fault = Fault { partition: self.number(), kind, what, message, mended };
+            done.faults.push(fault);
+        }
+    }
+}
+
+fn split_first(mut words: Vec<String>) -> (String, Vec<String>) {
+    if words.is_empty() {
+        return (String::new(), words);
+    }
+    let first = words.remove(0);
+    (first, words)
+}
+
+/// Groups in which jobs of these sweeps can wait, whatever their priority.
+pub(super) fn groups_of(sweeps: &BTreeSet<String>) -> Vec<String> {
+    sweeps.iter().flat_map(|s| (0..3).map(move |p| format!("{p}|{s}"))).collect()
+}

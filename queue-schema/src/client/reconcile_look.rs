@@ -1,0 +1,342 @@
+//! What the reconciler sees of a partition: many commands, so nothing in here is a proof.
+
+use super::reconcile::{Fault, groups_of};
+use super::{Queue, QueueError, SweepState};
+use crate::ids::review_id;
+use crate::keys::shard_barrier;
+use crate::sweep::TargetStatus;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+/// Ids asked for by one command.
+const PAGE: usize = 500;
+/// A cheap look passes over the targets of a sweep that has more jobs.
+const CHEAP_JOBS: u64 = 20_000;
+
+/// A job that seems not to be where its record says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Suspect {
+    pub id: String,
+    /// Lists, by lane and group, where it was seen.
+    pub lists: Vec<(String, String)>,
+}
+
+/// The record of a job, as far as it says where the job is.
+#[derive(Debug, Clone, Default)]
+struct Record {
+    state: String,
+    lane: String,
+    group: String,
+    target: String,
+    listed: bool,
+    together: bool,
+}
+
+/// One look at a partition.
+#[derive(Debug, Default)]
+pub(super) struct Look {
+    /// Every lane that ever had a job.
+    pub lanes: Vec<String>,
+    /// Sweeps that are not over, or have jobs.
+    pub open: BTreeSet<String>,
+    /// Their targets in work.
+    pub live: BTreeMap<String, Vec<u32>>,
+    /// Those of them for which no job was seen.
+    pub idle: BTreeMap<String, Vec<u32>>,
+    /// Those of them whose barrier looks full, or counts otherwise than it marks.
+    pub full: BTreeMap<String, Vec<u32>>,
+    /// All jobs seen anywhere; only in a deep look.
+    pub jobs: BTreeSet<String>,
+    /// Length of the longest list.
+    pub longest: usize,
+    records: HashMap<String, Record>,
+    places: HashMap<String, Vec<&'static str>>,
+    lists: HashMap<String, Vec<(String, String)>>,
+}
+
+impl Look {
+    /// Looks at a partition.
+    pub async fn take(queue: &Queue, deep: bool) -> Result<Self, QueueError> {
+        let mut look = Self { lanes: lanes(queue).await?, ..Self::default() };
+        let sweeps = queue.sweeps_here().await?;
+        let counts = queue.jobs_of(&sweeps).await?;
+        for sweep in &sweeps {
+            let over = queue.state_here(sweep).await?.is_none_or(SweepState::is_over);
+            if over && !counts.contains_key(sweep) {
+                continue;
+            }
+            look.open.insert(sweep.clone());
+            // Statuses before jobs: a target that is in work then has had a job since.
+            let live = live_targets(queue, sweep).await?;
+            let few = counts.get(sweep).is_none_or(|n| *n <= CHEAP_JOBS);
+            if !live.is_empty() && (deep || few) {
+                look.find_idle(queue, sweep, &live).await?;
+            }
+            look.live.insert(sweep.clone(), live);
+        }
+        if deep {
+            look.find_jobs(queue).await?;
+        }
+        Ok(look)
+    }
+
+    /// Jobs whose places are not just the one that their record names.
+    pub fn suspects(&self) -> Vec<Suspect> {
+        let none = Vec::new();
+        let fits = |id: &String| {
+            let Some(record) = self.records.get(id) else { return false };
+            let lists = self.lists.get(id).map_or(&[][..], Vec::as_slice);
+            let places = self.places.get(id).unwrap_or(&none);
+            let in_place = match record.state.as_str() {
+                "ready" => {
+                    places.is_empty() && *lists == [(record.lane.clone(), record.group.clone())]
+                }
+                state => lists.is_empty() && *places == [state],
+            };
+            in_place && record.listed && record.together
+        };
+        let odd = self.jobs.iter().filter(|id| !fits(id));
+        odd.map(|id| Suspect {
+            id: id.clone(),
+            lists: self.lists.get(id).cloned().unwrap_or_default(),
+        })
+        .collect()
+    }
+
+    /// Groups that may have a list in a lane.
+    pub fn groups(&self, lane: &str) -> BTreeSet<String> {
+        let mut open = self.open.clone();
+        open.insert(String::new());
+        let mut groups: BTreeSet<String> = groups_of(&open).into_iter().collect();
+        groups.extend(self.records.values().filter(|r| r.lane == lane).map(|r| r.group.clone()));
+        let seen = self.lists.values().flatten().filter(|(l, _)| l == lane);
+        groups.extend(seen.map(|(_, group)| group.clone()));
+        groups
+    }
+
+    /// Jobs that the lists of each lane have too many, by faults that were told.
+    pub fn off(&self, faults: &[Fault]) -> BTreeMap<String, i64> {
+        let mut off: BTreeMap<String, i64> = BTreeMap::new();
+        let told: BTreeSet<&String> = faults.iter().map(|f| &f.what).collect();
+        for id in told {
+            let lists = self.lists.get(id).map_or(&[][..], Vec::as_slice);
+            for (lane, _) in lists {
+                *off.entry(lane.clone()).or_default() += 1;
+            }
+            let elsewhere = |r: &&Record| ["leased", "delayed", "dead"].contains(&r.state.as_str());
+            if let Some(record) = self.records.get(id).filter(|r| !elsewhere(r)) {
+                *off.entry(record.lane.clone()).or_default() -= 1;
+            }
+        }
+        off
+    }
+
+    async fn find_idle(
+        &mut self,
+        queue: &Queue,
+        sweep: &str,
+        live: &[u32],
+    ) -> Result<(), QueueError> {
+        let mut busy: HashSet<u32> = HashSet::new();
+        let mut other = Vec::new();
+        let start = format!("{sweep}-");
+        for id in members(queue, &format!("js:{sweep}")).await? {
+            let ordinal = id.strip_prefix(&start).and_then(|rest| rest.split('.').next());
+            match ordinal.and_then(|n| n.parse().ok()) {
+                Some(n) => {
+                    busy.insert(n);
+                }
+                None => other.push(id),
+            }
+        }
+        for record in records(queue, &other).await?.into_values() {
+            busy.extend(record.target.parse::<u32>());
+        }
+        let idle: Vec<u32> = live.iter().filter(|n| !busy.contains(n)).copied().collect();
+        for (odd, found) in
+            [(&mut self.idle, idle), (&mut self.full, full_barriers(queue, sweep, live).await?)]
+        {
+            if !found.is_empty() {
+                odd.insert(sweep.to_owned(), found);
+            }
+        }
+        Ok(())
+    }
+
+    async fn find_jobs(&mut self, queue: &Queue) -> Result<(), QueueError> {
+        for sweep in self.open.iter().map(String::as_str).chain([""]) {
+            self.jobs.extend(members(queue, &format!("js:{sweep}")).await?);
+        }
+        self.jobs.extend(queue.unlisted_jobs().await?);
+        let sets = [("leases", "leased"), ("delayed", "delayed"), ("dead", "dead")];
+        for (set, state) in sets {
+            for id in zset(queue, set).await? {
+                self.places.entry(id.clone()).or_default().push(state);
+                self.jobs.insert(id);
+            }
+        }
+        let ids: Vec<String> = self.jobs.iter().cloned().collect();
+        self.records = records(queue, &ids).await?;
+        for lane in self.lanes.clone() {
+            let mut groups = self.groups(&lane);
+            groups.extend(zset(queue, &format!("ring:{lane}")).await?);
+            for group in groups {
+                let list = list(queue, &format!("q:{lane}:{group}")).await?;
+                self.longest = self.longest.max(list.len());
+                for id in list {
+                    let place = (lane.clone(), group.clone());
+                    self.lists.entry(id.clone()).or_default().push(place);
+                    self.jobs.insert(id);
+                }
+            }
+        }
+        let late: Vec<String> =
+            self.jobs.iter().filter(|id| !self.records.contains_key(*id)).cloned().collect();
+        self.records.extend(records(queue, &late).await?);
+        // A job that only the index lacks is there all the same.
+        for (sweep, idle) in &mut self.idle {
+            let here = self.records.values().filter(|r| r.group.ends_with(&format!("|{sweep}")));
+            let busy: HashSet<u32> = here.filter_map(|r| r.target.parse().ok()).collect();
+            idle.retain(|n| !busy.contains(n));
+        }
+        Ok(())
+    }
+}
+
+async fn lanes(queue: &Queue) -> Result<Vec<String>, QueueError> {
+    let mut conn = queue.conn();
+    let mut lanes: BTreeSet<String> = BTreeSet::new();
+    for key in ["turn", "ready"] {
+        let some: Vec<String> =
+            redis::cmd("HKEYS").arg(queue.key(key)).query_async(&mut conn).await?;
+        lanes.extend(some);
+    }
+    lanes.remove("*");
+    Ok(lanes.into_iter().collect())
+}
+
+async fn live_targets(queue: &Queue, sweep: &str) -> Result<Vec<u32>, QueueError> {
+    let mut conn = queue.conn();
+    let codes: Option<String> =
+        redis::cmd("GET").arg(queue.key(&format!("st:{sweep}"))).query_async(&mut conn).await?;
+    let live = TargetStatus::Live.code();
+    Ok((0..)
+        .zip(codes.unwrap_or_default().chars())
+        .filter(|(_, c)| *c == live)
+        .map(|(n, _)| n)
+        .collect())
+}
+
+/// Those whose barrier has let in all, or counts otherwise than it marks.
+async fn full_barriers(queue: &Queue, sweep: &str, live: &[u32]) -> Result<Vec<u32>, QueueError> {
+    let mut conn = queue.conn();
+    let mut found = Vec::new();
+    for page in live.chunks(PAGE) {
+        let names = page.iter().map(|n| shard_barrier(&review_id(sweep, *n)));
+        let names: Vec<String> = names.collect();
+        let (mut counts, mut marks) = (redis::pipe(), redis::pipe());
+        for name in names {
+            counts.cmd("HMGET").arg(queue.key(&format!("bar:{name}"))).arg(&["size", "n"]);
+            marks.cmd("BITCOUNT").arg(queue.key(&format!("barm:{name}")));
+        }
+        let counts: Vec<[Option<u64>; 2]> = counts.query_async(&mut conn).await?;
+        let marks: Vec<u64> = marks.query_async(&mut conn).await?;
+        for (n, ([size, counted], here)) in page.iter().zip(counts.into_iter().zip(marks)) {
+            if size.is_some_and(|size| here >= size || counted != Some(here)) {
+                found.push(*n);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Members of a set, in pages.
+async fn members(queue: &Queue, key: &str) -> Result<Vec<String>, QueueError> {
+    let mut conn = queue.conn();
+    let mut all = Vec::new();
+    let mut cursor = 0_u64;
+    loop {
+        let (next, page): (u64, Vec<String>) = redis::cmd("SSCAN")
+            .arg(queue.key(key))
+            .arg(cursor)
+            .arg("COUNT")
+            .arg(PAGE)
+            .query_async(&mut conn)
+            .await?;
+        all.extend(page);
+        if next == 0 {
+            return Ok(all);
+        }
+        cursor = next;
+    }
+}
+
+/// Members of a sorted set, in pages from its end: what is added meanwhile hides nothing.
+async fn zset(queue: &Queue, key: &str) -> Result<Vec<String>, QueueError> {
+    pages(queue, "ZRANGE", key).await
+}
+
+/// Elements of a list, in pages from its end: what is taken from its head meanwhile hides nothing.
+async fn list(queue: &Queue, key: &str) -> Result<Vec<String>, QueueError> {
+    pages(queue, "LRANGE", key).await
+}
+
+async fn pages(queue: &Queue, command: &str, key: &str) -> Result<Vec<String>, QueueError> {
+    const STEP: i64 = 500;
+    let mut conn = queue.conn();
+    let mut all: Vec<String> = Vec::new();
+    let mut last = -1_i64;
+    loop {
+        let first = last - STEP + 1;
+        let page: Vec<String> = redis::cmd(command)
+            .arg(queue.key(key))
+            .arg(first)
+            .arg(last)
+            .query_async(&mut conn)
+            .await?;
+        let more = !page.is_empty();
+        all.extend(page);
+        if !more {
+            return Ok(all);
+        }
+        last -= STEP;
+    }
+}
+
+/// What the records of jobs say of their places. A job without one is not in the answer.
+async fn records(queue: &Queue, ids: &[String]) -> Result<HashMap<String, Record>, QueueError> {
+    type Fields = [Option<String>; 5];
+    let mut conn = queue.conn();
+    let mut all = HashMap::with_capacity(ids.len());
+    for page in ids.chunks(PAGE) {
+        let mut pipe = redis::pipe();
+        for id in page {
+            let key = queue.key(&format!("j:{id}"));
+            pipe.cmd("HMGET").arg(key).arg(&["st", "l", "p", "s", "g"]);
+        }
+        let found: Vec<Fields> = pipe.query_async(&mut conn).await?;
+        let mut pipe = redis::pipe();
+        for (id, fields) in page.iter().zip(&found) {
+            let [_, _, _, sweep, target] = fields.clone().map(Option::unwrap_or_default);
+            pipe.cmd("SISMEMBER").arg(queue.key(&format!("js:{sweep}"))).arg(id);
+            pipe.cmd("SISMEMBER").arg(queue.key(&format!("dt:{sweep}:{target}"))).arg(id);
+        }
+        let sets: Vec<bool> = pipe.query_async(&mut conn).await?;
+        for ((id, fields), sets) in page.iter().zip(found).zip(sets.chunks_exact(2)) {
+            if fields.iter().all(Option::is_none) {
+                continue;
+            }
+            let [state, lane, prio, sweep, target] = fields.map(Option::unwrap_or_default);
+            let alone = state != "dead" || sweep.is_empty() || target.is_empty();
+            let record = Record {
+                group: format!("{prio}|{sweep}"),
+                listed: sets[0],
+                together: alone || sets[1],
+                state,
+                lane,
+                target,
+            };
+            all.insert(id.clone(), record);
+        }
+    }
+    Ok(all)
+}
