@@ -88,7 +88,7 @@ impl Fetcher {
             self.settings.backoff_jitter,
         );
         let mut waiter = None;
-        let mut alarm = IdleAlarm::new(Duration::from_millis(self.settings.sweep_interval_ms));
+        let mut alarm = IdleAlarm::default();
         let mut serial = 0_u64;
         loop {
             let Some(mut permits) = self.unless_stopping(self.take_permits()).await.flatten()
@@ -199,7 +199,7 @@ impl Fetcher {
             return Ok(());
         }
         if let Some(w) = waiter {
-            alarm.slept(nap, w.wait(nap).await?);
+            alarm.slept(w.wait(nap).await?);
         }
         Ok(())
     }
