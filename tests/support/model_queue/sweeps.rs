@@ -106,6 +106,14 @@ impl ModelQueue {
         if sweep.state == State::Planning {
             sweep.planned = true;
             sweep.state = State::Running;
+            // Pages that came while it was failed have admitted nobody.
+            self.admit(id);
+            self.judge(id);
+        }
+    }
+
+    fn judge(&mut self, id: &str) {
+        if let Some(sweep) = self.sweeps.get_mut(id) {
             sweep.judge();
         }
     }
@@ -119,9 +127,7 @@ impl ModelQueue {
         if std::mem::replace(old, status) == TargetStatus::Live {
             self.admit(id);
         }
-        if let Some(sweep) = self.sweeps.get_mut(id) {
-            sweep.judge();
-        }
+        self.judge(id);
     }
 
     /// Fills the window with the next waiting targets.
