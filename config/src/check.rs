@@ -5,8 +5,8 @@ use crate::error::Problem;
 use crate::layer::Layer;
 use crate::provider::{ProviderConfig, Wire};
 use crate::settings::{
-    LadderSettings, LogFormat, LogSettings, QueueSettings, RedisSettings, Settings, StateSettings,
-    SweepSettings, WorkerSettings,
+    LadderSettings, LogFormat, LogSettings, QueueSettings, RedisSettings, RetentionSettings,
+    Settings, StateSettings, SweepSettings, WorkerSettings,
 };
 use crate::suggest::nearest;
 use queue_schema::sweep::Policy;
@@ -28,6 +28,7 @@ pub(crate) fn keys(section: &str) -> &'static [&'static str] {
         "redis" => field_names::<RedisSettings>(),
         "state" => field_names::<StateSettings>(),
         "queue" => field_names::<QueueSettings>(),
+        "retention" => field_names::<RetentionSettings>(),
         "worker" => field_names::<WorkerSettings>(),
         "sweep" => field_names::<SweepSettings>(),
         "ladders" => field_names::<LadderSettings>(),

@@ -43,10 +43,11 @@ end
 if left <= 0 then return { 2, removed } end
 
 for _, id in ipairs(call('SPOP', index, left)) do
-  local j = call('HMGET', P .. 'j:' .. id, 'st', 'l')
+  local j = call('HMGET', P .. 'j:' .. id, 'st', 'l', 'g')
   if j[1] == 'leased' then unlease(id, j[2]) end
   call('ZREM', P .. 'delayed', id)
   call('ZREM', P .. 'dead', id)
+  call('SREM', P .. 'dt:' .. sweep .. ':' .. (j[3] or ''), id)
   remove(id, sweep)
   left, removed = left - 1, removed + 1
 end
@@ -60,7 +61,7 @@ local keys = {}
 for target = from, to - 1 do
   local review = sweep .. '-' .. target
   for _, name in ipairs({ 'rev:' .. review, 'att:' .. review, 'bar:' .. review .. '.shards',
-    'barm:' .. review .. '.shards', 'dt:' .. sweep .. ':' .. target }) do
+    'barm:' .. review .. '.shards' }) do
     keys[#keys + 1] = P .. name
   end
 end

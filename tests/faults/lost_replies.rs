@@ -1,7 +1,7 @@
 //! The reply is lost after the script ran: sending the same again changes nothing.
 
 use crate::common::{LONG, repo, review_or_summary, started, until_done};
-use queue_schema::client::{Claim, ClaimRequest, Commit, Pausable, Queue, QueueError};
+use queue_schema::client::{Claim, ClaimRequest, Commit, Forgotten, Pausable, Queue, QueueError};
 use queue_schema::effects::{DeadClass, Effects, NewJob, Priority};
 use queue_schema::sweep::SweepSpec;
 use redis::Commands as _;
@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// A queue behind a proxy that can lose one reply.
 struct Lossy {
@@ -185,6 +186,21 @@ async fn every_script_can_be_sent_again() {
     let lost = it.twice("hold", |q| async move { q.hold(places).await }).await;
     assert_eq!(lost, Vec::<String>::new());
     it.twice("release", |q| async move { q.release("p", places, true).await }).await;
+    let claim = ClaimRequest { request: "w/2".to_owned(), want: 1, ..request.clone() };
+    let one = it.queue.claim(&claim).await.unwrap().jobs.remove(0).lease;
+    it.queue.commit(&[Commit { lease: one, effects: dead("old") }]).await.unwrap();
+    let gone = it.twice("expire", |q| async move { q.expire(Duration::ZERO, 10).await }).await;
+    assert_eq!(gone, 0, "the letter is gone already");
+    let forgotten = it
+        .twice("forget", |q| {
+            let id = id.clone();
+            async move { q.forget_sweep(&id, 1000).await }
+        })
+        .await;
+    assert_eq!(forgotten, Forgotten::Unknown, "the sweep is gone already");
+    it.twice("memory", |q| async move { q.memory().await }).await;
+    let found = it.twice("reconcile", |q| async move { q.check(true, true).await }).await;
+    assert!(found.faults.is_empty(), "{:?}", found.faults);
     oracle::check_jobs(&mut it.server.connection());
     let all: BTreeSet<_> = queue_schema::client::scripts().iter().map(|(name, _)| *name).collect();
     assert_eq!(it.tried, all, "every script was tried");

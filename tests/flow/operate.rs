@@ -4,7 +4,7 @@
 use scrum_tests::model_stub::{Gate, ModelStub, Recorded, Reply, answers};
 use scrum_tests::oracle;
 use scrum_tests::process::Bench;
-use scrum_tests::redis::RedisServer;
+use scrum_tests::redis::{Look, RedisServer};
 use scrum_tests::repo::{TestRepo, large_file};
 use scrum_tests::wait::eventually;
 use serde_json::Value;
@@ -252,6 +252,36 @@ fn a_broken_queue_is_told_and_mended_by_the_command() {
     bench.run(&["doctor", "--mend"]).expect(2);
 }
 
+/// A job that came without a wake-up: as a fault of the queue would leave it.
+#[test]
+fn a_worker_that_was_idle_beside_a_backlog_says_so() {
+    let server = RedisServer::start();
+    let bench = Bench::new(Some(server.url()), "");
+    let _worker = bench.worker(&[]);
+    let mut conn = server.connection();
+    let clients =
+        || -> String { redis::cmd("INFO").arg("clients").query(&mut server.connection()).unwrap() };
+    eventually(LONG, "it waits", || clients().contains("blocked_clients:1").then_some(()));
+    let mut pipe = redis::pipe();
+    pipe.atomic();
+    let p = "{scrum:0}:";
+    let record = [
+        "st", "ready", "l", "plan", "p", "1", "s", "", "g", "", "m", "8", "a", "0", "c", "0", "e",
+        "1",
+    ];
+    pipe.cmd("HSET").arg(format!("{p}j:lonely")).arg(&record);
+    pipe.cmd("SET").arg(format!("{p}b:lonely")).arg("nothing that can be read");
+    pipe.cmd("SADD").arg(format!("{p}js:")).arg("lonely");
+    pipe.cmd("RPUSH").arg(format!("{p}q:plan:1|")).arg("lonely");
+    pipe.cmd("ZADD").arg(format!("{p}ring:plan")).arg(1).arg("1|");
+    pipe.cmd("HINCRBY").arg(format!("{p}ready")).arg("plan").arg(1);
+    pipe.query::<()>(&mut conn).unwrap();
+    eventually(LONG, "it says so", || {
+        let log = bench.worker_log();
+        (log.contains("idle beside a backlog") && log.contains("plan")).then_some(())
+    });
+}
+
 fn used(server: &RedisServer) -> u64 {
     let info: String = redis::cmd("INFO").arg("memory").query(&mut server.connection()).unwrap();
     let line = info.lines().find_map(|l| l.strip_prefix("used_memory:")).unwrap();
@@ -285,16 +315,13 @@ async fn planning_waits_while_memory_is_short_and_spends_no_attempt() {
     let repo = TestRepo::with_files(5);
     let stub = ModelStub::start(Reply::ok(answers::markdown_review("any")));
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
-    // Scripts and connections take memory too: all of them are there before it is measured.
-    let _worker = bench.worker(&[]);
-    until_over(&bench, &bench.enqueue(&TestRepo::with_files(2)));
-    bench.run(&["pause", "plan"]).expect(0);
-    bench.run(&["resume", "plan"]).expect(0);
-    bench.run(&["pause", "plan"]).expect(0);
     let id = bench.enqueue(&repo);
-    let enough = used(&server) * 100 / 95;
-    config(&server, "maxmemory", &enough.to_string());
-    bench.run(&["resume", "plan"]).expect(0);
+    // Over a bound of half a megabyte, and far from the server's own.
+    config(&server, "maxmemory", "50000000");
+    let log = std::fs::File::create(bench.dir.path().join("worker.log")).unwrap();
+    let mut worker = bench.command("scrum-worker");
+    worker.env("SCRUM__QUEUE__MAX_MEMORY_PERCENT", "1").stderr(log);
+    let _worker = scrum_tests::process::Process(worker.spawn().unwrap());
     eventually(LONG, "it waits, and says why", || {
         let held = json(&bench, &["status", &id, "--json"], 0)["sweeps"][0]["held"].clone();
         held.as_str().is_some_and(|why| why.contains("queue.max_memory_percent")).then_some(())
@@ -303,12 +330,18 @@ async fn planning_waits_while_memory_is_short_and_spends_no_attempt() {
     let waits = || bench.worker_log().matches("planning waits").count();
     eventually(LONG, "more than once", || (waits() >= 3).then_some(()));
     let key = format!("{{scrum:0}}:j:{id}.plan.0");
-    let attempts: u32 = redis::cmd("HGET").arg(key).arg("a").query(&mut conn).unwrap();
-    assert_eq!(attempts, 0);
+    let attempts: Option<u32> = redis::cmd("HGET").arg(key).arg("a").query(&mut conn).unwrap();
+    assert_eq!(attempts, None);
     config(&server, "maxmemory", "0");
     until_over(&bench, &id);
     let queue = oracle::queue(&server.url()).await;
     assert_eq!(oracle::check_sweep(&queue, &id).await.resolved, 5);
+}
+
+/// Times that a worker died with this job: none where nothing stands.
+fn deaths_of(conn: &mut Look, job: &str) -> u32 {
+    let count: Option<u32> = redis::cmd("HGET").arg(job).arg("c").query(conn).unwrap();
+    count.unwrap_or(0)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -329,14 +362,13 @@ async fn a_running_sweep_outlives_a_server_out_of_memory() {
     // Full from now on; what is running goes on beyond its lease, and ends.
     config(&server, "maxmemory", "1");
     gate.open();
-    eventually(LONG, "the workers park", || {
-        let log = bench.worker_log();
-        (log.contains("OOM") && log.contains("parking")).then_some(())
+    eventually(LONG, "the workers hold on to their answers", || {
+        bench.worker_log().contains("OOM").then_some(())
     });
     let deaths = || -> Vec<u32> {
         let mut conn = server.connection();
         let jobs: Vec<String> = redis::cmd("KEYS").arg("*}:j:*").query(&mut conn).unwrap();
-        jobs.iter().map(|j| redis::cmd("HGET").arg(j).arg("c").query(&mut conn).unwrap()).collect()
+        jobs.iter().map(|j| deaths_of(&mut conn, j)).collect()
     };
     // Longer than a lease of a second.
     let since = std::time::Instant::now();

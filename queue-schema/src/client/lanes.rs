@@ -50,6 +50,25 @@ impl Queue {
         Ok(all.into_values().collect())
     }
 
+    /// The lane of a job for which whoever made it ready should have woken a worker; `None` for
+    /// one that the clock may have made ready: it was put off before, or its pool has a rate.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn should_have_woken(&self, job: &str) -> Result<Option<String>, QueueError> {
+        let mut conn = self.conn();
+        let (lane, put_off): (Option<String>, Option<String>) = redis::cmd("HMGET")
+            .arg(self.key(&format!("j:{job}")))
+            .arg(&["l", "lr"])
+            .query_async(&mut conn)
+            .await?;
+        let (Some(lane), None) = (lane, put_off) else { return Ok(None) };
+        let pool = lane.split_once(':').map_or(lane.as_str(), |(_, pool)| pool);
+        let rated: bool =
+            redis::cmd("HEXISTS").arg(self.key("rates")).arg(pool).query_async(&mut conn).await?;
+        Ok((!rated).then_some(lane))
+    }
+
     async fn lanes_here(&self) -> Result<Vec<LaneStatus>, QueueError> {
         type Numbers = HashMap<String, u64>;
         let mut conn = self.conn();

@@ -86,7 +86,7 @@ impl ModelQueue {
             fact(&format!("b:{id}"), job.body.clone());
         }
         let mut index: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for (id, job) in &self.jobs {
+        for (id, job) in self.jobs.iter().filter(|(_, job)| !job.sweep.is_empty()) {
             index.entry(&job.sweep).or_default().push(id);
         }
         for (sweep, ids) in index {

@@ -105,12 +105,16 @@ impl ModelQueue {
 
     pub(super) fn planned(&mut self, id: &str) {
         let Some(sweep) = self.sweeps.get_mut(id) else { return };
-        if sweep.state != State::Planning {
-            return;
+        if sweep.state == State::Planning {
+            sweep.planned = true;
+            sweep.state = State::Running;
+            // Pages that came while it was failed have admitted nobody.
+            self.admit(id);
+            self.judge(id);
         }
-        sweep.planned = true;
-        sweep.state = State::Running;
-        self.admit(id);
+    }
+
+    fn judge(&mut self, id: &str) {
         if let Some(sweep) = self.sweeps.get_mut(id) {
             sweep.judge();
         }
@@ -125,9 +129,7 @@ impl ModelQueue {
         if std::mem::replace(old, status) == TargetStatus::Live {
             self.admit(id);
         }
-        if let Some(sweep) = self.sweeps.get_mut(id) {
-            sweep.judge();
-        }
+        self.judge(id);
     }
 
     /// Fills the window with the next waiting targets.

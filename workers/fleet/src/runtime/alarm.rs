@@ -1,73 +1,66 @@
 //! The alarm for an idle worker beside a backlog: a wake-up that was lost.
 
-use queue_schema::client::Claim;
+use queue_schema::client::{Claim, ClaimedJob, Queue};
 use std::time::Duration;
 
+/// A job that came this shortly before the claim may have come after the wait.
+const JUST_NOW: Duration = Duration::from_millis(250);
+
 /// Watches how waits end and what the claims after them find.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct IdleAlarm {
-    /// The longest wait: one that ends with it had nothing to wait for.
-    longest: Duration,
-    /// How long the wait before this claim was, when nobody woke the worker.
-    overslept: Option<Duration>,
+    /// The wait before this claim ended by its time.
+    overslept: bool,
 }
 
 impl IdleAlarm {
-    /// An alarm for a worker that waits no longer than `longest` at a time.
-    pub fn new(longest: Duration) -> Self {
-        Self { longest, overslept: None }
+    /// A wait has ended, by a wake-up or by its time.
+    pub fn slept(&mut self, woken: bool) {
+        self.overslept = !woken;
     }
 
-    /// A wait of `nap` has ended, by a wake-up or by its time.
-    pub fn slept(&mut self, nap: Duration, woken: bool) {
-        // A shorter one was for something that is due by now.
-        self.overslept = (!woken && nap >= self.longest).then_some(nap);
-    }
-
-    /// Tells when a claim has found what was there all the time that the worker waited: somebody
-    /// should have woken it.
-    pub fn judge(&mut self, claim: &Claim) {
-        let Some(nap) = self.overslept.take() else { return };
-        let Some(job) = claim.jobs.iter().find(|j| missed(nap, j.waited, j.attempt, j.crashes))
-        else {
+    /// Tells when a claim has found what was ready while the worker waited: somebody should have
+    /// woken it.
+    pub async fn judge(&mut self, queue: &Queue, claim: &Claim) {
+        if !std::mem::take(&mut self.overslept) {
             return;
-        };
-        tracing::warn!(
-            lane = job.lane,
-            job = %job.lease.job,
-            waited = ?job.waited,
-            "this worker was idle beside a backlog: nobody woke it; `scrum doctor --queue` looks for the cause"
-        );
+        }
+        let Some(job) = claim.jobs.iter().find(|j| missed(j)) else { return };
+        // Redis knows what else may have made it ready by now.
+        if let Ok(Some(lane)) = queue.should_have_woken(&job.lease.job).await {
+            tracing::warn!(
+                lane,
+                job = %job.lease.job,
+                waited = ?job.waited,
+                "this worker was idle beside a backlog: nobody woke it; `scrum doctor --queue` looks for the cause"
+            );
+        }
     }
 }
 
-/// A job that was tried before, or whose worker died, may have become ready just now.
-fn missed(nap: Duration, waited: Duration, attempt: u32, crashes: u32) -> bool {
-    attempt == 0 && crashes == 0 && waited >= nap
+/// A job that failed before, or whose worker died, became ready by the clock.
+fn missed(job: &ClaimedJob) -> bool {
+    job.attempt == 0 && job.crashes == 0 && job.waited >= JUST_NOW
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use queue_schema::client::Lease;
 
     #[test]
-    fn only_a_whole_wait_that_nobody_ended_counts() {
-        let longest = Duration::from_secs(5);
-        let mut alarm = IdleAlarm::new(longest);
-        alarm.slept(longest, true);
-        assert_eq!(alarm.overslept, None, "woken");
-        alarm.slept(Duration::from_secs(2), false);
-        assert_eq!(alarm.overslept, None, "something was due");
-        alarm.slept(longest, false);
-        assert_eq!(alarm.overslept, Some(longest));
-    }
-
-    #[test]
-    fn only_a_job_that_was_there_all_the_time_counts() {
-        let nap = Duration::from_secs(5);
-        assert!(missed(nap, Duration::from_secs(6), 0, 0));
-        assert!(!missed(nap, Duration::from_secs(4), 0, 0), "it came while the worker waited");
-        assert!(!missed(nap, Duration::from_secs(60), 1, 0), "it comes back from a retry");
-        assert!(!missed(nap, Duration::from_secs(60), 0, 1), "it comes back from another worker");
+    fn only_a_job_that_was_there_while_the_worker_waited_counts() {
+        let job = |waited, attempt, crashes| ClaimedJob {
+            lease: Lease { job: "j".into(), token: "t".into(), partition: 0 },
+            lane: "l".into(),
+            body: Ok(String::new()),
+            attempt,
+            crashes,
+            waited: Duration::from_millis(waited),
+        };
+        assert!(missed(&job(1000, 0, 0)));
+        assert!(!missed(&job(20, 0, 0)), "it came when the wait was over");
+        assert!(!missed(&job(1000, 1, 0)), "it comes back from a retry");
+        assert!(!missed(&job(1000, 0, 1)), "it comes back from another worker");
     }
 }

@@ -108,7 +108,7 @@ impl Fetcher {
             self.settings.backoff_jitter,
         );
         let mut waiter = None;
-        let mut alarm = IdleAlarm::new(Duration::from_millis(self.settings.sweep_interval_ms));
+        let mut alarm = IdleAlarm::default();
         let mut serial = 0_u64;
         loop {
             let Some(permits) = self.unless_stopping(self.take_permits()).await.flatten() else {
@@ -154,7 +154,7 @@ impl Fetcher {
             places: BTreeMap::new(),
         };
         let claim = self.claim(&request, backoff).await?;
-        alarm.judge(&claim);
+        alarm.judge(&self.queue, &claim).await;
         let mut look =
             Look { found: !claim.jobs.is_empty(), next_due: claim.next_due, full: Vec::new() };
         self.deliver(claim.jobs, &mut permits, &mut HashMap::new(), tx)?;
@@ -290,7 +290,7 @@ impl Fetcher {
             return Ok(());
         }
         if let Some(w) = waiter {
-            alarm.slept(nap, w.wait(nap).await?);
+            alarm.slept(w.wait(nap).await?);
         }
         Ok(())
     }
