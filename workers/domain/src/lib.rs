@@ -20,6 +20,7 @@ pub mod anchor;
 pub mod builtin;
 pub mod parse;
 pub mod prompt;
+pub mod redact;
 pub mod report;
 pub mod retrieve;
 pub mod review;
