@@ -14,7 +14,7 @@ use queue_schema::rows::Attempt;
 use std::fmt::Write as _;
 
 /// Version of the templates and of the way they are filled in.
-pub const TEMPLATE_VERSION: &str = "2026-11-1";
+pub const TEMPLATE_VERSION: &str = "2026-11-2";
 
 const REVIEW: &str = include_str!("../templates/review.md");
 const FORMAT_MARKDOWN: &str = include_str!("../templates/format_markdown.md");

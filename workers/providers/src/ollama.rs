@@ -220,6 +220,7 @@ impl Reading {
             served_by: None,
             duration_ms: clock.elapsed_ms(),
             first_byte_ms: clock.first_byte_ms(),
+            masked: 0,
         })
     }
 }

@@ -242,6 +242,7 @@ impl Reading {
             served_by: self.served_by,
             duration_ms: clock.elapsed_ms(),
             first_byte_ms: clock.first_byte_ms(),
+            masked: 0,
         })
     }
 

@@ -33,6 +33,7 @@ fn attempt(reason: &str) -> Attempt {
         cost_usd: None,
         duration_ms: 0,
         cached: false,
+        masked: 0,
     }
 }
 

@@ -175,48 +175,40 @@ fn separator(text: &str, name: usize, end: usize, before: &str) -> Option<(usize
 fn value_at(text: &str, at: usize, name: &Name) -> Option<(usize, usize)> {
     let rest = window(text, at, MOST_VALUE);
     let rest = &rest[..rest.find(['\n', '\r']).unwrap_or(rest.len())];
-    let (start, value) = match rest.chars().next()? {
-        quote @ ('"' | '\'' | '`') => {
-            let inner = &rest[1..];
-            let close = closing(inner, quote)?;
-            // A quote that is escaped is closed by one that is.
-            (at + 1, inner[..close].trim_end_matches('\\'))
-        }
-        _ => {
-            let stop = |c: char| {
-                c.is_whitespace()
-                    || "\"'`,;<>)]}".contains(c)
-                    || (name.in_query && "&#".contains(c))
-            };
-            let end = rest.find(stop).unwrap_or(rest.len());
-            let value = &rest[..end];
-            let value = value.strip_suffix('\\').unwrap_or(value);
-            let goes_on = rest[end..].trim_start();
-            let alone = goes_on.is_empty() || goes_on.starts_with(['#', ';', '"', '\'', '\\', '<']);
-            let setting = name.is_setting && alone;
-            if !bare_is_value(value, setting || name.in_query) {
-                return None;
-            }
-            (at, value)
-        }
+    let (start, value) = if let Some(quote @ ('"' | '\'' | '`')) = rest.chars().next() {
+        let inner = &rest[1..];
+        (at + 1, &inner[..closing(inner, quote, text[..at].ends_with('\\'))?])
+    } else {
+        (at, bare(rest, name)?)
     };
     let whole = start + value.len() < at + MOST_VALUE;
     (whole && is_secret(value, name)).then(|| (start, start + value.len()))
 }
 
-fn closing(text: &str, quote: char) -> Option<usize> {
-    let mut escaped = false;
-    for (i, c) in text.char_indices() {
-        if c == quote && !escaped {
-            return Some(i);
-        }
-        // `\"` opened it in a string within a string, so `\"` closes it.
-        if c == quote && escaped {
-            return Some(i);
-        }
-        escaped = c == '\\' && !escaped;
+/// Where a quoted value ends. In a string within a string the quote that opened it is escaped, and
+/// so is the one that closes it; else an escaped one is part of the value.
+fn closing(text: &str, quote: char, opened_escaped: bool) -> Option<usize> {
+    if opened_escaped {
+        return text.find(quote).map(|end| text[..end].trim_end_matches('\\').len());
     }
-    None
+    let mut escaped = false;
+    text.char_indices().find_map(|(i, c)| {
+        let closes = c == quote && !escaped;
+        escaped = c == '\\' && !escaped;
+        closes.then_some(i)
+    })
+}
+
+/// A value without quotes, when it is one rather than code.
+fn bare<'a>(rest: &'a str, name: &Name) -> Option<&'a str> {
+    let stop = |c: char| {
+        c.is_whitespace() || "\"'`,;<>)]}".contains(c) || (name.in_query && "&#".contains(c))
+    };
+    let end = rest.find(stop).unwrap_or(rest.len());
+    let value = rest[..end].strip_suffix('\\').unwrap_or(&rest[..end]);
+    let goes_on = rest[end..].trim_start();
+    let alone = goes_on.is_empty() || goes_on.starts_with(['#', ';', '"', '\'', '\\', '<']);
+    bare_is_value(value, (name.is_setting && alone) || name.in_query).then_some(value)
 }
 
 /// Whether text without quotes is a value rather than code.
@@ -234,7 +226,7 @@ fn bare_is_value(value: &str, is_setting: bool) -> bool {
 }
 
 fn is_secret(value: &str, name: &Name) -> bool {
-    let has = |test: fn(&u8) -> bool| value.as_bytes().iter().any(|b| test(b));
+    let has = |test: fn(&u8) -> bool| value.as_bytes().iter().any(test);
     let (digit, letter) = (has(u8::is_ascii_digit), has(u8::is_ascii_alphabetic));
     if value.len() < 8
         || value.contains(char::is_whitespace)

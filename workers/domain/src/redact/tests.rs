@@ -19,9 +19,11 @@ fn hex(n: usize) -> String {
 }
 
 fn key_block(what: &str) -> String {
-    let body: String = (0..6).map(|i| format!("{}{}\n", i, &rnd(59))).collect();
+    let body: String = (0..6).map(|i| [&i.to_string(), &rnd(59)[..], "\n"].concat()).collect();
     format!("-----BEGIN {what}-----\n{body}{}\n-----END {what}-----\n", &rnd(18))
 }
+
+type Write = fn(&str) -> String;
 
 /// Every kind with the text around it and the part that must go.
 fn canaries() -> Vec<(Kind, String, String)> {
@@ -68,6 +70,7 @@ fn canaries() -> Vec<(Kind, String, String)> {
         t(Kind::UrlPassword, "redis://:¤@127.0.0.1/0", "c0rrect-horse".into()),
         t(Kind::UrlPassword, "a = 'amqp://u:¤@mq/%2f'", "Zk4!pa=ss:w".into()),
         t(Kind::Assigned, "password = \"¤\"", "Tr0ub4dor&3".into()),
+        t(Kind::Assigned, "password = \"¤\";", "Tr0u\\\"b4dor&3".into()),
         t(Kind::Assigned, "  token: ¤\n", r(32)),
         t(Kind::Assigned, "const API_TOKEN: &str = \"¤\";", r(32)),
         t(Kind::Assigned, "client_secret='¤',", r(40)),
@@ -116,7 +119,7 @@ fn key_blocks_of_all_kinds_lose_their_body_and_keep_their_lines() {
             assert!(!masked.text.contains(line), "{}", masked.text);
         }
         // In a comment, quoted and joined, as one string with escapes.
-        let styles: [(&str, fn(&str) -> String); 4] = [
+        let styles: [(&str, Write); 4] = [
             ("comment", |l| format!("    // {l}\n")),
             ("joined", |l| format!("  \"{l}\\n\" +\n")),
             ("escaped", |l| format!("{l}\\n")),

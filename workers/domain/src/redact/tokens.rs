@@ -119,7 +119,7 @@ fn starts_word(text: &str, at: usize) -> bool {
 }
 
 fn is_secret(kind: Kind, value: &str) -> bool {
-    let has = |test: fn(&u8) -> bool| value.as_bytes().iter().any(|b| test(b));
+    let has = |test: fn(&u8) -> bool| value.as_bytes().iter().any(test);
     if is_stand_in(value) || value.contains(super::MASK_START) {
         return false;
     }
@@ -143,7 +143,7 @@ fn aws_secret(text: &str, start: usize, end: usize, found: &mut Vec<Span>) {
         AWS_SECRET.iter().flat_map(|re| re.find_iter(window(text, from, end + AWS_NEAR - from)))
     {
         let value = hit.as_str();
-        let has = |test: fn(&u8) -> bool| value.as_bytes().iter().any(|b| test(b));
+        let has = |test: fn(&u8) -> bool| value.as_bytes().iter().any(test);
         let mixed =
             has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase);
         if value.len() == 40 && mixed && !is_stand_in(value) {
