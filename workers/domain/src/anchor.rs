@@ -3,6 +3,7 @@
 //! Lines come from the quote and the file, never from the model: a model's line numbers are
 //! wrong more often than its quotes, and a quote can be checked.
 
+use crate::clean::is_unseen;
 use crate::redact::{self, MASK_START};
 use queue_schema::rows::Finding;
 
@@ -94,7 +95,9 @@ impl<'a> Lines<'a> {
 }
 
 fn normalise(line: &str) -> String {
-    line.split_whitespace().collect::<Vec<_>>().join(" ")
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    // Marks that are not seen are dropped from answers, so a line that holds some is found without.
+    if line.contains(is_unseen) { words(&line.replace(is_unseen, "")) } else { words(line) }
 }
 
 fn count_breaks(text: &str) -> u32 {
