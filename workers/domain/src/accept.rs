@@ -5,8 +5,9 @@
 
 use crate::clean::clean;
 use crate::parse::{self, ForensicCounts, Parsed};
+use crate::prompt::BLANKS;
 use crate::scratchpad::leaks_shards;
-use crate::text::{clip, clip_marked, one_line};
+use crate::text::{clip, clip_marked, counted, one_line};
 use queue_schema::rows::{Finding, FindingKind, Outcome};
 use queue_schema::sweep::Policy;
 
@@ -88,7 +89,30 @@ fn review(answer: &Answer<'_>, context: &Context<'_>) -> Verdict<Parsed> {
     }
     let parsed = by_policy(text, context)?;
     confidences(&parsed.findings)?;
+    filled_in(&parsed.findings)?;
     Ok(parsed)
+}
+
+/// Small models copy the form as it stands.
+fn filled_in(findings: &[Finding]) -> Verdict<()> {
+    let blank = |text: &str| {
+        let text = text.trim_matches(|c: char| !c.is_alphanumeric());
+        BLANKS.iter().any(|b| text.eq_ignore_ascii_case(b))
+    };
+    let title = |f: &Finding| {
+        let line = f.text.lines().next().unwrap_or_default();
+        blank(line.split(" (").next().unwrap_or_default())
+    };
+    let copied =
+        findings.iter().filter(|f| title(f) || f.quote.as_deref().is_some_and(blank)).count();
+    if copied == 0 {
+        return Ok(());
+    }
+    let reason = format!(
+        "{} the form itself instead of a finding; fill it in, or write \"None\"",
+        counted(copied, "item copies", "items copy")
+    );
+    Err((Outcome::Malformed, reason))
 }
 
 /// The summary of a shard, or why there is none. A summary that was cut is still a summary.

@@ -22,6 +22,9 @@ const FORMAT_FORENSIC: &str = include_str!("../templates/format_forensic.md");
 const DISTILLED: &str = include_str!("../templates/distilled.md");
 const SHARD: &str = include_str!("../templates/shard.md");
 
+/// What stands in the Markdown form where the reviewer's own words belong.
+pub const BLANKS: &[&str] = &["What is wrong, in one line", "the exact line of the file"];
+
 /// Characters of a document chunk that are shown.
 const CHUNK_SHOWN: usize = 600;
 /// Characters of an earlier attempt's reason that are shown.

@@ -106,9 +106,25 @@ impl Masked {
     }
 }
 
+/// Times a text is looked through at most. Once is enough but for text that was made to be hard: a
+/// mask changes what stands beside it.
+const PASSES: usize = 4;
+
 /// Takes the secrets out of a text.
 pub fn mask(text: &str) -> Masked {
-    cut(text, 0..text.len(), &spans(text))
+    let mut masked = cut(text, 0..text.len(), &spans(text));
+    for _ in 1..PASSES {
+        let more = spans(&masked.text);
+        if masked.kinds.is_empty() || more.is_empty() {
+            break;
+        }
+        let next = cut(&masked.text, 0..masked.text.len(), &more);
+        masked.text = next.text;
+        for (kind, n) in next.kinds {
+            *masked.kinds.entry(kind).or_default() += n;
+        }
+    }
+    masked
 }
 
 /// A part of a text without the secrets of the whole. A secret that the edge of the part cuts in

@@ -198,5 +198,7 @@ fn is_header(body: &str) -> bool {
 }
 
 fn has_run(text: &str) -> bool {
-    text.as_bytes().split(|b| !is_base64(*b)).any(|run| run.len() >= LEAST_RUN)
+    // Dashes would make one run of frames that follow each other.
+    let is_apart = |b: &u8| !is_base64(*b) || matches!(b, b'-' | b'_');
+    text.as_bytes().split(is_apart).any(|run| run.len() >= LEAST_RUN)
 }
