@@ -201,10 +201,15 @@ fn closing(text: &str, quote: char, opened_escaped: bool) -> Option<usize> {
 
 /// A value without quotes, when it is one rather than code.
 fn bare<'a>(rest: &'a str, name: &Name) -> Option<&'a str> {
-    let stop = |c: char| {
-        c.is_whitespace() || "\"'`,;<>)]}".contains(c) || (name.in_query && "&#".contains(c))
+    let ends = |b: &u8| {
+        b.is_ascii_whitespace()
+            || matches!(b, b'"' | b'\'' | b'`' | b',' | b';' | b'<' | b'>' | b')' | b']' | b'}')
+            || (name.in_query && matches!(b, b'&' | b'#'))
     };
-    let end = rest.find(stop).unwrap_or(rest.len());
+    let end = rest.bytes().position(|b| ends(&b)).unwrap_or(rest.len());
+    if end == MOST_VALUE {
+        return None;
+    }
     let value = rest[..end].strip_suffix('\\').unwrap_or(&rest[..end]);
     let goes_on = rest[end..].trim_start();
     let alone = goes_on.is_empty() || goes_on.starts_with(['#', ';', '"', '\'', '\\', '<']);
