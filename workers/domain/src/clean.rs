@@ -104,7 +104,7 @@ fn without_fence(text: &str) -> &str {
 fn closes_its_fences(text: &str) -> bool {
     let mut open = false;
     for line in text.lines().filter(|l| is_code_fence(l)) {
-        if open && line.trim().trim_start_matches(['`', '~']) != "" {
+        if open && !line.trim().trim_start_matches(['`', '~']).is_empty() {
             return false;
         }
         open = !open;

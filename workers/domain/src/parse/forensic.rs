@@ -209,9 +209,38 @@ fn string(map: &Map<String, Value>, names: &[&str]) -> Option<String> {
     })
 }
 
+/// `None`, or `No risk points found`. `No error handling` says something.
 fn says_nothing(text: &str) -> bool {
+    const WHAT: &[&str] = &[
+        "issues",
+        "problems",
+        "findings",
+        "failures",
+        "critical failures",
+        "critical issues",
+        "pseudocode",
+        "pseudocode flags",
+        "mismatches",
+        "prd mismatches",
+        "contradictions",
+        "broken pipelines",
+        "missing components",
+        "risks",
+        "risk points",
+        "actions",
+        "next actions",
+        "required next actions",
+    ];
     let text = text.trim().trim_end_matches('.').to_ascii_lowercase();
-    matches!(text.as_str(), "" | "none" | "n/a" | "nothing" | "none found" | "-")
+    if matches!(text.as_str(), "" | "none" | "n/a" | "nothing" | "none found" | "-") {
+        return true;
+    }
+    let Some(what) = text.strip_prefix("no ") else { return false };
+    let what = ["found", "identified", "detected", "needed", "required"]
+        .iter()
+        .find_map(|w| what.strip_suffix(w))
+        .map_or(what, |what| what.trim_end().trim_end_matches(" were"));
+    WHAT.contains(&what)
 }
 
 #[cfg(test)]
