@@ -41,6 +41,10 @@ pub struct ProviderConfig {
     /// Whether `response_format: json_schema` (or Ollama's `format`) may be sent.
     #[serde(default = "default_true")]
     pub json_schema: bool,
+    /// Whether the schema may hold bounds of arrays and strings; as `local` when absent. They keep
+    /// small models from writing in a loop, and strict modes of hosted ones refuse them.
+    #[serde(default)]
+    pub schema_bounds: Option<bool>,
     /// Extra members merged into the request body, e.g. OpenRouter's `provider` object.
     #[serde(default)]
     pub extra_body: Option<toml::Table>,
@@ -66,6 +70,11 @@ pub struct ProviderConfig {
 pub const DEFAULT_NUM_CTX: u32 = 16_384;
 
 impl ProviderConfig {
+    /// Whether a schema that is sent may hold bounds of arrays and strings.
+    pub fn takes_schema_bounds(&self) -> bool {
+        self.schema_bounds.unwrap_or(self.local)
+    }
+
     /// A provider with every bound at its default.
     pub fn new(wire: Wire, base_url: impl Into<String>) -> Self {
         Self {
@@ -77,6 +86,7 @@ impl ProviderConfig {
             rate_per_minute: None,
             num_ctx: None,
             json_schema: default_true(),
+            schema_bounds: None,
             extra_body: None,
             connect_timeout_s: default_connect(),
             first_byte_timeout_s: default_first_byte(),

@@ -84,6 +84,11 @@ pub fn review_state(review: &str) -> String {
     format!("rev:{review}")
 }
 
+/// Field of a review's state that holds how many secrets were masked in what was sent of a shard.
+pub fn shard_masked(k: u32) -> String {
+    format!("x{k}")
+}
+
 /// Field of a review's state that holds a ladder of its own, as JSON.
 pub const LADDER_FIELD: &str = "ladder";
 

@@ -259,6 +259,31 @@ fn a_provider_that_keeps_saying_no_is_told_once() {
     assert!(rows(&bench).iter().all(|r| r.accepted_model == "stub/good" && r.attempts_made == 2));
 }
 
+/// Each way in which a provider says no for good: told once a sweep, and the rung is skipped at once.
+#[test]
+fn whatever_does_not_pass_is_told_once_and_not_tried_again() {
+    let quota = r#"{"error":{"message":"You exceeded your current quota","code":"insufficient_quota","type":"insufficient_quota"}}"#;
+    for (status, body) in [
+        (401, r#"{"error":{"message":"Incorrect API key provided","code":"invalid_api_key"}}"#),
+        (402, r#"{"error":{"message":"Insufficient credits","code":402}}"#),
+        (404, r#"{"error":{"message":"model 'no' not found","code":"model_not_found"}}"#),
+        (429, quota),
+    ] {
+        let repo = TestRepo::with_files(4);
+        let stub = ModelStub::start(vec![
+            Rule::model("no", Reply::status(status, body)),
+            Rule::any(Reply::ok(answers::markdown_review("src/f0.rs"))),
+        ]);
+        let bench = Bench::with_stub(None, &stub.openai_url(), &["no", "good"]);
+        let done = run(&bench, &repo, &[]).expect(0);
+        assert_eq!(done.stdout.matches("provider trouble").count(), 1, "{status}: {}", done.stdout);
+        assert_eq!(done.stdout.matches("stub/no").count(), 1, "{status}: {}", done.stdout);
+        let asked = stub.requests().iter().filter(|c| c.model == "no").count();
+        assert_eq!(asked, 4, "{status}: once a file, never again");
+        assert!(rows(&bench).iter().all(|r| r.attempts[0].outcome == Outcome::Error));
+    }
+}
+
 #[test]
 fn an_answer_once_paid_for_is_not_asked_for_again() {
     let repo = TestRepo::with_files(3);

@@ -75,6 +75,9 @@ pub struct Attempt {
     pub duration_ms: u64,
     /// True when the answer was found under its content key and no call was made.
     pub cached: bool,
+    /// Secrets that were masked in what was sent; 0 for a local model, and when the call failed.
+    #[serde(default)]
+    pub masked: u32,
 }
 
 impl Attempt {

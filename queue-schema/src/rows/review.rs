@@ -97,6 +97,10 @@ pub struct ReviewRow {
     pub shards_missing: Vec<(u64, u64)>,
     /// Document chunks that stood in the prompt.
     pub top_chunks: Vec<TopChunk>,
+    /// Secrets that were masked before the text left for a model that is not local; 0 when none
+    /// was, or nothing left.
+    #[serde(default)]
+    pub masked: u32,
 }
 
 /// A document chunk that was shown to the reviewer.

@@ -49,6 +49,29 @@ async fn the_request() {
 }
 
 #[tokio::test]
+async fn bounds_of_the_schema_go_to_those_who_take_them() {
+    let mut req = request("m");
+    let bounded =
+        json!({"type": "array", "maxItems": 5, "items": {"type": "string", "maxLength": 9}});
+    let plain = json!({"type": "array", "items": {"type": "string"}});
+    req.schema = Some(bounded.clone());
+    for (local, setting, want) in [
+        (true, None, &bounded),
+        (false, None, &plain),
+        (false, Some(true), &bounded),
+        (true, Some(false), &plain),
+    ] {
+        let body = sent(&req, |cfg| {
+            cfg.local = local;
+            cfg.schema_bounds = setting;
+        })
+        .await;
+        let schema = &body["response_format"]["json_schema"]["schema"];
+        assert_eq!(schema, want, "local {local}, schema_bounds {setting:?}");
+    }
+}
+
+#[tokio::test]
 async fn members_of_the_settings_are_merged() {
     let body = sent(&request("m"), |cfg| {
         cfg.extra_body =

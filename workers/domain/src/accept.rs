@@ -3,9 +3,11 @@
 //! Reasons are read twice: by a person in the report, and by the next rung as learning context.
 //! They say what was wrong in a way that the next answer can do better.
 
+use crate::clean::clean;
 use crate::parse::{self, ForensicCounts, Parsed};
+use crate::prompt::BLANKS;
 use crate::scratchpad::leaks_shards;
-use crate::text::{clip, clip_marked, one_line};
+use crate::text::{clip, clip_marked, counted, one_line};
 use queue_schema::rows::{Finding, FindingKind, Outcome};
 use queue_schema::sweep::Policy;
 
@@ -68,8 +70,9 @@ pub fn judge(answer: &Answer<'_>, context: &Context<'_>) -> Judgement {
 }
 
 fn review(answer: &Answer<'_>, context: &Context<'_>) -> Verdict<Parsed> {
-    let text = answer.text.trim();
-    refusal(answer)?;
+    let text = clean(answer.text);
+    let text = text.trim();
+    refusal(&Answer { text, ..*answer })?;
     if answer.truncated {
         let reason = format!(
             "cut at the token limit after {} characters; be shorter, most important findings first",
@@ -86,13 +89,37 @@ fn review(answer: &Answer<'_>, context: &Context<'_>) -> Verdict<Parsed> {
     }
     let parsed = by_policy(text, context)?;
     confidences(&parsed.findings)?;
+    filled_in(&parsed.findings)?;
     Ok(parsed)
+}
+
+/// Small models copy the form as it stands.
+fn filled_in(findings: &[Finding]) -> Verdict<()> {
+    let blank = |text: &str| {
+        let text = text.trim_matches(|c: char| !c.is_alphanumeric());
+        BLANKS.iter().any(|b| text.eq_ignore_ascii_case(b))
+    };
+    let title = |f: &Finding| {
+        let line = f.text.lines().next().unwrap_or_default();
+        blank(line.split(" (").next().unwrap_or_default())
+    };
+    let copied =
+        findings.iter().filter(|f| title(f) || f.quote.as_deref().is_some_and(blank)).count();
+    if copied == 0 {
+        return Ok(());
+    }
+    let reason = format!(
+        "{} the form itself instead of a finding; fill it in, or write \"None\"",
+        counted(copied, "item copies", "items copy")
+    );
+    Err((Outcome::Malformed, reason))
 }
 
 /// The summary of a shard, or why there is none. A summary that was cut is still a summary.
 pub fn judge_shard_summary(answer: &Answer<'_>) -> Result<String, (Outcome, String)> {
-    refusal(answer)?;
-    let text = answer.text.trim();
+    let text = clean(answer.text);
+    let text = text.trim();
+    refusal(&Answer { text, ..*answer })?;
     let chars = text.chars().count();
     if chars < SUMMARY_CHARS {
         let reason = format!("{chars} characters, a summary needs at least {SUMMARY_CHARS}");
@@ -123,7 +150,10 @@ fn reads_as_refusal(text: &str) -> bool {
         "i am unable to",
         "i'm not able to",
         "i am not able to",
+        "i won't be able to",
         "i won't",
+        "i'm not going to",
+        "i am not going to",
         "i will not",
         "i must decline",
         "i have to decline",
@@ -161,10 +191,18 @@ fn reads_as_refusal(text: &str) -> bool {
     if opening.starts_with("i must decline") || opening.starts_with("i have to decline") {
         return true;
     }
-    let apologises =
-        ["i'm sorry", "i am sorry", "sorry,", "i apologize", "i apologise", "as an ai"]
-            .iter()
-            .any(|s| opening.starts_with(s));
+    let apologises = [
+        "i'm sorry",
+        "i am sorry",
+        "sorry,",
+        "i apologize",
+        "i apologise",
+        "as an ai",
+        "unfortunately",
+    ]
+    .iter()
+    .any(|s| opening.starts_with(s))
+        || ["violate", "policies", "guidelines"].iter().any(|w| opening.contains(w));
     DECLINES.iter().any(|d| {
         let Some(at) = opening.find(d) else { return false };
         let after = opening[at + d.len()..].trim_start();

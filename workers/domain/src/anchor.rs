@@ -3,6 +3,8 @@
 //! Lines come from the quote and the file, never from the model: a model's line numbers are
 //! wrong more often than its quotes, and a quote can be checked.
 
+use crate::clean::is_unseen;
+use crate::redact::{self, MASK_START};
 use queue_schema::rows::Finding;
 
 /// Fewer characters than this occur everywhere; they prove nothing.
@@ -10,10 +12,21 @@ const LEAST_QUOTE: usize = 4;
 
 /// Gives every finding whose quote is in the file its lines. With several places the first
 /// counts: the claim holds for the text, wherever it stands.
+///
+/// A model that is not local was shown the file with its secrets masked, and quotes the masks.
+/// Such a quote is looked for in the file as it was shown; masking moves no line.
 pub fn anchor(findings: &mut [Finding], source: &str) {
     let file = Lines::new(source);
+    let is_masked = |f: &Finding| f.quote.as_deref().is_some_and(|q| q.contains(MASK_START));
+    let shown = findings.iter().any(is_masked).then(|| redact::mask(source).text);
+    let shown = shown.as_deref().map(Lines::new);
     for finding in findings {
-        let place = finding.quote.as_deref().and_then(|quote| file.find(quote));
+        let place = finding.quote.as_deref().and_then(|quote| {
+            file.find(quote).or_else(|| {
+                let shown = shown.as_ref().filter(|_| quote.contains(MASK_START));
+                shown.and_then(|shown| shown.find(quote))
+            })
+        });
         finding.anchored = place.is_some();
         finding.line = place.map(|(first, _)| first);
         finding.end_line = place.map(|(_, last)| last);
@@ -82,7 +95,9 @@ impl<'a> Lines<'a> {
 }
 
 fn normalise(line: &str) -> String {
-    line.split_whitespace().collect::<Vec<_>>().join(" ")
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    // Marks that are not seen are dropped from answers, so a line that holds some is found without.
+    if line.contains(is_unseen) { words(&line.replace(is_unseen, "")) } else { words(line) }
 }
 
 fn count_breaks(text: &str) -> u32 {
@@ -205,6 +220,22 @@ mod tests {
         let mut f = [finding(None, None, true)];
         anchor(&mut f, SOURCE);
         assert!(!f[0].anchored, "no quote, no anchor");
+    }
+
+    #[test]
+    fn a_quote_with_a_mask_is_found_where_the_secret_stands() {
+        let source = "fn a() {}\n\nlet password = \"Vt7kk#Qpw2xZ\";\nlet b = 1;\n";
+        let place = |quote: &str| {
+            let mut f = [finding(Some(quote), None, false)];
+            anchor(&mut f, source);
+            f[0].line.zip(f[0].end_line)
+        };
+        assert_eq!(place("let password = \"[masked:secret]\";"), Some((3, 3)));
+        assert_eq!(place("password = \"[masked:secret]\";\nlet b = 1;"), Some((3, 4)));
+        assert_eq!(place("let token = \"[masked:secret]\";"), None);
+        assert_eq!(place("let password = \"[masked:jwt]\";"), None, "another kind");
+        assert_eq!(place("let b = [masked:secret];"), None, "nothing was masked there");
+        assert_eq!(place("let password = \"Vt7kk#Qpw2xZ\";"), Some((3, 3)), "a local model");
     }
 
     #[test]

@@ -9,17 +9,21 @@
 //! 2. [`split`]: large files become shards; [`scratchpad`] merges their summaries.
 //! 3. [`retrieve`]: which passages of the documents go with the file.
 //! 4. [`prompt`]: what the reviewer is told.
-//! 5. [`accept`]: is the answer a review ([`parse`] reads it).
+//! 5. [`accept`]: is the answer a review ([`clean`] and [`parse`] read it).
 //! 6. [`anchor`]: where in the file each finding is, and what may be done with the review.
 //! 7. [`review`]: the row; [`report`]: what a sweep leaves behind.
+//!
+//! [`redact`] takes secrets out of what leaves for models that are not local.
 //!
 //! [`builtin`] is the reviewer that needs no model: static checks, written in the same format.
 
 pub mod accept;
 pub mod anchor;
 pub mod builtin;
+pub mod clean;
 pub mod parse;
 pub mod prompt;
+pub mod redact;
 pub mod report;
 pub mod retrieve;
 pub mod review;

@@ -14,13 +14,16 @@ use queue_schema::rows::Attempt;
 use std::fmt::Write as _;
 
 /// Version of the templates and of the way they are filled in.
-pub const TEMPLATE_VERSION: &str = "2026-11-1";
+pub const TEMPLATE_VERSION: &str = "2026-11-2";
 
 const REVIEW: &str = include_str!("../templates/review.md");
 const FORMAT_MARKDOWN: &str = include_str!("../templates/format_markdown.md");
 const FORMAT_FORENSIC: &str = include_str!("../templates/format_forensic.md");
 const DISTILLED: &str = include_str!("../templates/distilled.md");
 const SHARD: &str = include_str!("../templates/shard.md");
+
+/// What stands in the Markdown form where the reviewer's own words belong.
+pub const BLANKS: &[&str] = &["What is wrong, in one line", "the exact line of the file"];
 
 /// Characters of a document chunk that are shown.
 const CHUNK_SHOWN: usize = 600;

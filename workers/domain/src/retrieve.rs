@@ -4,6 +4,7 @@
 //! terms to 32 bits (two words can become one), pulls in the unmaintained `fxhash`
 //! (RUSTSEC-2025-0057), and would be used with its tokenizer replaced anyway.
 
+use crate::redact;
 use queue_schema::ids::sha256_hex;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,6 +54,23 @@ pub fn chunk(origin: &str, text: &str) -> Vec<Chunk> {
         }
         start += WINDOW - OVERLAP;
     }
+}
+
+/// A chunk as a model that is not local may see it, and how many secrets that took. A secret
+/// that the chunk's edge cuts in two is known from the whole document.
+pub fn masked(document: &str, chunk: &Chunk) -> (Chunk, u32) {
+    let at = document.char_indices().nth(chunk.offset as usize).map_or(document.len(), |(i, _)| i);
+    let lead = document[at..].len() - document[at..].trim_start().len();
+    let start = at + lead;
+    // Were the document another one, the text alone would have to tell.
+    let whole = document[start..].starts_with(&chunk.text);
+    let masked = if whole {
+        redact::mask_range(document, start..start + chunk.text.len())
+    } else {
+        redact::mask(&chunk.text)
+    };
+    let count = masked.count();
+    (Chunk { text: masked.text, ..chunk.clone() }, count)
 }
 
 /// The part of a file that stands for it in retrieval: its first 800 characters.

@@ -55,6 +55,8 @@ pub struct Accepted<'a> {
     pub shards_missing: &'a [(u64, u64)],
     /// Document chunks that stood in the prompt.
     pub top_chunks: &'a [TopChunk],
+    /// Secrets masked in what the shard readers were sent.
+    pub shards_masked: u32,
     /// The pathway it took.
     pub pathway: &'a Pathway,
 }
@@ -152,7 +154,14 @@ pub fn row(accepted: &Accepted<'_>) -> ReviewRow {
         shards_total: accepted.shards_total,
         shards_missing: accepted.shards_missing.to_vec(),
         top_chunks: accepted.top_chunks.to_vec(),
+        masked: most_masked(attempts).saturating_add(accepted.shards_masked),
     }
+}
+
+/// Secrets that were masked in some attempts. The same ones are masked in each, so the most in one
+/// is how many there are.
+pub fn most_masked(attempts: &[Attempt]) -> u32 {
+    attempts.iter().map(|a| a.masked).max().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -177,6 +186,7 @@ mod tests {
             cost_usd: cost,
             duration_ms: 5,
             cached: false,
+            masked: n - 1,
         }
     }
 
@@ -197,6 +207,7 @@ mod tests {
             shards_total: 0,
             shards_missing: &[],
             top_chunks: &[],
+            shards_masked: 2,
             pathway: &pathway,
         })
     }
@@ -223,6 +234,7 @@ mod tests {
         assert_eq!((row.critical_failures_count, row.risk_points_count), (None, None));
         assert_eq!((row.schema_version, row.scrum_master_reviewed), (4, true));
         assert!(!row.tree_split_fired);
+        assert_eq!(row.masked, 3, "the most of one attempt, and what the shards had");
     }
 
     #[test]

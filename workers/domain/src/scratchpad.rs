@@ -101,6 +101,9 @@ pub fn leaks_shards(answer: &str, total_shards: u32, source: &str) -> Option<Str
             }
         }
     }
+    if let Some(at) = points_at_a_piece(&answer, &source) {
+        return Some(excerpt(&answer, at));
+    }
     if about_shards {
         return None;
     }
@@ -109,6 +112,22 @@ pub fn leaks_shards(answer: &str, total_shards: u32, source: &str) -> Option<Str
         .filter(|at| names_our_shard(&answer, *at, total_shards))
         .min()
         .map(|at| excerpt(&answer, at))
+}
+
+/// Where an answer says `this piece of the file`: who was given the whole would not. `Part` is left
+/// out, because a reader of the whole speaks of its parts.
+fn points_at_a_piece(answer: &str, source: &str) -> Option<usize> {
+    let pointing = ["this", "the given", "the provided", "the current", "the shown", "the above"];
+    ["piece", "chunk", "segment", "fragment", "portion"].iter().find_map(|noun| {
+        words(answer, noun).find(|at| {
+            let before = answer[..*at].trim_end();
+            let after = &answer[at + noun.len()..];
+            let of = ["of the file", "of the source file", "of a larger file", "of a file"];
+            let whole = of.iter().any(|o| after.trim_start().starts_with(o));
+            let points = pointing.iter().find(|p| before.ends_with(**p));
+            whole && points.is_some_and(|p| !source.contains(&format!("{p} {noun} of")))
+        })
+    })
 }
 
 /// True when `shard` at `at` is one of ours: numbered within range, or pointed at. A plain
@@ -202,6 +221,7 @@ mod tests {
             "see §2§ for details",
             "Part 2 of 5 lacks an error path",
             "The shard summaries do not say",
+            "Only this piece of the file was seen",
         ] {
             assert!(leaks_shards(leak, 5, plain).is_some(), "{leak}");
             assert!(leaks_shards(leak, 0, plain).is_none(), "not split: {leak}");
@@ -218,6 +238,8 @@ mod tests {
             "Step 2 of 5 is never reached",
             "part 2 of 7 of the standard",
             "Section 2 of the PRD",
+            "This part of the file is racy",
+            "each piece of the file name",
         ] {
             assert_eq!(leaks_shards(fine, 5, plain), None, "{fine}");
         }

@@ -1,5 +1,7 @@
 //! The text of an answer as it grows.
 
+use scrum_domain::clean::without_thoughts;
+
 use crate::error::{ChatError, FailedKind};
 
 /// A text with a bound.
@@ -36,34 +38,19 @@ impl Answer {
         self.text.is_empty()
     }
 
-    /// The whole text without thoughts.
+    /// The whole text without thoughts: servers that don't know a model's thoughts from its answer
+    /// send both as content.
     pub(crate) fn into_text(self) -> String {
-        without_thoughts(self.text)
-    }
-}
-
-/// Drops a leading `<think>` block: servers that don't know a model's thoughts from its answer
-/// send both as content. One that never closes is all thought.
-fn without_thoughts(text: String) -> String {
-    let Some(inside) = text.trim_start().strip_prefix("<think>") else {
-        return text;
-    };
-    match inside.find("</think>") {
-        Some(end) => inside[end + "</think>".len()..].trim_start().to_owned(),
-        None => String::new(),
+        match without_thoughts(&self.text) {
+            text if text.len() == self.text.len() => self.text,
+            text => text.to_owned(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn drops_only_a_leading_thought() {
-        assert_eq!(without_thoughts("\n<think>a\nb</think>\n\n## Score".into()), "## Score");
-        assert_eq!(without_thoughts("<think>never ends".into()), "");
-        assert_eq!(without_thoughts("see <think> tag".into()), "see <think> tag");
-    }
 
     #[test]
     fn keeps_its_bound() {

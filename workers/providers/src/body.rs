@@ -1,7 +1,9 @@
 //! Request bodies: extra members from the settings, merged in.
 
+use scrum_config::ProviderConfig;
 use serde_json::{Map, Value};
 
+use crate::chat::ChatRequest;
 use crate::error::SetupError;
 
 /// Members an extra body may not replace: the adapter's own reading of the answer rests on them.
@@ -25,6 +27,31 @@ pub(crate) fn extra_body(
         Ok(Value::Object(map)) => Ok(map),
         // A table always becomes an object; a number that JSON has no form for becomes null.
         _ => Ok(Map::new()),
+    }
+}
+
+/// The schema as this provider takes it, or none. Only what bounds lengths is ever left out: it
+/// keeps small models from writing in a loop, and the parser has bounds of its own.
+pub(crate) fn schema(cfg: &ProviderConfig, req: &ChatRequest) -> Option<Value> {
+    let mut schema = req.schema.clone().filter(|_| cfg.json_schema)?;
+    if !cfg.takes_schema_bounds() {
+        drop_bounds(&mut schema);
+    }
+    Some(schema)
+}
+
+fn drop_bounds(schema: &mut Value) {
+    match schema {
+        Value::Object(map) => {
+            // Beside a type these are keywords; elsewhere they could be names of properties.
+            if map.get("type").is_some_and(|t| t.is_string() || t.is_array()) {
+                map.remove("maxItems");
+                map.remove("maxLength");
+            }
+            map.values_mut().for_each(drop_bounds);
+        }
+        Value::Array(all) => all.iter_mut().for_each(drop_bounds),
+        _ => {}
     }
 }
 
@@ -67,6 +94,18 @@ mod tests {
         assert_eq!(
             Value::Object(body),
             json!({"a": 1, "options": {"num_ctx": 2, "seed": 7}, "b": [1]})
+        );
+    }
+
+    #[test]
+    fn bounds_are_dropped_beside_their_types_only() {
+        let mut schema = json!({"type": "object", "properties": {
+            "maxItems": {"type": "array", "maxItems": 5, "items": {"type": "string", "maxLength": 9}}}});
+        drop_bounds(&mut schema);
+        assert_eq!(
+            schema,
+            json!({"type": "object", "properties": {
+                "maxItems": {"type": "array", "items": {"type": "string"}}}})
         );
     }
 

@@ -24,6 +24,7 @@ pub(crate) async fn chat(req: &ChatRequest) -> Result<ChatReply, ChatError> {
         served_by: None,
         duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         first_byte_ms: 0,
+        masked: 0,
     })
 }
 

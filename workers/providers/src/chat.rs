@@ -68,6 +68,9 @@ pub struct ChatReply {
     pub duration_ms: u64,
     /// Time to the first piece of text or thought.
     pub first_byte_ms: u64,
+    /// Secrets masked in the request before it was sent; 0 for a local model.
+    #[serde(default)]
+    pub masked: u32,
 }
 
 /// Why a model stopped writing.

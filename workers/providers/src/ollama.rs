@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::{Map, Value, json};
 
 use crate::answer::Answer;
-use crate::body::{merge, messages};
+use crate::body::{merge, messages, schema};
 use crate::chat::{ChatReply, ChatRequest, Finish};
 use crate::classify;
 use crate::clock::Clock;
@@ -82,8 +82,8 @@ pub(crate) fn body(endpoint: &Endpoint, req: &ChatRequest, think: bool) -> Map<S
             "temperature": req.temperature,
         }),
     );
-    if let Some(schema) = req.schema.as_ref().filter(|_| endpoint.cfg.json_schema) {
-        body.insert("format".into(), schema.clone());
+    if let Some(schema) = schema(&endpoint.cfg, req) {
+        body.insert("format".into(), schema);
     }
     merge(&mut body, &endpoint.extra);
     if think {
@@ -220,6 +220,7 @@ impl Reading {
             served_by: None,
             duration_ms: clock.elapsed_ms(),
             first_byte_ms: clock.first_byte_ms(),
+            masked: 0,
         })
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::answer::Answer;
-use crate::body::{merge, messages};
+use crate::body::{merge, messages, schema};
 use crate::chat::{ChatReply, ChatRequest, Finish};
 use crate::classify;
 use crate::clock::Clock;
@@ -37,7 +37,7 @@ pub(crate) fn body(endpoint: &Endpoint, req: &ChatRequest) -> Map<String, Value>
     if !endpoint.extra.contains_key("max_completion_tokens") {
         body.insert("max_tokens".into(), json!(req.max_tokens));
     }
-    if let Some(schema) = req.schema.as_ref().filter(|_| endpoint.cfg.json_schema) {
+    if let Some(schema) = schema(&endpoint.cfg, req) {
         body.insert(
             "response_format".into(),
             json!({"type": "json_schema",
@@ -242,6 +242,7 @@ impl Reading {
             served_by: self.served_by,
             duration_ms: clock.elapsed_ms(),
             first_byte_ms: clock.first_byte_ms(),
+            masked: 0,
         })
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use scrum_config::{ProviderConfig, Wire};
+use scrum_domain::redact;
 
 use crate::chat::{ChatReply, ChatRequest};
 use crate::error::{ChatError, SetupError, TerminalKind};
@@ -80,7 +81,21 @@ impl Providers {
 
     /// Asks a model. Dropping the future closes the connection, which makes local servers stop
     /// generating.
+    ///
+    /// Nothing leaves for a model that is not local but through here, with its secrets masked; the
+    /// reply says how many there were.
     pub async fn chat(&self, provider: &str, req: &ChatRequest) -> Result<ChatReply, ChatError> {
+        if self.is_local_model(provider, &req.model) {
+            return self.send(provider, req).await;
+        }
+        let (system, user) = (redact::mask(&req.system), redact::mask(&req.user));
+        let masked = system.count().saturating_add(user.count());
+        let req = ChatRequest { system: system.text, user: user.text, ..req.clone() };
+        let reply = self.send(provider, &req).await?;
+        Ok(ChatReply { masked, ..reply })
+    }
+
+    async fn send(&self, provider: &str, req: &ChatRequest) -> Result<ChatReply, ChatError> {
         match self.table.get(provider) {
             Some(Provider::Builtin) => builtin::chat(req).await,
             Some(Provider::Openai(endpoint)) => {

@@ -126,7 +126,10 @@ fn auto_takes_either_form_unless_forensic_was_asked_for() {
 fn five_suggestions_need_a_confidence() {
     let c = context(Policy::Structured);
     let list = |n: usize, last: &str| {
-        let items = "1. Change this and that, at some length, please\n".repeat(n);
+        let items: Vec<String> = (1..=n)
+            .map(|i| format!("{i}. Change number {i} of this, at some length, please"))
+            .collect();
+        let items = items.join("\n") + "\n";
         format!("## Suggested changes\n{items}{last}\n")
     };
     assert_eq!(outcome(&say(&list(5, "")), &c), Outcome::Malformed);

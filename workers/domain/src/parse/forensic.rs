@@ -1,13 +1,19 @@
 //! Forensic answers: a JSON object with a known verdict, wherever it stands in the text.
 
 use super::numbers::{alignment_score, lone_confidence};
-use super::{Finding, FindingKind, ForensicCounts, Format, Parsed, finding};
+use super::{
+    Finding, FindingKind, ForensicCounts, Format, MOST_FINDINGS, Parsed, finding, lenient, once,
+};
 use crate::text::clip_marked;
 use serde_json::{Map, Value};
 
 /// Places in an answer that are tried as the start of an object: enough for prose with many
 /// braces, and a bound for text made of nothing else.
 const STARTS_TRIED: usize = 200;
+/// Times an answer's length that are read again in search of an object.
+const REREAD: usize = 8;
+/// Bytes that are read again in any case.
+const LEAST_REREAD: usize = 65_536;
 
 /// Reads a forensic answer. JSON may be fenced or stand in prose; of several objects with a
 /// verdict the last counts, because drafts come before the final answer. Entries may be strings
@@ -19,7 +25,10 @@ pub fn forensic(text: &str) -> Option<Parsed> {
     let mut take = |name: &str, kind: FindingKind| {
         let before = findings.len();
         if let Some(value) = map.get(name) {
-            findings.extend(entries(value).into_iter().filter_map(|v| entry(kind, v)));
+            let room = MOST_FINDINGS - before;
+            let said = entries(value).into_iter().filter_map(|(name, v)| entry(kind, name, v));
+            let said = once(said);
+            findings.extend(said.into_iter().take(room));
         }
         u32::try_from(findings.len() - before).unwrap_or(u32::MAX)
     };
@@ -52,11 +61,24 @@ pub fn forensic(text: &str) -> Option<Parsed> {
 fn objects(text: &str) -> Vec<Map<String, Value>> {
     let mut found = Vec::new();
     let mut at = 0;
+    // Each start may be read to the end of the text; many such would take their square.
+    let mut budget = (text.len() * REREAD).max(LEAST_REREAD);
     for _ in 0..STARTS_TRIED {
         let Some(start) = text[at..].find('{').map(|i| at + i) else { break };
-        let mut stream = serde_json::Deserializer::from_str(&text[start..]).into_iter::<Value>();
-        if let Some(Ok(Value::Object(map))) = stream.next() {
-            at = start + stream.byte_offset();
+        let rest = &text[start..];
+        let mut stream = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
+        let read = match stream.next() {
+            Some(Ok(value)) => Some((value, stream.byte_offset())),
+            // Strings are mended only where a name follows, as in an object and not in prose.
+            _ if rest[1..].trim_start().starts_with(['"', '\'', '/', '#']) => {
+                let Some(left) = budget.checked_sub(rest.len()) else { break };
+                budget = left;
+                lenient::value(rest)
+            }
+            _ => None,
+        };
+        if let Some((Value::Object(map), len)) = read {
+            at = start + len;
             found.push(map);
         } else {
             at = start + 1;
@@ -90,16 +112,18 @@ fn known_verdict(text: &str) -> Option<&'static str> {
 }
 
 /// The entries under one name: an array, a map of names to entries, or a single entry.
-fn entries(value: &Value) -> Vec<&Value> {
+fn entries(value: &Value) -> Vec<(Option<&str>, &Value)> {
     match value {
-        Value::Array(all) => all.iter().collect(),
-        Value::Object(map) if map.values().any(Value::is_object) => map.values().collect(),
-        Value::Object(_) | Value::String(_) => vec![value],
+        Value::Array(all) => all.iter().map(|v| (None, v)).collect(),
+        Value::Object(map) if map.values().any(Value::is_object) => {
+            map.iter().map(|(name, v)| (Some(name.as_str()), v)).collect()
+        }
+        Value::Object(_) | Value::String(_) => vec![(None, value)],
         _ => Vec::new(),
     }
 }
 
-fn entry(kind: FindingKind, value: &Value) -> Option<Finding> {
+fn entry(kind: FindingKind, key: Option<&str>, value: &Value) -> Option<Finding> {
     const TEXT: &[&str] = &[
         "text",
         "description",
@@ -128,7 +152,8 @@ fn entry(kind: FindingKind, value: &Value) -> Option<Finding> {
         Value::Object(map) => {
             let quote = string(map, &["quote", "code", "snippet", "code_quote", "excerpt"]);
             let evidence = string(map, &["evidence", "proof", "reason", "rationale", "why"]);
-            let text = match (string(map, NAME), string(map, TEXT)) {
+            let name = string(map, NAME).or_else(|| key.map(str::to_owned));
+            let text = match (name, string(map, TEXT)) {
                 (Some(name), Some(text)) if !text.contains(&name) => format!("{name}: {text}"),
                 (_, Some(text)) | (Some(text), None) => text,
                 (None, None) => match (&evidence, &quote) {
@@ -184,9 +209,38 @@ fn string(map: &Map<String, Value>, names: &[&str]) -> Option<String> {
     })
 }
 
+/// `None`, or `No risk points found`. `No error handling` says something.
 fn says_nothing(text: &str) -> bool {
+    const WHAT: &[&str] = &[
+        "issues",
+        "problems",
+        "findings",
+        "failures",
+        "critical failures",
+        "critical issues",
+        "pseudocode",
+        "pseudocode flags",
+        "mismatches",
+        "prd mismatches",
+        "contradictions",
+        "broken pipelines",
+        "missing components",
+        "risks",
+        "risk points",
+        "actions",
+        "next actions",
+        "required next actions",
+    ];
     let text = text.trim().trim_end_matches('.').to_ascii_lowercase();
-    matches!(text.as_str(), "" | "none" | "n/a" | "nothing" | "none found" | "-")
+    if matches!(text.as_str(), "" | "none" | "n/a" | "nothing" | "none found" | "-") {
+        return true;
+    }
+    let Some(what) = text.strip_prefix("no ") else { return false };
+    let what = ["found", "identified", "detected", "needed", "required"]
+        .iter()
+        .find_map(|w| what.strip_suffix(w))
+        .map_or(what, |what| what.trim_end().trim_end_matches(" were"));
+    WHAT.contains(&what)
 }
 
 #[cfg(test)]

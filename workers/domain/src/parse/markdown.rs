@@ -4,11 +4,8 @@ use super::items::{
     Item, Section, Style, classify, is_code_fence, label, list_marker, numbered_title,
 };
 use super::numbers::{alignment_score, confidence};
-use super::{Format, Parsed, finding, table};
+use super::{Format, Parsed, finding, once, table};
 use queue_schema::rows::{Finding, FindingKind};
-
-/// More than any review has; a bound on what a run-away answer can put into a row.
-const MOST_FINDINGS: usize = 200;
 
 /// Reads a Markdown answer.
 pub fn markdown(text: &str) -> Parsed {
@@ -175,7 +172,7 @@ impl Reader {
                 Some(f)
             }
         });
-        found.take(MOST_FINDINGS).collect()
+        once(found)
     }
 }
 

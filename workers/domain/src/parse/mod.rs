@@ -3,6 +3,7 @@
 
 mod forensic;
 pub(crate) mod items;
+mod lenient;
 mod markdown;
 mod numbers;
 mod table;
@@ -11,6 +12,7 @@ pub use forensic::forensic;
 pub use markdown::markdown;
 
 use queue_schema::rows::{Finding, FindingKind};
+use std::collections::BTreeSet;
 
 /// In which form an answer came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +67,17 @@ pub struct Parsed {
     pub findings: Vec<Finding>,
     /// Only a forensic answer has them.
     pub counts: Option<ForensicCounts>,
+}
+
+/// More than any review has; a bound on what a run-away answer can put into a row.
+const MOST_FINDINGS: usize = 200;
+
+/// The findings without those that say again what was said: a model that loops says it once.
+fn once(findings: impl IntoIterator<Item = Finding>) -> Vec<Finding> {
+    let mut seen = BTreeSet::new();
+    let mut said =
+        |f: &Finding| seen.insert((f.kind.as_str(), f.text.clone(), f.quote.clone(), f.confidence));
+    findings.into_iter().filter(|f| said(f)).take(MOST_FINDINGS).collect()
 }
 
 fn finding(kind: FindingKind, text: String) -> Finding {

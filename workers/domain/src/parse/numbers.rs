@@ -49,9 +49,21 @@ fn starts_with_digit(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_digit())
 }
 
+/// True when a number at the end of `lead` would be below nought: `: -4`, but not ` - 4`.
+fn is_negated(lead: &str) -> bool {
+    lead.ends_with(['-', '−'])
+}
+
+/// What follows some signs between a label and its value; `None` when the value has a minus.
+fn value_after(text: &str, is_lead: impl Fn(char) -> bool) -> Option<&str> {
+    let value = text.trim_start_matches(is_lead);
+    let negated = is_negated(&text[..text.len() - value.len()]) && starts_with_digit(value);
+    (!negated).then_some(value)
+}
+
 /// A score that is all its line says, a remark after it aside: `7`, `4/10 (mid)`.
 fn lone_score(line: &str, needs_ten: bool) -> Option<f64> {
-    let line = line.trim_start_matches(|c: char| c.is_whitespace() || "#-=:≈–—".contains(c));
+    let line = value_after(line, |c: char| c.is_whitespace() || "#-−=:≈–—".contains(c))?;
     let (score, rest) = score_at(line, needs_ten)?;
     let ends = rest.is_empty() || rest.starts_with(['(', '[', '.', ',', ':', ';', '-', '–', '—']);
     ends.then_some(score)
@@ -131,16 +143,18 @@ fn prose_lines(text: &str) -> impl Iterator<Item = String> + '_ {
 
 /// The score in what follows the word `score` on its line.
 fn score_after(tail: &str) -> Option<f64> {
-    let is_lead = |c: char| c.is_whitespace() || ":=-–—([≈".contains(c);
+    let is_lead = |c: char| c.is_whitespace() || ":=-−–—([≈".contains(c);
+    // What is looked at is near: a line may be as long as the answer.
+    let tail = crate::text::clip(tail, 200);
     // `score (1-10): 7`: what stands in parentheses before the number explains the scale.
     let trimmed = tail.trim_start();
     let scale = trimmed.strip_prefix('(').and_then(|t| t.split_once(')'));
     if let Some((_, after)) = scale
-        && let Some((score, _)) = score_at(after.trim_start_matches(is_lead), false)
+        && let Some((score, _)) = value_after(after, is_lead).and_then(|v| score_at(v, false))
     {
         return Some(score);
     }
-    let tail = tail.trim_start_matches(is_lead);
+    let tail = value_after(tail, is_lead)?;
     let plain = ["of ", "is "].iter().find_map(|w| tail.strip_prefix(w)).unwrap_or(tail);
     if let Some((score, _)) = score_at(plain.trim_start(), false) {
         return Some(score);
@@ -149,6 +163,9 @@ fn score_after(tail: &str) -> Option<f64> {
     // is beyond doubt.
     let near = crate::text::clip(tail, 60);
     let digit = near.find(|c: char| c.is_ascii_digit())?;
+    if is_negated(&near[..digit]) {
+        return None;
+    }
     score_at(&tail[digit..], true).map(|(score, _)| score)
 }
 
@@ -180,12 +197,11 @@ fn percent_at(text: &str) -> Option<(u8, usize, bool)> {
 pub(super) fn confidence(text: &str) -> Option<u8> {
     let lower = uncoded(text).to_ascii_lowercase().replace(['*', '_', '|'], " ");
     for (at, word) in lower.match_indices("confidence") {
-        let tail = lower[at + word.len()..].trim_start_matches(|c: char| {
-            c.is_whitespace() || matches!(c, ':' | '=' | '(' | '[' | '-' | '–' | '~' | '≈' | '`')
-        });
+        let is_lead = |c: char| c.is_whitespace() || ":=([-−–~≈`".contains(c);
+        let Some(tail) = value_after(&lower[at + word.len()..], is_lead) else { continue };
         let tail = tail.strip_prefix("level").unwrap_or(tail);
         let tail = tail.strip_prefix("is").or_else(|| tail.strip_prefix("of")).unwrap_or(tail);
-        let tail = tail.trim_start_matches([' ', ':', '~', '-']);
+        let Some(tail) = value_after(tail, |c| " :~-−".contains(c)) else { continue };
         if let Some((value, _, _)) = percent_at(tail) {
             return Some(value);
         }
@@ -210,6 +226,20 @@ fn percent_before(text: &str) -> Option<u8> {
     let start = text
         .rfind(|c: char| !c.is_ascii_digit() && c != '.')
         .map_or(0, |i| i + text[i..].chars().next().map_or(1, char::len_utf8));
+    // Of `80-90%` the lower end counts; a dash without a number before it is a minus.
+    let before = text[..start].trim_end();
+    if let Some(low) = before.strip_suffix(['-', '–', '—', '−']) {
+        let low = low.trim_end().trim_end_matches('%');
+        let from = low
+            .rfind(|c: char| !c.is_ascii_digit())
+            .map_or(0, |i| i + low[i..].chars().next().map_or(1, char::len_utf8));
+        let spaced = before.ends_with(['–', '—']) || text[..start].ends_with(' ');
+        match low[from..].parse::<u8>() {
+            Ok(low) if low <= 100 => return Some(low),
+            _ if !spaced => return None,
+            _ => {}
+        }
+    }
     let value: f64 = text[start..].parse().ok()?;
     (0.0..=100.0).contains(&value).then_some(value.floor() as u8)
 }
@@ -246,6 +276,8 @@ mod tests {
             ("Score: 10", Some(10.0)),
             ("Score: `7/10`", Some(7.0)),
             ("Score: 4,5/10", Some(4.5)),
+            ("Score - 4/10", Some(4.0)),
+            ("Score — 4/10", Some(4.0)),
         ] {
             assert_eq!(alignment_score(text), want, "{text}");
         }
@@ -271,6 +303,10 @@ mod tests {
             "4/10 of the calls",
             "Quote: `// Alignment score: 10/10`",
             "scores 5kb",
+            "Score: -4/10",
+            "Score: −4",
+            "-4/10",
+            "the score of it is -4/10",
             "Score: 99999999999999999999",
         ] {
             assert_eq!(alignment_score(text), None, "{text}");
@@ -287,6 +323,9 @@ mod tests {
             ("fix it (85%)", Some(85)),
             ("fix it [~85%]", Some(85)),
             ("85% confidence", Some(85)),
+            ("80-90% confidence", Some(80)),
+            ("so it is - 85% confidence", Some(85)),
+            ("Confidence - 85%", Some(85)),
             ("I am 72.9% confident", Some(72)),
             ("Confidence level: 60%", Some(60)),
             ("Confidence: 80-90%", Some(80)),
@@ -306,6 +345,9 @@ mod tests {
             "Confidence: high",
             "Confidence: 0.85",
             "Confidence: 8/10",
+            "Confidence: -85%",
+            "-85% confidence",
+            "(-85%)",
             "Confidence: 9",
             "Confidence: 850%",
             "speeds it up by 85%",

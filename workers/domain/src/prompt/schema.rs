@@ -14,21 +14,33 @@ const ARRAYS: [&str; 8] = [
     "required_next_actions",
 ];
 
+/// Entries of one array at most. More than five claims of a kind about one file are mostly a model
+/// that can't stop.
+const MOST_ENTRIES: u32 = 5;
+/// Characters of a claim or a quote at most. Servers that turn the schema into a grammar refuse
+/// bounds of some thousands.
+const MOST_TEXT: u32 = 400;
+/// Characters of the evidence at most.
+const MOST_EVIDENCE: u32 = 300;
+
 /// JSON schema of a forensic answer.
 ///
 /// It keeps to what every provider's strict mode takes: all properties required, no additional
 /// ones, and no numeric bounds, which some of them refuse. The range of a confidence stands in
-/// its description, and the parser checks it.
+/// its description, and the parser checks it. The bounds of arrays and strings are taken out again
+/// for providers that don't take them (`schema_bounds` in their settings).
 pub fn forensic_schema() -> Value {
+    let text =
+        |most: u32, what: &str| json!({"type": "string", "maxLength": most, "description": what});
     let entry = json!({
         "type": "object",
         "additionalProperties": false,
         "required": ["text", "quote", "confidence", "evidence"],
         "properties": {
-            "text": {"type": "string", "description": "the claim, naming function or type"},
-            "quote": {"type": "string", "description": "lines copied exactly from the file, or \"\""},
+            "text": text(MOST_TEXT, "the claim, naming function or type"),
+            "quote": text(MOST_TEXT, "lines copied exactly from the file, or \"\""),
             "confidence": {"type": "integer", "description": "0 to 100: how sure the claim is true"},
-            "evidence": {"type": "string", "description": "what proves it beyond the quote"}
+            "evidence": text(MOST_EVIDENCE, "what proves it beyond the quote")
         }
     });
     let mut properties = Map::new();
@@ -41,7 +53,10 @@ pub fn forensic_schema() -> Value {
         json!({"type": ["number", "null"], "description": "1 to 10 between file and PRD, or null"}),
     );
     for name in ARRAYS {
-        properties.insert(name.into(), json!({"type": "array", "items": entry}));
+        properties.insert(
+            name.into(),
+            json!({"type": "array", "maxItems": MOST_ENTRIES, "items": entry}),
+        );
     }
     let required: Vec<&String> = properties.keys().collect();
     json!({

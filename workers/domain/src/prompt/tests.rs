@@ -34,6 +34,7 @@ fn attempt(reason: &str) -> Attempt {
         cost_usd: None,
         duration_ms: 0,
         cached: false,
+        masked: 0,
     }
 }
 
@@ -123,6 +124,14 @@ fn reasons_are_cut_and_flattened() {
     assert_eq!(learning_context(&[]), "");
 }
 
+/// What tells an answer that copies the form must be what the form says.
+#[test]
+fn the_blanks_are_those_of_the_form() {
+    for blank in BLANKS {
+        assert!(FORMAT_MARKDOWN.contains(blank), "{blank}");
+    }
+}
+
 #[test]
 fn values_that_look_like_placeholders_stay() {
     assert_eq!(fill("a {{x}} {{y}} {{", &[("x", "{{y}}"), ("y", "1")]), "a {{y}} 1 {{");
@@ -146,6 +155,13 @@ fn every_object_of_the_schema_is_strict() {
         }
         for bound in ["minimum", "maximum"] {
             assert!(v.get(bound).is_none());
+        }
+        // Nothing that a small model could write for ever.
+        if v["type"] == "array" {
+            assert!(v["maxItems"].as_u64().is_some_and(|n| n <= 10));
+        }
+        if v["type"] == "string" && v.get("enum").is_none() {
+            assert!(v["maxLength"].as_u64().is_some_and(|n| n < 1000));
         }
         match v {
             Value::Object(m) => objects + m.values().map(check).sum::<usize>(),

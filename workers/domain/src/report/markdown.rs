@@ -58,6 +58,10 @@ fn header(out: &mut String, report: &SweepReport) {
         report.with(TargetStatus::Unresolved).count(),
         report.with(TargetStatus::Skipped).count()
     );
+    if let masked @ 1.. = report.masked() {
+        let secrets = counted(masked as usize, "secret was", "secrets were");
+        let _ = writeln!(out, "- {secrets} masked in text that left for models that are not local");
+    }
     let _ = writeln!(out, "- Duration: {}", duration(report.duration_ms));
     let _ = writeln!(
         out,
@@ -106,9 +110,13 @@ fn clean(out: &mut String, report: &SweepReport) {
     for (file, row) in clean {
         let score = row.alignment_score.map(|s| format!(", alignment {s}/10")).unwrap_or_default();
         let partly = if file.is_partial() { ", **partly**" } else { "" };
+        let masked = match row.masked {
+            0 => String::new(),
+            n => format!(", {} masked", counted(n as usize, "secret", "secrets")),
+        };
         let _ = writeln!(
             out,
-            "- {}: accepted on attempt {} of {} ({}){score}{partly}",
+            "- {}: accepted on attempt {} of {} ({}){score}{partly}{masked}",
             code(&row.file),
             row.accepted_on_attempt,
             row.attempts_made,
@@ -177,6 +185,10 @@ fn reviewed(out: &mut String, file: &FileReport, row: &ReviewRow) {
     }
     for (start, end) in &row.shards_missing {
         let _ = writeln!(out, "- **Not covered: bytes {start} to {end}**");
+    }
+    if row.masked > 0 {
+        let secrets = counted(row.masked as usize, "secret", "secrets");
+        let _ = writeln!(out, "- Masked before the text left: {secrets}");
     }
     let _ = writeln!(
         out,

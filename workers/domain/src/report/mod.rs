@@ -8,7 +8,7 @@ pub mod markdown;
 pub mod sarif;
 pub mod summary;
 
-use crate::review::Spent;
+use crate::review::{Spent, most_masked};
 use queue_schema::rows::{Attempt, ReviewRow};
 use queue_schema::sweep::{Ladder, Target, TargetStatus};
 use std::collections::BTreeMap;
@@ -76,6 +76,11 @@ impl FileReport {
         }
     }
 
+    /// Secrets that were masked in what was sent of the file.
+    pub fn masked(&self) -> u32 {
+        self.row.as_ref().map_or_else(|| most_masked(&self.attempts), |row| row.masked)
+    }
+
     fn has(&self, status: TargetStatus) -> bool {
         self.status == status
     }
@@ -95,6 +100,11 @@ impl SweepReport {
     /// Attempts of all files.
     pub fn total_attempts(&self) -> usize {
         self.files.iter().map(|f| f.history().len()).sum()
+    }
+
+    /// Secrets that were masked in what was sent of all files.
+    pub fn masked(&self) -> u32 {
+        self.files.iter().fold(0, |sum, f| sum.saturating_add(f.masked()))
     }
 
     /// Tokens, money and time of all model calls.

@@ -34,6 +34,7 @@ pub fn render(report: &SweepReport) -> Value {
         "tokens_out": spent.tokens_out,
         "cost_usd": spent.cost_usd,
         "call_duration_ms": spent.duration_ms,
+        "masked": report.masked(),
     })
 }
 
@@ -61,5 +62,6 @@ fn per_file(file: &FileReport) -> Value {
         "verdict": row.and_then(|r| r.verdict.as_ref()),
         "findings": row.map(|r| r.findings_count),
         "duration_ms": file.spent().duration_ms,
+        "masked": file.masked(),
     })
 }

@@ -18,6 +18,7 @@ fn attempt(n: u32, outcome: Outcome, reason: &str) -> Attempt {
         cost_usd: Some(0.25),
         duration_ms: 1500,
         cached: false,
+        masked: 0,
     }
 }
 
@@ -63,6 +64,7 @@ fn row(path: &str, findings: Vec<Finding>, attempts: &[Attempt]) -> ReviewRow {
         shards_total: 3,
         shards_missing: &[(3500, 7000)],
         top_chunks: &[],
+        shards_masked: 0,
         pathway: &pathway,
     })
 }

@@ -11,6 +11,7 @@ use queue_schema::rows::{Attempt, Outcome};
 use queue_schema::sweep::{Rung, SweepSpec};
 use scrum_config::Wire;
 use scrum_domain::prompt::Prompt;
+use scrum_domain::redact::MASK_VERSION;
 use scrum_providers::{ChatError, ChatReply, ChatRequest, FailedKind, Finish, Subject};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -37,6 +38,9 @@ pub struct Answer {
     pub cost_usd: Option<f64>,
     /// Wall time of the call.
     pub duration_ms: u64,
+    /// Secrets masked in what was sent.
+    #[serde(default)]
+    pub masked: u32,
     /// Found, not asked for.
     #[serde(skip)]
     pub cached: bool,
@@ -77,6 +81,8 @@ pub struct Question<'a> {
     pub subject: Subject,
     /// Tokens to generate at most.
     pub max_tokens: u32,
+    /// Secrets that are masked in the prompt already.
+    pub masked: u32,
 }
 
 /// Asks, or finds what was answered before.
@@ -85,7 +91,9 @@ pub struct Question<'a> {
 /// When Redis fails in a way that waiting doesn't mend.
 pub async fn ask(ctx: &Context, info: JobInfo, q: Question<'_>) -> Result<Asked, HandlerError> {
     let temperature = q.rung.temperature.unwrap_or(q.spec.limits.temperature);
-    let key = content_key(&q, temperature);
+    let leaves = leaves(ctx, q.rung);
+    let key = content_key(&q, temperature, leaves);
+    let masked = q.masked;
     // The built-in reviewer costs nothing and is quicker than the cache.
     let paid =
         ctx.settings().providers.get(&q.rung.provider).is_none_or(|p| p.wire != Wire::Builtin);
@@ -112,7 +120,8 @@ pub async fn ask(ctx: &Context, info: JobInfo, q: Question<'_>) -> Result<Asked,
     };
     match ctx.providers().chat(&q.rung.provider, &request).await {
         Ok(reply) => {
-            let answer = Answer::from(reply);
+            let mut answer = Answer::from(reply);
+            answer.masked = answer.masked.saturating_add(masked);
             if paid {
                 keep(ctx, key, &answer).await?;
             }
@@ -132,14 +141,22 @@ impl From<ChatReply> for Answer {
             tokens_out: reply.tokens_out,
             cost_usd: reply.cost_usd,
             duration_ms: reply.duration_ms,
+            masked: reply.masked,
             cached: false,
         }
     }
 }
 
+/// Whether what this rung is asked leaves the user's machines: then secrets are masked.
+pub fn leaves(ctx: &Context, rung: &Rung) -> bool {
+    !ctx.providers().is_local_model(&rung.provider, &rung.model)
+}
+
 /// All that decides the answer. The fence is taken out, so that the same question has the same
-/// key in every sweep.
-fn content_key(q: &Question<'_>, temperature: f64) -> String {
+/// key in every sweep. Masking is part of it: what a model answered to the secrets themselves is
+/// no answer to their masks, and a provider that was local may be so no longer.
+fn content_key(q: &Question<'_>, temperature: f64, leaves: bool) -> String {
+    let masking = if leaves { MASK_VERSION } else { "" };
     let schema = q.prompt.schema.as_ref().map(ToString::to_string).unwrap_or_default();
     content_id(&[
         scrum_domain::prompt::TEMPLATE_VERSION.as_bytes(),
@@ -150,6 +167,7 @@ fn content_key(q: &Question<'_>, temperature: f64) -> String {
         schema.as_bytes(),
         q.max_tokens.to_string().as_bytes(),
         temperature.to_string().as_bytes(),
+        masking.as_bytes(),
     ])
 }
 
@@ -255,6 +273,7 @@ pub fn attempt(
         cost_usd: answer.and_then(|a| a.cost_usd),
         duration_ms: answer.map_or(0, |a| a.duration_ms),
         cached: answer.is_some_and(|a| a.cached),
+        masked: answer.map_or(0, |a| a.masked),
     }
 }
 

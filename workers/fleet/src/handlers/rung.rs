@@ -27,6 +27,7 @@ struct Gathered {
     scratchpad: String,
     missing: Vec<(u64, u64)>,
     spent: Spent,
+    masked: u32,
 }
 
 /// Makes one attempt.
@@ -68,6 +69,13 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
     let (prd_chunks, mut top) = best_chunks(prd.as_deref(), source, k);
     let (proposal_chunks, more) = best_chunks(proposal.as_deref(), source, k);
     top.extend(more);
+    let (prd_chunks, proposal_chunks, masked) = if ask::leaves(ctx, rung) {
+        let (prd_chunks, a) = masked_chunks(prd.as_deref(), &prd_chunks);
+        let (proposal_chunks, b) = masked_chunks(proposal.as_deref(), &proposal_chunks);
+        (prd_chunks, proposal_chunks, a + b)
+    } else {
+        (prd_chunks, proposal_chunks, 0)
+    };
 
     let fence = ask::fence(&job.sweep, &spec);
     let body = if gathered.shards_total > 1 {
@@ -103,6 +111,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
             prd_terms: prd.as_ref().map(|d| builtin::prd_terms(&d.text)).unwrap_or_default(),
         },
         max_tokens: rung.max_tokens.unwrap_or(spec.limits.max_tokens),
+        masked,
     };
     let (outcome, reason, answer, alert, parsed) = match ask::ask(ctx, info, question).await? {
         Asked::Later(effects) => return Ok(effects),
@@ -139,6 +148,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
                 shards_total: gathered.shards_total,
                 shards_missing: &gathered.missing,
                 top_chunks: &top,
+                shards_masked: gathered.masked,
                 pathway: &Pathway::default(),
             });
             Ok(effects
@@ -210,7 +220,9 @@ fn gather(state: &HashMap<String, String>) -> Gathered {
     let total = u32::try_from(n("shards")).unwrap_or(u32::MAX);
     let mut summaries = Vec::new();
     let mut missing = Vec::new();
+    let mut masked = 0;
     for k in 0..total {
+        masked += n(&keys::shard_masked(k));
         if let Some(summary) = state.get(&format!("s{k}")) {
             summaries.push((k, summary.clone()));
         } else if let Some(range) = state.get(&format!("m{k}")) {
@@ -223,6 +235,7 @@ fn gather(state: &HashMap<String, String>) -> Gathered {
         shards_total: total,
         scratchpad: scratchpad::for_reviewer(&scratchpad::merge(&summaries)),
         missing,
+        masked: u32::try_from(masked).unwrap_or(u32::MAX),
         spent: Spent {
             tokens_in: n("tokens_in"),
             tokens_out: n("tokens_out"),
@@ -244,6 +257,14 @@ async fn document(
         Some(doc) => ctx.document(sweep, origin, doc).await.map(Some),
         None => Ok(None),
     }
+}
+
+/// The chunks as they may leave, and how many secrets that took.
+fn masked_chunks(doc: Option<&Document>, chunks: &[Chunk]) -> (Vec<Chunk>, u32) {
+    let Some(doc) = doc else { return (Vec::new(), 0) };
+    let (chunks, counts): (Vec<Chunk>, Vec<u32>) =
+        chunks.iter().map(|chunk| retrieve::masked(&doc.text, chunk)).unzip();
+    (chunks, counts.iter().sum())
 }
 
 fn best_chunks(doc: Option<&Document>, source: &str, k: usize) -> (Vec<Chunk>, Vec<TopChunk>) {

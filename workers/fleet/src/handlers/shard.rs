@@ -10,6 +10,7 @@ use queue_schema::jobs::Shard;
 use queue_schema::keys;
 use scrum_domain::accept;
 use scrum_domain::prompt::{self, ShardInput};
+use scrum_domain::redact::{self, Masked};
 use scrum_domain::target;
 use scrum_providers::{Subject, Task};
 
@@ -24,13 +25,17 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
     let source = target::inspect(&bytes).map_err(|e| HandlerError::Fatal(e.to_string()))?;
     let range = usize::try_from(job.start).unwrap_or(usize::MAX)
         ..usize::try_from(job.end).unwrap_or(usize::MAX);
-    let text = source.get(range).ok_or_else(|| {
+    let text = source.get(range.clone()).ok_or_else(|| {
         HandlerError::Fatal(format!("bytes {}..{} are not in {}", job.start, job.end, record.path))
     })?;
     let rung =
         spec.shard_ladder.rungs.get(job.rung as usize).ok_or_else(|| {
             HandlerError::Fatal(format!("the shard ladder has no rung {}", job.rung))
         })?;
+    // A key that lies across the edge of the piece is known from the whole file alone.
+    let safe = ask::leaves(ctx, rung).then(|| redact::mask_range(source, range));
+    let masked = safe.as_ref().map_or(0, Masked::count);
+    let text = safe.as_ref().map_or(text, |safe| &safe.text);
     let fence = ask::fence(&job.sweep, &spec);
     let question = Question {
         spec: &spec,
@@ -54,6 +59,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
             prd_terms: Vec::new(),
         },
         max_tokens: spec.limits.shard_max_tokens,
+        masked,
     };
     let review = review_id(&job.sweep, job.target);
     let (result, answer, alert) = match ask::ask(ctx, info, question).await? {
@@ -85,6 +91,13 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
                 by: i64::try_from(by).unwrap_or(i64::MAX),
             });
         }
+    }
+    if let Some(a) = answer.as_ref().filter(|a| a.masked > 0) {
+        effects.list.push(Effect::Put {
+            key: keys::review_state(&review),
+            field: keys::shard_masked(job.k),
+            value: a.masked.to_string(),
+        });
     }
     let arrive = Effect::Arrive { name: keys::shard_barrier(&review), member: job.k };
     let put = |field: String, value: String| Effect::Put {

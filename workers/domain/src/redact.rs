@@ -1,0 +1,187 @@
+//! Secrets taken out of text before it leaves for a model that is not local.
+//!
+//! What is found stands behind a known prefix, in a known frame (a key block, a URL), or behind a
+//! name such as `password` with a value that looks random. A mask says which kind it replaced and
+//! nothing else. Lines stay lines: findings are anchored by quotes and lines, so a mask never
+//! holds or takes a line break. Masking what is masked changes nothing.
+
+mod assign;
+mod keys;
+mod tokens;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// Version of what is found and how it is masked; cached answers to masked prompts are kept by it.
+pub const MASK_VERSION: &str = "1";
+
+/// What every mask begins with.
+pub const MASK_START: &str = "[masked:";
+
+/// What a secret is, as far as its form tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// The body of a private key.
+    PrivateKey,
+    /// Key of a model provider.
+    ModelKey,
+    /// AWS access key id or secret.
+    AwsKey,
+    /// Token of GitHub or GitLab.
+    ForgeToken,
+    /// Token or webhook of a chat service.
+    ChatToken,
+    /// Key of a Google service.
+    GoogleKey,
+    /// Key of a payment service.
+    PaymentKey,
+    /// Token of a package registry.
+    RegistryToken,
+    /// Key of some other service, known by its prefix.
+    ServiceKey,
+    /// Account key or signature of Azure.
+    AzureKey,
+    /// JSON web token.
+    Jwt,
+    /// Value of an `Authorization` header.
+    Authorization,
+    /// Password in a URL.
+    UrlPassword,
+    /// Value behind a name such as `password` or `api_key`.
+    Assigned,
+}
+
+impl Kind {
+    /// The name that stands in the mask.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PrivateKey => "private_key",
+            Self::ModelKey => "model_key",
+            Self::AwsKey => "aws_key",
+            Self::ForgeToken => "forge_token",
+            Self::ChatToken => "chat_token",
+            Self::GoogleKey => "google_key",
+            Self::PaymentKey => "payment_key",
+            Self::RegistryToken => "registry_token",
+            Self::ServiceKey => "service_key",
+            Self::AzureKey => "azure_key",
+            Self::Jwt => "jwt",
+            Self::Authorization => "authorization",
+            Self::UrlPassword => "url_password",
+            Self::Assigned => "secret",
+        }
+    }
+}
+
+/// Where a secret stands. A key block has one for each of its lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// Byte offsets.
+    pub range: Range<usize>,
+    /// What it is.
+    pub kind: Kind,
+    /// It goes on with the secret of the span before it, and is not counted again.
+    pub continued: bool,
+}
+
+impl Span {
+    const fn new(range: Range<usize>, kind: Kind) -> Self {
+        Self { range, kind, continued: false }
+    }
+}
+
+/// A text without its secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Masked {
+    /// The text.
+    pub text: String,
+    /// How many of which kind were taken out.
+    pub kinds: BTreeMap<Kind, u32>,
+}
+
+impl Masked {
+    /// How many were taken out.
+    pub fn count(&self) -> u32 {
+        self.kinds.values().fold(0, |sum, n| sum.saturating_add(*n))
+    }
+}
+
+/// Times a text is looked through at most. Once is enough but for text that was made to be hard: a
+/// mask changes what stands beside it.
+const PASSES: usize = 4;
+
+/// Takes the secrets out of a text.
+pub fn mask(text: &str) -> Masked {
+    let mut masked = cut(text, 0..text.len(), &spans(text));
+    for _ in 1..PASSES {
+        let more = spans(&masked.text);
+        if masked.kinds.is_empty() || more.is_empty() {
+            break;
+        }
+        let next = cut(&masked.text, 0..masked.text.len(), &more);
+        masked.text = next.text;
+        for (kind, n) in next.kinds {
+            *masked.kinds.entry(kind).or_default() += n;
+        }
+    }
+    masked
+}
+
+/// A part of a text without the secrets of the whole. A secret that the edge of the part cuts in
+/// two is masked as well, which nobody could do who sees the part alone.
+///
+/// The range must lie on the borders of characters; else, as for one out of bounds, nothing of
+/// the text is returned.
+pub fn mask_range(whole: &str, range: Range<usize>) -> Masked {
+    if whole.get(range.clone()).is_none() {
+        return Masked::default();
+    }
+    cut(whole, range, &spans(whole))
+}
+
+/// The secrets of a text, in order, none overlapping another.
+pub fn spans(text: &str) -> Vec<Span> {
+    let mut found = Vec::new();
+    keys::find(text, &mut found);
+    tokens::find(text, &mut found);
+    assign::find(text, &mut found);
+    // Of two that overlap, the earlier finder knows better what it is; both ends count.
+    let mut order: Vec<(usize, Span)> = found.into_iter().enumerate().collect();
+    order.sort_by_key(|(i, span)| (span.range.start, *i));
+    let mut out: Vec<(usize, Span)> = Vec::with_capacity(order.len());
+    for (rank, span) in order {
+        match out.last_mut() {
+            Some((known, last)) if span.range.start < last.range.end => {
+                last.range.end = last.range.end.max(span.range.end);
+                if rank < *known {
+                    (last.kind, last.continued, *known) = (span.kind, span.continued, rank);
+                }
+            }
+            _ => out.push((rank, span)),
+        }
+    }
+    out.into_iter().map(|(_, span)| span).collect()
+}
+
+fn cut(text: &str, range: Range<usize>, spans: &[Span]) -> Masked {
+    let mut masked = Masked { text: String::with_capacity(range.len()), kinds: BTreeMap::new() };
+    let mut done = range.start;
+    let mut first = true;
+    for span in spans.iter().filter(|s| s.range.end > range.start && s.range.start < range.end) {
+        let start = span.range.start.max(range.start);
+        masked.text.push_str(text.get(done..start).unwrap_or_default());
+        masked.text.push_str(MASK_START);
+        masked.text.push_str(span.kind.as_str());
+        masked.text.push(']');
+        if first || !span.continued {
+            *masked.kinds.entry(span.kind).or_default() += 1;
+        }
+        first = false;
+        done = span.range.end.min(range.end);
+    }
+    masked.text.push_str(text.get(done..range.end).unwrap_or_default());
+    masked
+}
+
+#[cfg(test)]
+mod tests;
