@@ -47,9 +47,17 @@ pub async fn execute(global: &Global) -> anyhow::Result<u8> {
     match Session::open(global).await {
         Ok(session) => {
             let kind = if session.private.is_some() { "private server" } else { "fleet" };
-            match session.queue.server_info().await {
-                Ok(info) => {
-                    server(&info, kind, settings.queue.max_memory_percent, &mut add);
+            match session.queue.servers().await {
+                Ok(all) => {
+                    // Of a cluster, each node is judged by itself and named by its port.
+                    for info in &all {
+                        let node = |what: &str| format!("{what} {}", info.port);
+                        let mut add_one = |what: &str, level: Level, message: String| {
+                            let what = if all.len() > 1 { node(what) } else { what.to_owned() };
+                            add(&what, level, message);
+                        };
+                        server(info, kind, settings.queue.max_memory_percent, &mut add_one);
+                    }
                     if let Some(message) = per_review(&session.queue).await? {
                         add("reviews", Level::Ok, message);
                     }

@@ -26,6 +26,10 @@ pub struct WorkerInfo {
 /// What `scrum doctor` asks the server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ServerInfo {
+    /// Its own name for itself, new with each start.
+    pub run_id: String,
+    /// The port that it serves; 0 for a unix socket.
+    pub port: u16,
     /// Redis version, or Valkey's Redis-compatible one.
     pub version: String,
     /// `valkey` or `redis`.
@@ -273,7 +277,22 @@ impl Queue {
         Ok(out)
     }
 
-    /// Version, durability and memory policy of the server.
+    /// What is known of each server that holds a partition.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn servers(&self) -> Result<Vec<ServerInfo>, QueueError> {
+        let mut all: Vec<ServerInfo> = Vec::new();
+        for part in self.each() {
+            let info = part.server_info().await?;
+            if !all.iter().any(|known| known.run_id == info.run_id) {
+                all.push(info);
+            }
+        }
+        Ok(all)
+    }
+
+    /// Version, durability and memory policy of this partition's server.
     ///
     /// # Errors
     /// A failure of Redis. Settings that the server keeps to itself come back empty.
@@ -296,6 +315,8 @@ impl Queue {
             Err(_) => HashMap::new(),
         };
         Ok(ServerInfo {
+            run_id: field("run_id").unwrap_or_default(),
+            port: field("tcp_port").and_then(|p| p.parse().ok()).unwrap_or(0),
             flavour: if field("valkey_version").is_some() { "valkey" } else { "redis" }.to_owned(),
             version: field("valkey_version").or_else(|| field("redis_version")).unwrap_or_default(),
             aof: field("aof_enabled").as_deref() == Some("1"),

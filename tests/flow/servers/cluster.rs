@@ -73,6 +73,8 @@ async fn sweeps_spread_over_the_nodes_and_a_limit_holds_over_all_of_them() {
     assert!(nodes.iter().filter(|n| **n > 0).count() > 1, "{nodes:?}");
     let _workers = two_workers(&bench);
     all_over(&server, &ids).await;
+    let said = bench.run(&["doctor"]).stdout;
+    assert_eq!(said.matches("durability").count(), 3, "each node is judged: {said}");
     assert_eq!(stub.requests().len(), 48);
     assert_eq!(stub.stats().max_in_flight, 3);
 }
