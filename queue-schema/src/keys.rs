@@ -34,6 +34,7 @@
 //! | `alerts:SWEEP` | hash | rung -> what its provider keeps refusing |
 //! | `doc:SHA` | string | a document |
 //! | `ans:KEY` | string | a paid answer under its content key |
+//! | `vec:KEY` | string | a vector of a passage or query under its content key |
 
 /// Prefix of all keys of one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -97,6 +97,9 @@ pub struct ReviewRow {
     pub shards_missing: Vec<(u64, u64)>,
     /// Document chunks that stood in the prompt.
     pub top_chunks: Vec<TopChunk>,
+    /// How they were found: `lexical`, `embedding:MODEL`, or `none` without a document.
+    #[serde(default)]
+    pub retrieval: String,
 }
 
 /// A document chunk that was shown to the reviewer.
@@ -108,7 +111,7 @@ pub struct TopChunk {
     pub offset: u32,
     /// Similarity to the file, by the ranking named in `ranking`.
     pub score: f64,
-    /// `lexical` or the embedding model's name: scores of different rankings don't compare.
+    /// `lexical` or `embedding:MODEL`: scores of different rankings don't compare.
     pub ranking: String,
 }
 

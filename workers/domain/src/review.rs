@@ -55,6 +55,8 @@ pub struct Accepted<'a> {
     pub shards_missing: &'a [(u64, u64)],
     /// Document chunks that stood in the prompt.
     pub top_chunks: &'a [TopChunk],
+    /// How the chunks were found.
+    pub retrieval: &'a str,
     /// The pathway it took.
     pub pathway: &'a Pathway,
 }
@@ -152,6 +154,7 @@ pub fn row(accepted: &Accepted<'_>) -> ReviewRow {
         shards_total: accepted.shards_total,
         shards_missing: accepted.shards_missing.to_vec(),
         top_chunks: accepted.top_chunks.to_vec(),
+        retrieval: accepted.retrieval.to_owned(),
     }
 }
 
@@ -196,6 +199,7 @@ mod tests {
             shards_total: 0,
             shards_missing: &[],
             top_chunks: &[],
+            retrieval: "lexical",
             pathway: &pathway,
         })
     }

@@ -9,4 +9,5 @@ pub mod context;
 pub mod handlers;
 pub mod probe;
 pub mod registry;
+mod retrieval;
 pub mod runtime;

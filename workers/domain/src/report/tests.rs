@@ -62,6 +62,7 @@ fn row(path: &str, findings: Vec<Finding>, attempts: &[Attempt]) -> ReviewRow {
         shards_total: 3,
         shards_missing: &[(3500, 7000)],
         top_chunks: &[],
+        retrieval: "lexical",
         pathway: &pathway,
     })
 }
