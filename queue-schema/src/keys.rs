@@ -85,6 +85,10 @@ pub fn review_state(review: &str) -> String {
 /// Field of a review's state that holds a ladder of its own, as JSON.
 pub const LADDER_FIELD: &str = "ladder";
 
+/// Field of a review's state that holds the ends of its shards, ascending, with commas between; only
+/// where shards run one after the other.
+pub const CUTS_FIELD: &str = "cuts";
+
 /// Suffix of the list of a review's attempts.
 pub fn attempts(review: &str) -> String {
     format!("att:{review}")

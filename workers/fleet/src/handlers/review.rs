@@ -69,7 +69,7 @@ async fn shards(
         .map_err(|e| HandlerError::retry("splitting the file", e))
 }
 
-/// All shards at once, and the first rung when the last of them has arrived. The waiting review
+/// All shards at once, or the first of a chain, and the first rung when the last of them has arrived. The waiting review
 /// holds no slot: it is a barrier.
 fn by_shards(
     spec: &SweepSpec,
@@ -95,7 +95,17 @@ fn by_shards(
             size: of,
             then: NewJob::of(&first_rung(spec, job)?)?,
         });
-    for (k, range) in (0_u32..).zip(shards) {
+    // In a chain each shard enqueues the next: see handlers/shard.rs.
+    let at_once = if spec.limits.chained { 1 } else { shards.len() };
+    if spec.limits.chained {
+        let ends: Vec<String> = shards.iter().map(|r| r.end.to_string()).collect();
+        effects = effects.with(Effect::Put {
+            key: keys::review_state(&review),
+            field: keys::CUTS_FIELD.into(),
+            value: ends.join(","),
+        });
+    }
+    for (k, range) in (0_u32..).zip(shards).take(at_once) {
         effects = effects.enqueue(&Shard {
             sweep: job.sweep.clone(),
             target: job.target,

@@ -7,10 +7,11 @@ use crate::runtime::HandlerError;
 use queue_schema::effects::{Effect, Effects};
 use queue_schema::ids::review_id;
 use queue_schema::jobs::Shard;
+use queue_schema::sweep::SweepSpec;
 use queue_schema::keys;
 use scrum_domain::accept;
 use scrum_domain::prompt::{self, ShardInput};
-use scrum_domain::target;
+use scrum_domain::{scratchpad, target};
 use scrum_providers::{Subject, Task};
 
 /// Summarises one piece.
@@ -31,6 +32,8 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
         spec.shard_ladder.rungs.get(job.rung as usize).ok_or_else(|| {
             HandlerError::Fatal(format!("the shard ladder has no rung {}", job.rung))
         })?;
+    let review = review_id(&job.sweep, job.target);
+    let chain = if spec.limits.chained { Some(chain(ctx, &review, &job).await?) } else { None };
     let fence = ask::fence(&job.sweep, &spec);
     let question = Question {
         spec: &spec,
@@ -44,6 +47,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
             start: job.start,
             end: job.end,
             text,
+            before: chain.as_ref().map_or("", |c| c.before.as_str()),
             fence: &fence,
         }),
         fence: &fence,
@@ -55,7 +59,6 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
         },
         max_tokens: spec.limits.shard_max_tokens,
     };
-    let review = review_id(&job.sweep, job.target);
     let (result, answer, alert) = match ask::ask(ctx, info, question).await? {
         Asked::Later(effects) => return Ok(effects),
         Asked::Failed { reason, alert, .. } => (Err(reason), None, alert),
@@ -93,7 +96,10 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
         value,
     };
     match result {
-        Ok(summary) => Ok(effects.with(put(format!("s{}", job.k), summary)).with(arrive)),
+        Ok(summary) => {
+            let effects = effects.with(put(format!("s{}", job.k), summary)).with(arrive);
+            Ok(then(effects, chain, &spec)?)
+        }
         Err(reason) => {
             tracing::debug!(file = %record.path, shard = job.k, rung = %rung.name(), reason, "shard summary failed");
             let next = job.rung + 1;
@@ -104,10 +110,55 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
                 }
                 // A shard that no rung could do does not vanish: the review goes on and names
                 // the bytes that are not covered.
-                None => Ok(effects
-                    .with(put(format!("m{}", job.k), format!("{}-{}", job.start, job.end)))
-                    .with(arrive)),
+                None => {
+                    let gap = put(format!("m{}", job.k), format!("{}-{}", job.start, job.end));
+                    Ok(then(effects.with(gap).with(arrive), chain, &spec)?)
+                }
             }
         }
+    }
+}
+
+/// What a shard of a chain needs of the others.
+struct Chain {
+    /// The notes on those before it.
+    before: String,
+    /// The one after it.
+    next: Option<Shard>,
+}
+
+async fn chain(ctx: &Context, review: &str, job: &Shard) -> Result<Chain, HandlerError> {
+    let state = ctx
+        .read("the review", |q| {
+            let review = review.to_owned();
+            async move { q.review_state(&review).await }
+        })
+        .await?;
+    let notes: Vec<(u32, String)> =
+        (0..job.k).filter_map(|k| Some((k, state.get(&format!("s{k}"))?.clone()))).collect();
+    let next = if job.k + 1 < job.of {
+        let ends = state.get(keys::CUTS_FIELD).map(String::as_str).unwrap_or_default();
+        let end = ends.split(',').nth(job.k as usize + 1).and_then(|end| end.parse().ok());
+        let end = end.ok_or_else(|| {
+            HandlerError::Fatal(format!("the review does not know shard {} of its chain", job.k + 1))
+        })?;
+        Some(Shard { k: job.k + 1, start: job.end, end, rung: 0, ..job.clone() })
+    } else {
+        None
+    };
+    Ok(Chain { before: scratchpad::for_reviewer(&scratchpad::merge(&notes)), next })
+}
+
+/// Goes on with the chain, whatever became of this shard.
+fn then(
+    effects: Effects,
+    chain: Option<Chain>,
+    spec: &SweepSpec,
+) -> Result<Effects, serde_json::Error> {
+    match (chain.and_then(|c| c.next), spec.shard_ladder.rungs.first()) {
+        (Some(next), Some(rung)) => {
+            effects.enqueue(&Shard { provider: rung.provider.clone(), ..next })
+        }
+        _ => Ok(effects),
     }
 }
