@@ -21,12 +21,12 @@ impl Setup {
         let stub = ModelStub::with(|_| Reply::ok(answers::markdown_review("src/f0.rs")));
         let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
         // Fourteen passages, one of which is about each function.
-        let prd: String = (0..14)
-            .map(|i| {
-                let about = format!("The function read_{i} parses numbers and returns errors. ");
-                format!("{about}{}\n", format!("Filler word{i} about nothing. ").repeat(22))
-            })
-            .collect();
+        let mut prd = String::new();
+        for i in 0..14 {
+            let filler = format!("Filler word{i} about nothing. ").repeat(22);
+            let about = format!("The function read_{i} parses numbers and returns errors.");
+            prd.extend([about.as_str(), " ", filler.as_str(), "\n"]);
+        }
         std::fs::write(bench.dir.path().join("prd.md"), prd).unwrap();
         std::fs::write(
             bench.dir.path().join("proposal.md"),

@@ -109,8 +109,8 @@ fn an_answer_that_speaks_of_a_shard_is_leaked_whatever_it_says() {
     let bench = Bench::with_stub(None, &stub.openai_url(), &["a", "b", "c", "d"]);
     run(&bench, &repo(), &[]).expect(0);
     let outcomes: Vec<Outcome> = row(&bench).attempts.iter().map(|a| a.outcome).collect();
-    use Outcome::{Accepted, Leaked};
-    assert_eq!(outcomes, [Leaked, Leaked, Leaked, Accepted]);
+    let leaked = Outcome::Leaked;
+    assert_eq!(outcomes, [leaked, leaked, leaked, Outcome::Accepted]);
 }
 
 #[test]

@@ -99,16 +99,18 @@ async fn every_failure_says_what_to_do_next() {
         .await;
         assert!(matches!(&error, ChatError::Terminal { kind: TerminalKind::ModelNotFound, .. }));
         assert!(error.message().contains("embedding.model"), "{error}");
-        let error = fails(
-            wire,
-            EmbedReply::status(
-                400,
-                r#"{"error":"the input length exceeds maximum context length"}"#,
+        for (code, said) in [
+            (400, r#"{"error":"the input length exceeds maximum context length"}"#),
+            // As llama.cpp says it.
+            (
+                500,
+                r#"{"error":{"code":500,"message":"input (20002 tokens) is too large to process. increase the physical batch size (current batch size: 512)","type":"server_error"}}"#,
             ),
-        )
-        .await;
-        assert!(matches!(&error, ChatError::ContextExceeded { .. }), "{error:?}");
-        assert!(error.message().contains("embedding.max_input_chars"), "{error}");
+        ] {
+            let error = fails(wire, EmbedReply::status(code, said)).await;
+            assert!(matches!(&error, ChatError::ContextExceeded { .. }), "{error:?}");
+            assert!(error.message().contains("embedding.max_input_chars"), "{error}");
+        }
         for garbage in [
             EmbedReply::Raw("<html>".into()),
             EmbedReply::Raw("{}".into()),

@@ -48,6 +48,8 @@ impl EmbedReply {
     }
 }
 
+/// Status, headers and body.
+type Answer = (u16, Vec<(String, String)>, String);
 type Decide = Box<dyn Fn(&EmbedCall) -> EmbedReply + Send + Sync>;
 
 pub(crate) struct EmbedSide {
@@ -74,7 +76,7 @@ impl EmbedSide {
         path: &str,
         body: Value,
         headers: BTreeMap<String, String>,
-    ) -> Option<(u16, Vec<(String, String)>, String)> {
+    ) -> Option<Answer> {
         let member = if path == "/embed" { "texts" } else { "input" };
         let list = body[member].as_array().cloned().unwrap_or_default();
         let texts: Vec<String> =

@@ -125,7 +125,10 @@ impl ModelStub {
     }
 
     /// Decides the answers to embedding calls; without it every text gets a vector of its words.
-    pub fn set_embeddings(&self, decide: impl Fn(&EmbedCall) -> EmbedReply + Send + Sync + 'static) {
+    pub fn set_embeddings(
+        &self,
+        decide: impl Fn(&EmbedCall) -> EmbedReply + Send + Sync + 'static,
+    ) {
         self.shared.embed.set(Box::new(decide));
     }
 

@@ -84,25 +84,22 @@ impl Retrieval {
         let name = format!("{model}/{}", doc.sha256);
         let index = {
             let _one = self.indexing.lock().await;
-            match self.indexes.get(&name) {
-                Some(index) => index,
-                None => {
-                    let texts: Vec<&str> =
-                        doc.chunks.iter().map(|c| embedder.cut(&c.text)).collect();
-                    let prefix = cfg.prefix_of_documents();
-                    let vectors = self.vectors(ctx, embedder, prefix, &texts, trace).await?;
-                    self.indexes.put(&name, VectorIndex::new(&vectors).map_err(lasting)?)
-                }
+            if let Some(index) = self.indexes.get(&name) {
+                index
+            } else {
+                let texts: Vec<&str> = doc.chunks.iter().map(|c| embedder.cut(&c.text)).collect();
+                let prefix = cfg.prefix_of_documents();
+                let vectors = self.vectors(ctx, embedder, prefix, &texts, trace).await?;
+                self.indexes.put(&name, VectorIndex::new(&vectors).map_err(lasting)?)
             }
         };
         let (prefix, query) = (cfg.prefix_of_queries(), embedder.cut(query));
         let key = vector_key(model, prefix, query);
-        let vector = match self.queries.get(&key) {
-            Some(vector) => vector,
-            None => {
-                let found = self.vectors(ctx, embedder, prefix, &[query], trace).await?;
-                self.queries.put(&key, found.into_iter().next().unwrap_or_default())
-            }
+        let vector = if let Some(vector) = self.queries.get(&key) {
+            vector
+        } else {
+            let found = self.vectors(ctx, embedder, prefix, &[query], trace).await?;
+            self.queries.put(&key, found.into_iter().next().unwrap_or_default())
         };
         index.top(&vector, k).map_err(lasting)
     }

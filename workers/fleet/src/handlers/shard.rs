@@ -7,8 +7,8 @@ use crate::runtime::HandlerError;
 use queue_schema::effects::{Effect, Effects};
 use queue_schema::ids::review_id;
 use queue_schema::jobs::Shard;
-use queue_schema::sweep::SweepSpec;
 use queue_schema::keys;
+use queue_schema::sweep::SweepSpec;
 use scrum_domain::accept;
 use scrum_domain::prompt::{self, ShardInput};
 use scrum_domain::{scratchpad, target};
@@ -103,18 +103,14 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
         Err(reason) => {
             tracing::debug!(file = %record.path, shard = job.k, rung = %rung.name(), reason, "shard summary failed");
             let next = job.rung + 1;
-            match spec.shard_ladder.rungs.get(next as usize) {
-                Some(rung) => {
-                    let provider = rung.provider.clone();
-                    Ok(effects.enqueue(&Shard { rung: next, provider, ..job })?)
-                }
-                // A shard that no rung could do does not vanish: the review goes on and names
-                // the bytes that are not covered.
-                None => {
-                    let gap = put(format!("m{}", job.k), format!("{}-{}", job.start, job.end));
-                    Ok(then(effects.with(gap).with(arrive), chain, &spec)?)
-                }
+            if let Some(rung) = spec.shard_ladder.rungs.get(next as usize) {
+                let provider = rung.provider.clone();
+                return Ok(effects.enqueue(&Shard { rung: next, provider, ..job })?);
             }
+            // A shard that no rung could do does not vanish: the review goes on and names the bytes
+            // that are not covered.
+            let gap = put(format!("m{}", job.k), format!("{}-{}", job.start, job.end));
+            Ok(then(effects.with(gap).with(arrive), chain, &spec)?)
         }
     }
 }
@@ -140,7 +136,10 @@ async fn chain(ctx: &Context, review: &str, job: &Shard) -> Result<Chain, Handle
         let ends = state.get(keys::CUTS_FIELD).map(String::as_str).unwrap_or_default();
         let end = ends.split(',').nth(job.k as usize + 1).and_then(|end| end.parse().ok());
         let end = end.ok_or_else(|| {
-            HandlerError::Fatal(format!("the review does not know shard {} of its chain", job.k + 1))
+            HandlerError::Fatal(format!(
+                "the review does not know shard {} of its chain",
+                job.k + 1
+            ))
         })?;
         Some(Shard { k: job.k + 1, start: job.end, end, rung: 0, ..job.clone() })
     } else {
