@@ -169,7 +169,7 @@ impl Settings {
         check.range("embedding.max_answer_bytes", e.max_answer_bytes, 1024, 1 << 30);
         check.range("embedding.pause_s", e.pause_s, 0, 24 * 3600);
         let spare = self.queue.max_attempts.saturating_sub(self.sweep.transient_retries);
-        if e.retries >= spare {
+        if e.is_on() && e.retries >= spare {
             let what = format!(
                 "{} retries and sweep.transient_retries ({}) are not less than queue.max_attempts \
                  ({}): the job would die of them",

@@ -52,7 +52,7 @@ impl std::str::FromStr for Policy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
 #[serde(rename_all = "snake_case")]
 pub enum SplitMode {
-    /// The syntax tree where a grammar is at hand, else lines.
+    /// The structure of the code where the language's is known, else lines.
     Syntax,
     /// What the lines look like. What sweeps were split by that do not say.
     #[default]

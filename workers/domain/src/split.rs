@@ -1,8 +1,8 @@
 //! Tree-split: a file that is too large for one prompt becomes contiguous shards.
 //!
-//! Where a grammar is at hand the cuts follow the syntax tree (`syntax`), so that a shard holds
-//! whole functions; else they follow what a line looks like (`lines`), which is right nearly always
-//! and works for every language. A wrong guess costs a summary that sees half a function; it never
+//! Where the structure of a language is known the cuts follow it (`syntax`), so that a shard holds
+//! whole functions; else they follow what a line looks like (`lines`), which works for every
+//! language. A wrong guess costs a summary that sees half a function; it never
 //! loses a byte.
 
 mod lines;
