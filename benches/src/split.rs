@@ -1,4 +1,4 @@
-//! How long it takes to split a file, ordinary and hostile, by a grammar and too large for one.
+//! How long it takes to split a file, ordinary and hostile.
 //!
 //! `cargo run --release -p scrum-benches --bin bench-split`
 
@@ -7,7 +7,7 @@ use scrum_domain::split::{SplitConfig, split};
 use std::io::Write as _;
 use std::time::Instant;
 
-/// Bytes of the files: as large as are parsed, and the default of `sweep.max_file_bytes`.
+/// Bytes of the files: a large one, and the default of `sweep.max_file_bytes`.
 const SIZES: [usize; 2] = [128 * 1024, 1 << 20];
 
 const ORDINARY: &str = "/// Trims.\npub fn trim(input: &str) -> Option<usize> {\n    let trimmed = input.trim();\n    if trimmed.is_empty() {\n        return None;\n    }\n    Some(trimmed.len())\n}\n\n";
