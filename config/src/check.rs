@@ -1,6 +1,7 @@
 //! Known keys and the kind of value each takes, checked before anything is merged, so that a
 //! message can name the very place.
 
+use crate::embedding::{EmbedWire, EmbeddingConfig};
 use crate::error::Problem;
 use crate::layer::Layer;
 use crate::provider::{ProviderConfig, Wire};
@@ -9,7 +10,7 @@ use crate::settings::{
     Settings, StateSettings, SweepSettings, WorkerSettings,
 };
 use crate::suggest::nearest;
-use queue_schema::sweep::Policy;
+use queue_schema::sweep::{Policy, SplitMode};
 use serde::Deserialize;
 use serde::de::{self, Visitor};
 use toml::Value;
@@ -33,6 +34,7 @@ pub(crate) fn keys(section: &str) -> &'static [&'static str] {
         "sweep" => field_names::<SweepSettings>(),
         "ladders" => field_names::<LadderSettings>(),
         "log" => field_names::<LogSettings>(),
+        "embedding" => field_names::<EmbeddingConfig>(),
         PROVIDERS => field_names::<ProviderConfig>(),
         _ => &[],
     }
@@ -117,6 +119,8 @@ fn check_one(
 /// The values of a key that takes one of a few; empty for the others.
 fn choices(section: &str, key: &str) -> &'static [&'static str] {
     match (section, key) {
+        ("sweep", "split") => field_names::<SplitMode>(),
+        ("embedding", "wire") => field_names::<EmbedWire>(),
         ("sweep", "policy") => field_names::<Policy>(),
         ("log", "format") => field_names::<LogFormat>(),
         (PROVIDERS, "wire") => field_names::<Wire>(),

@@ -19,6 +19,7 @@
 //! ```
 
 mod check;
+pub mod embedding;
 mod error;
 mod ladders;
 mod layer;
@@ -29,11 +30,12 @@ mod settings;
 mod suggest;
 mod validate;
 
+pub use embedding::{EmbedWire, EmbeddingConfig};
 pub use error::{ConfigError, Problem};
 pub use ladders::{AUTO_LADDER, Ladders};
 pub use load::LoadOptions;
 pub use provider::{ProviderConfig, Wire};
-pub use queue_schema::sweep::{Ladder, Policy, Rung};
+pub use queue_schema::sweep::{Ladder, Policy, Rung, SplitMode};
 pub use settings::{
     LadderSettings, LogFormat, LogSettings, QueueSettings, RedisSettings, Settings, StateSettings,
     SweepSettings, WorkerSettings,

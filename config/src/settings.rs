@@ -1,8 +1,9 @@
 //! The settings, typed. Defaults and the meaning of each stand in `config/default.toml`.
 
+use crate::embedding::EmbeddingConfig;
 use crate::error::ConfigError;
 use crate::provider::ProviderConfig;
-use queue_schema::sweep::{Limits, Policy};
+use queue_schema::sweep::{Limits, Policy, SPLIT_VERSION, SplitMode};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,6 +27,8 @@ pub struct Settings {
     pub sweep: SweepSettings,
     /// Ladders of the user's own.
     pub ladders: LadderSettings,
+    /// How passages of the documents are found.
+    pub embedding: EmbeddingConfig,
     /// Providers by name.
     pub providers: BTreeMap<String, ProviderConfig>,
     /// What the programs say about themselves.
@@ -178,6 +181,10 @@ pub struct SweepSettings {
     pub split_over_bytes: u64,
     /// Aimed-at bytes of a shard.
     pub shard_bytes: u64,
+    /// What the boundaries of shards follow.
+    pub split: SplitMode,
+    /// Shards one after the other, each with the notes on those before it.
+    pub chained_shards: bool,
     /// Files over this many bytes are skipped with a reason.
     pub max_file_bytes: u64,
     /// Targets of one sweep in the queues at a time.
@@ -217,6 +224,9 @@ impl SweepSettings {
             shard_max_tokens: self.shard_max_tokens,
             temperature: self.temperature,
             top_chunks: self.top_chunks,
+            split: self.split,
+            split_version: SPLIT_VERSION,
+            chained: self.chained_shards,
         }
     }
 }

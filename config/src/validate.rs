@@ -33,6 +33,7 @@ impl Settings {
         self.redis_and_log(&mut check);
         self.queue_and_worker(&mut check);
         self.sweep(&mut check);
+        self.embedding(&mut check);
         for (name, provider) in &self.providers {
             check_provider(name, provider, &mut check);
         }
@@ -145,6 +146,42 @@ impl Settings {
         if s.ladder.is_empty() {
             let fix = "write local-first, cloud-first, builtin, or a name or path of your own";
             check.add("sweep.ladder", "a sweep needs a ladder".to_owned(), fix);
+        }
+    }
+}
+
+impl Settings {
+    fn embedding(&self, check: &mut Checks) {
+        let e = &self.embedding;
+        if e.is_on() {
+            check_base_url("embedding.base_url", &e.base_url, check);
+            if e.model.trim().is_empty() {
+                let what = "an endpoint without a model".to_owned();
+                check.add("embedding.model", what, "name the model, e.g. nomic-embed-text");
+            }
+        }
+        if !e.api_key_env.is_empty() && !is_variable(&e.api_key_env) {
+            // Not shown: most likely it is the key itself.
+            let what = "this is not the name of an environment variable".to_owned();
+            let fix = "put the key into a variable, e.g. MY_API_KEY, and write that name here";
+            check.add("embedding.api_key_env", what, fix);
+        }
+        check.range("embedding.timeout_s", e.timeout_s, 1, 24 * 3600);
+        check.range("embedding.connect_timeout_s", e.connect_timeout_s, 1, 3600);
+        // OpenAI takes 2,048 inputs a call.
+        check.range("embedding.batch", e.batch.into(), 1, 2048);
+        check.range("embedding.concurrency", e.concurrency.into(), 1, 1000);
+        check.range("embedding.max_input_chars", e.max_input_chars.into(), 100, 1_000_000);
+        check.range("embedding.max_answer_bytes", e.max_answer_bytes, 1024, 1 << 30);
+        check.range("embedding.pause_s", e.pause_s, 0, 24 * 3600);
+        let spare = self.queue.max_attempts.saturating_sub(self.sweep.transient_retries);
+        if e.is_on() && e.retries >= spare {
+            let what = format!(
+                "{} retries and sweep.transient_retries ({}) are not less than queue.max_attempts \
+                 ({}): the job would die of them",
+                e.retries, self.sweep.transient_retries, self.queue.max_attempts
+            );
+            check.add("embedding.retries", what, "lower it, or raise queue.max_attempts");
         }
     }
 }

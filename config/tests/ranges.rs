@@ -64,6 +64,37 @@ fn relations_between_settings_hold() {
 }
 
 #[test]
+fn the_embedding_endpoint_is_checked() {
+    for (key, value) in [
+        ("embedding.timeout_s", "0"),
+        ("embedding.connect_timeout_s", "0"),
+        ("embedding.batch", "4096"),
+        ("embedding.concurrency", "0"),
+        ("embedding.max_input_chars", "1"),
+        ("embedding.max_answer_bytes", "1"),
+        ("embedding.pause_s", "999999"),
+    ] {
+        refused(key, value, "use ");
+    }
+    refused("embedding.base_url", "127.0.0.1:11434", "http://");
+    refused("embedding.base_url", "http://h/", "slash");
+    let text = refused("embedding.api_key_env", "sk-0123456789abcdef", "environment variable");
+    assert!(!text.contains("0123456789"), "{text}");
+    refused("embedding.wire", "olama", "did you mean \"ollama\"");
+    refused("sweep.split", "syntaks", "did you mean \"syntax\"");
+    let on = ("embedding.base_url", "http://h");
+    let error = with(&[on, ("embedding.model", "")]).unwrap_err().to_string();
+    assert!(error.contains("embedding.model"), "{error}");
+    let error = with(&[on, ("embedding.retries", "5")]).unwrap_err().to_string();
+    assert!(error.contains("queue.max_attempts"), "{error}");
+    assert_eq!(with(&[on, ("embedding.retries", "4")]).unwrap().embedding.retries, 4);
+    // Without an endpoint there is no model, and nothing to be at odds with.
+    let off = with(&[("embedding.retries", "5")]).unwrap();
+    assert_eq!(off.embedding.model_in_use(), "");
+    assert_eq!(with(&[on]).unwrap().embedding.model_in_use(), "nomic-embed-text");
+}
+
+#[test]
 fn all_problems_are_told_at_once() {
     let error = with(&[("queue.crash_limit", "0"), ("worker.concurrency", "0")]).unwrap_err();
     let ConfigError::Settings(problems) = error else { panic!("another error") };

@@ -66,6 +66,7 @@ pub fn prepare(
         shard_ladder,
         policy,
         limits: settings.sweep.limits(),
+        embedding: settings.embedding.model_in_use().to_owned(),
         labels: labels(&request.labels)?,
         again: if request.again { now_ms() } else { 0 },
     };

@@ -37,6 +37,7 @@
 //! | `alerts:SWEEP` | hash | rung -> what its provider keeps refusing |
 //! | `doc:SHA`, `users:doc:SHA` | string, set | a document; the sweeps that have it |
 //! | `ans:KEY` | string | a paid answer under its content key |
+//! | `vec:KEY` | string | a vector of a passage or query under its content key |
 
 /// Prefix of all keys of one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +92,10 @@ pub fn shard_masked(k: u32) -> String {
 
 /// Field of a review's state that holds a ladder of its own, as JSON.
 pub const LADDER_FIELD: &str = "ladder";
+
+/// Field of a review's state that holds the ends of its shards, ascending, with commas between; only
+/// where shards run one after the other.
+pub const CUTS_FIELD: &str = "cuts";
 
 /// Suffix of the list of a review's attempts.
 pub fn attempts(review: &str) -> String {

@@ -48,6 +48,23 @@ impl std::str::FromStr for Policy {
     }
 }
 
+/// What the boundaries of shards follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum SplitMode {
+    /// The structure of the code where the language's is known, else lines.
+    Syntax,
+    /// What the lines look like. What sweeps were split by that do not say.
+    #[default]
+    Lines,
+    /// Nothing: every shard has exactly the aimed-at size, but for a character across its end.
+    Bytes,
+}
+
+/// Version of the rules by which files are split. Raised when a file would be split otherwise: a
+/// worker must then still know the older rules, or leave sweeps that are older alone.
+pub const SPLIT_VERSION: u32 = 1;
+
 /// One entry of a ladder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -128,6 +145,9 @@ pub struct SweepSpec {
     pub policy: Policy,
     /// Bounds of the pipeline, frozen into the sweep so that all its workers agree.
     pub limits: Limits,
+    /// The model that ranks passages of the documents; empty = by their words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub embedding: String,
     /// Free labels, shown in reports.
     #[serde(default)]
     pub labels: std::collections::BTreeMap<String, String>,
@@ -205,6 +225,19 @@ pub struct Limits {
     pub temperature: f64,
     /// Document chunks shown per origin.
     pub top_chunks: u32,
+    /// What the boundaries of shards follow.
+    #[serde(default)]
+    pub split: SplitMode,
+    /// [`SPLIT_VERSION`] of the program that made the sweep.
+    #[serde(default = "first_version")]
+    pub split_version: u32,
+    /// Shards one after the other, each with the notes on those before it.
+    #[serde(default)]
+    pub chained: bool,
+}
+
+const fn first_version() -> u32 {
+    1
 }
 
 /// Status of a target within its sweep: one character in the sweep's status string.

@@ -3,6 +3,8 @@
 // Helpers of tests: a panic is how a check fails.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+#[path = "providers/embed.rs"]
+mod embed;
 #[path = "providers/faults.rs"]
 mod faults;
 #[path = "providers/keys.rs"]

@@ -172,7 +172,12 @@ fn providers(global: &Global, add: &mut impl FnMut(&str, Level, String)) -> Vec<
                 };
                 // Nobody uses every provider; one that is away is worth a note, not an alarm.
                 let level = if p.ok { Level::Ok } else { Level::Note };
-                add(&format!("provider {}", p.name), level, format!("{}{models}", p.message));
+                // The embedding endpoint stands among them, in brackets as in the settings.
+                let what = match p.name.strip_prefix('[').and_then(|n| n.strip_suffix(']')) {
+                    Some(section) => section.to_owned(),
+                    None => format!("provider {}", p.name),
+                };
+                add(&what, level, format!("{}{models}", p.message));
             }
             found.into_iter().filter(|p| p.ok).map(|p| p.name).collect()
         }

@@ -168,6 +168,39 @@ impl Queue {
         Ok(())
     }
 
+    /// A kept vector under its content key, as bytes.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn vector(&self, content_key: &str) -> Result<Option<Vec<u8>>, QueueError> {
+        let mut conn = self.conn();
+        Ok(redis::cmd("GET")
+            .arg(self.of_sweep(content_key).key(&format!("vec:{content_key}")))
+            .query_async(&mut conn)
+            .await?)
+    }
+
+    /// Keeps a vector. Sent again, it writes the same.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn keep_vector(
+        &self,
+        content_key: &str,
+        vector: &[u8],
+        keep: Duration,
+    ) -> Result<(), QueueError> {
+        let mut conn = self.conn();
+        redis::cmd("SET")
+            .arg(self.of_sweep(content_key).key(&format!("vec:{content_key}")))
+            .arg(vector)
+            .arg("EX")
+            .arg(keep.as_secs().max(1))
+            .query_async::<()>(&mut conn)
+            .await?;
+        Ok(())
+    }
+
     /// Jobs leased, delayed and dead, over all lanes.
     ///
     /// # Errors

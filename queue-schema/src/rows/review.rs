@@ -101,6 +101,9 @@ pub struct ReviewRow {
     /// was, or nothing left.
     #[serde(default)]
     pub masked: u32,
+    /// How they were found: `lexical`, `embedding:MODEL`, or `none` without a document.
+    #[serde(default)]
+    pub retrieval: String,
 }
 
 /// A document chunk that was shown to the reviewer.
@@ -112,7 +115,7 @@ pub struct TopChunk {
     pub offset: u32,
     /// Similarity to the file, by the ranking named in `ranking`.
     pub score: f64,
-    /// `lexical` or the embedding model's name: scores of different rankings don't compare.
+    /// `lexical` or `embedding:MODEL`: scores of different rankings don't compare.
     pub ranking: String,
 }
 

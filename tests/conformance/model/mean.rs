@@ -7,7 +7,7 @@ use queue_schema::client::{ClaimRequest, Commit, Lease};
 use queue_schema::effects::{DeadClass, Effect, Effects, Ending, NewJob, Priority};
 use queue_schema::jobs::{Plan, Rung};
 use queue_schema::rows::{ReviewRow, Row};
-use queue_schema::sweep::{Ladder, Limits, Policy, SweepSpec, Target, TargetStatus};
+use queue_schema::sweep::{Ladder, Limits, Policy, SplitMode, SweepSpec, Target, TargetStatus};
 use std::collections::BTreeMap;
 
 pub const LANES: [&str; 5] = ["plan", "review", "rung:gpu", "shard:gpu", "rung:cpu"];
@@ -229,6 +229,7 @@ pub fn sweep_spec(n: u8) -> SweepSpec {
         ladder: ladder.clone(),
         shard_ladder: ladder,
         policy: Policy::Auto,
+        embedding: String::new(),
         limits: Limits {
             split_over_bytes: 1,
             shard_bytes: 1,
@@ -240,6 +241,9 @@ pub fn sweep_spec(n: u8) -> SweepSpec {
             shard_max_tokens: 1,
             temperature: 0.0,
             top_chunks: 1,
+            split: SplitMode::Syntax,
+            split_version: 1,
+            chained: false,
         },
         labels: BTreeMap::new(),
         again: 0,

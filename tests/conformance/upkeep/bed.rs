@@ -4,7 +4,7 @@ use queue_schema::client::{ClaimRequest, ClaimedJob, Commit, Queue};
 use queue_schema::effects::{Effect, Effects, NewJob, Priority};
 use queue_schema::jobs::{Rung, Shard};
 use queue_schema::rows::{ReviewRow, Row};
-use queue_schema::sweep::{Ladder, Limits, Policy, SweepSpec, Target, TargetStatus};
+use queue_schema::sweep::{Ladder, Limits, Policy, SplitMode, SweepSpec, Target, TargetStatus};
 use scrum_tests::oracle;
 use scrum_tests::redis::{Look, RedisServer};
 use std::cell::Cell;
@@ -146,6 +146,7 @@ pub fn spec(n: u8) -> SweepSpec {
         ladder: ladder.clone(),
         shard_ladder: ladder,
         policy: Policy::Auto,
+        embedding: String::new(),
         limits: Limits {
             split_over_bytes: 1,
             shard_bytes: 1,
@@ -157,6 +158,9 @@ pub fn spec(n: u8) -> SweepSpec {
             shard_max_tokens: 1,
             temperature: 0.0,
             top_chunks: 1,
+            split: SplitMode::Syntax,
+            split_version: 1,
+            chained: false,
         },
         labels: BTreeMap::new(),
         again: 0,

@@ -15,6 +15,7 @@
 //! and dropping it cuts every connection at once, as a server that is killed would.
 
 pub mod answers;
+mod embed;
 mod frames;
 mod log;
 mod script;
@@ -27,6 +28,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+pub use embed::{EmbedCall, EmbedReply};
 pub use frames::Wire;
 pub use log::{Recorded, Stats};
 pub use script::{Gate, Reply, Rule, Script, Usage};
@@ -50,6 +52,7 @@ pub(crate) struct Shared {
     pub(crate) log: Arc<Log>,
     pub(crate) models: std::sync::Mutex<Vec<String>>,
     pub(crate) key: std::sync::Mutex<Option<String>>,
+    pub(crate) embed: embed::EmbedSide,
 }
 
 impl ModelStub {
@@ -74,6 +77,7 @@ impl ModelStub {
             log: Arc::new(Log::new()),
             models: std::sync::Mutex::new(vec!["stub-model".to_owned()]),
             key: std::sync::Mutex::new(None),
+            embed: embed::EmbedSide::new(),
         });
         let (stop, stopped) = oneshot::channel();
         let served = Arc::clone(&shared);
@@ -118,6 +122,19 @@ impl ModelStub {
     /// Answers 401 to whoever does not bear this key.
     pub fn require_key(&self, key: &str) {
         *self.shared.key.lock().expect("key") = Some(key.to_owned());
+    }
+
+    /// Decides the answers to embedding calls; without it every text gets a vector of its words.
+    pub fn set_embeddings(
+        &self,
+        decide: impl Fn(&EmbedCall) -> EmbedReply + Send + Sync + 'static,
+    ) {
+        self.shared.embed.set(Box::new(decide));
+    }
+
+    /// All embedding calls so far, in order of arrival.
+    pub fn embeddings(&self) -> Vec<EmbedCall> {
+        self.shared.embed.calls()
     }
 
     /// All chat calls so far, in order of arrival.

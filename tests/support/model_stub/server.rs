@@ -80,6 +80,24 @@ async fn answer(request: Request<Incoming>, peer: SocketAddr, shared: &Shared) -
             return simple(200, &json!({"models": list}));
         }
         "/api/version" => return simple(200, &json!({"version": "0.13.0-stub"})),
+        "/embed" | "/api/embed" | "/v1/embeddings" => {
+            let Ok(body) = body.collect().await else { return simple(400, &json!("broke off")) };
+            let body: Value = serde_json::from_slice(&body.to_bytes()).unwrap_or_default();
+            return match shared.embed.answer(&path, body, headers) {
+                Some((status, more, body)) => {
+                    let mut response = simple(status, &Value::Null);
+                    for (name, value) in more {
+                        let name: hyper::header::HeaderName = name.parse().expect("a name");
+                        response.headers_mut().insert(name, value.parse().expect("a value"));
+                    }
+                    let frame = Ok(Frame::data(Bytes::from(body)));
+                    *response.body_mut() =
+                        BodyExt::boxed_unsync(StreamBody::new(stream::iter([frame])));
+                    response
+                }
+                None => std::future::pending().await,
+            };
+        }
         "/v1/chat/completions" => Wire::Openai,
         "/api/chat" => Wire::Ollama,
         _ => return simple(404, &json!("404 page not found")),

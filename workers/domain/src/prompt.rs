@@ -30,6 +30,10 @@ const CHUNK_SHOWN: usize = 600;
 /// Characters of an earlier attempt's reason that are shown.
 const REASON_SHOWN: usize = 180;
 
+/// Characters of the notes on earlier shards that the next one sees: the last ones, since a file of
+/// a megabyte has some hundred shards.
+const NOTES_SHOWN: usize = 12_000;
+
 /// What is sent to a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prompt {
@@ -97,6 +101,8 @@ pub struct ShardInput<'a> {
     pub end: u64,
     /// The shard.
     pub text: &'a str,
+    /// Notes on the shards before it, where they are read one after the other; else empty.
+    pub before: &'a str,
     /// A marker that the author of the repository cannot know.
     pub fence: &'a str,
 }
@@ -148,8 +154,21 @@ pub fn shard_prompt(input: &ShardInput<'_>) -> Prompt {
         "File: {path}\nLanguage: {}\nThis is shard {} of {}, bytes {} to {}.\n",
         input.language, input.k, input.of, input.start, input.end
     );
+    if !input.before.is_empty() {
+        let (label, notes) = last_chars(input.before, NOTES_SHOWN);
+        let _ = writeln!(user, "Notes on what stands before it, for your understanding only:");
+        fenced(&mut user, input.fence, &format!("{label} on {path}"), notes);
+    }
     fenced(&mut user, input.fence, &format!("part of {path}"), input.text);
     Prompt { system: fill(SHARD, &[("fence", input.fence)]), user, schema: None }
+}
+
+/// The end of the notes, and what they are called.
+fn last_chars(notes: &str, most: usize) -> (&'static str, &str) {
+    match notes.char_indices().rev().nth(most.saturating_sub(1)) {
+        Some((at, _)) if at > 0 => ("the last of the notes", &notes[at..]),
+        _ => ("notes", notes),
+    }
 }
 
 /// What earlier attempts came to, one line each; empty without any.

@@ -1,10 +1,15 @@
-//! Which passages of the documents go with a file: chunking, and the built-in lexical ranking.
+//! Which passages of the documents go with a file: chunking, the ranking by an embedding model's
+//! vectors (`vectors`), and the built-in lexical ranking.
 //!
 //! The ranking is BM25, written here rather than taken from the `bm25` crate: that crate hashes
 //! terms to 32 bits (two words can become one), pulls in the unmaintained `fxhash`
 //! (RUSTSEC-2025-0057), and would be used with its tokenizer replaced anyway.
 
 use crate::redact;
+mod vectors;
+
+pub use vectors::{VectorError, VectorIndex, from_bytes, to_bytes, vector_key};
+
 use queue_schema::ids::sha256_hex;
 use std::collections::{BTreeMap, BTreeSet};
 

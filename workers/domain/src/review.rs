@@ -57,6 +57,8 @@ pub struct Accepted<'a> {
     pub top_chunks: &'a [TopChunk],
     /// Secrets masked in what the shard readers were sent.
     pub shards_masked: u32,
+    /// How the chunks were found.
+    pub retrieval: &'a str,
     /// The pathway it took.
     pub pathway: &'a Pathway,
 }
@@ -155,6 +157,7 @@ pub fn row(accepted: &Accepted<'_>) -> ReviewRow {
         shards_missing: accepted.shards_missing.to_vec(),
         top_chunks: accepted.top_chunks.to_vec(),
         masked: most_masked(attempts).saturating_add(accepted.shards_masked),
+        retrieval: accepted.retrieval.to_owned(),
     }
 }
 
@@ -208,6 +211,7 @@ mod tests {
             shards_missing: &[],
             top_chunks: &[],
             shards_masked: 2,
+            retrieval: "lexical",
             pathway: &pathway,
         })
     }

@@ -1,11 +1,12 @@
 //! What handlers read through. Reads wait outages out; nothing here writes what a commit should.
 
+use crate::retrieval::Retrieval;
 use crate::runtime::HandlerError;
 use queue_schema::client::{Backoff, Queue, QueueError};
 use queue_schema::sweep::{DocRef, SweepSpec, Target};
 use scrum_config::Settings;
 use scrum_domain::retrieve::{self, Chunk, LexicalIndex};
-use scrum_providers::Providers;
+use scrum_providers::{Embedder, Providers};
 use scrum_repo::{Entry, Repo, RepoError};
 use std::collections::HashMap;
 use std::future::Future;
@@ -16,6 +17,8 @@ use std::time::Duration;
 /// A document, cut up and ranked once a process.
 #[derive(Debug)]
 pub struct Document {
+    /// Key of the content: SHA-256, hex.
+    pub sha256: String,
     /// The text.
     pub text: String,
     /// Its pieces.
@@ -37,6 +40,7 @@ struct Inner {
     specs: Memo<SweepSpec>,
     trees: Memo<Vec<Entry>>,
     documents: Memo<Document>,
+    retrieval: Retrieval,
 }
 
 impl Context {
@@ -44,6 +48,7 @@ impl Context {
     pub fn new(
         queue: Queue,
         providers: Providers,
+        embedder: Option<Embedder>,
         settings: Arc<Settings>,
         mirrors: PathBuf,
     ) -> Self {
@@ -56,6 +61,7 @@ impl Context {
             specs: Memo::new(256),
             trees: Memo::new(2),
             documents: Memo::new(16),
+            retrieval: Retrieval::new(embedder),
         }))
     }
 
@@ -67,6 +73,11 @@ impl Context {
     /// The chat providers.
     pub fn providers(&self) -> &Providers {
         &self.0.providers
+    }
+
+    /// What finds passages by vectors.
+    pub(crate) fn retrieval(&self) -> &Retrieval {
+        &self.0.retrieval
     }
 
     /// The settings.
@@ -150,7 +161,7 @@ impl Context {
             })?;
         let chunks = retrieve::chunk(origin, &text);
         let index = LexicalIndex::new(&chunks);
-        Ok(self.0.documents.put(&key, Document { text, chunks, index }))
+        Ok(self.0.documents.put(&key, Document { sha256: sha.clone(), text, chunks, index }))
     }
 
     /// Every entry of the sweep's commit, in order.
@@ -200,21 +211,21 @@ impl Context {
 
 /// A small keyed memory; emptied when full, since what it holds can be read again.
 #[derive(Debug)]
-struct Memo<T> {
+pub(crate) struct Memo<T> {
     map: Mutex<HashMap<String, Arc<T>>>,
     limit: usize,
 }
 
 impl<T> Memo<T> {
-    fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self { map: Mutex::new(HashMap::new()), limit }
     }
 
-    fn get(&self, key: &str) -> Option<Arc<T>> {
+    pub(crate) fn get(&self, key: &str) -> Option<Arc<T>> {
         self.map.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
-    fn put(&self, key: &str, value: T) -> Arc<T> {
+    pub(crate) fn put(&self, key: &str, value: T) -> Arc<T> {
         let mut map = self.map.lock().unwrap_or_else(PoisonError::into_inner);
         if map.len() >= self.limit {
             map.clear();

@@ -9,5 +9,6 @@ pub mod context;
 pub mod handlers;
 pub mod probe;
 pub mod registry;
+mod retrieval;
 pub mod runtime;
 pub mod upkeep;

@@ -9,7 +9,7 @@ use scrum_fleet::probe;
 use scrum_fleet::registry::Registry;
 use scrum_fleet::runtime::{self, WorkerOptions};
 use scrum_fleet::upkeep;
-use scrum_providers::Providers;
+use scrum_providers::{Embedder, Providers};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -78,7 +78,12 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     let providers = Providers::new(&settings.providers)?;
     match cli.command {
         Some(Command::Health) => health(&settings).await,
-        Some(Command::Probe) => print(&probe::providers(&settings, &providers).await),
+        Some(Command::Probe) => {
+            let (mut all, embedding) =
+                tokio::join!(probe::providers(&settings, &providers), probe::embedding(&settings));
+            all.extend(embedding?);
+            print(&all)
+        }
         Some(Command::Models { provider }) => {
             print(&probe::models(&settings, &providers, &provider).await?)
         }
@@ -99,9 +104,10 @@ async fn work(
     providers: Providers,
     lanes: Vec<String>,
 ) -> anyhow::Result<()> {
+    let embedder = Embedder::new(&settings.embedding)?;
     let queue = connect(&settings).await?;
     let mirrors = settings.state_dir(|name| std::env::var(name).ok())?.join("mirrors");
-    let context = Context::new(queue.clone(), providers, settings.clone(), mirrors);
+    let context = Context::new(queue.clone(), providers, embedder, settings.clone(), mirrors);
     let options = WorkerOptions {
         lanes,
         concurrency: settings.worker.concurrency as usize,

@@ -1,8 +1,12 @@
 //! What `scrum doctor` and `--ladder auto` ask a worker: how things look from where it runs.
 
 use scrum_config::Settings;
-use scrum_providers::Providers;
+use scrum_providers::{Embedder, Providers};
 use serde::Serialize;
+
+/// The name under which the embedding endpoint stands among the providers; a setting of that name
+/// would be a section.
+const EMBEDDING: &str = "[embedding]";
 
 /// How a provider looks from this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -29,6 +33,21 @@ pub async fn providers(settings: &Settings, providers: &Providers) -> Vec<Provid
         }
     });
     futures_util::future::join_all(asked).await
+}
+
+/// How the embedding endpoint looks, where one is configured.
+///
+/// # Errors
+/// When its address can't be used.
+pub async fn embedding(settings: &Settings) -> anyhow::Result<Option<ProviderHealth>> {
+    let Some(embedder) = Embedder::new(&settings.embedding)? else { return Ok(None) };
+    let probe = embedder.probe().await;
+    Ok(Some(ProviderHealth {
+        name: EMBEDDING.to_owned(),
+        ok: probe.ok,
+        message: probe.message,
+        models: Vec::new(),
+    }))
 }
 
 /// A model that an Ollama holds.

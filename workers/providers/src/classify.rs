@@ -80,7 +80,7 @@ impl Told {
     }
 }
 
-const CONTEXT: [&str; 12] = [
+const CONTEXT: [&str; 13] = [
     "exceed_context_size",
     "context_length_exceeded",
     "contextwindowexceeded",
@@ -93,6 +93,8 @@ const CONTEXT: [&str; 12] = [
     "context length exceeded",
     "prompt is too long",
     "input is too long",
+    // llama.cpp, of a text to embed, under 500.
+    "is too large to process",
 ];
 const QUOTA: [&str; 9] = [
     "insufficient_quota",

@@ -11,7 +11,7 @@ use tokio::time::timeout_at;
 
 use crate::classify;
 use crate::clock::Clock;
-use crate::error::{ChatError, SetupError, TerminalKind, TransientKind};
+use crate::error::{ChatError, FailedKind, SetupError, TerminalKind, TransientKind};
 use crate::secret::Secret;
 
 /// Bytes of an error body that are read; the rest can't say more.
@@ -138,6 +138,38 @@ impl Endpoint {
         serde_json::from_slice(&bytes).map_err(|_| {
             let message = format!("{}{path} does not answer with JSON; check base_url", self.base);
             ChatError::terminal(TerminalKind::BadRequest, message)
+        })
+    }
+
+    /// The whole JSON answer to a body, of at most `max_answer_bytes`.
+    pub(crate) async fn ask(
+        &self,
+        path: &str,
+        body: &Map<String, Value>,
+        trace: Option<&str>,
+    ) -> Result<Value, ChatError> {
+        let mut clock = Clock::start(&self.cfg);
+        let mut response = self.post(path, body, trace, &clock).await?;
+        clock.progress();
+        let (mut bytes, most) = (Vec::new(), self.cfg.max_answer_bytes);
+        loop {
+            match timeout_at(clock.deadline(), response.chunk()).await {
+                Err(_) => return Err(clock.error(0)),
+                Ok(Err(error)) => {
+                    let message = format!("the answer broke off: {}", root_cause(&error));
+                    return Err(ChatError::transient(TransientKind::Unreachable, message));
+                }
+                Ok(Ok(None)) => break,
+                Ok(Ok(Some(more))) => bytes.extend_from_slice(&more),
+            }
+            if bytes.len() as u64 > most {
+                let message = format!("the answer is larger than {most} bytes (max_answer_bytes)");
+                return Err(ChatError::failed(FailedKind::TooLarge, message, 0));
+            }
+        }
+        serde_json::from_slice(&bytes).map_err(|_| {
+            let message = format!("{}{path} does not answer with JSON", self.base);
+            ChatError::failed(FailedKind::Garbage, message, 0)
         })
     }
 

@@ -1,4 +1,4 @@
-//! Chat clients: the only crate that opens connections to the outside.
+//! Clients of models: the only crate that opens connections to the outside.
 //!
 //! One call of [`Providers::chat`] is one HTTP request. Nothing is retried here, because a retry
 //! that the queue does not know of would hold a worker's slot and spend a budget unseen; instead
@@ -7,7 +7,7 @@
 //!
 //! Reading order: [`chat`] has the types, [`providers`] the table of providers, `openai` and
 //! `ollama` one wire format each, `http` and `lines` what they share (bounds and timers),
-//! `classify` turns an error answer into a [`ChatError`].
+//! [`embed`] is the same for embedding endpoints. `classify` turns an error answer into a [`ChatError`].
 
 mod answer;
 mod body;
@@ -15,6 +15,7 @@ mod builtin;
 pub mod chat;
 mod classify;
 mod clock;
+pub mod embed;
 pub mod error;
 mod http;
 mod lines;
@@ -25,6 +26,7 @@ pub mod providers;
 mod secret;
 
 pub use chat::{ChatReply, ChatRequest, Finish, Subject, Task};
+pub use embed::Embedder;
 pub use error::{ChatError, FailedKind, SetupError, TerminalKind, TransientKind};
 pub use probe::{KeyState, OllamaModel, Probe};
 pub use providers::Providers;

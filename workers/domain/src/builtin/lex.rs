@@ -121,6 +121,22 @@ pub(super) fn lines<'a>(path: &str, source: &'a str) -> Vec<Line<'a>> {
     out
 }
 
+/// The code of each line, comments and the insides of strings blanked, and whether the line begins
+/// inside one of them.
+pub(crate) fn code_of(path: &str, source: &str) -> Vec<(String, bool)> {
+    let syntax = syntax(language(path));
+    let mut state = State::Code;
+    source
+        .lines()
+        .map(|raw| {
+            let inside = state != State::Code;
+            let (code, _, after) = mask(raw, state, &syntax);
+            state = after;
+            (code, inside)
+        })
+        .collect()
+}
+
 /// Tests, benches and examples by where they stand.
 fn is_test_path(path: &str) -> bool {
     const DIRS: &[&str] = &[
@@ -190,7 +206,7 @@ fn mask(raw: &str, mut state: State, syntax: &Syntax) -> (String, String, State)
                 }
             }
             State::Triple { end, .. } => {
-                if rest.chars().take_while(|c| *c == end).count() >= 3 {
+                if rest.chars().take(3).filter(|c| *c == end).count() == 3 {
                     (state, len) = (State::Code, 3);
                 }
             }
@@ -222,7 +238,9 @@ fn open(rest: &str, code: &str, syntax: &Syntax) -> Option<(State, usize)> {
         return Some((State::Block(1), start.len()));
     }
     let c = rest.chars().next()?;
-    if syntax.triple && matches!(c, '"' | '\'') && rest.chars().take_while(|d| *d == c).count() >= 3
+    if syntax.triple
+        && matches!(c, '"' | '\'')
+        && rest.chars().take(3).filter(|d| *d == c).count() == 3
     {
         return Some((State::Triple { end: c, doc: code.trim().is_empty() }, 3));
     }

@@ -7,7 +7,7 @@
 mod catalogue;
 mod checks;
 mod functions;
-mod lex;
+pub(crate) mod lex;
 mod summary;
 mod terms;
 mod write;

@@ -106,6 +106,7 @@ fn a_shard_prompt_names_its_place() {
         start: 3500,
         end: 7000,
         text: "fn x() {}\n",
+        before: "",
         fence: FENCE,
     };
     let prompt = shard_prompt(&shard);
@@ -113,6 +114,14 @@ fn a_shard_prompt_names_its_place() {
     assert!(prompt.user.contains("shard 2 of 5, bytes 3500 to 7000"));
     assert!(prompt.system.contains("150 words") && prompt.system.contains("Facts only"));
     assert!(prompt.user.ends_with(&format!("fn x() {{}}\n{FENCE}>>>\n")));
+    assert!(!prompt.user.contains("before it"));
+    let chained = shard_prompt(&ShardInput { before: "`limit` is never 0.", ..shard }).user;
+    assert!(chained.find("`limit` is never 0.") < chained.find("fn x()"), "{chained}");
+    assert_eq!(chained.matches(FENCE).count(), 4);
+    let long = format!("{}END", "€".repeat(20_000));
+    let chained = shard_prompt(&ShardInput { before: &long, ..shard }).user;
+    assert!(chained.contains("END") && chained.matches('€').count() == 11_997);
+    assert!(chained.contains("the last of the notes"));
 }
 
 #[test]

@@ -65,6 +65,7 @@ fn row(path: &str, findings: Vec<Finding>, attempts: &[Attempt]) -> ReviewRow {
         shards_missing: &[(3500, 7000)],
         top_chunks: &[],
         shards_masked: 0,
+        retrieval: "lexical",
         pathway: &pathway,
     })
 }

@@ -187,6 +187,21 @@ async fn keep(ctx: &Context, key: String, answer: &Answer) -> Result<(), Handler
     kept.await.map_err(|e| HandlerError::retry("keeping the answer", e))?
 }
 
+/// Milliseconds until the next try after passing trouble, when there were `tries` before.
+pub fn wait_ms(ctx: &Context, tries: u32, retry_after: Option<Duration>) -> u64 {
+    let s = &ctx.settings().queue;
+    let wait = Backoff::nth(
+        Duration::from_millis(s.backoff_base_ms),
+        Duration::from_millis(s.backoff_max_ms),
+        s.backoff_jitter,
+        tries,
+    );
+    // The provider's own word counts, up to a bound: it must not park a job for ever.
+    let longest = Duration::from_secs(s.retry_after_max_s);
+    let wait = retry_after.map_or(wait, |asked| asked.min(longest).max(wait));
+    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn on_error(
     ctx: &Context,
     info: JobInfo,
@@ -199,20 +214,8 @@ fn on_error(
         ChatError::Transient { retry_after, .. }
             if info.attempt < spec.limits.transient_retries =>
         {
-            let s = &ctx.settings().queue;
-            let wait = Backoff::nth(
-                Duration::from_millis(s.backoff_base_ms),
-                Duration::from_millis(s.backoff_max_ms),
-                s.backoff_jitter,
-                info.attempt,
-            );
-            // The provider's own word counts, up to a bound: it must not park a job for ever.
-            let longest = Duration::from_secs(s.retry_after_max_s);
-            let wait = retry_after.map_or(wait, |asked| asked.min(longest).max(wait));
-            Asked::Later(Effects::retry(
-                u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
-                format!("{}: {error}", rung.name()),
-            ))
+            let wait_ms = wait_ms(ctx, info.attempt, *retry_after);
+            Asked::Later(Effects::retry(wait_ms, format!("{}: {error}", rung.name())))
         }
         ChatError::Terminal { .. } => Asked::Failed {
             outcome: Outcome::Error,

@@ -7,7 +7,7 @@ use queue_schema::effects::{Effect, Effects, NewJob};
 use queue_schema::ids::review_id;
 use queue_schema::jobs::{Review, Rung, Shard};
 use queue_schema::keys;
-use queue_schema::sweep::{SweepSpec, TargetStatus};
+use queue_schema::sweep::{SPLIT_VERSION, SweepSpec, TargetStatus};
 use scrum_domain::{split, target};
 
 /// Starts the work on one target.
@@ -35,18 +35,41 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Review) -> Result<Effects, Hand
                 }));
         }
     };
-    let config = split::SplitConfig {
-        over_bytes: spec.limits.split_over_bytes,
-        shard_bytes: spec.limits.shard_bytes,
-    };
-    let shards = split::split(&record.path, text, &config);
+    if text.len() as u64 <= spec.limits.split_over_bytes {
+        return Ok(Effects::done().enqueue(&first_rung(&spec, &job)?)?);
+    }
+    let shards = shards(&spec, &record.path, text).await?;
     if shards.len() <= 1 {
         return Ok(Effects::done().enqueue(&first_rung(&spec, &job)?)?);
     }
     by_shards(&spec, &job, &shards)
 }
 
-/// All shards at once, and the first rung when the last of them has arrived. The waiting review
+/// The pieces of a file. On a thread of its own: a large file may take a second.
+async fn shards(
+    spec: &SweepSpec,
+    path: &str,
+    text: &str,
+) -> Result<Vec<std::ops::Range<usize>>, HandlerError> {
+    if spec.limits.split_version > SPLIT_VERSION {
+        // Another worker may know how; this one would cut elsewhere.
+        return Err(HandlerError::Retry(format!(
+            "the sweep splits files by rules of version {}, this worker knows {SPLIT_VERSION}; upgrade it",
+            spec.limits.split_version
+        )));
+    }
+    let config = split::SplitConfig {
+        over_bytes: spec.limits.split_over_bytes,
+        shard_bytes: spec.limits.shard_bytes,
+        mode: spec.limits.split,
+    };
+    let (path, text) = (path.to_owned(), text.to_owned());
+    tokio::task::spawn_blocking(move || split::split(&path, &text, &config))
+        .await
+        .map_err(|e| HandlerError::retry("splitting the file", e))
+}
+
+/// All shards at once, or the first of a chain, and the first rung when the last of them has arrived. The waiting review
 /// holds no slot: it is a barrier.
 fn by_shards(
     spec: &SweepSpec,
@@ -72,7 +95,17 @@ fn by_shards(
             size: of,
             then: NewJob::of(&first_rung(spec, job)?)?,
         });
-    for (k, range) in (0_u32..).zip(shards) {
+    // In a chain each shard enqueues the next: see handlers/shard.rs.
+    let at_once = if spec.limits.chained { 1 } else { shards.len() };
+    if spec.limits.chained {
+        let ends: Vec<String> = shards.iter().map(|r| r.end.to_string()).collect();
+        effects = effects.with(Effect::Put {
+            key: keys::review_state(&review),
+            field: keys::CUTS_FIELD.into(),
+            value: ends.join(","),
+        });
+    }
+    for (k, range) in (0_u32..).zip(shards).take(at_once) {
         effects = effects.enqueue(&Shard {
             sweep: job.sweep.clone(),
             target: job.target,

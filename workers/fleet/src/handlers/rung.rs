@@ -1,6 +1,7 @@
 //! Rung: one attempt by one model; then a row, the next rung, or the dead-letter queue.
 
 use super::ask::{self, Answer, Asked, Question};
+use super::passages::{self, Lookup};
 use crate::context::{Context, Document};
 use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
@@ -8,12 +9,11 @@ use queue_schema::effects::{DeadClass, Effect, Effects, Ending};
 use queue_schema::ids::review_id;
 use queue_schema::jobs::Rung;
 use queue_schema::keys;
-use queue_schema::rows::review::TopChunk;
 use queue_schema::rows::{Attempt, Outcome};
 use queue_schema::sweep::{DocRef, Ladder, SweepSpec, TargetStatus};
 use scrum_domain::accept::{self, Judgement};
 use scrum_domain::prompt::{self, Body, ReviewInput};
-use scrum_domain::retrieve::{self, Chunk, LexicalIndex};
+use scrum_domain::retrieve::{self, Chunk};
 use scrum_domain::review::{self, Accepted, Pathway, Spent};
 use scrum_domain::{anchor, builtin, scratchpad, target};
 use scrum_providers::{Subject, Task};
@@ -65,16 +65,28 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
     let prd = document(ctx, &job.sweep, "prd", spec.prd.as_ref()).await?;
     let proposal = document(ctx, &job.sweep, "proposal", spec.proposal.as_ref()).await?;
     let forensic = document(ctx, &job.sweep, "forensic", spec.forensic.as_ref()).await?;
-    let k = spec.limits.top_chunks as usize;
-    let (prd_chunks, mut top) = best_chunks(prd.as_deref(), source, k);
-    let (proposal_chunks, more) = best_chunks(proposal.as_deref(), source, k);
-    top.extend(more);
+    let asked = passages::Asked {
+        spec: &spec,
+        sweep: &job.sweep,
+        review: &id,
+        attempt: job.attempt,
+        state: &state,
+        prd: prd.as_deref(),
+        proposal: proposal.as_deref(),
+        source,
+    };
+    let found = match passages::find(ctx, &asked).await? {
+        Lookup::Later(effects) => return Ok(effects),
+        Lookup::Found(found) => found,
+    };
+    // Tries that the lookup of passages took are none of the rung's.
+    let info = JobInfo { attempt: info.attempt.saturating_sub(found.tries) };
     let (prd_chunks, proposal_chunks, masked) = if ask::leaves(ctx, rung) {
-        let (prd_chunks, a) = masked_chunks(prd.as_deref(), &prd_chunks);
-        let (proposal_chunks, b) = masked_chunks(proposal.as_deref(), &proposal_chunks);
+        let (prd_chunks, a) = masked_chunks(prd.as_deref(), &found.prd);
+        let (proposal_chunks, b) = masked_chunks(proposal.as_deref(), &found.proposal);
         (prd_chunks, proposal_chunks, a + b)
     } else {
-        (prd_chunks, proposal_chunks, 0)
+        (found.prd.clone(), found.proposal.clone(), 0)
     };
 
     let fence = ask::fence(&job.sweep, &spec);
@@ -127,6 +139,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
     tracing::info!(file = %record.path, rung = %rung.name(), attempt = job.attempt, %outcome, reason, "attempt");
     let mut effects = Effects::done();
     effects.list.extend(alert);
+    effects.list.extend(found.alert);
     effects.list.extend(ask::count(&job.sweep, answer.as_ref()));
     match (parsed, answer) {
         (Some(mut parsed), Some(answer)) => {
@@ -147,7 +160,8 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
                 shards_spent: gathered.spent,
                 shards_total: gathered.shards_total,
                 shards_missing: &gathered.missing,
-                top_chunks: &top,
+                top_chunks: &found.top,
+                retrieval: &found.retrieval,
                 shards_masked: gathered.masked,
                 pathway: &Pathway::default(),
             });
@@ -265,22 +279,4 @@ fn masked_chunks(doc: Option<&Document>, chunks: &[Chunk]) -> (Vec<Chunk>, u32) 
     let (chunks, counts): (Vec<Chunk>, Vec<u32>) =
         chunks.iter().map(|chunk| retrieve::masked(&doc.text, chunk)).unzip();
     (chunks, counts.iter().sum())
-}
-
-fn best_chunks(doc: Option<&Document>, source: &str, k: usize) -> (Vec<Chunk>, Vec<TopChunk>) {
-    let Some(doc) = doc else { return (Vec::new(), Vec::new()) };
-    doc.index
-        .top(retrieve::query_of(source), k)
-        .into_iter()
-        .filter_map(|(i, score)| doc.chunks.get(i).map(|c| (c, score)))
-        .map(|(c, score)| {
-            let top = TopChunk {
-                origin: c.origin.clone(),
-                offset: c.offset,
-                score,
-                ranking: LexicalIndex::RANKING.into(),
-            };
-            (c.clone(), top)
-        })
-        .unzip()
 }

@@ -8,10 +8,11 @@ use queue_schema::effects::{Effect, Effects};
 use queue_schema::ids::review_id;
 use queue_schema::jobs::Shard;
 use queue_schema::keys;
+use queue_schema::sweep::SweepSpec;
 use scrum_domain::accept;
 use scrum_domain::prompt::{self, ShardInput};
 use scrum_domain::redact::{self, Masked};
-use scrum_domain::target;
+use scrum_domain::{scratchpad, target};
 use scrum_providers::{Subject, Task};
 
 /// Summarises one piece.
@@ -36,6 +37,8 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
     let safe = ask::leaves(ctx, rung).then(|| redact::mask_range(source, range));
     let masked = safe.as_ref().map_or(0, Masked::count);
     let text = safe.as_ref().map_or(text, |safe| &safe.text);
+    let review = review_id(&job.sweep, job.target);
+    let chain = if spec.limits.chained { Some(chain(ctx, &review, &job).await?) } else { None };
     let fence = ask::fence(&job.sweep, &spec);
     let question = Question {
         spec: &spec,
@@ -49,6 +52,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
             start: job.start,
             end: job.end,
             text,
+            before: chain.as_ref().map_or("", |c| c.before.as_str()),
             fence: &fence,
         }),
         fence: &fence,
@@ -61,7 +65,6 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
         max_tokens: spec.limits.shard_max_tokens,
         masked,
     };
-    let review = review_id(&job.sweep, job.target);
     let (result, answer, alert) = match ask::ask(ctx, info, question).await? {
         Asked::Later(effects) => return Ok(effects),
         Asked::Failed { reason, alert, .. } => (Err(reason), None, alert),
@@ -106,21 +109,68 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
         value,
     };
     match result {
-        Ok(summary) => Ok(effects.with(put(format!("s{}", job.k), summary)).with(arrive)),
+        Ok(summary) => {
+            let effects = effects.with(put(format!("s{}", job.k), summary)).with(arrive);
+            Ok(then(effects, chain, &spec)?)
+        }
         Err(reason) => {
             tracing::debug!(file = %record.path, shard = job.k, rung = %rung.name(), reason, "shard summary failed");
             let next = job.rung + 1;
-            match spec.shard_ladder.rungs.get(next as usize) {
-                Some(rung) => {
-                    let provider = rung.provider.clone();
-                    Ok(effects.enqueue(&Shard { rung: next, provider, ..job })?)
-                }
-                // A shard that no rung could do does not vanish: the review goes on and names
-                // the bytes that are not covered.
-                None => Ok(effects
-                    .with(put(format!("m{}", job.k), format!("{}-{}", job.start, job.end)))
-                    .with(arrive)),
+            if let Some(rung) = spec.shard_ladder.rungs.get(next as usize) {
+                let provider = rung.provider.clone();
+                return Ok(effects.enqueue(&Shard { rung: next, provider, ..job })?);
             }
+            // A shard that no rung could do does not vanish: the review goes on and names the bytes
+            // that are not covered.
+            let gap = put(format!("m{}", job.k), format!("{}-{}", job.start, job.end));
+            Ok(then(effects.with(gap).with(arrive), chain, &spec)?)
         }
+    }
+}
+
+/// What a shard of a chain needs of the others.
+struct Chain {
+    /// The notes on those before it.
+    before: String,
+    /// The one after it.
+    next: Option<Shard>,
+}
+
+async fn chain(ctx: &Context, review: &str, job: &Shard) -> Result<Chain, HandlerError> {
+    let state = ctx
+        .read("the review", |q| {
+            let review = review.to_owned();
+            async move { q.review_state(&review).await }
+        })
+        .await?;
+    let notes: Vec<(u32, String)> =
+        (0..job.k).filter_map(|k| Some((k, state.get(&format!("s{k}"))?.clone()))).collect();
+    let next = if job.k + 1 < job.of {
+        let ends = state.get(keys::CUTS_FIELD).map(String::as_str).unwrap_or_default();
+        let end = ends.split(',').nth(job.k as usize + 1).and_then(|end| end.parse().ok());
+        let end = end.ok_or_else(|| {
+            HandlerError::Fatal(format!(
+                "the review does not know shard {} of its chain",
+                job.k + 1
+            ))
+        })?;
+        Some(Shard { k: job.k + 1, start: job.end, end, rung: 0, ..job.clone() })
+    } else {
+        None
+    };
+    Ok(Chain { before: scratchpad::for_reviewer(&scratchpad::merge(&notes)), next })
+}
+
+/// Goes on with the chain, whatever became of this shard.
+fn then(
+    effects: Effects,
+    chain: Option<Chain>,
+    spec: &SweepSpec,
+) -> Result<Effects, serde_json::Error> {
+    match (chain.and_then(|c| c.next), spec.shard_ladder.rungs.first()) {
+        (Some(next), Some(rung)) => {
+            effects.enqueue(&Shard { provider: rung.provider.clone(), ..next })
+        }
+        _ => Ok(effects),
     }
 }

@@ -1,0 +1,204 @@
+//! Large files: what the shards found reaches the reviewer, in order and whole, and a review of a
+//! part never passes as one of the whole.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use queue_schema::rows::{Outcome, ReviewRow};
+use scrum_tests::model_stub::{ModelStub, Recorded, Reply, answers};
+use scrum_tests::process::{Bench, Done};
+use scrum_tests::repo::{TestRepo, large_file};
+
+/// The one line of the file that mends what a careless reviewer reports as missing.
+const FIX: &str = "if amount > limit { return Err(OverLimit); }";
+
+fn is_shard(call: &Recorded) -> bool {
+    call.body["max_tokens"] == 400
+}
+
+/// Which shard of how many a prompt is about.
+fn place(call: &Recorded) -> (u32, u32) {
+    let words = call.prompt.split("This is shard ").nth(1).unwrap();
+    let mut numbers = words.split(|c: char| !c.is_ascii_digit()).filter(|w| !w.is_empty());
+    let mut next = || numbers.next().unwrap().parse().unwrap();
+    (next(), next())
+}
+
+/// The bytes of a shard, from its prompt.
+fn bytes_of(call: &Recorded) -> (u64, u64) {
+    let words = call.prompt.split(", bytes ").nth(1).unwrap();
+    let mut numbers = words.split(|c: char| !c.is_ascii_digit()).filter(|w| !w.is_empty());
+    let mut next = || numbers.next().unwrap().parse().unwrap();
+    (next(), next())
+}
+
+fn run(bench: &Bench, repo: &TestRepo, more: &[&str]) -> Done {
+    let (ladder, out) = (bench.ladder(), bench.out());
+    let path = repo.path().to_str().unwrap();
+    let fixed = ["run", path, "--ladder", ladder.to_str().unwrap(), "--out", out.to_str().unwrap()];
+    bench.run(&[&fixed, more].concat())
+}
+
+fn row(bench: &Bench) -> ReviewRow {
+    let text = std::fs::read_to_string(bench.out().join("scrum_reviews.jsonl")).unwrap();
+    serde_json::from_str(text.lines().next().unwrap()).unwrap()
+}
+
+/// A file of five shards, with the fix in the second.
+fn repo() -> TestRepo {
+    let repo = TestRepo::new();
+    let mut text = large_file(17_000);
+    let at = text[5000..].find("    trimmed.find").unwrap() + 5000;
+    text.insert_str(at, &format!("    {FIX}\n"));
+    repo.write("big.rs", text.as_bytes());
+    repo.commit("big");
+    repo
+}
+
+/// Notes that quote what the shard holds, with a number to tell them apart.
+fn notes(call: &Recorded) -> String {
+    let (k, of) = place(call);
+    let fact = if call.prompt.contains(FIX) { FIX } else { "plain text functions" };
+    format!("Fact number {k}. In shard {k} of {of}: `{fact}`. Errors are returned with `?` here.")
+}
+
+#[test]
+fn a_fix_in_the_second_shard_is_not_reported_as_missing() {
+    let stub = ModelStub::with(|call| {
+        if is_shard(call) {
+            return Reply::ok(notes(call));
+        }
+        // A reviewer that reports what the notes don't hold, and nothing else.
+        let review = answers::markdown_review("big.rs");
+        let lacking = "The limit is never checked";
+        Reply::ok(if call.prompt.contains(FIX) {
+            review
+        } else {
+            review.replace("The error of the parser is dropped", lacking)
+        })
+    });
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
+    run(&bench, &repo(), &[]).expect(0);
+    let row = row(&bench);
+    assert_eq!((row.shards_total, row.shards_missing.len()), (5, 0));
+    let calls = stub.requests();
+    let holder = calls.iter().find(|c| is_shard(c) && c.prompt.contains(FIX)).unwrap();
+    assert_eq!(place(holder), (2, 5));
+    let review = &calls.iter().find(|c| !is_shard(c)).unwrap().prompt;
+    assert!(review.contains(FIX), "{review}");
+    let order: Vec<usize> =
+        (1..=5).map(|k| review.find(&format!("Fact number {k}.")).unwrap()).collect();
+    assert!(order.is_sorted(), "in the order of the file: {order:?}");
+    assert!(!review.contains('§') && !review.to_lowercase().contains("shard"), "{review}");
+    assert!(review.contains("distillation") && review.contains("proves nothing"), "{review}");
+    assert!(row.findings.iter().all(|f| !f.text.contains("never checked")), "{:?}", row.findings);
+}
+
+#[test]
+fn an_answer_that_speaks_of_a_shard_is_leaked_whatever_it_says() {
+    let stub = ModelStub::with(|call| {
+        if is_shard(call) {
+            return Reply::ok(notes(call));
+        }
+        let review = answers::markdown_review("big.rs");
+        Reply::ok(match call.model.as_str() {
+            "a" => review.replace("as a whole", "from shard 3 alone"),
+            "b" => review.replace("as a whole", "from §3§"),
+            "c" => review.replace("as a whole", "from part 2 of 5"),
+            _ => review,
+        })
+    });
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["a", "b", "c", "d"]);
+    run(&bench, &repo(), &[]).expect(0);
+    let outcomes: Vec<Outcome> = row(&bench).attempts.iter().map(|a| a.outcome).collect();
+    let leaked = Outcome::Leaked;
+    assert_eq!(outcomes, [leaked, leaked, leaked, Outcome::Accepted]);
+}
+
+#[test]
+fn a_shard_that_fails_is_a_gap_in_prompt_row_and_ledger() {
+    let stub = ModelStub::with(|call| match is_shard(call) {
+        true if place(call).0 == 2 => Reply::status(400, "no"),
+        true => Reply::ok(notes(call)),
+        false => Reply::ok(answers::markdown_review("big.rs")),
+    });
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["a", "b"]);
+    run(&bench, &repo(), &[]).expect(0);
+    let calls = stub.requests();
+    let failed: Vec<&Recorded> = calls.iter().filter(|c| is_shard(c) && place(c).0 == 2).collect();
+    assert_eq!(failed.len(), 2, "both rungs of the shard ladder were asked");
+    let (start, end) = bytes_of(failed[0]);
+    assert_eq!(row(&bench).shards_missing, [(start, end)]);
+    let review = &calls.iter().find(|c| !is_shard(c)).unwrap().prompt;
+    assert!(review.contains(&format!("bytes: {start} to {end}")), "{review}");
+    assert!(!review.contains(FIX), "it stood there");
+    let summary = std::fs::read_to_string(bench.out().join("summary.json")).unwrap();
+    assert!(summary.contains(r#""coverage": "partly""#), "{summary}");
+}
+
+#[test]
+fn in_a_chain_each_shard_sees_the_notes_so_far() {
+    let stub = ModelStub::with(|call| match is_shard(call) {
+        // One that fails does not break the chain.
+        true if place(call).0 == 3 => Reply::status(400, "no"),
+        true => Reply::ok(notes(call)),
+        false => Reply::ok(answers::markdown_review("big.rs")),
+    });
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
+    let repo = repo();
+    let mut command = bench.scrum(&[
+        "run",
+        repo.path().to_str().unwrap(),
+        "--ladder",
+        bench.ladder().to_str().unwrap(),
+        "--out",
+        bench.out().to_str().unwrap(),
+    ]);
+    command.env("SCRUM__SWEEP__CHAINED_SHARDS", "true");
+    Done::from(command.output().unwrap()).expect(0);
+    let calls = stub.requests();
+    let shards: Vec<(u32, u32)> = calls.iter().filter(|c| is_shard(c)).map(place).collect();
+    assert_eq!(shards, [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)], "one after the other");
+    assert_eq!(stub.stats().max_in_flight, 1);
+    for call in calls.iter().filter(|c| is_shard(c)) {
+        let (k, _) = place(call);
+        for earlier in 1..=5 {
+            let seen = call.prompt.contains(&format!("Fact number {earlier}."));
+            assert_eq!(seen, earlier < k && earlier != 3, "notes on {earlier} before {k}");
+        }
+    }
+    let row = row(&bench);
+    assert_eq!((row.shards_total, row.shards_missing.len()), (5, 1));
+    assert!(!is_shard(calls.last().unwrap()));
+}
+
+#[test]
+fn shards_follow_the_setting() {
+    for (mode, whole_functions) in [("syntax", true), ("bytes", false)] {
+        let stub = ModelStub::with(|call| {
+            Reply::ok(if is_shard(call) { notes(call) } else { answers::markdown_review("big.rs") })
+        });
+        let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
+        let repo = repo();
+        let mut command = bench.scrum(&[
+            "run",
+            repo.path().to_str().unwrap(),
+            "--ladder",
+            bench.ladder().to_str().unwrap(),
+        ]);
+        command.env("SCRUM__SWEEP__SPLIT", mode);
+        Done::from(command.output().unwrap()).expect(0);
+        let text = std::fs::read_to_string(repo.path().join("big.rs")).unwrap();
+        let mut ranges: Vec<(u64, u64)> =
+            stub.requests().iter().filter(|c| is_shard(c)).map(bytes_of).collect();
+        ranges.sort_unstable();
+        assert_eq!((ranges[0].0, ranges[ranges.len() - 1].1), (0, text.len() as u64));
+        assert!(ranges.windows(2).all(|w| w[0].1 == w[1].0), "{ranges:?}");
+        let starts = |r: &&(u64, u64)| {
+            text[usize::try_from(r.0).unwrap()..].starts_with("/// Function number")
+        };
+        let good = ranges[1..].iter().filter(starts).count() == ranges.len() - 1;
+        assert_eq!(good, whole_functions, "{mode}: {ranges:?}");
+        if mode == "bytes" {
+            assert!(ranges[..ranges.len() - 1].iter().all(|r| r.1 - r.0 == 3500), "{ranges:?}");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Which passages of the documents go with a file: by vectors where the sweep was made with an
+//! embedding model, else by their words. Trouble of the endpoint is waited out a few times; then the
+//! words decide, and the operator is told once.
+
+use super::ask;
+use crate::context::{Context, Document};
+use crate::retrieval::Trouble;
+use crate::runtime::{HandlerError, trace};
+use queue_schema::effects::{Effect, Effects};
+use queue_schema::keys;
+use queue_schema::rows::review::TopChunk;
+use queue_schema::sweep::SweepSpec;
+use scrum_domain::redact;
+use scrum_domain::retrieve::{self, Chunk, LexicalIndex};
+use std::collections::HashMap;
+
+/// How rows name a review without documents.
+const NONE: &str = "none";
+
+/// What passages are looked up for.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// The sweep.
+    pub spec: &'a SweepSpec,
+    /// Its id.
+    pub sweep: &'a str,
+    /// The review.
+    pub review: &'a str,
+    /// Its attempt.
+    pub attempt: u32,
+    /// What the review has gathered.
+    pub state: &'a HashMap<String, String>,
+    /// The PRD.
+    pub prd: Option<&'a Document>,
+    /// The change proposal.
+    pub proposal: Option<&'a Document>,
+    /// The file.
+    pub source: &'a str,
+}
+
+/// How the lookup ended.
+#[derive(Debug)]
+pub enum Lookup {
+    /// Passages, or none that fit.
+    Found(Found),
+    /// Passing trouble: the same job again later.
+    Later(Effects),
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Passages of the PRD, best first.
+    pub prd: Vec<Chunk>,
+    /// Passages of the proposal, best first.
+    pub proposal: Vec<Chunk>,
+    /// All of them as the row keeps them.
+    pub top: Vec<TopChunk>,
+    /// How they were found, for the row.
+    pub retrieval: String,
+    /// Tries of this job that went into it.
+    pub tries: u32,
+    /// What the operator is told.
+    pub alert: Option<Effect>,
+}
+
+/// Looks passages up.
+///
+/// # Errors
+/// When Redis fails in a way that waiting doesn't mend.
+pub async fn find(ctx: &Context, asked: &Asked<'_>) -> Result<Lookup, HandlerError> {
+    // Counted for each attempt of the review: the next rung may find the endpoint mended.
+    let field = format!("lookups.{}", asked.attempt);
+    let tries = asked.state.get(&field).and_then(|v| v.parse().ok()).unwrap_or(0);
+    let mut found = Found { tries, ..Found::default() };
+    let model = &asked.spec.embedding;
+    if asked.prd.is_none() && asked.proposal.is_none() {
+        NONE.clone_into(&mut found.retrieval);
+        return Ok(Lookup::Found(found));
+    }
+    if !model.is_empty() {
+        match by_vectors(ctx, asked, &mut found).await {
+            Ok(()) => return Ok(Lookup::Found(found)),
+            Err(Trouble::Redis(error)) => return Err(error),
+            Err(Trouble::Later { retry_after, message })
+                if tries < ctx.settings().embedding.retries =>
+            {
+                tracing::debug!(message, tries, "the embedding endpoint has trouble; again later");
+                let wait_ms = ask::wait_ms(ctx, tries, retry_after);
+                let count = Effect::Add { key: keys::review_state(asked.review), field, by: 1 };
+                return Ok(Lookup::Later(Effects::retry(wait_ms, message).with(count)));
+            }
+            Err(Trouble::Later { message, .. } | Trouble::Lasting(message)) => {
+                ctx.retrieval().give_up(&message, ctx.settings().embedding.pause_s);
+                tracing::warn!(message, "passages are ranked by their words");
+                found = Found { tries, ..Found::default() };
+                found.alert = Some(Effect::Put {
+                    key: keys::alerts(asked.sweep),
+                    field: format!("embedding/{model}"),
+                    value: format!(
+                        "{message}; passages of the documents are ranked by their words"
+                    ),
+                });
+            }
+        }
+    }
+    let k = asked.spec.limits.top_chunks as usize;
+    LexicalIndex::RANKING.clone_into(&mut found.retrieval);
+    for doc in [asked.prd, asked.proposal] {
+        let ranked = doc.map(|d| d.index.top(retrieve::query_of(asked.source), k));
+        found.take(doc, ranked.unwrap_or_default());
+    }
+    Ok(Lookup::Found(found))
+}
+
+async fn by_vectors(ctx: &Context, asked: &Asked<'_>, found: &mut Found) -> Result<(), Trouble> {
+    let k = asked.spec.limits.top_chunks as usize;
+    let model = &asked.spec.embedding;
+    let trace = trace::current().map(|t| t.to_string());
+    found.retrieval = format!("embedding:{model}");
+    let query = retrieve::query_of(asked.source);
+    // What leaves for an endpoint that is not local leaves masked, as with the models.
+    let safe = (!ctx.settings().embedding.local)
+        .then(|| redact::mask_range(asked.source, 0..query.len()).text);
+    let query = safe.as_deref().unwrap_or(query);
+    for doc in [asked.prd, asked.proposal] {
+        let ranked = match doc {
+            Some(doc) => ctx.retrieval().rank(ctx, model, doc, query, k, trace.as_deref()).await?,
+            None => Vec::new(),
+        };
+        found.take(doc, ranked);
+    }
+    Ok(())
+}
+
+impl Found {
+    /// Notes the ranked chunks of the PRD, then of the proposal.
+    fn take(&mut self, doc: Option<&Document>, ranked: Vec<(usize, f64)>) {
+        let Some(doc) = doc else { return };
+        for (i, score) in ranked {
+            let Some(chunk) = doc.chunks.get(i) else { continue };
+            self.top.push(TopChunk {
+                origin: chunk.origin.clone(),
+                offset: chunk.offset,
+                score,
+                ranking: self.retrieval.clone(),
+            });
+            let list = if chunk.origin == "prd" { &mut self.prd } else { &mut self.proposal };
+            list.push(chunk.clone());
+        }
+    }
+}
