@@ -10,6 +10,7 @@ use scrum_tests::oracle;
 use scrum_tests::process::Bench;
 use scrum_tests::proxy::{Act, Point, Proxy};
 use scrum_tests::redis::{Look, RedisServer};
+use scrum_tests::requests::plain_job;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
@@ -95,16 +96,7 @@ fn contents(conn: &mut Look) -> BTreeMap<String, Vec<String>> {
 }
 
 fn job(name: &str) -> NewJob {
-    NewJob {
-        id: name.to_owned(),
-        lane: "none".to_owned(),
-        priority: Priority::Normal,
-        sweep: String::new(),
-        target: None,
-        delay_ms: 0,
-        max_attempts: None,
-        body: "{}".to_owned(),
-    }
+    plain_job(name, "none")
 }
 
 /// A sweep as `scrum sweep` makes it.

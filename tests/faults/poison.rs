@@ -2,7 +2,7 @@
 
 use crate::common::{LONG, done, review_or_summary};
 use queue_schema::client::{ClaimedJob, DeadFilter};
-use queue_schema::effects::{Effects, NewJob, Priority};
+use queue_schema::effects::Effects;
 use scrum_config::{LoadOptions, Settings};
 use scrum_fleet::runtime::{self, Handler, HandlerError, WorkerOptions};
 use scrum_tests::history::History;
@@ -11,6 +11,7 @@ use scrum_tests::oracle;
 use scrum_tests::process::{Bench, signal};
 use scrum_tests::redis::RedisServer;
 use scrum_tests::repo::TestRepo;
+use scrum_tests::requests::plain_job;
 use std::future::Future;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -129,18 +130,7 @@ async fn jobs_that_take_their_process_down_are_dead_after_three() {
     let queue = oracle::queue(&server.url()).await;
     let harmless: Vec<_> = (0..9).map(|i| format!("job{i}")).collect();
     let names = harmless.iter().map(String::as_str).chain(KINDS);
-    let jobs: Vec<_> = names
-        .map(|name| NewJob {
-            id: name.to_owned(),
-            lane: "deadly".to_owned(),
-            priority: Priority::Normal,
-            sweep: String::new(),
-            target: None,
-            delay_ms: 0,
-            max_attempts: None,
-            body: "{}".to_owned(),
-        })
-        .collect();
+    let jobs: Vec<_> = names.map(|name| plain_job(name, "deadly")).collect();
     assert_eq!(queue.enqueue(&jobs).await.unwrap(), 12);
     let mut deaths = 0;
     let letters = loop {

@@ -2,7 +2,7 @@
 //! that says so does see a loss where there is one.
 
 use crate::common::{LONG, Rng, done, repo, review_or_summary, started};
-use queue_schema::effects::{NewJob, Priority};
+use queue_schema::effects::NewJob;
 use scrum_tests::aof;
 use scrum_tests::history::History;
 use scrum_tests::model_stub::ModelStub;
@@ -10,6 +10,7 @@ use scrum_tests::oracle;
 use scrum_tests::process::{Bench, signal};
 use scrum_tests::proxy::{Act, Point, Proxy, SentCommit};
 use scrum_tests::redis::{RedisServer, ServerOptions};
+use scrum_tests::requests::plain_job;
 use scrum_tests::wait::eventually;
 use std::collections::HashSet;
 use std::path::Path;
@@ -123,16 +124,7 @@ fn slow_disk(dir: &Path) -> Option<String> {
 }
 
 fn job(name: &str) -> NewJob {
-    NewJob {
-        id: name.to_owned(),
-        lane: "none".to_owned(),
-        priority: Priority::Normal,
-        sweep: String::new(),
-        target: None,
-        delay_ms: 0,
-        max_attempts: None,
-        body: "{}".to_owned(),
-    }
+    plain_job(name, "none")
 }
 
 /// Jobs acknowledged while the disk is busy and then not there after a `kill -9`.

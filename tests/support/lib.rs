@@ -13,4 +13,5 @@ pub mod process;
 pub mod proxy;
 pub mod redis;
 pub mod repo;
+pub mod requests;
 pub mod wait;

@@ -7,8 +7,8 @@ use queue_schema::client::{ClaimRequest, Commit, Lease};
 use queue_schema::effects::{DeadClass, Effect, Effects, Ending, NewJob, Priority};
 use queue_schema::jobs::{Plan, Rung};
 use queue_schema::rows::{ReviewRow, Row};
-use queue_schema::sweep::{Ladder, Limits, Policy, SplitMode, SweepSpec, Target, TargetStatus};
-use std::collections::BTreeMap;
+use queue_schema::sweep::{SweepSpec, Target, TargetStatus};
+use scrum_tests::requests;
 
 pub const LANES: [&str; 5] = ["plan", "review", "rung:gpu", "shard:gpu", "rung:cpu"];
 pub const POOLS: [&str; 4] = ["gpu", "cpu", "review", "plan"];
@@ -216,36 +216,5 @@ fn target_of(skipped: bool) -> Target {
 
 /// One of a few requests, each with another window.
 pub fn sweep_spec(n: u8) -> SweepSpec {
-    let ladder = Ladder { name: "l".to_owned(), description: String::new(), rungs: Vec::new() };
-    SweepSpec {
-        v: 1,
-        repo: format!("repo{n}"),
-        rev: "HEAD".to_owned(),
-        commit: "0".repeat(40),
-        globs: Vec::new(),
-        prd: None,
-        proposal: None,
-        forensic: None,
-        ladder: ladder.clone(),
-        shard_ladder: ladder,
-        policy: Policy::Auto,
-        embedding: String::new(),
-        limits: Limits {
-            split_over_bytes: 1,
-            shard_bytes: 1,
-            max_file_bytes: 1,
-            admission_window: u32::from(n) + 1,
-            plan_page: 1,
-            transient_retries: 1,
-            max_tokens: 1,
-            shard_max_tokens: 1,
-            temperature: 0.0,
-            top_chunks: 1,
-            split: SplitMode::Syntax,
-            split_version: 1,
-            chained: false,
-        },
-        labels: BTreeMap::new(),
-        again: 0,
-    }
+    requests::sweep_spec(n, u32::from(n) + 1)
 }

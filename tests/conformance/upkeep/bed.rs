@@ -4,11 +4,11 @@ use queue_schema::client::{ClaimRequest, ClaimedJob, Commit, Queue};
 use queue_schema::effects::{Effect, Effects, NewJob, Priority};
 use queue_schema::jobs::{Rung, Shard};
 use queue_schema::rows::{ReviewRow, Row};
-use queue_schema::sweep::{Ladder, Limits, Policy, SplitMode, SweepSpec, Target, TargetStatus};
+use queue_schema::sweep::{SweepSpec, Target, TargetStatus};
 use scrum_tests::oracle;
 use scrum_tests::redis::{Look, RedisServer};
+use scrum_tests::requests;
 use std::cell::Cell;
-use std::collections::BTreeMap;
 
 /// Prefix of the keys.
 pub const P: &str = "{scrum:0}:";
@@ -133,36 +133,5 @@ pub fn page(sweep: &str, first: u32, count: u32) -> Effect {
 
 /// One of several requests, with a window of 20.
 pub fn spec(n: u8) -> SweepSpec {
-    let ladder = Ladder { name: "l".into(), description: String::new(), rungs: Vec::new() };
-    SweepSpec {
-        v: 1,
-        repo: format!("repo{n}"),
-        rev: "HEAD".into(),
-        commit: "0".repeat(40),
-        globs: Vec::new(),
-        prd: None,
-        proposal: None,
-        forensic: None,
-        ladder: ladder.clone(),
-        shard_ladder: ladder,
-        policy: Policy::Auto,
-        embedding: String::new(),
-        limits: Limits {
-            split_over_bytes: 1,
-            shard_bytes: 1,
-            max_file_bytes: 1,
-            admission_window: 20,
-            plan_page: 2000,
-            transient_retries: 1,
-            max_tokens: 1,
-            shard_max_tokens: 1,
-            temperature: 0.0,
-            top_chunks: 1,
-            split: SplitMode::Syntax,
-            split_version: 1,
-            chained: false,
-        },
-        labels: BTreeMap::new(),
-        again: 0,
-    }
+    requests::sweep_spec(n, 20)
 }

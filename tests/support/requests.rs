@@ -1,0 +1,55 @@
+//! What tests ask of the queue when the work itself does not matter.
+
+use queue_schema::effects::{NewJob, Priority};
+use queue_schema::sweep::{Ladder, Limits, Policy, SplitMode, SweepSpec};
+use std::collections::BTreeMap;
+
+/// A job of no sweep.
+pub fn plain_job(name: &str, lane: &str) -> NewJob {
+    NewJob {
+        id: name.to_owned(),
+        lane: lane.to_owned(),
+        priority: Priority::Normal,
+        sweep: String::new(),
+        target: None,
+        delay_ms: 0,
+        max_attempts: None,
+        body: "{}".to_owned(),
+    }
+}
+
+/// The n-th of several requests, with its window.
+pub fn sweep_spec(n: u8, admission_window: u32) -> SweepSpec {
+    let ladder = Ladder { name: "l".to_owned(), description: String::new(), rungs: Vec::new() };
+    SweepSpec {
+        v: 1,
+        repo: format!("repo{n}"),
+        rev: "HEAD".to_owned(),
+        commit: "0".repeat(40),
+        globs: Vec::new(),
+        prd: None,
+        proposal: None,
+        forensic: None,
+        ladder: ladder.clone(),
+        shard_ladder: ladder,
+        policy: Policy::Auto,
+        embedding: String::new(),
+        limits: Limits {
+            split_over_bytes: 1,
+            shard_bytes: 1,
+            max_file_bytes: 1,
+            admission_window,
+            plan_page: 2000,
+            transient_retries: 1,
+            max_tokens: 1,
+            shard_max_tokens: 1,
+            temperature: 0.0,
+            top_chunks: 1,
+            split: SplitMode::Syntax,
+            split_version: 1,
+            chained: false,
+        },
+        labels: BTreeMap::new(),
+        again: 0,
+    }
+}
