@@ -16,9 +16,7 @@ for i, key in ipairs({ 'limits', 'rates' }) do
 end
 -- What waited for the old limit may go on now.
 if changed == 1 then
-  for _, lane in ipairs(call('HKEYS', P .. 'ready')) do
-    if pool_of(lane) == pool then wake(lane) end
-  end
+  wake_pool(pool)
   freed(pool)
 end
 return changed

@@ -29,6 +29,13 @@ local function wake(lane)
   if call('LLEN', k) == 0 then call('RPUSH', k, '1') end
 end
 
+-- A pool may have room for what waits in any of its lanes.
+local function wake_pool(pool)
+  for _, lane in ipairs(call('HKEYS', P .. 'ready')) do
+    if pool_of(lane) == pool then wake(lane) end
+  end
+end
+
 -- Groups take turns: a group that is new or was just served goes to the end of its priority.
 local function queue_group(lane, group)
   local turn = call('HINCRBY', P .. 'turn', lane, 1)
@@ -246,11 +253,7 @@ local function settle_up()
   in_parts(gone, function(...) call('ZREM', P .. 'leases', ...) end)
   for pool, n in pairs(gone_of) do
     if call('HINCRBY', P .. 'leased', pool, -n) <= 0 then call('HDEL', P .. 'leased', pool) end
-    if call('HEXISTS', P .. 'limits', pool) == 1 then
-      for _, lane in ipairs(call('HKEYS', P .. 'ready')) do
-        if pool_of(lane) == pool then wake(lane) end
-      end
-    end
+    if call('HEXISTS', P .. 'limits', pool) == 1 then wake_pool(pool) end
   end
 end
 

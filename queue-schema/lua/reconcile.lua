@@ -160,9 +160,7 @@ function checks.pools()
     if counted ~= n then
       if fault('counter', 'leased ' .. pool, 'it says ' .. counted .. ', and there are ' .. n) then
         if n > 0 then call('HSET', P .. 'leased', pool, n) else call('HDEL', P .. 'leased', pool) end
-        for _, lane in ipairs(call('HKEYS', P .. 'ready')) do
-          if pool_of(lane) == pool then wake(lane) end
-        end
+        wake_pool(pool)
       end
     end
   end

@@ -13,10 +13,11 @@ mod run;
 
 use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
 use queue_schema::client::{ClaimRequest, Commit, Queue};
-use queue_schema::effects::{Effects, NewJob, Priority};
+use queue_schema::effects::Effects;
 use queue_schema::state::TRANSITIONS;
 use run::{Bed, Run, Seen};
 use scrum_tests::redis::RedisServer;
+use scrum_tests::requests::plain_job;
 use std::cell::RefCell;
 use std::time::Duration;
 
@@ -95,16 +96,7 @@ fn a_freed_place_wakes_those_who_serve_another_lane_of_its_pool() {
     runtime.block_on(async {
         let queue = scrum_tests::oracle::queue(&server.url()).await;
         queue.set_limits("gpu", Some(1), None).await.unwrap();
-        let of = |lane: &str| NewJob {
-            id: format!("of {lane}"),
-            lane: lane.to_owned(),
-            priority: Priority::Normal,
-            sweep: String::new(),
-            target: None,
-            delay_ms: 0,
-            max_attempts: None,
-            body: String::new(),
-        };
+        let of = |lane: &str| plain_job(&format!("of {lane}"), lane);
         let claim = async |lane: &str| {
             let lanes = vec![lane.to_owned()];
             let (worker, request) = (lane.to_owned(), format!("{lane}/1"));

@@ -1,6 +1,7 @@
 //! Lanes as a person sees them: what waits there, since when, and what holds it back.
 
 use super::{Queue, QueueError};
+use crate::keys;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 
@@ -63,7 +64,7 @@ impl Queue {
             .query_async(&mut conn)
             .await?;
         let (Some(lane), None) = (lane, put_off) else { return Ok(None) };
-        let pool = lane.split_once(':').map_or(lane.as_str(), |(_, pool)| pool);
+        let pool = keys::pool_of(&lane);
         let rated: bool =
             redis::cmd("HEXISTS").arg(self.key("rates")).arg(pool).query_async(&mut conn).await?;
         Ok((!rated).then_some(lane))
@@ -86,7 +87,7 @@ impl Queue {
         ) = pipe.query_async(&mut conn).await?;
         let mut lanes = Vec::with_capacity(ready.len());
         for (lane, ready) in ready {
-            let pool = lane.split_once(':').map_or(lane.as_str(), |(_, pool)| pool);
+            let pool = keys::pool_of(&lane);
             lanes.push(LaneStatus {
                 ready,
                 leased: leased.get(pool).copied().unwrap_or(0),
