@@ -18,6 +18,7 @@
 //! # Ok::<(), scrum_config::ConfigError>(())
 //! ```
 
+pub mod apply;
 mod check;
 pub mod embedding;
 mod error;
@@ -30,6 +31,7 @@ mod settings;
 mod suggest;
 mod validate;
 
+pub use apply::{ApplySettings, SandboxMode};
 pub use embedding::{EmbedWire, EmbeddingConfig};
 pub use error::{ConfigError, Problem};
 pub use ladders::{AUTO_LADDER, Ladders};

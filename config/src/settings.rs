@@ -1,5 +1,6 @@
 //! The settings, typed. Defaults and the meaning of each stand in `config/default.toml`.
 
+use crate::apply::ApplySettings;
 use crate::embedding::EmbeddingConfig;
 use crate::error::ConfigError;
 use crate::provider::ProviderConfig;
@@ -27,6 +28,8 @@ pub struct Settings {
     pub sweep: SweepSettings,
     /// Ladders of the user's own.
     pub ladders: LadderSettings,
+    /// How reviews become commits.
+    pub apply: ApplySettings,
     /// How passages of the documents are found.
     pub embedding: EmbeddingConfig,
     /// Providers by name.

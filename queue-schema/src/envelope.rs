@@ -143,6 +143,14 @@ mod tests {
                 r#"{"v":1,"kind":"rung","pv":1,"p":{"sweep":"ab","target":7,"rung":0,"attempt":1,"provider":"x"},"tp":"00-1-2-01"}"#,
                 "rung",
             ),
+            (
+                r#"{"v":1,"kind":"patch","pv":1,"p":{"sweep":"ab","run":"cd","member":0,"provider":"x"}}"#,
+                "patch",
+            ),
+            (
+                r#"{"v":1,"kind":"apply","pv":1,"p":{"sweep":"ab","run":"cd","pool":"branch-ef"}}"#,
+                "apply",
+            ),
         ] {
             let envelope = Envelope::decode(body).unwrap();
             assert_eq!(envelope.kind, kind);
