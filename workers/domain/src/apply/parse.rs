@@ -2,21 +2,8 @@
 
 use crate::clean::clean;
 use crate::parse::objects;
-use serde::{Deserialize, Serialize};
+pub use queue_schema::apply::ProposedPatch as Patch;
 use serde_json::{Map, Value};
-
-/// One replacement.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Patch {
-    /// What is to be replaced, verbatim.
-    pub old_string: String,
-    /// What is to stand there.
-    pub new_string: String,
-    /// Why.
-    pub rationale: String,
-    /// In percent; `None` when the model gave none.
-    pub confidence: Option<u8>,
-}
 
 /// Reads an answer: JSON with a list `patches`, fenced or in prose. An empty list is a valid answer.
 ///
