@@ -112,7 +112,7 @@ pub struct AutoApplyRow {
     pub warnings_after: Option<u32>,
     /// The last lines of a check or test that failed.
     pub output_tail: String,
-    /// What contained the check command: `bubblewrap`, `no_network`, `none`; empty when none was run.
+    /// What contained the check command: `bubblewrap`, `no-network`, `none`; empty when none was run.
     pub sandbox: String,
     /// Prompt tokens of the proposal.
     pub tokens_in: u64,

@@ -1,7 +1,7 @@
 //! Many at once: patches that are checked together, and runs that want the same branch.
 
 use crate::bed::{Applied, apply, bench, patch, stub, sweep};
-use scrum_tests::redis::TestRedis;
+use scrum_tests::redis::RedisServer;
 use scrum_tests::repo::TestRepo;
 use scrum_tests::wait::eventually;
 use serde_json::Value;
@@ -74,7 +74,7 @@ fn a_project_that_is_red_without_any_patch_is_left_alone() {
 fn sixteen_runs_from_four_workers_make_one_line_and_lose_none() {
     let (repo, patches) = repo_and_patches(16);
     let (stub, _) = stub(&table(&patches));
-    let redis = TestRedis::start();
+    let redis = RedisServer::start();
     let bench = bench(Some(redis.url()), &stub);
     let workers: Vec<_> = (0..4).map(|_| bench.worker(&["--concurrency", "8"])).collect();
     let (ladder, path) = (bench.ladder(), repo.path().to_str().unwrap().to_owned());

@@ -8,7 +8,7 @@ use queue_schema::rows::AutoApplyRow;
 use queue_schema::rows::apply::ApplyAction;
 use scrum_config::{ApplySettings, SandboxMode};
 use scrum_domain::apply::{Patch, message};
-use scrum_repo::{Begun, Change, Landing, Repo, RepoError, Sandbox, SandboxWant};
+use scrum_repo::{Begun, Change, ExportBounds, Landing, Repo, RepoError, Sandbox, SandboxChoice};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,9 @@ use std::time::Duration;
 
 /// Worktrees older than this were left by workers that were killed.
 const STALE_WORKTREE: Duration = Duration::from_secs(24 * 3600);
+
+/// Entries of a tree that is checked at most.
+const MOST_ENTRIES: usize = 1_000_000;
 
 /// Where a run works on this machine.
 #[derive(Debug, Clone)]
@@ -98,13 +101,14 @@ fn checked(
         return Ok(0);
     }
     let sandbox = Sandbox::probe(match settings.sandbox {
-        SandboxMode::Auto => SandboxWant::Auto,
-        SandboxMode::Bubblewrap => SandboxWant::Bubblewrap,
-        SandboxMode::None => SandboxWant::None,
+        SandboxMode::Auto => SandboxChoice::Auto,
+        SandboxMode::Bubblewrap => SandboxChoice::Bubblewrap,
+        SandboxMode::None => SandboxChoice::None,
     })?;
     let trees = place.dir.join("trees");
-    scrum_repo::sweep_stale(&trees, STALE_WORKTREE);
-    let worktree = repo.export(head, &trees, settings.max_tree_bytes)?;
+    scrum_repo::sweep_stale(&trees, STALE_WORKTREE)?;
+    let bounds = ExportBounds { bytes: settings.max_tree_bytes, entries: MOST_ENTRIES };
+    let worktree = repo.export(head, &trees, bounds)?;
     // Build results are kept between checks of one repository, else each would start from nothing.
     let cache = place.dir.join("cache").join(&content_id(&[work.spec.repo.as_bytes()])[..16]);
     let mut rounds = Rounds {

@@ -160,7 +160,11 @@ impl Rounds<'_> {
             took_ms = ran.took.as_millis() as u64,
             "check"
         );
-        Ok(Ran { ok: ran.code == Some(0), timed_out: ran.timed_out, output: ran.output })
+        if ran.cancelled {
+            // Nobody will read this: the job's future is gone. It must not count as red.
+            return Err(RepoError::Sandbox("the check was called off".to_owned()));
+        }
+        Ok(Ran { ok: ran.is_green(), timed_out: ran.timed_out, output: ran.output })
     }
 }
 
