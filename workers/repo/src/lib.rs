@@ -4,15 +4,26 @@
 //! does to the files meanwhile does not matter. libgit2 reads objects without running hooks,
 //! filters or fsmonitor, whatever the repository's configuration says.
 
+mod branch;
 mod command;
 mod error;
+mod files;
 mod globs;
+mod land;
+mod lock;
 mod mirror;
+mod sandbox;
 mod snapshot;
+mod state;
+mod step;
+mod worktree;
 
 pub use error::RepoError;
 pub use globs::{IgnoreFile, TargetGlobs};
+pub use land::{Begun, Change, Landing};
+pub use sandbox::{Check, Ran, Sandbox, SandboxChoice, SandboxKind};
 pub use snapshot::{Entry, EntryKind};
+pub use worktree::{ExportBounds, LeftOut, Worktree, sweep_stale};
 
 use git2::{ErrorCode, Repository};
 use mirror::Need;

@@ -5,7 +5,11 @@ use std::process::Command;
 use tempfile::TempDir;
 
 mod edges;
+mod hostile;
+mod landing;
 mod mirrors;
+mod sandboxes;
+mod worktrees;
 
 struct Fixture {
     dir: TempDir,
