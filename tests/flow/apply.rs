@@ -5,6 +5,8 @@
 mod bed;
 #[path = "apply/gates.rs"]
 mod gates;
+#[path = "apply/hostile.rs"]
+mod hostile;
 #[path = "apply/mistakes.rs"]
 mod mistakes;
 #[path = "apply/projects.rs"]

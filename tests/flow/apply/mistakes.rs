@@ -12,7 +12,8 @@ fn mistakes_are_told_before_anything_is_asked() {
     assert!(done.stderr.contains("there are no sweeps yet"), "{}", done.stderr);
     sweep(&bench, &repo, &[]);
     repo.git(&["branch", "side"]);
-    repo.git(&["worktree", "add", "-q", "../side", "side"]);
+    let side = bench.dir.path().join("side");
+    repo.git(&["worktree", "add", "-q", side.to_str().unwrap(), "side"]);
     let calls = stub.requests().len();
     for (args, said) in [
         (vec!["--branch", "main"], "main"),

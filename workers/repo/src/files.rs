@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
@@ -44,7 +44,10 @@ pub(crate) fn replace(parent: impl AsFd, name: &[u8], bytes: &[u8], mode: Mode) 
     let beside: Vec<u8> = format!(".new-{id}").bytes().filter(|b| *b != b'/').collect();
     remove(parent.as_fd(), &beside)?;
     let mut file = create(parent.as_fd(), &beside, mode)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    let written = file
+        .write_all(bytes)
+        .and_then(|()| dated_after(parent.as_fd(), name, &file))
+        .and_then(|()| file.sync_all());
     let renamed = written.and_then(|()| {
         Ok(rustix::fs::renameat(parent.as_fd(), &beside[..], parent.as_fd(), name)?)
     });
@@ -53,6 +56,20 @@ pub(crate) fn replace(parent: impl AsFd, name: &[u8], bytes: &[u8], mode: Mode) 
     }
     renamed?;
     Ok(rustix::fs::fsync(parent)?)
+}
+
+/// Gives a file a later second than the one that it replaces: there are tools that tell a changed file by
+/// the second of its time and by its size, Python for one.
+fn dated_after(parent: impl AsFd, name: &[u8], file: &File) -> io::Result<()> {
+    let Ok(old) = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) else {
+        return Ok(());
+    };
+    let old = u64::try_from(old.st_mtime).unwrap_or(0);
+    let now = file.metadata()?.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+    if now.as_secs() <= old {
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(old + 1))?;
+    }
+    Ok(())
 }
 
 /// A regular file's content, at most so many bytes of it; none when there is no such file.
