@@ -36,3 +36,14 @@ fn mistakes_are_told_before_anything_is_asked() {
     assert!(done.stderr.contains("0 of 1 reviews are sure enough"), "{}", done.stderr);
     assert!(done.stderr.contains("not src/f0.rs: its mean confidence is 95 %"), "{}", done.stderr);
 }
+
+#[test]
+fn the_doctor_tells_what_contains_the_checks() {
+    let (stub, _) = stub(&[]);
+    let bench = bench(None, &stub);
+    let done = bench.run(&["doctor"]);
+    assert!(done.stdout.contains("bubblewrap: checks have no network"), "{}", done.stdout);
+    assert!(done.stdout.contains("stub/patcher"), "{}", done.stdout);
+    let wrong = bench.set("apply.provider", "nobody").run(&["doctor"]).expect(1);
+    assert!(wrong.stdout.contains("there is no provider 'nobody'"), "{}", wrong.stdout);
+}
