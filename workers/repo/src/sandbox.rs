@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::str::FromStr;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tools::Tools;
 
@@ -42,11 +42,14 @@ exec "$@"
 "#;
 
 /// Says that the sandbox stands, then becomes the command. $1: the mark; $2: processes, or 0;
-/// $3: the command.
+/// $3: the command; $4: `init` where this is the first process of a namespace, which the kernel
+/// spares most signals, and which the command is therefore not to be.
 const BEGIN: &str = r#"
 if [ "$2" -gt 0 ]; then ulimit -u "$2" 2>/dev/null || ulimit -p "$2" 2>/dev/null; fi
 printf %s "$1"
-exec sh -c "$3"
+if [ "$4" != init ]; then exec sh -c "$3"; fi
+sh -c "$3"
+exit $?
 "#;
 
 /// What is asked for.
@@ -210,7 +213,10 @@ impl Sandbox {
     }
 
     fn works(&self) -> Result<(), RepoError> {
-        let place = std::env::temp_dir().join(format!("scrum-probe-{}", std::process::id()));
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("scrum-probe-{}-{number}", std::process::id());
+        let place = std::env::temp_dir().join(name);
         let check = Check {
             command: "true",
             dir: Path::new("/usr"),
@@ -224,9 +230,29 @@ impl Sandbox {
         let ran = self.run(&check, &AtomicBool::new(false));
         let _ = fs::remove_dir_all(&place);
         let ran = ran?;
-        match ran.is_green() {
-            true => Ok(()),
-            false => Err(RepoError::Sandbox(format!("`true` failed in it: {}", ran.output.trim()))),
+        if ran.is_green() {
+            return Ok(());
+        }
+        Err(RepoError::Sandbox(format!("`true` failed in it: {}", ran.output.trim())))
+    }
+
+    /// What a person should know before foreign code runs here; none for the strongest kind.
+    pub fn caveat(&self) -> Option<&'static str> {
+        let root = rustix::process::geteuid().is_root();
+        match self.kind {
+            SandboxKind::Bubblewrap => None,
+            _ if root => Some(
+                "checks run as root and can change this machine; install bubblewrap, or run the \
+                 worker as a user of its own",
+            ),
+            SandboxKind::NoNetwork => Some(
+                "checks have no network, but read and write what the worker's user may; install \
+                 bubblewrap",
+            ),
+            SandboxKind::Plain => Some(
+                "checks have the network, and read and write what the worker's user may; install \
+                 bubblewrap",
+            ),
         }
     }
 
@@ -279,6 +305,7 @@ impl Sandbox {
         command.args(["/bin/sh", "-c", BEGIN, "sh", output::MARK]);
         command.arg(self.processes().to_string());
         command.arg(check.command);
+        command.arg(if self.kind == SandboxKind::NoNetwork { "init" } else { "" });
         command.current_dir(check.dir).env_clear().envs(inside.env);
         // The caller's come last and win.
         command.envs(check.env.iter().map(|(name, value)| (name, value)));
