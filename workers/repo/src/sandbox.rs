@@ -8,8 +8,10 @@ mod running;
 mod tools;
 
 use crate::{RepoError, files, worktree};
+use rustix::fs::Mode;
 use std::ffi::OsString;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::str::FromStr;
@@ -269,13 +271,10 @@ impl Sandbox {
     /// [`RepoError::Sandbox`] when the sandbox can't be set up, which says nothing about the check;
     /// [`RepoError::Io`] when `cache` can't be made.
     pub fn run(&self, check: &Check<'_>, cancel: &AtomicBool) -> Result<Ran, RepoError> {
-        let made = |path: &Path| {
-            fs::create_dir_all(path)
-                .and_then(|()| path.canonicalize())
-                .map_err(|e| RepoError::io(path, e, "check that this user may write there"))
-        };
-        let cache = made(check.cache)?;
-        made(&cache.join("home"))?;
+        let cache = fs::create_dir_all(check.cache)
+            .and_then(|()| check.cache.canonicalize())
+            .and_then(|cache| fresh_dirs(&cache, &["home", "tmp"]).map(|()| cache))
+            .map_err(|e| RepoError::io(check.cache, e, "check that this user may write there"))?;
         if let Some(missing) = check.read.iter().find(|path| !path.is_absolute() || !path.exists())
         {
             return Err(RepoError::Sandbox(format!(
@@ -288,9 +287,6 @@ impl Sandbox {
             SandboxKind::Bubblewrap => Inside::bubblewrap(&tools),
             _ => Inside::same(&cache, &tools),
         };
-        if self.kind != SandboxKind::Bubblewrap {
-            made(&cache.join("tmp"))?;
-        }
         let mut command = Command::new("/bin/sh");
         command.args(["-c", LIMITS, "sh"]);
         command.arg((check.memory_bytes / 1024).to_string());
@@ -310,9 +306,7 @@ impl Sandbox {
         // The caller's come last and win.
         command.envs(check.env.iter().map(|(name, value)| (name, value)));
         let ran = running::run(command, check, self.kind, cancel);
-        if self.kind != SandboxKind::Bubblewrap
-            && let Ok(cache) = files::dir(&cache)
-        {
+        if let Ok(cache) = files::dir(&cache) {
             // What is left there is small, or the next check meets it: no reason to fail.
             let _ = worktree::remove_tree(&cache, "tmp");
         }
@@ -346,6 +340,19 @@ impl Sandbox {
         let counts = (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= (5, 14);
         if self.kind == SandboxKind::Bubblewrap && counts { PROCESSES } else { 0 }
     }
+}
+
+/// Directories that are ones: an earlier check may have put something else in their place.
+fn fresh_dirs(cache: &Path, names: &[&str]) -> io::Result<()> {
+    let cache = files::dir(cache)?;
+    for name in names {
+        let make = || files::made_dir_in(&cache, name.as_bytes(), Mode::from(0o700));
+        if make().is_err() {
+            worktree::remove_tree(&cache, name)?;
+            make()?;
+        }
+    }
+    Ok(())
 }
 
 /// The environment inside.

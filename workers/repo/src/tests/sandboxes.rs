@@ -216,6 +216,8 @@ fn files_outside_are_neither_read_nor_written() {
         outside.path().display()
     );
     assert!(!place.run(&sandbox, &script).output.contains("secret"));
+    let home = fs::symlink_metadata(place.dir.path().join("cache/home")).unwrap();
+    assert!(home.is_symlink(), "it is there as it was made");
     assert!(!place.run(&sandbox, "cat \"$HOME/canary\" && ls /cache/home2/").is_green());
     assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
     // What is named may be read, and is not written.
