@@ -114,7 +114,9 @@ impl Repo {
     ) -> Result<Vec<String>, RepoError> {
         let Landing { branch, expected, .. } = *landing;
         self.check_branch(branch, landing.protected)?;
-        let who = self.signature(landing)?;
+        let time = Time::new(landing.time, 0);
+        let who = Signature::new(landing.author_name, landing.author_email, &time)
+            .map_err(|e| RepoError::git("the author of the commits", &e))?;
         let commits = self.commits(landing, changes, &who)?;
         let Some(&head) = commits.last() else { return Ok(Vec::new()) };
         let ids: Vec<String> = commits.iter().map(ToString::to_string).collect();
@@ -147,12 +149,6 @@ impl Repo {
         State::open(self.git.commondir())?.remove(Kind::Landed, run)
     }
 
-    fn signature(&self, landing: &Landing<'_>) -> Result<Signature<'static>, RepoError> {
-        let time = Time::new(landing.time, 0);
-        Signature::new(landing.author_name, landing.author_email, &time)
-            .map_err(|e| RepoError::git("the author of the commits", &e))
-    }
-
     fn commits(
         &self,
         landing: &Landing<'_>,
@@ -166,13 +162,13 @@ impl Repo {
         for change in changes {
             let failed = |e: git2::Error| RepoError::git(&change.path, &e);
             let before = parent.tree().map_err(failed)?;
-            let (old, mode) = regular(&before, &change.path)?;
+            let (old, file_mode) = regular(&before, &change.path)?;
             let blob = self.git.blob(&change.content).map_err(failed)?;
             if blob == old {
                 return Err(refused(change, "its content is not changed"));
             }
             let mut update = TreeUpdateBuilder::new();
-            let tree = update.upsert(change.path.as_str(), blob, mode);
+            let tree = update.upsert(change.path.as_str(), blob, file_mode);
             let tree = tree.create_updated(&self.git, &before).map_err(failed)?;
             let tree = self.git.find_tree(tree).map_err(failed)?;
             let commit = self

@@ -8,12 +8,14 @@ mod running;
 mod tools;
 
 use crate::{RepoError, files, worktree};
+use rustix::fs::Mode;
 use std::ffi::OsString;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::str::FromStr;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tools::Tools;
 
@@ -42,11 +44,14 @@ exec "$@"
 "#;
 
 /// Says that the sandbox stands, then becomes the command. $1: the mark; $2: processes, or 0;
-/// $3: the command.
+/// $3: the command; $4: `init` where this is the first process of a namespace, which the kernel
+/// spares most signals, and which the command is therefore not to be.
 const BEGIN: &str = r#"
 if [ "$2" -gt 0 ]; then ulimit -u "$2" 2>/dev/null || ulimit -p "$2" 2>/dev/null; fi
 printf %s "$1"
-exec sh -c "$3"
+if [ "$4" != init ]; then exec sh -c "$3"; fi
+sh -c "$3"
+exit $?
 "#;
 
 /// What is asked for.
@@ -210,7 +215,10 @@ impl Sandbox {
     }
 
     fn works(&self) -> Result<(), RepoError> {
-        let place = std::env::temp_dir().join(format!("scrum-probe-{}", std::process::id()));
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("scrum-probe-{}-{number}", std::process::id());
+        let place = std::env::temp_dir().join(name);
         let check = Check {
             command: "true",
             dir: Path::new("/usr"),
@@ -224,9 +232,29 @@ impl Sandbox {
         let ran = self.run(&check, &AtomicBool::new(false));
         let _ = fs::remove_dir_all(&place);
         let ran = ran?;
-        match ran.is_green() {
-            true => Ok(()),
-            false => Err(RepoError::Sandbox(format!("`true` failed in it: {}", ran.output.trim()))),
+        if ran.is_green() {
+            return Ok(());
+        }
+        Err(RepoError::Sandbox(format!("`true` failed in it: {}", ran.output.trim())))
+    }
+
+    /// What a person should know before foreign code runs here; none for the strongest kind.
+    pub fn caveat(&self) -> Option<&'static str> {
+        let root = rustix::process::geteuid().is_root();
+        match self.kind {
+            SandboxKind::Bubblewrap => None,
+            _ if root => Some(
+                "checks run as root and can change this machine; install bubblewrap, or run the \
+                 worker as a user of its own",
+            ),
+            SandboxKind::NoNetwork => Some(
+                "checks have no network, but read and write what the worker's user may; install \
+                 bubblewrap",
+            ),
+            SandboxKind::Plain => Some(
+                "checks have the network, and read and write what the worker's user may; install \
+                 bubblewrap",
+            ),
         }
     }
 
@@ -243,13 +271,10 @@ impl Sandbox {
     /// [`RepoError::Sandbox`] when the sandbox can't be set up, which says nothing about the check;
     /// [`RepoError::Io`] when `cache` can't be made.
     pub fn run(&self, check: &Check<'_>, cancel: &AtomicBool) -> Result<Ran, RepoError> {
-        let made = |path: &Path| {
-            fs::create_dir_all(path)
-                .and_then(|()| path.canonicalize())
-                .map_err(|e| RepoError::io(path, e, "check that this user may write there"))
-        };
-        let cache = made(check.cache)?;
-        made(&cache.join("home"))?;
+        let cache = fs::create_dir_all(check.cache)
+            .and_then(|()| check.cache.canonicalize())
+            .and_then(|cache| fresh_dirs(&cache, &["home", "tmp"]).map(|()| cache))
+            .map_err(|e| RepoError::io(check.cache, e, "check that this user may write there"))?;
         if let Some(missing) = check.read.iter().find(|path| !path.is_absolute() || !path.exists())
         {
             return Err(RepoError::Sandbox(format!(
@@ -262,9 +287,6 @@ impl Sandbox {
             SandboxKind::Bubblewrap => Inside::bubblewrap(&tools),
             _ => Inside::same(&cache, &tools),
         };
-        if self.kind != SandboxKind::Bubblewrap {
-            made(&cache.join("tmp"))?;
-        }
         let mut command = Command::new("/bin/sh");
         command.args(["-c", LIMITS, "sh"]);
         command.arg((check.memory_bytes / 1024).to_string());
@@ -279,13 +301,12 @@ impl Sandbox {
         command.args(["/bin/sh", "-c", BEGIN, "sh", output::MARK]);
         command.arg(self.processes().to_string());
         command.arg(check.command);
+        command.arg(if self.kind == SandboxKind::NoNetwork { "init" } else { "" });
         command.current_dir(check.dir).env_clear().envs(inside.env);
         // The caller's come last and win.
         command.envs(check.env.iter().map(|(name, value)| (name, value)));
         let ran = running::run(command, check, self.kind, cancel);
-        if self.kind != SandboxKind::Bubblewrap
-            && let Ok(cache) = files::dir(&cache)
-        {
+        if let Ok(cache) = files::dir(&cache) {
             // What is left there is small, or the next check meets it: no reason to fail.
             let _ = worktree::remove_tree(&cache, "tmp");
         }
@@ -319,6 +340,19 @@ impl Sandbox {
         let counts = (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= (5, 14);
         if self.kind == SandboxKind::Bubblewrap && counts { PROCESSES } else { 0 }
     }
+}
+
+/// Directories that are ones: an earlier check may have put something else in their place.
+fn fresh_dirs(cache: &Path, names: &[&str]) -> io::Result<()> {
+    let cache = files::dir(cache)?;
+    for name in names {
+        let make = || files::made_dir_in(&cache, name.as_bytes(), Mode::from(0o700));
+        if make().is_err() {
+            worktree::remove_tree(&cache, name)?;
+            make()?;
+        }
+    }
+    Ok(())
 }
 
 /// The environment inside.

@@ -4,6 +4,7 @@
 use crate::{RepoError, files};
 use queue_schema::ids::sha256_hex;
 use rustix::fs::{Mode, OFlags};
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -102,7 +103,7 @@ fn file_name(name: &str) -> String {
         if plain {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02x}"));
+            let _ = write!(out, "%{byte:02x}");
         }
     }
     if out.is_empty() || out.len() > LONGEST_NAME {

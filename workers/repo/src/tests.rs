@@ -6,9 +6,13 @@ use tempfile::TempDir;
 
 mod edges;
 mod hostile;
+mod kills;
 mod landing;
 mod mirrors;
+#[cfg(target_os = "linux")]
 mod sandboxes;
+#[cfg(target_os = "linux")]
+mod toolchains;
 mod worktrees;
 
 struct Fixture {

@@ -239,7 +239,7 @@ impl Worktree {
             EntryKind::Executable => Mode::from(0o755),
             _ => Mode::from(0o644),
         };
-        let made = match kind {
+        let put = match kind {
             EntryKind::Submodule => {
                 rustix::fs::mkdirat(fd.as_fd(), name, Mode::from(0o755)).map_err(io::Error::from)
             }
@@ -259,7 +259,7 @@ impl Worktree {
                     .and_then(|mut file| file.write_all(blob.content()))
             }
         };
-        if let Err(e) = made {
+        if let Err(e) = put {
             return taken(&e).ok_or_else(|| self.failed(&shown(), &e)).map(Err);
         }
         if matches!(kind, EntryKind::File | EntryKind::Executable)
@@ -273,9 +273,10 @@ impl Worktree {
     fn walk(&self, path: &[u8], make: bool) -> io::Result<OwnedFd> {
         let mut dir = self.dir.try_clone()?;
         for part in path.split(|b| *b == b'/').filter(|part| !part.is_empty()) {
-            dir = match make {
-                true => files::made_dir_in(&dir, part, Mode::from(0o755))?,
-                false => files::dir_in(&dir, part)?,
+            dir = if make {
+                files::made_dir_in(&dir, part, Mode::from(0o755))?
+            } else {
+                files::dir_in(&dir, part)?
             };
         }
         Ok(dir)

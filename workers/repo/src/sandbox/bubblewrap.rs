@@ -70,11 +70,16 @@ pub(super) fn arguments(can: Can, check: &Check<'_>, cache: &Path, tools: &Tools
         add(&["--ro-bind-try", &place, &place]);
     }
     let size = IN_MEMORY.to_string();
-    let in_memory = |place| match can.bound_memory_files {
-        true => vec!["--size", &size, "--tmpfs", place],
-        false => vec!["--tmpfs", place],
+    let in_memory = |place| {
+        if can.bound_memory_files {
+            vec!["--size", &size, "--tmpfs", place]
+        } else {
+            vec!["--tmpfs", place]
+        }
     };
-    add(&["--proc", "/proc", "--dev", "/dev"]);
+    // Much of /proc belongs to root, and a worker that is root is that in here too, whatever it is
+    // called: it could set what the kernel runs when a program crashes.
+    add(&["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"]);
     add(&in_memory("/dev/shm"));
     add(&["--remount-ro", "/dev"]);
     add(&in_memory("/tmp"));

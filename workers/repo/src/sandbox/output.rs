@@ -56,9 +56,10 @@ impl Output {
     /// The text and how many bytes before it are not kept, or what was said instead of beginning.
     pub(super) fn end(&mut self) -> Result<(String, u64), String> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        match self.started {
-            true => Ok((text(self.tail.make_contiguous()), self.left_out)),
-            false => Err(text(&self.before)),
+        if self.started {
+            Ok((text(self.tail.make_contiguous()), self.left_out))
+        } else {
+            Err(text(&self.before))
         }
     }
 }
@@ -80,7 +81,7 @@ mod tests {
         output.push(b"0123456789");
         assert_eq!(output.end(), Ok(("6789".to_owned(), 11)));
         let mut output = Output::new(4);
-        output.push(&[b'x'; 100_000]);
+        output.push(&vec![b'x'; 100_000]);
         output.push(b"no sandbox");
         let said = output.end().unwrap_err();
         assert!(said.ends_with("no sandbox") && said.len() <= MOST_BEFORE);

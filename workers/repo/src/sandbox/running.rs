@@ -130,7 +130,7 @@ impl Running {
             Ok(0) | Err(_) => return,
             Ok(_) => {}
         }
-        let mut bytes = [0_u8; 64 * 1024];
+        let mut bytes = [0_u8; 16 * 1024];
         match rustix::io::read(reader, &mut bytes) {
             Ok(0) => self.reader = None,
             Ok(n) => self.output.push(&bytes[..n]),

@@ -7,9 +7,9 @@ use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-const MIB: u64 = 1024 * 1024;
+pub(super) const MIB: u64 = 1024 * 1024;
 
-struct Place {
+pub(super) struct Place {
     dir: TempDir,
     timeout: Duration,
     memory_bytes: u64,
@@ -19,7 +19,7 @@ struct Place {
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("tree")).unwrap();
         Self {
@@ -32,7 +32,7 @@ impl Place {
         }
     }
 
-    fn tree(&self) -> PathBuf {
+    pub(super) fn tree(&self) -> PathBuf {
         self.dir.path().join("tree")
     }
 
@@ -55,13 +55,13 @@ impl Place {
         sandbox.run(&check, cancel)
     }
 
-    fn run(&self, sandbox: &Sandbox, command: &str) -> Ran {
+    pub(super) fn run(&self, sandbox: &Sandbox, command: &str) -> Ran {
         self.try_run(sandbox, command, &AtomicBool::new(false)).unwrap()
     }
 }
 
 /// The strong one; none only where somebody said that there is none.
-fn bubblewrap() -> Option<Sandbox> {
+pub(super) fn bubblewrap() -> Option<Sandbox> {
     match Sandbox::probe(SandboxChoice::Bubblewrap) {
         Ok(sandbox) => Some(sandbox),
         Err(_) if std::env::var("SCRUM_TEST_NO_SANDBOX").is_ok_and(|v| v == "1") => None,
@@ -77,7 +77,7 @@ fn all() -> Vec<Sandbox> {
     all
 }
 
-fn has(program: &str) -> bool {
+pub(super) fn has(program: &str) -> bool {
     let system = ["/usr/bin", "/usr/local/bin", "/bin"];
     system.iter().any(|dir| Path::new(dir).join(program).is_file())
 }
@@ -177,14 +177,16 @@ fn files_outside_are_neither_read_nor_written() {
     let canary = outside.path().join("canary");
     fs::write(&canary, "secret").unwrap();
     let home = std::env::var("HOME").unwrap();
+    let in_home = tempfile::NamedTempFile::new_in(&home).unwrap();
     let canary = canary.display();
     let parent = place.dir.path().display();
     for refused in [
         format!("cat {canary}"),
         format!("echo x > {canary}"),
         format!("ls {parent}"),
-        format!("ls -A {home} | grep -v '^.cargo$\\|^.rustup$'"),
-        format!("cat {home}/.cargo/config.toml {home}/.cargo/credentials.toml {home}/.ssh/*"),
+        format!("cat {}", in_home.path().display()),
+        format!("ls {home}/.ssh {home}/.config"),
+        format!("cat {home}/.cargo/config.toml {home}/.cargo/credentials.toml"),
         "cat /etc/shadow".to_owned(),
         "cat /etc/hostname".to_owned(),
         "ls /etc/ssl/private".to_owned(),
@@ -192,8 +194,10 @@ fn files_outside_are_neither_read_nor_written() {
         "echo x > /etc/x".to_owned(),
         "echo x > /x".to_owned(),
         "echo x > /dev/x".to_owned(),
-        "echo x > /proc/sys/kernel/core_pattern".to_owned(),
-        "echo x > /proc/sysrq-trigger".to_owned(),
+        // Opened for writing and not written: should it succeed, the machine shall not suffer.
+        ": >> /proc/sys/kernel/core_pattern".to_owned(),
+        ": >> /proc/sysrq-trigger".to_owned(),
+        ": >> /proc/self/oom_score_adj".to_owned(),
         "echo x > /cargo/registry/x".to_owned(),
         "mount -t tmpfs none /tmp".to_owned(),
         "unshare -U true".to_owned(),
@@ -212,6 +216,8 @@ fn files_outside_are_neither_read_nor_written() {
         outside.path().display()
     );
     assert!(!place.run(&sandbox, &script).output.contains("secret"));
+    let home = fs::symlink_metadata(place.dir.path().join("cache/home")).unwrap();
+    assert!(home.is_symlink(), "it is there as it was made");
     assert!(!place.run(&sandbox, "cat \"$HOME/canary\" && ls /cache/home2/").is_green());
     assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
     // What is named may be read, and is not written.
@@ -228,11 +234,13 @@ fn files_outside_are_neither_read_nor_written() {
 const STUBBORN: &str = "for i in 1 2 3 4 5 6 7 8; do (trap '' HUP TERM INT; setsid sleep 4242 & \
                         sleep 4242 & exec sleep 4242) & done";
 
-fn sleepers(number: &str) -> usize {
-    let mut found = 0;
+fn sleepers(number: &str) -> Vec<i32> {
+    let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
         let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        found += usize::from(line == format!("sleep\0{number}\0").as_bytes());
+        if line == format!("sleep\0{number}\0").as_bytes() {
+            found.extend(entry.file_name().to_string_lossy().parse::<i32>());
+        }
     }
     found
 }
@@ -269,12 +277,43 @@ fn time_is_bounded_and_nothing_lives_on() {
         assert!(ran.took >= place.timeout && ran.took < Duration::from_secs(30), "{ran:?}");
         if sandbox.kind() == SandboxKind::Plain {
             // Those with a session of their own get away, as the documentation says.
-            let ours =
-                Command::new("pkill").args(["-9", "-x", "-f", &format!("sleep {number}")]).status();
-            assert!(ours.is_ok());
+            for pid in sleepers(&number) {
+                let pid = rustix::process::Pid::from_raw(pid).unwrap();
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
         }
-        assert!(eventually(|| sleepers(&number) == 0), "{:?}", sandbox.kind());
+        assert!(eventually(|| sleepers(&number).is_empty()), "{:?}", sandbox.kind());
     }
+}
+
+const NUMBER: &str = "SCRUM_TEST_SLEEP";
+
+/// Started by the test below in a process of its own, which is killed.
+#[test]
+#[ignore = "a part of the test below"]
+fn a_check_whose_worker_is_killed() {
+    let Ok(number) = std::env::var(NUMBER) else { return };
+    let Some(sandbox) = bubblewrap() else { return };
+    let place = Place::new();
+    place.run(&sandbox, &format!("setsid sleep {number} & sleep {number}"));
+}
+
+#[test]
+fn a_check_dies_with_its_worker() {
+    if bubblewrap().is_none() {
+        return;
+    }
+    let number = (100_000 + std::process::id() * 10 + 9).to_string();
+    let mut worker = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "tests::sandboxes::a_check_whose_worker_is_killed", "--ignored"])
+        .env(NUMBER, &number)
+        .spawn()
+        .unwrap();
+    let begun = eventually(|| sleepers(&number).len() == 2);
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+    assert!(begun);
+    assert!(eventually(|| sleepers(&number).is_empty()));
 }
 
 #[test]
@@ -334,102 +373,6 @@ fn a_flood_of_output_is_bounded_and_its_end_kept() {
         place.timeout = Duration::from_millis(500);
         let ran = place.run(&sandbox, "yes");
         assert!(ran.timed_out && ran.output.len() <= 1000, "{:?}", ran.took);
-    }
-}
-
-#[test]
-fn cargo_checks_a_crate_whose_build_script_gets_nowhere() {
-    let Some(sandbox) = bubblewrap() else { return };
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let outside = tempfile::tempdir().unwrap();
-    fs::write(outside.path().join("canary"), "secret").unwrap();
-    let f = Fixture::new();
-    f.write(
-        "Cargo.toml",
-        b"[package]\nname = \"tiny\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n",
-    );
-    f.write("src/lib.rs", b"include!(concat!(env!(\"OUT_DIR\"), \"/made.rs\"));\npub fn twice(x: u8) -> u8 { x * MADE }\n");
-    let port = listener.local_addr().unwrap().port();
-    let script = format!(
-        r#"use std::fs;
-fn main() {{
-    let out = std::env::var("OUT_DIR").unwrap();
-    fs::write(format!("{{out}}/made.rs"), "const MADE: u8 = 2;").unwrap();
-    let dir = "{dir}";
-    let got = [
-        ("network", std::net::TcpStream::connect(("127.0.0.1", {port})).is_ok()),
-        ("environment", std::env::var("CARGO_MANIFEST_DIR").unwrap() != "/src"),
-        ("reading", fs::read(format!("{{dir}}/canary")).is_ok()),
-        ("writing", fs::write(format!("{{dir}}/new"), "x").is_ok()),
-        ("home", fs::read_dir("{home}").is_ok_and(|d| d.count() > 2)),
-        ("secret", std::env::vars().any(|(name, _)| name.starts_with("NEXTEST") || name == "SHELL")),
-    ];
-    for (what, done) in got {{
-        if done {{ println!("cargo::warning=escaped by {{what}}"); }}
-    }}
-}}
-"#,
-        dir = outside.path().display(),
-        home = std::env::var("HOME").unwrap(),
-    );
-    f.write("build.rs", script.as_bytes());
-    f.commit("one");
-    let repo = Repo::open(f.path()).unwrap();
-    let into = tempfile::tempdir().unwrap();
-    let bounds = ExportBounds { bytes: MIB, entries: 100 };
-    let tree = repo.export(&repo.resolve("HEAD").unwrap(), into.path(), bounds).unwrap();
-    let cache = into.path().join("cache");
-    let check = |command| Check {
-        command,
-        dir: tree.path(),
-        cache: &cache,
-        read: &[],
-        env: &[],
-        timeout: Duration::from_secs(300),
-        memory_bytes: 4096 * MIB,
-        output_bytes: 65536,
-    };
-    let never = AtomicBool::new(false);
-    let ran = sandbox.run(&check("cargo check"), &never).unwrap();
-    assert!(ran.is_green(), "{}", ran.output);
-    assert!(!ran.output.contains("escaped"), "{}", ran.output);
-    assert!(listener.accept().is_err());
-    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
-    // What it built is kept, and a patch that does not compile is red.
-    tree.write("src/lib.rs", b"pub fn twice(x: u8) -> u8 { y }\n").unwrap();
-    let red = sandbox.run(&check("cargo check"), &never).unwrap();
-    assert!(!red.is_green() && red.output.contains("cannot find value `y`"), "{}", red.output);
-    tree.restore("src/lib.rs").unwrap();
-    let green = sandbox.run(&check("cargo check"), &never).unwrap();
-    assert!(green.is_green(), "{}", green.output);
-    assert!(cache.join("target/debug").is_dir() && !tree.path().join("target").exists());
-}
-
-#[test]
-fn python_and_node_check_their_files() {
-    let Some(sandbox) = bubblewrap() else { return };
-    let place = Place::new();
-    fs::write(
-        place.tree().join("good.py"),
-        "import json, multiprocessing, ssl\nprint(json.dumps([1]))\n",
-    )
-    .unwrap();
-    fs::write(place.tree().join("bad.py"), "def f(:\n").unwrap();
-    fs::write(place.tree().join("good.js"), "console.log(require('os').cpus().length > 0)\n")
-        .unwrap();
-    fs::write(place.tree().join("bad.js"), "function (\n").unwrap();
-    for (program, check, run, good, bad) in [
-        ("python3", "python3 -m py_compile", "python3", "good.py", "bad.py"),
-        ("node", "node --check", "node", "good.js", "bad.js"),
-    ] {
-        if !has(program) {
-            continue;
-        }
-        let green = place.run(&sandbox, &format!("{check} {good} && {run} {good}"));
-        assert!(green.is_green(), "{green:?}");
-        let red = place.run(&sandbox, &format!("{check} {bad}"));
-        assert!(!red.is_green() && red.output.contains("SyntaxError"), "{red:?}");
     }
 }
 

@@ -21,6 +21,15 @@ fn exported(into: &Path) -> (Fixture, Worktree) {
 }
 
 #[test]
+fn what_callers_take_to_other_threads_may_go_there() {
+    fn goes<T: Send + 'static>() {}
+    goes::<Repo>();
+    goes::<Worktree>();
+    goes::<Sandbox>();
+    goes::<RepoError>();
+}
+
+#[test]
 fn a_commit_is_written_changed_and_put_back() {
     let into = tempfile::tempdir().unwrap();
     let (_f, tree) = exported(&into.path().join("new"));

@@ -42,7 +42,7 @@ pub(super) fn stays_inside(path: &[u8], target: &[u8]) -> bool {
     {
         return false;
     }
-    let mut depth = path.iter().filter(|b| **b == b'/').count();
+    let mut depth = path.split(|b| *b == b'/').count().saturating_sub(1);
     let mut down = false;
     for part in target.split(|b| *b == b'/') {
         match part {
