@@ -37,7 +37,15 @@ fn finding(kind: FindingKind, text: &str, line: Option<u32>) -> Finding {
 
 fn file(path: &str, status: TargetStatus) -> FileReport {
     let target = Target { path: path.into(), blob: "b".into(), bytes: 10, skip: None };
-    FileReport { target, status, row: None, attempts: Vec::new(), dead_reason: None }
+    FileReport {
+        target,
+        status,
+        row: None,
+        attempts: Vec::new(),
+        dead_reason: None,
+        facts: None,
+        facts_trouble: None,
+    }
 }
 
 fn row(path: &str, findings: Vec<Finding>, attempts: &[Attempt]) -> ReviewRow {
