@@ -198,6 +198,11 @@ impl SweepSpec {
         }
     }
 
+    /// How facts are taken out of an accepted review of so many characters; none when they are not.
+    pub fn facts_of(&self, chars: u32) -> Option<&FactsSpec> {
+        self.facts.as_ref().filter(|facts| chars >= facts.bounds.min_chars)
+    }
+
     /// True when reviewers are asked for JSON by schema.
     pub fn wants_forensic(&self) -> bool {
         self.forensic.is_some() || self.policy == Policy::Forensic

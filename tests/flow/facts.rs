@@ -332,6 +332,9 @@ async fn a_file_whose_sweep_is_cancelled_over_its_facts_stays_resolved() {
     assert_eq!((seen.sweep.resolved, seen.sweep.cancelled), (1, 2), "{:?}", seen.sweep);
     assert!(seen.jobs.is_empty(), "{:?}", seen.jobs);
     assert_eq!(calls(&stub, Some(FactsStage::Verify)).len(), 0, "what would follow is dropped");
+    bench.run(&["report", &id, "--out", bench.out().to_str().unwrap()]).expect(0);
+    let why = json(&bench, "summary.json")["per_file"][0]["facts_trouble"].clone();
+    assert!(why.as_str().unwrap().contains("cancelled first"), "{why}");
     drop(worker);
 }
 
@@ -358,7 +361,7 @@ async fn facts_whose_job_dies_are_a_letter_and_the_file_stays_resolved() {
     let list = bench.run(&["dlq", "list", "--lane", "facts:"]).expect(0).stdout;
     assert!(list.contains(&format!("{id}-0.facts.extract")) && list.contains("poison"), "{list}");
     let show = bench.run(&["dlq", "show", &format!("{id}-0.facts.extract")]).expect(0).stdout;
-    assert!(show.contains("src/f0.rs") && show.contains("facts:stub"), "{show}");
+    assert!(show.contains("src/f0.rs") && show.contains("review   accepted"), "{show}");
     let out = bench.out();
     bench.run(&["report", &id, "--out", out.to_str().unwrap()]).expect(0);
     let summary = json(&bench, "summary.json");

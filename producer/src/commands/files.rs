@@ -72,6 +72,9 @@ pub async fn write(
     Ok(report)
 }
 
+/// Why an accepted review has no facts when nobody has written down why.
+const NO_FACTS: &str = "the sweep was cancelled first, or their dead letter thrown away";
+
 /// Everything that is known of a sweep.
 ///
 /// # Errors
@@ -102,21 +105,25 @@ pub async fn gather(session: &Session, id: &str) -> anyhow::Result<SweepReport> 
             _ => Vec::new(),
         };
         let dead_reason = dead.get(&ordinal).map(|d| format!("{}: {}", d.class, d.reason));
+        let row = rows.remove(&review);
+        let facts = facts.remove(&review);
         // What died after the review was accepted can only have been work on its facts.
-        let (dead_reason, died) = match status {
-            TargetStatus::Resolved => (None, dead_reason),
-            _ => (dead_reason, None),
+        let is_resolved = status == TargetStatus::Resolved;
+        let died = dead_reason.as_ref().filter(|_| is_resolved);
+        let wanted = row.as_ref().and_then(|r| spec.facts_of(r.attempts.last()?.chars)).is_some();
+        let facts_trouble = match (without_facts.remove(&ordinal), died) {
+            (Some(why), _) => Some(why),
+            (None, Some(why)) => Some(format!("in the dead-letter queue: {why}")),
+            (None, None) => (is_resolved && wanted && facts.is_none()).then(|| NO_FACTS.to_owned()),
         };
         files.push(FileReport {
             target,
             status,
-            row: rows.remove(&review),
+            row,
             attempts,
-            dead_reason,
-            facts: facts.remove(&review),
-            facts_trouble: without_facts
-                .remove(&ordinal)
-                .or_else(|| died.map(|why| format!("in the dead-letter queue: {why}"))),
+            dead_reason: dead_reason.filter(|_| !is_resolved),
+            facts,
+            facts_trouble,
         });
     }
     let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);

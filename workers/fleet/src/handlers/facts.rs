@@ -78,11 +78,8 @@ pub(super) fn after(
     effects: Effects,
 ) -> Result<Effects, HandlerError> {
     let review = review_id(sweep, ordinal);
-    let wanted = spec
-        .facts
-        .as_ref()
-        .filter(|facts| answer.trim().chars().count() >= facts.bounds.min_chars as usize);
-    let Some(facts) = wanted else { return Ok(over(effects, sweep, ordinal)) };
+    let chars = u32::try_from(answer.chars().count()).unwrap_or(u32::MAX);
+    let Some(facts) = spec.facts_of(chars) else { return Ok(over(effects, sweep, ordinal)) };
     // Masked now, while it is whole: afterwards nobody knows a secret that its end cuts in two.
     let leaves = ask::leaves(ctx, &facts.extractor) || ask::leaves(ctx, &facts.verifier);
     let shown = shown(answer, facts.bounds.review_chars, leaves);
