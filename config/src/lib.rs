@@ -21,6 +21,7 @@
 mod check;
 pub mod embedding;
 mod error;
+pub mod facts;
 mod ladders;
 mod layer;
 mod load;
@@ -32,6 +33,7 @@ mod validate;
 
 pub use embedding::{EmbedWire, EmbeddingConfig};
 pub use error::{ConfigError, Problem};
+pub use facts::FactsSettings;
 pub use ladders::{AUTO_LADDER, Ladders};
 pub use load::LoadOptions;
 pub use provider::{ProviderConfig, Wire};

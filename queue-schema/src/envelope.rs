@@ -143,6 +143,10 @@ mod tests {
                 r#"{"v":1,"kind":"rung","pv":1,"p":{"sweep":"ab","target":7,"rung":0,"attempt":1,"provider":"x"},"tp":"00-1-2-01"}"#,
                 "rung",
             ),
+            (
+                r#"{"v":1,"kind":"facts","pv":1,"p":{"sweep":"ab","target":7,"stage":"extract","provider":"x"}}"#,
+                "facts",
+            ),
         ] {
             let envelope = Envelope::decode(body).unwrap();
             assert_eq!(envelope.kind, kind);

@@ -160,6 +160,9 @@ impl Drop for Shell {
 fn model_server() -> ModelStub {
     let calls: Mutex<HashMap<&str, u32>> = Mutex::default();
     ModelStub::with(move |call: &Recorded| {
+        if let Some(facts) = answers::facts_or(&call.system) {
+            return Reply::ok(facts);
+        }
         let file = ["src/f1.rs", "src/f2.rs"].into_iter().find(|f| call.prompt.contains(f));
         let good = match (file, call.model.as_str()) {
             (Some("src/f1.rs"), model) => model == "qwen3-30b",

@@ -29,6 +29,7 @@ macro_rules! for_each_job_kind {
             review Review,
             shard Shard,
             rung Rung,
+            facts Facts,
         }
     };
 }

@@ -128,7 +128,8 @@ pub fn judge_shard_summary(answer: &Answer<'_>) -> Result<String, (Outcome, Stri
     Ok(text.to_owned())
 }
 
-fn refusal(answer: &Answer<'_>) -> Verdict<()> {
+/// The model declined, by its provider's flag or in its own words.
+pub(crate) fn refusal(answer: &Answer<'_>) -> Verdict<()> {
     if answer.refused {
         return Err((Outcome::Refused, "the model declined".to_owned()));
     }

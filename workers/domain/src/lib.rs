@@ -11,7 +11,7 @@
 //! 4. [`prompt`]: what the reviewer is told.
 //! 5. [`accept`]: is the answer a review ([`clean`] and [`parse`] read it).
 //! 6. [`anchor`]: where in the file each finding is, and what may be done with the review.
-//! 7. [`review`]: the row; [`report`]: what a sweep leaves behind.
+//! 7. [`review`]: the row; [`facts`]: what it says of the file; [`report`]: what a sweep leaves behind.
 //!
 //! [`redact`] takes secrets out of what leaves for models that are not local.
 //!
@@ -21,6 +21,7 @@ pub mod accept;
 pub mod anchor;
 pub mod builtin;
 pub mod clean;
+pub mod facts;
 pub mod parse;
 pub mod prompt;
 pub mod redact;

@@ -58,7 +58,7 @@ pub fn forensic(text: &str) -> Option<Parsed> {
 }
 
 /// Every JSON object in the text that is not inside another one.
-fn objects(text: &str) -> Vec<Map<String, Value>> {
+pub(crate) fn objects(text: &str) -> Vec<Map<String, Value>> {
     let mut found = Vec::new();
     let mut at = 0;
     // Each start may be read to the end of the text; many such would take their square.

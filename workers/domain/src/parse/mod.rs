@@ -9,6 +9,7 @@ mod numbers;
 mod table;
 
 pub use forensic::forensic;
+pub(crate) use forensic::objects;
 pub use markdown::markdown;
 
 use queue_schema::rows::{Finding, FindingKind};
