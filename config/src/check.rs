@@ -4,6 +4,7 @@
 use crate::apply::{ApplySettings, SandboxMode};
 use crate::embedding::{EmbedWire, EmbeddingConfig};
 use crate::error::Problem;
+use crate::facts::FactsSettings;
 use crate::layer::Layer;
 use crate::provider::{ProviderConfig, Wire};
 use crate::settings::{
@@ -33,6 +34,7 @@ pub(crate) fn keys(section: &str) -> &'static [&'static str] {
         "retention" => field_names::<RetentionSettings>(),
         "worker" => field_names::<WorkerSettings>(),
         "sweep" => field_names::<SweepSettings>(),
+        "facts" => field_names::<FactsSettings>(),
         "ladders" => field_names::<LadderSettings>(),
         "apply" => field_names::<ApplySettings>(),
         "log" => field_names::<LogSettings>(),

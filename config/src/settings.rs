@@ -3,6 +3,7 @@
 use crate::apply::ApplySettings;
 use crate::embedding::EmbeddingConfig;
 use crate::error::ConfigError;
+use crate::facts::FactsSettings;
 use crate::provider::ProviderConfig;
 use queue_schema::sweep::{Limits, Policy, SPLIT_VERSION, SplitMode};
 use serde::Deserialize;
@@ -26,6 +27,8 @@ pub struct Settings {
     pub retention: RetentionSettings,
     /// How a sweep is done.
     pub sweep: SweepSettings,
+    /// What is taken out of accepted reviews.
+    pub facts: FactsSettings,
     /// Ladders of the user's own.
     pub ladders: LadderSettings,
     /// How reviews become commits.

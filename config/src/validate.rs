@@ -1,6 +1,7 @@
 //! Ranges and relations of values.
 
 use crate::error::{ConfigError, Problem};
+use crate::facts::wrong_with;
 use crate::provider::{ProviderConfig, Wire};
 use crate::settings::Settings;
 
@@ -33,6 +34,7 @@ impl Settings {
         self.redis_and_log(&mut check);
         self.queue_and_worker(&mut check);
         self.sweep(&mut check);
+        self.facts(&mut check);
         self.embedding(&mut check);
         self.apply.validate(&mut check);
         for (name, provider) in &self.providers {
@@ -152,6 +154,25 @@ impl Settings {
 }
 
 impl Settings {
+    fn facts(&self, check: &mut Checks) {
+        let f = &self.facts;
+        for (key, name) in [("facts.extractor", &f.extractor), ("facts.verifier", &f.verifier)] {
+            if let Some((what, fix)) = wrong_with(name, &self.providers) {
+                check.add(key, what, &fix);
+            }
+        }
+        check.range("facts.min_chars", f.min_chars.into(), 1, 1_000_000);
+        check.range("facts.max_tokens", f.max_tokens.into(), 1, 1_000_000);
+        check.range("facts.review_chars", f.review_chars.into(), 120, 1_000_000);
+        check.range("facts.source_chars", f.source_chars.into(), 120, 10_000_000);
+        check.range("facts.preview_chars", f.preview_chars.into(), 1, 100_000);
+        check.range("facts.max_entities", f.max_entities.into(), 1, 1000);
+        check.range("facts.max_facts", f.max_facts.into(), 1, 1000);
+        check.range("facts.max_relationships", f.max_relationships.into(), 1, 1000);
+        // Servers that turn a schema into a grammar refuse bounds of some thousands.
+        check.range("facts.max_text_chars", f.max_text_chars.into(), 20, 2000);
+    }
+
     fn embedding(&self, check: &mut Checks) {
         let e = &self.embedding;
         if e.is_on() {

@@ -126,6 +126,9 @@ pub struct Request {
     /// Acceptance policy: auto, structured, substantial or forensic.
     #[arg(long, value_name = "POLICY")]
     pub policy: Option<String>,
+    /// Take no facts out of accepted reviews: two calls less a file.
+    #[arg(long)]
+    pub no_facts: bool,
     /// Rank among the sweeps of the fleet: low, normal or high; jobs of a higher one go first.
     #[arg(long, value_name = "RANK", default_value = "normal")]
     pub priority: Priority,
@@ -341,7 +344,7 @@ pub enum DlqAction {
         #[arg(long, value_name = "NAME")]
         ladder: Option<String>,
     },
-    /// Throw them away; their files stay unresolved.
+    /// Throw them away; their files stay as they are, unresolved mostly.
     Discard {
         /// Job ids as `list` prints them; without, what the filters leave.
         ids: Vec<String>,

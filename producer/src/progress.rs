@@ -128,6 +128,8 @@ mod tests {
             unresolved: 1,
             skipped: 0,
             cancelled: 0,
+            facts: 0,
+            facts_failed: 0,
             attempts: 5,
             tokens_in: 10,
             tokens_out: 5,

@@ -48,6 +48,7 @@ pub fn prepare(
     let prd = read("prd", request.prd.as_deref())?;
     let proposal = read("proposal", request.proposal.as_deref())?;
     let forensic = read("forensic", request.forensic.as_deref())?;
+    let facts = settings.facts.spec(&ladder, &settings.providers).filter(|_| !request.no_facts);
     let spec = SweepSpec {
         v: SWEEP_VERSION,
         // A path is made absolute, because workers run elsewhere; a URL stays one.
@@ -67,6 +68,7 @@ pub fn prepare(
         policy,
         limits: settings.sweep.limits(),
         embedding: settings.embedding.model_in_use().to_owned(),
+        facts,
         labels: labels(&request.labels)?,
         again: if request.again { now_ms() } else { 0 },
     };

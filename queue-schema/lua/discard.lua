@@ -1,11 +1,11 @@
--- discard.lua: Dead -> Absent, by a person's word. Its target stays unresolved.
+-- discard.lua: Dead -> Absent, by a person's word. Its target stays as it is.
 --
 -- ARGV[1]  job id
 -- Returns 1, or 0 when there is no such dead job.
 local id = ARGV[1]
 local j = look(id, 'st', 's', 'g')
 if j.st ~= 'dead' then return 0 end
-if j.g ~= '' then call('SREM', P .. 'dt:' .. j.s .. ':' .. j.g, id) end
+letter_gone(id, j.s, j.g)
 call('ZREM', P .. 'dead', id)
 remove(id, j.s)
 return 1

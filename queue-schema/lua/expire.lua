@@ -14,7 +14,7 @@ for _, id in ipairs(looked) do
   local state = sweep ~= '' and call('HGET', P .. 'sw:' .. sweep, 'state')
   if state ~= 'planning' and state ~= 'running' then
     call('ZREM', P .. 'dead', id)
-    if j[2] and j[2] ~= '' then call('SREM', P .. 'dt:' .. sweep .. ':' .. j[2], id) end
+    letter_gone(id, sweep, j[2] or '')
     remove(id, sweep)
     discarded = discarded + 1
   end

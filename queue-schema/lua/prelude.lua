@@ -190,16 +190,24 @@ local function judge_sweep(sweep)
   end
 end
 
--- Move a target to a status; counters follow, the next target is admitted, the sweep may end.
+-- A target whose review was accepted: its row is there, perhaps while its facts are still worked on.
+local function is_accepted(sweep, target)
+  return call('HEXISTS', P .. 'rowid:scrum_reviews:' .. sweep, sweep .. '-' .. target) == 1
+end
+
+-- Move a target to a status; counters follow, the next target is admitted, the sweep may end. What is
+-- accepted is accepted: where work on it dies or is cancelled after that, the target is resolved.
 settle = function(sweep, target, code)
   local st = P .. 'st:' .. sweep
-  local old = call('GETRANGE', st, target, target)
-  if old == '' or old == code then return end
+  local old, asked = call('GETRANGE', st, target, target), code
+  if old == '' then return end
+  if (code == 'u' or code == 'x') and is_accepted(sweep, target) then code = 'r' end
+  if old == code then return end
   call('SETRANGE', st, target, code)
   local sk = P .. 'sw:' .. sweep
   call('HINCRBY', sk, 'n:' .. old, -1)
   call('HINCRBY', sk, 'n:' .. code, 1)
-  tidy(sweep, target, code)
+  tidy(sweep, target, asked)
   if code == 'l' then judge_sweep(sweep) end
   if old == 'l' then admit(sweep) end
   judge_sweep(sweep)
@@ -254,6 +262,17 @@ local function settle_up()
   for pool, n in pairs(gone_of) do
     if call('HINCRBY', P .. 'leased', pool, -n) <= 0 then call('HDEL', P .. 'leased', pool) end
     if call('HEXISTS', P .. 'limits', pool) == 1 then wake_pool(pool) end
+  end
+end
+
+-- A letter is gone for good, and with the last one of an accepted review what its facts needed: an
+-- unresolved target keeps its attempts, because they are reported.
+local function letter_gone(id, sweep, target)
+  if sweep == '' or target == '' then return end
+  local group = P .. 'dt:' .. sweep .. ':' .. target
+  call('SREM', group, id)
+  if call('EXISTS', group) == 0 and call('GETRANGE', P .. 'st:' .. sweep, target, target) == 'r' then
+    call('UNLINK', P .. 'rev:' .. sweep .. '-' .. target)
   end
 end
 

@@ -235,7 +235,12 @@ function checks.targets()
             if of then busy[of] = true end
           end
         end
-        if not busy[target] then
+        if not busy[target] and is_accepted(sweep, target) then
+          if fault('target', review, 'it is accepted, and no job is about its facts; it goes without them') then
+            settle(sweep, target, 'r')
+            call('UNLINK', P .. 'rev:' .. review)
+          end
+        elseif not busy[target] then
           if fault('target', review, 'it is in work, and no job is about it; it is reviewed again') then
             -- From the beginning, so its attempts are counted from there.
             call('UNLINK', P .. 'att:' .. review)

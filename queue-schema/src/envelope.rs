@@ -151,6 +151,10 @@ mod tests {
                 r#"{"v":1,"kind":"apply","pv":1,"p":{"sweep":"ab","run":"cd","pool":"branch-ef"}}"#,
                 "apply",
             ),
+            (
+                r#"{"v":1,"kind":"facts","pv":1,"p":{"sweep":"ab","target":7,"stage":"extract","provider":"x"}}"#,
+                "facts",
+            ),
         ] {
             let envelope = Envelope::decode(body).unwrap();
             assert_eq!(envelope.kind, kind);

@@ -32,10 +32,11 @@
 //! | `tg:SWEEP` | hash | ordinal -> target |
 //! | `rows:STREAM:SWEEP` | stream | rows of the knowledge base |
 //! | `rowid:STREAM:SWEEP` | hash | row id -> stream entry; makes a row unique |
-//! | `rev:REVIEW` | hash | what a review has gathered: shard summaries, tokens |
+//! | `rev:REVIEW` | hash | what a review has gathered: shard summaries, tokens, the facts to be checked |
 //! | `att:REVIEW` | list | its attempts |
 //! | `aps:SWEEP` | list | runs of the applier over a sweep |
 //! | `ap:SWEEP.RUN` | hash | a run of the applier: its spec, what was proposed for each file, how it ended |
+//! | `nofacts:SWEEP` | hash | ordinal -> why an accepted review has no facts, or unchecked ones |
 //! | `alerts:SWEEP` | hash | rung -> what its provider keeps refusing |
 //! | `doc:SHA`, `users:doc:SHA` | string, set | a document; the sweeps that have it |
 //! | `ans:KEY` | string | a paid answer under its content key |
@@ -98,6 +99,17 @@ pub const LADDER_FIELD: &str = "ladder";
 /// Field of a review's state that holds the ends of its shards, ascending, with commas between; only
 /// where shards run one after the other.
 pub const CUTS_FIELD: &str = "cuts";
+
+/// Field of a review's state that holds the accepted review until its facts are taken out.
+pub const ACCEPTED_FIELD: &str = "accepted";
+
+/// Field of a review's state that holds the facts until they are checked, as JSON.
+pub const FACTS_FIELD: &str = "facts";
+
+/// Suffix of the hash of why accepted reviews have no facts, or unchecked ones, by target.
+pub fn without_facts(sweep: &str) -> String {
+    format!("nofacts:{sweep}")
+}
 
 /// Suffix of the list of a review's attempts.
 pub fn attempts(review: &str) -> String {

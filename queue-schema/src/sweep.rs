@@ -148,6 +148,9 @@ pub struct SweepSpec {
     /// The model that ranks passages of the documents; empty = by their words.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub embedding: String,
+    /// How facts are taken out of accepted reviews; none when they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<FactsSpec>,
     /// Free labels, shown in reports.
     #[serde(default)]
     pub labels: std::collections::BTreeMap<String, String>,
@@ -195,6 +198,11 @@ impl SweepSpec {
         }
     }
 
+    /// How facts are taken out of an accepted review of so many characters; none when they are not.
+    pub fn facts_of(&self, chars: u32) -> Option<&FactsSpec> {
+        self.facts.as_ref().filter(|facts| chars >= facts.bounds.min_chars)
+    }
+
     /// True when reviewers are asked for JSON by schema.
     pub fn wants_forensic(&self) -> bool {
         self.forensic.is_some() || self.policy == Policy::Forensic
@@ -234,6 +242,43 @@ pub struct Limits {
     /// Shards one after the other, each with the notes on those before it.
     #[serde(default)]
     pub chained: bool,
+}
+
+/// Who takes facts out of accepted reviews, who checks them, and within which bounds; defaults live
+/// in `config/default.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FactsSpec {
+    /// The model that takes them out.
+    pub extractor: Rung,
+    /// The model that holds them against the file.
+    pub verifier: Rung,
+    /// What they keep to.
+    pub bounds: FactsBounds,
+}
+
+/// Bounds of fact extraction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FactsBounds {
+    /// Least characters of an accepted review that facts are taken out of.
+    pub min_chars: u32,
+    /// Tokens to generate in one call.
+    pub max_tokens: u32,
+    /// Characters of the review that the extractor sees.
+    pub review_chars: u32,
+    /// Characters of the file, or of the notes on it, that the verifier sees.
+    pub source_chars: u32,
+    /// Characters of the verification that the row keeps.
+    pub preview_chars: u32,
+    /// Entities kept.
+    pub max_entities: u32,
+    /// Facts kept.
+    pub max_facts: u32,
+    /// Relationships kept.
+    pub max_relationships: u32,
+    /// Characters of one name or fact that are kept.
+    pub max_text_chars: u32,
 }
 
 const fn first_version() -> u32 {

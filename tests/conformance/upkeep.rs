@@ -1,6 +1,8 @@
 //! What is not kept, what is mended: retention and the reconciler, against a real Redis.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+#[path = "upkeep/accepted.rs"]
+mod accepted;
 #[path = "upkeep/bed.rs"]
 mod bed;
 #[path = "upkeep/mend.rs"]

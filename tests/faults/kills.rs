@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Files that take a review through every ending: by shards; passing trouble and then the second
+/// Files that take a review through every ending, facts included: by shards; passing trouble and then the second
 /// rung; no rung at all; skipped at the first look.
 fn every_way() -> TestRepo {
     let repo = TestRepo::new();
@@ -28,7 +28,9 @@ fn stub() -> ModelStub {
     let busy = AtomicBool::new(true);
     ModelStub::with(move |call: &Recorded| {
         let asks = |word: &str| call.prompt.contains(word);
-        if is_shard(call) {
+        if let Some(facts) = answers::facts_or(&call.system) {
+            Reply::ok(facts)
+        } else if is_shard(call) {
             Reply::ok(answers::shard_summary())
         } else if asks("DIES") || (asks("CLIMBS") && call.model == "a") {
             if asks("CLIMBS") && busy.swap(false, Ordering::SeqCst) {
@@ -90,6 +92,7 @@ fn run(at: Option<Boundary>) -> Run {
     let (repo, stub, server) = (every_way(), stub(), RedisServer::alone());
     server.load_scripts();
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["a", "b"])
+        .set("facts.enabled", "true")
         .set("queue.commit_batch", "1");
     let id = bench.enqueue(&repo);
     let proxy = Proxy::to(server.socket());
@@ -122,6 +125,7 @@ fn run(at: Option<Boundary>) -> Run {
     all.is_done();
     let s = &all.sweep;
     assert_eq!((s.resolved, s.unresolved, s.skipped), (2, 1, 1), "{at:?}");
+    assert_eq!((s.facts, s.facts_failed), (2, 0), "{at:?}");
     let mut endings = BTreeMap::new();
     for commit in proxy.commits() {
         let kind = commit.job.split_once('.').unwrap().1.split('.').next().unwrap().to_owned();
@@ -148,6 +152,7 @@ fn a_worker_killed_at_any_step_boundary_costs_that_step_at_most() {
         ("rung", "done"),
         ("rung", "retry"),
         ("rung", "dead"),
+        ("facts", "done"),
     ] {
         let key = (kind.to_owned(), ending.to_owned());
         assert!(whole.endings.contains_key(&key), "{kind} ends as {ending}: {:?}", whole.endings);

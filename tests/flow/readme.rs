@@ -166,6 +166,9 @@ fn model_server() -> ModelStub {
         if call.prompt.contains("# Findings of the review") {
             return Reply::ok(PATCH);
         }
+        if let Some(facts) = answers::facts_or(&call.system) {
+            return Reply::ok(facts);
+        }
         let file = ["src/f1.rs", "src/f2.rs"].into_iter().find(|f| call.prompt.contains(f));
         let good = match (file, call.model.as_str()) {
             (Some("src/f1.rs"), model) => model == "qwen3-30b",

@@ -96,6 +96,8 @@ impl Bench {
         command
             .env("SCRUM_CONFIG", &self.config)
             .env("SCRUM_STATE_DIR", self.state())
+            // Most tests count calls; those about facts set this.
+            .env("SCRUM__FACTS__ENABLED", "false")
             .stdin(Stdio::null())
             .current_dir(self.dir.path());
         command.envs(self.env.iter().cloned());

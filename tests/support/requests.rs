@@ -34,6 +34,7 @@ pub fn sweep_spec(n: u8, admission_window: u32) -> SweepSpec {
         shard_ladder: ladder,
         policy: Policy::Auto,
         embedding: String::new(),
+        facts: None,
         limits: Limits {
             split_over_bytes: 1,
             shard_bytes: 1,

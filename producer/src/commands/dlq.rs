@@ -104,6 +104,9 @@ async fn show(global: &Global, session: &Session, id: &str) -> anyhow::Result<u8
     say(&format!("reason   {}", plain(&letter.reason)))?;
     say(&format!("died     {} (first {})", time(letter.last_ms), time(letter.first_ms)))?;
     say(&format!("tries    {}, worker deaths {}", letter.attempts, letter.crashes))?;
+    if letter.lane.starts_with("facts:") {
+        say("review   accepted; only the facts of the file are missing")?;
+    }
     for a in &attempts {
         say("")?;
         say(&format!(

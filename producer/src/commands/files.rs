@@ -5,7 +5,7 @@ use crate::session::Session;
 use anyhow::{Context, bail};
 use queue_schema::client::{DeadFilter, DeadLetter};
 use queue_schema::ids::review_id;
-use queue_schema::rows::{AutoApplyRow, ReviewRow, Row};
+use queue_schema::rows::{AuditFactsRow, AutoApplyRow, ReviewRow, Row};
 use queue_schema::sweep::TargetStatus;
 use scrum_domain::report::{FileReport, SweepReport, file, markdown, sarif, summary};
 use std::collections::HashMap;
@@ -70,9 +70,17 @@ pub async fn write(
             }
             put(&format!("{}.jsonl", AutoApplyRow::STREAM), &lines)?;
         }
+        let mut lines = String::new();
+        for row in report.files.iter().filter_map(|f| f.facts.as_ref()) {
+            let _ = writeln!(lines, "{}", serde_json::to_string(row)?);
+        }
+        put(&format!("{}.jsonl", AuditFactsRow::STREAM), &lines)?;
     }
     Ok(report)
 }
+
+/// Why an accepted review has no facts when nobody has written down why.
+const NO_FACTS: &str = "the sweep was cancelled first, or their dead letter thrown away";
 
 /// Everything that is known of a sweep.
 ///
@@ -85,6 +93,10 @@ pub async fn gather(session: &Session, id: &str) -> anyhow::Result<SweepReport> 
         queue.sweep_status(id).await?.with_context(|| format!("there is no sweep {id}"))?;
     let mut rows: HashMap<String, ReviewRow> =
         queue.rows::<ReviewRow>(id).await?.into_iter().map(|r| (r.review_id.clone(), r)).collect();
+    let facts = queue.rows::<AuditFactsRow>(id).await?;
+    let mut facts: HashMap<String, AuditFactsRow> =
+        facts.into_iter().map(|r| (r.review_id.clone(), r)).collect();
+    let mut without_facts = queue.without_facts(id).await?;
     let filter = DeadFilter { sweep: Some(id.to_owned()), ..DeadFilter::default() };
     let dead: HashMap<u32, DeadLetter> = queue
         .dead_letters(&filter)
@@ -99,12 +111,26 @@ pub async fn gather(session: &Session, id: &str) -> anyhow::Result<SweepReport> 
             TargetStatus::Unresolved | TargetStatus::Live => queue.attempts(&review).await?,
             _ => Vec::new(),
         };
+        let dead_reason = dead.get(&ordinal).map(|d| format!("{}: {}", d.class, d.reason));
+        let row = rows.remove(&review);
+        let facts = facts.remove(&review);
+        // What died after the review was accepted can only have been work on its facts.
+        let is_resolved = status == TargetStatus::Resolved;
+        let died = dead_reason.as_ref().filter(|_| is_resolved);
+        let wanted = row.as_ref().and_then(|r| spec.facts_of(r.attempts.last()?.chars)).is_some();
+        let facts_trouble = match (without_facts.remove(&ordinal), died) {
+            (Some(why), _) => Some(why),
+            (None, Some(why)) => Some(format!("in the dead-letter queue: {why}")),
+            (None, None) => (is_resolved && wanted && facts.is_none()).then(|| NO_FACTS.to_owned()),
+        };
         files.push(FileReport {
             target,
             status,
-            row: rows.remove(&review),
+            row,
             attempts,
-            dead_reason: dead.get(&ordinal).map(|d| format!("{}: {}", d.class, d.reason)),
+            dead_reason: dead_reason.filter(|_| !is_resolved),
+            facts,
+            facts_trouble,
         });
     }
     let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);

@@ -6,6 +6,7 @@ use crate::progress::Progress;
 use crate::session::Session;
 use crate::signals;
 use queue_schema::client::{SweepState, SweepStatus};
+use scrum_domain::text::counted;
 use std::path::Path;
 use std::time::Duration;
 
@@ -111,6 +112,10 @@ pub async fn verdict(
         }
         if s.unresolved > 0 {
             say(&format!("unresolved files: scrum dlq list --sweep {}", s.id))?;
+        }
+        if let failed @ 1.. = s.facts_failed {
+            let files = counted(usize::try_from(failed).unwrap_or(usize::MAX), "file", "files");
+            eprintln!("facts of {files} could not be had or checked; the report says why");
         }
         for (rung, message) in &alerts {
             say(&alert(rung, message))?;

@@ -162,6 +162,18 @@ impl Queue {
         Ok(alerts)
     }
 
+    /// Why accepted reviews have no facts, or unchecked ones, by target.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn without_facts(&self, sweep: &str) -> Result<HashMap<u32, String>, QueueError> {
+        let mut conn = self.conn();
+        Ok(redis::cmd("HGETALL")
+            .arg(self.of_sweep(sweep).key(&keys::without_facts(sweep)))
+            .query_async(&mut conn)
+            .await?)
+    }
+
     /// A paid answer under its content key.
     ///
     /// # Errors

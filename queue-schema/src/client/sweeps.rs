@@ -81,6 +81,10 @@ pub struct SweepStatus {
     pub tokens_out: u64,
     /// What providers charged, in millionths of a dollar.
     pub cost_micro_usd: u64,
+    /// Accepted reviews whose facts were taken out.
+    pub facts: u64,
+    /// Accepted reviews without facts, or with unchecked ones, because of the models.
+    pub facts_failed: u64,
     /// Milliseconds since the epoch, Redis clock.
     pub created_ms: u64,
     /// Milliseconds since the epoch, Redis clock; `None` while it runs.
@@ -204,6 +208,8 @@ impl Queue {
             tokens_in: n("tokens_in"),
             tokens_out: n("tokens_out"),
             cost_micro_usd: n("cost_micro_usd"),
+            facts: n("facts"),
+            facts_failed: n("facts_failed"),
             created_ms: n("created"),
             ended_ms: map
                 .get("ended")

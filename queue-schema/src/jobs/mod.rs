@@ -31,6 +31,7 @@ macro_rules! for_each_job_kind {
             rung Rung,
             patch Patch,
             apply Apply,
+            facts Facts,
         }
     };
 }

@@ -5,18 +5,20 @@
 
 pub mod apply;
 pub mod attempt;
+pub mod facts;
 pub mod finding;
 pub mod review;
 
 pub use apply::{AutoApplyRow, PatchRecord};
 pub use attempt::{Attempt, Outcome};
+pub use facts::AuditFactsRow;
 pub use finding::{Finding, FindingKind};
 pub use review::ReviewRow;
 
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Streams of all row kinds: what is kept of a sweep, and forgotten with it.
-pub const STREAMS: &[&str] = &[ReviewRow::STREAM, AutoApplyRow::STREAM];
+pub const STREAMS: &[&str] = &[ReviewRow::STREAM, AuditFactsRow::STREAM, AutoApplyRow::STREAM];
 
 /// A kind of knowledge-base row.
 pub trait Row: Serialize + DeserializeOwned {

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 /// Version written into every row of this kind.
 pub const SCHEMA_VERSION: u32 = 4;
 
-/// One accepted review. The first block of fields is the format of the original script, names
+/// One accepted review. It is written before its facts are taken out: their tokens and cost stand in
+/// [`super::AuditFactsRow`] and in the sweep's counters, not here. The first block of fields is the format of the original script, names
 /// and types unchanged; what the fleet adds stands behind it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReviewRow {

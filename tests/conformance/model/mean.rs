@@ -5,12 +5,14 @@ use crate::run::Run;
 use proptest::sample::Index;
 use queue_schema::client::{ClaimRequest, Commit, Lease};
 use queue_schema::effects::{DeadClass, Effect, Effects, Ending, NewJob, Priority};
-use queue_schema::jobs::{Plan, Rung};
+use queue_schema::ids::review_id;
+use queue_schema::jobs::facts::FactsStage;
+use queue_schema::jobs::{Facts, Plan, Rung};
 use queue_schema::rows::{ReviewRow, Row};
 use queue_schema::sweep::{SweepSpec, Target, TargetStatus};
 use scrum_tests::requests;
 
-pub const LANES: [&str; 5] = ["plan", "review", "rung:gpu", "shard:gpu", "rung:cpu"];
+pub const LANES: [&str; 6] = ["plan", "review", "rung:gpu", "shard:gpu", "rung:cpu", "facts:gpu"];
 pub const POOLS: [&str; 4] = ["gpu", "cpu", "review", "plan"];
 pub const PRIORITIES: [Priority; 3] = [Priority::Low, Priority::Normal, Priority::High];
 const LATER_MS: u64 = 3_600_000;
@@ -158,7 +160,7 @@ impl Run<'_> {
     /// What a handler would commit for this job, with more or less luck.
     pub fn work(&self, id: &str, luck: u8, page: &[bool]) -> Effects {
         let (sweep, target) = self.model.place(id).unwrap_or_default();
-        match (target, luck % 8) {
+        match (target, luck % 9) {
             (_, 0) => Effects::retry(LATER_MS, "not now"),
             (_, 1) => Effects::dead(DeadClass::LadderExhausted, "never"),
             (None, luck) => {
@@ -189,8 +191,18 @@ impl Run<'_> {
                     provider: "gpu".to_owned(),
                 })
                 .unwrap(),
+            // Accepted, and its facts are still to be taken out.
+            (Some(target), 5) => Effects::done()
+                .with(row(&sweep, &review_id(&sweep, target)))
+                .enqueue(&Facts {
+                    sweep,
+                    target,
+                    stage: FactsStage::Extract,
+                    provider: "gpu".to_owned(),
+                })
+                .unwrap(),
             (Some(target), _) => Effects::done()
-                .with(row(&sweep, &format!("of-{target}")))
+                .with(row(&sweep, &review_id(&sweep, target)))
                 .with(Effect::Settle { sweep, target, status: TargetStatus::Resolved }),
         }
     }

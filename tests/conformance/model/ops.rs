@@ -175,7 +175,7 @@ fn which() -> impl Strategy<Value = Which> {
 fn spec() -> impl Strategy<Value = Spec> {
     (
         0..16u8,
-        0..5u8,
+        0..6u8,
         0..3u8,
         which(),
         option::weighted(0.8, 0..3u8),
@@ -242,7 +242,7 @@ fn op() -> impl Strategy<Value = Op> {
     ];
     prop_oneof![
         12 => vec(spec(), 1..4).prop_map(Op::Enqueue),
-        20 => (0..2u8, 1..6u32, prop_oneof![Just(0), 1..32u8], prop::bool::weighted(0.2))
+        20 => (0..2u8, 1..6u32, prop_oneof![Just(0), 1..64u8], prop::bool::weighted(0.2))
             .prop_map(|(worker, want, lanes, again)| Op::Claim { worker, want, lanes, again }),
         2 => (0..2u8).prop_map(|worker| Op::ClaimAgain { worker }),
         4 => vec(pick(), 0..4).prop_map(Op::Renew),
@@ -252,14 +252,14 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(lease, luck, page)| Op::Work { lease, luck, page }),
         10 => vec(index(), 1..4).prop_map(Op::LeaseRunsOut),
         8 => vec(index(), 1..4).prop_map(Op::BecomesDue),
-        6 => (index(), option::of(0..5u8)).prop_map(|(dead, lane)| Op::Revive { dead, lane }),
+        6 => (index(), option::of(0..6u8)).prop_map(|(dead, lane)| Op::Revive { dead, lane }),
         3 => index().prop_map(Op::Discard),
         1 => Just(Op::Expire),
         4 => index().prop_map(Op::Forget),
         4 => (prop_oneof![2 => Just(0), 1 => 1..4u8], option::weighted(0.7, 0..4u32)).prop_map(|(pool, most)| Op::Limit { pool, most }),
         5 => (0..3u8, 0..3u8).prop_map(|(spec, priority)| Op::Create { spec, priority }),
         2 => index().prop_map(Op::Cancel),
-        1 => (0..5u8, any::<bool>()).prop_map(|(lane, pause)| Op::PauseLane { lane, pause }),
+        1 => (0..6u8, any::<bool>()).prop_map(|(lane, pause)| Op::PauseLane { lane, pause }),
         4 => (paused, prop::bool::weighted(0.6))
             .prop_map(|(sweep, pause)| Op::PauseSweep { sweep, pause }),
     ]

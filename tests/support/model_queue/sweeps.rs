@@ -2,7 +2,9 @@
 
 use super::ModelQueue;
 use queue_schema::effects::{NewJob, Priority};
+use queue_schema::ids::review_id;
 use queue_schema::jobs::{Plan, Review};
+use queue_schema::rows::{ReviewRow, Row};
 use queue_schema::sweep::{SweepSpec, Target, TargetStatus};
 use queue_schema::trace::Trace;
 
@@ -120,7 +122,16 @@ impl ModelQueue {
         }
     }
 
-    pub(super) fn settle(&mut self, id: &str, target: u32, status: TargetStatus) {
+    /// What is accepted stays resolved when work on it dies or is cancelled.
+    pub(super) fn settle(&mut self, id: &str, target: u32, asked: TargetStatus) {
+        let rows = self.rows.get(&format!("{}:{id}", ReviewRow::STREAM));
+        let accepted = rows.is_some_and(|rows| rows.contains(&review_id(id, target)));
+        let status = match asked {
+            TargetStatus::Unresolved | TargetStatus::Cancelled if accepted => {
+                TargetStatus::Resolved
+            }
+            other => other,
+        };
         let Some(sweep) = self.sweeps.get_mut(id) else { return };
         let Some(old) = sweep.statuses.get_mut(target as usize) else { return };
         if *old == status {

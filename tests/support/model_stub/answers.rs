@@ -1,5 +1,6 @@
 //! Ready-made answers.
 
+use queue_schema::jobs::facts::FactsStage;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -107,4 +108,43 @@ fn forensic(verdict: &str, filled: &[(&str, Vec<Value>)]) -> Value {
         answer[*name] = json!(entries);
     }
     answer
+}
+
+/// Which call of fact extraction a system message belongs to.
+pub fn facts_stage(system: &str) -> Option<FactsStage> {
+    if system.contains("take out what it says of that file") {
+        Some(FactsStage::Extract)
+    } else if system.contains("You check statements about one source file") {
+        Some(FactsStage::Verify)
+    } else {
+        None
+    }
+}
+
+/// Two facts, two entities and how they belong together.
+pub fn facts() -> String {
+    json!({
+        "entities": [
+            {"name": "parse", "kind": "function"},
+            {"name": "Input", "kind": "type"},
+        ],
+        "facts": ["`parse` drops the error of the parser", "`parse` has no bound on its input"],
+        "relationships": [{"from": "parse", "relation": "reads", "to": "Input"}],
+    })
+    .to_string()
+}
+
+/// A verification of [`facts`]: the first one holds, the second does not.
+pub fn verification() -> String {
+    "1: supported, by the only call of parse()\n2: unsupported, the length is checked\n\nThe first \
+     statement holds."
+        .to_owned()
+}
+
+/// A good answer to a call of fact extraction; none for other calls.
+pub fn facts_or(system: &str) -> Option<String> {
+    Some(match facts_stage(system)? {
+        FactsStage::Extract => facts(),
+        FactsStage::Verify => verification(),
+    })
 }

@@ -133,7 +133,8 @@ pub fn refused(answer: &Answer<'_>) -> Option<String> {
     refusal(answer).err().map(|(_, reason)| reason)
 }
 
-fn refusal(answer: &Answer<'_>) -> Verdict<()> {
+/// The model declined, by its provider's flag or in its own words.
+pub(crate) fn refusal(answer: &Answer<'_>) -> Verdict<()> {
     if answer.refused {
         return Err((Outcome::Refused, "the model declined".to_owned()));
     }

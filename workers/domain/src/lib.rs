@@ -11,7 +11,7 @@
 //! 4. [`prompt`]: what the reviewer is told.
 //! 5. [`accept`]: is the answer a review ([`clean`] and [`parse`] read it).
 //! 6. [`anchor`]: where in the file each finding is, and what may be done with the review.
-//! 7. [`review`]: the row; [`report`]: what a sweep leaves behind.
+//! 7. [`review`]: the row; [`facts`]: what it says of the file; [`report`]: what a sweep leaves behind.
 //!
 //! [`apply`]: from a review to patches, through the gates.
 //!
@@ -24,6 +24,7 @@ pub mod anchor;
 pub mod apply;
 pub mod builtin;
 pub mod clean;
+pub mod facts;
 pub mod parse;
 pub mod prompt;
 pub mod redact;

@@ -4,9 +4,11 @@
 //! Order matters twice: what all prompts of a sweep share stands first, so that providers can
 //! reuse it, and what changes from attempt to attempt stands last.
 
+mod facts;
 mod schema;
 
-pub use schema::forensic_schema;
+pub use facts::{ExtractInput, Shown, VerifyInput, extract_prompt, verify_prompt};
+pub use schema::{facts_schema, forensic_schema};
 
 use crate::retrieve::Chunk;
 use crate::text::{clip, one_line};

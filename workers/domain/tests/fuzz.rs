@@ -7,9 +7,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use proptest::prelude::*;
-use queue_schema::sweep::Policy;
+use queue_schema::sweep::{FactsBounds, Policy};
 use scrum_domain::accept::{self, Answer, Context, Judgement};
-use scrum_domain::{anchor, parse, redact};
+use scrum_domain::{anchor, facts, parse, redact};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,19 @@ use std::time::{Duration, Instant};
 const LARGEST: usize = 1_000_000;
 /// Processor time that an input of that size may take in a build with optimisation.
 const LONGEST: Duration = Duration::from_secs(1);
+
+/// Bounds of facts, small enough to be met.
+const BOUNDS: FactsBounds = FactsBounds {
+    min_chars: 120,
+    max_tokens: 100,
+    review_chars: 1000,
+    source_chars: 1000,
+    preview_chars: 400,
+    max_entities: 3,
+    max_facts: 3,
+    max_relationships: 3,
+    max_text_chars: 40,
+};
 
 /// What answers are made of; what mutations put in.
 const WORDS: &[&str] = &[
@@ -108,6 +121,10 @@ const WORDS: &[&str] = &[
     "99999999999999999999",
     "fs::write(",
     "<script>",
+    "{\"facts\":[\"",
+    "\"entities\":[{\"name\":\"",
+    "1: supported",
+    "2: unsupported",
 ];
 
 /// Small, quick and the same everywhere: no more is asked of it.
@@ -192,6 +209,16 @@ fn run(bytes: &[u8], source: &str, random: &mut Random) {
         source,
     };
     let _ = accept::judge_shard_summary(&answer);
+    if let Ok(found) = facts::judge_extraction(&answer, &BOUNDS) {
+        let texts = found.facts.iter().chain(found.entities.iter().map(|e| &e.name));
+        assert!(found.facts.len() <= 3 && found.entities.len() <= 3);
+        assert!(
+            texts.clone().all(|t| !t.is_empty() && t.chars().count() <= 40 && !t.contains('\n'))
+        );
+    }
+    if let Ok(verified) = facts::judge_verification(&answer, 3, &BOUNDS) {
+        assert!(verified.verdicts.len() == 3 && verified.preview.chars().count() <= 400);
+    }
     if let Judgement::Accepted(parsed) = accept::judge(&answer, &context) {
         check(parsed, source);
     }

@@ -1,5 +1,6 @@
-//! The schema of a forensic answer.
+//! The schemas of answers in JSON.
 
+use queue_schema::sweep::FactsBounds;
 use serde_json::{Map, Value, json};
 
 /// The arrays of a forensic answer, in the order they are asked for.
@@ -65,4 +66,35 @@ pub fn forensic_schema() -> Value {
         "required": required,
         "properties": properties
     })
+}
+
+/// JSON schema of an answer with the facts of a review. As with [`forensic_schema`], its bounds are
+/// taken out for providers that don't take them; the program keeps to them in any case.
+pub fn facts_schema(bounds: &FactsBounds) -> Value {
+    let text = |what: &str| json!({"type": "string", "maxLength": bounds.max_text_chars, "description": what});
+    let object = |properties: Value| {
+        let required: Vec<String> =
+            properties.as_object().map(|p| p.keys().cloned().collect()).unwrap_or_default();
+        json!({
+            "type": "object",
+            "additionalProperties": false,
+            "required": required,
+            "properties": properties
+        })
+    };
+    let list = |most: u32, items: Value| json!({"type": "array", "maxItems": most, "items": items});
+    let entity = object(json!({
+        "name": text("as in the code"),
+        "kind": text("function, type, field, file, module, document or the like")
+    }));
+    let relationship = object(json!({
+        "from": text("name of an entity"),
+        "relation": text("one to three words, e.g. calls"),
+        "to": text("name of an entity")
+    }));
+    object(json!({
+        "entities": list(bounds.max_entities, entity),
+        "facts": list(bounds.max_facts, text("one sentence about the file")),
+        "relationships": list(bounds.max_relationships, relationship)
+    }))
 }

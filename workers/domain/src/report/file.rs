@@ -46,11 +46,15 @@ fn hashed(clean: &str, path: &str) -> String {
     format!("review_{}_{hash}.json", &clean[..end])
 }
 
-/// What stands in the file: the row, or for a file without one how it stands and why.
+/// What stands in the file: the row with its facts, or for a file without one how it stands and why.
 pub fn render(file: &FileReport) -> Value {
     if let Some(row) = &file.row
-        && let Ok(value) = serde_json::to_value(row)
+        && let Ok(mut value) = serde_json::to_value(row)
     {
+        if let Some(map) = value.as_object_mut() {
+            map.insert("facts".into(), json!(file.facts));
+            map.insert("facts_trouble".into(), json!(file.facts_trouble));
+        }
         return value;
     }
     json!({

@@ -3,6 +3,7 @@
 use super::{FileReport, SweepReport, public_address};
 use crate::parse::items::{closing, is_code_fence, label, list_marker};
 use crate::text::{clip_marked, code_span, counted, one_line};
+use queue_schema::rows::facts::FactVerdict;
 use queue_schema::rows::{Attempt, Finding, ReviewRow};
 use queue_schema::sweep::TargetStatus;
 use std::fmt::Write as _;
@@ -126,6 +127,9 @@ fn clean(out: &mut String, report: &SweepReport) {
         for (start, end) in &row.shards_missing {
             let _ = writeln!(out, "  - **Not covered: bytes {start} to {end}**");
         }
+        if let Some(facts) = facts(file) {
+            let _ = writeln!(out, "  - {facts}");
+        }
         if row.attempts_made > 1 {
             attempts_list(out, file.history());
         }
@@ -191,6 +195,9 @@ fn reviewed(out: &mut String, file: &FileReport, row: &ReviewRow) {
         let secrets = counted(row.masked as usize, "secret", "secrets");
         let _ = writeln!(out, "- Masked before the text left: {secrets}");
     }
+    if let Some(facts) = facts(file) {
+        let _ = writeln!(out, "- {facts}");
+    }
     let _ = writeln!(
         out,
         "- Tokens: {} in, {} out, cost {}, model time {}\n",
@@ -205,6 +212,18 @@ fn reviewed(out: &mut String, file: &FileReport, row: &ReviewRow) {
     for (n, finding) in (1..).zip(&row.findings) {
         write_finding(out, n, row, finding);
     }
+}
+
+/// What the review says of its file, in one line; none where nobody was asked.
+fn facts(file: &FileReport) -> Option<String> {
+    let trouble = file.facts_trouble.as_ref().map(|t| escape(&clip_marked(t, REASON_SHOWN)));
+    let Some(row) = &file.facts else { return trouble.map(|t| format!("No facts: {t}")) };
+    let count = counted(row.facts.len(), "fact", "facts");
+    let held = match trouble {
+        Some(trouble) => trouble,
+        None => format!("{} held by {}", row.with(FactVerdict::Supported), code(&row.verifier)),
+    };
+    Some(format!("Facts: {count}, {held}"))
 }
 
 fn write_finding(out: &mut String, n: usize, row: &ReviewRow, finding: &Finding) {

@@ -10,7 +10,7 @@ pub mod sarif;
 pub mod summary;
 
 use crate::review::{Spent, most_masked};
-use queue_schema::rows::{Attempt, AutoApplyRow, ReviewRow};
+use queue_schema::rows::{Attempt, AuditFactsRow, AutoApplyRow, ReviewRow};
 use queue_schema::sweep::{Ladder, Target, TargetStatus};
 use std::collections::BTreeMap;
 
@@ -50,6 +50,10 @@ pub struct FileReport {
     pub attempts: Vec<Attempt>,
     /// Why it is in the dead-letter queue.
     pub dead_reason: Option<String>,
+    /// What its review says of it.
+    pub facts: Option<AuditFactsRow>,
+    /// Why there are no facts, or unchecked ones.
+    pub facts_trouble: Option<String>,
 }
 
 impl FileReport {
@@ -67,7 +71,13 @@ impl FileReport {
     }
 
     fn spent(&self) -> Spent {
-        match &self.row {
+        let facts = self.facts.as_ref().map(|row| Spent {
+            tokens_in: row.tokens_in,
+            tokens_out: row.tokens_out,
+            cost_usd: row.cost_usd,
+            duration_ms: row.duration_ms,
+        });
+        let review = match &self.row {
             // The row also holds what the shards took.
             Some(row) => Spent {
                 tokens_in: row.tokens_in,
@@ -76,12 +86,16 @@ impl FileReport {
                 duration_ms: row.duration_ms,
             },
             None => Spent::of(&self.attempts),
-        }
+        };
+        review.plus(&facts.unwrap_or_default())
     }
 
     /// Secrets that were masked in what was sent of the file.
     pub fn masked(&self) -> u32 {
-        self.row.as_ref().map_or_else(|| most_masked(&self.attempts), |row| row.masked)
+        let review =
+            self.row.as_ref().map_or_else(|| most_masked(&self.attempts), |row| row.masked);
+        // The same secrets: the review and its facts are about the same file.
+        review.max(self.facts.as_ref().map_or(0, |row| row.masked))
     }
 
     fn has(&self, status: TargetStatus) -> bool {
@@ -103,6 +117,16 @@ impl SweepReport {
     /// Attempts of all files.
     pub fn total_attempts(&self) -> usize {
         self.files.iter().map(|f| f.history().len()).sum()
+    }
+
+    /// Files whose facts were taken out.
+    pub fn facts(&self) -> usize {
+        self.files.iter().filter(|f| f.facts.is_some()).count()
+    }
+
+    /// Reviewed files without facts, or with unchecked ones, because of the models.
+    pub fn facts_failed(&self) -> usize {
+        self.files.iter().filter(|f| f.facts_trouble.is_some()).count()
     }
 
     /// Secrets that were masked in what was sent of all files.

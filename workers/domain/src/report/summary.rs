@@ -36,6 +36,8 @@ pub fn render(report: &SweepReport) -> Value {
         "call_duration_ms": spent.duration_ms,
         "masked": report.masked(),
         "applied": super::applied::summary(&report.applied),
+        "facts": report.facts(),
+        "facts_failed": report.facts_failed(),
     })
 }
 
@@ -64,5 +66,7 @@ fn per_file(file: &FileReport) -> Value {
         "findings": row.map(|r| r.findings_count),
         "duration_ms": file.spent().duration_ms,
         "masked": file.masked(),
+        "facts": file.facts.as_ref().map(|f| f.facts.len()),
+        "facts_trouble": file.facts_trouble,
     })
 }

@@ -37,7 +37,15 @@ fn finding(kind: FindingKind, text: &str, line: Option<u32>) -> Finding {
 
 fn file(path: &str, status: TargetStatus) -> FileReport {
     let target = Target { path: path.into(), blob: "b".into(), bytes: 10, skip: None };
-    FileReport { target, status, row: None, attempts: Vec::new(), dead_reason: None }
+    FileReport {
+        target,
+        status,
+        row: None,
+        attempts: Vec::new(),
+        dead_reason: None,
+        facts: None,
+        facts_trouble: None,
+    }
 }
 
 fn row(path: &str, findings: Vec<Finding>, attempts: &[Attempt]) -> ReviewRow {
@@ -234,4 +242,43 @@ fn a_file_report_is_its_row_or_its_history() {
     assert_eq!(dead["status"], "unresolved");
     assert_eq!(dead["attempts"][0]["reason"], "no JSON");
     assert_eq!(file::render(&report.files[2])["reason"], "not a text file (by its name)");
+}
+
+#[test]
+fn facts_are_a_line_in_the_report_and_whole_in_the_files() {
+    let mut report = sweep("x", "a.rs");
+    assert!(!markdown::render(&report).contains("acts:"), "nobody was asked");
+    report.files[0].facts_trouble = Some("thin: <b>|empty</b> answer".into());
+    assert!(markdown::render(&report).contains("- No facts: thin: &lt;b&gt;\\|empty"));
+    let extracted = crate::facts::Extracted {
+        facts: vec!["one".into(), "two".into()],
+        ..crate::facts::Extracted::default()
+    };
+    let verified = crate::facts::Verified {
+        preview: "1: supported".into(),
+        verdicts: crate::facts::verdicts("1: supported", 2),
+    };
+    let row = crate::facts::row(&crate::facts::Known {
+        extracted_at: "2026-01-02T03:04:05Z",
+        sweep_id: "s",
+        review_id: "s-0",
+        repo: "/r",
+        commit: "c",
+        path: "a.rs",
+        blob: "b",
+        extractor: "p/a",
+        verifier: "p/b",
+        extracted: &extracted,
+        verified: Ok(&verified),
+        spent: Spent { tokens_in: 1000, ..Spent::default() },
+        masked: 0,
+    });
+    let before = report.spent().tokens_in;
+    report.files[0].facts = Some(row);
+    report.files[0].facts_trouble = None;
+    assert!(markdown::render(&report).contains("- Facts: 2 facts, 1 held by `p/b`"));
+    assert_eq!(report.spent().tokens_in, before + 1000, "both calls were paid for");
+    let summary = summary::render(&report);
+    assert_eq!((&summary["facts"], &summary["facts_failed"]), (&1.into(), &0.into()));
+    assert_eq!(file::render(&report.files[0])["facts"]["facts"][1], "two");
 }

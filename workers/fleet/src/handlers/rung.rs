@@ -1,6 +1,7 @@
 //! Rung: one attempt by one model; then a row, the next rung, or the dead-letter queue.
 
 use super::ask::{self, Answer, Asked, Question};
+use super::facts;
 use super::passages::{self, Lookup};
 use crate::context::{Context, Document};
 use crate::registry::JobInfo;
@@ -10,7 +11,7 @@ use queue_schema::ids::review_id;
 use queue_schema::jobs::Rung;
 use queue_schema::keys;
 use queue_schema::rows::{Attempt, Outcome};
-use queue_schema::sweep::{DocRef, Ladder, SweepSpec, TargetStatus};
+use queue_schema::sweep::{DocRef, Ladder, SweepSpec};
 use scrum_domain::accept::{self, Judgement};
 use scrum_domain::prompt::{self, Body, ReviewInput};
 use scrum_domain::retrieve::{self, Chunk};
@@ -22,9 +23,9 @@ use std::sync::Arc;
 
 /// What the shards of a review left behind.
 #[derive(Debug, Default)]
-struct Gathered {
-    shards_total: u32,
-    scratchpad: String,
+pub(super) struct Gathered {
+    pub(super) shards_total: u32,
+    pub(super) scratchpad: String,
     missing: Vec<(u64, u64)>,
     spent: Spent,
     masked: u32,
@@ -165,15 +166,10 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
                 shards_masked: gathered.masked,
                 pathway: &Pathway::default(),
             });
-            Ok(effects
+            let effects = effects
                 .append_row(&job.sweep, &row)?
-                .with(Effect::Delete { key: keys::review_state(&id) })
-                .with(Effect::Delete { key: keys::attempts(&id) })
-                .with(Effect::Settle {
-                    sweep: job.sweep,
-                    target: job.target,
-                    status: TargetStatus::Resolved,
-                }))
+                .with(Effect::Delete { key: keys::attempts(&id) });
+            facts::after(ctx, &spec, &job.sweep, job.target, &answer.text, effects)
         }
         _ => rejected(effects, &ladder, job, &attempt, &id),
     }
@@ -229,7 +225,7 @@ fn judge(spec: &SweepSpec, source: &str, shards_total: u32, answer: &Answer) -> 
     )
 }
 
-fn gather(state: &HashMap<String, String>) -> Gathered {
+pub(super) fn gather(state: &HashMap<String, String>) -> Gathered {
     let n = |field: &str| state.get(field).and_then(|v| v.parse().ok()).unwrap_or(0);
     let total = u32::try_from(n("shards")).unwrap_or(u32::MAX);
     let mut summaries = Vec::new();
