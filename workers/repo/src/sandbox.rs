@@ -108,7 +108,7 @@ pub struct Check<'a> {
     /// Where: a [`crate::Worktree`], which it may write. Under bubblewrap it is at `/src`.
     pub dir: &'a Path,
     /// A directory for what builds leave and for HOME, kept between checks; made where it is not
-    /// there. Only for checks of one repository. Under bubblewrap it is at `/cache`.
+    /// there. Only for checks of one repository, one at a time. Under bubblewrap it is at `/cache`.
     pub cache: &'a Path,
     /// More that it may read, at the same places.
     pub read: &'a [PathBuf],

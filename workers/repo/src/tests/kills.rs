@@ -124,3 +124,76 @@ fn a_lock_of_somebody_else_is_left_where_one_of_ours_was_killed() {
     assert!(matches!(repo.begin("x", "run", "t"), Err(RepoError::Locked { .. })));
     assert!(lock.exists());
 }
+
+const START: &str = "SCRUM_TEST_START";
+
+/// Started by the test below in a process of its own, which is killed at any time.
+#[test]
+#[ignore = "a part of the test below"]
+fn landings_without_end() {
+    let Some(place) = std::env::var_os(PLACE) else { return };
+    let start: usize = std::env::var(START).unwrap().parse().unwrap();
+    let repo = Repo::open(Path::new(&place)).unwrap();
+    let base = repo.resolve("main").unwrap();
+    for n in start.. {
+        let (run, token) = (format!("run-{n}"), format!("{}-{n}", std::process::id()));
+        if repo.begin("scrum/x", &run, &token).unwrap() == Begun::Fresh {
+            let head = repo.branch_head("scrum/x").unwrap();
+            let at = landing("scrum/x", head.as_deref(), &base);
+            let changed = Change { message: run.clone(), ..change("a.txt", &format!("{n}\n")) };
+            let at = Landing { run: &run, token: &token, ..at };
+            repo.land(&at, &[changed], text).unwrap();
+        }
+        println!("landed {n}");
+    }
+}
+
+#[test]
+fn kills_at_any_time_lose_nothing_and_repeat_nothing() {
+    use std::io::BufRead;
+    use std::process::Stdio;
+    const KILLS: usize = 25;
+    let (f, _) = project();
+    let mut next = 0;
+    for kill in 0..KILLS {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "tests::kills::landings_without_end", "--ignored", "--nocapture"])
+            .env(PLACE, f.path())
+            .env(START, next.to_string())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut told = |line: &str| {
+            let (_, n) = line.split_once("landed ")?;
+            next = n.parse::<usize>().unwrap() + 1;
+            Some(())
+        };
+        // After one or two it is somewhere in the next, each time somewhere else.
+        for _ in 0..=kill % 2 {
+            while told(&lines.next().expect("it lives").unwrap()).is_none() {}
+        }
+        for _ in 0..kill * 40 {
+            std::thread::yield_now();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // What it said before it died counts.
+        for line in lines.map_while(Result::ok) {
+            let _ = told(&line);
+        }
+    }
+    let said = f.git(&["log", "--reverse", "--format=%s", "main..scrum/x"]);
+    let runs: Vec<_> = said.lines().collect();
+    let wanted: Vec<_> = (0..runs.len()).map(|n| format!("run-{n}")).collect();
+    assert_eq!(runs, wanted, "each once, in a line");
+    // The last one may have landed without having said so.
+    assert!(runs.len() == next || runs.len() == next + 1, "{} {next}", runs.len());
+    let repo = Repo::open(f.path()).unwrap();
+    for n in 0..runs.len() {
+        let begun = repo.begin("scrum/x", &format!("run-{n}"), "after").unwrap();
+        assert!(matches!(begun, Begun::Landed(_)), "{n}");
+    }
+    f.git(&["fsck", "--strict"]);
+}
