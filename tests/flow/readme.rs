@@ -180,7 +180,9 @@ fn model_server() -> ModelStub {
             }
             _ => true,
         };
-        let review = answers::markdown_review("the file");
+        let quotes = answers::quotes_from(&call.prompt, 3);
+        let quotes: Vec<&str> = quotes.iter().map(String::as_str).collect();
+        let review = answers::markdown_review_quoting("the file", &quotes);
         // One review is sure enough to be applied.
         let sure = ["85%", "75%", "92%"].iter().fold(review.clone(), |r, c| r.replace(c, "95%"));
         Reply::ok(match (good, file) {

@@ -3,6 +3,7 @@
 use crate::bed::{apply, bench, patch, stub, sweep, user_state};
 use scrum_tests::repo::TestRepo;
 use serde_json::json;
+use std::fmt::Write as _;
 
 /// A workspace of two crates with a file for each gate, and a history of its own.
 fn workspace() -> TestRepo {
@@ -33,7 +34,7 @@ fn workspace() -> TestRepo {
     ];
     let mut lib = String::from("//! Parts.\n\n");
     for part in parts {
-        lib += &format!("mod {part};\n");
+        let _ = writeln!(lib, "mod {part};");
         let text = format!(
             "//! The part {part}.\n\n/// The value of {part}.\n#[allow(dead_code)]\npub(crate) fn value_{part}() -> u32 {{\n    let chosen = 7;\n    chosen\n}}\n\n/// Another of {part}.\npub(crate) fn other_{part}() -> u32 {{\n    11\n}}\n\n#[cfg(test)]\nmod tests {{\n    #[test]\n    fn the_value_is_seven() {{\n        assert_eq!(super::value_{part}(), 7);\n    }}\n}}\n"
         );
@@ -44,7 +45,7 @@ fn workspace() -> TestRepo {
         .map(|p| format!("{p}::value_{p}() + {p}::other_{p}()"))
         .collect::<Vec<_>>()
         .join("\n        + ");
-    lib += &format!("\n/// All of them.\npub fn total() -> u32 {{\n    {sum}\n}}\n");
+    let _ = write!(lib, "\n/// All of them.\npub fn total() -> u32 {{\n    {sum}\n}}\n");
     repo.write("core/src/lib.rs", lib.as_bytes());
     repo.commit("a workspace");
     repo

@@ -76,7 +76,7 @@ impl Rounds<'_> {
                     search.record(Ok(()));
                 }
                 Err(failed) => {
-                    search.record(Err(Red { failed, tail: tail(&check, test.as_ref()), warnings }))
+                    search.record(Err(Red { failed, tail: tail(&check, test.as_ref()), warnings }));
                 }
             }
         }

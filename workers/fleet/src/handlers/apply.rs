@@ -49,7 +49,7 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Apply) -> Result<Effects, Handl
     let flag = cancel.flag();
     let done = tokio::task::spawn_blocking(move || applier::run(&work, &settings, &place, &flag));
     let decided = done.await.map_err(|e| HandlerError::retry("the applier", e))?;
-    effects(&job, decided.map_err(|e| trouble(&e))?)
+    effects(&job, &decided.map_err(|e| trouble(&e))?)
 }
 
 /// Other runs over the sweep that have ended, the latest of them.
@@ -73,7 +73,7 @@ fn trouble(error: &RepoError) -> HandlerError {
     }
 }
 
-fn effects(job: &Apply, decided: Decided) -> Result<Effects, HandlerError> {
+fn effects(job: &Apply, decided: &Decided) -> Result<Effects, HandlerError> {
     let mut effects = Effects::done();
     for row in &decided.rows {
         tracing::info!(file = %row.file, action = row.action.as_str(), reason = row.reason, "decision");
