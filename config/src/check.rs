@@ -1,6 +1,7 @@
 //! Known keys and the kind of value each takes, checked before anything is merged, so that a
 //! message can name the very place.
 
+use crate::apply::{ApplySettings, SandboxMode};
 use crate::embedding::{EmbedWire, EmbeddingConfig};
 use crate::error::Problem;
 use crate::facts::FactsSettings;
@@ -35,6 +36,7 @@ pub(crate) fn keys(section: &str) -> &'static [&'static str] {
         "sweep" => field_names::<SweepSettings>(),
         "facts" => field_names::<FactsSettings>(),
         "ladders" => field_names::<LadderSettings>(),
+        "apply" => field_names::<ApplySettings>(),
         "log" => field_names::<LogSettings>(),
         "embedding" => field_names::<EmbeddingConfig>(),
         PROVIDERS => field_names::<ProviderConfig>(),
@@ -123,6 +125,7 @@ fn choices(section: &str, key: &str) -> &'static [&'static str] {
     match (section, key) {
         ("sweep", "split") => field_names::<SplitMode>(),
         ("embedding", "wire") => field_names::<EmbedWire>(),
+        ("apply", "sandbox") => field_names::<SandboxMode>(),
         ("sweep", "policy") => field_names::<Policy>(),
         ("log", "format") => field_names::<LogFormat>(),
         (PROVIDERS, "wire") => field_names::<Wire>(),

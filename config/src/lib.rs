@@ -18,6 +18,7 @@
 //! # Ok::<(), scrum_config::ConfigError>(())
 //! ```
 
+pub mod apply;
 mod check;
 pub mod embedding;
 mod error;
@@ -31,6 +32,7 @@ mod settings;
 mod suggest;
 mod validate;
 
+pub use apply::{ApplySettings, SandboxMode};
 pub use embedding::{EmbedWire, EmbeddingConfig};
 pub use error::{ConfigError, Problem};
 pub use facts::FactsSettings;

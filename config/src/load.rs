@@ -164,7 +164,11 @@ fn typed<'a>(text: &str, example: Option<&'a Value>) -> Result<Value, &'a Value>
         Some(Value::Integer(_)) => text.trim().parse().ok().map(Value::Integer),
         Some(Value::Float(_)) => text.trim().parse().ok().map(Value::Float),
         Some(Value::Boolean(_)) => text.trim().parse().ok().map(Value::Boolean),
-        Some(Value::Table(_) | Value::Array(_)) => None,
+        Some(Value::Table(_)) => None,
+        Some(Value::Array(_)) => {
+            let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+            Some(Value::Array(items.map(|item| Value::String(item.to_owned())).collect()))
+        }
         Some(_) => Some(Value::String(text.to_owned())),
         None => {
             let number = || text.parse().ok().map(Value::Integer);

@@ -1,5 +1,6 @@
 //! The settings, typed. Defaults and the meaning of each stand in `config/default.toml`.
 
+use crate::apply::ApplySettings;
 use crate::embedding::EmbeddingConfig;
 use crate::error::ConfigError;
 use crate::facts::FactsSettings;
@@ -30,6 +31,8 @@ pub struct Settings {
     pub facts: FactsSettings,
     /// Ladders of the user's own.
     pub ladders: LadderSettings,
+    /// How reviews become commits.
+    pub apply: ApplySettings,
     /// How passages of the documents are found.
     pub embedding: EmbeddingConfig,
     /// Providers by name.

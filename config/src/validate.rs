@@ -36,6 +36,7 @@ impl Settings {
         self.sweep(&mut check);
         self.facts(&mut check);
         self.embedding(&mut check);
+        self.apply.validate(&mut check);
         for (name, provider) in &self.providers {
             check_provider(name, provider, &mut check);
         }
@@ -266,27 +267,27 @@ fn is_name(name: &str, longest: usize) -> bool {
 
 /// A portable name of an environment variable. Keys of providers hold hyphens or lower-case
 /// letters, so a key written in the place of a name is found out.
-fn is_variable(name: &str) -> bool {
+pub(crate) fn is_variable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_uppercase() || c == '_')
         && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
 }
 
 #[derive(Default)]
-struct Checks(Vec<Problem>);
+pub(crate) struct Checks(Vec<Problem>);
 
 impl Checks {
-    fn add(&mut self, key: &str, what: String, fix: &str) {
+    pub(crate) fn add(&mut self, key: &str, what: String, fix: &str) {
         let origin = "settings".to_owned();
         self.0.push(Problem { origin, key: key.to_owned(), what, fix: fix.to_owned() });
     }
 
-    fn range(&mut self, key: &str, value: u64, min: u64, max: u64) {
+    pub(crate) fn range(&mut self, key: &str, value: u64, min: u64, max: u64) {
         if !(min..=max).contains(&value) {
             self.add(key, format!("{value} is out of range"), &format!("use {min} to {max}"));
         }
     }
 
-    fn fraction(&mut self, key: &str, value: f64, max: f64) {
+    pub(crate) fn fraction(&mut self, key: &str, value: f64, max: f64) {
         // NaN is in no range, so it is refused as well.
         if !(0.0..=max).contains(&value) {
             self.add(key, format!("{value} is out of range"), &format!("use 0 to {max}"));

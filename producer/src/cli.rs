@@ -51,6 +51,9 @@ pub enum Command {
     Status(StatusArgs),
     /// Write the report files of a sweep.
     Report(ReportArgs),
+    /// Turn sure reviews of a sweep into small commits on a branch of their own; dry run unless --commit.
+    #[command(after_help = APPLY_EXAMPLES)]
+    Apply(ApplyArgs),
     /// The dead-letter queue: unresolved files and other jobs that need a person.
     #[command(after_help = DLQ_EXAMPLES)]
     Dlq(DlqArgs),
@@ -80,6 +83,12 @@ Ctrl-C leaves the sweep as it is; the same command goes on with it.";
 const SWEEP_EXAMPLES: &str = "Examples:
   scrum sweep /repos/app --ladder local-first
   scrum sweep /repos/app --wait --policy forensic --forensic preamble.md";
+
+const APPLY_EXAMPLES: &str = "Examples:
+  scrum apply latest                              what would be committed
+  scrum apply latest --commit --branch scrum/fixes --test 'cargo test --workspace'
+  scrum apply 3f2a91c07be4d512 --model local_openai/qwen3-coder --check 'make check'
+main, master and the branch that is checked out are never written.";
 
 const DLQ_EXAMPLES: &str = "Examples:
   scrum dlq list --sweep 3f2a91c07be4d512 --path 'src/**/*.rs' --since 2h
@@ -180,6 +189,40 @@ pub struct ReportArgs {
     /// Which files: md, json, sarif, jsonl.
     #[arg(long, value_delimiter = ',', default_value = "md,json,sarif,jsonl", value_name = "LIST")]
     pub format: Vec<String>,
+}
+
+/// `scrum apply`.
+#[derive(Debug, Args)]
+pub struct ApplyArgs {
+    /// Which sweep; `latest` for the newest.
+    pub sweep: String,
+    /// Commit what passes every gate; without, a dry run.
+    #[arg(long)]
+    pub commit: bool,
+    /// The branch that is written; made where it does not exist. Default: a new one for this run.
+    #[arg(long, value_name = "NAME")]
+    pub branch: Option<String>,
+    /// Least mean confidence of a review, and of a patch, in percent.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub min_conf: Option<u8>,
+    /// Files of this run at most, the best reviews first.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub max_files: Option<u32>,
+    /// What has to succeed with the patches; default: what fits the project.
+    #[arg(long, value_name = "CMD")]
+    pub check: Option<String>,
+    /// What has to succeed as well, for instance the tests.
+    #[arg(long, value_name = "CMD")]
+    pub test: Option<String>,
+    /// The patch model.
+    #[arg(long, value_name = "PROVIDER/MODEL")]
+    pub model: Option<String>,
+    /// Do it anew even if the same was done before.
+    #[arg(long)]
+    pub again: bool,
+    /// Stay until it is over.
+    #[arg(long)]
+    pub wait: bool,
 }
 
 /// `scrum pause`, `scrum resume`.

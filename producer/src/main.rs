@@ -12,6 +12,7 @@ mod progress;
 mod request;
 mod session;
 mod signals;
+mod workers;
 
 use clap::Parser;
 use cli::{Cli, Command};
@@ -37,6 +38,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<u8> {
         Command::Run(args) => commands::run::execute(&global, args).await,
         Command::Sweep(args) => commands::sweep::execute(&global, args).await,
         Command::Status(args) => commands::status::execute(&global, args).await,
+        Command::Apply(args) => commands::apply::execute(&global, args).await,
         Command::Report(args) => commands::report::execute(&global, args).await,
         Command::Dlq(args) => commands::dlq::execute(&global, args).await,
         Command::Pause(args) => commands::operate::pause(&global, args, true).await,

@@ -77,7 +77,11 @@ end
 for i = 4, #ARGV do
   call('UNLINK', P .. 'rows:' .. ARGV[i] .. ':' .. sweep, P .. 'rowid:' .. ARGV[i] .. ':' .. sweep)
 end
-call('UNLINK', sk, P .. 'st:' .. sweep, P .. 'tg:' .. sweep, P .. 'alerts:' .. sweep, P .. 'nofacts:' .. sweep,
+for _, run in ipairs(call('LRANGE', P .. 'aps:' .. sweep, 0, -1)) do
+  local name = sweep .. '.' .. run
+  call('UNLINK', P .. 'ap:' .. name, P .. 'bar:' .. name, P .. 'barm:' .. name)
+end
+call('UNLINK', P .. 'aps:' .. sweep, sk, P .. 'st:' .. sweep, P .. 'tg:' .. sweep, P .. 'alerts:' .. sweep, P .. 'nofacts:' .. sweep,
   P .. 'parked:' .. sweep)
 call('SREM', P .. 'paused', 'sweep:' .. sweep)
 call('SREM', P .. 'cancelled', sweep)

@@ -276,7 +276,7 @@ local function letter_gone(id, sweep, target)
   end
 end
 
--- Leased -> dead. A dead job of a target leaves it unresolved; one of a whole sweep fails it.
+-- Leased -> dead. A dead job of a target leaves it unresolved; one that plans a sweep fails it.
 local function bury(id, sweep, target, class, reason)
   local key = P .. 'j:' .. id
   call('HSET', key, 'st', 'dead', 't', '', 'dc', class, 'dr', reason, 'da', NOW)
@@ -286,7 +286,7 @@ local function bury(id, sweep, target, class, reason)
   if target ~= '' then
     call('SADD', P .. 'dt:' .. sweep .. ':' .. target, id)
     settle(sweep, target, 'u')
-  elseif not is_cancelled(sweep) and call('EXISTS', P .. 'sw:' .. sweep) == 1 then
+  elseif call('HGET', key, 'l') == 'plan' and not is_cancelled(sweep) and call('EXISTS', P .. 'sw:' .. sweep) == 1 then
     call('HSET', P .. 'sw:' .. sweep, 'state', 'failed', 'error', reason, 'ended', NOW)
   end
 end

@@ -17,7 +17,7 @@ local function revive(id, lane, body)
   call('HSET', key, 'st', 'ready', 'l', lane)
   call('HDEL', key, 'a', 'c')
   push_ready(id, lane, j.p, j.s)
-  return { sweep = j.s, target = j.g }
+  return { sweep = j.s, target = j.g, lane = lane }
 end
 
 local first = revive(ARGV[1], ARGV[2], ARGV[3])
@@ -30,7 +30,7 @@ if first.target ~= '' then
   end
   call('UNLINK', group)
   settle(first.sweep, first.target, 'l')
-elseif first.sweep ~= '' and call('EXISTS', P .. 'sw:' .. first.sweep) == 1 then
+elseif first.lane == 'plan' and first.sweep ~= '' and call('EXISTS', P .. 'sw:' .. first.sweep) == 1 then
   call('HSET', P .. 'sw:' .. first.sweep, 'state', 'planning')
 end
 return revived

@@ -348,6 +348,11 @@ impl Effects {
         out.push(word.into());
         out.push(a);
         out.push(b.as_bytes().to_vec());
+        self.encode_list(max_attempts, out);
+    }
+
+    /// The effects alone, as `apply` in `lua/prelude.lua` reads them.
+    pub fn encode_list(&self, max_attempts: u32, out: &mut Vec<Vec<u8>>) {
         out.push(num(self.list.len() as u64));
         for effect in &self.list {
             effect.encode(max_attempts, out);

@@ -144,6 +144,14 @@ mod tests {
                 "rung",
             ),
             (
+                r#"{"v":1,"kind":"patch","pv":1,"p":{"sweep":"ab","run":"cd","member":0,"provider":"x"}}"#,
+                "patch",
+            ),
+            (
+                r#"{"v":1,"kind":"apply","pv":1,"p":{"sweep":"ab","run":"cd","pool":"branch-ef"}}"#,
+                "apply",
+            ),
+            (
                 r#"{"v":1,"kind":"facts","pv":1,"p":{"sweep":"ab","target":7,"stage":"extract","provider":"x"}}"#,
                 "facts",
             ),

@@ -34,6 +34,8 @@
 //! | `rowid:STREAM:SWEEP` | hash | row id -> stream entry; makes a row unique |
 //! | `rev:REVIEW` | hash | what a review has gathered: shard summaries, tokens, the facts to be checked |
 //! | `att:REVIEW` | list | its attempts |
+//! | `aps:SWEEP` | list | runs of the applier over a sweep |
+//! | `ap:SWEEP.RUN` | hash | a run of the applier: its spec, what was proposed for each file, how it ended |
 //! | `nofacts:SWEEP` | hash | ordinal -> why an accepted review has no facts, or unchecked ones |
 //! | `alerts:SWEEP` | hash | rung -> what its provider keeps refusing |
 //! | `doc:SHA`, `users:doc:SHA` | string, set | a document; the sweeps that have it |
@@ -117,6 +119,26 @@ pub fn attempts(review: &str) -> String {
 /// Suffix of the hash of what a sweep's operator must be told, by rung.
 pub fn alerts(sweep: &str) -> String {
     format!("alerts:{sweep}")
+}
+
+/// Suffix of the list of a sweep's runs of the applier.
+pub fn apply_runs(sweep: &str) -> String {
+    format!("aps:{sweep}")
+}
+
+/// Suffix of the hash of one run of the applier.
+pub fn apply_run(sweep: &str, run: &str) -> String {
+    format!("ap:{sweep}.{run}")
+}
+
+/// Name of the barrier at which the proposals of a run of the applier meet.
+pub fn apply_barrier(sweep: &str, run: &str) -> String {
+    format!("{sweep}.{run}")
+}
+
+/// Field of a run of the applier that holds what was proposed for one of its files.
+pub fn proposal(member: u32) -> String {
+    format!("p{member}")
 }
 
 /// Name of the barrier at which a review's shards meet.

@@ -3,13 +3,14 @@
 //! Everything that crosses a process border is defined here: job kinds and their payloads
 //! ([`jobs`]), the envelope they travel in ([`envelope`]) and how that is kept ([`body`]), the states a job can be in and the
 //! moves between them ([`state`]), what a handler may ask for ([`effects`]), the rows of the
-//! knowledge base ([`rows`]), the sweep record ([`sweep`]), what caused what ([`trace`]), the key names
+//! knowledge base ([`rows`]), the records of sweeps ([`sweep`]) and of the applier's runs ([`apply`]), what caused what ([`trace`]), the key names
 //! ([`keys`]) and, with
 //! the `client` feature, the one client that runs the Lua scripts in `lua/`.
 //!
 //! Promise: **at-least-once execution, effectively-once effects.** A job may run twice; what it
 //! does to the system happens once.
 
+pub mod apply;
 pub mod body;
 #[cfg(feature = "client")]
 pub mod client;

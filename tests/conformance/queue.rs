@@ -506,6 +506,7 @@ fn the_table_and_the_scripts_agree() {
             let others = [
                 "prelude",
                 "create_sweep",
+                "submit",
                 "pause",
                 "cancel",
                 "limits",

@@ -156,6 +156,18 @@ async fn every_script_can_be_sent_again() {
         })
         .await;
     assert_eq!((id.as_str(), new), (spec.id().as_str(), false));
+    let apply: queue_schema::apply::ApplySpec = serde_json::from_value(serde_json::json!({
+        "v": 1, "sweep": id, "repo": "/r", "base": "c", "branch": "b", "commit": true,
+        "model": {"provider": "p", "model": "m"}, "check": "true",
+        "files": [{"target": 0, "path": "a", "blob": "b"}, {"target": 1, "path": "b", "blob": "c"}],
+        "rules": {"min_conf": 90, "max_lines": 6, "max_patches": 2, "whole_chars": 9, "around_lines": 1,
+            "max_checks": 9, "deny": [], "protected": [], "author": ["a", "b"]}
+    }))
+    .unwrap();
+    let run = &apply;
+    let (run, new) = it.twice("submit", |q| async move { q.start_apply(run).await }).await;
+    assert_eq!((run, new), (apply.id(), false), "it is there already");
+    assert_eq!(it.queue.apply_runs(&id).await.unwrap(), [apply.id()], "once");
     let paused = it
         .twice("pause", |q| {
             let id = id.clone();

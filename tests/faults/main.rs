@@ -2,6 +2,7 @@
 //! one oracle. By theme, a file each.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+mod apply;
 mod common;
 
 mod append_only;

@@ -191,7 +191,7 @@ impl ModelQueue {
         }
         if let Some(target) = target {
             self.settle(&sweep, target, TargetStatus::Live);
-        } else {
+        } else if self.job(id).lane == "plan" {
             self.plan_again(&sweep);
         }
         revived
@@ -239,14 +239,15 @@ impl ModelQueue {
         true
     }
 
-    /// A dead job leaves its target unresolved; one of a whole sweep fails it.
+    /// A dead job leaves its target unresolved; one that plans a sweep fails it.
     fn bury(&mut self, id: &str, name: &'static str, class: &str) {
         class.clone_into(&mut self.job(id).class);
         self.go(id, name);
         let (sweep, target) = self.place(id).unwrap_or_default();
         match target {
             Some(target) => self.settle(&sweep, target, TargetStatus::Unresolved),
-            None => self.fail(&sweep),
+            None if self.job(id).lane == "plan" => self.fail(&sweep),
+            None => {}
         }
     }
 

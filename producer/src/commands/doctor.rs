@@ -5,7 +5,8 @@ use crate::ladder::worker_program;
 use crate::output::{chain, say};
 use crate::session::{self, Session};
 use queue_schema::client::{Queue, ServerInfo};
-use scrum_config::Ladders;
+use scrum_config::{Ladders, SandboxMode, Settings};
+use scrum_repo::{Sandbox, SandboxChoice, SandboxKind};
 use serde::{Deserialize, Serialize};
 use std::process::{Command, Stdio};
 
@@ -74,6 +75,7 @@ pub async fn execute(global: &Global) -> anyhow::Result<u8> {
         _ => add("git", Level::Note, "the git program is not installed; only repositories given by URL need it (apt-get install git)".into()),
     }
     let usable = providers(global, &mut add);
+    applier(&settings, &usable, &mut add);
     match Ladders::load(&settings) {
         Ok(ladders) => {
             for name in ladders.names() {
@@ -88,6 +90,48 @@ pub async fn execute(global: &Global) -> anyhow::Result<u8> {
         Err(error) => add("ladders", Level::Problem, error.to_string()),
     }
     print(global, &checks)
+}
+
+/// What `scrum apply` needs: a patch model, and something that contains foreign code.
+fn applier(settings: &Settings, usable: &[String], add: &mut impl FnMut(&str, Level, String)) {
+    let apply = &settings.apply;
+    let name = apply.rung().name();
+    match (settings.providers.contains_key(&apply.provider), usable.contains(&apply.provider)) {
+        (true, true) => add("patch model", Level::Ok, name),
+        (true, false) => {
+            let message = format!("{name}: its provider does not answer; scrum apply needs it");
+            add("patch model", Level::Note, message);
+        }
+        (false, _) => {
+            let message = format!(
+                "there is no provider '{}' for {name}; set apply.provider and apply.model",
+                apply.provider
+            );
+            add("patch model", Level::Problem, message);
+        }
+    }
+    let choice = match apply.sandbox {
+        SandboxMode::Auto => SandboxChoice::Auto,
+        SandboxMode::Bubblewrap => SandboxChoice::Bubblewrap,
+        SandboxMode::None => SandboxChoice::None,
+    };
+    match Sandbox::probe(choice).map(|s| s.kind()) {
+        Ok(SandboxKind::Bubblewrap) => {
+            add(
+                "sandbox",
+                Level::Ok,
+                "bubblewrap: checks have no network and see no files of yours".into(),
+            );
+        }
+        Ok(kind) => {
+            let message = format!(
+                "{} on this machine: checks of scrum apply can read what a worker can; apt-get install bubblewrap, on each machine that runs workers",
+                kind.as_str()
+            );
+            add("sandbox", Level::Note, message);
+        }
+        Err(error) => add("sandbox", Level::Problem, error.to_string()),
+    }
 }
 
 /// What a finished review takes, over the latest sweeps; `None` before there is one.

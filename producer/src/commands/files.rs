@@ -5,7 +5,7 @@ use crate::session::Session;
 use anyhow::{Context, bail};
 use queue_schema::client::{DeadFilter, DeadLetter};
 use queue_schema::ids::review_id;
-use queue_schema::rows::{AuditFactsRow, ReviewRow, Row};
+use queue_schema::rows::{AuditFactsRow, AutoApplyRow, ReviewRow, Row};
 use queue_schema::sweep::TargetStatus;
 use scrum_domain::report::{FileReport, SweepReport, file, markdown, sarif, summary};
 use std::collections::HashMap;
@@ -63,6 +63,13 @@ pub async fn write(
             let _ = writeln!(lines, "{}", serde_json::to_string(row)?);
         }
         put(&format!("{}.jsonl", ReviewRow::STREAM), &lines)?;
+        if !report.applied.is_empty() {
+            let mut lines = String::new();
+            for row in &report.applied {
+                let _ = writeln!(lines, "{}", serde_json::to_string(row)?);
+            }
+            put(&format!("{}.jsonl", AutoApplyRow::STREAM), &lines)?;
+        }
         let mut lines = String::new();
         for row in report.files.iter().filter_map(|f| f.facts.as_ref()) {
             let _ = writeln!(lines, "{}", serde_json::to_string(row)?);
@@ -136,5 +143,6 @@ pub async fn gather(session: &Session, id: &str) -> anyhow::Result<SweepReport> 
         ladder: spec.ladder,
         labels: spec.labels,
         files,
+        applied: queue.rows(id).await?,
     })
 }

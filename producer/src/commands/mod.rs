@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub mod apply;
 pub mod check;
 pub mod dlq;
 pub mod doctor;

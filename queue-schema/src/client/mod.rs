@@ -1,6 +1,7 @@
 //! The one client of the queue: it runs the scripts, and nothing else writes queue keys.
 
 mod address;
+mod apply;
 mod backoff;
 mod claim;
 mod conn;
@@ -19,6 +20,7 @@ mod server;
 mod sweeps;
 mod tls;
 
+pub use apply::{ApplyRun, ENDED_FIELD};
 pub use backoff::Backoff;
 pub use claim::{Claim, ClaimRequest, ClaimedJob, Commit, Lease, Waiter};
 pub use dead::{DeadFilter, DeadLetter};

@@ -77,6 +77,33 @@ impl Queue {
         }
     }
 
+    /// One row of a sweep by its id; `None` when there is none.
+    ///
+    /// # Errors
+    /// A failure of Redis, or a row that this program can't read.
+    pub async fn row<R: Row>(&self, sweep: &str, id: &str) -> Result<Option<R>, QueueError> {
+        let mut conn = self.conn();
+        let part = self.of_sweep(sweep);
+        let entry: Option<String> = redis::cmd("HGET")
+            .arg(part.key(&format!("rowid:{}:{sweep}", R::STREAM)))
+            .arg(id)
+            .query_async(&mut conn)
+            .await?;
+        let Some(entry) = entry else { return Ok(None) };
+        let found: StreamRangeReply = redis::cmd("XRANGE")
+            .arg(part.key(&format!("rows:{}:{sweep}", R::STREAM)))
+            .arg(&entry)
+            .arg(&entry)
+            .query_async(&mut conn)
+            .await?;
+        let json: Option<String> = found.ids.first().and_then(|e| e.get("row"));
+        json.map(|json| {
+            serde_json::from_str(&json)
+                .map_err(|e| QueueError::record(format!("row {id} of {}", R::STREAM), e))
+        })
+        .transpose()
+    }
+
     /// What a review has gathered so far.
     ///
     /// # Errors

@@ -108,6 +108,7 @@ macro_rules! scripts {
 scripts!(
     enqueue,
     create_sweep,
+    submit,
     claim,
     renew,
     commit,

@@ -29,6 +29,8 @@ macro_rules! for_each_job_kind {
             review Review,
             shard Shard,
             rung Rung,
+            patch Patch,
+            apply Apply,
             facts Facts,
         }
     };

@@ -3,11 +3,13 @@
 //! A row kind is a constant stream name plus a type; [`Row`] ties the two together so that a
 //! handler can't append one kind's row to another kind's stream.
 
+pub mod apply;
 pub mod attempt;
 pub mod facts;
 pub mod finding;
 pub mod review;
 
+pub use apply::{AutoApplyRow, PatchRecord};
 pub use attempt::{Attempt, Outcome};
 pub use facts::AuditFactsRow;
 pub use finding::{Finding, FindingKind};
@@ -16,7 +18,7 @@ pub use review::ReviewRow;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Streams of all row kinds: what is kept of a sweep, and forgotten with it.
-pub const STREAMS: &[&str] = &[ReviewRow::STREAM, AuditFactsRow::STREAM];
+pub const STREAMS: &[&str] = &[ReviewRow::STREAM, AuditFactsRow::STREAM, AutoApplyRow::STREAM];
 
 /// A kind of knowledge-base row.
 pub trait Row: Serialize + DeserializeOwned {

@@ -128,6 +128,11 @@ pub fn judge_shard_summary(answer: &Answer<'_>) -> Result<String, (Outcome, Stri
     Ok(text.to_owned())
 }
 
+/// Why an answer of any kind is a refusal, when it is one.
+pub fn refused(answer: &Answer<'_>) -> Option<String> {
+    refusal(answer).err().map(|(_, reason)| reason)
+}
+
 /// The model declined, by its provider's flag or in its own words.
 pub(crate) fn refusal(answer: &Answer<'_>) -> Verdict<()> {
     if answer.refused {

@@ -13,12 +13,15 @@
 //! 6. [`anchor`]: where in the file each finding is, and what may be done with the review.
 //! 7. [`review`]: the row; [`facts`]: what it says of the file; [`report`]: what a sweep leaves behind.
 //!
+//! [`apply`]: from a review to patches, through the gates.
+//!
 //! [`redact`] takes secrets out of what leaves for models that are not local.
 //!
 //! [`builtin`] is the reviewer that needs no model: static checks, written in the same format.
 
 pub mod accept;
 pub mod anchor;
+pub mod apply;
 pub mod builtin;
 pub mod clean;
 pub mod facts;

@@ -213,7 +213,7 @@ fn documents(out: &mut String, title: &str, chunks: &[Chunk], fence: &str) {
 
 /// Puts material between marker lines. A marker inside the material can only be there because
 /// somebody learnt it; it is taken out, so that the fence holds even then.
-fn fenced(out: &mut String, fence: &str, label: &str, text: &str) {
+pub(crate) fn fenced(out: &mut String, fence: &str, label: &str, text: &str) {
     let clean =
         |t: &str| if fence.is_empty() { t.to_owned() } else { t.replace(fence, "[marker]") };
     let _ = writeln!(out, "<<<{fence} {}", clean(label));
@@ -225,7 +225,7 @@ fn fenced(out: &mut String, fence: &str, label: &str, text: &str) {
 }
 
 /// Fills `{{name}}` in one pass: a value that looks like a placeholder is left alone.
-fn fill(template: &str, values: &[(&str, &str)]) -> String {
+pub(crate) fn fill(template: &str, values: &[(&str, &str)]) -> String {
     let mut out = String::with_capacity(template.len());
     let mut rest = template;
     while let Some((before, after)) = rest.split_once("{{") {

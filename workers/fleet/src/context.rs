@@ -2,7 +2,7 @@
 
 use crate::retrieval::Retrieval;
 use crate::runtime::HandlerError;
-use queue_schema::client::{Backoff, Queue, QueueError};
+use queue_schema::client::{ApplyRun, Backoff, Queue, QueueError};
 use queue_schema::sweep::{DocRef, SweepSpec, Target};
 use scrum_config::Settings;
 use scrum_domain::retrieve::{self, Chunk, LexicalIndex};
@@ -136,6 +136,21 @@ impl Context {
         self.read("the target", |q| async move { q.target(sweep, ordinal).await })
             .await?
             .ok_or_else(|| HandlerError::Fatal(format!("sweep {sweep} has no target {ordinal}")))
+    }
+
+    /// A run of the applier.
+    ///
+    /// # Errors
+    /// Fatal when there is no such run.
+    pub async fn apply_run(&self, sweep: &str, run: &str) -> Result<ApplyRun, HandlerError> {
+        self.read("the run of the applier", |q| async move { q.apply_run(sweep, run).await })
+            .await?
+            .ok_or_else(|| HandlerError::Fatal(format!("sweep {sweep} has no run {run}")))
+    }
+
+    /// Where the applier keeps worktrees and build caches.
+    pub fn apply_dir(&self) -> PathBuf {
+        self.0.mirrors.with_file_name("apply")
     }
 
     /// A document of a sweep.

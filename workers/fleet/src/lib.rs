@@ -5,6 +5,7 @@
 //! handler reads through its [`context::Context`], asks the domain and the providers, and
 //! returns effects; the runtime commits them. A handler writes nothing.
 
+mod applier;
 pub mod context;
 pub mod handlers;
 pub mod probe;

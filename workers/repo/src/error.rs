@@ -1,6 +1,6 @@
 //! What can go wrong with a repository: what, where, and what to do.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A failure of git.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +78,62 @@ pub enum RepoError {
         /// The bound that it passes.
         bound: String,
     },
+    /// A branch that is not committed to.
+    #[error("the branch '{name}' {why}")]
+    Branch {
+        /// Which one.
+        name: String,
+        /// What is wrong with it, and what to do.
+        why: String,
+    },
+    /// The branch is not where the work began: do it again on what is there now.
+    #[error(
+        "the branch '{branch}' moved meanwhile; the changes must be made anew on what is there now"
+    )]
+    Moved {
+        /// Which one.
+        branch: String,
+        /// Its head now; none when it is gone.
+        head: Option<String>,
+    },
+    /// Somebody began after us: our work on this branch is over, theirs counts.
+    #[error("another run has taken over the branch '{branch}'; nothing was changed")]
+    Fenced {
+        /// Which one.
+        branch: String,
+    },
+    /// Somebody holds the lock of a branch for too long: try again.
+    #[error(
+        "the branch '{branch}' is locked ({}); when no git is at work in the repository, remove that file",
+        .lock.display()
+    )]
+    Locked {
+        /// Which one.
+        branch: String,
+        /// The file that is the lock.
+        lock: PathBuf,
+    },
+    /// A file that is not to be changed.
+    #[error("{path}: {why}")]
+    Change {
+        /// Which one.
+        path: String,
+        /// Why not.
+        why: String,
+    },
+    /// The sandbox could not be set up. This says nothing about the check in it.
+    #[error("the sandbox does not work: {0}")]
+    Sandbox(String),
+    /// A file of our own that can't be read or written.
+    #[error("{what}: {message}; {hint}")]
+    Io {
+        /// Which file or directory.
+        what: String,
+        /// What the system said.
+        message: String,
+        /// What to do.
+        hint: &'static str,
+    },
     /// An object that should be there.
     #[error("git can't read {what}: {message}{hint}")]
     Git {
@@ -91,6 +147,15 @@ pub enum RepoError {
 }
 
 impl RepoError {
+    /// Whether the same may succeed when it is begun again.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Moved { .. } | Self::Fenced { .. } | Self::Locked { .. })
+    }
+
+    pub(crate) fn io(what: &Path, error: impl std::fmt::Display, hint: &'static str) -> Self {
+        Self::Io { what: what.display().to_string(), message: error.to_string(), hint }
+    }
+
     pub(crate) fn git(what: impl Into<String>, error: &git2::Error) -> Self {
         let message = error.message().to_owned();
         let hint = if message.contains("object format") || message.contains("objectformat") {

@@ -3,16 +3,30 @@
 //! Workers read objects, never the working tree: a sweep is pinned to a commit, and what a user
 //! does to the files meanwhile does not matter. libgit2 reads objects without running hooks,
 //! filters or fsmonitor, whatever the repository's configuration says.
+//!
+//! What is written goes to a branch of its own ([`Repo::land`]), and is checked before that in a
+//! copy of the commit's files ([`Repo::export`]) in a [`Sandbox`].
 
+mod branch;
 mod command;
 mod error;
+mod files;
 mod globs;
+mod land;
+mod lock;
 mod mirror;
+mod sandbox;
 mod snapshot;
+mod state;
+mod step;
+mod worktree;
 
 pub use error::RepoError;
 pub use globs::{IgnoreFile, TargetGlobs};
+pub use land::{Begun, Change, Landing};
+pub use sandbox::{Check, Ran, Sandbox, SandboxChoice, SandboxKind};
 pub use snapshot::{Entry, EntryKind};
+pub use worktree::{ExportBounds, LeftOut, Worktree, sweep_stale};
 
 use git2::{ErrorCode, Repository};
 use mirror::Need;
@@ -135,9 +149,9 @@ impl Repo {
 /// Sets what libgit2 keeps for the whole process.
 ///
 /// Ownership: libgit2 refuses repositories of other owners because their configuration could make
-/// git run programs (hooks, filters, fsmonitor, ssh and credential commands). We only read
-/// objects and refs: libgit2 is built without transports, we check nothing out, and none of its
-/// reading functions runs a program. Workers in containers and in CI see every repository as
+/// git run programs (hooks, filters, fsmonitor, ssh and credential commands). We read and write
+/// objects and refs, no more: libgit2 is built without transports, we check nothing out, and none
+/// of these functions runs a program. Workers in containers and in CI see every repository as
 /// somebody else's, and would need `safe.directory` for each.
 ///
 /// Partial clones: libgit2 refuses to open them because it can't fetch what is missing. Objects

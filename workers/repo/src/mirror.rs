@@ -3,14 +3,12 @@
 
 use crate::RepoError;
 use crate::command::git;
+use crate::files::exclusive;
 use git2::{Oid, Repository};
 use queue_schema::ids::sha256_hex;
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const SCHEMES: [&str; 4] = ["https://", "ssh://", "git://", "file://"];
 /// Wait for another process that mirrors the same URL; longer than one transfer may take.
@@ -103,18 +101,10 @@ fn has(dir: &Path, need: Need<'_>) -> bool {
 /// An exclusive lock that ends with this process, also when that is killed.
 fn locked(path: &Path, timeout: Duration) -> Result<File, String> {
     let file = File::create(path).map_err(|e| format!("{}: {e}", path.display()))?;
-    let started = Instant::now();
-    loop {
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(file),
-            Err(Errno::WOULDBLOCK | Errno::INTR) if started.elapsed() < timeout => {
-                thread::sleep(Duration::from_millis(50));
-            }
-            Err(Errno::WOULDBLOCK | Errno::INTR) => {
-                return Err(format!("another process holds {} for too long", path.display()));
-            }
-            Err(e) => return Err(format!("{}: {e}", path.display())),
-        }
+    match exclusive(&file, timeout) {
+        Ok(true) => Ok(file),
+        Ok(false) => Err(format!("another process holds {} for too long", path.display())),
+        Err(e) => Err(format!("{}: {e}", path.display())),
     }
 }
 

@@ -47,12 +47,31 @@ const MODE_EXECUTABLE: i32 = 0o100_755;
 const MODE_LINK: i32 = 0o120_000;
 const MODE_COMMIT: i32 = 0o160_000;
 
+/// An entry as it is: the bytes of its path, its object, the size of that, what it is.
+pub(crate) type RawEntry = (Vec<u8>, Oid, u64, EntryKind);
+
 /// Every entry of the tree, recursively, sorted by the bytes of its path. No content is read.
 pub(crate) fn of(git: &Repository, commit: &str, bounds: Bounds) -> Result<Vec<Entry>, RepoError> {
+    let found = raw(git, commit, bounds, |path| {
+        let what = path.chars().take(200).collect::<String>() + "…";
+        let bound = format!("a path of more than {} bytes", bounds.path);
+        Err(RepoError::TooLarge { what, bound })
+    })?;
+    Ok(found.into_iter().map(|(path, id, bytes, kind)| entry(path, id, bytes, kind)).collect())
+}
+
+/// The same with paths as they are. A path that is too long is given to `too_long`, and what is
+/// below it is not looked at.
+pub(crate) fn raw(
+    git: &Repository,
+    commit: &str,
+    bounds: Bounds,
+    mut too_long: impl FnMut(String) -> Result<(), RepoError>,
+) -> Result<Vec<RawEntry>, RepoError> {
     let root = || git.find_commit(Oid::from_str(commit)?)?.tree();
     let tree = root().map_err(|e| RepoError::git(format!("commit {commit}"), &e))?;
     let odb = git.odb().map_err(|e| RepoError::git("the object database", &e))?;
-    let mut found: Vec<(Vec<u8>, Oid, u64, EntryKind)> = Vec::new();
+    let mut found: Vec<RawEntry> = Vec::new();
     let mut seen = 0;
     // Depth first, by hand: deep trees must not use up the stack.
     let mut open = vec![(tree, 0, 0)];
@@ -71,9 +90,9 @@ pub(crate) fn of(git: &Repository, commit: &str, bounds: Bounds) -> Result<Vec<E
             return Err(RepoError::TooLarge { what: format!("commit {commit}"), bound });
         }
         if path.len() > bounds.path {
-            let what = shown().chars().take(200).collect::<String>() + "…";
-            let bound = format!("a path of more than {} bytes", bounds.path);
-            return Err(RepoError::TooLarge { what, bound });
+            too_long(shown())?;
+            open.push((tree, at + 1, prefix));
+            continue;
         }
         let unreadable = |e: git2::Error| RepoError::git(format!("{} ({id})", shown()), &e);
         let below = if is_tree { Some(git.find_tree(id).map_err(unreadable)?) } else { None };
@@ -97,7 +116,7 @@ pub(crate) fn of(git: &Repository, commit: &str, bounds: Bounds) -> Result<Vec<E
     }
     // Git's own order is this one already, unless somebody wrote the tree by hand.
     found.sort_by(|a, b| a.0.cmp(&b.0));
-    Ok(found.into_iter().map(|(path, id, bytes, kind)| entry(path, id, bytes, kind)).collect())
+    Ok(found)
 }
 
 fn entry(path: Vec<u8>, id: Oid, bytes: u64, kind: EntryKind) -> Entry {

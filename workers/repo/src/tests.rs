@@ -5,7 +5,15 @@ use std::process::Command;
 use tempfile::TempDir;
 
 mod edges;
+mod hostile;
+mod kills;
+mod landing;
 mod mirrors;
+#[cfg(target_os = "linux")]
+mod sandboxes;
+#[cfg(target_os = "linux")]
+mod toolchains;
+mod worktrees;
 
 struct Fixture {
     dir: TempDir,

@@ -27,6 +27,7 @@ pub fn render(report: &SweepReport) -> String {
     for (file, row) in &telling {
         reviewed(&mut out, file, row);
     }
+    super::applied::section(&mut out, &report.applied);
     unresolved(&mut out, report);
     clean(&mut out, report);
     skipped(&mut out, report);
@@ -331,7 +332,7 @@ fn skipped(out: &mut String, report: &SweepReport) {
 }
 
 /// Foreign text on one line: code spans stay code, everything else is made inert.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let line = one_line(text);
     let mut out = String::with_capacity(line.len() + 8);
     let mut rest = line.as_str();
@@ -382,7 +383,7 @@ fn inert(text: &str) -> String {
 /// Foreign text as code. In a code span nothing is markup, but a bar would still end a table
 /// cell, and some renderers look for tags before they look for code: then it is an element with
 /// escaped content instead.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     if text.trim().is_empty() {
         return String::new();
     }

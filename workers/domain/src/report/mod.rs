@@ -3,13 +3,14 @@
 //! All text here that comes from a repository or from a model is hostile until escaped: it must
 //! not be able to break a table, to inject markup, or to pass itself off as part of the report.
 
+pub mod applied;
 pub mod file;
 pub mod markdown;
 pub mod sarif;
 pub mod summary;
 
 use crate::review::{Spent, most_masked};
-use queue_schema::rows::{Attempt, AuditFactsRow, ReviewRow};
+use queue_schema::rows::{Attempt, AuditFactsRow, AutoApplyRow, ReviewRow};
 use queue_schema::sweep::{Ladder, Target, TargetStatus};
 use std::collections::BTreeMap;
 
@@ -32,6 +33,8 @@ pub struct SweepReport {
     pub labels: BTreeMap<String, String>,
     /// Every target, in plan order.
     pub files: Vec<FileReport>,
+    /// What the applier decided, in the order of its decisions.
+    pub applied: Vec<AutoApplyRow>,
 }
 
 /// One target of a sweep.

@@ -101,6 +101,7 @@ fn sweep(text: &str, path: &str) -> SweepReport {
         ladder: Ladder { name: "local".into(), description: String::new(), rungs: Vec::new() },
         labels: BTreeMap::new(),
         files: vec![done, dead, skipped],
+        applied: Vec::new(),
     }
 }
 

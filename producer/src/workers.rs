@@ -1,0 +1,125 @@
+//! Worker processes of a command that does its work on this machine.
+
+use crate::cli::Global;
+use crate::embedded::die_with_parent;
+use crate::ladder::worker_program;
+use crate::progress::Progress;
+use crate::session::Session;
+use anyhow::Context;
+use std::fs::OpenOptions;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A worker that ends sooner than this after its start is not started again at once.
+const TOO_SOON: Duration = Duration::from_secs(2);
+/// Starts in a row that may end too soon before something must be wrong with the worker itself.
+const MOST_FALSE_STARTS: u32 = 5;
+
+/// Worker processes, started again when they die.
+pub struct Workers {
+    program: PathBuf,
+    url: String,
+    config: Option<PathBuf>,
+    state: PathBuf,
+    log: PathBuf,
+    children: Vec<Worker>,
+}
+
+struct Worker {
+    child: Child,
+    started: Instant,
+    false_starts: u32,
+}
+
+impl Workers {
+    /// Starts `n` of them.
+    ///
+    /// # Errors
+    /// No worker program, or one that can't be started.
+    pub fn start(global: &Global, session: &Session, n: u16) -> anyhow::Result<Self> {
+        let logs = session.state.join("logs");
+        std::fs::create_dir_all(&logs)
+            .with_context(|| format!("the log directory {} can't be made", logs.display()))?;
+        let mut this = Self {
+            program: worker_program()?,
+            url: session.url.clone(),
+            config: global.config.clone(),
+            state: session.state.clone(),
+            log: logs.join("worker.log"),
+            children: Vec::new(),
+        };
+        for _ in 0..n {
+            let worker = this.spawn()?;
+            this.children.push(worker);
+        }
+        Ok(this)
+    }
+
+    fn spawn(&self) -> anyhow::Result<Worker> {
+        let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
+        let mut command = Command::new(&self.program);
+        if let Some(config) = &self.config {
+            command.arg("--config").arg(config);
+        }
+        command
+            .env("SCRUM_REDIS_URL", &self.url)
+            .env("SCRUM_STATE_DIR", &self.state)
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            // Ctrl-C is for us: we drain the workers in good order.
+            .process_group(0);
+        die_with_parent(&mut command);
+        let child = command.spawn().with_context(|| {
+            format!("the worker {} could not be started", self.program.display())
+        })?;
+        Ok(Worker { child, started: Instant::now(), false_starts: 0 })
+    }
+
+    /// Starts again what has died.
+    ///
+    /// # Errors
+    /// When they end as soon as they start.
+    pub fn tend(&mut self, progress: &Progress) -> anyhow::Result<()> {
+        for i in 0..self.children.len() {
+            let Some(status) = self.children[i].child.try_wait()? else { continue };
+            let soon = self.children[i].started.elapsed() < TOO_SOON;
+            let false_starts = if soon { self.children[i].false_starts + 1 } else { 0 };
+            if false_starts >= MOST_FALSE_STARTS {
+                anyhow::bail!(
+                    "the worker ends as soon as it starts ({status}): {}",
+                    last_line(&self.log)
+                );
+            }
+            progress.note(&format!("a worker ended ({status}); starting another"));
+            self.children[i] = Worker { false_starts, ..self.spawn()? };
+        }
+        Ok(())
+    }
+
+    /// SIGTERM, then patience, then the knife: a killed worker loses nothing either.
+    pub fn stop(&mut self, grace_s: u64) {
+        for worker in &self.children {
+            if let Some(pid) = rustix::process::Pid::from_raw(worker.child.id().cast_signed()) {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+            }
+        }
+        let deadline = Instant::now() + Duration::from_secs(grace_s + 5);
+        for worker in &mut self.children {
+            while Instant::now() < deadline && matches!(worker.child.try_wait(), Ok(None)) {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            let _ = worker.child.kill();
+            let _ = worker.child.wait();
+        }
+    }
+}
+
+fn last_line(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let last = text.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or("its log is empty");
+    format!("{last} (log: {})", log.display())
+}

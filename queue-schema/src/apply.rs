@@ -1,0 +1,125 @@
+//! The record of a run of the applier: which reviews, for which branch, under which rules.
+
+use crate::ids::content_id;
+use crate::sweep::Rung;
+use serde::{Deserialize, Serialize};
+
+/// Version of [`ApplySpec`] records.
+pub const APPLY_VERSION: u32 = 1;
+
+/// One request to turn reviews of a sweep into commits. Asking for the same again finds the run that
+/// was there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ApplySpec {
+    /// Record version.
+    pub v: u32,
+    /// Which sweep.
+    pub sweep: String,
+    /// Repository: an absolute path.
+    pub repo: String,
+    /// The commit that the patches are made for, hex.
+    pub base: String,
+    /// The branch that is written; made at `base` where it does not exist. Empty: one of the run's
+    /// own, see [`ApplySpec::branch_of`].
+    pub branch: String,
+    /// False: a dry run, which commits nothing.
+    pub commit: bool,
+    /// The patch model.
+    pub model: Rung,
+    /// What has to succeed with the patches.
+    pub check: String,
+    /// What has to succeed as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<String>,
+    /// The rules.
+    pub rules: ApplyRules,
+    /// The reviews, best first.
+    pub files: Vec<ApplyFile>,
+    /// 0, or a number that sets a forced repetition apart.
+    #[serde(default)]
+    pub again: u64,
+}
+
+/// Bounds of a run; defaults live in `config/default.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApplyRules {
+    /// Least confidence of a patch, in percent.
+    pub min_conf: u8,
+    /// Lines of a patch at most, on its larger side.
+    pub max_lines: u32,
+    /// Patches of one file at most.
+    pub max_patches: u32,
+    /// Characters of a file that is shown whole to the patch model.
+    pub whole_chars: u32,
+    /// Lines around a finding that are shown of a larger file.
+    pub around_lines: u32,
+    /// Rounds of check and test of one run at most.
+    pub max_checks: u32,
+    /// Paths that are never touched.
+    pub deny: Vec<String>,
+    /// Branches that are never written.
+    pub protected: Vec<String>,
+    /// Name and address of the commits' author.
+    pub author: (String, String),
+}
+
+/// One review of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ApplyFile {
+    /// Ordinal of the target in its sweep.
+    pub target: u32,
+    /// Path in the repository.
+    pub path: String,
+    /// Git object id of the content that was reviewed.
+    pub blob: String,
+}
+
+impl ApplySpec {
+    /// Stable identity: 12 hex digits over all of it.
+    pub fn id(&self) -> String {
+        let json = serde_json::to_string(self).unwrap_or_default();
+        content_id(&[b"apply", json.as_bytes()])[..12].to_owned()
+    }
+
+    /// The branch of a run.
+    pub fn branch_of(&self, run: &str) -> String {
+        if self.branch.is_empty() { format!("scrum/auto-apply-{run}") } else { self.branch.clone() }
+    }
+
+    /// Stands for repository and branch in the name of a pool.
+    pub fn pool_of(&self, run: &str) -> String {
+        let id = content_id(&[self.repo.as_bytes(), self.branch_of(run).as_bytes()]);
+        format!("branch-{}", &id[..12])
+    }
+}
+
+/// What the patch model came to for one file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct Proposal {
+    /// The patches, as they were read; empty when it proposed none.
+    pub patches: Vec<ProposedPatch>,
+    /// Why there is no usable answer; empty when there is one.
+    pub trouble: String,
+    /// Prompt tokens.
+    pub tokens_in: u64,
+    /// Generated tokens.
+    pub tokens_out: u64,
+    /// Dollars; `None` when nobody said.
+    pub cost_usd: Option<f64>,
+    /// Secrets that were masked in what was sent.
+    pub masked: u32,
+}
+
+/// One replacement, as proposed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProposedPatch {
+    /// What is to be replaced, verbatim.
+    pub old_string: String,
+    /// What is to stand there.
+    pub new_string: String,
+    /// Why.
+    pub rationale: String,
+    /// In percent.
+    pub confidence: Option<u8>,
+}

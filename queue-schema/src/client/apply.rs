@@ -1,0 +1,97 @@
+//! Runs of the applier: start one, or find the one that is there; read how far it is.
+
+use super::{Queue, QueueError};
+use crate::apply::{ApplySpec, Proposal};
+use crate::effects::{Effect, Effects, NewJob};
+use crate::jobs::{Apply, Patch};
+use crate::keys;
+use std::collections::HashMap;
+
+/// Field of a run that holds its request.
+const SPEC_FIELD: &str = "spec";
+/// Field of a run that says how it ended, as JSON; absent while it is under way.
+pub const ENDED_FIELD: &str = "ended";
+
+/// A run as it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ApplyRun {
+    /// The request.
+    pub spec: ApplySpec,
+    /// What was proposed for each file, in order; `None` while the model is still asked.
+    pub proposals: Vec<Option<Proposal>>,
+    /// How it ended, as the worker put it; `None` while it is under way.
+    pub ended: Option<String>,
+}
+
+impl Queue {
+    /// Records a run and enqueues its patch jobs; the last of them to arrive enqueues the apply job.
+    /// Returns its id and whether it is new; one that is there is left as it is.
+    ///
+    /// # Errors
+    /// A failure of Redis, and then doing it again is safe.
+    pub async fn start_apply(&self, spec: &ApplySpec) -> Result<(String, bool), QueueError> {
+        let bad = |e| QueueError::record("apply", e);
+        let (run, sweep) = (spec.id(), &spec.sweep);
+        let pool = spec.pool_of(&run);
+        // One at a time for a branch, before there is a job that this could hold back.
+        self.set_limits(&pool, Some(1), None).await?;
+        let key = keys::apply_run(sweep, &run);
+        let apply =
+            NewJob::of(&Apply { sweep: sweep.clone(), run: run.clone(), pool }).map_err(bad)?;
+        let size = u32::try_from(spec.files.len()).unwrap_or(u32::MAX);
+        let mut effects = Effects::done()
+            .with(Effect::Put {
+                key: key.clone(),
+                field: SPEC_FIELD.into(),
+                value: serde_json::to_string(spec).map_err(bad)?,
+            })
+            .with(Effect::Append { key: keys::apply_runs(sweep), value: run.clone() })
+            .with(Effect::Barrier { name: keys::apply_barrier(sweep, &run), size, then: apply });
+        for member in 0..size {
+            let provider = spec.model.provider.clone();
+            let patch = Patch { sweep: sweep.clone(), run: run.clone(), member, provider };
+            effects = effects.enqueue(&patch).map_err(bad)?;
+        }
+        let mut args = vec![key.into_bytes()];
+        effects.encode_list(self.options().max_attempts, &mut args);
+        let part = self.of_sweep(sweep);
+        part.check_memory().await?;
+        let new: i64 = part.run(&self.scripts.submit, args).await?;
+        Ok((run, new == 1))
+    }
+
+    /// A run; `None` when there is no such run.
+    ///
+    /// # Errors
+    /// A failure of Redis, or a record that this program can't read.
+    pub async fn apply_run(&self, sweep: &str, run: &str) -> Result<Option<ApplyRun>, QueueError> {
+        let mut conn = self.conn();
+        let map: HashMap<String, String> = redis::cmd("HGETALL")
+            .arg(self.of_sweep(sweep).key(&keys::apply_run(sweep, run)))
+            .query_async(&mut conn)
+            .await?;
+        let Some(spec) = map.get(SPEC_FIELD) else { return Ok(None) };
+        let bad = |e| QueueError::record(format!("run {run} of sweep {sweep}"), e);
+        let spec: ApplySpec = serde_json::from_str(spec).map_err(bad)?;
+        let members = u32::try_from(spec.files.len()).unwrap_or(u32::MAX);
+        let proposals = (0..members)
+            .map(|k| map.get(&keys::proposal(k)).map(|json| serde_json::from_str(json)).transpose())
+            .collect::<Result<_, _>>()
+            .map_err(bad)?;
+        Ok(Some(ApplyRun { spec, proposals, ended: map.get(ENDED_FIELD).cloned() }))
+    }
+
+    /// Runs over a sweep, oldest first.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn apply_runs(&self, sweep: &str) -> Result<Vec<String>, QueueError> {
+        let mut conn = self.conn();
+        Ok(redis::cmd("LRANGE")
+            .arg(self.of_sweep(sweep).key(&keys::apply_runs(sweep)))
+            .arg(0)
+            .arg(-1)
+            .query_async(&mut conn)
+            .await?)
+    }
+}

@@ -1,0 +1,137 @@
+//! One decision of the applier: what became of the patches of one file.
+
+use super::Row;
+use serde::{Deserialize, Serialize};
+
+/// What was done with a file's patches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApplyAction {
+    /// They are a commit on the branch.
+    Committed,
+    /// Dry run: they would have been.
+    DryRunWouldCommit,
+    /// The check command failed with them and not without.
+    BuildRedReverted,
+    /// The check command warned more often with them than without.
+    WarningsIncreasedReverted,
+    /// The rationale has no word in common with what was to be written.
+    RationaleMismatchReverted,
+    /// The test command failed with them and not without.
+    TestsRedReverted,
+    /// None of them passed the gates before the check, or none could be checked; the reasons say why.
+    AllRejected,
+    /// The patch model proposed none.
+    NoPatches,
+    /// The file is no longer the one that was reviewed.
+    Stale,
+}
+
+impl ApplyAction {
+    /// The name used on the wire and in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Committed => "committed",
+            Self::DryRunWouldCommit => "dry_run_would_commit",
+            Self::BuildRedReverted => "build_red_reverted",
+            Self::WarningsIncreasedReverted => "warnings_increased_reverted",
+            Self::RationaleMismatchReverted => "rationale_mismatch_reverted",
+            Self::TestsRedReverted => "tests_red_reverted",
+            Self::AllRejected => "all_rejected",
+            Self::NoPatches => "no_patches",
+            Self::Stale => "stale",
+        }
+    }
+
+    /// True when the patches passed every gate.
+    pub const fn passed(self) -> bool {
+        matches!(self, Self::Committed | Self::DryRunWouldCommit)
+    }
+}
+
+/// One patch and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PatchRecord {
+    /// What was to be replaced, verbatim.
+    pub old_string: String,
+    /// What was to stand there.
+    pub new_string: String,
+    /// Why, as the model put it.
+    pub rationale: String,
+    /// In percent; null when the model gave none.
+    pub confidence: Option<u8>,
+    /// The first gate that it failed; null when it passed all.
+    pub gate: Option<String>,
+    /// What was wrong there; empty when it passed all.
+    pub reason: String,
+}
+
+/// One decision about one file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AutoApplyRow {
+    /// What was done.
+    pub action: ApplyAction,
+    /// Path in the repository, `/` as separator.
+    pub file: String,
+    /// Patches that passed every gate.
+    pub patches_applied: u32,
+    /// Patches that did not.
+    pub patches_rejected: u32,
+    /// Why, in a sentence; empty when all patches passed.
+    pub reason: String,
+    /// Mean confidence of the review.
+    pub confidence_avg: Option<f64>,
+    /// Tier of the review.
+    pub gradient_tier: String,
+    /// `provider/model` of the review.
+    pub reviewer_model: String,
+    /// `provider/model` that proposed the patches.
+    pub patch_model: String,
+    /// The branch that was written, or would have been.
+    pub branch: String,
+    /// The commit that was made, hex; null when there is none.
+    pub commit: Option<String>,
+    /// When it was decided: RFC 3339, UTC.
+    pub ts: String,
+
+    /// Which sweep the review belongs to.
+    pub sweep_id: String,
+    /// Which review.
+    pub review_id: String,
+    /// Which run of the applier.
+    pub run_id: String,
+    /// Repository as the sweep named it.
+    pub repo: String,
+    /// Commit that the patches were made for, hex.
+    pub base: String,
+    /// Every patch.
+    pub patches: Vec<PatchRecord>,
+    /// Warnings of the check without any patch; null when none was run.
+    pub warnings_before: Option<u32>,
+    /// Warnings of the check that decided about this file; null when none was run.
+    pub warnings_after: Option<u32>,
+    /// The last lines of a check or test that failed.
+    pub output_tail: String,
+    /// What contained the check command: `bubblewrap`, `no-network`, `none`; empty when none was run.
+    pub sandbox: String,
+    /// Prompt tokens of the proposal.
+    pub tokens_in: u64,
+    /// Generated tokens of the proposal.
+    pub tokens_out: u64,
+    /// What the proposal cost in dollars; null when nobody said.
+    pub cost_usd: Option<f64>,
+    /// Secrets that were masked in what the patch model was sent.
+    pub masked: u32,
+    /// Version of this row.
+    pub schema_version: u32,
+}
+
+/// Version written into every row of this kind.
+pub const SCHEMA_VERSION: u32 = 1;
+
+impl Row for AutoApplyRow {
+    const STREAM: &'static str = "auto_apply";
+    fn row_id(&self) -> String {
+        format!("{}.{}", self.review_id, self.run_id)
+    }
+}

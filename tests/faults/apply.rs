@@ -1,0 +1,207 @@
+//! `kill -9` of the applier's worker: at every step boundary on the wire, and in the middle of a check.
+
+use crate::common::{LONG, each};
+use queue_schema::rows::AutoApplyRow;
+use scrum_tests::model_stub::{ModelStub, Recorded, Reply, answers};
+use scrum_tests::process::{Bench, signal};
+use scrum_tests::proxy::{Act, Call, Point, Proxy};
+use scrum_tests::redis::RedisServer;
+use scrum_tests::repo::TestRepo;
+use scrum_tests::wait::eventually;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+const BRANCH: &str = "scrum/kills";
+
+fn is_patch(call: &Recorded) -> bool {
+    call.prompt.contains("# Findings of the review")
+}
+
+/// Reviews that are sure; a patch that is good for every file but `f1`.
+fn stub() -> ModelStub {
+    ModelStub::with(|call| {
+        if is_patch(call) {
+            let new = if call.prompt.contains("read_1") { "BAD number" } else { "good number" };
+            Reply::ok(format!(
+                r#"{{"patches": [{{"old_string": "Reads a number", "new_string": "Reads a {new}", "rationale": "the number is told", "confidence": 97}}]}}"#
+            ))
+        } else {
+            let quotes = answers::quotes_from(&call.prompt, 3);
+            let quotes: Vec<&str> = quotes.iter().map(String::as_str).collect();
+            let review = answers::markdown_review_quoting("the file", &quotes);
+            Reply::ok(["85%", "75%", "92%"].iter().fold(review, |r, c| r.replace(c, "95%")))
+        }
+    })
+}
+
+struct Bed {
+    repo: TestRepo,
+    stub: ModelStub,
+    server: RedisServer,
+    bench: Bench,
+    sweep: String,
+}
+
+impl Bed {
+    /// Three reviewed files.
+    fn new() -> Self {
+        let (repo, stub, server) = (TestRepo::with_files(3), stub(), RedisServer::alone());
+        server.load_scripts();
+        let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
+            .set("queue.commit_batch", "1")
+            .set("apply.provider", "stub")
+            .set("apply.model", "patcher");
+        let worker = bench.worker(&[]);
+        let ladder = bench.ladder();
+        let path = repo.path().to_str().unwrap();
+        bench.run(&["sweep", path, "--ladder", ladder.to_str().unwrap(), "--wait"]).expect(0);
+        let status = bench.run(&["status", "latest", "--json"]).expect(0);
+        let status: serde_json::Value = serde_json::from_str(status.stdout.trim()).unwrap();
+        let sweep = status["sweeps"][0]["id"].as_str().unwrap().to_owned();
+        assert_eq!(worker.terminate(LONG), 0);
+        Self { repo, stub, server, bench, sweep }
+    }
+
+    fn ask(&self, check: &str) -> String {
+        let args = ["apply", "latest", "--commit", "--branch", BRANCH, "--check", check];
+        let run = self.bench.run(&args).expect(0).stdout.trim().to_owned();
+        assert_eq!(run.len(), 12, "the id of a run");
+        run
+    }
+
+    /// Waits for the run's end and holds rows and branch against each other.
+    fn end(&self, run: &str) -> Vec<AutoApplyRow> {
+        let mut conn = self.server.connection();
+        let key = format!("{{scrum:0}}:ap:{}.{run}", self.sweep);
+        eventually(LONG, "the run ends", || {
+            let ended: bool =
+                redis::cmd("HEXISTS").arg(&key).arg("ended").query(&mut conn).unwrap();
+            ended.then_some(())
+        });
+        let key = format!("{{scrum:0}}:rows:auto_apply:{}", self.sweep);
+        let rows: Vec<(String, Vec<String>)> =
+            redis::cmd("XRANGE").arg(key).arg("-").arg("+").query(&mut conn).unwrap();
+        let mut rows: Vec<AutoApplyRow> =
+            rows.iter().map(|(_, fields)| serde_json::from_str(&fields[3]).unwrap()).collect();
+        rows.sort_by(|a, b| a.file.cmp(&b.file));
+        let actions: Vec<_> = rows.iter().map(|r| (r.file.as_str(), r.action.as_str())).collect();
+        assert_eq!(
+            actions,
+            [
+                ("src/f0.rs", "committed"),
+                ("src/f1.rs", "build_red_reverted"),
+                ("src/f2.rs", "committed")
+            ],
+            "one row a file"
+        );
+        let range = format!("main..{BRANCH}");
+        let commits = self.repo.git(&["log", "--reverse", "--format=%H", &range]);
+        let told: Vec<_> = rows.iter().filter_map(|r| r.commit.clone()).collect();
+        let mut on_branch: Vec<_> = commits.lines().map(str::to_owned).collect();
+        on_branch.sort_unstable();
+        let mut sorted = told.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, on_branch, "the rows tell of the commits that are there");
+        rows
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Boundary {
+    Claimed(usize),
+    BeforeKeep(usize),
+    Kept(usize),
+    BeforeCommit(usize),
+    Committed(usize),
+}
+
+/// One run; its worker dies at `at`, and another one finishes.
+fn run(at: Option<Boundary>) -> (usize, Vec<Boundary>) {
+    let bed = Bed::new();
+    let before = bed.stub.requests().len();
+    let proxy = Proxy::to(bed.server.socket());
+    let passed = Arc::new(Mutex::new(Vec::new()));
+    let victim = Arc::new(AtomicU32::new(0));
+    let dead = AtomicBool::new(false);
+    let (seen, pid, claims) = (passed.clone(), victim.clone(), AtomicUsize::new(0));
+    proxy.on(move |call: &Call, point| {
+        let boundary = match (call.name.as_str(), point) {
+            ("claim", Point::After) => {
+                let gives = call.reply.as_ref().is_some_and(|r| !r.starts_with(b"*2\r\n"));
+                gives.then(|| Boundary::Claimed(claims.fetch_add(1, Ordering::SeqCst) + 1))
+            }
+            ("SET", Point::Before) => Some(Boundary::BeforeKeep(call.n)),
+            ("SET", Point::After) => Some(Boundary::Kept(call.n)),
+            ("commit", Point::Before) => Some(Boundary::BeforeCommit(call.n)),
+            ("commit", Point::After) => Some(Boundary::Committed(call.n)),
+            _ => None,
+        };
+        let Some(boundary) = boundary else { return Act::Pass };
+        seen.lock().unwrap().push(boundary);
+        if Some(boundary) != at || dead.swap(true, Ordering::SeqCst) {
+            return Act::Pass;
+        }
+        let pid = eventually(LONG, "its id is known", || match pid.load(Ordering::SeqCst) {
+            0 => None,
+            pid => Some(pid),
+        });
+        signal(pid, "KILL");
+        Act::Lose
+    });
+    let run = bed.ask("! grep -rn BAD src");
+    let mut first = bed.bench.worker_at(&proxy.url(), &["--concurrency", "1"]);
+    victim.store(first.pid(), Ordering::SeqCst);
+    let _second = at.map(|at| {
+        eventually(LONG, &format!("it dies at {at:?}"), || first.0.try_wait().unwrap());
+        bed.bench.worker(&["--concurrency", "1"])
+    });
+    bed.end(&run);
+    let boundaries = passed.lock().unwrap().clone();
+    (bed.stub.requests().len() - before, boundaries)
+}
+
+#[test]
+fn an_applier_killed_at_any_step_boundary_leaves_commits_with_their_rows_or_neither() {
+    let (calls, boundaries) = run(None);
+    assert_eq!(calls, 3, "one call a file");
+    // Three patch jobs and the apply job: claims, kept answers, commits, before and after.
+    assert!(boundaries.contains(&Boundary::BeforeCommit(4)), "{boundaries:?}");
+    println!("{} boundaries", boundaries.len());
+    each(boundaries, 4, |at| {
+        let again = usize::from(matches!(at, Boundary::BeforeKeep(_)));
+        assert_eq!(run(Some(at)).0, calls + again, "model calls when killed at {at:?}");
+    });
+}
+
+#[test]
+fn an_applier_killed_in_the_middle_of_a_check_leaves_nothing_and_the_next_one_does_it() {
+    let bed = Bed::new();
+    // The check says that it runs, and waits until it may end.
+    let check = "touch $HOME/runs; until [ -e $HOME/go ]; do sleep 0.02; done; ! grep -rn BAD src";
+    let run = bed.ask(check);
+    let first = bed.bench.worker(&[]);
+    let cache = bed.bench.state().join("apply/cache");
+    let home = eventually(LONG, "the check runs", || find(&cache, "runs"));
+    first.kill9();
+    assert_eq!(bed.repo.git(&["branch", "--list", BRANCH]), "", "nothing has landed");
+    std::fs::write(home.parent().unwrap().join("go"), "").unwrap();
+    let _second = bed.bench.worker(&[]);
+    bed.end(&run);
+}
+
+/// A file of this name somewhere below a directory.
+fn find(dir: &std::path::Path, name: &str) -> Option<PathBuf> {
+    for entry in std::fs::read_dir(dir).ok()?.flatten() {
+        let path = entry.path();
+        if entry.file_name() == name {
+            return Some(path);
+        }
+        if path.is_dir()
+            && let Some(found) = find(&path, name)
+        {
+            return Some(found);
+        }
+    }
+    None
+}

@@ -1,0 +1,23 @@
+//! From a review to patches: which reviews, what the patch model is asked, what it answered, which
+//! gates its patches pass, which of them are at fault when the check is red, and what stands in the
+//! commit.
+//!
+//! The gates are the point: a patch that fails one of them changes nothing, whoever proposed it and
+//! however sure it was. [`gates`] has those that need only the texts; what a check and a test said is
+//! judged in [`verdict`]; [`bisect`] finds out who turned it red.
+
+pub mod bisect;
+pub mod detect;
+pub mod gates;
+pub mod message;
+pub mod parse;
+pub mod prompt;
+pub mod select;
+pub mod verdict;
+
+pub use bisect::Bisect;
+pub use gates::{Failed, Gate};
+pub use parse::Patch;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! Apply: the patches of a run go through the gates; those that pass become commits.
+
+use crate::applier::{self, Cancel, Decided, Place, Work};
+use crate::context::Context;
+use crate::registry::JobInfo;
+use crate::runtime::HandlerError;
+use queue_schema::client::ENDED_FIELD;
+use queue_schema::effects::{Effect, Effects};
+use queue_schema::ids::review_id;
+use queue_schema::jobs::Apply;
+use queue_schema::keys;
+use queue_schema::rows::ReviewRow;
+use scrum_repo::RepoError;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Earlier runs of a sweep whose journals are looked for.
+const LOOKED_BACK: usize = 32;
+
+/// Decides about every file of the run, one row each.
+///
+/// # Errors
+/// When the repository or Redis can't be read, or somebody else wrote the branch meanwhile.
+pub async fn run(ctx: &Context, _: JobInfo, job: Apply) -> Result<Effects, HandlerError> {
+    let run = ctx.apply_run(&job.sweep, &job.run).await?;
+    let mut reviews = Vec::with_capacity(run.spec.files.len());
+    for file in &run.spec.files {
+        let id = review_id(&job.sweep, file.target);
+        let row: Option<ReviewRow> = ctx
+            .read("a review's row", |q| {
+                let (sweep, id) = (job.sweep.clone(), id.clone());
+                async move { q.row(&sweep, &id).await }
+            })
+            .await?;
+        reviews.push(row.ok_or_else(|| HandlerError::Fatal(format!("review {id} has no row")))?);
+    }
+    let over = over(ctx, &job).await?;
+    let now = jiff::Timestamp::now();
+    let work = Work {
+        run: job.run.clone(),
+        spec: run.spec,
+        reviews,
+        proposals: run.proposals.into_iter().map(Option::unwrap_or_default).collect(),
+        over,
+        now: (now.as_second(), now.to_string()),
+    };
+    let place = Place { dir: ctx.apply_dir(), token: token() };
+    let settings = ctx.settings().apply.clone();
+    let cancel = Cancel::default();
+    let flag = cancel.flag();
+    let done = tokio::task::spawn_blocking(move || applier::run(&work, &settings, &place, &flag));
+    let decided = done.await.map_err(|e| HandlerError::retry("the applier", e))?;
+    effects(&job, &decided.map_err(|e| trouble(&e))?)
+}
+
+/// Other runs over the sweep that have ended, the latest of them.
+async fn over(ctx: &Context, job: &Apply) -> Result<Vec<String>, HandlerError> {
+    let sweep = &job.sweep;
+    let runs = ctx.read("the runs of the applier", |q| async move { q.apply_runs(sweep).await });
+    let mut over = Vec::new();
+    for run in runs.await?.into_iter().rev().filter(|r| *r != job.run).take(LOOKED_BACK) {
+        if ctx.apply_run(sweep, &run).await?.ended.is_some() {
+            over.push(run);
+        }
+    }
+    Ok(over)
+}
+
+/// A branch that somebody else wrote is read anew; one that must not be written never may.
+fn trouble(error: &RepoError) -> HandlerError {
+    match error {
+        RepoError::Branch { .. } | RepoError::Sandbox(_) => HandlerError::Fatal(error.to_string()),
+        _ => HandlerError::retry("the applier", error),
+    }
+}
+
+fn effects(job: &Apply, decided: &Decided) -> Result<Effects, HandlerError> {
+    let mut effects = Effects::done();
+    for row in &decided.rows {
+        tracing::info!(file = %row.file, action = row.action.as_str(), reason = row.reason, "decision");
+        effects = effects.append_row(&job.sweep, row)?;
+    }
+    Ok(effects.with(Effect::Put {
+        key: keys::apply_run(&job.sweep, &job.run),
+        field: ENDED_FIELD.into(),
+        value: serde_json::json!({ "checks": decided.checks }).to_string(),
+    }))
+}
+
+/// Unique to this execution, so that a later one can tell itself from this.
+fn token() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let n = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("{}-{}-{n}", jiff::Timestamp::now().as_nanosecond(), std::process::id())
+}
