@@ -35,6 +35,9 @@
 //! | `rev:REVIEW` | hash | what a review has gathered: shard summaries, tokens |
 //! | `att:REVIEW` | list | its attempts |
 //! | `alerts:SWEEP` | hash | rung -> what its provider keeps refusing |
+//! | `led:SWEEP` | hash | the sweep's ledger: counters by model, task and metric, see [`crate::ledger`] |
+//! | `met:SWEEP` | hash | the sweep's loop counters: findings, tiers, markers and more of accepted reviews |
+//! | `trust` | hash | the ledger of all sweeps of the partition, forgotten ones included |
 //! | `doc:SHA`, `users:doc:SHA` | string, set | a document; the sweeps that have it |
 //! | `ans:KEY` | string | a paid answer under its content key |
 //! | `vec:KEY` | string | a vector of a passage or query under its content key |
@@ -106,6 +109,19 @@ pub fn attempts(review: &str) -> String {
 pub fn alerts(sweep: &str) -> String {
     format!("alerts:{sweep}")
 }
+
+/// Suffix of the hash of a sweep's ledger.
+pub fn ledger(sweep: &str) -> String {
+    format!("led:{sweep}")
+}
+
+/// Suffix of the hash of a sweep's loop counters.
+pub fn loop_counters(sweep: &str) -> String {
+    format!("met:{sweep}")
+}
+
+/// Suffix of the hash of what models have shown over all sweeps.
+pub const TRUST: &str = "trust";
 
 /// Name of the barrier at which a review's shards meet.
 pub fn shard_barrier(review: &str) -> String {

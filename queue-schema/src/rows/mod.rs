@@ -5,15 +5,20 @@
 
 pub mod attempt;
 pub mod finding;
+pub mod metrics;
 pub mod review;
+pub mod trust;
 
 pub use attempt::{Attempt, Outcome};
 pub use finding::{Finding, FindingKind};
+pub use metrics::{LoopMetricsRow, LoopNumbers};
 pub use review::ReviewRow;
+pub use trust::ModelTrustRow;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-/// Streams of all row kinds: what is kept of a sweep, and forgotten with it.
+/// Streams of the row kinds that are kept of a sweep, and forgotten with it. Loop metrics and model trust
+/// are not: they are composed from counters when somebody asks.
 pub const STREAMS: &[&str] = &[ReviewRow::STREAM];
 
 /// A kind of knowledge-base row.

@@ -13,6 +13,9 @@
 //! 6. [`anchor`]: where in the file each finding is, and what may be done with the review.
 //! 7. [`review`]: the row; [`report`]: what a sweep leaves behind.
 //!
+//! [`metrics`] says what a sweep comes to, and what has changed since the one before; [`severity`] how grave
+//! a finding is; [`trust`] what the models have shown.
+//!
 //! [`redact`] takes secrets out of what leaves for models that are not local.
 //!
 //! [`builtin`] is the reviewer that needs no model: static checks, written in the same format.
@@ -21,6 +24,7 @@ pub mod accept;
 pub mod anchor;
 pub mod builtin;
 pub mod clean;
+pub mod metrics;
 pub mod parse;
 pub mod prompt;
 pub mod redact;
@@ -28,6 +32,8 @@ pub mod report;
 pub mod retrieve;
 pub mod review;
 pub mod scratchpad;
+pub mod severity;
 pub mod split;
 pub mod target;
 pub mod text;
+pub mod trust;

@@ -1,6 +1,7 @@
 //! Rung: one attempt by one model; then a row, the next rung, or the dead-letter queue.
 
 use super::ask::{self, Answer, Asked, Question};
+use super::ledger;
 use super::passages::{self, Lookup};
 use crate::context::{Context, Document};
 use crate::registry::JobInfo;
@@ -9,13 +10,14 @@ use queue_schema::effects::{DeadClass, Effect, Effects, Ending};
 use queue_schema::ids::review_id;
 use queue_schema::jobs::Rung;
 use queue_schema::keys;
+use queue_schema::ledger::TaskClass;
 use queue_schema::rows::{Attempt, Outcome};
 use queue_schema::sweep::{DocRef, Ladder, SweepSpec, TargetStatus};
 use scrum_domain::accept::{self, Judgement};
 use scrum_domain::prompt::{self, Body, ReviewInput};
 use scrum_domain::retrieve::{self, Chunk};
 use scrum_domain::review::{self, Accepted, Pathway, Spent};
-use scrum_domain::{anchor, builtin, scratchpad, target};
+use scrum_domain::{anchor, builtin, metrics, scratchpad, target};
 use scrum_providers::{Subject, Task};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -126,7 +128,9 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
         masked,
     };
     let (outcome, reason, answer, alert, parsed) = match ask::ask(ctx, info, question).await? {
-        Asked::Later(effects) => return Ok(effects),
+        Asked::Later(effects) => {
+            return Ok(ledger::later(effects, &job.sweep, rung, TaskClass::Review));
+        }
         Asked::Failed { outcome, reason, alert } => (outcome, reason, None, alert, None),
         Asked::Answered(answer) => match judge(&spec, source, gathered.shards_total, &answer) {
             Judgement::Accepted(parsed) => {
@@ -141,6 +145,8 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
     effects.list.extend(alert);
     effects.list.extend(found.alert);
     effects.list.extend(ask::count(&job.sweep, answer.as_ref()));
+    let ended = ledger::ended(&job.sweep, rung, TaskClass::Review, outcome, answer.as_ref());
+    effects.list.extend(ended);
     match (parsed, answer) {
         (Some(mut parsed), Some(answer)) => {
             anchor::anchor(&mut parsed.findings, source);
@@ -165,7 +171,9 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
                 shards_masked: gathered.masked,
                 pathway: &Pathway::default(),
             });
+            let adds = metrics::adds(&row, builtin::markers(&record.path, source));
             Ok(effects
+                .with(Effect::Tally { key: keys::loop_counters(&job.sweep), adds })
                 .append_row(&job.sweep, &row)?
                 .with(Effect::Delete { key: keys::review_state(&id) })
                 .with(Effect::Delete { key: keys::attempts(&id) })
