@@ -51,6 +51,10 @@ pub enum Command {
     Status(StatusArgs),
     /// Write the report files of a sweep.
     Report(ReportArgs),
+    /// What the models have shown: attempts, outcomes, latency, tokens, cost.
+    Models(ModelsArgs),
+    /// Sweeps in numbers, each held against the one before on the same repository.
+    Metrics(MetricsArgs),
     /// The dead-letter queue: unresolved files and other jobs that need a person.
     #[command(after_help = DLQ_EXAMPLES)]
     Dlq(DlqArgs),
@@ -177,6 +181,24 @@ pub struct ReportArgs {
     /// Which files: md, json, sarif, jsonl.
     #[arg(long, value_delimiter = ',', default_value = "md,json,sarif,jsonl", value_name = "LIST")]
     pub format: Vec<String>,
+}
+
+/// `scrum models`.
+#[derive(Debug, Args)]
+pub struct ModelsArgs {
+    /// Only what this sweep took; `latest` for the newest. Default: all sweeps, forgotten ones too.
+    #[arg(long)]
+    pub sweep: Option<String>,
+}
+
+/// `scrum metrics`.
+#[derive(Debug, Args)]
+pub struct MetricsArgs {
+    /// Repository: a path or a URL. Default: the one you are in, else all.
+    pub repo: Option<String>,
+    /// At most so many sweeps of each repository, newest first; 0 for all.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub limit: usize,
 }
 
 /// `scrum pause`, `scrum resume`.

@@ -1,6 +1,6 @@
 //! `scrum_report.md`: the sweep for a person.
 
-use super::{FileReport, SweepReport, public_address};
+use super::{FileReport, SweepReport, models, progress, public_address};
 use crate::parse::items::{closing, is_code_fence, label, list_marker};
 use crate::text::{clip_marked, code_span, counted, one_line};
 use queue_schema::rows::{Attempt, Finding, ReviewRow};
@@ -18,6 +18,7 @@ const REASON_SHOWN: usize = 300;
 pub fn render(report: &SweepReport) -> String {
     let mut out = String::new();
     header(&mut out, report);
+    progress::section(&mut out, report.metrics.as_ref());
     // What a person should look at comes first: the table and the sections of files with
     // findings, most first; then what is missing; files without findings are a list.
     let mut telling: Vec<_> = rows(report).filter(|(_, row)| row.findings_count > 0).collect();
@@ -28,6 +29,7 @@ pub fn render(report: &SweepReport) -> String {
     }
     unresolved(&mut out, report);
     clean(&mut out, report);
+    models::section(&mut out, &report.models);
     skipped(&mut out, report);
     out
 }
@@ -312,7 +314,7 @@ fn skipped(out: &mut String, report: &SweepReport) {
 }
 
 /// Foreign text on one line: code spans stay code, everything else is made inert.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let line = one_line(text);
     let mut out = String::with_capacity(line.len() + 8);
     let mut rest = line.as_str();
@@ -363,7 +365,7 @@ fn inert(text: &str) -> String {
 /// Foreign text as code. In a code span nothing is markup, but a bar would still end a table
 /// cell, and some renderers look for tags before they look for code: then it is an element with
 /// escaped content instead.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     if text.trim().is_empty() {
         return String::new();
     }
@@ -373,11 +375,11 @@ fn code(text: &str) -> String {
     code_span(text)
 }
 
-fn cost(dollars: Option<f64>) -> String {
+pub(super) fn cost(dollars: Option<f64>) -> String {
     dollars.map_or_else(|| "not told".to_owned(), |d| format!("${d:.4}"))
 }
 
-fn duration(ms: u64) -> String {
+pub(super) fn duration(ms: u64) -> String {
     let seconds = ms / 1000;
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, 0) => format!("{ms} ms"),

@@ -5,11 +5,13 @@
 
 pub mod file;
 pub mod markdown;
+mod models;
+mod progress;
 pub mod sarif;
 pub mod summary;
 
 use crate::review::{Spent, most_masked};
-use queue_schema::rows::{Attempt, ReviewRow};
+use queue_schema::rows::{Attempt, LoopMetricsRow, ModelTrustRow, ReviewRow};
 use queue_schema::sweep::{Ladder, Target, TargetStatus};
 use std::collections::BTreeMap;
 
@@ -32,6 +34,10 @@ pub struct SweepReport {
     pub labels: BTreeMap<String, String>,
     /// Every target, in plan order.
     pub files: Vec<FileReport>,
+    /// Its ledger by model and task.
+    pub models: Vec<ModelTrustRow>,
+    /// The sweep in numbers, held against the one before.
+    pub metrics: Option<LoopMetricsRow>,
 }
 
 /// One target of a sweep.

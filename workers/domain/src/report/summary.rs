@@ -35,6 +35,7 @@ pub fn render(report: &SweepReport) -> Value {
         "cost_usd": spent.cost_usd,
         "call_duration_ms": spent.duration_ms,
         "masked": report.masked(),
+        "models": report.models,
     })
 }
 

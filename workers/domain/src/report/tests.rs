@@ -93,6 +93,8 @@ fn sweep(text: &str, path: &str) -> SweepReport {
         ladder: Ladder { name: "local".into(), description: String::new(), rungs: Vec::new() },
         labels: BTreeMap::new(),
         files: vec![done, dead, skipped],
+        models: Vec::new(),
+        metrics: None,
     }
 }
 
@@ -233,4 +235,63 @@ fn a_file_report_is_its_row_or_its_history() {
     assert_eq!(dead["status"], "unresolved");
     assert_eq!(dead["attempts"][0]["reason"], "no JSON");
     assert_eq!(file::render(&report.files[2])["reason"], "not a text file (by its name)");
+}
+
+#[test]
+fn progress_is_told_in_plain_words_and_honestly() {
+    use queue_schema::rows::{LoopMetricsRow, LoopNumbers};
+    let mut report = sweep("x", "src/a.rs");
+    assert!(!markdown::render(&report).contains("# Progress"), "there is nothing before it");
+    let mut numbers = LoopNumbers { resolved: 3, wall_ms: 2_000, ..LoopNumbers::default() };
+    numbers.severity.critical = 1;
+    numbers.markers.todo = 4;
+    numbers.cost_usd = Some(0.25);
+    let mut delta = LoopNumbers { tokens_in: 120, wall_ms: -500, ..LoopNumbers::default() };
+    delta.severity.critical = -2;
+    delta.markers.todo = 1;
+    delta.cost_usd = Some(-0.05);
+    report.metrics = Some(LoopMetricsRow {
+        sweep_id: "s".into(),
+        repo: "/r".into(),
+        commit: "c0ffee".into(),
+        ladder: "local".into(),
+        state: "done".into(),
+        started_at: "2026-01-02T03:04:05Z".into(),
+        numbers,
+        previous_sweep: Some("before1".into()),
+        delta: Some(delta),
+        not_like_for_like: vec!["other targets (src/**, before <b>all</b>)".into()],
+        schema_version: 1,
+    });
+    let md = markdown::render(&report);
+    let section = md.split("# Progress").nth(1).unwrap().split("# Findings").next().unwrap();
+    for part in [
+        "Against sweep `before1`",
+        "**Not like for like**: other targets",
+        "Better:\n\n- critical findings: 1 (-2)\n\n",
+        "Worse:\n\n- lines that mark open work: 4 (+1)\n\n",
+        "- tokens in: 0 (+120)\n- cost: $0.2500 (-0.0500)\n- time: 2.0 s (-500 ms)\n",
+    ] {
+        assert!(section.contains(part), "{part:?} not in\n{section}");
+    }
+    assert!(!section.contains("<b>") && !section.contains("minor"), "{section}");
+}
+
+#[test]
+fn models_stand_in_the_report_and_in_the_summary() {
+    use queue_schema::ledger::{self, Ledger, Taken, TaskClass, Tried};
+    let mut report = sweep("x", "src/a.rs");
+    assert!(!markdown::render(&report).contains("# Models"));
+    let mut sums = Ledger::new();
+    let taken = Taken { tokens_in: 7, tokens_out: 2, cost_micro_usd: Some(1500), ms: 3_000 };
+    let tried = Tried::Answered(Outcome::Accepted, taken);
+    let adds = ledger::adds("ollama", "m|1", TaskClass::Review, tried);
+    ledger::gather(&mut sums, adds.into_iter().map(|(f, n)| (f, n.unsigned_abs())));
+    report.models = crate::trust::rows(&sums, Some("s"));
+    let md = markdown::render(&report);
+    let line = "| <code>ollama/m\\|1</code> | review | 1 | 1 | 7 | 2 | $0.0015 | 3.0 s |";
+    assert!(md.contains(line), "{md}");
+    let row = &summary::render(&report)["models"][0];
+    assert_eq!((&row["model"], &row["calls"]), (&"m|1".into(), &1.into()));
+    assert_eq!(row["cost_usd"], 0.0015);
 }
