@@ -91,9 +91,8 @@ pub fn aligned(header: &[&str], rows: &[Vec<String>], right: &[usize]) -> String
         let mut text = String::new();
         for (i, (cell, width)) in cells.iter().zip(&widths).enumerate() {
             let pad = " ".repeat(width.saturating_sub(cell.chars().count()));
-            let (before, after) =
-                if right.contains(&i) { (pad, String::new()) } else { (String::new(), pad) };
-            text.push_str(&format!("{before}{cell}{after}  "));
+            let parts = if right.contains(&i) { [&pad, *cell, "  "] } else { [*cell, &pad, "  "] };
+            text.extend(parts);
         }
         text.trim_end().to_owned()
     };

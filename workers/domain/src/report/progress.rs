@@ -23,11 +23,14 @@ pub(super) fn section(out: &mut String, metrics: Option<&LoopMetricsRow>) {
         let _ = writeln!(out, "**Not like for like**: {}.\n", reasons.join("; "));
     }
     let (mut better, mut worse, mut neither) = (Vec::new(), Vec::new(), Vec::new());
+    let comparable = row.not_like_for_like.is_empty();
     for ((means, what, now), (_, _, change)) in numbers(&row.numbers).zip(numbers(delta)) {
         let line = format!("- {what}: {now} ({change:+})");
         match (means, change) {
             (_, 0) => {}
+            // Of other files or by other models, fewer findings are no progress.
             (Means::Neither, _) => neither.push(line),
+            _ if !comparable => neither.push(line),
             (Means::FewerIsBetter, ..0) | (Means::MoreIsBetter, 1..) => better.push(line),
             _ => worse.push(line),
         }
@@ -41,12 +44,13 @@ pub(super) fn section(out: &mut String, metrics: Option<&LoopMetricsRow>) {
         let took = duration(row.numbers.wall_ms.unsigned_abs());
         neither.push(format!("- time: {took} ({sign}{change})"));
     }
-    for (title, lines) in [("Better", &better), ("Worse", &worse), ("Otherwise", &neither)] {
+    let other = if comparable { "Otherwise" } else { "What is different" };
+    for (title, lines) in [("Better", &better), ("Worse", &worse), (other, &neither)] {
         if !lines.is_empty() {
             let _ = writeln!(out, "{title}:\n\n{}\n", lines.join("\n"));
         }
     }
-    if better.is_empty() && worse.is_empty() {
+    if comparable && better.is_empty() && worse.is_empty() {
         let _ = writeln!(out, "Nothing that counts as better or worse has changed.\n");
     }
 }
@@ -67,10 +71,11 @@ fn numbers(n: &LoopNumbers) -> impl Iterator<Item = (Means, &'static str, i64)> 
         (More, "verdict pass", n.verdicts.pass),
         (Fewer, "verdict needs_patch", n.verdicts.needs_patch),
         (Fewer, "verdict fail", n.verdicts.fail),
-        (More, "tier auto", n.tiers.auto),
+        // A review without findings is in the tier block too: more of one is not yet worse.
+        (Neither, "tier auto", n.tiers.auto),
         (Neither, "tier dry_run", n.tiers.dry_run),
         (Neither, "tier simulation", n.tiers.simulation),
-        (Fewer, "tier block", n.tiers.block),
+        (Neither, "tier block", n.tiers.block),
         (Fewer, "lines that mark open work", n.markers.todo),
         (Fewer, "lines that speak of a stand-in", n.markers.placeholder),
         (Fewer, "places where dead code is allowed", n.markers.dead_code),

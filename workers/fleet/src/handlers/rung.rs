@@ -17,7 +17,7 @@ use scrum_domain::accept::{self, Judgement};
 use scrum_domain::prompt::{self, Body, ReviewInput};
 use scrum_domain::retrieve::{self, Chunk};
 use scrum_domain::review::{self, Accepted, Pathway, Spent};
-use scrum_domain::{anchor, builtin, metrics, scratchpad, target};
+use scrum_domain::{anchor, builtin, scratchpad, target};
 use scrum_providers::{Subject, Task};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -171,9 +171,9 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
                 shards_masked: gathered.masked,
                 pathway: &Pathway::default(),
             });
-            let adds = metrics::adds(&row, builtin::markers(&record.path, source));
+            let counted = ledger::reviewed(&job.sweep, &row, source).await?;
             Ok(effects
-                .with(Effect::Tally { key: keys::loop_counters(&job.sweep), adds })
+                .with(counted)
                 .append_row(&job.sweep, &row)?
                 .with(Effect::Delete { key: keys::review_state(&id) })
                 .with(Effect::Delete { key: keys::attempts(&id) })
