@@ -54,6 +54,10 @@ pub enum Command {
     /// Turn sure reviews of a sweep into small commits on a branch of their own; dry run unless --commit.
     #[command(after_help = APPLY_EXAMPLES)]
     Apply(ApplyArgs),
+    /// What the models have shown: attempts, outcomes, latency, tokens, cost.
+    Models(ModelsArgs),
+    /// Sweeps in numbers, each held against the one before on the same repository.
+    Metrics(MetricsArgs),
     /// The dead-letter queue: unresolved files and other jobs that need a person.
     #[command(after_help = DLQ_EXAMPLES)]
     Dlq(DlqArgs),
@@ -223,6 +227,24 @@ pub struct ApplyArgs {
     /// Stay until it is over.
     #[arg(long)]
     pub wait: bool,
+}
+
+/// `scrum models`.
+#[derive(Debug, Args)]
+pub struct ModelsArgs {
+    /// Only what this sweep took; `latest` for the newest. Default: all sweeps, forgotten ones too.
+    #[arg(long)]
+    pub sweep: Option<String>,
+}
+
+/// `scrum metrics`.
+#[derive(Debug, Args)]
+pub struct MetricsArgs {
+    /// Repository: a path or a URL. Default: the one you are in, else all.
+    pub repo: Option<String>,
+    /// At most so many sweeps of each repository, newest first; 0 for all.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub limit: usize,
 }
 
 /// `scrum pause`, `scrum resume`.

@@ -8,6 +8,7 @@ mod commands;
 mod embedded;
 mod ladder;
 mod output;
+mod past;
 mod progress;
 mod request;
 mod session;
@@ -40,6 +41,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<u8> {
         Command::Status(args) => commands::status::execute(&global, args).await,
         Command::Apply(args) => commands::apply::execute(&global, args).await,
         Command::Report(args) => commands::report::execute(&global, args).await,
+        Command::Models(args) => commands::models::execute(&global, args).await,
+        Command::Metrics(args) => commands::metrics::execute(&global, args).await,
         Command::Dlq(args) => commands::dlq::execute(&global, args).await,
         Command::Pause(args) => commands::operate::pause(&global, args, true).await,
         Command::Resume(args) => commands::operate::pause(&global, args, false).await,

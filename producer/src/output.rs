@@ -52,6 +52,20 @@ pub fn time(ms: u64) -> String {
         .map_or_else(|| "?".to_owned(), |t| t.to_string())
 }
 
+/// A large number in few characters: `812`, `12.3k`, `4.0M`.
+pub fn short(n: u64) -> String {
+    match n {
+        0..=9_999 => n.to_string(),
+        10_000..=999_949 => format!("{:.1}k", n as f64 / 1e3),
+        _ => format!("{:.1}M", n as f64 / 1e6),
+    }
+}
+
+/// Dollars; `-` when nobody told.
+pub fn dollars(cost: Option<f64>) -> String {
+    cost.map_or_else(|| "-".to_owned(), |d| format!("${d:.4}"))
+}
+
 /// Control characters of repository or model text must not reach a terminal.
 pub fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
@@ -59,6 +73,11 @@ pub fn plain(text: &str) -> String {
 
 /// Left-aligned columns, as wide as they need to be.
 pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
+    aligned(header, rows, &[])
+}
+
+/// A table whose columns `right`, counted from 0, end where they end: numbers.
+pub fn aligned(header: &[&str], rows: &[Vec<String>], right: &[usize]) -> String {
     let width = |i: usize| {
         rows.iter()
             .filter_map(|r| r.get(i))
@@ -70,10 +89,10 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     let widths: Vec<_> = (0..header.len()).map(width).collect();
     let line = |cells: Vec<&str>| {
         let mut text = String::new();
-        for (cell, width) in cells.iter().zip(&widths) {
-            let pad = width.saturating_sub(cell.chars().count());
-            text.push_str(cell);
-            text.push_str(&" ".repeat(pad + 2));
+        for (i, (cell, width)) in cells.iter().zip(&widths).enumerate() {
+            let pad = " ".repeat(width.saturating_sub(cell.chars().count()));
+            let parts = if right.contains(&i) { [&pad, *cell, "  "] } else { [*cell, &pad, "  "] };
+            text.extend(parts);
         }
         text.trim_end().to_owned()
     };
@@ -102,6 +121,13 @@ mod tests {
         let inner = std::io::Error::other("disk full");
         let error = anyhow::Error::new(inner).context("writing the report: disk full");
         assert_eq!(chain(&error), "writing the report: disk full");
+    }
+
+    #[test]
+    fn numbers_are_short_and_end_together() {
+        assert_eq!([812, 9_999, 12_345, 4_000_000].map(short), ["812", "9999", "12.3k", "4.0M"]);
+        let rows = [vec!["a".into(), "1".into()], vec!["b".into(), "100".into()]];
+        assert_eq!(aligned(&["x", "n"], &rows, &[1]), "x    n\na    1\nb  100");
     }
 
     #[test]

@@ -19,6 +19,8 @@ local function skip(at)
     local op = ARGV[at]
     if op == 'plan' then
       at = at + 4 + 2 * tonumber(ARGV[at + 3])
+    elseif op == 'tally' then
+      at = at + 3 + 2 * tonumber(ARGV[at + 2])
     else
       at = at + 1 + width[op]
     end

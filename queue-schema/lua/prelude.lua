@@ -328,6 +328,10 @@ local function apply(i)
     elseif op == 'add' then
       call('HINCRBY', P .. ARGV[i], ARGV[i + 1], ARGV[i + 2])
       i = i + 3
+    elseif op == 'tally' then
+      local key, last = P .. ARGV[i], i + 1 + 2 * tonumber(ARGV[i + 1])
+      for at = i + 2, last, 2 do call('HINCRBY', key, ARGV[at], ARGV[at + 1]) end
+      i = last + 1
     elseif op == 'append' then
       call('RPUSH', P .. ARGV[i], ARGV[i + 1])
       i = i + 2

@@ -164,6 +164,13 @@ pub enum Effect {
         /// May be negative.
         by: i64,
     },
+    /// Add to several numbers of one hash of counters.
+    Tally {
+        /// Key suffix.
+        key: String,
+        /// Field, and what is added to it.
+        adds: Vec<(String, i64)>,
+    },
     /// Append to a list.
     Append {
         /// Key suffix.
@@ -373,6 +380,12 @@ impl Effect {
             }
             Self::Put { key, field, value } => words(&["put", key, field, value]),
             Self::Add { key, field, by } => words(&["add", key, field, &by.to_string()]),
+            Self::Tally { key, adds } => {
+                words(&["tally", key, &adds.len().to_string()]);
+                for (field, by) in adds {
+                    words(&[field, &by.to_string()]);
+                }
+            }
             Self::Append { key, value } => words(&["append", key, value]),
             Self::Delete { key } => words(&["delete", key]),
             Self::Barrier { name, size, then } => {

@@ -38,6 +38,9 @@
 //! | `ap:SWEEP.RUN` | hash | a run of the applier: its spec, what was proposed for each file, how it ended |
 //! | `nofacts:SWEEP` | hash | ordinal -> why an accepted review has no facts, or unchecked ones |
 //! | `alerts:SWEEP` | hash | rung -> what its provider keeps refusing |
+//! | `led:SWEEP` | hash | the sweep's ledger: counters by model, task and metric, see [`crate::ledger`] |
+//! | `met:SWEEP` | hash | the sweep's loop counters: findings, tiers, markers and more of accepted reviews |
+//! | `trust` | hash | the ledger of all sweeps of the partition, forgotten ones included |
 //! | `doc:SHA`, `users:doc:SHA` | string, set | a document; the sweeps that have it |
 //! | `ans:KEY` | string | a paid answer under its content key |
 //! | `vec:KEY` | string | a vector of a passage or query under its content key |
@@ -140,6 +143,19 @@ pub fn apply_barrier(sweep: &str, run: &str) -> String {
 pub fn proposal(member: u32) -> String {
     format!("p{member}")
 }
+
+/// Suffix of the hash of a sweep's ledger.
+pub fn ledger(sweep: &str) -> String {
+    format!("led:{sweep}")
+}
+
+/// Suffix of the hash of a sweep's loop counters.
+pub fn loop_counters(sweep: &str) -> String {
+    format!("met:{sweep}")
+}
+
+/// Suffix of the hash of what models have shown over all sweeps.
+pub const TRUST: &str = "trust";
 
 /// Name of the barrier at which a review's shards meet.
 pub fn shard_barrier(review: &str) -> String {

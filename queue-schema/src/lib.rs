@@ -2,8 +2,9 @@
 //!
 //! Everything that crosses a process border is defined here: job kinds and their payloads
 //! ([`jobs`]), the envelope they travel in ([`envelope`]) and how that is kept ([`body`]), the states a job can be in and the
-//! moves between them ([`state`]), what a handler may ask for ([`effects`]), the rows of the
-//! knowledge base ([`rows`]), the records of sweeps ([`sweep`]) and of the applier's runs ([`apply`]), what caused what ([`trace`]), the key names
+//! moves between them ([`state`]), what a handler may ask for ([`effects`]), the counters of
+//! model calls ([`ledger`]), the rows of the knowledge base ([`rows`]), the records of sweeps
+//! ([`sweep`]) and of the applier's runs ([`apply`]), what caused what ([`trace`]), the key names
 //! ([`keys`]) and, with
 //! the `client` feature, the one client that runs the Lua scripts in `lua/`.
 //!
@@ -19,6 +20,7 @@ pub mod envelope;
 pub mod ids;
 pub mod jobs;
 pub mod keys;
+pub mod ledger;
 pub mod rows;
 pub mod state;
 pub mod sweep;

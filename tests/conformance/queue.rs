@@ -173,6 +173,35 @@ async fn a_batch_with_one_stale_commit_applies_the_others() {
 
 /// As `redis-cli` leaves it behind when somebody removes a job by hand.
 #[tokio::test]
+async fn a_tally_counts_once_and_a_stale_one_is_passed_over_in_its_width() {
+    let bed = Bed::with_lease(50).await;
+    bed.queue.enqueue(&[job("a", "l", "s")]).await.unwrap();
+    let old = bed.claim(1).await.remove(0);
+    let new = take_when_there(&bed).await;
+    let tally = |n: i64| {
+        let adds = ["calls", "tokens_in", "ms:10"].map(|m| (format!("p/a model|review|{m}"), n));
+        Effects::done()
+            .with(Effect::Tally { key: "led:s".into(), adds: adds.clone().into() })
+            .with(Effect::Tally { key: "trust".into(), adds: adds.into() })
+            .with(Effect::Tally { key: "met:s".into(), adds: Vec::new() })
+            .with(Effect::Tally { key: "met:s".into(), adds: vec![("files".into(), n)] })
+    };
+    let commits = [(&old, 7), (&new, 2), (&new, 5)]
+        .map(|(job, n)| Commit { lease: job.lease.clone(), effects: tally(n) });
+    // In one batch: the stale one first, then the right one, then that again.
+    assert_eq!(bed.queue.commit(&commits).await.unwrap(), [false, true, false]);
+    let ledger = bed.queue.ledger("s").await.unwrap();
+    let [(asked, counts)] = &ledger.clone().into_iter().collect::<Vec<_>>()[..] else {
+        panic!("one model: {ledger:?}")
+    };
+    assert_eq!((asked.model.as_str(), asked.task.as_str()), ("a model", "review"));
+    assert_eq!(counts.values().copied().collect::<Vec<_>>(), [2, 2, 2], "{counts:?}");
+    assert_eq!(bed.queue.trust().await.unwrap(), ledger);
+    let counters = bed.queue.loop_counters("s").await.unwrap();
+    assert_eq!(counters.into_iter().collect::<Vec<_>>(), [("files".to_owned(), 2)]);
+}
+
+#[tokio::test]
 async fn ids_without_a_job_are_passed_over() {
     let bed = Bed::with_lease(100).await;
     let jobs: Vec<_> = ["a", "b", "c", "d"].iter().map(|id| job(id, "l", "s")).collect();

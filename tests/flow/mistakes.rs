@@ -45,6 +45,9 @@ fn mistakes_are_told_and_cost_nothing() {
     refused(&bench, &["run", repo, "--target", "src/["], &["src/[", "glob"]);
     refused(&bench, &["run", repo, "--label", "plain"], &["plain", "KEY=VALUE"]);
     refused(&bench, &["report", "nothing"], &["no sweeps yet", "scrum run"]);
+    refused(&bench, &["models", "--sweep", "nothing"], &["no sweeps yet", "scrum run"]);
+    refused(&bench, &["metrics", "/no/such/dir"], &["/no/such/dir", "nothing"]);
+    refused(&bench, &["metrics", plain], &[plain, "not a git repository"]);
     refused(&bench, &["dlq", "show", "nothing"], &["nothing", "scrum dlq list"]);
     refused(&bench, &["sweep", repo], &["SCRUM_REDIS_URL", "scrum run"]);
     let status = bench.run(&["status", "--json"]).expect(0);

@@ -230,7 +230,7 @@ fn model(session: &Session, asked: Option<&str>) -> anyhow::Result<Rung> {
 /// How waiting ended.
 enum Ended {
     /// The run is over.
-    Done(ApplyRun),
+    Done(Box<ApplyRun>),
     /// Jobs of it are dead: id and reason.
     Dead(Vec<(String, String)>),
     /// The user left.
@@ -247,7 +247,7 @@ async fn wait(
     loop {
         tend()?;
         match session.queue.apply_run(sweep, run).await {
-            Ok(Some(state)) if state.ended.is_some() => return Ok(Ended::Done(state)),
+            Ok(Some(state)) if state.ended.is_some() => return Ok(Ended::Done(Box::new(state))),
             Ok(Some(_)) => {
                 let dead = dead(session, sweep, run).await?;
                 if !dead.is_empty() {

@@ -1,13 +1,15 @@
 //! The files a sweep leaves behind. Read from the queue, rendered by the domain, written here.
 
 use crate::output;
+use crate::past;
 use crate::session::Session;
 use anyhow::{Context, bail};
 use queue_schema::client::{DeadFilter, DeadLetter};
 use queue_schema::ids::review_id;
-use queue_schema::rows::{AuditFactsRow, AutoApplyRow, ReviewRow, Row};
+use queue_schema::rows::{AuditFactsRow, AutoApplyRow, LoopMetricsRow, ReviewRow, Row};
 use queue_schema::sweep::TargetStatus;
 use scrum_domain::report::{FileReport, SweepReport, file, markdown, sarif, summary};
+use scrum_domain::trust;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -75,6 +77,10 @@ pub async fn write(
             let _ = writeln!(lines, "{}", serde_json::to_string(row)?);
         }
         put(&format!("{}.jsonl", AuditFactsRow::STREAM), &lines)?;
+        if let Some(metrics) = &report.metrics {
+            let line = format!("{}\n", serde_json::to_string(metrics)?);
+            put(&format!("{}.jsonl", LoopMetricsRow::STREAM), &line)?;
+        }
     }
     Ok(report)
 }
@@ -144,5 +150,7 @@ pub async fn gather(session: &Session, id: &str) -> anyhow::Result<SweepReport> 
         labels: spec.labels,
         files,
         applied: queue.rows(id).await?,
+        models: trust::rows(&queue.ledger(id).await?, Some(id)),
+        metrics: past::row(session, id).await?,
     })
 }

@@ -8,6 +8,8 @@ pub mod export;
 pub mod files;
 pub mod forget;
 pub mod letters;
+pub mod metrics;
+pub mod models;
 pub mod operate;
 pub mod report;
 pub mod run;

@@ -76,8 +76,10 @@ impl Queue {
         /// Entries of a large key that are measured; the others are taken to be like them.
         const SAMPLES: u32 = 50;
         let part = self.of_sweep(id);
-        let mut keys: Vec<String> =
-            ["sw", "st", "tg", "js"].iter().map(|k| part.key(&format!("{k}:{id}"))).collect();
+        let mut keys: Vec<String> = ["sw", "st", "tg", "js", "led", "met"]
+            .iter()
+            .map(|k| part.key(&format!("{k}:{id}")))
+            .collect();
         for stream in STREAMS {
             keys.push(part.key(&format!("rows:{stream}:{id}")));
             keys.push(part.key(&format!("rowid:{stream}:{id}")));

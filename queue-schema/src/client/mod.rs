@@ -9,6 +9,7 @@ mod dead;
 mod error;
 mod forget;
 mod lanes;
+mod ledger;
 mod memory;
 mod operate;
 mod places;

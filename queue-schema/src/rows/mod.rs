@@ -7,17 +7,22 @@ pub mod apply;
 pub mod attempt;
 pub mod facts;
 pub mod finding;
+pub mod metrics;
 pub mod review;
+pub mod trust;
 
 pub use apply::{AutoApplyRow, PatchRecord};
 pub use attempt::{Attempt, Outcome};
 pub use facts::AuditFactsRow;
 pub use finding::{Finding, FindingKind};
+pub use metrics::{LoopMetricsRow, LoopNumbers};
 pub use review::ReviewRow;
+pub use trust::ModelTrustRow;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-/// Streams of all row kinds: what is kept of a sweep, and forgotten with it.
+/// Streams of the row kinds that are kept of a sweep, and forgotten with it. Loop metrics and model trust
+/// are not: they are composed from counters when somebody asks.
 pub const STREAMS: &[&str] = &[ReviewRow::STREAM, AuditFactsRow::STREAM, AutoApplyRow::STREAM];
 
 /// A kind of knowledge-base row.

@@ -113,6 +113,10 @@ impl Run<'_> {
                 field: "number".to_owned(),
                 by: i64::from(*by),
             },
+            What::Tally { key, by } => Effect::Tally {
+                key: format!("rev:r{key}"),
+                adds: (0..).zip(by).map(|(f, n)| (format!("n{f}"), i64::from(*n))).collect(),
+            },
             What::Append { key, value } => {
                 Effect::Append { key: format!("att:r{key}"), value: value.to_string() }
             }

@@ -57,6 +57,11 @@ pub enum What {
         key: u8,
         by: i8,
     },
+    /// A field each.
+    Tally {
+        key: u8,
+        by: Vec<i8>,
+    },
     Append {
         key: u8,
         value: u8,
@@ -208,6 +213,7 @@ fn what() -> impl Strategy<Value = What> {
         2 => (which(), 0..3u8).prop_map(|(sweep, id)| What::Row { sweep, id }),
         1 => (0..2u8, any::<u8>()).prop_map(|(key, value)| What::Put { key, value }),
         1 => (0..2u8, any::<i8>()).prop_map(|(key, by)| What::Add { key, by }),
+        1 => (0..2u8, vec(any::<i8>(), 0..3)).prop_map(|(key, by)| What::Tally { key, by }),
         1 => (0..2u8, any::<u8>()).prop_map(|(key, value)| What::Append { key, value }),
         1 => (0..2u8, any::<bool>()).prop_map(|(key, list)| What::Delete { key, list }),
         2 => (0..2u8, 1..4u32, spec())

@@ -56,6 +56,11 @@ impl ModelQueue {
                 let old: i64 = hash.get(field).map_or(0, |n| n.parse().expect("a number"));
                 hash.insert(field.clone(), (old + by).to_string());
             }
+            Effect::Tally { key, adds } => {
+                for (field, by) in adds {
+                    self.apply(&Effect::Add { key: key.clone(), field: field.clone(), by: *by });
+                }
+            }
             Effect::Append { key, value } => {
                 self.appended.entry(key.clone()).or_default().push(value.clone());
             }

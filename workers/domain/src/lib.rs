@@ -15,6 +15,9 @@
 //!
 //! [`apply`]: from a review to patches, through the gates.
 //!
+//! [`metrics`] says what a sweep comes to, and what has changed since the one before; [`severity`] how grave
+//! a finding is; [`trust`] what the models have shown.
+//!
 //! [`redact`] takes secrets out of what leaves for models that are not local.
 //!
 //! [`builtin`] is the reviewer that needs no model: static checks, written in the same format.
@@ -25,6 +28,7 @@ pub mod apply;
 pub mod builtin;
 pub mod clean;
 pub mod facts;
+pub mod metrics;
 pub mod parse;
 pub mod prompt;
 pub mod redact;
@@ -32,6 +36,8 @@ pub mod report;
 pub mod retrieve;
 pub mod review;
 pub mod scratchpad;
+pub mod severity;
 pub mod split;
 pub mod target;
 pub mod text;
+pub mod trust;

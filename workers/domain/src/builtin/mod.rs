@@ -8,10 +8,12 @@ mod catalogue;
 mod checks;
 mod functions;
 pub(crate) mod lex;
+mod markers;
 mod summary;
 mod terms;
 mod write;
 
+pub use markers::markers;
 pub use summary::summarise;
 pub use terms::prd_terms;
 pub use write::{review_forensic, review_markdown};

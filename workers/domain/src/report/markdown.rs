@@ -1,6 +1,6 @@
 //! `scrum_report.md`: the sweep for a person.
 
-use super::{FileReport, SweepReport, public_address};
+use super::{FileReport, SweepReport, models, progress, public_address};
 use crate::parse::items::{closing, is_code_fence, label, list_marker};
 use crate::text::{clip_marked, code_span, counted, one_line};
 use queue_schema::rows::facts::FactVerdict;
@@ -19,6 +19,7 @@ const REASON_SHOWN: usize = 300;
 pub fn render(report: &SweepReport) -> String {
     let mut out = String::new();
     header(&mut out, report);
+    progress::section(&mut out, report.metrics.as_ref());
     // What a person should look at comes first: the table and the sections of files with
     // findings, most first; then what is missing; files without findings are a list.
     let mut telling: Vec<_> = rows(report).filter(|(_, row)| row.findings_count > 0).collect();
@@ -30,6 +31,7 @@ pub fn render(report: &SweepReport) -> String {
     super::applied::section(&mut out, &report.applied);
     unresolved(&mut out, report);
     clean(&mut out, report);
+    models::section(&mut out, &report.models);
     skipped(&mut out, report);
     out
 }
@@ -393,11 +395,11 @@ pub(super) fn code(text: &str) -> String {
     code_span(text)
 }
 
-fn cost(dollars: Option<f64>) -> String {
+pub(super) fn cost(dollars: Option<f64>) -> String {
     dollars.map_or_else(|| "not told".to_owned(), |d| format!("${d:.4}"))
 }
 
-fn duration(ms: u64) -> String {
+pub(super) fn duration(ms: u64) -> String {
     let seconds = ms / 1000;
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, 0) => format!("{ms} ms"),

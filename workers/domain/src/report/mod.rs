@@ -6,11 +6,15 @@
 pub mod applied;
 pub mod file;
 pub mod markdown;
+mod models;
+mod progress;
 pub mod sarif;
 pub mod summary;
 
 use crate::review::{Spent, most_masked};
-use queue_schema::rows::{Attempt, AuditFactsRow, AutoApplyRow, ReviewRow};
+use queue_schema::rows::{
+    Attempt, AuditFactsRow, AutoApplyRow, LoopMetricsRow, ModelTrustRow, ReviewRow,
+};
 use queue_schema::sweep::{Ladder, Target, TargetStatus};
 use std::collections::BTreeMap;
 
@@ -35,6 +39,10 @@ pub struct SweepReport {
     pub files: Vec<FileReport>,
     /// What the applier decided, in the order of its decisions.
     pub applied: Vec<AutoApplyRow>,
+    /// Its ledger by model and task.
+    pub models: Vec<ModelTrustRow>,
+    /// The sweep in numbers, held against the one before.
+    pub metrics: Option<LoopMetricsRow>,
 }
 
 /// One target of a sweep.
@@ -141,7 +149,7 @@ impl SweepReport {
 }
 
 /// A repository's address without the credentials that a URL may carry: reports are passed on.
-fn public_address(repo: &str) -> String {
+pub(crate) fn public_address(repo: &str) -> String {
     let Some((scheme, rest)) = repo.split_once("://") else { return repo.to_owned() };
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let host = host.rsplit_once('@').map_or(host, |(_, host)| host);

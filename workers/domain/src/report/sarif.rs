@@ -1,23 +1,24 @@
 //! SARIF 2.1.0, the format that code hosts and editors read findings from.
 
 use super::{FileReport, SweepReport, public_address};
+use crate::severity::Severity;
 use crate::text::one_line;
 use queue_schema::ids::content_id;
 use queue_schema::rows::{Finding, FindingKind, ReviewRow};
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 
-/// Kinds that are reported, with level and description. A verified component is no result.
-const RULES: &[(FindingKind, &str, &str)] = &[
-    (FindingKind::CriticalFailure, "error", "A failure that must be mended"),
-    (FindingKind::PseudocodeFlag, "warning", "Code that only pretends to work"),
-    (FindingKind::PrdMismatch, "warning", "The file does other than the PRD says"),
-    (FindingKind::Contradiction, "warning", "The file contradicts the PRD or the proposal"),
-    (FindingKind::BrokenPipeline, "warning", "Data produced and never consumed, or the reverse"),
-    (FindingKind::MissingComponent, "warning", "Something the file needs and lacks"),
-    (FindingKind::RiskPoint, "note", "Works now, may break"),
-    (FindingKind::Suggestion, "note", "A suggested change"),
-    (FindingKind::RequiredNextAction, "note", "What to do next"),
+/// Kinds that are reported, with description. A verified component is no result.
+const RULES: &[(FindingKind, &str)] = &[
+    (FindingKind::CriticalFailure, "A failure that must be mended"),
+    (FindingKind::PseudocodeFlag, "Code that only pretends to work"),
+    (FindingKind::PrdMismatch, "The file does other than the PRD says"),
+    (FindingKind::Contradiction, "The file contradicts the PRD or the proposal"),
+    (FindingKind::BrokenPipeline, "Data produced and never consumed, or the reverse"),
+    (FindingKind::MissingComponent, "Something the file needs and lacks"),
+    (FindingKind::RiskPoint, "Works now, may break"),
+    (FindingKind::Suggestion, "A suggested change"),
+    (FindingKind::RequiredNextAction, "What to do next"),
 ];
 
 /// The actionable findings of a sweep as one SARIF run.
@@ -25,11 +26,11 @@ pub fn render(report: &SweepReport) -> Value {
     let results: Vec<Value> = report.files.iter().flat_map(results).collect();
     let rules: Vec<Value> = RULES
         .iter()
-        .map(|(kind, level, about)| {
+        .map(|(kind, about)| {
             json!({
                 "id": kind.as_str(),
                 "shortDescription": {"text": about},
-                "defaultConfiguration": {"level": level},
+                "defaultConfiguration": {"level": Severity::of(*kind).sarif_level()},
             })
         })
         .collect();
@@ -64,7 +65,7 @@ fn results(file: &FileReport) -> Vec<Value> {
 }
 
 fn result(row: &ReviewRow, finding: &Finding) -> Option<Value> {
-    let at = RULES.iter().position(|(kind, ..)| *kind == finding.kind)?;
+    let at = RULES.iter().position(|(kind, _)| *kind == finding.kind)?;
     let mut location = Map::new();
     location.insert("artifactLocation".into(), json!({"uri": uri_path(&row.file)}));
     if let Some(line) = finding.line.filter(|_| finding.anchored) {
@@ -81,7 +82,7 @@ fn result(row: &ReviewRow, finding: &Finding) -> Option<Value> {
     Some(json!({
         "ruleId": finding.kind.as_str(),
         "ruleIndex": at,
-        "level": RULES[at].1,
+        "level": Severity::of(finding.kind).sarif_level(),
         "message": {"text": message(&finding.text)},
         "locations": [{"physicalLocation": location}],
         "partialFingerprints": {"scrumFleet/v1": print},

@@ -38,6 +38,7 @@ pub fn render(report: &SweepReport) -> Value {
         "applied": super::applied::summary(&report.applied),
         "facts": report.facts(),
         "facts_failed": report.facts_failed(),
+        "models": report.models,
     })
 }
 

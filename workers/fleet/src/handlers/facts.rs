@@ -3,6 +3,7 @@
 //! trouble costs the facts, is counted, and has its reason kept.
 
 use super::ask::{self, Answer, Asked, Question};
+use super::ledger;
 use super::rung::gather;
 use crate::context::Context;
 use crate::registry::JobInfo;
@@ -12,6 +13,7 @@ use queue_schema::ids::review_id;
 use queue_schema::jobs::Facts;
 use queue_schema::jobs::facts::FactsStage;
 use queue_schema::keys;
+use queue_schema::ledger::TaskClass;
 use queue_schema::rows::{AuditFactsRow, Outcome};
 use queue_schema::sweep::{FactsSpec, Rung, SweepSpec, Target, TargetStatus};
 use scrum_config::Wire;
@@ -137,9 +139,11 @@ impl Call<'_> {
             Ok(said) => said,
             Err(later) => return Ok(later),
         };
+        let mut effects = effects;
         let judged = answer.and_then(|answer| {
-            let facts = facts::judge_extraction(&seen(&answer), &spec.bounds).map_err(named)?;
-            Ok((facts, answer))
+            let facts = facts::judge_extraction(&seen(&answer), &spec.bounds);
+            effects.list.extend(self.judged(&spec.extractor, facts.as_ref().err(), &answer));
+            Ok((facts.map_err(named)?, answer))
         });
         let (found, answer) = match judged {
             Ok(judged) => judged,
@@ -199,9 +203,12 @@ impl Call<'_> {
             Err(later) => return Ok(later),
         };
         let answer = answer.map_err(|reason| (reason, None));
+        let mut effects = effects;
         let judged = answer.and_then(|answer| {
             let count = taken.facts.facts.len();
-            match facts::judge_verification(&seen(&answer), count, &spec.bounds) {
+            let verified = facts::judge_verification(&seen(&answer), count, &spec.bounds);
+            effects.list.extend(self.judged(&spec.verifier, verified.as_ref().err(), &answer));
+            match verified {
                 Ok(verified) => Ok((verified, answer)),
                 Err(why) => Err((named(why), Some(answer))),
             }
@@ -248,15 +255,31 @@ impl Call<'_> {
             max_tokens: spec.bounds.max_tokens,
             masked: if ask::leaves(self.ctx, rung) { masked } else { 0 },
         };
-        let (answer, alert) = match ask::ask(self.ctx, self.info, question).await? {
-            Asked::Later(effects) => return Ok(Err(effects)),
-            Asked::Failed { outcome, reason, alert } => (Err(named((outcome, reason))), alert),
-            Asked::Answered(answer) => (Ok(answer), None),
+        let (answer, told) = match ask::ask(self.ctx, self.info, question).await? {
+            Asked::Later(effects) => {
+                return Ok(Err(ledger::later(effects, &self.job.sweep, rung, TaskClass::Facts)));
+            }
+            Asked::Failed { outcome, reason, alert } => {
+                let ended = ledger::ended(&self.job.sweep, rung, TaskClass::Facts, outcome, None);
+                (Err(named((outcome, reason))), ended.into_iter().chain(alert).collect())
+            }
+            Asked::Answered(answer) => (Ok(answer), Vec::new()),
         };
         let mut effects = Effects::done();
-        effects.list.extend(alert);
+        effects.list.extend(told);
         effects.list.extend(ask::count(&self.job.sweep, answer.as_ref().ok()));
         Ok(Ok(Said { effects, answer }))
+    }
+
+    /// An answer that was judged, in the ledgers.
+    fn judged(
+        &self,
+        rung: &Rung,
+        trouble: Option<&(Outcome, String)>,
+        answer: &Answer,
+    ) -> Vec<Effect> {
+        let outcome = trouble.map_or(Outcome::Accepted, |(outcome, _)| *outcome);
+        ledger::ended(&self.job.sweep, rung, TaskClass::Facts, outcome, Some(answer))
     }
 
     /// What an earlier step left in the review's state.

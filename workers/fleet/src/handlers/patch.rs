@@ -1,6 +1,7 @@
 //! Patch: ask the patch model for patches to one file, and keep what it proposed for the apply job.
 
 use super::ask::{self, Asked, Question};
+use super::ledger;
 use crate::context::Context;
 use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
@@ -9,7 +10,8 @@ use queue_schema::effects::{Effect, Effects};
 use queue_schema::ids::review_id;
 use queue_schema::jobs::Patch;
 use queue_schema::keys;
-use queue_schema::rows::ReviewRow;
+use queue_schema::ledger::TaskClass;
+use queue_schema::rows::{Outcome, ReviewRow};
 use scrum_domain::apply::{parse, prompt};
 use scrum_domain::{accept, target};
 use scrum_providers::{Subject, Task};
@@ -72,44 +74,50 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Patch) -> Result<Effects, Ha
         masked: 0,
     };
     let (proposal, answer, alert) = match ask::ask(ctx, info, question).await? {
-        Asked::Later(effects) => return Ok(effects),
+        Asked::Later(effects) => {
+            return Ok(ledger::later(effects, &job.sweep, &run.model, TaskClass::Patch));
+        }
         Asked::Failed { outcome, reason, alert } => {
             let trouble = format!("{}: {outcome}: {reason}", run.model.name());
-            (Proposal { trouble, ..Proposal::default() }, None, alert)
+            ((Proposal { trouble, ..Proposal::default() }, outcome), None, alert)
         }
         Asked::Answered(answer) => (proposal(&answer), Some(answer), None),
     };
+    let (proposal, outcome) = proposal;
     tracing::info!(file = %file.path, model = %run.model.name(), patches = proposal.patches.len(), trouble = proposal.trouble, "proposal");
     let mut effects = Effects::done();
     effects.list.extend(alert);
     effects.list.extend(ask::count(&job.sweep, answer.as_ref()));
+    let ended = ledger::ended(&job.sweep, &run.model, TaskClass::Patch, outcome, answer.as_ref());
+    effects.list.extend(ended);
     arrive(effects, &job, &proposal)
 }
 
-/// What the answer proposes, or why it is of no use.
-fn proposal(answer: &ask::Answer) -> Proposal {
+/// What the answer proposes, or why it is of no use; and how that counts.
+fn proposal(answer: &ask::Answer) -> (Proposal, Outcome) {
     let read = if answer.truncated {
-        Err("truncated: the answer was cut at the token limit".to_owned())
+        Err((Outcome::Truncated, "the answer was cut at the token limit".to_owned()))
     } else {
         let given =
             accept::Answer { text: &answer.text, truncated: false, refused: answer.refused };
         match accept::refused(&given) {
-            Some(reason) => Err(format!("refused: {reason}")),
-            None => parse::patches(&answer.text).map_err(|e| format!("malformed: {e}")),
+            Some(reason) => Err((Outcome::Refused, reason)),
+            None => parse::patches(&answer.text).map_err(|e| (Outcome::Malformed, e)),
         }
     };
-    let (patches, trouble) = match read {
-        Ok(patches) => (patches, String::new()),
-        Err(trouble) => (Vec::new(), trouble),
+    let (patches, trouble, outcome) = match read {
+        Ok(patches) => (patches, String::new(), Outcome::Accepted),
+        Err((outcome, why)) => (Vec::new(), format!("{outcome}: {why}"), outcome),
     };
-    Proposal {
+    let proposal = Proposal {
         patches,
         trouble,
         tokens_in: answer.tokens_in,
         tokens_out: answer.tokens_out,
         cost_usd: answer.cost_usd,
         masked: answer.masked,
-    }
+    };
+    (proposal, outcome)
 }
 
 fn arrive(effects: Effects, job: &Patch, proposal: &Proposal) -> Result<Effects, HandlerError> {

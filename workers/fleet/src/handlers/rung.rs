@@ -2,6 +2,7 @@
 
 use super::ask::{self, Answer, Asked, Question};
 use super::facts;
+use super::ledger;
 use super::passages::{self, Lookup};
 use crate::context::{Context, Document};
 use crate::registry::JobInfo;
@@ -10,6 +11,7 @@ use queue_schema::effects::{DeadClass, Effect, Effects, Ending};
 use queue_schema::ids::review_id;
 use queue_schema::jobs::Rung;
 use queue_schema::keys;
+use queue_schema::ledger::TaskClass;
 use queue_schema::rows::{Attempt, Outcome};
 use queue_schema::sweep::{DocRef, Ladder, SweepSpec};
 use scrum_domain::accept::{self, Judgement};
@@ -127,7 +129,9 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
         masked,
     };
     let (outcome, reason, answer, alert, parsed) = match ask::ask(ctx, info, question).await? {
-        Asked::Later(effects) => return Ok(effects),
+        Asked::Later(effects) => {
+            return Ok(ledger::later(effects, &job.sweep, rung, TaskClass::Review));
+        }
         Asked::Failed { outcome, reason, alert } => (outcome, reason, None, alert, None),
         Asked::Answered(answer) => match judge(&spec, source, gathered.shards_total, &answer) {
             Judgement::Accepted(parsed) => {
@@ -142,6 +146,8 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
     effects.list.extend(alert);
     effects.list.extend(found.alert);
     effects.list.extend(ask::count(&job.sweep, answer.as_ref()));
+    let ended = ledger::ended(&job.sweep, rung, TaskClass::Review, outcome, answer.as_ref());
+    effects.list.extend(ended);
     match (parsed, answer) {
         (Some(mut parsed), Some(answer)) => {
             anchor::anchor(&mut parsed.findings, source);
@@ -166,7 +172,9 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
                 shards_masked: gathered.masked,
                 pathway: &Pathway::default(),
             });
+            let counted = ledger::reviewed(&job.sweep, &row, source).await?;
             let effects = effects
+                .with(counted)
                 .append_row(&job.sweep, &row)?
                 .with(Effect::Delete { key: keys::attempts(&id) });
             facts::after(ctx, &spec, &job.sweep, job.target, &answer.text, effects)

@@ -1,6 +1,7 @@
 //! Shard: one rung's summary of one piece, then the barrier; or the next rung.
 
 use super::ask::{self, Asked, Question};
+use super::ledger;
 use crate::context::Context;
 use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
@@ -8,6 +9,8 @@ use queue_schema::effects::{Effect, Effects};
 use queue_schema::ids::review_id;
 use queue_schema::jobs::Shard;
 use queue_schema::keys;
+use queue_schema::ledger::TaskClass;
+use queue_schema::rows::Outcome;
 use queue_schema::sweep::SweepSpec;
 use scrum_domain::accept;
 use scrum_domain::prompt::{self, ShardInput};
@@ -65,21 +68,28 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
         max_tokens: spec.limits.shard_max_tokens,
         masked,
     };
-    let (result, answer, alert) = match ask::ask(ctx, info, question).await? {
-        Asked::Later(effects) => return Ok(effects),
-        Asked::Failed { reason, alert, .. } => (Err(reason), None, alert),
+    let (outcome, result, answer, alert) = match ask::ask(ctx, info, question).await? {
+        Asked::Later(effects) => {
+            return Ok(ledger::later(effects, &job.sweep, rung, TaskClass::Shard));
+        }
+        Asked::Failed { outcome, reason, alert } => (outcome, Err(reason), None, alert),
         Asked::Answered(answer) => {
             let judged = accept::judge_shard_summary(&accept::Answer {
                 text: &answer.text,
                 truncated: answer.truncated,
                 refused: answer.refused,
             });
-            (judged.map_err(|(outcome, reason)| format!("{outcome}: {reason}")), Some(answer), None)
+            let outcome =
+                judged.as_ref().map_or_else(|(outcome, _)| *outcome, |_| Outcome::Accepted);
+            let judged = judged.map_err(|(outcome, reason)| format!("{outcome}: {reason}"));
+            (outcome, judged, Some(answer), None)
         }
     };
     let mut effects = Effects::done();
     effects.list.extend(alert);
     effects.list.extend(ask::count(&job.sweep, answer.as_ref()));
+    let ended = ledger::ended(&job.sweep, rung, TaskClass::Shard, outcome, answer.as_ref());
+    effects.list.extend(ended);
     if let Some(a) = answer.as_ref().filter(|a| !a.cached) {
         let cost = a.cost_usd.map(|c| ("cost_micro_usd", ask::micro_usd(c)));
         let spent = [

@@ -1,0 +1,92 @@
+//! Sweeps of one repository over time: loop metrics, each held against the sweep before.
+
+use crate::output::time;
+use crate::session::Session;
+use queue_schema::client::SweepStatus;
+use queue_schema::rows::LoopMetricsRow;
+use scrum_domain::metrics::{self, Swept, same_repository};
+
+/// Sweeps that are looked through for those of a repository, newest first. A fleet may have many, and
+/// what is older is no help to a person.
+const LOOK_BACK: usize = 1000;
+
+/// The metrics of one sweep; `None` when it is gone meanwhile.
+///
+/// # Errors
+/// A failure of Redis.
+pub async fn row(session: &Session, id: &str) -> anyhow::Result<Option<LoopMetricsRow>> {
+    let Some(now) = swept(session, id).await? else { return Ok(None) };
+    let all = session.queue.sweeps().await?;
+    for older in all.iter().skip_while(|other| *other != id).skip(1).take(LOOK_BACK) {
+        let spec = session.queue.sweep_spec(older).await?;
+        if spec.is_some_and(|spec| same_repository(&spec.repo, &now.spec.repo)) {
+            let before = swept(session, older).await?;
+            return Ok(Some(metrics::row(&now, before.as_ref())));
+        }
+    }
+    Ok(Some(metrics::row(&now, None)))
+}
+
+/// The metrics of the sweeps of one repository, or of all, newest first and repository by repository:
+/// at most `limit` of each, 0 for all.
+///
+/// # Errors
+/// A failure of Redis.
+pub async fn rows(
+    session: &Session,
+    repo: Option<&str>,
+    limit: usize,
+) -> anyhow::Result<Vec<Vec<LoopMetricsRow>>> {
+    // One more of each is read than is shown: the last one is held against it.
+    let most = if limit == 0 { LOOK_BACK } else { limit };
+    let mut by_repo: Vec<Vec<Swept>> = Vec::new();
+    for id in session.queue.sweeps().await?.iter().take(LOOK_BACK) {
+        let Some(spec) = session.queue.sweep_spec(id).await? else { continue };
+        if repo.is_some_and(|repo| !same_repository(repo, &spec.repo)) {
+            continue;
+        }
+        let known = by_repo.iter_mut().find(|all| same_repository(&all[0].spec.repo, &spec.repo));
+        if known.as_ref().is_some_and(|all| all.len() > most) {
+            if repo.is_some() {
+                break;
+            }
+            continue;
+        }
+        let Some(sweep) = swept(session, id).await? else { continue };
+        match known {
+            Some(all) => all.push(sweep),
+            None => by_repo.push(vec![sweep]),
+        }
+    }
+    let rows = |all: &Vec<Swept>| {
+        let before = all.iter().skip(1).map(Some).chain(std::iter::once(None));
+        all.iter().zip(before).take(most).map(|(now, b)| metrics::row(now, b)).collect()
+    };
+    Ok(by_repo.iter().map(rows).collect())
+}
+
+async fn swept(session: &Session, id: &str) -> anyhow::Result<Option<Swept>> {
+    let queue = &session.queue;
+    let (Some(spec), Some(status)) = (queue.sweep_spec(id).await?, queue.sweep_status(id).await?)
+    else {
+        return Ok(None);
+    };
+    let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
+    let SweepStatus { state, created_ms, ended_ms, .. } = status;
+    Ok(Some(Swept {
+        id: id.to_owned(),
+        spec,
+        state: format!("{state:?}").to_lowercase(),
+        started_at: time(created_ms),
+        wall_ms: ended_ms.unwrap_or(now).saturating_sub(created_ms),
+        resolved: status.resolved,
+        unresolved: status.unresolved,
+        skipped: status.skipped,
+        attempts: status.attempts,
+        tokens_in: status.tokens_in,
+        tokens_out: status.tokens_out,
+        cost_micro_usd: status.cost_micro_usd,
+        counters: queue.loop_counters(id).await?,
+        ledger: queue.ledger(id).await?,
+    }))
+}

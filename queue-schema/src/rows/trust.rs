@@ -1,0 +1,73 @@
+//! The model trust journal: what a model has shown in a class of tasks.
+
+use super::Row;
+use serde::{Deserialize, Serialize};
+
+/// Version written into every row of this kind.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// One model and one class of tasks, over one sweep or over all. Composed from counters when it is
+/// asked for, so it is not kept; see [`crate::ledger`] for what each number counts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelTrustRow {
+    /// Provider name from the configuration.
+    pub provider: String,
+    /// Model name as sent.
+    pub model: String,
+    /// `review`, `shard`.
+    pub task: String,
+    /// The sweep that was counted; null for all of the fleet.
+    pub sweep_id: Option<String>,
+    /// Attempts that ended.
+    pub attempts: u64,
+    /// Attempts whose answer was accepted.
+    pub accepted: u64,
+    /// Attempts whose answer was too short or had no structure.
+    pub thin: u64,
+    /// Attempts whose answer could not be read.
+    pub malformed: u64,
+    /// Attempts whose answer took a part for the whole.
+    pub leaked: u64,
+    /// Attempts whose answer was cut.
+    pub truncated: u64,
+    /// Attempts that the model declined.
+    pub refused: u64,
+    /// Attempts that failed.
+    pub error: u64,
+    /// Calls with passing trouble, which were tried again.
+    pub transient: u64,
+    /// Calls made, those with trouble included.
+    pub calls: u64,
+    /// Attempts that a kept answer served.
+    pub cached: u64,
+    /// Prompt tokens.
+    pub tokens_in: u64,
+    /// Generated tokens.
+    pub tokens_out: u64,
+    /// Dollars; null when the provider never said.
+    pub cost_usd: Option<f64>,
+    /// Milliseconds of answered calls.
+    pub duration_ms: u64,
+    /// Half of the answered calls took at most so many milliseconds; at most a quarter too high.
+    pub p50_ms: Option<u64>,
+    /// The same for nine of ten.
+    pub p90_ms: Option<u64>,
+    /// The same for 99 of a hundred.
+    pub p99_ms: Option<u64>,
+    /// Always 1.
+    pub schema_version: u32,
+}
+
+impl ModelTrustRow {
+    /// `provider/model`.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.provider, self.model)
+    }
+}
+
+impl Row for ModelTrustRow {
+    const STREAM: &'static str = "model_trust";
+    fn row_id(&self) -> String {
+        format!("{}|{}", self.name(), self.task)
+    }
+}

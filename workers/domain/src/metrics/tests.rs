@@ -1,0 +1,233 @@
+use super::*;
+use crate::parse;
+use crate::review::{self, Accepted, Pathway, Spent};
+use queue_schema::ledger::{self, Taken, TaskClass, Tried};
+use queue_schema::rows::{Attempt, FindingKind, Outcome};
+use queue_schema::sweep::{Policy, Rung, SplitMode};
+use std::collections::BTreeMap;
+
+fn attempt(n: u32, outcome: Outcome) -> Attempt {
+    Attempt {
+        n,
+        rung: n - 1,
+        provider: "p".into(),
+        model: "m".into(),
+        outcome,
+        reason: String::new(),
+        chars: 1,
+        answer_preview: String::new(),
+        answer_sha256: None,
+        tokens_in: 1,
+        tokens_out: 1,
+        cost_usd: None,
+        duration_ms: 1,
+        cached: false,
+        masked: 0,
+    }
+}
+
+fn review(answer: &str, source: &str, attempts: &[Attempt]) -> ReviewRow {
+    let mut parsed = parse::forensic(answer).unwrap();
+    crate::anchor::anchor(&mut parsed.findings, source);
+    review::row(&Accepted {
+        reviewed_at: "2026-01-02T03:04:05Z",
+        sweep_id: "s",
+        review_id: "s-0",
+        repo: "/r",
+        commit: "c",
+        path: "a.rs",
+        blob: "b",
+        answer,
+        parsed: &parsed,
+        attempts,
+        shards_spent: Spent::default(),
+        shards_total: 0,
+        shards_missing: &[],
+        top_chunks: &[],
+        shards_masked: 0,
+        retrieval: "none",
+        pathway: &Pathway::default(),
+    })
+}
+
+fn ladder(name: &str, model: &str) -> Ladder {
+    let rung = Rung {
+        provider: "p".into(),
+        model: model.into(),
+        note: String::new(),
+        max_tokens: None,
+        temperature: None,
+    };
+    Ladder { name: name.into(), description: String::new(), rungs: vec![rung] }
+}
+
+fn swept(id: &str, counters: &[(&str, u64)]) -> Swept {
+    let limits = queue_schema::sweep::Limits {
+        split_over_bytes: 1,
+        shard_bytes: 1,
+        max_file_bytes: 1,
+        admission_window: 1,
+        plan_page: 1,
+        transient_retries: 1,
+        max_tokens: 1,
+        shard_max_tokens: 1,
+        temperature: 0.0,
+        top_chunks: 1,
+        split: SplitMode::Syntax,
+        split_version: 1,
+        chained: false,
+    };
+    Swept {
+        id: id.into(),
+        spec: SweepSpec {
+            v: 1,
+            repo: "/r".into(),
+            rev: "HEAD".into(),
+            commit: "c".into(),
+            globs: Vec::new(),
+            prd: None,
+            proposal: None,
+            forensic: None,
+            ladder: ladder("l", "m"),
+            shard_ladder: ladder("l", "m"),
+            policy: Policy::Auto,
+            limits,
+            embedding: String::new(),
+            facts: None,
+            labels: BTreeMap::new(),
+            again: 0,
+        },
+        state: "done".into(),
+        started_at: "2026-01-02T03:04:05Z".into(),
+        wall_ms: 1000,
+        resolved: counters.iter().find(|(f, _)| *f == "files").map_or(0, |(_, n)| *n),
+        unresolved: 0,
+        skipped: 0,
+        attempts: 2,
+        tokens_in: 100,
+        tokens_out: 10,
+        cost_micro_usd: 0,
+        counters: counters.iter().map(|(f, n)| ((*f).to_owned(), *n)).collect(),
+        ledger: Ledger::new(),
+    }
+}
+
+#[test]
+fn every_kind_of_finding_has_its_severity() {
+    use FindingKind as K;
+    let of = |kind| Severity::of(kind).as_str();
+    assert_eq!(of(K::CriticalFailure), "critical");
+    for kind in [
+        K::PseudocodeFlag,
+        K::BrokenPipeline,
+        K::PrdMismatch,
+        K::Contradiction,
+        K::MissingComponent,
+    ] {
+        assert_eq!((of(kind), Severity::of(kind).sarif_level()), ("major", "warning"));
+    }
+    assert_eq!((of(K::Suggestion), of(K::RiskPoint)), ("minor", "minor"));
+    assert_eq!((of(K::VerifiedComponent), of(K::RequiredNextAction)), ("info", "info"));
+    assert_eq!(Severity::of(K::RequiredNextAction).sarif_level(), "note");
+}
+
+#[test]
+fn an_accepted_review_adds_what_it_says() {
+    let answer = r#"{"verdict":"needs_patch",
+        "critical_failures":[{"text":"x","quote":"fn main() {}","confidence":95}],
+        "risk_points":["y","z"],"verified_components":["v"]}"#;
+    let attempts = [attempt(1, Outcome::Thin), attempt(2, Outcome::Accepted)];
+    let row = review(answer, "fn main() {}\n", &attempts);
+    let adds = adds(&row, Markers { todo: 2, placeholder: 0, dead_code: 1 });
+    let adds: BTreeMap<&str, i64> = adds.iter().map(|(f, n)| (f.as_str(), *n)).collect();
+    let wanted = BTreeMap::from([
+        ("files", 1),
+        ("findings", 4),
+        ("severity.critical", 1),
+        ("severity.minor", 2),
+        ("severity.info", 1),
+        ("anchored", 1),
+        ("unanchored", 3),
+        ("verdict.needs_patch", 1),
+        ("tier.auto", 1),
+        ("markers.todo", 2),
+        ("markers.dead_code", 1),
+        ("escalations", 1),
+    ]);
+    assert_eq!(adds, wanted);
+}
+
+#[test]
+fn the_first_sweep_is_held_against_nothing() {
+    let row = row(&swept("a", &[("files", 2), ("findings", 3)]), None);
+    assert_eq!((row.numbers.resolved, row.numbers.findings), (2, 3));
+    assert_eq!((row.previous_sweep, row.delta), (None, None));
+    assert!(row.not_like_for_like.is_empty());
+    assert_eq!(row.numbers.cost_usd, None, "nobody told a price");
+}
+
+#[test]
+fn a_later_sweep_says_what_has_changed() {
+    let old = swept("a", &[("files", 2), ("findings", 5), ("severity.critical", 2)]);
+    let mut new = swept("b", &[("files", 3), ("findings", 4), ("tier.auto", 1)]);
+    new.cost_micro_usd = 1500;
+    let row = row(&new, Some(&old));
+    let delta = row.delta.unwrap();
+    assert_eq!((delta.resolved, delta.findings, delta.severity.critical), (1, -1, -2));
+    assert_eq!((delta.tiers.auto, delta.wall_ms), (1, 0));
+    assert_eq!((row.numbers.cost_usd, delta.cost_usd), (Some(0.0015), None));
+    assert!(row.not_like_for_like.is_empty(), "{:?}", row.not_like_for_like);
+    // As JSON, the numbers stand beside the names, and the difference in one place.
+    let json = serde_json::to_value(&row).unwrap();
+    assert_eq!((&json["findings"], &json["delta"]["findings"]), (&4.into(), &(-1).into()));
+    assert_eq!(serde_json::from_value::<LoopMetricsRow>(json).unwrap(), row);
+}
+
+#[test]
+fn a_price_of_nothing_is_a_price() {
+    let mut now = swept("a", &[]);
+    let taken = Taken { cost_micro_usd: Some(0), ..Taken::default() };
+    let tried = Tried::Answered(Outcome::Accepted, taken);
+    let adds = ledger::adds("p", "m", TaskClass::Review, tried);
+    ledger::gather(&mut now.ledger, adds.into_iter().map(|(f, n)| (f, n.unsigned_abs())));
+    let numbers = row(&now, None).numbers;
+    assert_eq!((numbers.cost_usd, numbers.calls), (Some(0.0), 1));
+}
+
+#[test]
+fn what_is_not_like_for_like_is_said() {
+    let old = swept("a", &[("files", 2)]);
+    let reasons = |change: &dyn Fn(&mut Swept)| {
+        let mut new = swept("b", &[("files", 2)]);
+        change(&mut new);
+        row(&new, Some(&old)).not_like_for_like.join("; ")
+    };
+    assert_eq!(reasons(&|_| {}), "");
+    // Its name alone changes nothing.
+    assert_eq!(reasons(&|s| s.spec.ladder.name = "other".into()), "");
+    assert_eq!(
+        reasons(&|s| s.spec.ladder = ladder("strong", "big")),
+        "another ladder (strong, before l)"
+    );
+    assert!(reasons(&|s| s.spec.ladder = ladder("l", "big")).contains("have changed"));
+    assert_eq!(
+        reasons(&|s| s.spec.globs = vec!["src/**".into()]),
+        "other targets (src/**, before all files)"
+    );
+    let doc = DocRef { name: "prd.md".into(), sha256: "1".into(), bytes: 1 };
+    assert_eq!(reasons(&|s| s.spec.prd = Some(doc.clone())), "with a PRD");
+    assert!(reasons(&|s| s.spec.policy = Policy::Forensic).contains("forensic, before auto"));
+    assert!(reasons(&|s| s.spec.limits.top_chunks = 9).contains("other bounds"));
+    assert_eq!(reasons(&|s| s.state = "cancelled".into()), "this sweep was cancelled");
+    assert_eq!(reasons(&|s| s.state = "running".into()), "this sweep is not over");
+    let older = reasons(&|s| s.resolved = 5);
+    assert_eq!(older, "this sweep has 3 files reviewed by a version that did not count");
+}
+
+#[test]
+fn a_repository_is_the_same_under_its_spellings() {
+    assert!(same_repository("/r/app", "/r/app/"));
+    assert!(same_repository("https://me:key@host/r/app.git", "https://host/r/app"));
+    assert!(!same_repository("/r/app", "/r/app.git"), "these are two directories");
+    assert!(!same_repository("https://host/r/app", "https://host/r/web"));
+}
