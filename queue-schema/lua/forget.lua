@@ -77,7 +77,8 @@ end
 for i = 4, #ARGV do
   call('UNLINK', P .. 'rows:' .. ARGV[i] .. ':' .. sweep, P .. 'rowid:' .. ARGV[i] .. ':' .. sweep)
 end
-call('UNLINK', sk, P .. 'st:' .. sweep, P .. 'tg:' .. sweep, P .. 'alerts:' .. sweep, P .. 'parked:' .. sweep)
+call('UNLINK', sk, P .. 'st:' .. sweep, P .. 'tg:' .. sweep, P .. 'alerts:' .. sweep, P .. 'parked:' .. sweep,
+  P .. 'left:' .. sweep)
 call('SREM', P .. 'paused', 'sweep:' .. sweep)
 call('SREM', P .. 'cancelled', sweep)
 call('ZREM', P .. 'forgetting', sweep)

@@ -152,11 +152,58 @@ local function enqueue(j)
   return 1
 end
 
+-- What a sweep may spend, has spent, and holds for calls under way; nil without a budget.
+local function budget_of(sweep)
+  local b = call('HMGET', P .. 'sw:' .. sweep, 'cap:calls', 'cap:tokens', 'cap:micro_usd',
+    'res:calls', 'res:tokens', 'res:micro_usd', 'calls', 'tokens_in', 'cost_micro_usd', 'tokens_out',
+    'cap:degrade', 'cap:stop')
+  if not (b[1] or b[2] or b[3]) then return nil end
+  for k = 1, 12 do b[k] = tonumber(b[k] or 0) end
+  local caps = { degrade = b[11], stop = b[12] }
+  for k, name in ipairs({ 'calls', 'tokens', 'micro_usd' }) do
+    caps[k] = { name = name, cap = b[k], held = b[k + 3], spent = b[k + 6] }
+  end
+  caps[2].spent = caps[2].spent + b[10]
+  return caps
+end
+
+-- True when so many percent of a cap are spent, or spent and held.
+local function reached(c, percent, held)
+  return c.cap > 0 and (c.spent + held) * 100 >= c.cap * percent
+end
+
+-- True when a sweep begins no further target. What is held may come to nothing, so that alone leaves
+-- nothing out: with the last live target only what is spent counts.
+local function is_stopped(sweep, live)
+  local caps = budget_of(sweep) or {}
+  for _, c in ipairs(caps) do
+    if reached(c, caps.stop, live > 0 and c.held or 0) then return true end
+  end
+  return false
+end
+
+-- What a job holds of its sweep's budget, 'tokens micro_usd' and always one call, goes back. It stays
+-- with a job that changes hands: the call of a worker that died may have been made and paid for, and
+-- whoever runs the job next finds its answer or makes it anew.
+local function release(id, sweep, held)
+  if not held then return end
+  call('HDEL', P .. 'j:' .. id, 'res')
+  local tokens, micro = string.match(held, '^(%d+) (%d+)$')
+  for name, n in pairs({ calls = 1, tokens = tonumber(tokens), micro_usd = tonumber(micro) }) do
+    local field = 'res:' .. name
+    if n > 0 and call('HINCRBY', P .. 'sw:' .. sweep, field, -n) <= 0 then
+      call('HDEL', P .. 'sw:' .. sweep, field)
+    end
+  end
+end
+
 -- Fill the sweep's admission window with its next waiting targets.
 local function admit(sweep)
   local sk = P .. 'sw:' .. sweep
-  local s = call('HMGET', sk, 'n:l', 'window', 'cursor', 'total', 'lane', 'head', 'tail', 'max', 'prio', 'state')
+  local s = call('HMGET', sk, 'n:l', 'window', 'cursor', 'total', 'lane', 'head', 'tail', 'max', 'prio', 'state',
+    'cap:calls', 'cap:tokens', 'cap:micro_usd')
   if s[10] ~= 'running' and s[10] ~= 'planning' then return end
+  if (s[11] or s[12] or s[13]) and is_stopped(sweep, tonumber(s[1])) then return end
   local room = tonumber(s[2]) - tonumber(s[1])
   local cursor, total = tonumber(s[3]), tonumber(s[4])
   local from, admitted = cursor, 0
@@ -178,11 +225,28 @@ local function admit(sweep)
   end
 end
 
--- A planned sweep without waiting or live targets is done; with one again, it runs again.
+-- All targets of a sweep with one status get another one; returns how many.
+local function recode(sweep, from, to)
+  local st, sk = P .. 'st:' .. sweep, P .. 'sw:' .. sweep
+  local codes, n = string.gsub(call('GET', st) or '', from, to)
+  if n > 0 then
+    call('SET', st, codes)
+    call('HINCRBY', sk, 'n:' .. from, -n)
+    call('HINCRBY', sk, 'n:' .. to, n)
+  end
+  return n
+end
+
+-- A planned sweep without waiting or live targets is done; with one again, it runs again. What its
+-- budget does not reach is left out once nothing is live any more.
 local function judge_sweep(sweep)
   local sk = P .. 'sw:' .. sweep
   local s = call('HMGET', sk, 'planned', 'n:q', 'n:l', 'state')
   if s[1] ~= '1' then return end
+  if s[4] == 'running' and tonumber(s[2]) > 0 and tonumber(s[3]) == 0 and is_stopped(sweep, 0) then
+    recode(sweep, 'q', 'b')
+    s[2] = 0
+  end
   if tonumber(s[2]) == 0 and tonumber(s[3]) == 0 then
     if s[4] == 'running' then call('HSET', sk, 'state', 'done', 'ended', NOW) end
   elseif s[4] == 'done' then
@@ -193,6 +257,8 @@ end
 -- Move a target to a status; counters follow, the next target is admitted, the sweep may end.
 settle = function(sweep, target, code)
   local st = P .. 'st:' .. sweep
+  -- Nobody puts back what a cancelled sweep leaves out.
+  if code == 'b' and is_cancelled(sweep) then code = 'x' end
   local old = call('GETRANGE', st, target, target)
   if old == '' or old == code then return end
   call('SETRANGE', st, target, code)
@@ -274,6 +340,7 @@ end
 
 -- Ready | delayed -> absent for a job whose sweep was cancelled; its target is cancelled too.
 local function drop_cancelled(id, sweep, target)
+  release(id, sweep, call('HGET', P .. 'j:' .. id, 'res'))
   remove(id, sweep)
   if target ~= '' then settle(sweep, target, 'x') end
 end

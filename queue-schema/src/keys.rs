@@ -34,6 +34,7 @@
 //! | `rowid:STREAM:SWEEP` | hash | row id -> stream entry; makes a row unique |
 //! | `rev:REVIEW` | hash | what a review has gathered: shard summaries, tokens |
 //! | `att:REVIEW` | list | its attempts |
+//! | `left:SWEEP` | hash | target -> why a review that had begun was left out, see [`crate::budget`] |
 //! | `alerts:SWEEP` | hash | rung -> what its provider keeps refusing |
 //! | `doc:SHA`, `users:doc:SHA` | string, set | a document; the sweeps that have it |
 //! | `ans:KEY` | string | a paid answer under its content key |
@@ -106,6 +107,14 @@ pub fn attempts(review: &str) -> String {
 pub fn alerts(sweep: &str) -> String {
     format!("alerts:{sweep}")
 }
+
+/// Suffix of the hash of why reviews of a sweep that had begun were left out, by target.
+pub fn left_out(sweep: &str) -> String {
+    format!("left:{sweep}")
+}
+
+/// Field of a review's state that says why one of its shards was left out, and so the review.
+pub const LEFT_FIELD: &str = "left";
 
 /// Name of the barrier at which a review's shards meet.
 pub fn shard_barrier(review: &str) -> String {

@@ -2,7 +2,8 @@
 //!
 //! Everything that crosses a process border is defined here: job kinds and their payloads
 //! ([`jobs`]), the envelope they travel in ([`envelope`]) and how that is kept ([`body`]), the states a job can be in and the
-//! moves between them ([`state`]), what a handler may ask for ([`effects`]), the rows of the
+//! moves between them ([`state`]), what a handler may ask for ([`effects`]), what a sweep may spend
+//! ([`budget`]), the rows of the
 //! knowledge base ([`rows`]), the sweep record ([`sweep`]), what caused what ([`trace`]), the key names
 //! ([`keys`]) and, with
 //! the `client` feature, the one client that runs the Lua scripts in `lua/`.
@@ -11,6 +12,7 @@
 //! does to the system happens once.
 
 pub mod body;
+pub mod budget;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod effects;

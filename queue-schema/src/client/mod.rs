@@ -2,6 +2,7 @@
 
 mod address;
 mod backoff;
+mod budget;
 mod claim;
 mod conn;
 mod dead;
@@ -20,6 +21,7 @@ mod sweeps;
 mod tls;
 
 pub use backoff::Backoff;
+pub use budget::{Held, Spend};
 pub use claim::{Claim, ClaimRequest, ClaimedJob, Commit, Lease, Waiter};
 pub use dead::{DeadFilter, DeadLetter};
 pub use error::QueueError;
@@ -31,7 +33,7 @@ pub use places::{Place, Reserved};
 pub use read::{ServerInfo, WorkerInfo};
 pub use reconcile::{Fault, QueueCheck};
 pub use scripts::Script;
-pub use sweeps::{HELD_FIELD, SweepState, SweepStatus};
+pub use sweeps::{Created, HELD_FIELD, SweepState, SweepStatus};
 pub use tls::TlsFiles;
 
 use crate::effects::NewJob;

@@ -14,9 +14,10 @@ pub struct Script {
 /// The others, which begin work, are refused there before they have done anything. Without a flag, the
 /// server would judge by the first command that writes.
 /// Source: <https://redis.io/docs/latest/develop/programmability/eval-intro/#script-flags>
-const WHEN_FULL: [&str; 11] = [
+const WHEN_FULL: [&str; 12] = [
     "commit",
     "renew",
+    "spend",
     "hold",
     "release",
     "discard",
@@ -110,6 +111,7 @@ scripts!(
     create_sweep,
     claim,
     renew,
+    spend,
     commit,
     revive,
     discard,
