@@ -34,6 +34,7 @@ impl Settings {
         self.queue_and_worker(&mut check);
         self.sweep(&mut check);
         self.embedding(&mut check);
+        self.budget(&mut check);
         for (name, provider) in &self.providers {
             check_provider(name, provider, &mut check);
         }
@@ -151,6 +152,29 @@ impl Settings {
 }
 
 impl Settings {
+    fn budget(&self, check: &mut Checks) {
+        let b = &self.budget;
+        // Up to here, millionths and sums of them are whole numbers to Redis as well.
+        check.fraction("budget.usd", b.usd, 1e9);
+        if b.usd > 0.0 && b.caps().most.micro_usd == 0 {
+            let what = format!("{} is less than a millionth of a dollar", b.usd);
+            check.add("budget.usd", what, "write 0 for no cap, or more");
+        }
+        check.range("budget.tokens", b.tokens, 0, 1 << 50);
+        check.range("budget.calls", b.calls, 0, 1 << 50);
+        check.range("budget.degrade_percent", b.degrade_percent.into(), 1, 100);
+        check.range("budget.stop_percent", b.stop_percent.into(), 1, 100);
+        if b.stop_percent < b.degrade_percent {
+            let what = format!(
+                "{} is less than budget.degrade_percent ({}): a sweep would stop before it makes do \
+                 with less",
+                b.stop_percent, b.degrade_percent
+            );
+            check.add("budget.stop_percent", what, "raise it, or lower budget.degrade_percent");
+        }
+        check.range("budget.wait_ms", b.wait_ms, 10, 3_600_000);
+    }
+
     fn embedding(&self, check: &mut Checks) {
         let e = &self.embedding;
         if e.is_on() {

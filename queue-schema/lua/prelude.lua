@@ -182,6 +182,12 @@ local function is_stopped(sweep, live)
   return false
 end
 
+-- What calls hold of a budget changes; a field that is 0 is not kept.
+local function add_held(sweep, name, by)
+  local sk, field = P .. 'sw:' .. sweep, 'res:' .. name
+  if by ~= 0 and call('HINCRBY', sk, field, digits(by)) <= 0 then call('HDEL', sk, field) end
+end
+
 -- What a job holds of its sweep's budget, 'tokens micro_usd' and always one call, goes back. It stays
 -- with a job that changes hands: the call of a worker that died may have been made and paid for, and
 -- whoever runs the job next finds its answer or makes it anew.
@@ -189,12 +195,9 @@ local function release(id, sweep, held)
   if not held then return end
   call('HDEL', P .. 'j:' .. id, 'res')
   local tokens, micro = string.match(held, '^(%d+) (%d+)$')
-  for name, n in pairs({ calls = 1, tokens = tonumber(tokens), micro_usd = tonumber(micro) }) do
-    local field = 'res:' .. name
-    if n > 0 and call('HINCRBY', P .. 'sw:' .. sweep, field, -n) <= 0 then
-      call('HDEL', P .. 'sw:' .. sweep, field)
-    end
-  end
+  add_held(sweep, 'calls', -1)
+  add_held(sweep, 'tokens', -tonumber(tokens))
+  add_held(sweep, 'micro_usd', -tonumber(micro))
 end
 
 -- Fill the sweep's admission window with its next waiting targets.

@@ -48,8 +48,6 @@ for k, c in ipairs(caps) do
   end
 end
 if worst[1] ~= 1 then return worst end
-for k, c in ipairs(caps) do
-  if wanted[k] ~= own[k] then call('HINCRBY', P .. 'sw:' .. j.s, 'res:' .. c.name, digits(wanted[k] - own[k])) end
-end
+for k, c in ipairs(caps) do add_held(j.s, c.name, wanted[k] - own[k]) end
 call('HSET', P .. 'j:' .. id, 'res', ARGV[3] .. ' ' .. ARGV[4])
 return { 1 }

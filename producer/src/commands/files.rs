@@ -85,19 +85,26 @@ pub async fn gather(session: &Session, id: &str) -> anyhow::Result<SweepReport> 
         .into_iter()
         .filter_map(|d| Some((d.target?, d)))
         .collect();
+    let left = queue.left_out(id).await?;
     let mut files = Vec::new();
     for (ordinal, (target, status)) in (0_u32..).zip(queue.targets(id).await?) {
         let review = review_id(id, ordinal);
         let attempts = match status {
-            TargetStatus::Unresolved | TargetStatus::Live => queue.attempts(&review).await?,
+            TargetStatus::Unresolved | TargetStatus::Live | TargetStatus::LeftOut => {
+                queue.attempts(&review).await?
+            }
             _ => Vec::new(),
+        };
+        let why = match status {
+            TargetStatus::LeftOut => left.get(&ordinal).cloned(),
+            _ => dead.get(&ordinal).map(|d| format!("{}: {}", d.class, d.reason)),
         };
         files.push(FileReport {
             target,
             status,
             row: rows.remove(&review),
             attempts,
-            dead_reason: dead.get(&ordinal).map(|d| format!("{}: {}", d.class, d.reason)),
+            dead_reason: why,
         });
     }
     let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
@@ -109,6 +116,7 @@ pub async fn gather(session: &Session, id: &str) -> anyhow::Result<SweepReport> 
         duration_ms: status.ended_ms.unwrap_or(now).saturating_sub(status.created_ms),
         ladder: spec.ladder,
         labels: spec.labels,
+        budget: status.budget,
         files,
     })
 }

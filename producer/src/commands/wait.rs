@@ -109,6 +109,13 @@ pub async fn verdict(
         if let Some(out) = out {
             say(&format!("report: {}", out.join("scrum_report.md").display()))?;
         }
+        if s.left_out > 0 {
+            let budget = s.budget.map(|b| format!(" ({b} spent)")).unwrap_or_default();
+            say(&format!(
+                "the budget did not reach {} files{budget}; the same command with a larger one goes on with them",
+                s.left_out
+            ))?;
+        }
         if s.unresolved > 0 {
             say(&format!("unresolved files: scrum dlq list --sweep {}", s.id))?;
         }
@@ -116,5 +123,5 @@ pub async fn verdict(
             say(&alert(rung, message))?;
         }
     }
-    Ok(u8::from(s.unresolved > 0 || s.state == SweepState::Cancelled))
+    Ok(u8::from(s.unresolved + s.left_out > 0 || s.state == SweepState::Cancelled))
 }

@@ -2,8 +2,9 @@
 //! that says what it took.
 
 use super::{Lease, Queue, QueueError};
-use crate::budget::{Amount, Budget, CALLS_FIELD, Caps, fields};
+use crate::budget::{Amount, Budget, CALLS_FIELD, Caps, Dollars, fields};
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 /// What a call may take, and what else its sweep's budget asks about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -95,15 +96,15 @@ fn number(text: &str) -> u64 {
 }
 
 fn reason(cap: &str, spent: u64, most: u64, asked: u64) -> String {
-    let say = |n: u64| match cap {
-        "micro_usd" => crate::budget::Dollars(n).to_string(),
-        unit => format!("{n} {unit}"),
+    let (say, unit): (fn(u64) -> String, _) = match cap {
+        "micro_usd" => (|n| Dollars(n).to_string(), String::new()),
+        unit => (|n| n.to_string(), format!(" {unit}")),
     };
-    if spent.saturating_add(asked) > most {
-        format!("{} of {} are spent, and the next call may take {}", say(spent), say(most), say(asked))
-    } else {
-        format!("the budget is nearly spent: {} of {}", say(spent), say(most))
+    let mut why = format!("{} of {}{unit} are spent", say(spent), say(most));
+    if spent.saturating_add(asked) > most && cap != "calls" {
+        let _ = write!(why, ", and the next call may take {}", say(asked));
     }
+    why
 }
 
 /// The budget in a sweep's record.

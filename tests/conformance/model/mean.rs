@@ -6,6 +6,7 @@ use proptest::sample::Index;
 use queue_schema::client::{ClaimRequest, Commit, Lease};
 use queue_schema::effects::{DeadClass, Effect, Effects, Ending, NewJob, Priority};
 use queue_schema::jobs::{Plan, Rung};
+use queue_schema::keys;
 use queue_schema::rows::{ReviewRow, Row};
 use queue_schema::sweep::{SweepSpec, Target, TargetStatus};
 use scrum_tests::requests;
@@ -111,6 +112,14 @@ impl Run<'_> {
                 field: "number".to_owned(),
                 by: i64::from(*by),
             },
+            What::Took { sweep, what, by } => match pick(&self.model.sweep_ids(), *sweep) {
+                Some(sweep) => Effect::Add {
+                    key: format!("sw:{sweep}"),
+                    field: nth(["calls", "tokens_in", "tokens_out", "cost_micro_usd"], *what).to_owned(),
+                    by: i64::from(*by),
+                },
+                None => Effect::Delete { key: "rev:r0".to_owned() },
+            },
             What::Append { key, value } => {
                 Effect::Append { key: format!("att:r{key}"), value: value.to_string() }
             }
@@ -148,6 +157,7 @@ impl Run<'_> {
                         TargetStatus::Skipped,
                         TargetStatus::Unresolved,
                         TargetStatus::Live,
+                        TargetStatus::LeftOut,
                     ],
                     *status,
                 ),
@@ -158,7 +168,7 @@ impl Run<'_> {
     /// What a handler would commit for this job, with more or less luck.
     pub fn work(&self, id: &str, luck: u8, page: &[bool]) -> Effects {
         let (sweep, target) = self.model.place(id).unwrap_or_default();
-        match (target, luck % 8) {
+        match (target, luck % 9) {
             (_, 0) => Effects::retry(LATER_MS, "not now"),
             (_, 1) => Effects::dead(DeadClass::LadderExhausted, "never"),
             (None, luck) => {
@@ -187,8 +197,20 @@ impl Run<'_> {
                     rung: 0,
                     attempt: luck.into(),
                     provider: "gpu".to_owned(),
+                    passed: 0,
                 })
                 .unwrap(),
+            (Some(target), 8) if target < self.model.targets(&sweep) => Effects::done()
+                .with(Effect::Append {
+                    key: format!("att:{sweep}-{target}"),
+                    value: "rejected".to_owned(),
+                })
+                .with(Effect::Put {
+                    key: keys::left_out(&sweep),
+                    field: target.to_string(),
+                    value: "why".to_owned(),
+                })
+                .with(Effect::Settle { sweep, target, status: TargetStatus::LeftOut }),
             (Some(target), _) => Effects::done()
                 .with(row(&sweep, &format!("of-{target}")))
                 .with(Effect::Settle { sweep, target, status: TargetStatus::Resolved }),

@@ -9,6 +9,7 @@ pub mod sarif;
 pub mod summary;
 
 use crate::review::{Spent, most_masked};
+use queue_schema::budget::Budget;
 use queue_schema::rows::{Attempt, ReviewRow};
 use queue_schema::sweep::{Ladder, Target, TargetStatus};
 use std::collections::BTreeMap;
@@ -30,6 +31,8 @@ pub struct SweepReport {
     pub ladder: Ladder,
     /// The user's labels.
     pub labels: BTreeMap<String, String>,
+    /// What it may spend; `None` without a cap.
+    pub budget: Option<Budget>,
     /// Every target, in plan order.
     pub files: Vec<FileReport>,
 }
@@ -45,7 +48,7 @@ pub struct FileReport {
     pub row: Option<ReviewRow>,
     /// Its attempts; those of the row when there is one.
     pub attempts: Vec<Attempt>,
-    /// Why it is in the dead-letter queue.
+    /// Why it is in the dead-letter queue, or was left out.
     pub dead_reason: Option<String>,
 }
 

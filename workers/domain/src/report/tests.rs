@@ -85,6 +85,7 @@ fn sweep(text: &str, path: &str) -> SweepReport {
     let mut skipped = file("logo.png", TargetStatus::Skipped);
     skipped.target.skip = Some("not a text file (by its name)".into());
     SweepReport {
+        budget: None,
         sweep_id: "s".into(),
         repo: "https://me:secret@host/r.git".into(),
         commit: "c0ffee".into(),

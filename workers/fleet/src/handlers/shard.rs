@@ -44,6 +44,8 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
         spec: &spec,
         sweep: &job.sweep,
         rung,
+        ladder: &spec.shard_ladder,
+        further: job.rung > 0,
         prompt: prompt::shard_prompt(&ShardInput {
             path: &record.path,
             language: target::language(&record.path),
@@ -65,20 +67,27 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
         max_tokens: spec.limits.shard_max_tokens,
         masked,
     };
-    let (result, answer, alert) = match ask::ask(ctx, info, question).await? {
+    let (result, answer, called) = match ask::ask(ctx, &info, question).await? {
         Asked::Later(effects) => return Ok(effects),
-        Asked::Failed { reason, alert, .. } => (Err(reason), None, alert),
+        Asked::PassOver(why) => {
+            if let Some(next) = spec.shard_ladder.cheapest_after(job.rung) {
+                return Ok(Effects::done().enqueue(&at_rung(&spec, job, next)?)?);
+            }
+            return left_out(&spec, &job, &review, chain, why);
+        }
+        Asked::LeftOut(why) => return left_out(&spec, &job, &review, chain, why),
+        Asked::Failed { reason, effects, .. } => (Err(reason), None, effects),
         Asked::Answered(answer) => {
             let judged = accept::judge_shard_summary(&accept::Answer {
                 text: &answer.text,
                 truncated: answer.truncated,
                 refused: answer.refused,
             });
-            (judged.map_err(|(outcome, reason)| format!("{outcome}: {reason}")), Some(answer), None)
+            (judged.map_err(|(outcome, reason)| format!("{outcome}: {reason}")), Some(answer), Vec::new())
         }
     };
     let mut effects = Effects::done();
-    effects.list.extend(alert);
+    effects.list.extend(called);
     effects.list.extend(ask::count(&job.sweep, answer.as_ref()));
     if let Some(a) = answer.as_ref().filter(|a| !a.cached) {
         let cost = a.cost_usd.map(|c| ("cost_micro_usd", ask::micro_usd(c)));
@@ -116,9 +125,8 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
         Err(reason) => {
             tracing::debug!(file = %record.path, shard = job.k, rung = %rung.name(), reason, "shard summary failed");
             let next = job.rung + 1;
-            if let Some(rung) = spec.shard_ladder.rungs.get(next as usize) {
-                let provider = rung.provider.clone();
-                return Ok(effects.enqueue(&Shard { rung: next, provider, ..job })?);
+            if spec.shard_ladder.rungs.len() > next as usize {
+                return Ok(effects.enqueue(&at_rung(&spec, job, next)?)?);
             }
             // A shard that no rung could do does not vanish: the review goes on and names the bytes
             // that are not covered.
@@ -126,6 +134,34 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
             Ok(then(effects.with(gap).with(arrive), chain, &spec)?)
         }
     }
+}
+
+/// The same piece for another rung.
+fn at_rung(spec: &SweepSpec, job: Shard, rung: u32) -> Result<Shard, HandlerError> {
+    let at = spec.shard_ladder.rungs.get(rung as usize);
+    let provider = at.map(|r| r.provider.clone());
+    let provider = provider
+        .ok_or_else(|| HandlerError::Fatal(format!("the shard ladder has no rung {rung}")))?;
+    Ok(Shard { rung, provider, ..job })
+}
+
+/// The budget does not reach a piece. Its review is left out, but by the rung that waits at the
+/// barrier: other pieces may be in work.
+fn left_out(
+    spec: &SweepSpec,
+    job: &Shard,
+    review: &str,
+    chain: Option<Chain>,
+    why: String,
+) -> Result<Effects, HandlerError> {
+    let effects = Effects::done()
+        .with(Effect::Put {
+            key: keys::review_state(review),
+            field: keys::LEFT_FIELD.into(),
+            value: format!("part {} of {}: {why}", job.k + 1, job.of),
+        })
+        .with(Effect::Arrive { name: keys::shard_barrier(review), member: job.k });
+    Ok(then(effects, chain, spec)?)
 }
 
 /// What a shard of a chain needs of the others.
