@@ -6,8 +6,8 @@ use crate::error::Problem;
 use crate::layer::Layer;
 use crate::provider::{ProviderConfig, Wire};
 use crate::settings::{
-    LadderSettings, LogFormat, LogSettings, QueueSettings, RedisSettings, RetentionSettings,
-    Settings, StateSettings, SweepSettings, WorkerSettings,
+    BudgetSettings, LadderSettings, LogFormat, LogSettings, QueueSettings, RedisSettings,
+    RetentionSettings, Settings, StateSettings, SweepSettings, WorkerSettings,
 };
 use crate::suggest::nearest;
 use queue_schema::sweep::{Policy, SplitMode};
@@ -32,6 +32,7 @@ pub(crate) fn keys(section: &str) -> &'static [&'static str] {
         "retention" => field_names::<RetentionSettings>(),
         "worker" => field_names::<WorkerSettings>(),
         "sweep" => field_names::<SweepSettings>(),
+        "budget" => field_names::<BudgetSettings>(),
         "ladders" => field_names::<LadderSettings>(),
         "log" => field_names::<LogSettings>(),
         "embedding" => field_names::<EmbeddingConfig>(),
