@@ -81,8 +81,8 @@ pub fn summary(s: &SweepStatus, elapsed: Duration) -> String {
             parts.push(format!("{n} {word}"));
         }
     }
-    if s.attempts > 0 {
-        parts.push(format!("{} calls", s.attempts));
+    if s.calls > 0 {
+        parts.push(format!("{} calls", s.calls));
     }
     if s.tokens_in + s.tokens_out > 0 {
         parts.push(format!("{} tokens", s.tokens_in + s.tokens_out));

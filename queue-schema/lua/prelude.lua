@@ -156,14 +156,14 @@ end
 local function budget_of(sweep)
   local b = call('HMGET', P .. 'sw:' .. sweep, 'cap:calls', 'cap:tokens', 'cap:micro_usd',
     'res:calls', 'res:tokens', 'res:micro_usd', 'calls', 'tokens_in', 'cost_micro_usd', 'tokens_out',
-    'cap:degrade', 'cap:stop')
+    'tokens_guessed', 'cap:degrade', 'cap:stop')
   if not (b[1] or b[2] or b[3]) then return nil end
-  for k = 1, 12 do b[k] = tonumber(b[k] or 0) end
-  local caps = { degrade = b[11], stop = b[12] }
+  for k = 1, 13 do b[k] = tonumber(b[k] or 0) end
+  local caps = { degrade = b[12], stop = b[13] }
   for k, name in ipairs({ 'calls', 'tokens', 'micro_usd' }) do
     caps[k] = { name = name, cap = b[k], held = b[k + 3], spent = b[k + 6] }
   end
-  caps[2].spent = caps[2].spent + b[10]
+  caps[2].spent = caps[2].spent + b[10] + b[11]
   return caps
 end
 

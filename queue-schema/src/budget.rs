@@ -21,6 +21,10 @@ pub(crate) mod fields {
 /// answers from the cache nor the built-in reviewer's.
 pub const CALLS_FIELD: &str = "calls";
 
+/// Field of a sweep's record that counts tokens of answers whose provider told none, as far as they can
+/// be guessed: a cap must hold then too. They stand in no row.
+pub const GUESSED_FIELD: &str = "tokens_guessed";
+
 /// An amount of what models take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Amount {

@@ -5,6 +5,7 @@
 mod common;
 
 mod append_only;
+mod budget;
 mod clocks;
 mod crash;
 mod delivered_twice;

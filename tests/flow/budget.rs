@@ -154,7 +154,7 @@ fn a_budget_of_calls_is_kept_and_the_rest_is_left_out_by_name() {
     fleet.run(&[]).expect(1);
     assert_eq!(fleet.calls(), 3);
     let done = fleet.run(&["--budget-calls", "5"]).expect(1);
-    assert!(done.stderr.contains("3 files that the budget had left out"), "{}", done.stderr);
+    assert!(done.stderr.contains("left out by the old budget: 3 files"), "{}", done.stderr);
     assert_eq!(fleet.calls(), 5);
     let done = fleet.run(&["--budget-calls", "0"]).expect(0);
     assert!(done.stdout.contains("6 of 6 files reviewed"), "{}", done.stdout);
@@ -273,6 +273,20 @@ fn a_budget_too_small_for_a_single_call_makes_none_and_says_so() {
     let why = &left[0].1;
     assert!(why.starts_with("0 of 200 tokens are spent, and the next call may take "), "{why}");
     fleet.no_letters();
+}
+
+#[test]
+fn tokens_that_no_provider_tells_are_guessed_so_that_the_cap_holds() {
+    let silent = |_: &Recorded| Reply::Ok(answers::markdown_review("any"), Usage::default());
+    let fleet = Fleet::new(TestRepo::with_files(6), ModelStub::with(silent), &[("m", Some(10))])
+        .set("sweep.max_tokens", "100");
+    fleet.run(&["--budget-tokens", "3000"]).expect(1);
+    let (calls, sweep) = (fleet.calls(), fleet.sweep());
+    assert!((1..6).contains(&calls), "{calls}");
+    let spent = sweep["budget"]["spent"]["tokens"].as_u64().unwrap();
+    assert!(spent > 0 && spent <= 3000, "{sweep}");
+    assert_eq!((&sweep["tokens_in"], &sweep["tokens_out"]), (&0.into(), &0.into()));
+    assert_eq!(sweep["cost_micro_usd"].as_u64().unwrap(), spent * 10, "by the price");
 }
 
 #[test]

@@ -86,10 +86,8 @@ pub async fn create(
             .note(&format!("sweep {id} is there already: going on with it (--again starts anew)"));
         revive_plan(session, &id).await?;
         if created.put_back > 0 {
-            progress.note(&format!(
-                "{} files that the budget had left out are in work again",
-                created.put_back
-            ));
+            let (files, _) = wait::files(created.put_back);
+            progress.note(&format!("in work again, left out by the old budget: {files}"));
         }
     }
     let budget = session.queue.budget(&id).await?;

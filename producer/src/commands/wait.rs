@@ -62,6 +62,11 @@ pub fn alert(rung: &str, message: &str) -> String {
     format!("provider trouble: {}: {}", plain(rung), plain(message))
 }
 
+/// `3 files`, and what they are called after that.
+pub fn files(n: u64) -> (String, &'static str) {
+    if n == 1 { ("1 file".to_owned(), "it") } else { (format!("{n} files"), "them") }
+}
+
 /// Says how a sweep ended and turns it into the exit code.
 ///
 /// # Errors
@@ -111,9 +116,9 @@ pub async fn verdict(
         }
         if s.left_out > 0 {
             let budget = s.budget.map(|b| format!(" ({b} spent)")).unwrap_or_default();
+            let (files, them) = files(s.left_out);
             say(&format!(
-                "the budget did not reach {} files{budget}; the same command with a larger one goes on with them",
-                s.left_out
+                "the budget did not reach {files}{budget}; the same command with a larger one goes on with {them}"
             ))?;
         }
         if s.unresolved > 0 {

@@ -2,7 +2,7 @@
 //! that says what it took.
 
 use super::{Lease, Queue, QueueError};
-use crate::budget::{Amount, Budget, CALLS_FIELD, Caps, Dollars, fields};
+use crate::budget::{Amount, Budget, CALLS_FIELD, Caps, Dollars, GUESSED_FIELD, fields};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
@@ -123,7 +123,7 @@ pub(super) fn read(map: &HashMap<String, String>) -> Budget {
         },
         spent: Amount {
             calls: n(CALLS_FIELD),
-            tokens: n("tokens_in") + n("tokens_out"),
+            tokens: n("tokens_in") + n("tokens_out") + n(GUESSED_FIELD),
             micro_usd: n("cost_micro_usd"),
         },
         reserved: Amount {

@@ -33,6 +33,7 @@ const SWEEP: &[&str] = &[
     "calls",
     "tokens_in",
     "tokens_out",
+    "tokens_guessed",
     "cost_micro_usd",
 ];
 

@@ -58,7 +58,8 @@ fn reached(cap: u64, percent: u64, spent: u64) -> bool {
 impl Sweep {
     fn spent(&self) -> Sums {
         let n = |field: &str| self.counted.get(field).copied().unwrap_or(0) as u64;
-        [n("calls"), n("tokens_in") + n("tokens_out"), n("cost_micro_usd")]
+        let tokens = n("tokens_in") + n("tokens_out") + n("tokens_guessed");
+        [n("calls"), tokens, n("cost_micro_usd")]
     }
 
     fn is_stopped(&self, held: Sums) -> bool {

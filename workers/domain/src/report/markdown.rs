@@ -73,9 +73,9 @@ fn header(out: &mut String, report: &SweepReport) {
         cost(spent.cost_usd)
     );
     if let Some(budget) = &report.budget {
-        let left = report.with(TargetStatus::LeftOut).count();
+        let left = counted(report.with(TargetStatus::LeftOut).count(), "file", "files");
         let near = if budget.is_degraded() { "; near the cap it made do with less" } else { "" };
-        let _ = writeln!(out, "- Budget: {budget} spent{near}; {left} files **left out**");
+        let _ = writeln!(out, "- Budget: {budget} spent{near}; {left} **left out**");
     }
     out.push('\n');
 }

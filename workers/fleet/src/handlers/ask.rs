@@ -4,7 +4,7 @@ use super::budget;
 use crate::context::Context;
 use crate::registry::JobInfo;
 use crate::runtime::{HandlerError, trace};
-use queue_schema::budget::CALLS_FIELD;
+use queue_schema::budget::{CALLS_FIELD, GUESSED_FIELD};
 use queue_schema::client::{Backoff, Held, Queue};
 use queue_schema::effects::{Effect, Effects, Ending};
 use queue_schema::ids::{content_id, sha256_hex};
@@ -47,6 +47,9 @@ pub struct Answer {
     /// goes on for a worker that died before it could count it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub paid_by: String,
+    /// Tokens that it took as far as can be guessed, when the provider told none.
+    #[serde(default)]
+    pub guessed: u64,
     /// Found, not asked for.
     #[serde(skip)]
     pub cached: bool,
@@ -140,6 +143,7 @@ pub async fn ask(ctx: &Context, info: &JobInfo, q: Question<'_>) -> Result<Asked
             Held::Stale => return Err(HandlerError::Retry("the lease was lost".to_owned())),
         }
     }
+    let asked = budget::guess_asked(&q.prompt);
     let request = ChatRequest {
         model: q.rung.model.clone(),
         system: q.prompt.system,
@@ -155,10 +159,8 @@ pub async fn ask(ctx: &Context, info: &JobInfo, q: Question<'_>) -> Result<Asked
             let mut answer = Answer::from(reply);
             answer.masked = answer.masked.saturating_add(masked);
             answer.free = !paid;
-            // The provider knows best; else the price says.
-            let price = || q.rung.price(answer.tokens_in, answer.tokens_out);
-            answer.cost_usd = answer.cost_usd.or_else(price);
             if paid {
+                settle_up(&mut answer, q.rung, asked);
                 answer.paid_by.clone_from(&info.life);
                 keep(ctx, key, &answer).await?;
             }
@@ -166,6 +168,17 @@ pub async fn ask(ctx: &Context, info: &JobInfo, q: Question<'_>) -> Result<Asked
         }
         Err(error) => Ok(on_error(ctx, info, q.spec, q.sweep, q.rung, &error)),
     }
+}
+
+/// What an answer took: the provider knows best, else the price says. Tokens are guessed where none
+/// were told, so that a budget holds all the same.
+fn settle_up(answer: &mut Answer, rung: &Rung, asked: u64) {
+    let (mut tokens_in, mut tokens_out) = (answer.tokens_in, answer.tokens_out);
+    if tokens_in + tokens_out == 0 {
+        (tokens_in, tokens_out) = (asked, budget::guess(answer.text.len()));
+        answer.guessed = tokens_in + tokens_out;
+    }
+    answer.cost_usd = answer.cost_usd.or_else(|| rung.price(tokens_in, tokens_out));
 }
 
 impl From<ChatReply> for Answer {
@@ -180,6 +193,7 @@ impl From<ChatReply> for Answer {
             duration_ms: reply.duration_ms,
             masked: reply.masked,
             paid_by: String::new(),
+            guessed: 0,
             cached: false,
             free: false,
         }
@@ -302,6 +316,7 @@ pub fn count(sweep: &str, answer: Option<&Answer>) -> Vec<Effect> {
         effects.push(called(sweep, i64::from(!a.free)));
         effects.push(add("tokens_in", a.tokens_in));
         effects.push(add("tokens_out", a.tokens_out));
+        effects.extend((a.guessed > 0).then(|| add(GUESSED_FIELD, a.guessed)));
         effects.push(add("cost_micro_usd", a.cost_usd.map_or(0, micro_usd)));
     }
     effects

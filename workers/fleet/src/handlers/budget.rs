@@ -7,6 +7,7 @@ use queue_schema::client::{Held, Lease, Spend};
 use queue_schema::effects::{Effect, Effects};
 use queue_schema::keys;
 use queue_schema::sweep::TargetStatus;
+use scrum_domain::prompt::Prompt;
 
 /// Bytes of text that make a token, or fewer: code and English have about four.
 const BYTES_A_TOKEN: u64 = 4;
@@ -20,11 +21,20 @@ pub async fn hold(ctx: &Context, lease: &Lease, q: &Question<'_>) -> Result<Held
     ctx.read("the budget", |queue| async move { queue.spend(lease, &spend).await }).await
 }
 
+/// Tokens of a text, as far as that can be told without the model.
+pub fn guess(bytes: usize) -> u64 {
+    (bytes as u64).div_ceil(BYTES_A_TOKEN)
+}
+
+/// What a call asks, in tokens.
+pub fn guess_asked(prompt: &Prompt) -> u64 {
+    let schema = prompt.schema.as_ref().map_or(0, |s| s.to_string().len());
+    guess(prompt.system.len() + prompt.user.len() + schema)
+}
+
 /// The most that a call should take: what is asked, and the longest answer that it may get.
 fn estimate(q: &Question<'_>) -> Spend {
-    let schema = q.prompt.schema.as_ref().map_or(0, |s| s.to_string().len());
-    let asked = (q.prompt.system.len() + q.prompt.user.len() + schema) as u64;
-    let (asked, answered) = (asked.div_ceil(BYTES_A_TOKEN), u64::from(q.max_tokens));
+    let (asked, answered) = (guess_asked(&q.prompt), u64::from(q.max_tokens));
     Spend {
         tokens: asked + answered,
         micro_usd: q.rung.price(asked, answered).map_or(0, micro_usd),
