@@ -79,6 +79,7 @@ Ctrl-C leaves the sweep as it is; the same command goes on with it.";
 
 const SWEEP_EXAMPLES: &str = "Examples:
   scrum sweep /repos/app --ladder local-first
+  scrum sweep /repos/app --budget-usd 5          dollars; near them it makes do with less
   scrum sweep /repos/app --wait --policy forensic --forensic preamble.md";
 
 const DLQ_EXAMPLES: &str = "Examples:

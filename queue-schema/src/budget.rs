@@ -5,7 +5,7 @@
 
 use serde::{Serialize, Serializer};
 
-/// Fields of a sweep's record; `lua/prelude.lua` has the same names.
+/// Fields of a sweep's record; `lua/budget.lua` has the same names.
 pub(crate) mod fields {
     pub const CAP_CALLS: &str = "cap:calls";
     pub const CAP_TOKENS: &str = "cap:tokens";

@@ -25,7 +25,7 @@ use std::time::Duration;
 const CASES: u32 = 64;
 
 /// So many times that many at most.
-const ROUNDS: u32 = 4;
+const ROUNDS: u32 = 8;
 
 /// Moves of sweeps, which have no table.
 const SWEEPS: &[&str] = &[

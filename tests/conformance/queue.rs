@@ -508,6 +508,7 @@ fn the_table_and_the_scripts_agree() {
         .filter(|n| {
             let others = [
                 "prelude",
+                "budget",
                 "create_sweep",
                 "pause",
                 "cancel",

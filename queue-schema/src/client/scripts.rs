@@ -91,6 +91,7 @@ macro_rules! scripts {
                 Self {
                     $($name: Script::new(stringify!($name), concat!(
                         include_str!("../../lua/prelude.lua"),
+                        include_str!("../../lua/budget.lua"),
                         "\nlocal function script()\n",
                         include_str!(concat!("../../lua/", stringify!($name), ".lua")),
                         "\nend\nreturn finish(script)\n",

@@ -77,7 +77,9 @@ impl Sweep {
     pub(super) fn recode(&mut self, from: TargetStatus, to: TargetStatus) -> u64 {
         let all: Vec<_> = self.statuses.iter_mut().filter(|s| **s == from).collect();
         let n = all.len() as u64;
-        all.into_iter().for_each(|s| *s = to);
+        for status in all {
+            *status = to;
+        }
         n
     }
 }

@@ -134,7 +134,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
     };
     let (outcome, reason, answer, called, parsed) = match ask::ask(ctx, &info, question).await? {
         Asked::Later(effects) => return Ok(effects),
-        Asked::PassOver(why) => return pass_over(&ladder, job, why),
+        Asked::PassOver(why) => return pass_over(&ladder, job, &why),
         Asked::LeftOut(why) => {
             return Ok(budget::leave_out(Effects::done(), job.sweep, job.target, why));
         }
@@ -191,19 +191,15 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
 }
 
 /// The next rung that none is cheaper than; without one the review is left out. No attempt was made.
-fn pass_over(ladder: &Ladder, job: Rung, why: String) -> Result<Effects, HandlerError> {
+fn pass_over(ladder: &Ladder, job: Rung, why: &str) -> Result<Effects, HandlerError> {
     let next = ladder.cheapest_after(job.rung);
-    match next.and_then(|n| Some((n, ladder.rungs.get(n as usize)?))) {
-        Some((next, rung)) => {
-            tracing::debug!(job.sweep, job.target, job.rung, next, why, "dearer rungs are passed over");
-            let (passed, provider) = (job.passed + 1, rung.provider.clone());
-            Ok(Effects::done().enqueue(&Rung { rung: next, passed, provider, ..job })?)
-        }
-        None => {
-            let why = format!("{why}; no rung that is cheap enough is left on the ladder");
-            Ok(budget::leave_out(Effects::done(), job.sweep, job.target, why))
-        }
+    if let Some((next, rung)) = next.and_then(|n| Some((n, ladder.rungs.get(n as usize)?))) {
+        tracing::debug!(job.sweep, job.target, job.rung, next, why, "dearer rungs are passed over");
+        let (passed, provider) = (job.passed + 1, rung.provider.clone());
+        return Ok(Effects::done().enqueue(&Rung { rung: next, passed, provider, ..job })?);
     }
+    let why = format!("{why}; no rung that is cheap enough is left on the ladder");
+    Ok(budget::leave_out(Effects::done(), job.sweep, job.target, why))
 }
 
 /// The next rung, or the dead-letter queue when there is none.

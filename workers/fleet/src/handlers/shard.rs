@@ -73,9 +73,9 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
             if let Some(next) = spec.shard_ladder.cheapest_after(job.rung) {
                 return Ok(Effects::done().enqueue(&at_rung(&spec, job, next)?)?);
             }
-            return left_out(&spec, &job, &review, chain, why);
+            return left_out(&spec, &job, &review, chain, &why);
         }
-        Asked::LeftOut(why) => return left_out(&spec, &job, &review, chain, why),
+        Asked::LeftOut(why) => return left_out(&spec, &job, &review, chain, &why),
         Asked::Failed { reason, effects, .. } => (Err(reason), None, effects),
         Asked::Answered(answer) => {
             let judged = accept::judge_shard_summary(&accept::Answer {
@@ -152,7 +152,7 @@ fn left_out(
     job: &Shard,
     review: &str,
     chain: Option<Chain>,
-    why: String,
+    why: &str,
 ) -> Result<Effects, HandlerError> {
     let effects = Effects::done()
         .with(Effect::Put {
