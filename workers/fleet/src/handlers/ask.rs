@@ -106,7 +106,9 @@ pub struct Question<'a> {
     pub masked: u32,
 }
 
-/// Asks, or finds what was answered before.
+/// Asks, or finds what was answered before. A call is held of the sweep's budget until the job's commit,
+/// which counts it: see [`count`] and [`Asked::Failed`]. A job holds one call at a time, so one that
+/// asks again before it commits has only its last one held.
 ///
 /// # Errors
 /// When Redis fails in a way that waiting doesn't mend.
