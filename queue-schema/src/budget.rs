@@ -179,7 +179,10 @@ mod tests {
         let json = serde_json::to_value(b).unwrap();
         assert_eq!(json["calls"], 3);
         assert!(json["tokens"].is_null());
-        assert_eq!((json["usd"].as_f64(), json["spent"]["usd"].as_f64()), (Some(0.5), Some(0.412_345)));
+        assert_eq!(
+            (json["usd"].as_f64(), json["spent"]["usd"].as_f64()),
+            (Some(0.5), Some(0.412_345))
+        );
         assert_eq!((&json["degrade_percent"], &json["reserved"]["calls"]), (&80.into(), &0.into()));
     }
 }

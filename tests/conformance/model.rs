@@ -40,8 +40,7 @@ const SWEEPS: &[&str] = &[
 ];
 
 /// What budgets say to calls, and do to targets.
-const BUDGETS: &[&str] =
-    &["granted", "wait", "pass over", "no", "stale", "left out", "put back"];
+const BUDGETS: &[&str] = &["granted", "wait", "pass over", "no", "stale", "left out", "put back"];
 
 /// Beside this file and committed: seeds that failed once are tried first.
 const SEEDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/conformance/model.proptest-regressions");

@@ -113,7 +113,9 @@ fn text(key: &str, value: &Value) -> Option<String> {
             sweep.contains_key("window").then(|| fields(&sweep))?
         }
         "bar" => fields(&only(&["id", "n", "size"], value)),
-        "rev" | "left" | "ready" | "leased" | "limits" => fields(&read::<BTreeMap<String, String>>(value)),
+        "rev" | "left" | "ready" | "leased" | "limits" => {
+            fields(&read::<BTreeMap<String, String>>(value))
+        }
         "b" | "st" => read(value),
         "barm" => words(bits(&read::<Vec<u8>>(value))),
         "q" | "att" | "ring" => words(read::<Vec<String>>(value)),

@@ -115,7 +115,11 @@ impl Run<'_> {
             What::Took { sweep, what, by } => match pick(&self.model.sweep_ids(), *sweep) {
                 Some(sweep) => Effect::Add {
                     key: format!("sw:{sweep}"),
-                    field: nth(["calls", "tokens_in", "tokens_out", "tokens_guessed", "cost_micro_usd"], *what).to_owned(),
+                    field: nth(
+                        ["calls", "tokens_in", "tokens_out", "tokens_guessed", "cost_micro_usd"],
+                        *what,
+                    )
+                    .to_owned(),
                     by: i64::from(*by),
                 },
                 None => Effect::Delete { key: "rev:r0".to_owned() },

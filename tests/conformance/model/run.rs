@@ -185,8 +185,7 @@ impl<'a> Run<'a> {
                 let defaults = Caps { degrade_percent: 50, stop_percent: 80, ..Caps::default() };
                 let budget = BudgetRequest { calls, tokens, micro_usd, defaults };
                 let queue = &self.bed.queue;
-                let made =
-                    self.bed.wait(queue.create_sweep_within(&spec, &[], priority, &budget));
+                let made = self.bed.wait(queue.create_sweep_within(&spec, &[], priority, &budget));
                 self.count("put back", made.put_back as usize);
                 let model = self.model.create_sweep(&spec, priority, &budget);
                 assert_eq!(made, model, "a new sweep, or a new budget");

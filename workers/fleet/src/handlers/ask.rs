@@ -14,7 +14,9 @@ use queue_schema::sweep::{Ladder, Rung, SweepSpec};
 use scrum_config::Wire;
 use scrum_domain::prompt::Prompt;
 use scrum_domain::redact::MASK_VERSION;
-use scrum_providers::{ChatError, ChatReply, ChatRequest, FailedKind, Finish, Subject, TerminalKind};
+use scrum_providers::{
+    ChatError, ChatReply, ChatRequest, FailedKind, Finish, Subject, TerminalKind,
+};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 

@@ -143,7 +143,9 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
             Judgement::Accepted(parsed) => {
                 (Outcome::Accepted, String::new(), Some(answer), Vec::new(), Some(parsed))
             }
-            Judgement::Rejected { outcome, reason } => (outcome, reason, Some(answer), Vec::new(), None),
+            Judgement::Rejected { outcome, reason } => {
+                (outcome, reason, Some(answer), Vec::new(), None)
+            }
         },
     };
     let attempt = ask::attempt(job.attempt, job.rung, rung, outcome, &reason, answer.as_ref());

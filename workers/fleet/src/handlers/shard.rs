@@ -83,7 +83,11 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
                 truncated: answer.truncated,
                 refused: answer.refused,
             });
-            (judged.map_err(|(outcome, reason)| format!("{outcome}: {reason}")), Some(answer), Vec::new())
+            (
+                judged.map_err(|(outcome, reason)| format!("{outcome}: {reason}")),
+                Some(answer),
+                Vec::new(),
+            )
         }
     };
     let mut effects = Effects::done();
