@@ -79,6 +79,8 @@ impl ApplySettings {
             note: String::new(),
             max_tokens: Some(self.max_tokens),
             temperature: Some(self.temperature),
+            usd_per_million_in: None,
+            usd_per_million_out: None,
         }
     }
 

@@ -8,8 +8,8 @@ use crate::facts::FactsSettings;
 use crate::layer::Layer;
 use crate::provider::{ProviderConfig, Wire};
 use crate::settings::{
-    LadderSettings, LogFormat, LogSettings, QueueSettings, RedisSettings, RetentionSettings,
-    Settings, StateSettings, SweepSettings, WorkerSettings,
+    BudgetSettings, LadderSettings, LogFormat, LogSettings, QueueSettings, RedisSettings,
+    RetentionSettings, Settings, StateSettings, SweepSettings, WorkerSettings,
 };
 use crate::suggest::nearest;
 use queue_schema::sweep::{Policy, SplitMode};
@@ -35,6 +35,7 @@ pub(crate) fn keys(section: &str) -> &'static [&'static str] {
         "worker" => field_names::<WorkerSettings>(),
         "sweep" => field_names::<SweepSettings>(),
         "facts" => field_names::<FactsSettings>(),
+        "budget" => field_names::<BudgetSettings>(),
         "ladders" => field_names::<LadderSettings>(),
         "apply" => field_names::<ApplySettings>(),
         "log" => field_names::<LogSettings>(),

@@ -106,6 +106,8 @@ fn rung(name: &str) -> Option<Rung> {
         note: String::new(),
         max_tokens: None,
         temperature: None,
+        usd_per_million_in: None,
+        usd_per_million_out: None,
     })
 }
 

@@ -161,6 +161,15 @@ impl Ladders {
             let fix = "leave it out for the default, or write at least 1".to_owned();
             return Some(("max_tokens is 0".to_owned(), fix));
         }
+        for (name, price) in [
+            ("usd_per_million_in", rung.usd_per_million_in),
+            ("usd_per_million_out", rung.usd_per_million_out),
+        ] {
+            if let Some(p) = price.filter(|p| !(0.0..=1e6).contains(p)) {
+                let fix = "write dollars for a million tokens, 0 to 1000000".to_owned();
+                return Some((format!("{name} {p} is no price"), fix));
+            }
+        }
         match rung.temperature {
             Some(t) if !(0.0..=2.0).contains(&t) => {
                 Some((format!("temperature {t} is out of range"), "use 0 to 2".to_owned()))

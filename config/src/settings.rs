@@ -5,6 +5,7 @@ use crate::embedding::EmbeddingConfig;
 use crate::error::ConfigError;
 use crate::facts::FactsSettings;
 use crate::provider::ProviderConfig;
+use queue_schema::budget::{Amount, Caps};
 use queue_schema::sweep::{Limits, Policy, SPLIT_VERSION, SplitMode};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -29,6 +30,8 @@ pub struct Settings {
     pub sweep: SweepSettings,
     /// What is taken out of accepted reviews.
     pub facts: FactsSettings,
+    /// What a sweep may spend.
+    pub budget: BudgetSettings,
     /// Ladders of the user's own.
     pub ladders: LadderSettings,
     /// How reviews become commits.
@@ -233,6 +236,39 @@ impl SweepSettings {
             split: self.split,
             split_version: SPLIT_VERSION,
             chained: self.chained_shards,
+        }
+    }
+}
+
+/// `[budget]`: what a sweep may spend; 0 is no cap.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BudgetSettings {
+    /// Dollars.
+    pub usd: f64,
+    /// Tokens.
+    pub tokens: u64,
+    /// Model calls.
+    pub calls: u64,
+    /// Percent of a cap from which on a sweep makes do with less.
+    pub degrade_percent: u8,
+    /// Percent of a cap from which on no further target is begun.
+    pub stop_percent: u8,
+    /// Milliseconds until a call that may fit later asks again.
+    pub wait_ms: u64,
+}
+
+impl BudgetSettings {
+    /// The caps that a new sweep gets.
+    pub fn caps(&self) -> Caps {
+        Caps {
+            most: Amount {
+                calls: self.calls,
+                tokens: self.tokens,
+                micro_usd: (self.usd.max(0.0) * 1e6).round() as u64,
+            },
+            degrade_percent: self.degrade_percent,
+            stop_percent: self.stop_percent,
         }
     }
 }

@@ -37,6 +37,7 @@ impl Settings {
         self.facts(&mut check);
         self.embedding(&mut check);
         self.apply.validate(&mut check);
+        self.budget(&mut check);
         for (name, provider) in &self.providers {
             check_provider(name, provider, &mut check);
         }
@@ -171,6 +172,29 @@ impl Settings {
         check.range("facts.max_relationships", f.max_relationships.into(), 1, 1000);
         // Servers that turn a schema into a grammar refuse bounds of some thousands.
         check.range("facts.max_text_chars", f.max_text_chars.into(), 20, 2000);
+    }
+
+    fn budget(&self, check: &mut Checks) {
+        let b = &self.budget;
+        // Up to here, millionths and sums of them are whole numbers to Redis as well.
+        check.fraction("budget.usd", b.usd, 1e9);
+        if b.usd > 0.0 && b.caps().most.micro_usd == 0 {
+            let what = format!("{} is less than a millionth of a dollar", b.usd);
+            check.add("budget.usd", what, "write 0 for no cap, or more");
+        }
+        check.range("budget.tokens", b.tokens, 0, 1 << 50);
+        check.range("budget.calls", b.calls, 0, 1 << 50);
+        check.range("budget.degrade_percent", b.degrade_percent.into(), 1, 100);
+        check.range("budget.stop_percent", b.stop_percent.into(), 1, 100);
+        if b.stop_percent < b.degrade_percent {
+            let what = format!(
+                "{} is less than budget.degrade_percent ({}): a sweep would stop before it makes do \
+                 with less",
+                b.stop_percent, b.degrade_percent
+            );
+            check.add("budget.stop_percent", what, "raise it, or lower budget.degrade_percent");
+        }
+        check.range("budget.wait_ms", b.wait_ms, 10, 3_600_000);
     }
 
     fn embedding(&self, check: &mut Checks) {

@@ -17,6 +17,8 @@ fn ladder(rungs: &[(&str, &str)]) -> Ladder {
         note: "why".to_owned(),
         max_tokens: Some(9000),
         temperature: Some(0.7),
+        usd_per_million_in: None,
+        usd_per_million_out: None,
     };
     let rungs = rungs.iter().map(rung).collect();
     Ladder { name: "l".to_owned(), description: String::new(), rungs }

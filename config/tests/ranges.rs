@@ -17,6 +17,21 @@ fn refused(key: &str, value: &str, part: &str) -> String {
 }
 
 #[test]
+fn a_budget_is_an_amount_and_stops_after_it_has_degraded() {
+    for (key, value, part) in [
+        ("budget.usd", "-1.0", "use 0 to"),
+        ("budget.usd", "nan", "use 0 to"),
+        ("budget.usd", "0.0000001", "millionth"),
+        ("budget.degrade_percent", "0", "use 1 to 100"),
+        ("budget.stop_percent", "101", "use 1 to 100"),
+        ("budget.stop_percent", "60", "budget.degrade_percent"),
+        ("budget.wait_ms", "0", "use 10 to"),
+    ] {
+        refused(key, value, part);
+    }
+}
+
+#[test]
 fn out_of_range_values_are_refused_with_the_range_and_the_place() {
     for (key, value) in [
         ("queue.lease_ms", "1"),

@@ -86,6 +86,7 @@ Ctrl-C leaves the sweep as it is; the same command goes on with it.";
 
 const SWEEP_EXAMPLES: &str = "Examples:
   scrum sweep /repos/app --ladder local-first
+  scrum sweep /repos/app --budget-usd 5          dollars; near them it makes do with less
   scrum sweep /repos/app --wait --policy forensic --forensic preamble.md";
 
 const APPLY_EXAMPLES: &str = "Examples:
@@ -136,6 +137,16 @@ pub struct Request {
     /// Rank among the sweeps of the fleet: low, normal or high; jobs of a higher one go first.
     #[arg(long, value_name = "RANK", default_value = "normal")]
     pub priority: Priority,
+    /// Dollars that the sweep may spend on models; 0 for no cap. Said of a sweep that is there, it
+    /// changes its budget, and a larger one takes up what was left out.
+    #[arg(long, value_name = "USD", value_parser = dollars, allow_negative_numbers = true)]
+    pub budget_usd: Option<u64>,
+    /// Tokens that it may spend; 0 for no cap.
+    #[arg(long, value_name = "N", value_parser = amount, allow_negative_numbers = true)]
+    pub budget_tokens: Option<u64>,
+    /// Model calls that it may make; 0 for no cap.
+    #[arg(long, value_name = "N", value_parser = amount, allow_negative_numbers = true)]
+    pub budget_calls: Option<u64>,
     /// Label shown in reports; may be repeated.
     #[arg(long = "label", value_name = "KEY=VALUE")]
     pub labels: Vec<String>,
@@ -338,6 +349,29 @@ fn age(text: &str) -> Result<Duration, String> {
     n.checked_mul(seconds).map(Duration::from_secs).ok_or_else(fail)
 }
 
+/// `2.50`, in millionths of a dollar.
+fn dollars(text: &str) -> Result<u64, String> {
+    const MOST: f64 = 1e9;
+    let fix = "write dollars, for instance 2.50, or 0 for no cap";
+    let usd: f64 = text.parse().map_err(|_| format!("'{text}' is no number; {fix}"))?;
+    if !(0.0..=MOST).contains(&usd) {
+        return Err(format!("{text} is no amount of 0 to {MOST} dollars; {fix}"));
+    }
+    let micro = (usd * 1e6).round() as u64;
+    if micro == 0 && usd > 0.0 {
+        return Err(format!("{text} is less than a millionth of a dollar; {fix}"));
+    }
+    Ok(micro)
+}
+
+/// A whole number that Redis can add to exactly.
+fn amount(text: &str) -> Result<u64, String> {
+    const MOST: u64 = 1 << 50;
+    let fix = "write a whole number, for instance 50000, or 0 for no cap";
+    let n = text.parse().map_err(|_| format!("'{text}' is no such number; {fix}"))?;
+    if n > MOST { Err(format!("{text} is over {MOST}; {fix}")) } else { Ok(n) }
+}
+
 /// What to do with the dead-letter queue.
 #[derive(Debug, Subcommand)]
 pub enum DlqAction {
@@ -388,6 +422,19 @@ pub enum DlqAction {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn budgets_are_read_and_nonsense_is_not() {
+        assert_eq!(dollars("2.50"), Ok(2_500_000));
+        assert_eq!(dollars("0"), Ok(0));
+        assert_eq!(amount("50000"), Ok(50_000));
+        for text in ["", "-1", "NaN", "inf", "1e12", "five", "$5", "0.0000001"] {
+            assert!(dollars(text).unwrap_err().contains("write dollars"), "{text}");
+        }
+        for text in ["", "-1", "1.5", "many", "99999999999999999999", "9999999999999999"] {
+            assert!(amount(text).unwrap_err().contains("write a whole number"), "{text}");
+        }
+    }
 
     #[test]
     fn ages_are_read_and_nonsense_is_not() {

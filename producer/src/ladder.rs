@@ -76,6 +76,8 @@ fn from_models(provider: &str, models: &[Found]) -> Ladder {
                 note: format!("{:.1} GB", m.size_bytes as f64 / 1e9),
                 max_tokens: None,
                 temperature: None,
+                usd_per_million_in: None,
+                usd_per_million_out: None,
             })
             .collect(),
     }

@@ -1,7 +1,7 @@
 //! `scrum`: enqueue sweeps, watch them, report, operate the fleet.
 //!
 //! Data goes to stdout, progress and logs to stderr. Exit codes: 0 fine, 1 ran but something is
-//! unresolved, 2 could not run; 130 after Ctrl-C.
+//! unresolved or left out, 2 could not run; 130 after Ctrl-C.
 
 mod cli;
 mod commands;

@@ -71,19 +71,32 @@ impl Progress {
 /// One line of counters: what is not zero, and what is left.
 pub fn summary(s: &SweepStatus, elapsed: Duration) -> String {
     let mut parts = vec![format!("{} resolved", s.resolved)];
-    for (n, word) in [(s.unresolved, "unresolved"), (s.skipped, "skipped"), (s.live, "in work")] {
+    for (n, word) in [
+        (s.unresolved, "unresolved"),
+        (s.left_out, "left out"),
+        (s.skipped, "skipped"),
+        (s.live, "in work"),
+    ] {
         if n > 0 {
             parts.push(format!("{n} {word}"));
         }
     }
-    if s.attempts > 0 {
-        parts.push(format!("{} calls", s.attempts));
+    if s.calls > 0 {
+        parts.push(format!("{} calls", s.calls));
     }
     if s.tokens_in + s.tokens_out > 0 {
         parts.push(format!("{} tokens", s.tokens_in + s.tokens_out));
     }
     if s.cost_micro_usd > 0 {
         parts.push(format!("${:.2}", s.cost_micro_usd as f64 / 1e6));
+    }
+    if let Some(budget) = &s.budget {
+        let near = match (budget.is_stopped(), budget.is_degraded()) {
+            (true, _) => ", no further files are begun",
+            (false, true) => ", near the cap: making do with less",
+            _ => "",
+        };
+        parts.push(format!("budget: {budget}{near}"));
     }
     match s.state {
         SweepState::Planning => {
@@ -102,7 +115,7 @@ pub fn summary(s: &SweepStatus, elapsed: Duration) -> String {
 
 /// Milliseconds left at the pace so far. Says nothing before there is a pace.
 fn estimate(s: &SweepStatus, elapsed: Duration) -> Option<u64> {
-    let done = s.resolved + s.unresolved;
+    let done = s.resolved + s.unresolved + s.left_out;
     let left = s.waiting + s.live;
     if done < 3 || left == 0 {
         return None;
@@ -130,10 +143,13 @@ mod tests {
             cancelled: 0,
             facts: 0,
             facts_failed: 0,
+            left_out: 0,
             attempts: 5,
+            calls: 5,
             tokens_in: 10,
             tokens_out: 5,
             cost_micro_usd: 0,
+            budget: None,
             created_ms: 0,
             ended_ms: None,
             error: None,

@@ -8,13 +8,7 @@ local sk = P .. 'sw:' .. sweep
 local state = call('HGET', sk, 'state')
 if state ~= 'planning' and state ~= 'running' then return 0 end
 call('SADD', P .. 'cancelled', sweep)
-local st = P .. 'st:' .. sweep
-local codes, waiting = string.gsub(call('GET', st) or '', 'q', 'x')
-if waiting > 0 then
-  call('SET', st, codes)
-  call('HINCRBY', sk, 'n:q', -waiting)
-  call('HINCRBY', sk, 'n:x', waiting)
-end
+recode(sweep, 'q', 'x')
 call('HSET', sk, 'state', 'cancelled', 'ended', NOW)
 -- A paused sweep is let go, so that claims meet its jobs and drop them.
 call('SREM', P .. 'paused', 'sweep:' .. sweep)

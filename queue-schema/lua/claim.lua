@@ -13,7 +13,7 @@
 --          'POOL=N POOL=N ' (see reserve.lua), or ' ' for none: limited pools get no more than that
 -- ARGV[9+] lanes served; '*' for all
 -- Returns { ms until something is due (-1: nothing), pools that lack places as 'POOL=READY POOL=READY ',
--- then per job: id, lane, body, attempt, crashes, ms waited }.
+-- then per job: id, lane, body, attempt, crashes, ms waited, enqueued at }.
 local worker, request, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local want = tonumber(ARGV[4])
 
@@ -39,9 +39,9 @@ local function give()
   for k, j in ipairs(got) do bodies[k] = P .. 'b:' .. j.id end
   bodies = call('MGET', unpack(bodies))
   for k, j in ipairs(got) do
-    local n = 2 + 6 * (k - 1)
+    local n = 2 + 7 * (k - 1)
     out[n + 1], out[n + 2], out[n + 3] = j.id, j.l, bodies[k] or ''
-    out[n + 4], out[n + 5], out[n + 6] = j.a, j.c, NOW - tonumber(j.e)
+    out[n + 4], out[n + 5], out[n + 6], out[n + 7] = j.a, j.c, NOW - tonumber(j.e), j.e
   end
   return out
 end
@@ -64,7 +64,7 @@ end
 -- and not the job's, so it is counted apart from attempts.
 local taken = call('ZRANGEBYSCORE', P .. 'leases', '-inf', NOW, 'LIMIT', 0, ARGV[5])
 for _, id in ipairs(taken) do
-  local j = look(id, 'st', 'l', 'p', 's', 'g', 'w')
+  local j = look(id, 'st', 'l', 'p', 's', 'g', 'w', 'res')
   if j.st ~= 'leased' then
     -- Somebody has removed it by hand; what is left of it goes.
     call('ZREM', P .. 'leases', id)
@@ -72,6 +72,7 @@ for _, id in ipairs(taken) do
     unlease(id, j.l)
     local crashes = call('HINCRBY', P .. 'j:' .. id, 'c', 1)
     if crashes >= tonumber(ARGV[7]) then
+      release(id, j.s, j.res)
       bury(id, j.s, j.g, 'poison', 'its worker died ' .. crashes .. ' times while it ran; last on ' .. tostring(j.w))
     else
       back_to_ready(id, j.l, j.p, j.s)

@@ -32,12 +32,14 @@ for k = 1, tonumber(ARGV[1]) do
   local id, token, ending, a, b = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
   i = i + 5
   local key = P .. 'j:' .. id
-  local j = look(id, 't', 'l', 'p', 's', 'g', 'a', 'm', 'st')
+  local j = look(id, 't', 'l', 'p', 's', 'g', 'a', 'm', 'st', 'res')
   if j.t ~= token or j.st ~= 'leased' then
     results[k] = 0
     i = skip(i)
   else
     results[k] = 1
+    -- What the call has taken is among the effects; what was held for it would count beside that.
+    if ending ~= 'back' then release(id, j.s, j.res) end
     -- Effects go first: a follow-up may be this very job's successor, and what the ending does
     -- to the sweep must see them. Effects that can't be applied leave the job leased.
     i = apply(i)

@@ -82,7 +82,7 @@ for _, run in ipairs(call('LRANGE', P .. 'aps:' .. sweep, 0, -1)) do
   call('UNLINK', P .. 'ap:' .. name, P .. 'bar:' .. name, P .. 'barm:' .. name)
 end
 call('UNLINK', P .. 'aps:' .. sweep, sk, P .. 'st:' .. sweep, P .. 'tg:' .. sweep, P .. 'alerts:' .. sweep, P .. 'nofacts:' .. sweep,
-  P .. 'parked:' .. sweep, P .. 'led:' .. sweep, P .. 'met:' .. sweep)
+  P .. 'parked:' .. sweep, P .. 'led:' .. sweep, P .. 'met:' .. sweep, P .. 'left:' .. sweep)
 call('SREM', P .. 'paused', 'sweep:' .. sweep)
 call('SREM', P .. 'cancelled', sweep)
 call('ZREM', P .. 'forgetting', sweep)

@@ -152,11 +152,16 @@ local function enqueue(j)
   return 1
 end
 
+-- Of budgets, see budget.lua.
+local budget_of, is_stopped, release
+
 -- Fill the sweep's admission window with its next waiting targets.
 local function admit(sweep)
   local sk = P .. 'sw:' .. sweep
-  local s = call('HMGET', sk, 'n:l', 'window', 'cursor', 'total', 'lane', 'head', 'tail', 'max', 'prio', 'state')
+  local s = call('HMGET', sk, 'n:l', 'window', 'cursor', 'total', 'lane', 'head', 'tail', 'max', 'prio', 'state',
+    'cap:calls', 'cap:tokens', 'cap:micro_usd')
   if s[10] ~= 'running' and s[10] ~= 'planning' then return end
+  if (s[11] or s[12] or s[13]) and is_stopped(sweep, tonumber(s[1])) then return end
   local room = tonumber(s[2]) - tonumber(s[1])
   local cursor, total = tonumber(s[3]), tonumber(s[4])
   local from, admitted = cursor, 0
@@ -178,11 +183,28 @@ local function admit(sweep)
   end
 end
 
--- A planned sweep without waiting or live targets is done; with one again, it runs again.
+-- All targets of a sweep with one status get another one; returns how many.
+local function recode(sweep, from, to)
+  local st, sk = P .. 'st:' .. sweep, P .. 'sw:' .. sweep
+  local codes, n = string.gsub(call('GET', st) or '', from, to)
+  if n > 0 then
+    call('SET', st, codes)
+    call('HINCRBY', sk, 'n:' .. from, -n)
+    call('HINCRBY', sk, 'n:' .. to, n)
+  end
+  return n
+end
+
+-- A planned sweep without waiting or live targets is done; with one again, it runs again. What its
+-- budget does not reach is left out once nothing is live any more.
 local function judge_sweep(sweep)
   local sk = P .. 'sw:' .. sweep
   local s = call('HMGET', sk, 'planned', 'n:q', 'n:l', 'state')
   if s[1] ~= '1' then return end
+  if s[4] == 'running' and tonumber(s[2]) > 0 and tonumber(s[3]) == 0 and is_stopped(sweep, 0) then
+    recode(sweep, 'q', 'b')
+    s[2] = 0
+  end
   if tonumber(s[2]) == 0 and tonumber(s[3]) == 0 then
     if s[4] == 'running' then call('HSET', sk, 'state', 'done', 'ended', NOW) end
   elseif s[4] == 'done' then
@@ -199,9 +221,11 @@ end
 -- accepted is accepted: where work on it dies or is cancelled after that, the target is resolved.
 settle = function(sweep, target, code)
   local st = P .. 'st:' .. sweep
+  -- Nobody puts back what a cancelled sweep leaves out.
+  if code == 'b' and is_cancelled(sweep) then code = 'x' end
   local old, asked = call('GETRANGE', st, target, target), code
   if old == '' then return end
-  if (code == 'u' or code == 'x') and is_accepted(sweep, target) then code = 'r' end
+  if string.find('uxb', code, 1, true) and is_accepted(sweep, target) then code = 'r' end
   if old == code then return end
   call('SETRANGE', st, target, code)
   local sk = P .. 'sw:' .. sweep
@@ -293,6 +317,7 @@ end
 
 -- Ready | delayed -> absent for a job whose sweep was cancelled; its target is cancelled too.
 local function drop_cancelled(id, sweep, target)
+  release(id, sweep, call('HGET', P .. 'j:' .. id, 'res'))
   remove(id, sweep)
   if target ~= '' then settle(sweep, target, 'x') end
 end

@@ -175,7 +175,7 @@ function checks.sweep()
   if not s[1] or call('ZSCORE', P .. 'forgetting', sweep) then return end
   local codes = call('GET', P .. 'st:' .. sweep) or ''
   local n = {}
-  for _, code in ipairs({ 'q', 'l', 'r', 'u', 's', 'x' }) do
+  for _, code in ipairs({ 'q', 'l', 'r', 'u', 's', 'x', 'b' }) do
     n[code] = select(2, string.gsub(codes, code, ''))
     local counted = tonumber(call('HGET', sk, 'n:' .. code) or 0)
     if counted ~= n[code] then
@@ -187,8 +187,27 @@ function checks.sweep()
     local message = 'it counts ' .. s[2] .. ' targets, and there are ' .. #codes
     if fault('counter', 'sweep ' .. sweep, message) then call('HSET', sk, 'total', #codes) end
   end
+  local caps = call('HMGET', sk, 'res:calls', 'res:tokens', 'res:micro_usd')
+  if caps[1] or caps[2] or caps[3] then
+    local sums = { 0, 0, 0 }
+    for _, id in ipairs(call('SMEMBERS', P .. 'js:' .. sweep)) do
+      local tokens, micro = string.match(call('HGET', P .. 'j:' .. id, 'res') or '', '^(%d+) (%d+)$')
+      if tokens then
+        sums = { sums[1] + 1, sums[2] + tonumber(tokens), sums[3] + tonumber(micro) }
+      end
+    end
+    for k, name in ipairs({ 'calls', 'tokens', 'micro_usd' }) do
+      if tonumber(caps[k] or 0) ~= sums[k] then
+        local message = 'it holds ' .. (caps[k] or 0) .. ' ' .. name .. ' of its budget, and its jobs ' .. sums[k]
+        if fault('counter', 'sweep ' .. sweep, message) then
+          if sums[k] > 0 then call('HSET', sk, 'res:' .. name, digits(sums[k])) else call('HDEL', sk, 'res:' .. name) end
+        end
+      end
+    end
+  end
   if s[4] ~= 'running' then return end
-  if n.q > 0 then
+  local stopped = is_stopped(sweep, n.l)
+  if n.q > 0 and not stopped then
     local first = string.find(codes, 'q', 1, true) - 1
     if n.l < tonumber(s[1]) or first < tonumber(s[3]) then
       if fault('window', 'sweep ' .. sweep, n.q .. ' targets wait, and there is room for them') then
@@ -197,7 +216,7 @@ function checks.sweep()
       end
     end
   elseif n.l == 0 and s[5] == '1' then
-    if fault('ended', 'sweep ' .. sweep, 'nothing waits or is in work, but it says that it runs') then
+    if fault('ended', 'sweep ' .. sweep, 'nothing that may go on waits or is in work, but it says that it runs') then
       judge_sweep(sweep)
     end
   end

@@ -14,7 +14,8 @@ local function revive(id, lane, body)
   if lane == '' then lane = j.l end
   if body ~= '' then call('SET', P .. 'b:' .. id, body) end
   call('ZREM', P .. 'dead', id)
-  call('HSET', key, 'st', 'ready', 'l', lane)
+  -- A life of its own: an answer that was counted in the last one is not counted again.
+  call('HSET', key, 'st', 'ready', 'l', lane, 'e', digits(NOW))
   call('HDEL', key, 'a', 'c')
   push_ready(id, lane, j.p, j.s)
   return { sweep = j.s, target = j.g, lane = lane }

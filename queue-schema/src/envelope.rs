@@ -122,8 +122,14 @@ mod tests {
 
     #[test]
     fn a_job_survives_the_wire() {
-        let rung =
-            Rung { sweep: "s".into(), target: 3, rung: 1, attempt: 2, provider: "ollama".into() };
+        let rung = Rung {
+            sweep: "s".into(),
+            target: 3,
+            rung: 1,
+            attempt: 2,
+            provider: "ollama".into(),
+            passed: 0,
+        };
         let body = serde_json::to_string(&Envelope::wrap(&rung, None).unwrap()).unwrap();
         let job = Job::decode(&Envelope::decode(&body).unwrap()).unwrap();
         assert_eq!(job, Job::Rung(rung));

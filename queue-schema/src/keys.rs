@@ -37,6 +37,7 @@
 //! | `aps:SWEEP` | list | runs of the applier over a sweep |
 //! | `ap:SWEEP.RUN` | hash | a run of the applier: its spec, what was proposed for each file, how it ended |
 //! | `nofacts:SWEEP` | hash | ordinal -> why an accepted review has no facts, or unchecked ones |
+//! | `left:SWEEP` | hash | target -> why a review that had begun was left out, see [`crate::budget`] |
 //! | `alerts:SWEEP` | hash | rung -> what its provider keeps refusing |
 //! | `led:SWEEP` | hash | the sweep's ledger: counters by model, task and metric, see [`crate::ledger`] |
 //! | `met:SWEEP` | hash | the sweep's loop counters: findings, tiers, markers and more of accepted reviews |
@@ -156,6 +157,14 @@ pub fn loop_counters(sweep: &str) -> String {
 
 /// Suffix of the hash of what models have shown over all sweeps.
 pub const TRUST: &str = "trust";
+
+/// Suffix of the hash of why reviews of a sweep that had begun were left out, by target.
+pub fn left_out(sweep: &str) -> String {
+    format!("left:{sweep}")
+}
+
+/// Field of a review's state that says why one of its shards was left out, and so the review.
+pub const LEFT_FIELD: &str = "left";
 
 /// Name of the barrier at which a review's shards meet.
 pub fn shard_barrier(review: &str) -> String {

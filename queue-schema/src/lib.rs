@@ -4,7 +4,8 @@
 //! ([`jobs`]), the envelope they travel in ([`envelope`]) and how that is kept ([`body`]), the states a job can be in and the
 //! moves between them ([`state`]), what a handler may ask for ([`effects`]), the counters of
 //! model calls ([`ledger`]), the rows of the knowledge base ([`rows`]), the records of sweeps
-//! ([`sweep`]) and of the applier's runs ([`apply`]), what caused what ([`trace`]), the key names
+//! ([`sweep`]) and of the applier's runs ([`apply`]), what a sweep may spend ([`budget`]), what caused
+//! what ([`trace`]), the key names
 //! ([`keys`]) and, with
 //! the `client` feature, the one client that runs the Lua scripts in `lua/`.
 //!
@@ -13,6 +14,7 @@
 
 pub mod apply;
 pub mod body;
+pub mod budget;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod effects;

@@ -82,9 +82,35 @@ pub struct Rung {
     /// Sampling temperature; the configured default when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f64>,
+    /// Dollars for a million tokens of prompt; what the provider says of a call wins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usd_per_million_in: Option<f64>,
+    /// Dollars for a million generated tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usd_per_million_out: Option<f64>,
 }
 
 impl Rung {
+    /// What so many tokens cost, in dollars; `None` without a price.
+    pub fn price(&self, tokens_in: u64, tokens_out: u64) -> Option<f64> {
+        self.has_price().then(|| {
+            let of = |tokens: u64, per_million: Option<f64>| {
+                tokens as f64 * per_million.unwrap_or(0.0) / 1e6
+            };
+            of(tokens_in, self.usd_per_million_in) + of(tokens_out, self.usd_per_million_out)
+        })
+    }
+
+    /// Whether it has a price.
+    pub fn has_price(&self) -> bool {
+        self.usd_per_million_in.is_some() || self.usd_per_million_out.is_some()
+    }
+
+    /// By which rungs are cheaper or dearer than others; a rung without a price counts as free.
+    pub fn rate(&self) -> f64 {
+        self.usd_per_million_in.unwrap_or(0.0) + self.usd_per_million_out.unwrap_or(0.0)
+    }
+
     /// `provider/model`.
     pub fn name(&self) -> String {
         format!("{}/{}", self.provider, self.model)
@@ -102,6 +128,20 @@ pub struct Ladder {
     pub description: String,
     /// First to last; never empty.
     pub rungs: Vec<Rung>,
+}
+
+impl Ladder {
+    /// Whether some rung is cheaper than this one.
+    pub fn has_cheaper(&self, than: &Rung) -> bool {
+        self.rungs.iter().any(|r| r.rate() < than.rate())
+    }
+
+    /// The first rung after this one that none is cheaper than; `None` when there is none left.
+    pub fn cheapest_after(&self, rung: u32) -> Option<u32> {
+        let after = self.rungs.iter().enumerate().skip(rung as usize + 1);
+        let mut cheapest = after.filter(|(_, r)| !self.has_cheaper(r));
+        cheapest.next().and_then(|(i, _)| u32::try_from(i).ok())
+    }
 }
 
 /// A document of a sweep, kept under the hash of its content.
@@ -301,17 +341,20 @@ pub enum TargetStatus {
     Skipped,
     /// The sweep was cancelled before it was done.
     Cancelled,
+    /// The sweep's budget did not reach it; a larger one takes it up again.
+    LeftOut,
 }
 
 impl TargetStatus {
     /// Every status, in the order of the diagram.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Waiting,
         Self::Live,
         Self::Resolved,
         Self::Unresolved,
         Self::Skipped,
         Self::Cancelled,
+        Self::LeftOut,
     ];
 
     /// The character kept in Redis.
@@ -323,6 +366,7 @@ impl TargetStatus {
             Self::Unresolved => 'u',
             Self::Skipped => 's',
             Self::Cancelled => 'x',
+            Self::LeftOut => 'b',
         }
     }
 

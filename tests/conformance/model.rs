@@ -25,7 +25,7 @@ use std::time::Duration;
 const CASES: u32 = 64;
 
 /// So many times that many at most.
-const ROUNDS: u32 = 4;
+const ROUNDS: u32 = 8;
 
 /// Moves of sweeps, which have no table.
 const SWEEPS: &[&str] = &[
@@ -38,6 +38,9 @@ const SWEEPS: &[&str] = &[
     "done -> running",
     "failed -> planning",
 ];
+
+/// What budgets say to calls, and do to targets.
+const BUDGETS: &[&str] = &["granted", "wait", "pass over", "no", "stale", "left out", "put back"];
 
 /// Beside this file and committed: seeds that failed once are tried first.
 const SEEDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/conformance/model.proptest-regressions");
@@ -120,5 +123,6 @@ fn missing(seen: &Seen) -> Vec<String> {
     let jobs = TRANSITIONS.iter().filter(|t| !seen.alone.contains_key(t.name));
     let jobs = jobs.map(|t| format!("{}: {:?} -> {:?}", t.name, t.from, t.to));
     let sweeps = SWEEPS.iter().filter(|way| !seen.sweeps.contains_key(**way));
-    jobs.chain(sweeps.map(|way| (*way).to_owned())).collect()
+    let budgets = BUDGETS.iter().filter(|b| seen.budgets.get(**b).is_none_or(|n| *n == 0));
+    jobs.chain(sweeps.chain(budgets).map(|way| (*way).to_owned())).collect()
 }

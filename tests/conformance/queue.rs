@@ -1,6 +1,9 @@
 //! The queue's promises at the level of its scripts, against a real Redis.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "queue/budget.rs"]
+mod budget;
+
 use queue_schema::client::{ClaimRequest, ClaimedJob, Commit, Queue};
 use queue_schema::effects::{DeadClass, Effect, Effects, Ending, NewJob, Priority};
 use queue_schema::rows::{ReviewRow, Row};
@@ -534,6 +537,7 @@ fn the_table_and_the_scripts_agree() {
         .filter(|n| {
             let others = [
                 "prelude",
+                "budget",
                 "create_sweep",
                 "submit",
                 "pause",
@@ -541,6 +545,7 @@ fn the_table_and_the_scripts_agree() {
                 "limits",
                 "reserve",
                 "release",
+                "spend",
                 "hold",
                 "reconcile",
                 "memory",

@@ -76,8 +76,14 @@ async fn in_turn_the_row_is_not_written_again() {
     let _worker = bench.worker(&[]);
     let queue = oracle::queue(&server.url()).await;
     until_done(&queue, &id).await;
-    let rung =
-        Rung { sweep: id.clone(), target: 0, rung: 0, attempt: 1, provider: "stub".to_owned() };
+    let rung = Rung {
+        sweep: id.clone(),
+        target: 0,
+        rung: 0,
+        attempt: 1,
+        provider: "stub".to_owned(),
+        passed: 0,
+    };
     let job = NewJob::of(&rung).unwrap();
     assert_eq!(queue.enqueue(std::slice::from_ref(&job)).await.unwrap(), 1, "it was gone");
     eventually(LONG, "it has run again", || {
@@ -95,7 +101,14 @@ async fn in_turn_the_row_is_not_written_again() {
 async fn a_commit_that_is_sent_twice_happens_once() {
     let server = RedisServer::alone();
     let queue = oracle::queue(&server.url()).await;
-    let rung = Rung { sweep: String::new(), target: 0, rung: 0, attempt: 1, provider: "p".into() };
+    let rung = Rung {
+        sweep: String::new(),
+        target: 0,
+        rung: 0,
+        attempt: 1,
+        provider: "p".into(),
+        passed: 0,
+    };
     let job = NewJob { target: None, ..NewJob::of(&rung).unwrap() };
     assert_eq!(queue.enqueue(&[job.clone(), job.clone()]).await.unwrap(), 1);
     assert_eq!(queue.enqueue(std::slice::from_ref(&job)).await.unwrap(), 0);

@@ -1,7 +1,10 @@
 //! The reply is lost after the script ran: sending the same again changes nothing.
 
 use crate::common::{LONG, repo, review_or_summary, started, until_done};
-use queue_schema::client::{Claim, ClaimRequest, Commit, Forgotten, Pausable, Queue, QueueError};
+use queue_schema::budget::BudgetRequest;
+use queue_schema::client::{
+    Claim, ClaimRequest, Commit, Forgotten, Held, Pausable, Queue, QueueError, Spend,
+};
 use queue_schema::effects::{DeadClass, Effects, NewJob, Priority};
 use queue_schema::sweep::SweepSpec;
 use redis::Commands as _;
@@ -168,6 +171,19 @@ async fn every_script_can_be_sent_again() {
     let (run, new) = it.twice("submit", |q| async move { q.start_apply(run).await }).await;
     assert_eq!((run, new), (apply.id(), false), "it is there already");
     assert_eq!(it.queue.apply_runs(&id).await.unwrap(), [apply.id()], "once");
+    let plan = ClaimRequest {
+        request: "w/p".to_owned(),
+        want: 1,
+        lanes: vec!["plan".to_owned()],
+        ..request.clone()
+    };
+    let plan = &it.queue.claim(&plan).await.unwrap().jobs.remove(0).lease;
+    let budget = &BudgetRequest { calls: Some(1), ..BudgetRequest::default() };
+    let none = &it.queue.create_sweep_within(&spec, &[], Priority::Normal, budget).await.unwrap();
+    assert_eq!((none.new, none.put_back), (false, 0));
+    let call = &Spend { tokens: 10, micro_usd: 5, ..Spend::default() };
+    let held = it.twice("spend", |q| async move { q.spend(plan, call).await }).await;
+    assert_eq!(held, Held::Granted, "the only call is held for it, once");
     let paused = it
         .twice("pause", |q| {
             let id = id.clone();

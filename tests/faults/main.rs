@@ -6,6 +6,7 @@ mod apply;
 mod common;
 
 mod append_only;
+mod budget;
 mod clocks;
 mod crash;
 mod delivered_twice;

@@ -1,6 +1,7 @@
 //! The queue in memory: what the scripts must do, in the plainest way that does it. No counters,
 //! scores or cursors here: they are worked out when somebody looks, see [`facts`].
 
+mod budgets;
 mod claim;
 mod effects;
 mod facts;
@@ -37,6 +38,8 @@ struct Job {
     body: String,
     /// Its lease ran out, or its time has come.
     late: bool,
+    /// Tokens and money held for its call.
+    held: Option<(u64, u64)>,
 }
 
 struct Barrier {
@@ -233,6 +236,7 @@ impl ModelQueue {
             class: String::new(),
             body: new.body.clone(),
             late: false,
+            held: None,
         };
         self.jobs.insert(new.id.clone(), job);
         self.go(&new.id, if new.delay_ms > 0 { "enqueue_delayed" } else { "enqueue" });
@@ -242,6 +246,7 @@ impl ModelQueue {
     /// A dead job leaves its target unresolved; one that plans a sweep fails it.
     fn bury(&mut self, id: &str, name: &'static str, class: &str) {
         class.clone_into(&mut self.job(id).class);
+        self.job(id).held = None;
         self.go(id, name);
         let (sweep, target) = self.place(id).unwrap_or_default();
         match target {

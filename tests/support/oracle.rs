@@ -3,6 +3,7 @@
 use crate::history::History;
 use crate::redis::RedisServer;
 use crate::repo::TestRepo;
+use queue_schema::budget::Amount;
 use queue_schema::client::{Queue, SweepState, SweepStatus};
 use queue_schema::rows::{AuditFactsRow, ReviewRow};
 use queue_schema::state::JobState;
@@ -127,6 +128,9 @@ pub fn check_targets<C: ConnectionLike>(conn: &mut C, id: &str) {
                 assert!(states.is_empty(), "target {i} ({code}) has work: {states:?}");
                 assert_eq!(left, None, "target {i} ({code}) left something over");
             }
+            Some(TargetStatus::LeftOut) => {
+                assert!(states.is_empty(), "target {i} is left out and has work: {states:?}");
+            }
             Some(TargetStatus::Unresolved | TargetStatus::Cancelled) => {}
             None => panic!("target {i} has the unknown status {code:?}"),
         }
@@ -169,6 +173,20 @@ pub async fn check_sweep(queue: &Queue, id: &str) -> SweepStatus {
     s
 }
 
+/// Checks that a sweep that is over holds nothing of its budget, and that calls, of which each is
+/// known before, are within it.
+///
+/// # Panics
+/// When it is not so.
+pub fn check_budget(s: &SweepStatus) {
+    let Some(budget) = &s.budget else { return };
+    if s.state == SweepState::Done {
+        assert_eq!(budget.reserved, Amount::default(), "nothing is held any more: {s:?}");
+    }
+    let (spent, most) = (budget.spent.calls, budget.caps.most.calls);
+    assert!(most == 0 || spent <= most, "no more calls than allowed: {s:?}");
+}
+
 /// Checks the counters of a sweep against its targets, and returns them.
 ///
 /// # Panics
@@ -183,11 +201,13 @@ pub async fn check_sweep_counts(queue: &Queue, id: &str) -> SweepStatus {
     assert_eq!(count(TargetStatus::Skipped), s.skipped);
     assert_eq!(count(TargetStatus::Live), s.live);
     assert_eq!(count(TargetStatus::Waiting), s.waiting);
+    assert_eq!(count(TargetStatus::LeftOut), s.left_out);
     assert_eq!(
         s.total,
-        s.resolved + s.unresolved + s.live + s.waiting + s.skipped + s.cancelled,
+        s.resolved + s.unresolved + s.live + s.waiting + s.skipped + s.cancelled + s.left_out,
         "every target has one status"
     );
+    check_budget(&s);
     s
 }
 

@@ -110,11 +110,14 @@ pub async fn gather(session: &Session, id: &str) -> anyhow::Result<SweepReport> 
         .into_iter()
         .filter_map(|d| Some((d.target?, d)))
         .collect();
+    let left = queue.left_out(id).await?;
     let mut files = Vec::new();
     for (ordinal, (target, status)) in (0_u32..).zip(queue.targets(id).await?) {
         let review = review_id(id, ordinal);
         let attempts = match status {
-            TargetStatus::Unresolved | TargetStatus::Live => queue.attempts(&review).await?,
+            TargetStatus::Unresolved | TargetStatus::Live | TargetStatus::LeftOut => {
+                queue.attempts(&review).await?
+            }
             _ => Vec::new(),
         };
         let dead_reason = dead.get(&ordinal).map(|d| format!("{}: {}", d.class, d.reason));
@@ -134,7 +137,10 @@ pub async fn gather(session: &Session, id: &str) -> anyhow::Result<SweepReport> 
             status,
             row,
             attempts,
-            dead_reason: dead_reason.filter(|_| !is_resolved),
+            dead_reason: match status {
+                TargetStatus::LeftOut => left.get(&ordinal).cloned(),
+                _ => dead_reason.filter(|_| !is_resolved),
+            },
             facts,
             facts_trouble,
         });
@@ -148,6 +154,7 @@ pub async fn gather(session: &Session, id: &str) -> anyhow::Result<SweepReport> 
         duration_ms: status.ended_ms.unwrap_or(now).saturating_sub(status.created_ms),
         ladder: spec.ladder,
         labels: spec.labels,
+        budget: status.budget,
         files,
         applied: queue.rows(id).await?,
         models: trust::rows(&queue.ledger(id).await?, Some(id)),

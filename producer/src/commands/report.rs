@@ -20,5 +20,10 @@ pub async fn execute(global: &Global, args: ReportArgs) -> anyhow::Result<u8> {
     } else {
         say(&args.out.display().to_string())?;
     }
-    Ok(u8::from(report.files.iter().any(|f| f.status == TargetStatus::Unresolved)))
+    Ok(u8::from(
+        report
+            .files
+            .iter()
+            .any(|f| matches!(f.status, TargetStatus::Unresolved | TargetStatus::LeftOut)),
+    ))
 }

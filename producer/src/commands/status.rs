@@ -30,7 +30,9 @@ pub async fn execute(global: &Global, args: StatusArgs) -> anyhow::Result<u8> {
         }
         print(global, &session, &sweeps, args.sweep.is_some()).await?;
         if !args.watch || sweeps.iter().all(SweepStatus::is_over) {
-            return Ok(u8::from(args.sweep.is_some() && sweeps.iter().any(|s| s.unresolved > 0)));
+            return Ok(u8::from(
+                args.sweep.is_some() && sweeps.iter().any(|s| s.unresolved + s.left_out > 0),
+            ));
         }
         tokio::select! {
             () = signals::interrupted() => return Ok(130),

@@ -7,8 +7,11 @@ use crate::output::say;
 use crate::progress::Progress;
 use crate::request;
 use crate::session::Session;
-use queue_schema::client::SweepState;
-use queue_schema::sweep::Ladder;
+use queue_schema::budget::BudgetRequest;
+use queue_schema::client::{Created, SweepState};
+use queue_schema::sweep::{Ladder, Rung, SweepSpec};
+use scrum_config::Settings;
+use std::collections::BTreeSet;
 
 /// Enqueues a sweep; prints its id.
 ///
@@ -47,15 +50,6 @@ pub async fn execute(global: &Global, args: SweepArgs) -> anyhow::Result<u8> {
     wait::verdict(global, &session, &status, args.out.as_deref()).await
 }
 
-/// A sweep that is in the queue.
-#[derive(Debug)]
-pub struct Created {
-    /// Its id.
-    pub id: String,
-    /// False when it was there before.
-    pub new: bool,
-}
-
 /// Checks the request, records the sweep or finds the one that is there, and mends one that
 /// failed to be planned.
 ///
@@ -79,17 +73,54 @@ pub async fn create(
     let why = why.map(|w| format!(" ({w})")).unwrap_or_default();
     progress.note(&format!("ladder {}{why}: {}", ladder.name, rungs.join(" > ")));
     let prepared = request::prepare(request, settings, &session.state, ladder, shard_ladder)?;
-    let (id, new) =
-        session.queue.create_sweep(&prepared.spec, &prepared.documents, request.priority).await?;
-    if new {
+    let (spec, documents) = (&prepared.spec, &prepared.documents);
+    let budget = budget(request, settings);
+    let created =
+        session.queue.create_sweep_within(spec, documents, request.priority, &budget).await?;
+    let id = created.id.clone();
+    if created.new {
         progress
             .note(&format!("sweep {id} of {} at {:.10}", prepared.spec.repo, prepared.spec.commit));
     } else {
         progress
             .note(&format!("sweep {id} is there already: going on with it (--again starts anew)"));
         revive_plan(session, &id).await?;
+        if created.put_back > 0 {
+            let (files, _) = wait::files(created.put_back);
+            progress.note(&format!("in work again, left out by the old budget: {files}"));
+        }
     }
-    Ok(Created { id, new })
+    let budget = session.queue.budget(&id).await?;
+    if budget.is_some_and(|b| b.caps.most.micro_usd > 0) {
+        note_unpriced(settings, spec, progress);
+    }
+    Ok(created)
+}
+
+/// What the command line says of the budget, over what the settings say.
+fn budget(request: &Request, settings: &Settings) -> BudgetRequest {
+    BudgetRequest {
+        calls: request.budget_calls,
+        tokens: request.budget_tokens,
+        micro_usd: request.budget_usd,
+        defaults: settings.budget.caps(),
+    }
+}
+
+/// A cap in dollars sees only what has a price.
+fn note_unpriced(settings: &Settings, spec: &SweepSpec, progress: &Progress) {
+    let paid = |r: &&Rung| settings.providers.get(&r.provider).is_none_or(|p| !p.local);
+    let rungs = spec.ladder.rungs.iter().chain(&spec.shard_ladder.rungs);
+    let names: BTreeSet<String> =
+        rungs.filter(|r| !r.has_price()).filter(paid).map(Rung::name).collect();
+    if !names.is_empty() {
+        let names: Vec<_> = names.into_iter().collect();
+        progress.note(&format!(
+            "no price is known of {}: of the budget in dollars they take only what the provider says \
+             that a call cost (usd_per_million_in and usd_per_million_out of a rung are its price)",
+            names.join(", ")
+        ));
+    }
 }
 
 /// A sweep whose plan job died (the repository was away, say) is planned again when somebody

@@ -63,6 +63,11 @@ pub fn alert(rung: &str, message: &str) -> String {
     format!("provider trouble: {}: {}", plain(rung), plain(message))
 }
 
+/// `3 files`, and what they are called after that.
+pub fn files(n: u64) -> (String, &'static str) {
+    if n == 1 { ("1 file".to_owned(), "it") } else { (format!("{n} files"), "them") }
+}
+
 /// Says how a sweep ended and turns it into the exit code.
 ///
 /// # Errors
@@ -110,6 +115,13 @@ pub async fn verdict(
         if let Some(out) = out {
             say(&format!("report: {}", out.join("scrum_report.md").display()))?;
         }
+        if s.left_out > 0 {
+            let budget = s.budget.map(|b| format!(" ({b} spent)")).unwrap_or_default();
+            let (files, them) = files(s.left_out);
+            say(&format!(
+                "the budget did not reach {files}{budget}; the same command with a larger one goes on with {them}"
+            ))?;
+        }
         if s.unresolved > 0 {
             say(&format!("unresolved files: scrum dlq list --sweep {}", s.id))?;
         }
@@ -121,5 +133,5 @@ pub async fn verdict(
             say(&alert(rung, message))?;
         }
     }
-    Ok(u8::from(s.unresolved > 0 || s.state == SweepState::Cancelled))
+    Ok(u8::from(s.unresolved + s.left_out > 0 || s.state == SweepState::Cancelled))
 }

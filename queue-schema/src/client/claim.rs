@@ -7,6 +7,9 @@ use redis::{FromRedisValue, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// Words of a claim's reply for each job.
+const JOB_WIDTH: usize = 7;
+
 /// A lease: which job, and the token that every write must carry.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Lease {
@@ -34,6 +37,9 @@ pub struct ClaimedJob {
     pub crashes: u32,
     /// Time since it was put into the queue.
     pub waited: Duration,
+    /// Milliseconds since the epoch, Redis clock: when it was put into the queue, or put back from
+    /// among the dead. With its id, this names one life of a job, however often it changes hands.
+    pub enqueued_ms: u64,
 }
 
 /// What to claim.
@@ -205,11 +211,11 @@ impl Queue {
         let due = reply.first().map(int).transpose()?.unwrap_or(-1);
         let lacking = reply.get(1).map(text).transpose()?.unwrap_or_default();
         let rest = reply.get(2..).unwrap_or_default();
-        if rest.len() % 6 != 0 {
+        if rest.len() % JOB_WIDTH != 0 {
             return Err(bad("its length is not that of whole jobs".to_owned()));
         }
-        let mut jobs = Vec::with_capacity(rest.len() / 6);
-        for job in rest.chunks_exact(6) {
+        let mut jobs = Vec::with_capacity(rest.len() / JOB_WIDTH);
+        for job in rest.chunks_exact(JOB_WIDTH) {
             let (job_id, token) = (text(&job[0])?, token.to_owned());
             jobs.push(ClaimedJob {
                 lease: Lease { job: job_id, token, partition: self.number() },
@@ -218,6 +224,7 @@ impl Queue {
                 attempt: int(&job[3])?.try_into().unwrap_or(u32::MAX),
                 crashes: int(&job[4])?.try_into().unwrap_or(u32::MAX),
                 waited: Duration::from_millis(int(&job[5])?.try_into().unwrap_or(0)),
+                enqueued_ms: text(&job[6])?.parse().unwrap_or(0),
             });
         }
         let mut lacks: BTreeMap<String, u32> = BTreeMap::new();

@@ -3,6 +3,7 @@
 mod address;
 mod apply;
 mod backoff;
+mod budget;
 mod claim;
 mod conn;
 mod dead;
@@ -23,6 +24,7 @@ mod tls;
 
 pub use apply::{ApplyRun, ENDED_FIELD};
 pub use backoff::Backoff;
+pub use budget::{Held, Spend};
 pub use claim::{Claim, ClaimRequest, ClaimedJob, Commit, Lease, Waiter};
 pub use dead::{DeadFilter, DeadLetter};
 pub use error::QueueError;
@@ -34,7 +36,7 @@ pub use places::{Place, Reserved};
 pub use read::{ServerInfo, WorkerInfo};
 pub use reconcile::{Fault, QueueCheck};
 pub use scripts::Script;
-pub use sweeps::{HELD_FIELD, SweepState, SweepStatus};
+pub use sweeps::{Created, HELD_FIELD, SweepState, SweepStatus};
 pub use tls::TlsFiles;
 
 use crate::effects::NewJob;

@@ -14,9 +14,10 @@ pub struct Script {
 /// The others, which begin work, are refused there before they have done anything. Without a flag, the
 /// server would judge by the first command that writes.
 /// Source: <https://redis.io/docs/latest/develop/programmability/eval-intro/#script-flags>
-const WHEN_FULL: [&str; 11] = [
+const WHEN_FULL: [&str; 12] = [
     "commit",
     "renew",
+    "spend",
     "hold",
     "release",
     "discard",
@@ -90,6 +91,7 @@ macro_rules! scripts {
                 Self {
                     $($name: Script::new(stringify!($name), concat!(
                         include_str!("../../lua/prelude.lua"),
+                        include_str!("../../lua/budget.lua"),
                         "\nlocal function script()\n",
                         include_str!(concat!("../../lua/", stringify!($name), ".lua")),
                         "\nend\nreturn finish(script)\n",
@@ -111,6 +113,7 @@ scripts!(
     submit,
     claim,
     renew,
+    spend,
     commit,
     revive,
     discard,

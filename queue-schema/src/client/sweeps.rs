@@ -1,6 +1,7 @@
 //! Sweeps: make one, or find the one that is there; read how far it is.
 
-use super::{Queue, QueueError};
+use super::{Queue, QueueError, budget};
+use crate::budget::{Budget, BudgetRequest, CALLS_FIELD};
 use crate::effects::{NewJob, Priority};
 use crate::jobs::{JobKind, Plan, Review};
 use crate::sweep::{SweepSpec, Target, TargetStatus};
@@ -73,8 +74,12 @@ pub struct SweepStatus {
     pub skipped: u64,
     /// Left out because the sweep was cancelled.
     pub cancelled: u64,
+    /// Left out because the sweep's budget did not reach them.
+    pub left_out: u64,
     /// Model attempts made.
     pub attempts: u64,
+    /// Model calls made for them: not those that the answer cache or the built-in reviewer saved.
+    pub calls: u64,
     /// Prompt tokens.
     pub tokens_in: u64,
     /// Generated tokens.
@@ -85,6 +90,8 @@ pub struct SweepStatus {
     pub facts: u64,
     /// Accepted reviews without facts, or with unchecked ones, because of the models.
     pub facts_failed: u64,
+    /// What it may spend; `None` without a cap.
+    pub budget: Option<Budget>,
     /// Milliseconds since the epoch, Redis clock.
     pub created_ms: u64,
     /// Milliseconds since the epoch, Redis clock; `None` while it runs.
@@ -101,23 +108,52 @@ impl SweepStatus {
 
     /// Targets that will not move by themselves any more.
     pub fn settled(&self) -> u64 {
-        self.resolved + self.unresolved + self.skipped
+        self.resolved + self.unresolved + self.skipped + self.left_out
     }
 }
 
+/// A sweep that is in the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Created {
+    /// Its id.
+    pub id: String,
+    /// False when it was there before.
+    pub new: bool,
+    /// Targets that its old budget had left out and that wait again.
+    pub put_back: u64,
+}
+
 impl Queue {
-    /// Records a sweep with its documents and enqueues its first plan job, in one step. Returns
-    /// its id and whether it is new; a sweep that is there is left as it is.
+    /// Records a sweep without a budget; see [`Queue::create_sweep_within`]. Returns its id and
+    /// whether it is new; a sweep that is there is left as it is.
     ///
     /// # Errors
-    /// [`QueueError::OutOfMemory`] before anything is sent; a failure of Redis, and then doing it
-    /// again is safe.
+    /// As there.
     pub async fn create_sweep(
         &self,
         spec: &SweepSpec,
         documents: &[(String, String)],
         priority: Priority,
     ) -> Result<(String, bool), QueueError> {
+        let none = BudgetRequest::default();
+        let created = self.create_sweep_within(spec, documents, priority, &none).await?;
+        Ok((created.id, created.new))
+    }
+
+    /// Records a sweep with its documents and its budget and enqueues its first plan job, in one
+    /// step. A sweep that is there keeps all but its budget; with another one, targets that the old
+    /// one left out wait again.
+    ///
+    /// # Errors
+    /// [`QueueError::OutOfMemory`] before anything is sent; a failure of Redis, and then doing it
+    /// again is safe.
+    pub async fn create_sweep_within(
+        &self,
+        spec: &SweepSpec,
+        documents: &[(String, String)],
+        priority: Priority,
+        budget: &BudgetRequest,
+    ) -> Result<Created, QueueError> {
         let id = spec.id();
         let json = serde_json::to_string(spec).map_err(|e| QueueError::record("sweep", e))?;
         let (head, tail) = review_template(&id)?;
@@ -131,8 +167,9 @@ impl Queue {
             tail.into(),
             max.into(),
             (priority as u64).to_string().into(),
-            documents.len().to_string().into(),
         ];
+        args.extend(budget_args(budget));
+        args.push(documents.len().to_string().into());
         for (sha, text) in documents {
             args.push(format!("doc:{sha}").into());
             args.push(text.clone().into());
@@ -145,10 +182,10 @@ impl Queue {
         let part = self.of_sweep(&id);
         part.check_memory().await?;
         loop {
-            match part.run(&self.scripts.create_sweep, args.clone()).await? {
+            match part.run::<(i64, u64)>(&self.scripts.create_sweep, args.clone()).await? {
                 // Somebody has begun to forget an older one of the same name; it is finished here.
-                2 => self.forget_sweep(&id, FORGET_BATCH).await?,
-                new => return Ok((id, new == 1)),
+                (2, _) => self.forget_sweep(&id, FORGET_BATCH).await?,
+                (new, put_back) => return Ok(Created { id, new: new == 1, put_back }),
             };
         }
     }
@@ -204,7 +241,10 @@ impl Queue {
             unresolved: count(TargetStatus::Unresolved),
             skipped: count(TargetStatus::Skipped),
             cancelled: count(TargetStatus::Cancelled),
+            left_out: count(TargetStatus::LeftOut),
             attempts: n("attempts"),
+            calls: n(CALLS_FIELD),
+            budget: Some(budget::read(&map)).filter(Budget::is_on),
             tokens_in: n("tokens_in"),
             tokens_out: n("tokens_out"),
             cost_micro_usd: n("cost_micro_usd"),
@@ -289,6 +329,23 @@ impl Queue {
         }
         Ok(out)
     }
+}
+
+/// The caps in the order that `lua/create_sweep.lua` reads.
+fn budget_args(b: &BudgetRequest) -> Vec<Vec<u8>> {
+    let asked = |n: Option<u64>| n.map(|n| n.to_string().into_bytes()).unwrap_or_default();
+    let n = |n: u64| n.to_string().into_bytes();
+    let (new, caps) = (&b.defaults.most, &b.defaults);
+    vec![
+        asked(b.calls),
+        asked(b.tokens),
+        asked(b.micro_usd),
+        n(new.calls),
+        n(new.tokens),
+        n(new.micro_usd),
+        n(caps.degrade_percent.into()),
+        n(caps.stop_percent.into()),
+    ]
 }
 
 fn read_target(sweep: &str, ordinal: u32, json: &str) -> Result<Target, QueueError> {

@@ -17,13 +17,23 @@ pub struct Rung {
     pub attempt: u32,
     /// Provider of that rung: the pool whose limit this job counts against.
     pub provider: String,
+    /// Rungs passed over before it because the sweep's budget is nearly spent. They are no attempts,
+    /// and so the number keeps the ids of these jobs apart.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub passed: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // what serde calls
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 impl JobKind for Rung {
     const KIND: &'static str = "rung";
     const VERSION: u32 = 1;
     fn id(&self) -> String {
-        format!("{}-{}.rung.{}", self.sweep, self.target, self.attempt)
+        let id = format!("{}-{}.rung.{}", self.sweep, self.target, self.attempt);
+        if self.passed == 0 { id } else { format!("{id}.{}", self.passed) }
     }
     fn lane(&self) -> String {
         format!("rung:{}", self.provider)

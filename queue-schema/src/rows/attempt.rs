@@ -69,7 +69,7 @@ pub struct Attempt {
     pub tokens_in: u64,
     /// Generated tokens as the provider counted them; 0 when it did not say.
     pub tokens_out: u64,
-    /// Price as the provider told it, in dollars; null when it did not.
+    /// What it cost in dollars, as the provider told, else by the rung's price; null without either.
     pub cost_usd: Option<f64>,
     /// Wall time of the call in milliseconds; 0 when served from the answer cache.
     pub duration_ms: u64,

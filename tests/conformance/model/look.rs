@@ -12,11 +12,33 @@ const P: &str = "{scrum:0}:";
 const UNSEEN: &[&str] = &["turn", "wake", "wake:", "freed:", "workers", "w:"];
 
 /// Fields of a sweep's record that change; the others are its request.
-const SWEEP: &[&str] =
-    &["state", "planned", "window", "total", "n:q", "n:l", "n:r", "n:u", "n:s", "n:x"];
+const SWEEP: &[&str] = &[
+    "state",
+    "planned",
+    "window",
+    "total",
+    "n:q",
+    "n:l",
+    "n:r",
+    "n:u",
+    "n:s",
+    "n:x",
+    "n:b",
+    "cap:calls",
+    "cap:tokens",
+    "cap:micro_usd",
+    "res:calls",
+    "res:tokens",
+    "res:micro_usd",
+    "calls",
+    "tokens_in",
+    "tokens_out",
+    "tokens_guessed",
+    "cost_micro_usd",
+];
 
 /// Fields of a job's record that say what may happen to it.
-const JOB: &[&str] = &["st", "l", "p", "s", "g", "a", "c", "m", "t", "dc"];
+const JOB: &[&str] = &["st", "l", "p", "s", "g", "a", "c", "m", "t", "dc", "res"];
 
 /// What the server holds.
 pub fn facts(conn: &mut Look) -> (Facts, BTreeMap<String, JobState>) {
@@ -54,7 +76,7 @@ fn kind(key: &str) -> &str {
 
 fn ask(pipe: &mut redis::Pipeline, key: &str) {
     let (name, range): (&str, &[&str]) = match kind(key) {
-        "j" | "sw" | "bar" | "rev" | "ready" | "leased" | "limits" => ("HGETALL", &[]),
+        "j" | "sw" | "bar" | "rev" | "left" | "ready" | "leased" | "limits" => ("HGETALL", &[]),
         "rowid" | "tg" => ("HKEYS", &[]),
         "b" | "st" | "barm" => ("GET", &[]),
         "q" | "att" => ("LRANGE", &["0", "-1"]),
@@ -91,7 +113,9 @@ fn text(key: &str, value: &Value) -> Option<String> {
             sweep.contains_key("window").then(|| fields(&sweep))?
         }
         "bar" => fields(&only(&["id", "n", "size"], value)),
-        "rev" | "ready" | "leased" | "limits" => fields(&read::<BTreeMap<String, String>>(value)),
+        "rev" | "left" | "ready" | "leased" | "limits" => {
+            fields(&read::<BTreeMap<String, String>>(value))
+        }
         "b" | "st" => read(value),
         "barm" => words(bits(&read::<Vec<u8>>(value))),
         "q" | "att" | "ring" => words(read::<Vec<String>>(value)),

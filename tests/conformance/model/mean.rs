@@ -8,6 +8,7 @@ use queue_schema::effects::{DeadClass, Effect, Effects, Ending, NewJob, Priority
 use queue_schema::ids::review_id;
 use queue_schema::jobs::facts::FactsStage;
 use queue_schema::jobs::{Facts, Plan, Rung};
+use queue_schema::keys;
 use queue_schema::rows::{ReviewRow, Row};
 use queue_schema::sweep::{SweepSpec, Target, TargetStatus};
 use scrum_tests::requests;
@@ -117,6 +118,18 @@ impl Run<'_> {
                 key: format!("rev:r{key}"),
                 adds: (0..).zip(by).map(|(f, n)| (format!("n{f}"), i64::from(*n))).collect(),
             },
+            What::Took { sweep, what, by } => match pick(&self.model.sweep_ids(), *sweep) {
+                Some(sweep) => Effect::Add {
+                    key: format!("sw:{sweep}"),
+                    field: nth(
+                        ["calls", "tokens_in", "tokens_out", "tokens_guessed", "cost_micro_usd"],
+                        *what,
+                    )
+                    .to_owned(),
+                    by: i64::from(*by),
+                },
+                None => Effect::Delete { key: "rev:r0".to_owned() },
+            },
             What::Append { key, value } => {
                 Effect::Append { key: format!("att:r{key}"), value: value.to_string() }
             }
@@ -154,6 +167,7 @@ impl Run<'_> {
                         TargetStatus::Skipped,
                         TargetStatus::Unresolved,
                         TargetStatus::Live,
+                        TargetStatus::LeftOut,
                     ],
                     *status,
                 ),
@@ -193,6 +207,7 @@ impl Run<'_> {
                     rung: 0,
                     attempt: luck.into(),
                     provider: "gpu".to_owned(),
+                    passed: 0,
                 })
                 .unwrap(),
             // Accepted, and its facts are still to be taken out.
@@ -205,6 +220,17 @@ impl Run<'_> {
                     provider: "gpu".to_owned(),
                 })
                 .unwrap(),
+            (Some(target), 8) if target < self.model.targets(&sweep) => Effects::done()
+                .with(Effect::Append {
+                    key: format!("att:{sweep}-{target}"),
+                    value: "rejected".to_owned(),
+                })
+                .with(Effect::Put {
+                    key: keys::left_out(&sweep),
+                    field: target.to_string(),
+                    value: "why".to_owned(),
+                })
+                .with(Effect::Settle { sweep, target, status: TargetStatus::LeftOut }),
             (Some(target), _) => Effects::done()
                 .with(row(&sweep, &review_id(&sweep, target)))
                 .with(Effect::Settle { sweep, target, status: TargetStatus::Resolved }),

@@ -62,6 +62,12 @@ pub enum What {
         key: u8,
         by: Vec<i8>,
     },
+    /// What a call took, or a part of it.
+    Took {
+        sweep: Index,
+        what: u8,
+        by: u8,
+    },
     Append {
         key: u8,
         value: u8,
@@ -149,9 +155,20 @@ pub enum Op {
         pool: u8,
         most: Option<u32>,
     },
+    /// Again with another budget, perhaps.
     Create {
         spec: u8,
         priority: u8,
+        caps: [Option<u8>; 3],
+    },
+    /// `again`: sent once more, the reply was lost.
+    Spend {
+        leases: Vec<Pick>,
+        tokens: u8,
+        micro_usd: u8,
+        cheaper: bool,
+        further: bool,
+        again: bool,
     },
     Cancel(Index),
     PauseLane {
@@ -214,6 +231,7 @@ fn what() -> impl Strategy<Value = What> {
         1 => (0..2u8, any::<u8>()).prop_map(|(key, value)| What::Put { key, value }),
         1 => (0..2u8, any::<i8>()).prop_map(|(key, by)| What::Add { key, by }),
         1 => (0..2u8, vec(any::<i8>(), 0..3)).prop_map(|(key, by)| What::Tally { key, by }),
+        2 => (index(), 0..5u8, 0..3u8).prop_map(|(sweep, what, by)| What::Took { sweep, what, by }),
         1 => (0..2u8, any::<u8>()).prop_map(|(key, value)| What::Append { key, value }),
         1 => (0..2u8, any::<bool>()).prop_map(|(key, list)| What::Delete { key, list }),
         2 => (0..2u8, 1..4u32, spec())
@@ -221,7 +239,7 @@ fn what() -> impl Strategy<Value = What> {
         4 => (0..2u8, 0..3u32).prop_map(|(name, member)| What::Arrive { name, member }),
         4 => page().prop_map(|(sweep, wrong, skipped)| What::Page { sweep, wrong, skipped }),
         2 => which().prop_map(What::PlanDone),
-        5 => (which(), 0..6u8, 0..5u8)
+        5 => (which(), 0..6u8, 0..6u8)
             .prop_map(|(sweep, target, status)| What::Settle { sweep, target, status }),
     ]
 }
@@ -263,7 +281,17 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::Expire),
         4 => index().prop_map(Op::Forget),
         4 => (prop_oneof![2 => Just(0), 1 => 1..4u8], option::weighted(0.7, 0..4u32)).prop_map(|(pool, most)| Op::Limit { pool, most }),
-        5 => (0..3u8, 0..3u8).prop_map(|(spec, priority)| Op::Create { spec, priority }),
+        6 => (0..3u8, 0..3u8, prop::array::uniform3(option::weighted(0.5, 0..8u8)))
+            .prop_map(|(spec, priority, caps)| Op::Create { spec, priority, caps }),
+        14 => (vec(pick(), 1..5), 0..4u8, 0..4u8, any::<bool>(), any::<bool>(), prop::bool::weighted(0.2))
+            .prop_map(|(leases, tokens, micro_usd, cheaper, further, again)| Op::Spend {
+                leases,
+                tokens,
+                micro_usd,
+                cheaper,
+                further,
+                again,
+            }),
         2 => index().prop_map(Op::Cancel),
         1 => (0..6u8, any::<bool>()).prop_map(|(lane, pause)| Op::PauseLane { lane, pause }),
         4 => (paused, prop::bool::weighted(0.6))

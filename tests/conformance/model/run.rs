@@ -2,9 +2,12 @@
 
 use crate::look;
 use crate::mean::{LANES, POOLS, PRIORITIES, nth, pick, sweep_spec};
-use crate::ops::Op;
+use crate::ops::{Op, Pick};
 use proptest::sample::Index;
-use queue_schema::client::{Claim, ClaimRequest, Commit, Lease, Pausable, Queue, QueueError};
+use queue_schema::budget::{BudgetRequest, Caps};
+use queue_schema::client::{
+    Claim, ClaimRequest, Commit, Held, Lease, Pausable, Queue, QueueError, Spend,
+};
 use queue_schema::state::{JobState, TRANSITIONS, Transition, is_allowed};
 use scrum_tests::model_queue::{Facts, ModelQueue};
 use scrum_tests::oracle;
@@ -37,6 +40,8 @@ pub struct Seen {
     pub made: BTreeMap<&'static str, usize>,
     /// Seen in Redis by themselves: the state before, the state after, and nothing between.
     pub alone: BTreeMap<&'static str, usize>,
+    /// What budgets said and did.
+    pub budgets: BTreeMap<&'static str, usize>,
     /// State of a sweep before and after.
     pub sweeps: BTreeMap<String, usize>,
 }
@@ -49,6 +54,9 @@ impl Seen {
         }
         for (name, n) in &other.alone {
             *self.alone.entry(name).or_default() += n;
+        }
+        for (what, n) in &other.budgets {
+            *self.budgets.entry(what).or_default() += n;
         }
         for (way, n) in &other.sweeps {
             *self.sweeps.entry(way.clone()).or_default() += n;
@@ -171,11 +179,26 @@ impl<'a> Run<'a> {
                 self.model.set_limit(pool, *most);
                 self.compare(&[]);
             }
-            Op::Create { spec, priority } => {
+            Op::Create { spec, priority, caps } => {
                 let (spec, priority) = (sweep_spec(*spec), nth(PRIORITIES, *priority));
-                let made = self.bed.wait(self.bed.queue.create_sweep(&spec, &[], priority));
-                assert_eq!(made, self.model.create_sweep(&spec, priority), "a new sweep");
+                let [calls, tokens, micro_usd] = caps.map(|cap| cap.map(u64::from));
+                let defaults = Caps { degrade_percent: 50, stop_percent: 80, ..Caps::default() };
+                let budget = BudgetRequest { calls, tokens, micro_usd, defaults };
+                let queue = &self.bed.queue;
+                let made = self.bed.wait(queue.create_sweep_within(&spec, &[], priority, &budget));
+                self.count("put back", made.put_back as usize);
+                let model = self.model.create_sweep(&spec, priority, &budget);
+                assert_eq!(made, model, "a new sweep, or a new budget");
                 self.compare(&["enqueue"]);
+            }
+            Op::Spend { leases, tokens, micro_usd, cheaper, further, again } => {
+                let (tokens, micro_usd) = (u64::from(*tokens), u64::from(*micro_usd));
+                let ask = Spend { tokens, micro_usd, cheaper: *cheaper, further: *further };
+                for lease in leases {
+                    for _ in 0..=u8::from(*again) {
+                        self.spend(lease, &ask);
+                    }
+                }
             }
             Op::Cancel(index) => {
                 let Some(id) = pick(&self.model.sweep_ids(), *index).cloned() else { return };
@@ -192,6 +215,24 @@ impl<'a> Run<'a> {
                 self.pause(Pausable::Sweep, "sweep", &name, *pause);
             }
         }
+    }
+
+    fn spend(&mut self, lease: &Pick, ask: &Spend) {
+        let Some(lease) = self.lease(lease) else { return };
+        let held = match self.bed.wait(self.bed.queue.spend(&lease, ask)) {
+            Held::Granted => "granted",
+            Held::Wait(_) => "wait",
+            Held::PassOver(_) => "pass over",
+            Held::No(_) => "no",
+            Held::Stale => "stale",
+        };
+        self.count(held, 1);
+        assert_eq!(held, self.model.spend(&lease, ask), "what the budget says");
+        self.compare(&[]);
+    }
+
+    fn count(&mut self, what: &'static str, n: usize) {
+        *self.seen.budgets.entry(what).or_default() += n;
     }
 
     /// Returns how many jobs there were, and when to look again.
@@ -280,6 +321,8 @@ impl<'a> Run<'a> {
         self.seen.steps += 1;
         self.count_sweeps(&facts);
         let before = std::mem::replace(&mut self.states, states);
+        let left = left_out(&facts).saturating_sub(left_out(&self.facts));
+        self.count("left out", left);
         self.facts = facts;
         self.follow_jobs(&before, scripts);
     }
@@ -331,6 +374,12 @@ fn same(redis: &Facts, model: &Facts) {
     };
     let (here, there) = (other(redis, model), other(model, redis));
     assert!(here.is_empty() && there.is_empty(), "Redis: {here:#?}\nmodel: {there:#?}");
+}
+
+/// Targets that budgets have left out.
+fn left_out(facts: &Facts) -> usize {
+    let codes = facts.iter().filter(|(key, _)| key.starts_with("st:"));
+    codes.map(|(_, codes)| codes.matches('b').count()).sum()
 }
 
 fn sweep_states(facts: &Facts) -> Vec<(String, String)> {

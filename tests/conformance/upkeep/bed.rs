@@ -88,7 +88,14 @@ impl Bed {
     pub async fn split(&self, sweep: &str, target: u32, job: &ClaimedJob, of: u32) {
         let sweep = sweep.to_owned();
         let provider = "p".to_owned();
-        let rung = Rung { sweep: sweep.clone(), target, rung: 0, attempt: 1, provider: "p".into() };
+        let rung = Rung {
+            sweep: sweep.clone(),
+            target,
+            rung: 0,
+            attempt: 1,
+            provider: "p".into(),
+            passed: 0,
+        };
         let mut effects = Effects::done()
             .with(Effect::Put {
                 key: format!("rev:{sweep}-{target}"),

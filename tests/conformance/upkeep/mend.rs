@@ -161,6 +161,29 @@ async fn counters_that_are_off() {
 }
 
 #[tokio::test]
+async fn what_is_held_of_a_budget_for_nobody() {
+    let commands = ["HSET @sw:SWEEP res:calls 3 res:tokens 40"];
+    let of_it = ("counter", "sweep SWEEP");
+    names_and_mends(&commands, &[of_it, of_it]).await;
+}
+
+/// That targets wait beside room is no fault of a sweep whose budget is spent.
+#[tokio::test]
+async fn a_sweep_that_its_budget_has_stopped_is_as_it_should_be() {
+    let bed = Bed::new().await;
+    let sweep = bed.sweep(1, &[], 30).await;
+    let key = format!("{P}sw:{sweep}");
+    let mut cmd = redis::cmd("HSET");
+    cmd.arg(key).arg(&["cap:calls", "9", "cap:degrade", "80", "cap:stop", "95", "calls", "9"]);
+    cmd.query::<()>(&mut bed.conn()).unwrap();
+    let held = bed.claim(1).await.remove(0);
+    bed.resolve(&sweep, &held).await;
+    let s = bed.queue.sweep_status(&sweep).await.unwrap().unwrap();
+    assert_eq!((s.live, s.waiting), (19, 10), "nobody was admitted");
+    bed.check_clean().await;
+}
+
+#[tokio::test]
 async fn a_list_that_takes_no_turns_and_a_turn_without_a_list() {
     let lost = [("turn", "review 1|SWEEP")];
     names_and_mends(&["ZREM @ring:review 1|SWEEP"], &lost).await;

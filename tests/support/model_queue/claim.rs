@@ -80,6 +80,7 @@ impl ModelQueue {
 
     fn drop_cancelled(&mut self, id: &str, name: &'static str) {
         let (sweep, target) = self.place(id).unwrap_or_default();
+        self.job(id).held = None;
         self.go(id, name);
         if let Some(target) = target {
             self.settle(&sweep, target, TargetStatus::Cancelled);

@@ -14,9 +14,13 @@ impl ModelQueue {
         if !self.holds(&commit.lease) {
             return false;
         }
+        if commit.effects.ending != Ending::HandBack {
+            self.job(&commit.lease.job).held = None;
+        }
         for effect in &commit.effects.list {
             self.apply(effect);
         }
+        let (sweep, target) = self.place(&commit.lease.job).unwrap_or_default();
         let id = &commit.lease.job;
         match &commit.effects.ending {
             Ending::Done => self.go(id, "complete"),
@@ -32,6 +36,9 @@ impl ModelQueue {
                     self.go(id, "retry");
                 }
             }
+        }
+        if let Some(target) = target.filter(|_| self.cancelled.contains(&sweep)) {
+            self.tidy(&sweep, target);
         }
         true
     }
@@ -50,6 +57,10 @@ impl ModelQueue {
             Effect::Put { key, field, value } => {
                 let hash = self.hashes.entry(key.clone()).or_default();
                 hash.insert(field.clone(), value.clone());
+            }
+            Effect::Add { key, field, by } if key.starts_with("sw:") => {
+                let sweep = self.sweeps.get_mut(&key[3..]).expect("a sweep that is there");
+                *sweep.counted.entry(field.clone()).or_default() += by;
             }
             Effect::Add { key, field, by } => {
                 let hash = self.hashes.entry(key.clone()).or_default();

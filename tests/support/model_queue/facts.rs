@@ -37,6 +37,9 @@ impl Job {
             ("m", self.most.to_string()),
             ("t", self.token.clone()),
         ]);
+        if let Some((tokens, micro)) = self.held {
+            all.insert("res", format!("{tokens} {micro}"));
+        }
         if self.state == JobState::Dead {
             all.insert("dc", self.class.clone());
         }
@@ -45,7 +48,7 @@ impl Job {
 }
 
 impl Sweep {
-    fn facts(&self) -> String {
+    fn facts(&self, held: [u64; 3]) -> String {
         let state = match self.state {
             State::Planning => "planning",
             State::Running => "running",
@@ -59,6 +62,14 @@ impl Sweep {
             ("window".to_owned(), self.window.to_string()),
             ("total".to_owned(), self.statuses.len().to_string()),
         ]);
+        for (k, name) in ["calls", "tokens", "micro_usd"].into_iter().enumerate() {
+            for (kind, n) in [("cap", self.limits.most[k]), ("res", held[k])] {
+                if n > 0 {
+                    all.insert(format!("{kind}:{name}"), n.to_string());
+                }
+            }
+        }
+        all.extend(self.counted.iter().map(|(field, n)| (field.clone(), n.to_string())));
         for status in TargetStatus::ALL {
             all.insert(format!("n:{}", status.code()), self.count(status).to_string());
         }
@@ -138,7 +149,7 @@ impl ModelQueue {
         }
         fact("sweeps", words(self.sweeps.keys()));
         for (id, sweep) in &self.sweeps {
-            fact(&format!("sw:{id}"), sweep.facts());
+            fact(&format!("sw:{id}"), sweep.facts(self.held(id)));
             fact(&format!("st:{id}"), sweep.statuses.iter().map(|s| s.code()).collect());
             let targets = 0..sweep.statuses.len();
             fact(&format!("tg:{id}"), words(targets));

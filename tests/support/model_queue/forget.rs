@@ -31,6 +31,8 @@ impl ModelQueue {
         self.parked.remove(id);
         self.paused.remove(&format!("sweep:{id}"));
         self.cancelled.remove(id);
+        self.hashes.remove(&format!("left:{id}"));
+        self.appended.retain(|key, _| !key.starts_with(&format!("att:{id}-")));
         self.rows.retain(|key, _| !key.ends_with(&format!(":{id}")));
         self.sweeps.remove(id);
         Forgotten::Gone { jobs: ids.len() as u64 }

@@ -1,12 +1,16 @@
 //! Sweeps: a status for each target, a window of live ones, an end.
 
 use super::ModelQueue;
+use super::budgets::Limits;
+use queue_schema::budget::BudgetRequest;
+use queue_schema::client::Created;
 use queue_schema::effects::{NewJob, Priority};
 use queue_schema::ids::review_id;
 use queue_schema::jobs::{Plan, Review};
 use queue_schema::rows::{ReviewRow, Row};
 use queue_schema::sweep::{SweepSpec, Target, TargetStatus};
 use queue_schema::trace::Trace;
+use std::collections::BTreeMap;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
@@ -23,6 +27,9 @@ pub(super) struct Sweep {
     pub(super) window: u32,
     pub(super) statuses: Vec<TargetStatus>,
     pub(super) priority: Priority,
+    pub(super) limits: Limits,
+    /// What was added to its record.
+    pub(super) counted: BTreeMap<String, i64>,
 }
 
 impl Sweep {
@@ -32,6 +39,9 @@ impl Sweep {
 
     /// A planned sweep without waiting or live targets is done; with one again, it runs again.
     fn judge(&mut self) {
+        if self.state == State::Running && self.planned {
+            self.leave_out();
+        }
         let open = self.count(TargetStatus::Waiting) + self.count(TargetStatus::Live) > 0;
         self.state = match self.state {
             State::Running if self.planned && !open => State::Done,
@@ -42,11 +52,17 @@ impl Sweep {
 }
 
 impl ModelQueue {
-    /// Records a sweep and enqueues its plan job; false when it was there.
-    pub fn create_sweep(&mut self, spec: &SweepSpec, priority: Priority) -> (String, bool) {
+    /// Records a sweep and enqueues its plan job; one that is there may get another budget.
+    pub fn create_sweep(
+        &mut self,
+        spec: &SweepSpec,
+        priority: Priority,
+        budget: &BudgetRequest,
+    ) -> Created {
         let id = spec.id();
         if self.sweeps.contains_key(&id) {
-            return (id, false);
+            let put_back = self.change_budget(&id, budget);
+            return Created { id, new: false, put_back };
         }
         let sweep = Sweep {
             state: State::Planning,
@@ -54,12 +70,14 @@ impl ModelQueue {
             window: spec.limits.admission_window,
             statuses: Vec::new(),
             priority,
+            limits: Limits::new(budget),
+            counted: BTreeMap::new(),
         };
         self.sweeps.insert(id.clone(), sweep);
         let mut plan = NewJob::of(&Plan { sweep: id.clone(), first: 0 }).expect("it serialises");
         plan.trace(&Trace::of_sweep(&id));
         self.enqueue(&plan.priority(priority));
-        (id, true)
+        Created { id, new: true, put_back: 0 }
     }
 
     /// Cancels a sweep; false when there is none or it was over. `order` as for a pause.
@@ -69,9 +87,7 @@ impl ModelQueue {
             return false;
         }
         sweep.state = State::Cancelled;
-        for status in sweep.statuses.iter_mut().filter(|s| **s == TargetStatus::Waiting) {
-            *status = TargetStatus::Cancelled;
-        }
+        sweep.recode(TargetStatus::Waiting, TargetStatus::Cancelled);
         self.cancelled.insert(id.to_owned());
         self.paused.remove(&format!("sweep:{id}"));
         self.unpark(id, order);
@@ -116,18 +132,25 @@ impl ModelQueue {
         }
     }
 
-    fn judge(&mut self, id: &str) {
+    pub(super) fn judge(&mut self, id: &str) {
         if let Some(sweep) = self.sweeps.get_mut(id) {
             sweep.judge();
         }
     }
 
-    /// What is accepted stays resolved when work on it dies or is cancelled.
+    /// What is accepted stays resolved when work on it dies, is left out or cancelled.
     pub(super) fn settle(&mut self, id: &str, target: u32, asked: TargetStatus) {
         let rows = self.rows.get(&format!("{}:{id}", ReviewRow::STREAM));
         let accepted = rows.is_some_and(|rows| rows.contains(&review_id(id, target)));
+        // Nobody puts back what a cancelled sweep leaves out.
+        let asked = match asked {
+            TargetStatus::LeftOut if self.cancelled.contains(id) => TargetStatus::Cancelled,
+            other => other,
+        };
         let status = match asked {
-            TargetStatus::Unresolved | TargetStatus::Cancelled if accepted => {
+            TargetStatus::Unresolved | TargetStatus::Cancelled | TargetStatus::LeftOut
+                if accepted =>
+            {
                 TargetStatus::Resolved
             }
             other => other,
@@ -137,14 +160,27 @@ impl ModelQueue {
         if *old == status {
             return;
         }
-        if std::mem::replace(old, status) == TargetStatus::Live {
+        let was = std::mem::replace(old, status);
+        self.tidy(id, target);
+        if was == TargetStatus::Live {
             self.admit(id);
         }
         self.judge(id);
     }
 
+    /// Nothing is kept of a target that was cancelled.
+    pub(super) fn tidy(&mut self, id: &str, target: u32) {
+        let status = self.sweeps.get(id).and_then(|s| s.statuses.get(target as usize));
+        if status == Some(&TargetStatus::Cancelled) {
+            self.appended.remove(&format!("att:{id}-{target}"));
+        }
+    }
+
     /// Fills the window with the next waiting targets.
-    fn admit(&mut self, id: &str) {
+    pub(super) fn admit(&mut self, id: &str) {
+        if self.is_stopped(id) {
+            return;
+        }
         loop {
             let Some(sweep) = self.sweeps.get_mut(id) else { return };
             let open = matches!(sweep.state, State::Planning | State::Running);

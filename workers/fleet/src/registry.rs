@@ -4,17 +4,32 @@
 use crate::context::Context;
 use crate::handlers;
 use crate::runtime::{Handler, HandlerError};
-use queue_schema::client::ClaimedJob;
+use queue_schema::client::{ClaimedJob, Lease};
 use queue_schema::effects::Effects;
 use queue_schema::envelope::{DecodeError, Envelope};
 use queue_schema::jobs::Job;
 use std::future::Future;
 
 /// What every handler gets beside its payload.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct JobInfo {
     /// Times this job failed before.
     pub attempt: u32,
+    /// The job and the token of its lease.
+    pub lease: Lease,
+    /// Names this life of the job, through crashes and retries: see [`ClaimedJob::enqueued_ms`].
+    pub life: String,
+}
+
+impl JobInfo {
+    /// What a claim says of a job.
+    pub fn of(job: &ClaimedJob) -> Self {
+        Self {
+            attempt: job.attempt,
+            lease: job.lease.clone(),
+            life: format!("{}@{}", job.lease.job, job.enqueued_ms),
+        }
+    }
 }
 
 /// The handlers of all kinds, over one context.
@@ -35,8 +50,9 @@ impl Handler for Registry {
     ) -> impl Future<Output = Result<Effects, HandlerError>> + Send + 'static {
         let ctx = self.0.clone();
         async move {
+            let info = JobInfo::of(&job);
             let envelope = Envelope::decode(&job.body.map_err(DecodeError::from)?)?;
-            dispatch(&ctx, JobInfo { attempt: job.attempt }, Job::decode(&envelope)?).await
+            dispatch(&ctx, info, Job::decode(&envelope)?).await
         }
     }
 }

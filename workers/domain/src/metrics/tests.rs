@@ -57,6 +57,8 @@ fn ladder(name: &str, model: &str) -> Ladder {
         note: String::new(),
         max_tokens: None,
         temperature: None,
+        usd_per_million_in: None,
+        usd_per_million_out: None,
     };
     Ladder { name: name.into(), description: String::new(), rungs: vec![rung] }
 }

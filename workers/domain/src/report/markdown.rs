@@ -30,6 +30,7 @@ pub fn render(report: &SweepReport) -> String {
     }
     super::applied::section(&mut out, &report.applied);
     unresolved(&mut out, report);
+    left_out(&mut out, report);
     clean(&mut out, report);
     models::section(&mut out, &report.models);
     skipped(&mut out, report);
@@ -69,12 +70,18 @@ fn header(out: &mut String, report: &SweepReport) {
     let _ = writeln!(out, "- Duration: {}", duration(report.duration_ms));
     let _ = writeln!(
         out,
-        "- Review attempts: {}, tokens {} in and {} out, cost {}\n",
+        "- Review attempts: {}, tokens {} in and {} out, cost {}",
         report.total_attempts(),
         spent.tokens_in,
         spent.tokens_out,
         cost(spent.cost_usd)
     );
+    if let Some(budget) = &report.budget {
+        let left = counted(report.with(TargetStatus::LeftOut).count(), "file", "files");
+        let near = if budget.is_degraded() { "; near the cap it made do with less" } else { "" };
+        let _ = writeln!(out, "- Budget: {budget} spent{near}; {left} **left out**");
+    }
+    out.push('\n');
 }
 
 fn rows(report: &SweepReport) -> impl Iterator<Item = (&FileReport, &ReviewRow)> {
@@ -162,6 +169,7 @@ fn status(file: &FileReport) -> &'static str {
         TargetStatus::Live => "in work",
         TargetStatus::Skipped => "skipped",
         TargetStatus::Cancelled => "cancelled",
+        TargetStatus::LeftOut => "left out",
     }
 }
 
@@ -314,6 +322,29 @@ fn unresolved(out: &mut String, report: &SweepReport) {
         history(out, &file.attempts);
         out.push('\n');
     }
+}
+
+/// What the budget did not reach, and how to go on.
+fn left_out(out: &mut String, report: &SweepReport) {
+    let files: Vec<_> = report.with(TargetStatus::LeftOut).collect();
+    if files.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "# Left out\n");
+    let _ = writeln!(
+        out,
+        "The sweep's budget did not reach {}. Nothing of them is lost: the same command with a larger\n\
+         budget (`--budget-usd`, `--budget-tokens`, `--budget-calls`; 0 for none) goes on with them, and\n\
+         what was answered already costs nothing again.\n",
+        counted(files.len(), "file", "files")
+    );
+    for file in files {
+        let reason = file.dead_reason.as_deref().unwrap_or("not begun");
+        let reason = escape(&clip_marked(reason, REASON_SHOWN));
+        let _ = writeln!(out, "- {}: {reason}", code(&file.target.path));
+        attempts_list(out, &file.attempts);
+    }
+    out.push('\n');
 }
 
 fn skipped(out: &mut String, report: &SweepReport) {

@@ -12,6 +12,7 @@ pub mod sarif;
 pub mod summary;
 
 use crate::review::{Spent, most_masked};
+use queue_schema::budget::Budget;
 use queue_schema::rows::{
     Attempt, AuditFactsRow, AutoApplyRow, LoopMetricsRow, ModelTrustRow, ReviewRow,
 };
@@ -35,6 +36,8 @@ pub struct SweepReport {
     pub ladder: Ladder,
     /// The user's labels.
     pub labels: BTreeMap<String, String>,
+    /// What it may spend; `None` without a cap.
+    pub budget: Option<Budget>,
     /// Every target, in plan order.
     pub files: Vec<FileReport>,
     /// What the applier decided, in the order of its decisions.
@@ -56,7 +59,7 @@ pub struct FileReport {
     pub row: Option<ReviewRow>,
     /// Its attempts; those of the row when there is one.
     pub attempts: Vec<Attempt>,
-    /// Why it is in the dead-letter queue.
+    /// Why it is in the dead-letter queue, or was left out.
     pub dead_reason: Option<String>,
     /// What its review says of it.
     pub facts: Option<AuditFactsRow>,

@@ -28,6 +28,13 @@ pub fn render(report: &SweepReport) -> Value {
         "ladder": report.ladder.name,
         "labels": report.labels,
         "unresolved": listed(TargetStatus::Unresolved),
+        "left_out": listed(TargetStatus::LeftOut),
+        "budget": report.budget.map(|b| {
+            let mut json = json!(b);
+            json["degraded"] = b.is_degraded().into();
+            json["stopped"] = b.is_stopped().into();
+            json
+        }),
         "skipped": listed(TargetStatus::Skipped),
         "not_done": open.map(|f| json!({"file": f.target.path, "status": f.status})).collect::<Vec<_>>(),
         "tokens_in": spent.tokens_in,

@@ -1,4 +1,5 @@
 use super::*;
+use queue_schema::budget::{Amount, Budget, Caps};
 use queue_schema::rows::{Finding, FindingKind, Outcome};
 use serde_json::Value;
 
@@ -93,6 +94,7 @@ fn sweep(text: &str, path: &str) -> SweepReport {
     let mut skipped = file("logo.png", TargetStatus::Skipped);
     skipped.target.skip = Some("not a text file (by its name)".into());
     SweepReport {
+        budget: None,
         sweep_id: "s".into(),
         repo: "https://me:secret@host/r.git".into(),
         commit: "c0ffee".into(),
@@ -146,6 +148,37 @@ fn files_without_findings_are_a_list_with_their_history() {
     assert!(rest.contains("- `src/clean.rs`: accepted on attempt 2 of 2 (`ollama/m2`)"), "{md}");
     assert!(rest.contains("  - 1: `ollama/m1`, thin") && rest.contains("too short"), "{md}");
     assert!(rest.contains("# Not done\n\n- `src/later.rs`: waiting"), "{md}");
+}
+
+#[test]
+fn what_a_budget_left_out_is_named_with_the_reason_and_what_to_do() {
+    let mut report = sweep("swallows errors", "src/a.rs");
+    let mut begun = file("src/begun.rs", TargetStatus::LeftOut);
+    begun.attempts = vec![attempt(1, Outcome::Thin, "too short")];
+    begun.dead_reason = Some("4 of 5 calls are spent | <b>".into());
+    report.files.push(begun);
+    report.files.push(file("src/later.rs", TargetStatus::LeftOut));
+    let amount = |calls| Amount { calls, ..Amount::default() };
+    let caps = Caps { most: amount(5), degrade_percent: 80, stop_percent: 95 };
+    report.budget = Some(Budget { caps, spent: amount(4), reserved: amount(0) });
+    let md = markdown::render(&report);
+    for part in [
+        "- Budget: 4 of 5 calls spent; near the cap it made do with less; 2 files **left out**",
+        "1 reviewed of 4, 1 unresolved, 1 skipped",
+        "# Left out",
+        "budget did not reach 2 files",
+        "- `src/begun.rs`: 4 of 5 calls are spent \\| &lt;b&gt;",
+        "  - 1: `ollama/m1`, thin, 120 characters, 1.5 s: too short",
+        "- `src/later.rs`: not begun",
+    ] {
+        assert!(md.contains(part), "{part:?} not in\n{md}");
+    }
+    let v = summary::render(&report);
+    assert_eq!(v["left_out"][0]["file"], "src/begun.rs");
+    assert_eq!(v["left_out"][1]["reason"], Value::Null);
+    assert_eq!((&v["budget"]["degraded"], &v["budget"]["stopped"]), (&true.into(), &false.into()));
+    assert_eq!(v["per_file"][2]["coverage"], "none");
+    assert_eq!(summary::render(&sweep("x", "a.rs"))["budget"], Value::Null);
 }
 
 #[test]

@@ -1,18 +1,22 @@
 //! Asking a model: answer cache, call, keep. Shared by the handlers that ask.
 
+use super::budget;
 use crate::context::Context;
 use crate::registry::JobInfo;
 use crate::runtime::{HandlerError, trace};
-use queue_schema::client::{Backoff, Queue};
-use queue_schema::effects::{Effect, Effects};
+use queue_schema::budget::{CALLS_FIELD, GUESSED_FIELD};
+use queue_schema::client::{Backoff, Held, Queue};
+use queue_schema::effects::{Effect, Effects, Ending};
 use queue_schema::ids::{content_id, sha256_hex};
 use queue_schema::keys;
 use queue_schema::rows::{Attempt, Outcome};
-use queue_schema::sweep::{Rung, SweepSpec};
+use queue_schema::sweep::{Ladder, Rung, SweepSpec};
 use scrum_config::Wire;
 use scrum_domain::prompt::Prompt;
 use scrum_domain::redact::MASK_VERSION;
-use scrum_providers::{ChatError, ChatReply, ChatRequest, FailedKind, Finish, Subject};
+use scrum_providers::{
+    ChatError, ChatReply, ChatRequest, FailedKind, Finish, Subject, TerminalKind,
+};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -41,9 +45,19 @@ pub struct Answer {
     /// Secrets masked in what was sent.
     #[serde(default)]
     pub masked: u32,
+    /// The life of the job that asked for it, see [`JobInfo::life`]. Whoever finds it in the same one
+    /// goes on for a worker that died before it could count it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub paid_by: String,
+    /// Tokens that it took as far as can be guessed, when the provider told none.
+    #[serde(default)]
+    pub guessed: u64,
     /// Found, not asked for.
     #[serde(skip)]
     pub cached: bool,
+    /// By the built-in reviewer: no call was made.
+    #[serde(skip)]
+    pub free: bool,
 }
 
 /// How asking ended.
@@ -51,16 +65,21 @@ pub struct Answer {
 pub enum Asked {
     /// There is an answer, good or bad.
     Answered(Answer),
-    /// Passing trouble: the same rung again later. No rung is spent.
+    /// Passing trouble, or no room in the budget now: the same rung again later. No rung is spent.
     Later(Effects),
+    /// The budget is nearly spent: a cheaper rung should be asked. No rung is spent.
+    PassOver(String),
+    /// The budget does not reach this call: nothing was asked, and what it is for is left out.
+    LeftOut(String),
     /// This rung is spent.
     Failed {
         /// How the attempt counts.
         outcome: Outcome,
         /// For the attempt's record.
         reason: String,
-        /// Tell the operator once: the provider will keep saying no.
-        alert: Option<Effect>,
+        /// The call counted, if one was made; the operator told once, if the provider will keep
+        /// saying no.
+        effects: Vec<Effect>,
     },
 }
 
@@ -73,6 +92,10 @@ pub struct Question<'a> {
     pub sweep: &'a str,
     /// The rung.
     pub rung: &'a Rung,
+    /// The ladder that it is on.
+    pub ladder: &'a Ladder,
+    /// Whether an earlier attempt of the same work was rejected: near the cap there is no other one.
+    pub further: bool,
     /// The prompt.
     pub prompt: Prompt,
     /// The marker in it.
@@ -85,11 +108,13 @@ pub struct Question<'a> {
     pub masked: u32,
 }
 
-/// Asks, or finds what was answered before.
+/// Asks, or finds what was answered before. A call is held of the sweep's budget until the job's commit,
+/// which counts it: see [`count`] and [`Asked::Failed`]. A job holds one call at a time, so one that
+/// asks again before it commits has only its last one held.
 ///
 /// # Errors
 /// When Redis fails in a way that waiting doesn't mend.
-pub async fn ask(ctx: &Context, info: JobInfo, q: Question<'_>) -> Result<Asked, HandlerError> {
+pub async fn ask(ctx: &Context, info: &JobInfo, q: Question<'_>) -> Result<Asked, HandlerError> {
     let temperature = q.rung.temperature.unwrap_or(q.spec.limits.temperature);
     let leaves = leaves(ctx, q.rung);
     let key = content_key(&q, temperature, leaves);
@@ -105,9 +130,24 @@ pub async fn ask(ctx: &Context, info: JobInfo, q: Question<'_>) -> Result<Asked,
         if let Some(answer) =
             found.await?.and_then(|json| serde_json::from_str::<Answer>(&json).ok())
         {
+            // Paid for in this very job, by a worker that did not live to say so.
+            if answer.paid_by == info.life {
+                return Ok(Asked::Answered(answer));
+            }
             return Ok(Asked::Answered(Answer { cached: true, duration_ms: 0, ..answer }));
         }
+        match budget::hold(ctx, &info.lease, &q).await? {
+            Held::Granted => {}
+            Held::PassOver(why) => return Ok(Asked::PassOver(why)),
+            Held::No(why) => return Ok(Asked::LeftOut(why)),
+            Held::Wait(reason) => {
+                let ending = Ending::Wait { delay_ms: ctx.settings().budget.wait_ms, reason };
+                return Ok(Asked::Later(Effects::done().ending(ending)));
+            }
+            Held::Stale => return Err(HandlerError::Retry("the lease was lost".to_owned())),
+        }
     }
+    let asked = budget::guess_asked(&q.prompt);
     let request = ChatRequest {
         model: q.rung.model.clone(),
         system: q.prompt.system,
@@ -122,13 +162,27 @@ pub async fn ask(ctx: &Context, info: JobInfo, q: Question<'_>) -> Result<Asked,
         Ok(reply) => {
             let mut answer = Answer::from(reply);
             answer.masked = answer.masked.saturating_add(masked);
+            answer.free = !paid;
             if paid {
+                settle_up(&mut answer, q.rung, asked);
+                answer.paid_by.clone_from(&info.life);
                 keep(ctx, key, &answer).await?;
             }
             Ok(Asked::Answered(answer))
         }
         Err(error) => Ok(on_error(ctx, info, q.spec, q.sweep, q.rung, &error)),
     }
+}
+
+/// What an answer took: the provider knows best, else the price says. Tokens are guessed where none
+/// were told, so that a budget holds all the same.
+fn settle_up(answer: &mut Answer, rung: &Rung, asked: u64) {
+    let (mut tokens_in, mut tokens_out) = (answer.tokens_in, answer.tokens_out);
+    if tokens_in + tokens_out == 0 {
+        (tokens_in, tokens_out) = (asked, budget::guess(answer.text.len()));
+        answer.guessed = tokens_in + tokens_out;
+    }
+    answer.cost_usd = answer.cost_usd.or_else(|| rung.price(tokens_in, tokens_out));
 }
 
 impl From<ChatReply> for Answer {
@@ -142,7 +196,10 @@ impl From<ChatReply> for Answer {
             cost_usd: reply.cost_usd,
             duration_ms: reply.duration_ms,
             masked: reply.masked,
+            paid_by: String::new(),
+            guessed: 0,
             cached: false,
+            free: false,
         }
     }
 }
@@ -204,7 +261,7 @@ pub fn wait_ms(ctx: &Context, tries: u32, retry_after: Option<Duration>) -> u64 
 
 fn on_error(
     ctx: &Context,
-    info: JobInfo,
+    info: &JobInfo,
     spec: &SweepSpec,
     sweep: &str,
     rung: &Rung,
@@ -215,26 +272,42 @@ fn on_error(
             if info.attempt < spec.limits.transient_retries =>
         {
             let wait_ms = wait_ms(ctx, info.attempt, *retry_after);
-            Asked::Later(Effects::retry(wait_ms, format!("{}: {error}", rung.name())))
+            let later = Effects::retry(wait_ms, format!("{}: {error}", rung.name()));
+            Asked::Later(later.with(called(sweep, 1)))
         }
-        ChatError::Terminal { .. } => Asked::Failed {
-            outcome: Outcome::Error,
-            reason: error.to_string(),
-            alert: Some(Effect::Put {
+        ChatError::Terminal { kind, .. } => {
+            let alert = Effect::Put {
                 key: keys::alerts(sweep),
                 field: rung.name(),
                 value: error.to_string(),
-            }),
-        },
-        // A filter that refuses the prompt is a refusal, whoever says it.
-        ChatError::Failed { kind: FailedKind::Declined, .. } => {
-            Asked::Failed { outcome: Outcome::Refused, reason: error.to_string(), alert: None }
+            };
+            // Without a key there was no call.
+            let call = (*kind != TerminalKind::MissingKey).then(|| called(sweep, 1));
+            let effects = std::iter::once(alert).chain(call).collect();
+            Asked::Failed { outcome: Outcome::Error, reason: error.to_string(), effects }
         }
-        _ => Asked::Failed { outcome: Outcome::Error, reason: error.to_string(), alert: None },
+        // A filter that refuses the prompt is a refusal, whoever says it.
+        ChatError::Failed { kind: FailedKind::Declined, .. } => Asked::Failed {
+            outcome: Outcome::Refused,
+            reason: error.to_string(),
+            effects: vec![called(sweep, 1)],
+        },
+        _ => Asked::Failed {
+            outcome: Outcome::Error,
+            reason: error.to_string(),
+            effects: vec![called(sweep, 1)],
+        },
     }
 }
 
-/// Counters of a sweep that one answered or failed call changes.
+/// Counts calls of a sweep. A failed one counts too: it was made, and may be charged for; its tokens
+/// nobody knows.
+fn called(sweep: &str, by: i64) -> Effect {
+    Effect::Add { key: format!("sw:{sweep}"), field: CALLS_FIELD.to_owned(), by }
+}
+
+/// Counters of a sweep that one answered or failed call changes. That a failed one was made is among
+/// the effects of [`Asked::Failed`].
 pub fn count(sweep: &str, answer: Option<&Answer>) -> Vec<Effect> {
     let add = |field: &str, by: u64| Effect::Add {
         key: format!("sw:{sweep}"),
@@ -244,8 +317,10 @@ pub fn count(sweep: &str, answer: Option<&Answer>) -> Vec<Effect> {
     let mut effects = vec![add("attempts", 1)];
     // A cached answer was counted when it was paid for.
     if let Some(a) = answer.filter(|a| !a.cached) {
+        effects.push(called(sweep, i64::from(!a.free)));
         effects.push(add("tokens_in", a.tokens_in));
         effects.push(add("tokens_out", a.tokens_out));
+        effects.extend((a.guessed > 0).then(|| add(GUESSED_FIELD, a.guessed)));
         effects.push(add("cost_micro_usd", a.cost_usd.map_or(0, micro_usd)));
     }
     effects

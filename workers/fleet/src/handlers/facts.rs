@@ -3,6 +3,7 @@
 //! trouble costs the facts, is counted, and has its reason kept.
 
 use super::ask::{self, Answer, Asked, Question};
+use super::budget;
 use super::ledger;
 use super::rung::gather;
 use crate::context::Context;
@@ -239,10 +240,17 @@ impl Call<'_> {
             let answer = Err(format!("{} is no model and knows no facts", rung.provider));
             return Ok(Ok(Said { effects: Effects::done(), answer }));
         }
+        // Reviews can do without their facts: what is left of a budget is for other reviews.
+        if budget::is_degraded(self.ctx, &self.job.sweep).await? {
+            let answer = Err("the budget of the sweep is nearly spent".to_owned());
+            return Ok(Ok(Said { effects: Effects::done(), answer }));
+        }
         let question = Question {
             spec: &self.spec,
             sweep: &self.job.sweep,
             rung,
+            ladder: &self.spec.ladder,
+            further: false,
             prompt,
             fence,
             // For the built-in reviewer, which is never asked.
@@ -255,13 +263,14 @@ impl Call<'_> {
             max_tokens: spec.bounds.max_tokens,
             masked: if ask::leaves(self.ctx, rung) { masked } else { 0 },
         };
-        let (answer, told) = match ask::ask(self.ctx, self.info, question).await? {
+        let (answer, told) = match ask::ask(self.ctx, &self.info, question).await? {
             Asked::Later(effects) => {
                 return Ok(Err(ledger::later(effects, &self.job.sweep, rung, TaskClass::Facts)));
             }
-            Asked::Failed { outcome, reason, alert } => {
+            Asked::PassOver(why) | Asked::LeftOut(why) => (Err(why), Vec::new()),
+            Asked::Failed { outcome, reason, effects } => {
                 let ended = ledger::ended(&self.job.sweep, rung, TaskClass::Facts, outcome, None);
-                (Err(named((outcome, reason))), ended.into_iter().chain(alert).collect())
+                (Err(named((outcome, reason))), ended.into_iter().chain(effects).collect())
             }
             Asked::Answered(answer) => (Ok(answer), Vec::new()),
         };

@@ -3,7 +3,7 @@
 
 use super::ask::{self, Answer};
 use crate::runtime::HandlerError;
-use queue_schema::effects::{Effect, Effects};
+use queue_schema::effects::{Effect, Effects, Ending};
 use queue_schema::keys;
 use queue_schema::ledger::{self, Taken, TaskClass, Tried};
 use queue_schema::rows::{Outcome, ReviewRow};
@@ -34,8 +34,11 @@ pub fn ended(
     tally(sweep, rung, task, tried).into()
 }
 
-/// Passing trouble: the call was made, and is made again.
+/// Passing trouble: the call was made, and is made again. One that waits for room in the budget was not.
 pub fn later(effects: Effects, sweep: &str, rung: &Rung, task: TaskClass) -> Effects {
+    if !matches!(effects.ending, Ending::Retry { .. }) {
+        return effects;
+    }
     tally(sweep, rung, task, Tried::Again).into_iter().fold(effects, Effects::with)
 }
 

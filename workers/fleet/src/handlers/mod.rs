@@ -1,6 +1,7 @@
 //! Handlers: one file a job kind, each with one `run`. They read, they ask, they return effects.
 
 pub mod ask;
+pub mod budget;
 mod ledger;
 mod passages;
 

@@ -62,6 +62,8 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Patch) -> Result<Effects, Ha
         spec: &spec,
         sweep: &job.sweep,
         rung: &run.model,
+        ladder: &spec.ladder,
+        further: false,
         prompt,
         fence: &fence,
         subject: Subject {
@@ -73,20 +75,24 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Patch) -> Result<Effects, Ha
         max_tokens: run.model.max_tokens.unwrap_or(spec.limits.max_tokens),
         masked: 0,
     };
-    let (proposal, answer, alert) = match ask::ask(ctx, info, question).await? {
+    let (proposal, answer, called) = match ask::ask(ctx, &info, question).await? {
         Asked::Later(effects) => {
             return Ok(ledger::later(effects, &job.sweep, &run.model, TaskClass::Patch));
         }
-        Asked::Failed { outcome, reason, alert } => {
-            let trouble = format!("{}: {outcome}: {reason}", run.model.name());
-            ((Proposal { trouble, ..Proposal::default() }, outcome), None, alert)
+        Asked::PassOver(why) | Asked::LeftOut(why) => {
+            let proposal = Proposal { trouble: why, ..Proposal::default() };
+            return arrive(Effects::done(), &job, &proposal);
         }
-        Asked::Answered(answer) => (proposal(&answer), Some(answer), None),
+        Asked::Failed { outcome, reason, effects } => {
+            let trouble = format!("{}: {outcome}: {reason}", run.model.name());
+            ((Proposal { trouble, ..Proposal::default() }, outcome), None, effects)
+        }
+        Asked::Answered(answer) => (proposal(&answer), Some(answer), Vec::new()),
     };
     let (proposal, outcome) = proposal;
     tracing::info!(file = %file.path, model = %run.model.name(), patches = proposal.patches.len(), trouble = proposal.trouble, "proposal");
     let mut effects = Effects::done();
-    effects.list.extend(alert);
+    effects.list.extend(called);
     effects.list.extend(ask::count(&job.sweep, answer.as_ref()));
     let ended = ledger::ended(&job.sweep, &run.model, TaskClass::Patch, outcome, answer.as_ref());
     effects.list.extend(ended);

@@ -132,5 +132,6 @@ fn first_rung(spec: &SweepSpec, job: &Review) -> Result<Rung, HandlerError> {
         rung: 0,
         attempt: 1,
         provider: rung.provider.clone(),
+        passed: 0,
     })
 }

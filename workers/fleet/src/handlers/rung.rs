@@ -1,6 +1,7 @@
 //! Rung: one attempt by one model; then a row, the next rung, or the dead-letter queue.
 
 use super::ask::{self, Answer, Asked, Question};
+use super::budget;
 use super::facts;
 use super::ledger;
 use super::passages::{self, Lookup};
@@ -60,6 +61,10 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
     let ladder = spec.ladder_of(&state).map_err(|e| {
         HandlerError::Fatal(format!("the ladder given with a retry can't be read: {e}"))
     })?;
+    // A shard that the budget did not reach takes its review with it.
+    if let Some(why) = state.get(keys::LEFT_FIELD) {
+        return Ok(budget::leave_out(Effects::done(), job.sweep, job.target, why.clone()));
+    }
     let rung = ladder
         .rungs
         .get(job.rung as usize)
@@ -83,7 +88,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
         Lookup::Found(found) => found,
     };
     // Tries that the lookup of passages took are none of the rung's.
-    let info = JobInfo { attempt: info.attempt.saturating_sub(found.tries) };
+    let info = JobInfo { attempt: info.attempt.saturating_sub(found.tries), ..info };
     let (prd_chunks, proposal_chunks, masked) = if ask::leaves(ctx, rung) {
         let (prd_chunks, a) = masked_chunks(prd.as_deref(), &found.prd);
         let (proposal_chunks, b) = masked_chunks(proposal.as_deref(), &found.proposal);
@@ -117,6 +122,8 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
         spec: &spec,
         sweep: &job.sweep,
         rung,
+        ladder: &ladder,
+        further: job.attempt > 1,
         prompt,
         fence: &fence,
         subject: Subject {
@@ -128,22 +135,28 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
         max_tokens: rung.max_tokens.unwrap_or(spec.limits.max_tokens),
         masked,
     };
-    let (outcome, reason, answer, alert, parsed) = match ask::ask(ctx, info, question).await? {
+    let (outcome, reason, answer, called, parsed) = match ask::ask(ctx, &info, question).await? {
         Asked::Later(effects) => {
             return Ok(ledger::later(effects, &job.sweep, rung, TaskClass::Review));
         }
-        Asked::Failed { outcome, reason, alert } => (outcome, reason, None, alert, None),
+        Asked::PassOver(why) => return pass_over(&ladder, job, &why),
+        Asked::LeftOut(why) => {
+            return Ok(budget::leave_out(Effects::done(), job.sweep, job.target, why));
+        }
+        Asked::Failed { outcome, reason, effects } => (outcome, reason, None, effects, None),
         Asked::Answered(answer) => match judge(&spec, source, gathered.shards_total, &answer) {
             Judgement::Accepted(parsed) => {
-                (Outcome::Accepted, String::new(), Some(answer), None, Some(parsed))
+                (Outcome::Accepted, String::new(), Some(answer), Vec::new(), Some(parsed))
             }
-            Judgement::Rejected { outcome, reason } => (outcome, reason, Some(answer), None, None),
+            Judgement::Rejected { outcome, reason } => {
+                (outcome, reason, Some(answer), Vec::new(), None)
+            }
         },
     };
     let attempt = ask::attempt(job.attempt, job.rung, rung, outcome, &reason, answer.as_ref());
     tracing::info!(file = %record.path, rung = %rung.name(), attempt = job.attempt, %outcome, reason, "attempt");
     let mut effects = Effects::done();
-    effects.list.extend(alert);
+    effects.list.extend(called);
     effects.list.extend(found.alert);
     effects.list.extend(ask::count(&job.sweep, answer.as_ref()));
     let ended = ledger::ended(&job.sweep, rung, TaskClass::Review, outcome, answer.as_ref());
@@ -183,6 +196,18 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
     }
 }
 
+/// The next rung that none is cheaper than; without one the review is left out. No attempt was made.
+fn pass_over(ladder: &Ladder, job: Rung, why: &str) -> Result<Effects, HandlerError> {
+    let next = ladder.cheapest_after(job.rung);
+    if let Some((next, rung)) = next.and_then(|n| Some((n, ladder.rungs.get(n as usize)?))) {
+        tracing::debug!(job.sweep, job.target, job.rung, next, why, "dearer rungs are passed over");
+        let (passed, provider) = (job.passed + 1, rung.provider.clone());
+        return Ok(Effects::done().enqueue(&Rung { rung: next, passed, provider, ..job })?);
+    }
+    let why = format!("{why}; no rung that is cheap enough is left on the ladder");
+    Ok(budget::leave_out(Effects::done(), job.sweep, job.target, why))
+}
+
 /// The next rung, or the dead-letter queue when there is none.
 fn rejected(
     effects: Effects,
@@ -201,6 +226,7 @@ fn rejected(
             rung: next,
             attempt: job.attempt + 1,
             provider: rung.provider.clone(),
+            passed: 0,
             ..job
         })?),
         None => Ok(effects.ending(Ending::Dead {

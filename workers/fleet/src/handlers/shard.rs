@@ -47,6 +47,8 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
         spec: &spec,
         sweep: &job.sweep,
         rung,
+        ladder: &spec.shard_ladder,
+        further: job.rung > 0,
         prompt: prompt::shard_prompt(&ShardInput {
             path: &record.path,
             language: target::language(&record.path),
@@ -68,11 +70,18 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
         max_tokens: spec.limits.shard_max_tokens,
         masked,
     };
-    let (outcome, result, answer, alert) = match ask::ask(ctx, info, question).await? {
+    let (outcome, result, answer, called) = match ask::ask(ctx, &info, question).await? {
         Asked::Later(effects) => {
             return Ok(ledger::later(effects, &job.sweep, rung, TaskClass::Shard));
         }
-        Asked::Failed { outcome, reason, alert } => (outcome, Err(reason), None, alert),
+        Asked::PassOver(why) => {
+            if let Some(next) = spec.shard_ladder.cheapest_after(job.rung) {
+                return Ok(Effects::done().enqueue(&at_rung(&spec, job, next)?)?);
+            }
+            return left_out(&spec, &job, &review, chain, &why);
+        }
+        Asked::LeftOut(why) => return left_out(&spec, &job, &review, chain, &why),
+        Asked::Failed { outcome, reason, effects } => (outcome, Err(reason), None, effects),
         Asked::Answered(answer) => {
             let judged = accept::judge_shard_summary(&accept::Answer {
                 text: &answer.text,
@@ -82,11 +91,11 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
             let outcome =
                 judged.as_ref().map_or_else(|(outcome, _)| *outcome, |_| Outcome::Accepted);
             let judged = judged.map_err(|(outcome, reason)| format!("{outcome}: {reason}"));
-            (outcome, judged, Some(answer), None)
+            (outcome, judged, Some(answer), Vec::new())
         }
     };
     let mut effects = Effects::done();
-    effects.list.extend(alert);
+    effects.list.extend(called);
     effects.list.extend(ask::count(&job.sweep, answer.as_ref()));
     let ended = ledger::ended(&job.sweep, rung, TaskClass::Shard, outcome, answer.as_ref());
     effects.list.extend(ended);
@@ -126,9 +135,8 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
         Err(reason) => {
             tracing::debug!(file = %record.path, shard = job.k, rung = %rung.name(), reason, "shard summary failed");
             let next = job.rung + 1;
-            if let Some(rung) = spec.shard_ladder.rungs.get(next as usize) {
-                let provider = rung.provider.clone();
-                return Ok(effects.enqueue(&Shard { rung: next, provider, ..job })?);
+            if spec.shard_ladder.rungs.len() > next as usize {
+                return Ok(effects.enqueue(&at_rung(&spec, job, next)?)?);
             }
             // A shard that no rung could do does not vanish: the review goes on and names the bytes
             // that are not covered.
@@ -136,6 +144,34 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
             Ok(then(effects.with(gap).with(arrive), chain, &spec)?)
         }
     }
+}
+
+/// The same piece for another rung.
+fn at_rung(spec: &SweepSpec, job: Shard, rung: u32) -> Result<Shard, HandlerError> {
+    let at = spec.shard_ladder.rungs.get(rung as usize);
+    let provider = at.map(|r| r.provider.clone());
+    let provider = provider
+        .ok_or_else(|| HandlerError::Fatal(format!("the shard ladder has no rung {rung}")))?;
+    Ok(Shard { rung, provider, ..job })
+}
+
+/// The budget does not reach a piece. Its review is left out, but by the rung that waits at the
+/// barrier: other pieces may be in work.
+fn left_out(
+    spec: &SweepSpec,
+    job: &Shard,
+    review: &str,
+    chain: Option<Chain>,
+    why: &str,
+) -> Result<Effects, HandlerError> {
+    let effects = Effects::done()
+        .with(Effect::Put {
+            key: keys::review_state(review),
+            field: keys::LEFT_FIELD.into(),
+            value: format!("part {} of {}: {why}", job.k + 1, job.of),
+        })
+        .with(Effect::Arrive { name: keys::shard_barrier(review), member: job.k });
+    Ok(then(effects, chain, spec)?)
 }
 
 /// What a shard of a chain needs of the others.

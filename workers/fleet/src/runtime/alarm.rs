@@ -51,6 +51,7 @@ mod tests {
     #[test]
     fn only_a_job_that_was_there_while_the_worker_waited_counts() {
         let job = |waited, attempt, crashes| ClaimedJob {
+            enqueued_ms: 0,
             lease: Lease { job: "j".into(), token: "t".into(), partition: 0 },
             lane: "l".into(),
             body: Ok(String::new()),

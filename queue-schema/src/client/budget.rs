@@ -1,0 +1,135 @@
+//! The books of a sweep's budget: what a call may take is held before it, and goes back with the commit
+//! that says what it took.
+
+use super::{Lease, Queue, QueueError};
+use crate::budget::{Amount, Budget, CALLS_FIELD, Caps, Dollars, GUESSED_FIELD, fields};
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+/// What a call may take, and what else its sweep's budget asks about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Spend {
+    /// Tokens at most, as far as that can be told before.
+    pub tokens: u64,
+    /// Millionths of a dollar at most.
+    pub micro_usd: u64,
+    /// Whether its ladder has a cheaper rung.
+    pub cheaper: bool,
+    /// Whether an earlier attempt of the same work was rejected.
+    pub further: bool,
+}
+
+/// What the budget says to a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Held {
+    /// Go on: it is held, or there is no budget.
+    Granted,
+    /// Not now: it may fit when others have taken less than they hold.
+    Wait(String),
+    /// A cheaper rung should be asked.
+    PassOver(String),
+    /// No: the work is left out.
+    No(String),
+    /// The lease was lost, and nothing is held.
+    Stale,
+}
+
+impl Queue {
+    /// Holds what a call may take of its sweep's budget, for the job with this lease, until that
+    /// leaves its lease with a commit. Sent again, it replaces what the job holds.
+    ///
+    /// # Errors
+    /// A failure of Redis; doing it again is safe.
+    pub async fn spend(&self, lease: &Lease, spend: &Spend) -> Result<Held, QueueError> {
+        let yes = |b: bool| if b { b"1".to_vec() } else { b"0".to_vec() };
+        let args = vec![
+            lease.job.clone().into_bytes(),
+            lease.token.clone().into_bytes(),
+            spend.tokens.to_string().into_bytes(),
+            spend.micro_usd.to_string().into_bytes(),
+            yes(spend.cheaper),
+            yes(spend.further),
+        ];
+        let part = self.at(lease.partition);
+        let reply: Vec<redis::Value> = part.run(&self.scripts.spend, args).await?;
+        let bad = |e: &dyn std::fmt::Display| QueueError::record("spend", e);
+        let text = |i: usize| -> Result<String, QueueError> {
+            let value = reply.get(i).ok_or_else(|| bad(&"its reply is too short"))?;
+            redis::FromRedisValue::from_redis_value_ref(value)
+                .map_err(|e: redis::ParsingError| bad(&e))
+        };
+        let why = || -> Result<String, QueueError> {
+            Ok(reason(&text(1)?, number(&text(2)?), number(&text(3)?), number(&text(4)?)))
+        };
+        Ok(match text(0)?.as_str() {
+            "1" => Held::Granted,
+            "0" => Held::Wait(why()?),
+            "2" => Held::PassOver(why()?),
+            "3" => Held::No(why()?),
+            _ => Held::Stale,
+        })
+    }
+
+    /// The budget of a sweep; `None` without one, and without such a sweep.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn budget(&self, sweep: &str) -> Result<Option<Budget>, QueueError> {
+        Ok(self.sweep_status(sweep).await?.and_then(|s| s.budget))
+    }
+
+    /// Why reviews of a sweep that had begun were left out, by target.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn left_out(&self, sweep: &str) -> Result<HashMap<u32, String>, QueueError> {
+        let mut conn = self.conn();
+        Ok(redis::cmd("HGETALL")
+            .arg(self.of_sweep(sweep).key(&crate::keys::left_out(sweep)))
+            .query_async(&mut conn)
+            .await?)
+    }
+}
+
+fn number(text: &str) -> u64 {
+    text.parse().unwrap_or(0)
+}
+
+fn reason(cap: &str, spent: u64, most: u64, asked: u64) -> String {
+    let (say, unit): (fn(u64) -> String, _) = match cap {
+        "micro_usd" => (|n| Dollars(n).to_string(), String::new()),
+        unit => (|n| n.to_string(), format!(" {unit}")),
+    };
+    let mut why = format!("{} of {}{unit} are spent", say(spent), say(most));
+    if spent.saturating_add(asked) > most && cap != "calls" {
+        let _ = write!(why, ", and the next call may take {}", say(asked));
+    }
+    why
+}
+
+/// The budget in a sweep's record.
+pub(super) fn read(map: &HashMap<String, String>) -> Budget {
+    let n = |field: &str| map.get(field).and_then(|v| v.parse::<u64>().ok()).unwrap_or(0);
+    let percent = |field: &str| u8::try_from(n(field)).unwrap_or(100);
+    Budget {
+        caps: Caps {
+            most: Amount {
+                calls: n(fields::CAP_CALLS),
+                tokens: n(fields::CAP_TOKENS),
+                micro_usd: n(fields::CAP_MICRO_USD),
+            },
+            degrade_percent: percent(fields::DEGRADE),
+            stop_percent: percent(fields::STOP),
+        },
+        spent: Amount {
+            calls: n(CALLS_FIELD),
+            tokens: n("tokens_in") + n("tokens_out") + n(GUESSED_FIELD),
+            micro_usd: n("cost_micro_usd"),
+        },
+        reserved: Amount {
+            calls: n(fields::HELD_CALLS),
+            tokens: n(fields::HELD_TOKENS),
+            micro_usd: n(fields::HELD_MICRO_USD),
+        },
+    }
+}

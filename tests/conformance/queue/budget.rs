@@ -1,0 +1,267 @@
+//! Budgets at the level of the scripts: what is held, by whom, and when it goes back.
+
+use super::{Bed, take_when_there};
+use queue_schema::budget::{Amount, BudgetRequest, Caps};
+use queue_schema::client::{ClaimedJob, Created, DeadFilter, Held, Spend, SweepState, SweepStatus};
+use queue_schema::effects::{DeadClass, Effect, Effects, Ending, Priority};
+use queue_schema::sweep::{Target, TargetStatus};
+use scrum_tests::{oracle, requests};
+
+const CALL: Spend = Spend { tokens: 100, micro_usd: 7, cheaper: false, further: false };
+
+fn calls(n: u64) -> BudgetRequest {
+    let defaults = Caps { degrade_percent: 80, stop_percent: 95, ..Caps::default() };
+    BudgetRequest { calls: Some(n), defaults, ..BudgetRequest::default() }
+}
+
+/// A sweep of `targets` with a window, planned; its reviews wait to be claimed.
+async fn sweep(bed: &Bed, targets: u32, window: u32, budget: &BudgetRequest) -> String {
+    let Created { id, .. } = ask(bed, window, budget).await;
+    let plan = bed.claim(1).await.remove(0);
+    let target = |n: u32| Target {
+        path: format!("src/file_{n}.rs"),
+        blob: "0".repeat(40),
+        bytes: 1,
+        skip: None,
+    };
+    let page = Effect::PlanTargets {
+        sweep: id.clone(),
+        first: 0,
+        targets: (0..targets).map(target).collect(),
+    };
+    let effects = Effects::done().with(page).with(Effect::PlanDone { sweep: id.clone() });
+    assert!(bed.commit(&plan, effects).await);
+    id
+}
+
+async fn ask(bed: &Bed, window: u32, budget: &BudgetRequest) -> Created {
+    let spec = requests::sweep_spec(1, window);
+    bed.queue.create_sweep_within(&spec, &[], Priority::Normal, budget).await.unwrap()
+}
+
+async fn status(bed: &Bed, id: &str) -> SweepStatus {
+    oracle::check_sweep_counts(&bed.queue, id).await
+}
+
+async fn held(bed: &Bed, id: &str) -> Amount {
+    status(bed, id).await.budget.map(|b| b.reserved).unwrap_or_default()
+}
+
+async fn spend(bed: &Bed, job: &ClaimedJob) -> Held {
+    bed.queue.spend(&job.lease, &CALL).await.unwrap()
+}
+
+fn settle(id: &str, job: &ClaimedJob, status: TargetStatus) -> Effect {
+    let review = job.lease.job.split('.').next().unwrap();
+    let target = review.rsplit('-').next().unwrap().parse().unwrap();
+    Effect::Settle { sweep: id.to_owned(), target, status }
+}
+
+/// The review of a job is over, and its call counted.
+async fn resolve(bed: &Bed, id: &str, job: &ClaimedJob) {
+    let counted = Effect::Add { key: format!("sw:{id}"), field: "calls".into(), by: 1 };
+    let effects = Effects::done().with(counted).with(settle(id, job, TargetStatus::Resolved));
+    assert!(bed.commit(job, effects).await);
+}
+
+#[tokio::test]
+async fn what_is_held_goes_back_with_the_commit_whatever_it_says() {
+    let bed = Bed::new().await;
+    let id = sweep(&bed, 6, 6, &calls(6)).await;
+    let jobs = bed.claim(6).await;
+    let retry = Ending::Retry { delay_ms: 60_000, reason: "later".into() };
+    let wait = Ending::Wait { delay_ms: 60_000, reason: "no room".into() };
+    let dead = Ending::Dead { class: DeadClass::LadderExhausted, reason: "spent".into() };
+    for (job, ending) in jobs.iter().zip([Ending::Done, retry, wait, dead]) {
+        assert_eq!(spend(&bed, job).await, Held::Granted);
+        let one = Amount { calls: 1, tokens: 100, micro_usd: 7 };
+        assert_eq!(held(&bed, &id).await, one, "sent before {ending:?}");
+        assert_eq!(spend(&bed, job).await, Held::Granted, "the reply was lost");
+        assert_eq!(held(&bed, &id).await, one, "held once");
+        let keep = ending == Ending::Done;
+        let effects = Effects::done().ending(ending);
+        let status = TargetStatus::Resolved;
+        let effects = if keep { effects.with(settle(&id, job, status)) } else { effects };
+        assert!(bed.commit(job, effects).await);
+        assert_eq!(held(&bed, &id).await, Amount::default());
+    }
+    // Another amount replaces what is held.
+    let more = Spend { tokens: 300, micro_usd: 0, ..CALL };
+    assert_eq!(spend(&bed, &jobs[4]).await, Held::Granted);
+    assert_eq!(bed.queue.spend(&jobs[4].lease, &more).await.unwrap(), Held::Granted);
+    assert_eq!(held(&bed, &id).await, Amount { calls: 1, tokens: 300, micro_usd: 0 });
+    // A forged or old token holds nothing.
+    let mut forged = jobs[5].lease.clone();
+    forged.token = "forged".into();
+    assert_eq!(bed.queue.spend(&forged, &CALL).await.unwrap(), Held::Stale);
+    assert_eq!(held(&bed, &id).await.calls, 1);
+    // A job that is handed on takes it along, and nobody else gets it meanwhile.
+    assert!(bed.commit(&jobs[4], Effects::done().ending(Ending::HandBack)).await);
+    assert_eq!(held(&bed, &id).await.calls, 1);
+    let again = bed.claim(1).await.remove(0);
+    assert_eq!(again.lease.job, jobs[4].lease.job);
+    assert_eq!(spend(&bed, &again).await, Held::Granted, "in the place of the one before");
+    assert_eq!(held(&bed, &id).await, Amount { calls: 1, tokens: 100, micro_usd: 7 });
+    resolve(&bed, &id, &again).await;
+    assert_eq!(held(&bed, &id).await, Amount::default());
+}
+
+#[tokio::test]
+async fn a_call_waits_for_what_others_hold_and_is_refused_when_that_is_spent() {
+    let bed = Bed::new().await;
+    let id = sweep(&bed, 3, 3, &calls(2)).await;
+    let jobs = bed.claim(3).await;
+    assert_eq!(spend(&bed, &jobs[0]).await, Held::Granted);
+    assert_eq!(spend(&bed, &jobs[1]).await, Held::Granted);
+    let Held::Wait(_) = spend(&bed, &jobs[2]).await else { panic!("the others hold it") };
+    assert_eq!(held(&bed, &id).await.calls, 2, "who waits holds nothing");
+    resolve(&bed, &id, &jobs[0]).await;
+    let Held::Wait(_) = spend(&bed, &jobs[2]).await else { panic!("one still holds it") };
+    resolve(&bed, &id, &jobs[1]).await;
+    let Held::No(why) = spend(&bed, &jobs[2]).await else { panic!("all is spent") };
+    assert_eq!(why, "2 of 2 calls are spent");
+    let out = Effects::done().with(settle(&id, &jobs[2], TargetStatus::LeftOut));
+    assert!(bed.commit(&jobs[2], out).await);
+    let s = status(&bed, &id).await;
+    assert_eq!((s.state, s.resolved, s.left_out), (SweepState::Done, 2, 1));
+}
+
+#[tokio::test]
+async fn near_the_cap_dear_rungs_are_passed_over_and_rejected_work_ends() {
+    let bed = Bed::new().await;
+    let budget = BudgetRequest { tokens: Some(1000), micro_usd: Some(100), ..calls(0) };
+    let id = sweep(&bed, 3, 3, &budget).await;
+    let jobs = bed.claim(3).await;
+    let spent =
+        |field: &str, by: i64| Effect::Add { key: format!("sw:{id}"), field: field.to_owned(), by };
+    let ask = async |spend: Spend| bed.queue.spend(&jobs[1].lease, &spend).await.unwrap();
+    let (dear, further) = (Spend { cheaper: true, ..CALL }, Spend { further: true, ..CALL });
+    let much = Spend { micro_usd: 101, ..dear };
+    assert!(matches!(ask(much).await, Held::PassOver(_)), "a cheaper one may fit");
+    assert!(matches!(ask(Spend { cheaper: false, ..much }).await, Held::No(_)));
+    // What others hold makes it wait; what is spent decides.
+    let most = Spend { tokens: 1, micro_usd: 85, ..CALL };
+    assert_eq!(bed.queue.spend(&jobs[0].lease, &most).await.unwrap(), Held::Granted);
+    assert!(matches!(ask(dear).await, Held::Wait(_)));
+    assert_eq!(ask(CALL).await, Held::Granted, "the cheapest goes on");
+    let effects = Effects::done().with(spent("cost_micro_usd", 80));
+    let effects = effects.with(settle(&id, &jobs[0], TargetStatus::Resolved));
+    assert!(bed.commit(&jobs[0], effects).await);
+    let Held::PassOver(why) = ask(dear).await else { panic!("near the cap") };
+    assert_eq!(why, "$0.00008 of $0.0001 are spent");
+    assert_eq!(ask(further).await, Held::Granted, "of tokens there are enough");
+    let effects = Effects::done().with(spent("tokens_in", 500)).with(spent("tokens_out", 300));
+    assert!(bed.commit(&jobs[2], effects.ending(Ending::HandBack)).await);
+    assert!(matches!(ask(further).await, Held::No(_)));
+    assert_eq!(ask(CALL).await, Held::Granted, "a first attempt goes on");
+    let s = status(&bed, &id).await.budget.unwrap();
+    assert_eq!((s.is_degraded(), s.is_stopped()), (true, false));
+}
+
+#[tokio::test]
+async fn a_worker_that_dies_in_mid_call_leaves_its_hold_to_whoever_goes_on() {
+    let bed = Bed::with_lease(50).await;
+    let id = sweep(&bed, 1, 1, &calls(1)).await;
+    let old = bed.claim(1).await.remove(0);
+    assert_eq!(spend(&bed, &old).await, Held::Granted);
+    let new = take_when_there(&bed).await;
+    assert_eq!((new.crashes, new.enqueued_ms), (1, old.enqueued_ms), "the same life of the job");
+    assert_eq!(held(&bed, &id).await.calls, 1);
+    assert_eq!(spend(&bed, &old).await, Held::Stale);
+    assert_eq!(spend(&bed, &new).await, Held::Granted, "the one call there is");
+    // It dies of it, and holds nothing as a dead letter.
+    let _ = take_when_there(&bed).await;
+    assert_eq!(held(&bed, &id).await.calls, 1);
+    oracle_until_dead(&bed).await;
+    let s = status(&bed, &id).await;
+    assert_eq!((s.state, s.unresolved), (SweepState::Done, 1));
+    assert_eq!(held(&bed, &id).await, Amount::default());
+    let dead = bed.queue.dead_letters(&DeadFilter::default()).await.unwrap();
+    assert_eq!(bed.queue.revive(&dead[0].id, None).await.unwrap(), 1);
+    let revived = bed.claim(1).await.remove(0);
+    assert!(revived.enqueued_ms > old.enqueued_ms, "another life of it");
+}
+
+async fn oracle_until_dead(bed: &Bed) {
+    for _ in 0..2000 {
+        let claim = bed.queue.claim(&bed.request(1)).await.unwrap();
+        match claim.next_due {
+            Some(due) => tokio::time::sleep(due).await,
+            None => return,
+        }
+    }
+    panic!("it never died");
+}
+
+#[tokio::test]
+async fn a_stopped_sweep_ends_leaves_the_rest_out_and_a_larger_budget_takes_it_up() {
+    let bed = Bed::new().await;
+    let id = sweep(&bed, 5, 1, &calls(2)).await;
+    for _ in 0..2 {
+        let job = bed.claim(1).await.remove(0);
+        assert_eq!(spend(&bed, &job).await, Held::Granted);
+        resolve(&bed, &id, &job).await;
+    }
+    assert!(bed.claim(1).await.is_empty(), "no further one is begun");
+    let s = status(&bed, &id).await;
+    assert_eq!((s.state, s.resolved, s.left_out, s.waiting), (SweepState::Done, 2, 3, 0));
+    assert!(s.budget.unwrap().is_stopped());
+    // The same budget, or one that is spent too: nothing changes.
+    for same in [calls(2), BudgetRequest { calls: None, ..calls(0) }, calls(1)] {
+        let created = ask(&bed, 1, &same).await;
+        assert_eq!((created.new, created.put_back), (false, 0));
+    }
+    assert_eq!(status_of_state(&bed, &id).await, SweepState::Done);
+    let created = ask(&bed, 1, &calls(4)).await;
+    assert_eq!((created.id.as_str(), created.put_back), (id.as_str(), 3));
+    assert_eq!(ask(&bed, 1, &calls(4)).await.put_back, 0, "the reply was lost");
+    let s = status(&bed, &id).await;
+    assert_eq!((s.state, s.live, s.waiting, s.left_out), (SweepState::Running, 1, 2, 0));
+    // A review that had begun is left out: what it has gathered goes when it is taken up again.
+    let job = bed.claim(1).await.remove(0);
+    let review = job.lease.job.split('.').next().unwrap().to_owned();
+    let (_, target) = review.rsplit_once('-').unwrap();
+    let put =
+        |key: String, field: &str| Effect::Put { key, field: field.into(), value: "x".into() };
+    let effects = Effects::done()
+        .with(put(format!("rev:{review}"), "s0"))
+        .with(Effect::Append { key: format!("att:{review}"), value: "{}".into() })
+        .with(put(format!("left:{id}"), target))
+        .with(settle(&id, &job, TargetStatus::LeftOut));
+    assert!(bed.commit(&job, effects).await);
+    assert_eq!(bed.queue.left_out(&id).await.unwrap().len(), 1);
+    // No cap at all.
+    assert_eq!(ask(&bed, 1, &calls(0)).await.put_back, 1);
+    assert!(bed.queue.left_out(&id).await.unwrap().is_empty());
+    assert!(bed.queue.review_state(&review).await.unwrap().is_empty());
+    for _ in 0..3 {
+        let job = bed.claim(1).await.remove(0);
+        assert_eq!(spend(&bed, &job).await, Held::Granted);
+        resolve(&bed, &id, &job).await;
+    }
+    let s = status(&bed, &id).await;
+    assert_eq!((s.state, s.resolved, s.budget), (SweepState::Done, 5, None));
+}
+
+async fn status_of_state(bed: &Bed, id: &str) -> SweepState {
+    bed.queue.sweep_status(id).await.unwrap().unwrap().state
+}
+
+#[tokio::test]
+async fn a_cancelled_sweep_holds_nothing_and_leaves_nothing_to_be_taken_up() {
+    let bed = Bed::new().await;
+    let id = sweep(&bed, 2, 2, &calls(9)).await;
+    let jobs = bed.claim(2).await;
+    for job in &jobs {
+        assert_eq!(spend(&bed, job).await, Held::Granted);
+    }
+    assert!(bed.queue.cancel_sweep(&id).await.unwrap());
+    let out = Effects::done().with(settle(&id, &jobs[0], TargetStatus::LeftOut));
+    assert!(bed.commit(&jobs[0], out).await);
+    assert!(bed.commit(&jobs[1], Effects::done().ending(Ending::HandBack)).await);
+    assert!(bed.claim(2).await.is_empty(), "it is dropped");
+    let s = status(&bed, &id).await;
+    assert_eq!((s.cancelled, s.left_out, s.state), (2, 0, SweepState::Cancelled));
+    assert_eq!(held(&bed, &id).await, Amount::default());
+    assert_eq!(ask(&bed, 2, &calls(20)).await.put_back, 0);
+}

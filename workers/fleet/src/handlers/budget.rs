@@ -1,0 +1,61 @@
+//! What a sweep's budget says to its handlers: before a call, and when it does not reach one.
+
+use super::ask::{Question, micro_usd};
+use crate::context::Context;
+use crate::runtime::HandlerError;
+use queue_schema::client::{Held, Lease, Spend};
+use queue_schema::effects::{Effect, Effects};
+use queue_schema::keys;
+use queue_schema::sweep::TargetStatus;
+use scrum_domain::prompt::Prompt;
+
+/// Bytes of text that make a token, or fewer: code and English have about four.
+const BYTES_A_TOKEN: u64 = 4;
+
+/// Holds what a call may take.
+///
+/// # Errors
+/// When Redis fails in a way that waiting doesn't mend.
+pub async fn hold(ctx: &Context, lease: &Lease, q: &Question<'_>) -> Result<Held, HandlerError> {
+    let spend = estimate(q);
+    ctx.read("the budget", |queue| async move { queue.spend(lease, &spend).await }).await
+}
+
+/// Tokens of a text, as far as that can be told without the model.
+pub fn guess(bytes: usize) -> u64 {
+    (bytes as u64).div_ceil(BYTES_A_TOKEN)
+}
+
+/// What a call asks, in tokens.
+pub fn guess_asked(prompt: &Prompt) -> u64 {
+    let schema = prompt.schema.as_ref().map_or(0, |s| s.to_string().len());
+    guess(prompt.system.len() + prompt.user.len() + schema)
+}
+
+/// The most that a call should take: what is asked, and the longest answer that it may get.
+fn estimate(q: &Question<'_>) -> Spend {
+    let (asked, answered) = (guess_asked(&q.prompt), u64::from(q.max_tokens));
+    Spend {
+        tokens: asked + answered,
+        micro_usd: q.rung.price(asked, answered).map_or(0, micro_usd),
+        cheaper: q.ladder.has_cheaper(q.rung),
+        further: q.further,
+    }
+}
+
+/// Whether a sweep is near a cap: work that its reviews can do without is not begun then.
+///
+/// # Errors
+/// When Redis fails in a way that waiting doesn't mend.
+pub async fn is_degraded(ctx: &Context, sweep: &str) -> Result<bool, HandlerError> {
+    let budget = ctx.read("the budget", |queue| async move { queue.budget(sweep).await }).await?;
+    Ok(budget.is_some_and(|b| b.is_degraded()))
+}
+
+/// Leaves a review out. Its attempts stay for the report.
+pub fn leave_out(effects: Effects, sweep: String, target: u32, why: String) -> Effects {
+    tracing::info!(sweep, target, why, "left out for the budget");
+    effects
+        .with(Effect::Put { key: keys::left_out(&sweep), field: target.to_string(), value: why })
+        .with(Effect::Settle { sweep, target, status: TargetStatus::LeftOut })
+}
