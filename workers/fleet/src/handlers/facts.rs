@@ -211,7 +211,7 @@ impl Call<'_> {
             effects.list.extend(self.judged(&spec.verifier, verified.as_ref().err(), &answer));
             match verified {
                 Ok(verified) => Ok((verified, answer)),
-                Err(why) => Err((named(why), Some(answer))),
+                Err(why) => Err((named(why), Some(Box::new(answer)))),
             }
         });
         match judged {
@@ -220,7 +220,7 @@ impl Call<'_> {
             }
             Err((reason, answer)) => {
                 let effects = self.trouble(effects, &format!("not checked: {reason}"));
-                self.with_row(effects, spec, &taken, Err(&reason), answer.as_ref())
+                self.with_row(effects, spec, &taken, Err(&reason), answer.as_deref())
             }
         }
     }
