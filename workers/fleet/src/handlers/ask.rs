@@ -12,7 +12,7 @@ use queue_schema::sweep::{Rung, SweepSpec};
 use scrum_config::Wire;
 use scrum_domain::prompt::Prompt;
 use scrum_domain::redact::MASK_VERSION;
-use scrum_providers::{ChatError, ChatReply, ChatRequest, FailedKind, Finish, Subject};
+use scrum_providers::{ChatError, ChatReply, ChatRequest, FailedKind, Finish, Pause, Subject};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -188,17 +188,21 @@ async fn keep(ctx: &Context, key: String, answer: &Answer) -> Result<(), Handler
 }
 
 /// Milliseconds until the next try after passing trouble, when there were `tries` before.
-pub fn wait_ms(ctx: &Context, tries: u32, retry_after: Option<Duration>) -> u64 {
+pub fn wait_ms(ctx: &Context, tries: u32, pause: Pause) -> u64 {
     let s = &ctx.settings().queue;
-    let wait = Backoff::nth(
-        Duration::from_millis(s.backoff_base_ms),
-        Duration::from_millis(s.backoff_max_ms),
-        s.backoff_jitter,
-        tries,
-    );
-    // The provider's own word counts, up to a bound: it must not park a job for ever.
-    let longest = Duration::from_secs(s.retry_after_max_s);
-    let wait = retry_after.map_or(wait, |asked| asked.min(longest).max(wait));
+    let max = Duration::from_millis(s.backoff_max_ms);
+    let plain =
+        || Backoff::nth(Duration::from_millis(s.backoff_base_ms), max, s.backoff_jitter, tries);
+    let wait = match pause {
+        // The provider's own word counts, up to a bound: it must not park a job for ever.
+        Pause::Asked(asked) => asked.min(Duration::from_secs(s.retry_after_max_s)).max(plain()),
+        // Limits are counted by the minute: what comes back sooner is turned away again.
+        Pause::TooMany => {
+            let base = Duration::from_millis(s.rate_limit_backoff_ms);
+            Backoff::at_least(base, max, s.backoff_jitter, tries)
+        }
+        Pause::Untold => plain(),
+    };
     u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -211,10 +215,10 @@ fn on_error(
     error: &ChatError,
 ) -> Asked {
     match error {
-        ChatError::Transient { retry_after, .. }
+        ChatError::Transient { kind, retry_after, .. }
             if info.attempt < spec.limits.transient_retries =>
         {
-            let wait_ms = wait_ms(ctx, info.attempt, *retry_after);
+            let wait_ms = wait_ms(ctx, info.attempt, kind.pause(*retry_after));
             Asked::Later(Effects::retry(wait_ms, format!("{}: {error}", rung.name())))
         }
         ChatError::Terminal { .. } => Asked::Failed {

@@ -82,11 +82,9 @@ pub async fn find(ctx: &Context, asked: &Asked<'_>) -> Result<Lookup, HandlerErr
         match by_vectors(ctx, asked, &mut found).await {
             Ok(()) => return Ok(Lookup::Found(found)),
             Err(Trouble::Redis(error)) => return Err(error),
-            Err(Trouble::Later { retry_after, message })
-                if tries < ctx.settings().embedding.retries =>
-            {
+            Err(Trouble::Later { wait, message }) if tries < ctx.settings().embedding.retries => {
                 tracing::debug!(message, tries, "the embedding endpoint has trouble; again later");
-                let wait_ms = ask::wait_ms(ctx, tries, retry_after);
+                let wait_ms = ask::wait_ms(ctx, tries, wait);
                 let count = Effect::Add { key: keys::review_state(asked.review), field, by: 1 };
                 return Ok(Lookup::Later(Effects::retry(wait_ms, message).with(count)));
             }
