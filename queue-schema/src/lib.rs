@@ -19,6 +19,7 @@ pub mod ids;
 pub mod jobs;
 pub mod keys;
 pub mod rows;
+pub mod schemas;
 pub mod state;
 pub mod sweep;
 pub mod trace;

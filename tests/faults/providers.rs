@@ -80,7 +80,12 @@ async fn a_storm_of_429_without_retry_after_spends_no_attempt_either() {
 async fn storm_of_429(told: bool) {
     const RATE: f64 = 1200.0;
     let long = std::env::var_os("SCRUM_TEST_LONG").is_some();
-    let (storm, files) = if long { (60, 1500) } else { (3, 140) };
+    // The two short ones may run side by side: the second is smaller, and measures no time.
+    let (storm, files) = match (long, told) {
+        (true, _) => (60, 1500),
+        (false, true) => (3, 140),
+        (false, false) => (3, 60),
+    };
     let server = RedisServer::alone();
     let began = Mutex::new(None::<Instant>);
     let stormy = ModelStub::with(move |call| {
@@ -159,5 +164,7 @@ async fn storm_of_429(told: bool) {
     if !long && told {
         assert!(share >= 0.85, "and not much less: {share}");
     }
-    assert!(beside < alone * 2 + Duration::from_secs(1), "{beside:?} beside {alone:?}");
+    if long || told {
+        assert!(beside < alone * 2 + Duration::from_secs(1), "{beside:?} beside {alone:?}");
+    }
 }

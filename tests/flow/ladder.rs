@@ -1,6 +1,9 @@
 //! The ladder, against a stub that speaks the real wire format: rungs fail, the next one learns.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../support/schemas.rs"]
+mod schemas;
+
 use queue_schema::rows::{Outcome, ReviewRow};
 use scrum_tests::model_stub::{ModelStub, Recorded, Reply, Rule, answers};
 use scrum_tests::process::Bench;
@@ -15,6 +18,7 @@ fn is_shard(call: &Recorded) -> bool {
 }
 
 fn rows(bench: &Bench) -> Vec<ReviewRow> {
+    schemas::check_report(&bench.out());
     let text = std::fs::read_to_string(bench.out().join("scrum_reviews.jsonl")).unwrap();
     text.lines().map(|l| serde_json::from_str(l).unwrap()).collect()
 }

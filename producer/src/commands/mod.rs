@@ -6,6 +6,7 @@ pub mod doctor;
 pub mod export;
 pub mod files;
 pub mod forget;
+pub mod kb;
 pub mod letters;
 pub mod operate;
 pub mod report;

@@ -191,6 +191,22 @@ fn sarif_holds_actionable_findings_only() {
 }
 
 #[test]
+fn sarif_names_the_repository_by_a_uri() {
+    for (repo, uri) in [
+        ("/srv/my repo", "file:///srv/my%20repo"),
+        ("git@host:team/app.git", "ssh://host/team/app.git"),
+        ("https://me:key@host/a b.git", "https://host/a%20b.git"),
+        ("ssh://git@host:22/r", "ssh://host:22/r"),
+    ] {
+        let report = SweepReport { repo: repo.into(), ..sweep("x", "a.rs") };
+        let log = sarif::render(&report);
+        assert_eq!(log["runs"][0]["versionControlProvenance"][0]["repositoryUri"], uri);
+    }
+    let log = sarif::render(&sweep("**", "a.rs"));
+    assert_ne!(log["runs"][0]["results"][0]["message"]["text"], "", "something is always said");
+}
+
+#[test]
 fn every_actionable_kind_has_a_rule() {
     use FindingKind as K;
     for kind in [
