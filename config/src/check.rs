@@ -10,6 +10,7 @@ use crate::settings::{
     Settings, StateSettings, SweepSettings, WorkerSettings,
 };
 use crate::suggest::nearest;
+use queue_schema::limits::{AcceptLimits, DocumentLimits, HistoryLimits, TierLimits};
 use queue_schema::sweep::{Policy, SplitMode};
 use serde::Deserialize;
 use serde::de::{self, Visitor};
@@ -32,6 +33,10 @@ pub(crate) fn keys(section: &str) -> &'static [&'static str] {
         "retention" => field_names::<RetentionSettings>(),
         "worker" => field_names::<WorkerSettings>(),
         "sweep" => field_names::<SweepSettings>(),
+        "accept" => field_names::<AcceptLimits>(),
+        "tiers" => field_names::<TierLimits>(),
+        "documents" => field_names::<DocumentLimits>(),
+        "history" => field_names::<HistoryLimits>(),
         "ladders" => field_names::<LadderSettings>(),
         "log" => field_names::<LogSettings>(),
         "embedding" => field_names::<EmbeddingConfig>(),

@@ -33,6 +33,7 @@ impl Settings {
         self.redis_and_log(&mut check);
         self.queue_and_worker(&mut check);
         self.sweep(&mut check);
+        self.steps(&mut check);
         self.embedding(&mut check);
         for (name, provider) in &self.providers {
             check_provider(name, provider, &mut check);
@@ -152,6 +153,43 @@ impl Settings {
 }
 
 impl Settings {
+    /// Bounds of single steps of a review.
+    fn steps(&self, check: &mut Checks) {
+        let a = &self.accept;
+        check.range("accept.structured_chars", a.structured_chars.into(), 1, 100_000);
+        check.range("accept.substantial_chars", a.substantial_chars.into(), 1, 100_000);
+        check.range("accept.confidence_from", a.confidence_from.into(), 1, 1000);
+        let t = &self.tiers;
+        check.range("tiers.auto", t.auto.into(), 0, 100);
+        check.range("tiers.dry_run", t.dry_run.into(), 0, 100);
+        check.range("tiers.simulation", t.simulation.into(), 0, 100);
+        if t.auto < t.dry_run || t.dry_run < t.simulation {
+            let what = format!(
+                "auto ({}), dry_run ({}) and simulation ({}) do not descend",
+                t.auto, t.dry_run, t.simulation
+            );
+            check.add("tiers.auto", what, "give auto the highest and simulation the lowest");
+        }
+        let d = &self.documents;
+        check.range("documents.chunk_chars", d.chunk_chars.into(), 100, 100_000);
+        check.range("documents.overlap_chars", d.overlap_chars.into(), 0, 100_000);
+        check.range("documents.least_chars", d.least_chars.into(), 0, 100_000);
+        check.range("documents.query_chars", d.query_chars.into(), 1, 100_000);
+        check.range("documents.shown_chars", d.shown_chars.into(), 1, 100_000);
+        // Each passage must bring something new, or cutting up a document would take for ever.
+        if d.overlap_chars > d.chunk_chars / 2 {
+            let what = format!(
+                "{} characters of overlap are more than half of documents.chunk_chars ({})",
+                d.overlap_chars, d.chunk_chars
+            );
+            check.add("documents.overlap_chars", what, "lower it, or raise documents.chunk_chars");
+        }
+        let h = &self.history;
+        // Previews are kept for every attempt, in Redis.
+        check.range("history.preview_chars", h.preview_chars.into(), 0, 100_000);
+        check.range("history.reason_chars", h.reason_chars.into(), 0, 500);
+    }
+
     fn embedding(&self, check: &mut Checks) {
         let e = &self.embedding;
         if e.is_on() {

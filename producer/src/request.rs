@@ -65,7 +65,7 @@ pub fn prepare(
         ladder,
         shard_ladder,
         policy,
-        limits: settings.sweep.limits(),
+        limits: settings.limits(),
         embedding: settings.embedding.model_in_use().to_owned(),
         labels: labels(&request.labels)?,
         again: if request.again { now_ms() } else { 0 },

@@ -18,6 +18,7 @@ pub mod envelope;
 pub mod ids;
 pub mod jobs;
 pub mod keys;
+pub mod limits;
 pub mod rows;
 pub mod schemas;
 pub mod state;

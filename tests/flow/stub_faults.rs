@@ -11,6 +11,7 @@ use scrum_tests::redis::RedisServer;
 use scrum_tests::repo::TestRepo;
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -18,8 +19,13 @@ use std::time::Duration;
 /// Files of the repository. More than one, because some trouble is told once, not once a file.
 const FILES: usize = 2;
 
-/// Timers that end a fault soon.
-const QUICK: &str = "idle_timeout_s=2\nfirst_byte_timeout_s=3\ntotal_timeout_s=6";
+/// Providers, by the fault that each is for, and the timer that ends it.
+const PROVIDERS: [(&str, &str); 4] = [
+    ("stub", ""),
+    ("stall", "idle_timeout_s=2"),
+    ("silence", "first_byte_timeout_s=3"),
+    ("drip", "total_timeout_s=6"),
+];
 
 /// What a fault is, and what it must come to.
 struct Fault {
@@ -33,9 +39,10 @@ struct Fault {
 }
 
 impl Fault {
-    /// Ended by a timer, and by nothing else.
-    fn is_slow(&self) -> bool {
-        matches!(self.name, "stall" | "silence" | "drip")
+    /// The provider that has it: short timers are for those alone that they end, because a busy
+    /// machine is slow, too.
+    fn provider(&self) -> &'static str {
+        PROVIDERS.iter().map(|(name, _)| *name).find(|name| *name == self.name).unwrap_or("stub")
     }
 }
 
@@ -150,14 +157,13 @@ impl Table {
             Wire::Openai => ("openai", stub.openai_url()),
             Wire::Ollama => ("ollama", stub.ollama_url()),
         };
-        // Short timers are for those faults alone that they end: a busy machine is slow, too.
-        let provider = |name: &str, timers: &str| {
-            format!(
-                "[providers.{name}]\nwire='{kind}'\nbase_url='{url}'\nlocal=true\nconcurrency=16\n{timers}\n"
-            )
-        };
-        let (patient, quick) = (provider("stub", ""), provider("quick", QUICK));
-        let settings = format!("rate_limit_backoff_ms = 40\n{patient}{quick}");
+        let mut settings = String::from("rate_limit_backoff_ms = 40\n");
+        for (name, timer) in PROVIDERS {
+            let _ = write!(
+                settings,
+                "[providers.{name}]\nwire='{kind}'\nbase_url='{url}'\nlocal=true\nconcurrency=16\n{timer}\n"
+            );
+        }
         let bench = Bench::new(Some(server.url()), &settings);
         Self { server, stub, bench, repo: TestRepo::with_files(FILES) }
     }
@@ -165,7 +171,7 @@ impl Table {
     fn sweep(&self, fault: &Fault, case: Case, more: &[&str]) -> Done {
         let model = format!("{}/{}", fault.name, format!("{case:?}").to_lowercase());
         let ladder = self.bench.dir.path().join(format!("{}.toml", model.replace('/', "-")));
-        let provider = if fault.is_slow() { "quick" } else { "stub" };
+        let provider = fault.provider();
         let mut text = format!("name='t'\n[[rungs]]\nprovider='{provider}'\nmodel='{model}'\n");
         if case != Case::Alone {
             text.push_str("[[rungs]]\nprovider='stub'\nmodel='good'\n");
@@ -219,14 +225,16 @@ async fn each_fault_has_its_outcome(wire: Wire) {
             .expect("one JSON object");
         let alerts = told["alerts"].as_array().map_or(0, Vec::len);
         assert_eq!(alerts, usize::from(fault.kind == Kind::Told), "{}", told["alerts"]);
-        let calls = match (case, fault.kind) {
-            (Case::Passes, _) => 2,
-            (_, Kind::Passing) => 4,
-            _ => 1,
+        let made = table.calls(&fault, case);
+        let expected = match (case, fault.kind) {
+            // A good answer may be late once more on a busy machine.
+            (Case::Passes, _) => FILES * 2..=FILES * 4,
+            (_, Kind::Passing) => FILES * 4..=FILES * 4,
+            _ => FILES..=FILES,
         };
         let rows = queue.rows::<ReviewRow>(id).await.unwrap();
         let attempts: Vec<_> = rows.iter().map(|r| &r.attempts).collect();
-        assert_eq!(table.calls(&fault, case), FILES * calls, "{attempts:#?}");
+        assert!(expected.contains(&made), "{made} calls, not {expected:?}: {attempts:#?}");
         if case == Case::Alone {
             assert_eq!((s.resolved, s.unresolved), (0, FILES as u64));
             dead_letters(&queue, id, &fault).await;

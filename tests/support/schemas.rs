@@ -56,7 +56,9 @@ pub fn check_rows(kind: &str, lines: &str) -> usize {
 /// When it is not so.
 #[track_caller]
 pub fn check_sarif(log: &Value) {
-    assert_fits(&validator(SARIF), log, "SARIF 2.1.0");
+    // One pattern of it holds a lone bracket, which only ECMAScript's loose mode takes for itself.
+    let schema = SARIF.replace("{2}]?$", r"{2}\\]?$");
+    assert_fits(&validator(&schema), log, "SARIF 2.1.0");
     for run in log["runs"].as_array().unwrap() {
         let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
         let ids: BTreeSet<&str> = rules.iter().map(|r| r["id"].as_str().unwrap()).collect();

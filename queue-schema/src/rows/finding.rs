@@ -52,6 +52,19 @@ impl FindingKind {
     }
 }
 
+/// The semantic flags: kinds of mistakes by which one file's findings tell something of another's.
+pub const FLAGS: [&str; 9] = [
+    "UnitMismatch",
+    "TypeConfusion",
+    "NullableConfusion",
+    "OffByOne",
+    "StaleReference",
+    "PseudoImpl",
+    "DeadCode",
+    "WarningNoise",
+    "BoundaryViolation",
+];
+
 /// One claim of an accepted review.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -76,4 +89,8 @@ pub struct Finding {
     pub confidence: Option<u8>,
     /// What the reviewer offered as proof beyond the quote.
     pub evidence: Option<String>,
+    /// Semantic flags that the reviewer gave it, of [`FLAGS`]; left out without any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, schemars(extend("items" = {"type": "string", "enum": FLAGS})))]
+    pub flags: Vec<String>,
 }

@@ -8,7 +8,7 @@ pub mod finding;
 pub mod review;
 
 pub use attempt::{Attempt, Outcome};
-pub use finding::{Finding, FindingKind};
+pub use finding::{FLAGS, Finding, FindingKind};
 pub use review::ReviewRow;
 
 use serde::{Serialize, de::DeserializeOwned};

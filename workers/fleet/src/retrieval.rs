@@ -82,7 +82,7 @@ impl Retrieval {
             return Ok(Vec::new());
         }
         let cfg = embedder.config();
-        let name = format!("{model}/{}", doc.sha256);
+        let name = format!("{model}/{}", doc.name);
         let index = {
             let _one = self.indexing.lock().await;
             if let Some(index) = self.indexes.get(&name) {

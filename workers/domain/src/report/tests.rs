@@ -32,6 +32,7 @@ fn finding(kind: FindingKind, text: &str, line: Option<u32>) -> Finding {
         anchored: line.is_some(),
         confidence: Some(80),
         evidence: None,
+        flags: Vec::new(),
     }
 }
 
@@ -67,6 +68,7 @@ fn row(path: &str, findings: Vec<Finding>, attempts: &[Attempt]) -> ReviewRow {
         shards_masked: 0,
         retrieval: "lexical",
         pathway: &pathway,
+        limits: crate::review::RowLimits::default(),
     })
 }
 

@@ -16,8 +16,6 @@ use scrum_providers::{ChatError, ChatReply, ChatRequest, FailedKind, Finish, Pau
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Characters of an answer kept in an attempt's record.
-const PREVIEW_CHARS: usize = 2000;
 /// Characters of a reason kept in an attempt's record.
 const REASON_CHARS: usize = 500;
 
@@ -159,7 +157,7 @@ fn content_key(q: &Question<'_>, temperature: f64, leaves: bool) -> String {
     let masking = if leaves { MASK_VERSION } else { "" };
     let schema = q.prompt.schema.as_ref().map(ToString::to_string).unwrap_or_default();
     content_id(&[
-        scrum_domain::prompt::TEMPLATE_VERSION.as_bytes(),
+        scrum_domain::prompt::template_version().as_bytes(),
         q.rung.provider.as_bytes(),
         q.rung.model.as_bytes(),
         q.prompt.system.replace(q.fence, "").as_bytes(),
@@ -255,7 +253,7 @@ pub fn count(sweep: &str, answer: Option<&Answer>) -> Vec<Effect> {
     effects
 }
 
-/// The record of an attempt.
+/// The record of an attempt, with the first `preview_chars` characters of the answer.
 pub fn attempt(
     n: u32,
     index: u32,
@@ -263,6 +261,7 @@ pub fn attempt(
     outcome: Outcome,
     reason: &str,
     answer: Option<&Answer>,
+    preview_chars: u32,
 ) -> Attempt {
     let text = answer.map(|a| a.text.as_str()).unwrap_or_default();
     Attempt {
@@ -273,7 +272,7 @@ pub fn attempt(
         outcome,
         reason: reason.chars().take(REASON_CHARS).collect(),
         chars: u32::try_from(text.chars().count()).unwrap_or(u32::MAX),
-        answer_preview: text.chars().take(PREVIEW_CHARS).collect(),
+        answer_preview: text.chars().take(preview_chars as usize).collect(),
         answer_sha256: answer.map(|a| sha256_hex(a.text.as_bytes())),
         tokens_in: answer.map_or(0, |a| a.tokens_in),
         tokens_out: answer.map_or(0, |a| a.tokens_out),

@@ -104,8 +104,9 @@ pub async fn find(ctx: &Context, asked: &Asked<'_>) -> Result<Lookup, HandlerErr
     }
     let k = asked.spec.limits.top_chunks as usize;
     LexicalIndex::RANKING.clone_into(&mut found.retrieval);
+    let query = retrieve::query_of(asked.source, &asked.spec.limits.documents);
     for doc in [asked.prd, asked.proposal] {
-        let ranked = doc.map(|d| d.index.top(retrieve::query_of(asked.source), k));
+        let ranked = doc.map(|d| d.index.top(query, k));
         found.take(doc, ranked.unwrap_or_default());
     }
     Ok(Lookup::Found(found))
@@ -116,7 +117,7 @@ async fn by_vectors(ctx: &Context, asked: &Asked<'_>, found: &mut Found) -> Resu
     let model = &asked.spec.embedding;
     let trace = trace::current().map(|t| t.to_string());
     found.retrieval = format!("embedding:{model}");
-    let query = retrieve::query_of(asked.source);
+    let query = retrieve::query_of(asked.source, &asked.spec.limits.documents);
     // What leaves for an endpoint that is not local leaves masked, as with the models.
     let safe = (!ctx.settings().embedding.local)
         .then(|| redact::mask_range(asked.source, 0..query.len()).text);
