@@ -163,12 +163,15 @@ impl Settings {
         check.range("tiers.auto", t.auto.into(), 0, 100);
         check.range("tiers.dry_run", t.dry_run.into(), 0, 100);
         check.range("tiers.simulation", t.simulation.into(), 0, 100);
-        if t.auto < t.dry_run || t.dry_run < t.simulation {
-            let what = format!(
-                "auto ({}), dry_run ({}) and simulation ({}) do not descend",
-                t.auto, t.dry_run, t.simulation
-            );
-            check.add("tiers.auto", what, "give auto the highest and simulation the lowest");
+        let pairs = [
+            ("tiers.dry_run", t.dry_run, "tiers.auto", t.auto),
+            ("tiers.simulation", t.simulation, "tiers.dry_run", t.dry_run),
+        ];
+        for (key, value, above, most) in pairs {
+            if value > most {
+                let what = format!("{value} is more than {above} ({most}), the tier above it");
+                check.add(key, what, &format!("lower it, or raise {above}"));
+            }
         }
         let d = &self.documents;
         check.range("documents.chunk_chars", d.chunk_chars.into(), 100, 100_000);

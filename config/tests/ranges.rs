@@ -68,8 +68,8 @@ fn relations_between_settings_hold() {
     with(&[("sweep.transient_retries", "7")]).unwrap();
     refused("sweep.shard_bytes", "7000", "sweep.split_over_bytes");
     refused("sweep.ladder", "", "local-first");
-    refused("tiers.dry_run", "91", "descend");
-    refused("tiers.simulation", "71", "descend");
+    refused("tiers.dry_run", "91", "tiers.auto");
+    refused("tiers.simulation", "71", "tiers.dry_run");
     refused("documents.overlap_chars", "401", "documents.chunk_chars");
     with(&[("documents.overlap_chars", "400")]).unwrap();
     refused("log.filter", " ", "debug");

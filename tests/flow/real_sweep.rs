@@ -1,16 +1,16 @@
 //! A sweep over real sources with a real PRD and proposal: twelve files in three languages, a section of
 //! the PRD for each. Against real models where variables name them, and always against the stub.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 #[path = "../support/schemas.rs"]
 mod schemas;
 
 use queue_schema::rows::ReviewRow;
-use scrum_tests::model_stub::{ModelStub, Reply, answers};
+use scrum_tests::model_stub::{EmbedReply, ModelStub, Reply, answers};
 use scrum_tests::process::Bench;
 use scrum_tests::repo::TestRepo;
-use serde_json::Value;
-use std::collections::BTreeMap;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
 const PRD: &str = include_str!("../fixtures/real_sweep/prd.md");
 const PROPOSAL: &str = include_str!("../fixtures/real_sweep/proposal.md");
@@ -157,6 +157,31 @@ fn a_real_sweep_with_the_models_of_the_environment() {
     sweep(&Models { chat, model, embed, embed_wire, embed_model });
 }
 
+/// The stems of a text's words: `retryAfter` and `retries` share one.
+fn stems(text: &str) -> BTreeSet<String> {
+    let spaced: String =
+        text.chars().flat_map(|c| c.is_uppercase().then_some(' ').into_iter().chain([c])).collect();
+    spaced
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| word.len() > 3)
+        .map(|word| word.to_lowercase().chars().take(4).collect())
+        .collect()
+}
+
+/// How much a text has in common with each section of the PRD, rare words first.
+fn topics(text: &str) -> Vec<f64> {
+    let sections: Vec<BTreeSet<String>> = sections()
+        .into_values()
+        .map(|(start, end)| stems(&PRD.chars().skip(start).take(end - start).collect::<String>()))
+        .collect();
+    let said = stems(text);
+    let holders = |stem: &String| sections.iter().filter(|s| s.contains(stem)).count() as f64;
+    sections
+        .iter()
+        .map(|section| section.intersection(&said).map(|stem| holders(stem).powi(-3)).sum())
+        .collect()
+}
+
 #[test]
 fn the_same_sweep_with_the_stub() {
     let stub = ModelStub::with(|call| {
@@ -168,6 +193,16 @@ fn the_same_sweep_with_the_stub() {
             return Reply::ok(answers::thin());
         }
         Reply::ok(answers::markdown_review_quoting("the file", &quotes))
+    });
+    // Its own vectors know words, and no topics.
+    stub.set_embeddings(|call| {
+        let vectors: Vec<Value> = call
+            .texts
+            .iter()
+            .enumerate()
+            .map(|(i, text)| json!({"index": i, "embedding": topics(text)}))
+            .collect();
+        EmbedReply::Raw(json!({"object": "list", "data": vectors}).to_string())
     });
     sweep(&Models {
         chat: stub.openai_url(),

@@ -136,7 +136,7 @@ pub struct Tiers {
 /// The tiers are stricter: each is the lower of what all findings say and of what the anchored
 /// ones alone say. A finding whose quote is not in the file can thus lower a tier (with a low
 /// confidence) and never raise one, and a review without any anchored confidence is blocked.
-pub fn tier(findings: &[Finding], limits: &TierLimits) -> Tiers {
+pub fn tier(findings: &[Finding], limits: TierLimits) -> Tiers {
     let all: Vec<u8> = findings.iter().filter_map(|f| f.confidence).collect();
     let anchored: Vec<u8> =
         findings.iter().filter(|f| f.anchored).filter_map(|f| f.confidence).collect();
@@ -155,7 +155,7 @@ fn mean(values: &[u8]) -> Option<f64> {
     (!values.is_empty()).then(|| sum / values.len() as f64)
 }
 
-fn name(confidence: Option<f64>, limits: &TierLimits) -> &'static str {
+fn name(confidence: Option<f64>, limits: TierLimits) -> &'static str {
     match confidence {
         Some(c) if c >= f64::from(limits.auto) => "auto",
         Some(c) if c >= f64::from(limits.dry_run) => "dry_run",
@@ -171,7 +171,7 @@ mod tests {
     use queue_schema::rows::FindingKind;
 
     fn tier(findings: &[Finding]) -> Tiers {
-        super::tier(findings, &TierLimits::default())
+        super::tier(findings, TierLimits::default())
     }
 
     fn finding(quote: Option<&str>, confidence: Option<u8>, anchored: bool) -> Finding {
@@ -269,9 +269,9 @@ mod tests {
     fn the_edges_are_as_set() {
         let limits = TierLimits { auto: 80, dry_run: 60, simulation: 0 };
         for (c, want) in [(80, "auto"), (79, "dry_run"), (59, "simulation"), (0, "simulation")] {
-            assert_eq!(super::tier(&[finding(None, Some(c), true)], &limits).tier, want, "{c}");
+            assert_eq!(super::tier(&[finding(None, Some(c), true)], limits).tier, want, "{c}");
         }
-        assert_eq!(super::tier(&[finding(None, None, true)], &limits).tier, "block");
+        assert_eq!(super::tier(&[finding(None, None, true)], limits).tier, "block");
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl Spent {
 /// Builds the row. Counts and verdict are null for Markdown, as they were in the original.
 pub fn row(accepted: &Accepted<'_>) -> ReviewRow {
     let Accepted { parsed, attempts, pathway, .. } = *accepted;
-    let tiers = tier(&parsed.findings, &accepted.limits.tiers);
+    let tiers = tier(&parsed.findings, accepted.limits.tiers);
     let spent = Spent::of(attempts).plus(&accepted.shards_spent);
     let last = attempts.last();
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);

@@ -51,7 +51,7 @@ fn read(text: &str, case: &Value) -> Value {
         Judgement::Rejected { outcome, reason } => json!({"outcome": outcome, "reason": reason}),
         Judgement::Accepted(mut parsed) => {
             anchor::anchor(&mut parsed.findings, &source);
-            let tiers = anchor::tier(&parsed.findings, &TierLimits::default());
+            let tiers = anchor::tier(&parsed.findings, TierLimits::default());
             let counts = parsed.counts.map(|c| {
                 json!({
                     "critical_failures": c.critical_failures,

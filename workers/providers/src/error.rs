@@ -65,10 +65,10 @@ pub enum TransientKind {
 impl TransientKind {
     /// How long the other side is to be left alone for it.
     pub fn pause(self, retry_after: Option<Duration>) -> Pause {
-        match (retry_after, self) {
-            (Some(asked), _) => Pause::Asked(asked),
-            (None, Self::RateLimited) => Pause::TooMany,
-            (None, _) => Pause::Untold,
+        match (self, retry_after) {
+            (Self::RateLimited, asked) => Pause::TooMany(asked),
+            (_, Some(asked)) => Pause::Asked(asked),
+            (_, None) => Pause::Untold,
         }
     }
 }
@@ -78,8 +78,8 @@ impl TransientKind {
 pub enum Pause {
     /// The other side said how long.
     Asked(Duration),
-    /// Too many requests, and not a word on how long.
-    TooMany,
+    /// Too many requests, and how long, if it was said.
+    TooMany(Option<Duration>),
     /// Nothing.
     Untold,
 }

@@ -70,7 +70,7 @@ fn every_finding_is_parsed_back_and_anchored() {
     assert!(parsed.findings.iter().all(|f| f.kind == FindingKind::Suggestion));
     assert_eq!(parsed.alignment_score, None);
     assert_ne!(
-        tier(&parsed.findings, &queue_schema::limits::TierLimits::default()).tier,
+        tier(&parsed.findings, queue_schema::limits::TierLimits::default()).tier,
         "auto",
         "no check is sure enough for that"
     );

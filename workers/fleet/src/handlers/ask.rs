@@ -191,13 +191,17 @@ pub fn wait_ms(ctx: &Context, tries: u32, pause: Pause) -> u64 {
     let max = Duration::from_millis(s.backoff_max_ms);
     let plain =
         || Backoff::nth(Duration::from_millis(s.backoff_base_ms), max, s.backoff_jitter, tries);
+    // The provider's own word counts, up to a bound: it must not park a job for ever.
+    let longest = Duration::from_secs(s.retry_after_max_s);
     let wait = match pause {
-        // The provider's own word counts, up to a bound: it must not park a job for ever.
-        Pause::Asked(asked) => asked.min(Duration::from_secs(s.retry_after_max_s)).max(plain()),
-        // Limits are counted by the minute: what comes back sooner is turned away again.
-        Pause::TooMany => {
+        Pause::Asked(asked) => asked.min(longest).max(plain()),
+        Pause::TooMany(Some(asked)) if tries == 0 => asked.min(longest).max(plain()),
+        // Limits are counted by the minute: what comes back sooner is turned away again, and who
+        // was turned away at the time that it was told need not believe the next one.
+        Pause::TooMany(asked) => {
             let base = Duration::from_millis(s.rate_limit_backoff_ms);
-            Backoff::at_least(base, max, s.backoff_jitter, tries)
+            let least = Backoff::at_least(base, max, s.backoff_jitter, tries);
+            asked.unwrap_or_default().min(longest).max(least)
         }
         Pause::Untold => plain(),
     };
