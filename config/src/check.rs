@@ -12,6 +12,7 @@ use crate::settings::{
     RetentionSettings, Settings, StateSettings, SweepSettings, WorkerSettings,
 };
 use crate::suggest::nearest;
+use queue_schema::limits::{AcceptLimits, DocumentLimits, HistoryLimits, TierLimits};
 use queue_schema::sweep::{Policy, SplitMode};
 use serde::Deserialize;
 use serde::de::{self, Visitor};
@@ -36,6 +37,10 @@ pub(crate) fn keys(section: &str) -> &'static [&'static str] {
         "sweep" => field_names::<SweepSettings>(),
         "facts" => field_names::<FactsSettings>(),
         "budget" => field_names::<BudgetSettings>(),
+        "accept" => field_names::<AcceptLimits>(),
+        "tiers" => field_names::<TierLimits>(),
+        "documents" => field_names::<DocumentLimits>(),
+        "history" => field_names::<HistoryLimits>(),
         "ladders" => field_names::<LadderSettings>(),
         "apply" => field_names::<ApplySettings>(),
         "log" => field_names::<LogSettings>(),

@@ -6,6 +6,7 @@ use crate::error::ConfigError;
 use crate::facts::FactsSettings;
 use crate::provider::ProviderConfig;
 use queue_schema::budget::{Amount, Caps};
+use queue_schema::limits::{AcceptLimits, DocumentLimits, HistoryLimits, TierLimits};
 use queue_schema::sweep::{Limits, Policy, SPLIT_VERSION, SplitMode};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -32,6 +33,14 @@ pub struct Settings {
     pub facts: FactsSettings,
     /// What a sweep may spend.
     pub budget: BudgetSettings,
+    /// What makes an answer a review.
+    pub accept: AcceptLimits,
+    /// From which confidence on a review has a tier.
+    pub tiers: TierLimits,
+    /// How documents are cut up, looked up and shown.
+    pub documents: DocumentLimits,
+    /// What is kept of answers, and what the next model is told.
+    pub history: HistoryLimits,
     /// Ladders of the user's own.
     pub ladders: LadderSettings,
     /// How reviews become commits.
@@ -148,6 +157,8 @@ pub struct QueueSettings {
     pub backoff_base_ms: u64,
     /// Milliseconds between two retries at most.
     pub backoff_max_ms: u64,
+    /// Milliseconds before the first retry after "too many requests" without a Retry-After.
+    pub rate_limit_backoff_ms: u64,
     /// Share of a wait that is random, 0 to 1.
     pub backoff_jitter: f64,
     /// Days an answer is kept under its content key.
@@ -182,7 +193,7 @@ pub struct WorkerSettings {
     pub grace_s: u64,
 }
 
-/// `[sweep]`: how a sweep is done; [`SweepSettings::limits`] is what is frozen into it.
+/// `[sweep]`: how a sweep is done; [`Settings::limits`] is what is frozen into it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SweepSettings {
@@ -218,24 +229,29 @@ pub struct SweepSettings {
     pub shard_ladder: String,
 }
 
-impl SweepSettings {
+impl Settings {
     /// The bounds that are frozen into a sweep.
     pub fn limits(&self) -> Limits {
+        let sweep = &self.sweep;
         // No `..`: a new limit without a setting must not compile.
         Limits {
-            split_over_bytes: self.split_over_bytes,
-            shard_bytes: self.shard_bytes,
-            max_file_bytes: self.max_file_bytes,
-            admission_window: self.admission_window,
-            plan_page: self.plan_page,
-            transient_retries: self.transient_retries,
-            max_tokens: self.max_tokens,
-            shard_max_tokens: self.shard_max_tokens,
-            temperature: self.temperature,
-            top_chunks: self.top_chunks,
-            split: self.split,
+            split_over_bytes: sweep.split_over_bytes,
+            shard_bytes: sweep.shard_bytes,
+            max_file_bytes: sweep.max_file_bytes,
+            admission_window: sweep.admission_window,
+            plan_page: sweep.plan_page,
+            transient_retries: sweep.transient_retries,
+            max_tokens: sweep.max_tokens,
+            shard_max_tokens: sweep.shard_max_tokens,
+            temperature: sweep.temperature,
+            top_chunks: sweep.top_chunks,
+            split: sweep.split,
             split_version: SPLIT_VERSION,
-            chained: self.chained_shards,
+            chained: sweep.chained_shards,
+            accept: self.accept,
+            tiers: self.tiers,
+            documents: self.documents,
+            history: self.history,
         }
     }
 }

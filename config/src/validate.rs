@@ -35,6 +35,7 @@ impl Settings {
         self.queue_and_worker(&mut check);
         self.sweep(&mut check);
         self.facts(&mut check);
+        self.steps(&mut check);
         self.embedding(&mut check);
         self.apply.validate(&mut check);
         self.budget(&mut check);
@@ -105,6 +106,7 @@ impl Settings {
             );
             check.add("queue.backoff_max_ms", what, "raise it, or lower queue.backoff_base_ms");
         }
+        check.range("queue.rate_limit_backoff_ms", q.rate_limit_backoff_ms, 1, DAY_MS);
         check.fraction("queue.backoff_jitter", q.backoff_jitter, 1.0);
         check.range("queue.answer_cache_days", q.answer_cache_days.into(), 1, 3650);
         check.range("queue.max_payload_bytes", q.max_payload_bytes, 4096, 16 * 1024 * 1024);
@@ -195,6 +197,46 @@ impl Settings {
             check.add("budget.stop_percent", what, "raise it, or lower budget.degrade_percent");
         }
         check.range("budget.wait_ms", b.wait_ms, 10, 3_600_000);
+    }
+
+    /// Bounds of single steps of a review.
+    fn steps(&self, check: &mut Checks) {
+        let a = &self.accept;
+        check.range("accept.structured_chars", a.structured_chars.into(), 1, 100_000);
+        check.range("accept.substantial_chars", a.substantial_chars.into(), 1, 100_000);
+        check.range("accept.confidence_from", a.confidence_from.into(), 1, 1000);
+        let t = &self.tiers;
+        check.range("tiers.auto", t.auto.into(), 0, 100);
+        check.range("tiers.dry_run", t.dry_run.into(), 0, 100);
+        check.range("tiers.simulation", t.simulation.into(), 0, 100);
+        let pairs = [
+            ("tiers.dry_run", t.dry_run, "tiers.auto", t.auto),
+            ("tiers.simulation", t.simulation, "tiers.dry_run", t.dry_run),
+        ];
+        for (key, value, above, most) in pairs {
+            if value > most {
+                let what = format!("{value} is more than {above} ({most}), the tier above it");
+                check.add(key, what, &format!("lower it, or raise {above}"));
+            }
+        }
+        let d = &self.documents;
+        check.range("documents.chunk_chars", d.chunk_chars.into(), 100, 100_000);
+        check.range("documents.overlap_chars", d.overlap_chars.into(), 0, 100_000);
+        check.range("documents.least_chars", d.least_chars.into(), 0, 100_000);
+        check.range("documents.query_chars", d.query_chars.into(), 1, 100_000);
+        check.range("documents.shown_chars", d.shown_chars.into(), 1, 100_000);
+        // Each passage must bring something new, or cutting up a document would take for ever.
+        if d.overlap_chars > d.chunk_chars / 2 {
+            let what = format!(
+                "{} characters of overlap are more than half of documents.chunk_chars ({})",
+                d.overlap_chars, d.chunk_chars
+            );
+            check.add("documents.overlap_chars", what, "lower it, or raise documents.chunk_chars");
+        }
+        let h = &self.history;
+        // Previews are kept for every attempt, in Redis.
+        check.range("history.preview_chars", h.preview_chars.into(), 0, 100_000);
+        check.range("history.reason_chars", h.reason_chars.into(), 0, 500);
     }
 
     fn embedding(&self, check: &mut Checks) {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use queue_schema::limits::{AcceptLimits, DocumentLimits, HistoryLimits, TierLimits};
 use scrum_config::{
     DEFAULT_TOML, Ladders, LoadOptions, LogFormat, Policy, ProviderConfig, Settings, Wire,
 };
@@ -88,12 +89,17 @@ fn defaults_are_those_of_the_specification() {
     let q = &settings.queue;
     assert_eq!((q.lease_ms, q.renew_ms, q.crash_limit, q.max_attempts), (5000, 1000, 3, 8));
     assert_eq!((q.answer_cache_days, q.max_payload_bytes), (30, 65_536));
-    let limits = settings.sweep.limits();
+    let limits = settings.limits();
     assert_eq!((limits.split_over_bytes, limits.shard_bytes), (6000, 3500));
     assert_eq!((limits.max_file_bytes, limits.admission_window), (1 << 20, 256));
     assert_eq!((limits.plan_page, limits.transient_retries), (2000, 3));
     assert_eq!((limits.max_tokens, limits.shard_max_tokens, limits.top_chunks), (1500, 400, 5));
     assert!((limits.temperature - 0.2).abs() < f64::EPSILON);
+    // Sweeps of before these could be set were held to the same.
+    assert_eq!(settings.accept, AcceptLimits::default());
+    assert_eq!(settings.tiers, TierLimits::default());
+    assert_eq!(settings.documents, DocumentLimits::default());
+    assert_eq!(settings.history, HistoryLimits::default());
     assert_eq!(settings.sweep.policy, Policy::Auto);
     assert_eq!(settings.log.format, LogFormat::Text);
     let locals: Vec<&str> =

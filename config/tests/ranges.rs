@@ -39,6 +39,7 @@ fn out_of_range_values_are_refused_with_the_range_and_the_place() {
         ("queue.crash_limit", "0"),
         ("queue.max_attempts", "0"),
         ("queue.claim_batch", "5000"),
+        ("queue.rate_limit_backoff_ms", "0"),
         ("queue.backoff_jitter", "1.5"),
         ("queue.backoff_jitter", "nan"),
         ("queue.max_payload_bytes", "10"),
@@ -66,6 +67,15 @@ fn out_of_range_values_are_refused_with_the_range_and_the_place() {
         ("facts.max_text_chars", "5000"),
         ("facts.extractor", "gpt"),
         ("facts.verifier", "builtin/static-checks"),
+        ("accept.structured_chars", "0"),
+        ("accept.substantial_chars", "100001"),
+        ("accept.confidence_from", "0"),
+        ("tiers.auto", "101"),
+        ("documents.chunk_chars", "99"),
+        ("documents.query_chars", "0"),
+        ("documents.shown_chars", "0"),
+        ("history.preview_chars", "100001"),
+        ("history.reason_chars", "501"),
         ("providers.ollama.concurrency", "0"),
         ("providers.ollama.total_timeout_s", "0"),
         ("providers.ollama.num_ctx", "1"),
@@ -84,6 +94,10 @@ fn relations_between_settings_hold() {
     with(&[("sweep.transient_retries", "7")]).unwrap();
     refused("sweep.shard_bytes", "7000", "sweep.split_over_bytes");
     refused("sweep.ladder", "", "local-first");
+    refused("tiers.dry_run", "91", "tiers.auto");
+    refused("tiers.simulation", "71", "tiers.dry_run");
+    refused("documents.overlap_chars", "401", "documents.chunk_chars");
+    with(&[("documents.overlap_chars", "400")]).unwrap();
     refused("log.filter", " ", "debug");
     refused("redis.namespace", "a:b", "part of a key");
     refused("redis.namespace", "{x}", "part of a key");

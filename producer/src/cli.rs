@@ -71,6 +71,8 @@ pub enum Command {
     Forget(ForgetArgs),
     /// Check Redis, providers, models and git; say what to do.
     Doctor(DoctorArgs),
+    /// The knowledge base: the rows that sweeps leave behind.
+    Kb(KbArgs),
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.
@@ -293,6 +295,24 @@ pub struct DoctorArgs {
     /// With --queue: put right what is wrong.
     #[arg(long, requires = "queue")]
     pub mend: bool,
+}
+
+/// `scrum kb`.
+#[derive(Debug, Args)]
+pub struct KbArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub action: KbAction,
+}
+
+/// What to do with the knowledge base.
+#[derive(Debug, Subcommand)]
+pub enum KbAction {
+    /// Print the JSON Schema of a kind of row; without a kind, list the kinds.
+    Schema {
+        /// Kind of row, e.g. scrum_reviews.
+        kind: Option<String>,
+    },
 }
 
 /// `scrum dlq`.

@@ -50,6 +50,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<u8> {
         Command::Forget(args) => commands::forget::execute(&global, args).await,
         Command::Doctor(args) if args.queue => commands::check::execute(&global, args).await,
         Command::Doctor(_) => commands::doctor::execute(&global).await,
+        Command::Kb(args) => commands::kb::execute(&global, args),
         Command::Completions { shell } => {
             use clap::CommandFactory;
             clap_complete::generate(shell, &mut Cli::command(), "scrum", &mut std::io::stdout());

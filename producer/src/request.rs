@@ -66,7 +66,7 @@ pub fn prepare(
         ladder,
         shard_ladder,
         policy,
-        limits: settings.sweep.limits(),
+        limits: settings.limits(),
         embedding: settings.embedding.model_in_use().to_owned(),
         facts,
         labels: labels(&request.labels)?,

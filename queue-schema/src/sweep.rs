@@ -2,6 +2,7 @@
 
 use crate::ids::content_id;
 use crate::keys::LADDER_FIELD;
+use crate::limits::{AcceptLimits, DocumentLimits, HistoryLimits, TierLimits, as_before};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -282,6 +283,18 @@ pub struct Limits {
     /// Shards one after the other, each with the notes on those before it.
     #[serde(default)]
     pub chained: bool,
+    /// What makes an answer a review.
+    #[serde(default, skip_serializing_if = "as_before")]
+    pub accept: AcceptLimits,
+    /// From which confidence on a review has a tier.
+    #[serde(default, skip_serializing_if = "as_before")]
+    pub tiers: TierLimits,
+    /// How documents are cut up, looked up and shown.
+    #[serde(default, skip_serializing_if = "as_before")]
+    pub documents: DocumentLimits,
+    /// What is kept of answers, and what the next model is told.
+    #[serde(default, skip_serializing_if = "as_before")]
+    pub history: HistoryLimits,
 }
 
 /// Who takes facts out of accepted reviews, who checks them, and within which bounds; defaults live

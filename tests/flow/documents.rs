@@ -2,6 +2,9 @@
 //! is asked and when, and what happens without one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../support/schemas.rs"]
+mod schemas;
+
 use queue_schema::rows::ReviewRow;
 use scrum_tests::model_stub::{EmbedReply, ModelStub, Reply, answers};
 use scrum_tests::process::{Bench, Done};
@@ -57,6 +60,7 @@ impl Setup {
     }
 
     fn rows(&self) -> Vec<ReviewRow> {
+        schemas::check_report(&self.bench.out());
         let text = std::fs::read_to_string(self.bench.out().join("scrum_reviews.jsonl")).unwrap();
         text.lines().map(|l| serde_json::from_str(l).unwrap()).collect()
     }

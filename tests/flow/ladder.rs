@@ -1,6 +1,9 @@
 //! The ladder, against a stub that speaks the real wire format: rungs fail, the next one learns.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../support/schemas.rs"]
+mod schemas;
+
 use queue_schema::rows::{Outcome, ReviewRow};
 use scrum_tests::model_stub::{ModelStub, Recorded, Reply, Rule, answers};
 use scrum_tests::process::Bench;
@@ -15,6 +18,7 @@ fn is_shard(call: &Recorded) -> bool {
 }
 
 fn rows(bench: &Bench) -> Vec<ReviewRow> {
+    schemas::check_report(&bench.out());
     let text = std::fs::read_to_string(bench.out().join("scrum_reviews.jsonl")).unwrap();
     text.lines().map(|l| serde_json::from_str(l).unwrap()).collect()
 }
@@ -407,4 +411,40 @@ fn a_letter_may_be_tried_again_on_another_ladder() {
     let row = rows(&bench).remove(0);
     let models: Vec<_> = row.attempts.iter().map(|a| a.model.as_str()).collect();
     assert_eq!(models, ["weak", "other", "good"], "both rungs of the other ladder were climbed");
+}
+
+/// Paths and answers that would break a report out of its form; the rows and the SARIF stay sound.
+#[test]
+fn hostile_paths_and_answers_leave_a_sound_report() {
+    let repo = TestRepo::new();
+    for name in ["src/a b[1]#?%20.rs", "src/\u{fc}\u{1f980}.rs", "src/c:d\"'<x>.rs", "-v.rs"] {
+        let code = format!("pub const NAME: &str = {name:?};\n");
+        repo.write(name, code.as_bytes());
+    }
+    repo.write("data.bin", b"\0\x01\x02");
+    repo.commit("odd names");
+    let stub = ModelStub::with(|call| {
+        let quotes = answers::quotes_from(&call.prompt, 1);
+        let quote = quotes.first().map_or("nothing", String::as_str);
+        Reply::ok(format!(
+            "## Score\nAlignment score: 7/10\n\n## Suggested changes\n\
+             1. **[click](javascript:alert(1)) <script>x</script> {{0}} \u{202e}evil\u{7}** (Confidence: 85%)\n   \
+             - Quote: `{quote}`\n   - Flag: DeadCode\n\
+             2. **\u{0}** (Confidence: 100%)\n   - Quote: `not in the file at all`\n\
+             3. **{}** (Confidence: 1%)\n",
+            "long ".repeat(2000)
+        ))
+    });
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
+    run(&bench, &repo, &[]).expect(0);
+    let rows = rows(&bench);
+    assert_eq!(rows.len(), 4);
+    assert!(rows.iter().all(|r| r.findings[0].flags == ["DeadCode"]), "{:?}", rows[0].findings);
+    assert!(rows.iter().all(|r| r.findings.iter().any(|f| !f.anchored)));
+    let sarif = std::fs::read_to_string(bench.out().join("scrum.sarif")).unwrap();
+    let sarif: Value = serde_json::from_str(&sarif).unwrap();
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    let findings: usize = rows.iter().map(|r| r.findings.len()).sum();
+    assert_eq!(results.len(), findings, "each finding is one result");
+    assert!(!sarif.to_string().contains("](javascript"));
 }

@@ -1,6 +1,9 @@
 //! The main job, end to end: `scrum run` with a private Redis and the built-in reviewer.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../support/schemas.rs"]
+mod schemas;
+
 use queue_schema::rows::ReviewRow;
 use scrum_tests::process::{Bench, children};
 use scrum_tests::repo::{TestRepo, large_file};
@@ -38,7 +41,7 @@ fn a_newcomers_first_command_leaves_a_report() {
     assert!(out.join("review_src_f0.rs.json").is_file());
     let lines = std::fs::read_to_string(out.join("scrum_reviews.jsonl")).unwrap();
     let rows: Vec<ReviewRow> = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-    assert_eq!(rows.len(), 6);
+    assert_eq!((rows.len(), schemas::check_report(&out)), (6, 6));
     let big = rows.iter().find(|r| r.file == "big.rs").unwrap();
     assert!(big.tree_split_fired && big.shards_total >= 2 && big.shards_missing.is_empty());
     for row in &rows {
@@ -89,6 +92,7 @@ fn odd_files_are_reviewed_or_listed_with_a_reason() {
             out.to_str().unwrap(),
         ])
         .expect(0);
+    schemas::check_report(&out);
     let summary = read_json(&out.join("summary.json"));
     let skipped: Vec<(String, String)> = summary["skipped"]
         .as_array()
@@ -153,6 +157,7 @@ fn targets_documents_and_labels_reach_the_report() {
     let rows: Vec<ReviewRow> = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     let mut files: Vec<_> = rows.iter().map(|r| r.file.as_str()).collect();
     files.sort_unstable();
+    assert_eq!(schemas::check_report(&out), 2);
     assert_eq!(files, ["docs/x.md", "src/f0.rs"]);
     let chunk = &rows.iter().find(|r| r.file == "src/f0.rs").unwrap().top_chunks[0];
     assert_eq!((chunk.origin.as_str(), chunk.ranking.as_str()), ("prd", "lexical"));

@@ -49,6 +49,7 @@ fn mistakes_are_told_and_cost_nothing() {
     refused(&bench, &["metrics", "/no/such/dir"], &["/no/such/dir", "nothing"]);
     refused(&bench, &["metrics", plain], &[plain, "not a git repository"]);
     refused(&bench, &["dlq", "show", "nothing"], &["nothing", "scrum dlq list"]);
+    refused(&bench, &["kb", "schema", "nothing"], &["nothing", "scrum kb schema"]);
     refused(&bench, &["sweep", repo], &["SCRUM_REDIS_URL", "scrum run"]);
     let status = bench.run(&["status", "--json"]).expect(0);
     assert!(status.stdout.contains("\"sweeps\":[]"), "nothing was enqueued: {}", status.stdout);

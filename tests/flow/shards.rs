@@ -2,6 +2,9 @@
 //! part never passes as one of the whole.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../support/schemas.rs"]
+mod schemas;
+
 use queue_schema::rows::{Outcome, ReviewRow};
 use scrum_tests::model_stub::{ModelStub, Recorded, Reply, answers};
 use scrum_tests::process::{Bench, Done};
@@ -38,6 +41,7 @@ fn run(bench: &Bench, repo: &TestRepo, more: &[&str]) -> Done {
 }
 
 fn row(bench: &Bench) -> ReviewRow {
+    schemas::check_report(&bench.out());
     let text = std::fs::read_to_string(bench.out().join("scrum_reviews.jsonl")).unwrap();
     serde_json::from_str(text.lines().next().unwrap()).unwrap()
 }

@@ -1,6 +1,7 @@
 //! What tests ask of the queue when the work itself does not matter.
 
 use queue_schema::effects::{NewJob, Priority};
+use queue_schema::limits::{AcceptLimits, DocumentLimits, HistoryLimits, TierLimits};
 use queue_schema::sweep::{Ladder, Limits, Policy, SplitMode, SweepSpec};
 use std::collections::BTreeMap;
 
@@ -49,6 +50,10 @@ pub fn sweep_spec(n: u8, admission_window: u32) -> SweepSpec {
             split: SplitMode::Syntax,
             split_version: 1,
             chained: false,
+            accept: AcceptLimits::default(),
+            tiers: TierLimits::default(),
+            documents: DocumentLimits::default(),
+            history: HistoryLimits::default(),
         },
         labels: BTreeMap::new(),
         again: 0,

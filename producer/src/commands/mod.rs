@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod export;
 pub mod files;
 pub mod forget;
+pub mod kb;
 pub mod letters;
 pub mod metrics;
 pub mod models;

@@ -38,6 +38,14 @@ impl Backoff {
         backoff.next_wait()
     }
 
+    /// As [`nth`](Self::nth), but jitter only lengthens: never less than the doubled base, or `max`.
+    pub fn at_least(base: Duration, max: Duration, jitter: f64, n: u32) -> Duration {
+        let least = Self::nth(base, max, 0.0, n);
+        // Spread around the middle of what chance may add.
+        let middle = least.mul_f64(1.0 + jitter / 2.0);
+        Self::new(middle, middle, jitter / (2.0 + jitter)).next_wait().max(least)
+    }
+
     /// Starts over after a success.
     pub fn reset(&mut self) {
         self.0.reset();
@@ -60,5 +68,18 @@ mod tests {
             let wait = Backoff::nth(base, max, 0.5, n);
             assert!(wait >= base / 2 && wait <= max * 3 / 2, "{wait:?}");
         }
+    }
+
+    #[test]
+    fn chance_may_only_lengthen() {
+        let (base, max) = (Duration::from_secs(10), Duration::from_secs(60));
+        for _ in 0..100 {
+            let waits: Vec<_> = (0..4).map(|n| Backoff::at_least(base, max, 0.5, n)).collect();
+            for (wait, least) in waits.iter().zip([10, 20, 40, 60].map(Duration::from_secs)) {
+                let rounding = Duration::from_millis(1);
+                assert!(*wait >= least && *wait <= least * 3 / 2 + rounding, "{waits:?}");
+            }
+        }
+        assert_eq!(Backoff::at_least(base, max, 0.0, 1), base * 2);
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// What was done with a file's patches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ApplyAction {
     /// They are a commit on the branch.
@@ -51,6 +52,7 @@ impl ApplyAction {
 
 /// One patch and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PatchRecord {
     /// What was to be replaced, verbatim.
     pub old_string: String,
@@ -59,8 +61,10 @@ pub struct PatchRecord {
     /// Why, as the model put it.
     pub rationale: String,
     /// In percent; null when the model gave none.
+    #[cfg_attr(test, schemars(range(max = 100)))]
     pub confidence: Option<u8>,
     /// The first gate that it failed; null when it passed all.
+    #[cfg_attr(test, schemars(extend("enum" = ["fresh", "path", "confidence", "unique", "size", "rationale", "check", "warnings", "tests", null])))]
     pub gate: Option<String>,
     /// What was wrong there; empty when it passed all.
     pub reason: String,
@@ -68,10 +72,12 @@ pub struct PatchRecord {
 
 /// One decision about one file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AutoApplyRow {
     /// What was done.
     pub action: ApplyAction,
     /// Path in the repository, `/` as separator.
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub file: String,
     /// Patches that passed every gate.
     pub patches_applied: u32,
@@ -80,29 +86,40 @@ pub struct AutoApplyRow {
     /// Why, in a sentence; empty when all patches passed.
     pub reason: String,
     /// Mean confidence of the review.
+    #[cfg_attr(test, schemars(range(min = 0, max = 100)))]
     pub confidence_avg: Option<f64>,
     /// Tier of the review.
+    #[cfg_attr(test, schemars(extend("enum" = ["auto", "dry_run", "simulation", "block"])))]
     pub gradient_tier: String,
     /// `provider/model` of the review.
+    #[cfg_attr(test, schemars(regex(pattern = "^[^/]+/.+$")))]
     pub reviewer_model: String,
     /// `provider/model` that proposed the patches.
+    #[cfg_attr(test, schemars(regex(pattern = "^[^/]+/.+$")))]
     pub patch_model: String,
     /// The branch that was written, or would have been.
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub branch: String,
     /// The commit that was made, hex; null when there is none.
+    #[cfg_attr(test, schemars(regex(pattern = "^([0-9a-f]{40}|[0-9a-f]{64})$")))]
     pub commit: Option<String>,
     /// When it was decided: RFC 3339, UTC.
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     pub ts: String,
 
     /// Which sweep the review belongs to.
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{16}$")))]
     pub sweep_id: String,
     /// Which review.
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{16}-[0-9]+$")))]
     pub review_id: String,
     /// Which run of the applier.
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{12}$")))]
     pub run_id: String,
     /// Repository as the sweep named it.
     pub repo: String,
     /// Commit that the patches were made for, hex.
+    #[cfg_attr(test, schemars(regex(pattern = "^([0-9a-f]{40}|[0-9a-f]{64})$")))]
     pub base: String,
     /// Every patch.
     pub patches: Vec<PatchRecord>,
@@ -113,16 +130,19 @@ pub struct AutoApplyRow {
     /// The last lines of a check or test that failed.
     pub output_tail: String,
     /// What contained the check command: `bubblewrap`, `no-network`, `none`; empty when none was run.
+    #[cfg_attr(test, schemars(extend("enum" = ["", "bubblewrap", "no-network", "none"])))]
     pub sandbox: String,
     /// Prompt tokens of the proposal.
     pub tokens_in: u64,
     /// Generated tokens of the proposal.
     pub tokens_out: u64,
     /// What the proposal cost in dollars; null when nobody said.
+    #[cfg_attr(test, schemars(range(min = 0)))]
     pub cost_usd: Option<f64>,
     /// Secrets that were masked in what the patch model was sent.
     pub masked: u32,
     /// Version of this row.
+    #[cfg_attr(test, schemars(extend("const" = SCHEMA_VERSION)))]
     pub schema_version: u32,
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The answer became a row.
@@ -45,14 +46,18 @@ impl std::fmt::Display for Outcome {
 
 /// The record of one attempt; a review's attempts are its history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Attempt {
     /// 1 for the first attempt of the review.
+    #[cfg_attr(test, schemars(range(min = 1)))]
     pub n: u32,
     /// Index of the rung in the sweep's ladder, from 0.
     pub rung: u32,
     /// Provider name from the configuration.
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub provider: String,
     /// Model name as sent.
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub model: String,
     /// How it ended.
     pub outcome: Outcome,
@@ -64,12 +69,14 @@ pub struct Attempt {
     pub answer_preview: String,
     /// SHA-256 of the whole answer, hex; absent when there was none, and in rows of before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{64}$")))]
     pub answer_sha256: Option<String>,
     /// Prompt tokens as the provider counted them; 0 when it did not say.
     pub tokens_in: u64,
     /// Generated tokens as the provider counted them; 0 when it did not say.
     pub tokens_out: u64,
     /// What it cost in dollars, as the provider told, else by the rung's price; null without either.
+    #[cfg_attr(test, schemars(range(min = 0)))]
     pub cost_usd: Option<f64>,
     /// Wall time of the call in milliseconds; 0 when served from the answer cache.
     pub duration_ms: u64,

@@ -11,6 +11,7 @@ pub const FACTS_SOURCE: &str = "scrum_review";
 
 /// Something that a review speaks of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Entity {
     /// Its name, as in the code.
     pub name: String,
@@ -20,6 +21,7 @@ pub struct Entity {
 
 /// How two entities belong together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Relationship {
     /// One of them.
     pub from: String,
@@ -31,6 +33,7 @@ pub struct Relationship {
 
 /// What the verifier says of one fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FactVerdict {
     /// The file supports it.
@@ -42,18 +45,25 @@ pub enum FactVerdict {
 /// The facts of one accepted review. The first block of fields is the format of the original
 /// script, names and types unchanged; what the fleet adds stands behind it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AuditFactsRow {
     /// Always 0: these facts come from a sweep and not from a pull request.
+    #[cfg_attr(test, schemars(extend("const" = 0)))]
     pub pr_number: u32,
     /// Path in the repository, `/` as separator.
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub file: String,
     /// Commit that was read, hex.
+    #[cfg_attr(test, schemars(regex(pattern = "^([0-9a-f]{40}|[0-9a-f]{64})$")))]
     pub head_sha: String,
     /// RFC 3339, UTC.
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     pub extracted_at: String,
     /// `provider/model`.
+    #[cfg_attr(test, schemars(regex(pattern = "^[^/]+/.+$")))]
     pub extractor: String,
     /// `provider/model`.
+    #[cfg_attr(test, schemars(regex(pattern = "^[^/]+/.+$")))]
     pub verifier: String,
     /// What the review speaks of.
     pub entities: Vec<Entity>,
@@ -64,19 +74,25 @@ pub struct AuditFactsRow {
     /// The beginning of what the verifier wrote; empty when there was no verification.
     pub verification_preview: String,
     /// Always 2.
+    #[cfg_attr(test, schemars(extend("const" = FACTS_SCHEMA_VERSION)))]
     pub schema_version: u32,
     /// Always `scrum_review`.
+    #[cfg_attr(test, schemars(extend("const" = FACTS_SOURCE)))]
     pub source: String,
     /// Always true: tells our rows from those of other writers of the stream.
+    #[cfg_attr(test, schemars(extend("const" = true)))]
     pub scrum_master_reviewed: bool,
 
     /// Which sweep asked for it.
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{16}$")))]
     pub sweep_id: String,
     /// Which review they are from: stable for (sweep, target).
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{16}-[0-9]+$")))]
     pub review_id: String,
     /// Repository as the sweep named it.
     pub repo: String,
     /// Git object id of the file's content, hex.
+    #[cfg_attr(test, schemars(regex(pattern = "^([0-9a-f]{40}|[0-9a-f]{64})$")))]
     pub blob: String,
     /// One a fact, in their order; null where the verifier gave no verdict that could be read.
     pub verdicts: Vec<Option<FactVerdict>>,
@@ -91,6 +107,7 @@ pub struct AuditFactsRow {
     /// Generated tokens of both calls.
     pub tokens_out: u64,
     /// Sum of what providers charged, in dollars; null when none said.
+    #[cfg_attr(test, schemars(range(min = 0)))]
     pub cost_usd: Option<f64>,
     /// Time spent in both calls, in milliseconds; one from the answer cache took none.
     pub duration_ms: u64,

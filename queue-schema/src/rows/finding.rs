@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a finding says of the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FindingKind {
     /// A concrete change that the reviewer suggests.
@@ -51,8 +52,22 @@ impl FindingKind {
     }
 }
 
+/// The semantic flags: kinds of mistakes by which one file's findings tell something of another's.
+pub const FLAGS: [&str; 9] = [
+    "UnitMismatch",
+    "TypeConfusion",
+    "NullableConfusion",
+    "OffByOne",
+    "StaleReference",
+    "PseudoImpl",
+    "DeadCode",
+    "WarningNoise",
+    "BoundaryViolation",
+];
+
 /// One claim of an accepted review.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Finding {
     /// What it says of the code.
     pub kind: FindingKind,
@@ -62,13 +77,20 @@ pub struct Finding {
     pub quote: Option<String>,
     /// First line of the quote in the file at the pinned commit, from 1; computed by the
     /// program, never taken from the model. Null when the quote was not found.
+    #[cfg_attr(test, schemars(range(min = 1)))]
     pub line: Option<u32>,
     /// Last line of the quote, from 1.
+    #[cfg_attr(test, schemars(range(min = 1)))]
     pub end_line: Option<u32>,
     /// True when the quote was found in the file. An unanchored finding never raises the tier.
     pub anchored: bool,
     /// In percent, 0 to 100; null when the reviewer gave none.
+    #[cfg_attr(test, schemars(range(max = 100)))]
     pub confidence: Option<u8>,
     /// What the reviewer offered as proof beyond the quote.
     pub evidence: Option<String>,
+    /// Semantic flags that the reviewer gave it, of [`FLAGS`]; left out without any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, schemars(extend("items" = {"type": "string", "enum": FLAGS})))]
+    pub flags: Vec<String>,
 }

@@ -8,18 +8,23 @@ pub const SCHEMA_VERSION: u32 = 1;
 
 /// One sweep. Composed from counters when it is asked for, so it is not kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LoopMetricsRow {
     /// Which sweep.
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{16}$")))]
     pub sweep_id: String,
     /// Repository, without credentials.
     pub repo: String,
     /// Commit that was read, hex.
+    #[cfg_attr(test, schemars(regex(pattern = "^([0-9a-f]{40}|[0-9a-f]{64})$")))]
     pub commit: String,
     /// Name of the ladder.
     pub ladder: String,
     /// planning, running, done, failed, cancelled.
+    #[cfg_attr(test, schemars(extend("enum" = ["planning", "running", "done", "failed", "cancelled"])))]
     pub state: String,
     /// RFC 3339, UTC.
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     pub started_at: String,
     /// The numbers.
     #[serde(flatten)]
@@ -31,6 +36,7 @@ pub struct LoopMetricsRow {
     /// Why the two are not comparable like for like, a reason each; empty when they are.
     pub not_like_for_like: Vec<String>,
     /// Always 1.
+    #[cfg_attr(test, schemars(extend("const" = SCHEMA_VERSION)))]
     pub schema_version: u32,
 }
 
@@ -43,6 +49,7 @@ impl Row for LoopMetricsRow {
 
 /// What is counted; as a difference, numbers may be negative.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LoopNumbers {
     /// Files with an accepted review.
     pub resolved: i64,
@@ -127,6 +134,7 @@ impl LoopNumbers {
 
 /// Findings by severity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Severities {
     /// Must be mended.
     pub critical: i64,
@@ -140,6 +148,7 @@ pub struct Severities {
 
 /// Forensic reviews by verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Verdicts {
     /// Nothing to mend.
     pub pass: i64,
@@ -151,6 +160,7 @@ pub struct Verdicts {
 
 /// Reviews by tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Tiers {
     /// Least confidence 90 or more.
     pub auto: i64,
@@ -164,6 +174,7 @@ pub struct Tiers {
 
 /// Lines of code that say that something is not done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Markers {
     /// `todo!`, `unimplemented!` and their like, and comments with TODO, FIXME, XXX or HACK.
     pub todo: i64,

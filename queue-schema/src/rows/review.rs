@@ -10,38 +10,52 @@ pub const SCHEMA_VERSION: u32 = 4;
 /// [`super::AuditFactsRow`] and in the sweep's counters, not here. The first block of fields is the format of the original script, names
 /// and types unchanged; what the fleet adds stands behind it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ReviewRow {
     /// Path in the repository, `/` as separator.
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub file: String,
     /// RFC 3339, UTC.
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     pub reviewed_at: String,
     /// `provider/model`.
+    #[cfg_attr(test, schemars(regex(pattern = "^[^/]+/.+$")))]
     pub accepted_model: String,
     /// 1 when the first attempt was accepted.
+    #[cfg_attr(test, schemars(range(min = 1)))]
     pub accepted_on_attempt: u32,
     /// All attempts made, the accepted one included.
+    #[cfg_attr(test, schemars(range(min = 1)))]
     pub attempts_made: u32,
     /// True when the file was too large for one prompt and went through shards.
     pub tree_split_fired: bool,
     /// First 2,000 characters of the accepted answer.
     pub suggestions_preview: String,
     /// One entry a finding that gave a confidence, in percent.
+    #[cfg_attr(test, schemars(inner(range(max = 100))))]
     pub confidences_per_finding: Vec<u8>,
     /// Mean of the confidences; null without any.
+    #[cfg_attr(test, schemars(range(min = 0, max = 100)))]
     pub confidence_avg: Option<f64>,
     /// Least of the confidences; null without any.
+    #[cfg_attr(test, schemars(range(max = 100)))]
     pub confidence_min: Option<u8>,
     /// Number of findings.
     pub findings_count: u32,
     /// auto | dry_run | simulation | block, from the least confidence.
+    #[cfg_attr(test, schemars(extend("enum" = ["auto", "dry_run", "simulation", "block"])))]
     pub gradient_tier: String,
     /// The same from the mean.
+    #[cfg_attr(test, schemars(extend("enum" = ["auto", "dry_run", "simulation", "block"])))]
     pub gradient_tier_avg: String,
     /// 1 to 10, halves allowed; null when it could not be parsed.
+    #[cfg_attr(test, schemars(range(min = 1, max = 10)))]
     pub alignment_score: Option<f64>,
     /// markdown | forensic_json.
+    #[cfg_attr(test, schemars(extend("enum" = ["markdown", "forensic_json"])))]
     pub output_format: String,
     /// pass | needs_patch | fail; null for Markdown.
+    #[cfg_attr(test, schemars(extend("enum" = ["pass", "needs_patch", "fail", null])))]
     pub verdict: Option<String>,
     /// Entries under `critical_failures`; null for Markdown.
     pub critical_failures_count: Option<u32>,
@@ -56,39 +70,50 @@ pub struct ReviewRow {
     /// Entries under `risk_points`; null for Markdown.
     pub risk_points_count: Option<u32>,
     /// Always 4.
+    #[cfg_attr(test, schemars(extend("const" = SCHEMA_VERSION)))]
     pub schema_version: u32,
     /// Always true: tells our rows from those of other writers of the stream.
+    #[cfg_attr(test, schemars(extend("const" = true)))]
     pub scrum_master_reviewed: bool,
     /// True when the ladder was started at a remembered model.
     pub pathway_hot_swap_hit: bool,
     /// Which pathway was swapped in.
     pub pathway_id: Option<String>,
     /// How close it was, 0 to 1.
+    #[cfg_attr(test, schemars(range(min = 0, max = 1)))]
     pub pathway_similarity: Option<f64>,
     /// How often its model had succeeded, 0 to 1.
+    #[cfg_attr(test, schemars(range(min = 0, max = 1)))]
     pub pathway_success_rate: Option<f64>,
     /// Rungs skipped by the swap.
     pub rungs_saved: u32,
 
     /// Which sweep asked for it.
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{16}$")))]
     pub sweep_id: String,
     /// Which review it is: stable for (sweep, target).
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{16}-[0-9]+$")))]
     pub review_id: String,
     /// Repository as the sweep named it.
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub repo: String,
     /// Commit that was read, hex.
+    #[cfg_attr(test, schemars(regex(pattern = "^([0-9a-f]{40}|[0-9a-f]{64})$")))]
     pub commit: String,
     /// Git object id of the file's content, hex.
+    #[cfg_attr(test, schemars(regex(pattern = "^([0-9a-f]{40}|[0-9a-f]{64})$")))]
     pub blob: String,
     /// Every finding.
     pub findings: Vec<Finding>,
     /// Every attempt, in order.
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub attempts: Vec<Attempt>,
     /// Prompt tokens of all attempts and shards.
     pub tokens_in: u64,
     /// Generated tokens of all attempts and shards.
     pub tokens_out: u64,
     /// Sum of what providers charged, in dollars; null when none said.
+    #[cfg_attr(test, schemars(range(min = 0)))]
     pub cost_usd: Option<f64>,
     /// Time spent in model calls, in milliseconds.
     pub duration_ms: u64,
@@ -104,19 +129,23 @@ pub struct ReviewRow {
     pub masked: u32,
     /// How they were found: `lexical`, `embedding:MODEL`, or `none` without a document.
     #[serde(default)]
+    #[cfg_attr(test, schemars(regex(pattern = "^(|none|lexical|embedding:.+)$")))]
     pub retrieval: String,
 }
 
 /// A document chunk that was shown to the reviewer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TopChunk {
     /// `prd` or `proposal`.
+    #[cfg_attr(test, schemars(extend("enum" = ["prd", "proposal"])))]
     pub origin: String,
     /// Character offset of the chunk in its document.
     pub offset: u32,
     /// Similarity to the file, by the ranking named in `ranking`.
     pub score: f64,
     /// `lexical` or `embedding:MODEL`: scores of different rankings don't compare.
+    #[cfg_attr(test, schemars(regex(pattern = "^(lexical|embedding:.+)$")))]
     pub ranking: String,
 }
 
@@ -126,3 +155,6 @@ impl Row for ReviewRow {
         self.review_id.clone()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,12 +9,16 @@ pub const SCHEMA_VERSION: u32 = 1;
 /// One model and one class of tasks, over one sweep or over all. Composed from counters when it is
 /// asked for, so it is not kept; see [`crate::ledger`] for what each number counts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ModelTrustRow {
     /// Provider name from the configuration.
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub provider: String,
     /// Model name as sent.
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub model: String,
-    /// `review`, `shard`.
+    /// `review`, `shard`, `facts` or `patch`.
+    #[cfg_attr(test, schemars(extend("enum" = ["review", "shard", "facts", "patch"])))]
     pub task: String,
     /// The sweep that was counted; null for all of the fleet.
     pub sweep_id: Option<String>,
@@ -45,6 +49,7 @@ pub struct ModelTrustRow {
     /// Generated tokens.
     pub tokens_out: u64,
     /// Dollars; null when the provider never said.
+    #[cfg_attr(test, schemars(range(min = 0)))]
     pub cost_usd: Option<f64>,
     /// Milliseconds of answered calls.
     pub duration_ms: u64,
@@ -55,6 +60,7 @@ pub struct ModelTrustRow {
     /// The same for 99 of a hundred.
     pub p99_ms: Option<u64>,
     /// Always 1.
+    #[cfg_attr(test, schemars(extend("const" = SCHEMA_VERSION)))]
     pub schema_version: u32,
 }
 

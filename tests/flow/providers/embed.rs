@@ -242,7 +242,7 @@ async fn a_real_model_finds_the_passage_about_the_code() {
     let index = VectorIndex::new(&vectors).unwrap();
     let mut right = 0;
     for (i, (_, code)) in topics.iter().enumerate() {
-        let query = retrieve::query_of(code);
+        let query = retrieve::query_of(code, &queue_schema::limits::DocumentLimits::default());
         let vector = embedder.embed(cfg.prefix_of_queries(), &[query], None).await.unwrap();
         let top = index.top(&vector[0], 5).unwrap();
         println!("{i}: {top:?}");

@@ -9,8 +9,13 @@ use std::sync::Arc;
 
 fn judged(text: &str, policy: Policy) -> Judgement {
     let forensic = policy == Policy::Forensic;
-    let context =
-        Context { policy, wants_forensic: forensic, shards_total: 0, source: "fn main() {}" };
+    let context = Context {
+        policy,
+        wants_forensic: forensic,
+        shards_total: 0,
+        source: "fn main() {}",
+        limits: queue_schema::limits::AcceptLimits::default(),
+    };
     judge(&Answer { text, ..Answer::default() }, &context)
 }
 

@@ -8,15 +8,10 @@ use crate::parse::{self, ForensicCounts, Parsed};
 use crate::prompt::BLANKS;
 use crate::scratchpad::leaks_shards;
 use crate::text::{clip, clip_marked, counted, one_line};
+use queue_schema::limits::AcceptLimits;
 use queue_schema::rows::{Finding, FindingKind, Outcome};
 use queue_schema::sweep::Policy;
 
-/// Least characters under the `structured` policy.
-pub const STRUCTURED_CHARS: usize = 200;
-/// Least characters under the `substantial` policy.
-pub const SUBSTANTIAL_CHARS: usize = 3_800;
-/// From this many suggestions on, at least one must give a confidence.
-pub const CONFIDENCE_EXPECTED_FROM: usize = 5;
 /// Least characters of a shard summary.
 pub const SUMMARY_CHARS: usize = 20;
 
@@ -42,6 +37,8 @@ pub struct Context<'a> {
     pub shards_total: u32,
     /// The file.
     pub source: &'a str,
+    /// The sweep's bounds.
+    pub limits: AcceptLimits,
 }
 
 /// What became of an answer.
@@ -88,7 +85,7 @@ fn review(answer: &Answer<'_>, context: &Context<'_>) -> Verdict<Parsed> {
         return Err((Outcome::Leaked, reason));
     }
     let parsed = by_policy(text, context)?;
-    confidences(&parsed.findings)?;
+    confidences(&parsed.findings, context.limits.confidence_from)?;
     filled_in(&parsed.findings)?;
     Ok(parsed)
 }
@@ -241,14 +238,16 @@ fn by_policy(text: &str, context: &Context<'_>) -> Verdict<Parsed> {
             let reason = "a bare JSON dump that does not parse".to_owned();
             return Err((Outcome::Malformed, reason));
         }
-        if chars < SUBSTANTIAL_CHARS {
-            let reason = format!("{chars} characters, at least {SUBSTANTIAL_CHARS} are needed");
+        let least = context.limits.substantial_chars;
+        if chars < least as usize {
+            let reason = format!("{chars} characters, at least {least} are needed");
             return Err((Outcome::Thin, reason));
         }
-    } else if chars < STRUCTURED_CHARS {
+    } else if chars < context.limits.structured_chars as usize {
         let reason = format!(
-            "{chars} characters, at least {STRUCTURED_CHARS} are needed; \
-             say what was checked, even if nothing was found"
+            "{chars} characters, at least {} are needed; \
+             say what was checked, even if nothing was found",
+            context.limits.structured_chars
         );
         return Err((Outcome::Thin, reason));
     } else if !has_structure(text) {
@@ -324,9 +323,9 @@ fn has_structure(text: &str) -> bool {
     })
 }
 
-fn confidences(findings: &[Finding]) -> Verdict<()> {
+fn confidences(findings: &[Finding], expected_from: u32) -> Verdict<()> {
     let suggestions = findings.iter().filter(|f| f.kind.is_actionable()).count();
-    if suggestions >= CONFIDENCE_EXPECTED_FROM && findings.iter().all(|f| f.confidence.is_none()) {
+    if suggestions >= expected_from as usize && findings.iter().all(|f| f.confidence.is_none()) {
         let reason = format!(
             "{suggestions} suggestions and not one confidence; give each its own, in percent"
         );

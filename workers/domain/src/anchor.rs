@@ -5,6 +5,7 @@
 
 use crate::clean::is_unseen;
 use crate::redact::{self, MASK_START};
+use queue_schema::limits::TierLimits;
 use queue_schema::rows::Finding;
 
 /// Fewer characters than this occur everywhere; they prove nothing.
@@ -135,7 +136,7 @@ pub struct Tiers {
 /// The tiers are stricter: each is the lower of what all findings say and of what the anchored
 /// ones alone say. A finding whose quote is not in the file can thus lower a tier (with a low
 /// confidence) and never raise one, and a review without any anchored confidence is blocked.
-pub fn tier(findings: &[Finding]) -> Tiers {
+pub fn tier(findings: &[Finding], limits: TierLimits) -> Tiers {
     let all: Vec<u8> = findings.iter().filter_map(|f| f.confidence).collect();
     let anchored: Vec<u8> =
         findings.iter().filter(|f| f.anchored).filter_map(|f| f.confidence).collect();
@@ -144,8 +145,8 @@ pub fn tier(findings: &[Finding]) -> Tiers {
     Tiers {
         min: all.iter().min().copied(),
         avg: mean(&all),
-        tier: name(lower(least(&all), least(&anchored))),
-        tier_avg: name(lower(mean(&all), mean(&anchored))),
+        tier: name(lower(least(&all), least(&anchored)), limits),
+        tier_avg: name(lower(mean(&all), mean(&anchored)), limits),
     }
 }
 
@@ -154,11 +155,11 @@ fn mean(values: &[u8]) -> Option<f64> {
     (!values.is_empty()).then(|| sum / values.len() as f64)
 }
 
-fn name(confidence: Option<f64>) -> &'static str {
+fn name(confidence: Option<f64>, limits: TierLimits) -> &'static str {
     match confidence {
-        Some(c) if c >= 90.0 => "auto",
-        Some(c) if c >= 70.0 => "dry_run",
-        Some(c) if c >= 50.0 => "simulation",
+        Some(c) if c >= f64::from(limits.auto) => "auto",
+        Some(c) if c >= f64::from(limits.dry_run) => "dry_run",
+        Some(c) if c >= f64::from(limits.simulation) => "simulation",
         _ => "block",
     }
 }
@@ -168,6 +169,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use queue_schema::rows::FindingKind;
+
+    fn tier(findings: &[Finding]) -> Tiers {
+        super::tier(findings, TierLimits::default())
+    }
 
     fn finding(quote: Option<&str>, confidence: Option<u8>, anchored: bool) -> Finding {
         Finding {
@@ -179,6 +184,7 @@ mod tests {
             anchored,
             confidence,
             evidence: None,
+            flags: Vec::new(),
         }
     }
 
@@ -257,6 +263,15 @@ mod tests {
         let mixed = tier(&[finding(None, Some(95), true), finding(None, Some(55), true)]);
         assert_eq!((mixed.min, mixed.avg), (Some(55), Some(75.0)));
         assert_eq!((mixed.tier, mixed.tier_avg), ("simulation", "dry_run"));
+    }
+
+    #[test]
+    fn the_edges_are_as_set() {
+        let limits = TierLimits { auto: 80, dry_run: 60, simulation: 0 };
+        for (c, want) in [(80, "auto"), (79, "dry_run"), (59, "simulation"), (0, "simulation")] {
+            assert_eq!(super::tier(&[finding(None, Some(c), true)], limits).tier, want, "{c}");
+        }
+        assert_eq!(super::tier(&[finding(None, None, true)], limits).tier, "block");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! What a reviewer is told. The wording lives in `templates/`; a change there must come with a
-//! new [`TEMPLATE_VERSION`], because cached answers are kept by it.
+//! What a reviewer is told. The wording lives in `templates/`; cached answers are kept under its
+//! [`template_version`], so that a change there never finds an answer to other words.
 //!
 //! Order matters twice: what all prompts of a sweep share stands first, so that providers can
 //! reuse it, and what changes from attempt to attempt stands last.
@@ -12,11 +12,13 @@ pub use schema::{facts_schema, forensic_schema};
 
 use crate::retrieve::Chunk;
 use crate::text::{clip, one_line};
+use queue_schema::ids::content_id;
 use queue_schema::rows::Attempt;
 use std::fmt::Write as _;
+use std::sync::OnceLock;
 
-/// Version of the templates and of the way they are filled in.
-pub const TEMPLATE_VERSION: &str = "2026-11-2";
+/// Version of the way the templates are filled in. Raised by hand when that changes.
+const FILLED_IN: &str = "2026-11-3";
 
 const REVIEW: &str = include_str!("../templates/review.md");
 const FORMAT_MARKDOWN: &str = include_str!("../templates/format_markdown.md");
@@ -24,13 +26,23 @@ const FORMAT_FORENSIC: &str = include_str!("../templates/format_forensic.md");
 const DISTILLED: &str = include_str!("../templates/distilled.md");
 const SHARD: &str = include_str!("../templates/shard.md");
 
+/// Version of the templates and of the way they are filled in: a hash of all their words.
+pub fn template_version() -> &'static str {
+    static VERSION: OnceLock<String> = OnceLock::new();
+    VERSION.get_or_init(|| version_of(&TEMPLATES))
+}
+
+const TEMPLATES: [&str; 5] = [REVIEW, FORMAT_MARKDOWN, FORMAT_FORENSIC, DISTILLED, SHARD];
+
+fn version_of(templates: &[&str]) -> String {
+    let schema = forensic_schema().to_string();
+    let all = templates.iter().copied().chain([FILLED_IN, schema.as_str()]);
+    let parts: Vec<&[u8]> = all.map(str::as_bytes).collect();
+    content_id(&parts).chars().take(16).collect()
+}
+
 /// What stands in the Markdown form where the reviewer's own words belong.
 pub const BLANKS: &[&str] = &["What is wrong, in one line", "the exact line of the file"];
-
-/// Characters of a document chunk that are shown.
-const CHUNK_SHOWN: usize = 600;
-/// Characters of an earlier attempt's reason that are shown.
-const REASON_SHOWN: usize = 180;
 
 /// Characters of the notes on earlier shards that the next one sees: the last ones, since a file of
 /// a megabyte has some hundred shards.
@@ -84,6 +96,10 @@ pub struct ReviewInput<'a> {
     pub history: &'a [Attempt],
     /// A marker that the author of the repository cannot know.
     pub fence: &'a str,
+    /// Characters of a passage that are shown.
+    pub shown_chars: u32,
+    /// Characters of an earlier attempt's reason that are shown.
+    pub reason_chars: u32,
 }
 
 /// Everything a shard prompt is made of.
@@ -121,8 +137,8 @@ pub fn review_prompt(input: &ReviewInput<'_>) -> Prompt {
     system.push_str(if input.wants_forensic { FORMAT_FORENSIC } else { FORMAT_MARKDOWN });
 
     let mut user = String::new();
-    documents(&mut user, "PRD", input.prd_chunks, input.fence);
-    documents(&mut user, "Change proposal", input.proposal_chunks, input.fence);
+    documents(&mut user, "PRD", input.prd_chunks, input);
+    documents(&mut user, "Change proposal", input.proposal_chunks, input);
     let path = one_line(input.path);
     let _ = writeln!(user, "# File under review\nLanguage: {}", input.language);
     match input.body {
@@ -141,7 +157,7 @@ pub fn review_prompt(input: &ReviewInput<'_>) -> Prompt {
             fenced(&mut user, input.fence, &format!("notes on {path}"), scratchpad);
         }
     }
-    let learned = learning_context(input.history);
+    let learned = learning_context(input.history, input.reason_chars);
     if !learned.is_empty() {
         user.push('\n');
         user.push_str(&learned.replace(input.fence, "[marker]"));
@@ -174,7 +190,7 @@ fn last_chars(notes: &str, most: usize) -> (&'static str, &str) {
 }
 
 /// What earlier attempts came to, one line each; empty without any.
-pub fn learning_context(history: &[Attempt]) -> String {
+pub fn learning_context(history: &[Attempt], reason_chars: u32) -> String {
     if history.is_empty() {
         return String::new();
     }
@@ -191,7 +207,7 @@ pub fn learning_context(history: &[Attempt]) -> String {
             attempt.chars,
             attempt.outcome
         );
-        let _ = match clip(&reason, REASON_SHOWN) {
+        let _ = match clip(&reason, reason_chars as usize) {
             "" => writeln!(out),
             reason => writeln!(out, ": {reason}"),
         };
@@ -199,14 +215,14 @@ pub fn learning_context(history: &[Attempt]) -> String {
     out
 }
 
-fn documents(out: &mut String, title: &str, chunks: &[Chunk], fence: &str) {
+fn documents(out: &mut String, title: &str, chunks: &[Chunk], input: &ReviewInput<'_>) {
     if chunks.is_empty() {
         return;
     }
     let _ = writeln!(out, "# {title}: passages close to this file");
     for chunk in chunks {
         let label = format!("{} at character {}", one_line(&chunk.origin), chunk.offset);
-        fenced(out, fence, &label, clip(&chunk.text, CHUNK_SHOWN));
+        fenced(out, input.fence, &label, clip(&chunk.text, input.shown_chars as usize));
     }
     out.push('\n');
 }

@@ -11,16 +11,8 @@ mod vectors;
 pub use vectors::{VectorError, VectorIndex, from_bytes, to_bytes, vector_key};
 
 use queue_schema::ids::sha256_hex;
+use queue_schema::limits::DocumentLimits;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Characters of one chunk.
-const WINDOW: usize = 800;
-/// Characters that a chunk shares with the one before.
-const OVERLAP: usize = 120;
-/// Chunks of this many characters or fewer are dropped: page numbers, stray headings.
-const LEAST: usize = 60;
-/// Characters of a file that make up its query.
-const QUERY: usize = 800;
 
 /// A passage of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,16 +28,19 @@ pub struct Chunk {
 }
 
 /// Cuts a document into overlapping windows.
-pub fn chunk(origin: &str, text: &str) -> Vec<Chunk> {
+pub fn chunk(origin: &str, text: &str, limits: &DocumentLimits) -> Vec<Chunk> {
+    let length = (limits.chunk_chars as usize).max(1);
+    // Always onwards, whatever the limits say.
+    let step = length.saturating_sub(limits.overlap_chars as usize).max(1);
     let mut bounds: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
     bounds.push(text.len());
     let chars = bounds.len() - 1;
     let mut chunks = Vec::new();
     let mut start = 0;
     loop {
-        let end = (start + WINDOW).min(chars);
+        let end = (start + length).min(chars);
         let window = text[bounds[start]..bounds[end]].trim();
-        if window.chars().nth(LEAST).is_some() {
+        if window.chars().nth(limits.least_chars as usize).is_some() {
             chunks.push(Chunk {
                 id: sha256_hex(window.as_bytes()).chars().take(10).collect(),
                 origin: origin.to_owned(),
@@ -57,7 +52,7 @@ pub fn chunk(origin: &str, text: &str) -> Vec<Chunk> {
         if end == chars {
             return chunks;
         }
-        start += WINDOW - OVERLAP;
+        start += step;
     }
 }
 
@@ -78,9 +73,9 @@ pub fn masked(document: &str, chunk: &Chunk) -> (Chunk, u32) {
     (Chunk { text: masked.text, ..chunk.clone() }, count)
 }
 
-/// The part of a file that stands for it in retrieval: its first 800 characters.
-pub fn query_of(source: &str) -> &str {
-    crate::text::clip(source, QUERY)
+/// The part of a file that stands for it in retrieval: its first characters.
+pub fn query_of<'a>(source: &'a str, limits: &DocumentLimits) -> &'a str {
+    crate::text::clip(source, limits.query_chars as usize)
 }
 
 /// BM25 over a document's chunks.
@@ -182,10 +177,32 @@ fn is_stop_word(term: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn cut(text: &str) -> Vec<Chunk> {
+        chunk("prd", text, &DocumentLimits::default())
+    }
+
+    #[test]
+    fn the_windows_are_as_set() {
+        let text = "abcdefghij".repeat(10);
+        let limits = DocumentLimits {
+            chunk_chars: 40,
+            overlap_chars: 10,
+            least_chars: 30,
+            ..DocumentLimits::default()
+        };
+        let chunks = chunk("prd", &text, &limits);
+        let shape = chunks.iter().map(|c| (c.offset, c.text.len())).collect::<Vec<_>>();
+        assert_eq!(shape, [(0, 40), (30, 40), (60, 40)]);
+        assert_eq!(query_of(&text, &DocumentLimits { query_chars: 7, ..limits }), "abcdefg");
+        // Limits that no setting lets through still come to an end.
+        let odd = DocumentLimits { chunk_chars: 0, overlap_chars: 9, least_chars: 0, ..limits };
+        assert_eq!(chunk("prd", "abc", &odd).len(), 3);
+    }
+
     #[test]
     fn windows_overlap_and_keep_their_offset() {
         let text: String = (0..1500).map(|i| char::from(b'a' + (i % 26) as u8)).collect();
-        let chunks = chunk("prd", &text);
+        let chunks = chunk("prd", &text, &DocumentLimits::default());
         assert_eq!(chunks.iter().map(|c| c.offset).collect::<Vec<_>>(), [0, 680, 1360]);
         assert_eq!(chunks[0].text[680..], chunks[1].text[..120]);
         assert_eq!(chunks[2].text.len(), 140);
@@ -194,13 +211,13 @@ mod tests {
 
     #[test]
     fn offsets_are_characters_and_short_chunks_are_dropped() {
-        assert_eq!(chunk("prd", &"€".repeat(61)).len(), 1);
-        assert!(chunk("prd", &"€".repeat(60)).is_empty());
-        assert!(chunk("prd", "").is_empty());
+        assert_eq!(cut(&"€".repeat(61)).len(), 1);
+        assert!(cut(&"€".repeat(60)).is_empty());
+        assert!(cut("").is_empty());
         // 800 + 61 characters end in a second window of 181, most of it overlap.
-        assert_eq!(chunk("prd", &"€".repeat(861))[1].offset, 680);
+        assert_eq!(cut(&"€".repeat(861))[1].offset, 680);
         // The whole is one window; its tail is not cut off once more.
-        assert_eq!(chunk("prd", &"€".repeat(800)).len(), 1);
+        assert_eq!(cut(&"€".repeat(800)).len(), 1);
     }
 
     fn docs(texts: &[&str]) -> Vec<Chunk> {

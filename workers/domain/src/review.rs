@@ -3,11 +3,9 @@
 use crate::anchor::tier;
 use crate::parse::Parsed;
 use crate::text::clip;
+use queue_schema::limits::{HistoryLimits, TierLimits};
 use queue_schema::rows::review::{SCHEMA_VERSION, TopChunk};
 use queue_schema::rows::{Attempt, ReviewRow};
-
-/// Characters of the accepted answer that the row keeps.
-pub const PREVIEW_CHARS: usize = 2_000;
 
 /// What is known of the pathway that a review took.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -61,6 +59,17 @@ pub struct Accepted<'a> {
     pub retrieval: &'a str,
     /// The pathway it took.
     pub pathway: &'a Pathway,
+    /// The sweep's bounds.
+    pub limits: RowLimits,
+}
+
+/// What shapes a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RowLimits {
+    /// From which confidence on a review has a tier.
+    pub tiers: TierLimits,
+    /// What is kept of the answer.
+    pub history: HistoryLimits,
 }
 
 /// What model calls took.
@@ -108,7 +117,7 @@ impl Spent {
 /// Builds the row. Counts and verdict are null for Markdown, as they were in the original.
 pub fn row(accepted: &Accepted<'_>) -> ReviewRow {
     let Accepted { parsed, attempts, pathway, .. } = *accepted;
-    let tiers = tier(&parsed.findings);
+    let tiers = tier(&parsed.findings, accepted.limits.tiers);
     let spent = Spent::of(attempts).plus(&accepted.shards_spent);
     let last = attempts.last();
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
@@ -119,7 +128,8 @@ pub fn row(accepted: &Accepted<'_>) -> ReviewRow {
         accepted_on_attempt: last.map_or(0, |a| a.n),
         attempts_made: count(attempts.len()),
         tree_split_fired: accepted.shards_total > 0,
-        suggestions_preview: clip(accepted.answer, PREVIEW_CHARS).to_owned(),
+        suggestions_preview: clip(accepted.answer, accepted.limits.history.preview_chars as usize)
+            .to_owned(),
         confidences_per_finding: parsed.findings.iter().filter_map(|f| f.confidence).collect(),
         confidence_avg: tiers.avg,
         confidence_min: tiers.min,
@@ -213,6 +223,7 @@ mod tests {
             shards_masked: 2,
             retrieval: "lexical",
             pathway: &pathway,
+            limits: RowLimits::default(),
         })
     }
 

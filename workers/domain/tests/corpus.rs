@@ -6,6 +6,7 @@
 //! differ, the test prints what it got as JSON: read it against the answer before you keep it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use queue_schema::limits::{AcceptLimits, TierLimits};
 use scrum_domain::accept::{self, Answer, Context, Judgement};
 use scrum_domain::anchor;
 use serde_json::{Map, Value, json};
@@ -44,12 +45,13 @@ fn read(text: &str, case: &Value) -> Value {
         wants_forensic: flag("wants_forensic"),
         shards_total: u32::try_from(case["shards_total"].as_u64().unwrap_or(0)).unwrap(),
         source: &source,
+        limits: AcceptLimits::default(),
     };
     match accept::judge(&answer, &context) {
         Judgement::Rejected { outcome, reason } => json!({"outcome": outcome, "reason": reason}),
         Judgement::Accepted(mut parsed) => {
             anchor::anchor(&mut parsed.findings, &source);
-            let tiers = anchor::tier(&parsed.findings);
+            let tiers = anchor::tier(&parsed.findings, TierLimits::default());
             let counts = parsed.counts.map(|c| {
                 json!({
                     "critical_failures": c.critical_failures,

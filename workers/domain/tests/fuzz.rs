@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use proptest::prelude::*;
+use queue_schema::limits::{AcceptLimits, TierLimits};
 use queue_schema::sweep::{FactsBounds, Policy};
 use scrum_domain::accept::{self, Answer, Context, Judgement};
 use scrum_domain::{anchor, facts, parse, redact};
@@ -207,6 +208,7 @@ fn run(bytes: &[u8], source: &str, random: &mut Random) {
         wants_forensic: random.below(4) == 0,
         shards_total: u32::try_from(random.below(7)).unwrap(),
         source,
+        limits: AcceptLimits::default(),
     };
     let _ = accept::judge_shard_summary(&answer);
     if let Ok(found) = facts::judge_extraction(&answer, &BOUNDS) {
@@ -237,7 +239,7 @@ fn check(mut parsed: parse::Parsed, source: &str) {
             assert!(first >= 1 && first <= last && last as usize <= lines + 1);
         }
     }
-    let tiers = anchor::tier(&parsed.findings);
+    let tiers = anchor::tier(&parsed.findings, TierLimits::default());
     assert!(tiers.min.is_some() || tiers.tier == "block");
 }
 

@@ -3,6 +3,7 @@
 use crate::retrieval::Retrieval;
 use crate::runtime::HandlerError;
 use queue_schema::client::{ApplyRun, Backoff, Queue, QueueError};
+use queue_schema::limits::DocumentLimits;
 use queue_schema::sweep::{DocRef, SweepSpec, Target};
 use scrum_config::Settings;
 use scrum_domain::retrieve::{self, Chunk, LexicalIndex};
@@ -17,8 +18,8 @@ use std::time::Duration;
 /// A document, cut up and ranked once a process.
 #[derive(Debug)]
 pub struct Document {
-    /// Key of the content: SHA-256, hex.
-    pub sha256: String,
+    /// What its pieces hang on: the SHA-256 of the content, and how it was cut.
+    pub name: String,
     /// The text.
     pub text: String,
     /// Its pieces.
@@ -162,8 +163,10 @@ impl Context {
         sweep: &str,
         origin: &str,
         doc: &DocRef,
+        limits: &DocumentLimits,
     ) -> Result<Arc<Document>, HandlerError> {
-        let key = format!("{origin}/{}", doc.sha256);
+        let cut = (limits.chunk_chars, limits.overlap_chars, limits.least_chars);
+        let key = format!("{origin}/{}/{cut:?}", doc.sha256);
         if let Some(found) = self.0.documents.get(&key) {
             return Ok(found);
         }
@@ -174,9 +177,12 @@ impl Context {
             .ok_or_else(|| {
                 HandlerError::Fatal(format!("document {} is gone from the queue", doc.name))
             })?;
-        let chunks = retrieve::chunk(origin, &text);
+        let chunks = retrieve::chunk(origin, &text, limits);
         let index = LexicalIndex::new(&chunks);
-        Ok(self.0.documents.put(&key, Document { sha256: sha.clone(), text, chunks, index }))
+        Ok(self
+            .0
+            .documents
+            .put(&key, Document { name: format!("{sha}/{cut:?}"), text, chunks, index }))
     }
 
     /// Every entry of the sweep's commit, in order.

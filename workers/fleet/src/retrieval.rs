@@ -5,7 +5,7 @@ use crate::runtime::HandlerError;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use queue_schema::client::Queue;
 use scrum_domain::retrieve::{self, Chunk, VectorIndex, from_bytes, to_bytes, vector_key};
-use scrum_providers::{ChatError, Embedder};
+use scrum_providers::{ChatError, Embedder, Pause as Wait};
 use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,8 +18,8 @@ const READS: usize = 32;
 pub enum Trouble {
     /// It may pass.
     Later {
-        /// How long the endpoint asked to be left alone.
-        retry_after: Option<Duration>,
+        /// How long the endpoint is to be left alone.
+        wait: Wait,
         /// For a person.
         message: String,
     },
@@ -44,7 +44,7 @@ pub(crate) struct Retrieval {
 #[derive(Debug, Clone)]
 enum Pause {
     /// A call failed a moment ago: who waited for the same need not find out by itself.
-    Failed(Option<Duration>, String),
+    Failed(Wait, String),
     /// Tried often enough.
     GivenUp(String),
 }
@@ -82,7 +82,7 @@ impl Retrieval {
             return Ok(Vec::new());
         }
         let cfg = embedder.config();
-        let name = format!("{model}/{}", doc.sha256);
+        let name = format!("{model}/{}", doc.name);
         let index = {
             let _one = self.indexing.lock().await;
             if let Some(index) = self.indexes.get(&name) {
@@ -172,18 +172,19 @@ impl Retrieval {
         let paused = self.pause.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match paused.filter(|(until, _)| Instant::now() < *until) {
             Some((_, Pause::GivenUp(message))) => return Err(Trouble::Lasting(message)),
-            Some((_, Pause::Failed(retry_after, message))) => {
-                return Err(Trouble::Later { retry_after, message });
+            Some((_, Pause::Failed(wait, message))) => {
+                return Err(Trouble::Later { wait, message });
             }
             None => {}
         }
         match embedder.embed(prefix, texts, trace).await {
             Ok(vectors) => Ok(vectors),
-            Err(ChatError::Transient { message, retry_after, .. }) => {
+            Err(ChatError::Transient { kind, message, retry_after }) => {
+                let wait = kind.pause(retry_after);
                 // Shorter than any wait before the next try, which must be a real one.
                 let moment = Duration::from_millis(ctx.settings().queue.backoff_base_ms / 4);
-                self.set_pause(moment, Pause::Failed(retry_after, message.clone()));
-                Err(Trouble::Later { retry_after, message })
+                self.set_pause(moment, Pause::Failed(wait, message.clone()));
+                Err(Trouble::Later { wait, message })
             }
             Err(error) => Err(Trouble::Lasting(error.message().to_owned())),
         }

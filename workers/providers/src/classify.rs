@@ -168,8 +168,9 @@ pub(crate) fn by_status(status: u16, told: &Told, retry_after: Option<Duration>)
         return terminal(TerminalKind::CannotLoad, "take a smaller model or a smaller num_ctx");
     }
     match status {
-        429 => transient(TransientKind::RateLimited),
-        503 | 529 => transient(TransientKind::Overloaded),
+        // 529 says it of the provider as a whole; it passes no sooner.
+        429 | 529 => transient(TransientKind::RateLimited),
+        503 => transient(TransientKind::Overloaded),
         408 | 504 | 524 => transient(TransientKind::TimedOut),
         300..400 => terminal(TerminalKind::BadRequest, "it redirects; write the new base_url"),
         404 | 405 => {

@@ -48,9 +48,9 @@ pub enum ChatError {
 /// Trouble that passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TransientKind {
-    /// 429.
+    /// 429, or 529: too many requests, from us or from everybody.
     RateLimited,
-    /// 503, 529, or a full queue.
+    /// 503, or a full queue.
     Overloaded,
     /// No connection, or one that closed before any text.
     Unreachable,
@@ -60,6 +60,28 @@ pub enum TransientKind {
     TimedOut,
     /// A 5xx, or an error in the stream before any text.
     ServerError,
+}
+
+impl TransientKind {
+    /// How long the other side is to be left alone for it.
+    pub fn pause(self, retry_after: Option<Duration>) -> Pause {
+        match (self, retry_after) {
+            (Self::RateLimited, asked) => Pause::TooMany(asked),
+            (_, Some(asked)) => Pause::Asked(asked),
+            (_, None) => Pause::Untold,
+        }
+    }
+}
+
+/// What passing trouble says about when to come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pause {
+    /// The other side said how long.
+    Asked(Duration),
+    /// Too many requests, and how long, if it was said.
+    TooMany(Option<Duration>),
+    /// Nothing.
+    Untold,
 }
 
 /// Trouble that stays until somebody changes something.

@@ -27,6 +27,6 @@ mod secret;
 
 pub use chat::{ChatReply, ChatRequest, Finish, Subject, Task};
 pub use embed::Embedder;
-pub use error::{ChatError, FailedKind, SetupError, TerminalKind, TransientKind};
+pub use error::{ChatError, FailedKind, Pause, SetupError, TerminalKind, TransientKind};
 pub use probe::{KeyState, OllamaModel, Probe};
 pub use providers::Providers;

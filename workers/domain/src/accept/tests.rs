@@ -1,7 +1,13 @@
 use super::*;
 
 fn context(policy: Policy) -> Context<'static> {
-    Context { policy, wants_forensic: false, shards_total: 0, source: "fn main() {}" }
+    Context {
+        policy,
+        wants_forensic: false,
+        shards_total: 0,
+        source: "fn main() {}",
+        limits: AcceptLimits::default(),
+    }
 }
 
 fn say(text: &str) -> Answer<'_> {

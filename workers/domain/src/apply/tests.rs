@@ -229,6 +229,7 @@ fn finding(line: u32, end: u32) -> Finding {
         anchored: true,
         confidence: Some(95),
         evidence: None,
+        flags: Vec::new(),
     }
 }
 

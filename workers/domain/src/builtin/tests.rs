@@ -42,8 +42,13 @@ fn subject<'a>(path: &'a str, source: &'a str) -> Subject<'a> {
 
 fn accepted(answer: &str, policy: Policy, source: &str) -> Parsed {
     let answer = Answer { text: answer, ..Answer::default() };
-    let context =
-        Context { policy, wants_forensic: policy == Policy::Forensic, shards_total: 9, source };
+    let context = Context {
+        policy,
+        wants_forensic: policy == Policy::Forensic,
+        shards_total: 9,
+        source,
+        limits: queue_schema::limits::AcceptLimits::default(),
+    };
     match judge(&answer, &context) {
         Judgement::Accepted(mut parsed) => {
             anchor(&mut parsed.findings, source);
@@ -64,7 +69,11 @@ fn every_finding_is_parsed_back_and_anchored() {
     assert!(parsed.findings.iter().all(|f| f.anchored && f.confidence.is_some()));
     assert!(parsed.findings.iter().all(|f| f.kind == FindingKind::Suggestion));
     assert_eq!(parsed.alignment_score, None);
-    assert_ne!(tier(&parsed.findings).tier, "auto", "no check is sure enough for that");
+    assert_ne!(
+        tier(&parsed.findings, queue_schema::limits::TierLimits::default()).tier,
+        "auto",
+        "no check is sure enough for that"
+    );
 }
 
 #[test]

@@ -47,6 +47,7 @@ fn review(answer: &str, source: &str, attempts: &[Attempt]) -> ReviewRow {
         shards_masked: 0,
         retrieval: "none",
         pathway: &Pathway::default(),
+        limits: review::RowLimits::default(),
     })
 }
 
@@ -78,6 +79,10 @@ fn swept(id: &str, counters: &[(&str, u64)]) -> Swept {
         split: SplitMode::Syntax,
         split_version: 1,
         chained: false,
+        accept: Default::default(),
+        tiers: Default::default(),
+        documents: Default::default(),
+        history: Default::default(),
     };
     Swept {
         id: id.into(),

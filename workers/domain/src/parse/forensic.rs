@@ -173,6 +173,8 @@ fn entry(kind: FindingKind, key: Option<&str>, value: &Value) -> Option<Finding>
                 .and_then(confidence_value);
             found.quote = quote;
             found.evidence = evidence;
+            let given = string(map, &["flag", "flags", "semantic_flag", "semantic_flags"]);
+            found.flags = super::flags(&given.unwrap_or_default());
             Some(found)
         }
         _ => None,
@@ -267,6 +269,18 @@ mod tests {
         assert_eq!(p.findings[0].quote.as_deref(), Some("x.unwrap()"));
         assert_eq!(p.findings[0].evidence.as_deref(), Some("no check"));
         assert_eq!(p.findings[2].text, "Race: two writers");
+    }
+
+    #[test]
+    fn semantic_flags_are_taken_by_name_only() {
+        let read = |flag: &str| {
+            let text =
+                format!(r#"{{"verdict":"fail","risk_points":[{{"text":"x","flag":{flag}}}]}}"#);
+            forensic(&text).unwrap().findings.remove(0).flags
+        };
+        assert_eq!(read(r#""OffByOne""#), ["OffByOne"]);
+        assert_eq!(read(r#"["DeadCode", "offbyone", "Evil"]"#), ["OffByOne", "DeadCode"]);
+        assert!(read(r#""none""#).is_empty() && read("7").is_empty());
     }
 
     #[test]

@@ -228,6 +228,18 @@ impl Item {
         })
     }
 
+    /// The semantic flags on its lines `Flag: NAME`. A flag in passing, in prose or in code, is none.
+    pub(super) fn flags(&self) -> Vec<String> {
+        let named: Vec<&str> = self
+            .lines
+            .iter()
+            .filter_map(|line| label(line))
+            .filter(|(name, _)| matches!(name.as_str(), "flag" | "flags"))
+            .map(|(_, rest)| rest)
+            .collect();
+        super::flags(&named.join(" "))
+    }
+
     /// Code blocks with the index of their opening line. Of a diff, the lines taken away are
     /// what stands in the file.
     fn code_blocks(&self) -> Vec<(usize, String)> {

@@ -194,6 +194,7 @@ fn from_item(item: &Item, sections_named: bool) -> Option<Finding> {
     f.confidence = confidence;
     f.quote = item.quote();
     f.evidence = item.evidence();
+    f.flags = item.flags();
     Some(f)
 }
 

@@ -12,7 +12,7 @@ pub use forensic::forensic;
 pub(crate) use forensic::objects;
 pub use markdown::markdown;
 
-use queue_schema::rows::{Finding, FindingKind};
+use queue_schema::rows::{FLAGS, Finding, FindingKind};
 use std::collections::BTreeSet;
 
 /// In which form an answer came.
@@ -81,6 +81,13 @@ fn once(findings: impl IntoIterator<Item = Finding>) -> Vec<Finding> {
     findings.into_iter().filter(|f| said(f)).take(MOST_FINDINGS).collect()
 }
 
+/// The semantic flags that some words name, each once, in the order of [`FLAGS`].
+fn flags(text: &str) -> Vec<String> {
+    let words: Vec<&str> = text.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+    let named = |flag: &&&str| words.iter().any(|word| word.eq_ignore_ascii_case(flag));
+    FLAGS.iter().filter(named).map(|flag| (*flag).to_owned()).collect()
+}
+
 fn finding(kind: FindingKind, text: String) -> Finding {
     Finding {
         kind,
@@ -91,5 +98,6 @@ fn finding(kind: FindingKind, text: String) -> Finding {
         anchored: false,
         confidence: None,
         evidence: None,
+        flags: Vec::new(),
     }
 }

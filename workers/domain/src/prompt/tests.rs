@@ -15,6 +15,8 @@ fn input<'a>(body: Body<'a>, history: &'a [Attempt], chunks: &'a [Chunk]) -> Rev
         wants_forensic: false,
         history,
         fence: FENCE,
+        shown_chars: 600,
+        reason_chars: 180,
     }
 }
 
@@ -126,11 +128,11 @@ fn a_shard_prompt_names_its_place() {
 
 #[test]
 fn reasons_are_cut_and_flattened() {
-    let line = learning_context(&[attempt(&"long\n".repeat(100))]);
+    let line = learning_context(&[attempt(&"long\n".repeat(100))], 180);
     assert_eq!(line.lines().count(), 3);
     let reason = line.trim_end_matches('\n').split_once("thin: ").map(|(_, r)| r.chars().count());
     assert_eq!(reason, Some(180));
-    assert_eq!(learning_context(&[]), "");
+    assert_eq!(learning_context(&[], 180), "");
 }
 
 /// What tells an answer that copies the form must be what the form says.
@@ -179,4 +181,25 @@ fn every_object_of_the_schema_is_strict() {
         }
     }
     assert_eq!(check(&forensic_schema()), 9);
+}
+
+#[test]
+fn another_word_in_a_template_is_another_version() {
+    assert_eq!(template_version(), version_of(&TEMPLATES));
+    for i in 0..TEMPLATES.len() {
+        let changed = format!("{} ", TEMPLATES[i]);
+        let mut all = TEMPLATES;
+        all[i] = &changed;
+        assert_ne!(version_of(&all), template_version(), "template {i}");
+    }
+    // Every file in `templates/` is one of them.
+    let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/templates")).unwrap();
+    assert_eq!(files.count(), TEMPLATES.len());
+}
+
+#[test]
+fn the_form_asks_for_the_flags_that_are_read() {
+    for flag in queue_schema::rows::FLAGS {
+        assert!(FORMAT_MARKDOWN.contains(flag), "{flag}");
+    }
 }

@@ -21,6 +21,11 @@ const RULES: &[(FindingKind, &str)] = &[
     (FindingKind::RequiredNextAction, "What to do next"),
 ];
 
+/// What a person who sees one is told to do; code hosts want such a text.
+const HELP: &str = "A language model claims this. Read the quoted lines and judge for yourself; the \
+                    confidence says how sure the model is, and an unanchored finding quotes what is \
+                    not in the file.";
+
 /// The actionable findings of a sweep as one SARIF run.
 pub fn render(report: &SweepReport) -> Value {
     let results: Vec<Value> = report.files.iter().flat_map(results).collect();
@@ -30,6 +35,8 @@ pub fn render(report: &SweepReport) -> Value {
             json!({
                 "id": kind.as_str(),
                 "shortDescription": {"text": about},
+                "fullDescription": {"text": about},
+                "help": {"text": HELP},
                 "defaultConfiguration": {"level": Severity::of(*kind).sarif_level()},
             })
         })
@@ -83,9 +90,10 @@ fn result(row: &ReviewRow, finding: &Finding) -> Option<Value> {
         "ruleId": finding.kind.as_str(),
         "ruleIndex": at,
         "level": Severity::of(finding.kind).sarif_level(),
-        "message": {"text": message(&finding.text)},
+        "message": {"text": message(&finding.text, RULES[at].1)},
         "locations": [{"physicalLocation": location}],
-        "partialFingerprints": {"scrumFleet/v1": print},
+        // The second name is the one that GitHub tells old alerts from new ones by.
+        "partialFingerprints": {"scrumFleet/v1": print, "primaryLocationLineHash": print},
         "properties": {
             "confidence": finding.confidence,
             "anchored": finding.anchored,
@@ -96,27 +104,39 @@ fn result(row: &ReviewRow, finding: &Finding) -> Option<Value> {
 }
 
 /// Plain text on one line, without emphasis. `[text](target)` would be a link in a SARIF message.
-fn message(text: &str) -> String {
-    one_line(text).replace("**", "").replace("](", "] (")
+fn message(text: &str, instead: &str) -> String {
+    let said = one_line(text).replace("**", "").replace("](", "] (");
+    if said.trim().is_empty() { instead.to_owned() } else { said }
 }
 
 /// A path as a relative URI.
 fn uri_path(path: &str) -> String {
-    let mut out = String::with_capacity(path.len());
-    for b in path.bytes() {
-        match b {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~' => {
-                out.push(char::from(b));
-            }
-            _ => {
-                let _ = write!(out, "%{b:02X}");
-            }
+    encoded(path, b"/-._~")
+}
+
+/// Letters, digits and the bytes of `kept`; the others percent-encoded.
+fn encoded(text: &str, kept: &[u8]) -> String {
+    let mut out = String::with_capacity(text.len());
+    for b in text.bytes() {
+        if b.is_ascii_alphanumeric() || kept.contains(&b) {
+            out.push(char::from(b));
+        } else {
+            let _ = write!(out, "%{b:02X}");
         }
     }
     out
 }
 
-/// A local path is a file URI; a URL stays.
+/// A URL stays, `user@host:path` is what git means by it, and a local path is a file URI.
 fn repository_uri(repo: &str) -> String {
-    if repo.contains("://") { public_address(repo) } else { format!("file://{}", uri_path(repo)) }
+    if repo.contains("://") {
+        return encoded(&public_address(repo), b":/?#@!$&'()*+,;=-._~%");
+    }
+    match repo.split_once(':') {
+        Some((host, path)) if !host.contains('/') => {
+            let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+            format!("ssh://{}/{}", uri_path(host), uri_path(path.trim_start_matches('/')))
+        }
+        _ => format!("file://{}", uri_path(repo)),
+    }
 }

@@ -33,6 +33,7 @@ fn finding(kind: FindingKind, text: &str, line: Option<u32>) -> Finding {
         anchored: line.is_some(),
         confidence: Some(80),
         evidence: None,
+        flags: Vec::new(),
     }
 }
 
@@ -76,6 +77,7 @@ fn row(path: &str, findings: Vec<Finding>, attempts: &[Attempt]) -> ReviewRow {
         shards_masked: 0,
         retrieval: "lexical",
         pathway: &pathway,
+        limits: crate::review::RowLimits::default(),
     })
 }
 
@@ -232,6 +234,22 @@ fn sarif_holds_actionable_findings_only() {
         let at = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
         assert_eq!(run["tool"]["driver"]["rules"][at]["id"], result["ruleId"]);
     }
+}
+
+#[test]
+fn sarif_names_the_repository_by_a_uri() {
+    for (repo, uri) in [
+        ("/srv/my repo", "file:///srv/my%20repo"),
+        ("git@host:team/app.git", "ssh://host/team/app.git"),
+        ("https://me:key@host/a b.git", "https://host/a%20b.git"),
+        ("ssh://git@host:22/r", "ssh://host:22/r"),
+    ] {
+        let report = SweepReport { repo: repo.into(), ..sweep("x", "a.rs") };
+        let log = sarif::render(&report);
+        assert_eq!(log["runs"][0]["versionControlProvenance"][0]["repositoryUri"], uri);
+    }
+    let log = sarif::render(&sweep("**", "a.rs"));
+    assert_ne!(log["runs"][0]["results"][0]["message"]["text"], "", "something is always said");
 }
 
 #[test]

@@ -15,13 +15,11 @@ use scrum_config::Wire;
 use scrum_domain::prompt::Prompt;
 use scrum_domain::redact::MASK_VERSION;
 use scrum_providers::{
-    ChatError, ChatReply, ChatRequest, FailedKind, Finish, Subject, TerminalKind,
+    ChatError, ChatReply, ChatRequest, FailedKind, Finish, Pause, Subject, TerminalKind,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Characters of an answer kept in an attempt's record.
-const PREVIEW_CHARS: usize = 2000;
 /// Characters of a reason kept in an attempt's record.
 const REASON_CHARS: usize = 500;
 
@@ -216,7 +214,7 @@ fn content_key(q: &Question<'_>, temperature: f64, leaves: bool) -> String {
     let masking = if leaves { MASK_VERSION } else { "" };
     let schema = q.prompt.schema.as_ref().map(ToString::to_string).unwrap_or_default();
     content_id(&[
-        scrum_domain::prompt::TEMPLATE_VERSION.as_bytes(),
+        scrum_domain::prompt::template_version().as_bytes(),
         q.rung.provider.as_bytes(),
         q.rung.model.as_bytes(),
         q.prompt.system.replace(q.fence, "").as_bytes(),
@@ -245,17 +243,25 @@ async fn keep(ctx: &Context, key: String, answer: &Answer) -> Result<(), Handler
 }
 
 /// Milliseconds until the next try after passing trouble, when there were `tries` before.
-pub fn wait_ms(ctx: &Context, tries: u32, retry_after: Option<Duration>) -> u64 {
+pub fn wait_ms(ctx: &Context, tries: u32, pause: Pause) -> u64 {
     let s = &ctx.settings().queue;
-    let wait = Backoff::nth(
-        Duration::from_millis(s.backoff_base_ms),
-        Duration::from_millis(s.backoff_max_ms),
-        s.backoff_jitter,
-        tries,
-    );
+    let max = Duration::from_millis(s.backoff_max_ms);
+    let plain =
+        || Backoff::nth(Duration::from_millis(s.backoff_base_ms), max, s.backoff_jitter, tries);
     // The provider's own word counts, up to a bound: it must not park a job for ever.
     let longest = Duration::from_secs(s.retry_after_max_s);
-    let wait = retry_after.map_or(wait, |asked| asked.min(longest).max(wait));
+    let wait = match pause {
+        Pause::Asked(asked) => asked.min(longest).max(plain()),
+        Pause::TooMany(Some(asked)) if tries == 0 => asked.min(longest).max(plain()),
+        // Limits are counted by the minute: what comes back sooner is turned away again, and who
+        // was turned away at the time that it was told need not believe the next one.
+        Pause::TooMany(asked) => {
+            let base = Duration::from_millis(s.rate_limit_backoff_ms);
+            let least = Backoff::at_least(base, max, s.backoff_jitter, tries);
+            asked.unwrap_or_default().min(longest).max(least)
+        }
+        Pause::Untold => plain(),
+    };
     u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -268,10 +274,10 @@ fn on_error(
     error: &ChatError,
 ) -> Asked {
     match error {
-        ChatError::Transient { retry_after, .. }
+        ChatError::Transient { kind, retry_after, .. }
             if info.attempt < spec.limits.transient_retries =>
         {
-            let wait_ms = wait_ms(ctx, info.attempt, *retry_after);
+            let wait_ms = wait_ms(ctx, info.attempt, kind.pause(*retry_after));
             let later = Effects::retry(wait_ms, format!("{}: {error}", rung.name()));
             Asked::Later(later.with(called(sweep, 1)))
         }
@@ -326,7 +332,7 @@ pub fn count(sweep: &str, answer: Option<&Answer>) -> Vec<Effect> {
     effects
 }
 
-/// The record of an attempt.
+/// The record of an attempt, with the first `preview_chars` characters of the answer.
 pub fn attempt(
     n: u32,
     index: u32,
@@ -334,6 +340,7 @@ pub fn attempt(
     outcome: Outcome,
     reason: &str,
     answer: Option<&Answer>,
+    preview_chars: u32,
 ) -> Attempt {
     let text = answer.map(|a| a.text.as_str()).unwrap_or_default();
     Attempt {
@@ -344,7 +351,7 @@ pub fn attempt(
         outcome,
         reason: reason.chars().take(REASON_CHARS).collect(),
         chars: u32::try_from(text.chars().count()).unwrap_or(u32::MAX),
-        answer_preview: text.chars().take(PREVIEW_CHARS).collect(),
+        answer_preview: text.chars().take(preview_chars as usize).collect(),
         answer_sha256: answer.map(|a| sha256_hex(a.text.as_bytes())),
         tokens_in: answer.map_or(0, |a| a.tokens_in),
         tokens_out: answer.map_or(0, |a| a.tokens_out),

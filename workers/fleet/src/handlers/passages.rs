@@ -82,11 +82,9 @@ pub async fn find(ctx: &Context, asked: &Asked<'_>) -> Result<Lookup, HandlerErr
         match by_vectors(ctx, asked, &mut found).await {
             Ok(()) => return Ok(Lookup::Found(found)),
             Err(Trouble::Redis(error)) => return Err(error),
-            Err(Trouble::Later { retry_after, message })
-                if tries < ctx.settings().embedding.retries =>
-            {
+            Err(Trouble::Later { wait, message }) if tries < ctx.settings().embedding.retries => {
                 tracing::debug!(message, tries, "the embedding endpoint has trouble; again later");
-                let wait_ms = ask::wait_ms(ctx, tries, retry_after);
+                let wait_ms = ask::wait_ms(ctx, tries, wait);
                 let count = Effect::Add { key: keys::review_state(asked.review), field, by: 1 };
                 return Ok(Lookup::Later(Effects::retry(wait_ms, message).with(count)));
             }
@@ -106,8 +104,9 @@ pub async fn find(ctx: &Context, asked: &Asked<'_>) -> Result<Lookup, HandlerErr
     }
     let k = asked.spec.limits.top_chunks as usize;
     LexicalIndex::RANKING.clone_into(&mut found.retrieval);
+    let query = retrieve::query_of(asked.source, &asked.spec.limits.documents);
     for doc in [asked.prd, asked.proposal] {
-        let ranked = doc.map(|d| d.index.top(retrieve::query_of(asked.source), k));
+        let ranked = doc.map(|d| d.index.top(query, k));
         found.take(doc, ranked.unwrap_or_default());
     }
     Ok(Lookup::Found(found))
@@ -118,7 +117,7 @@ async fn by_vectors(ctx: &Context, asked: &Asked<'_>, found: &mut Found) -> Resu
     let model = &asked.spec.embedding;
     let trace = trace::current().map(|t| t.to_string());
     found.retrieval = format!("embedding:{model}");
-    let query = retrieve::query_of(asked.source);
+    let query = retrieve::query_of(asked.source, &asked.spec.limits.documents);
     // What leaves for an endpoint that is not local leaves masked, as with the models.
     let safe = (!ctx.settings().embedding.local)
         .then(|| redact::mask_range(asked.source, 0..query.len()).text);

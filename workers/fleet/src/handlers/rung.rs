@@ -18,7 +18,7 @@ use queue_schema::sweep::{DocRef, Ladder, SweepSpec};
 use scrum_domain::accept::{self, Judgement};
 use scrum_domain::prompt::{self, Body, ReviewInput};
 use scrum_domain::retrieve::{self, Chunk};
-use scrum_domain::review::{self, Accepted, Pathway, Spent};
+use scrum_domain::review::{self, Accepted, Pathway, RowLimits, Spent};
 use scrum_domain::{anchor, builtin, scratchpad, target};
 use scrum_providers::{Subject, Task};
 use std::collections::HashMap;
@@ -70,9 +70,9 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
         .get(job.rung as usize)
         .ok_or_else(|| HandlerError::Fatal(format!("the ladder has no rung {}", job.rung)))?;
 
-    let prd = document(ctx, &job.sweep, "prd", spec.prd.as_ref()).await?;
-    let proposal = document(ctx, &job.sweep, "proposal", spec.proposal.as_ref()).await?;
-    let forensic = document(ctx, &job.sweep, "forensic", spec.forensic.as_ref()).await?;
+    let prd = document(ctx, &job.sweep, "prd", spec.prd.as_ref(), &spec).await?;
+    let proposal = document(ctx, &job.sweep, "proposal", spec.proposal.as_ref(), &spec).await?;
+    let forensic = document(ctx, &job.sweep, "forensic", spec.forensic.as_ref(), &spec).await?;
     let asked = passages::Asked {
         spec: &spec,
         sweep: &job.sweep,
@@ -117,6 +117,8 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
         wants_forensic: spec.wants_forensic(),
         history: &history,
         fence: &fence,
+        shown_chars: spec.limits.documents.shown_chars,
+        reason_chars: spec.limits.history.reason_chars,
     });
     let question = Question {
         spec: &spec,
@@ -153,7 +155,9 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
             }
         },
     };
-    let attempt = ask::attempt(job.attempt, job.rung, rung, outcome, &reason, answer.as_ref());
+    let kept = spec.limits.history.preview_chars;
+    let attempt =
+        ask::attempt(job.attempt, job.rung, rung, outcome, &reason, answer.as_ref(), kept);
     tracing::info!(file = %record.path, rung = %rung.name(), attempt = job.attempt, %outcome, reason, "attempt");
     let mut effects = Effects::done();
     effects.list.extend(called);
@@ -184,6 +188,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
                 retrieval: &found.retrieval,
                 shards_masked: gathered.masked,
                 pathway: &Pathway::default(),
+                limits: RowLimits { tiers: spec.limits.tiers, history: spec.limits.history },
             });
             let counted = ledger::reviewed(&job.sweep, &row, source).await?;
             let effects = effects
@@ -255,6 +260,7 @@ fn judge(spec: &SweepSpec, source: &str, shards_total: u32, answer: &Answer) -> 
             wants_forensic: spec.wants_forensic(),
             shards_total,
             source,
+            limits: spec.limits.accept,
         },
     )
 }
@@ -296,9 +302,10 @@ async fn document(
     sweep: &str,
     origin: &str,
     doc: Option<&DocRef>,
+    spec: &SweepSpec,
 ) -> Result<Option<Arc<Document>>, HandlerError> {
     match doc {
-        Some(doc) => ctx.document(sweep, origin, doc).await.map(Some),
+        Some(doc) => ctx.document(sweep, origin, doc, &spec.limits.documents).await.map(Some),
         None => Ok(None),
     }
 }

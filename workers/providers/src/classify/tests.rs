@@ -121,7 +121,7 @@ fn trouble_that_passes() {
             r#"{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}"#,
             Overloaded,
         ),
-        (529, "", Overloaded),
+        (529, "", RateLimited),
         (504, "<html>gateway</html>", TimedOut),
         (500, "oops", ServerError),
         (502, "", ServerError),

@@ -105,3 +105,11 @@ proptest! {
         let _ = crate::parse::forensic(&text);
     }
 }
+
+#[test]
+fn flags_stand_on_lines_of_their_own() {
+    let text = "## Suggested changes\n1. **The last line is lost** (Confidence: 80%)\n   - Quote: `0..n - 1`\n   - Flag: OffByOne `n`\n2. **Is this DeadCode?** (Confidence: 60%)\n   - Change: drop it\n3. **Both** (70%)\n   - **Flags:** `UnitMismatch`, TypeConfusion, NoSuchFlag\n";
+    let findings = markdown(text).findings;
+    let flags: Vec<_> = findings.iter().map(|f| f.flags.join("+")).collect();
+    assert_eq!(flags, ["OffByOne", "", "UnitMismatch+TypeConfusion"]);
+}

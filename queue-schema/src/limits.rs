@@ -1,0 +1,111 @@
+//! Bounds of single steps of the pipeline, frozen into a sweep beside its other [`crate::sweep::Limits`].
+//!
+//! What a sweep's record does not say is what all sweeps were held to before it could be said: that is
+//! what the `Default`s here are. The settings' defaults stand in `config/default.toml` alone. A value
+//! that is as it was before is not written, so that such a sweep keeps the id that it always had.
+
+use serde::{Deserialize, Serialize};
+
+/// What makes an answer a review.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AcceptLimits {
+    /// Least characters under the `structured` policy.
+    pub structured_chars: u32,
+    /// Least characters under the `substantial` policy.
+    pub substantial_chars: u32,
+    /// From this many suggestions on, at least one must give a confidence.
+    pub confidence_from: u32,
+}
+
+impl Default for AcceptLimits {
+    fn default() -> Self {
+        Self { structured_chars: 200, substantial_chars: 3800, confidence_from: 5 }
+    }
+}
+
+/// From which confidence on, in percent, a review has a tier; below the last one it is blocked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TierLimits {
+    /// May be applied as it is.
+    pub auto: u8,
+    /// May be tried without effect.
+    pub dry_run: u8,
+    /// May be played through.
+    pub simulation: u8,
+}
+
+impl Default for TierLimits {
+    fn default() -> Self {
+        Self { auto: 90, dry_run: 70, simulation: 50 }
+    }
+}
+
+/// How documents are cut up, looked up and shown. All in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DocumentLimits {
+    /// Length of a passage.
+    pub chunk_chars: u32,
+    /// What a passage shares with the one before.
+    pub overlap_chars: u32,
+    /// Passages of this length or less are dropped.
+    pub least_chars: u32,
+    /// The start of a file that passages are looked up for.
+    pub query_chars: u32,
+    /// As much of a passage as a reviewer is shown.
+    pub shown_chars: u32,
+}
+
+impl Default for DocumentLimits {
+    fn default() -> Self {
+        Self {
+            chunk_chars: 800,
+            overlap_chars: 120,
+            least_chars: 60,
+            query_chars: 800,
+            shown_chars: 600,
+        }
+    }
+}
+
+/// What is kept of answers, and what the next model is told. All in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HistoryLimits {
+    /// The start of an answer that attempts, rows and dead letters keep.
+    pub preview_chars: u32,
+    /// As much of an earlier attempt's reason as the next model is shown.
+    pub reason_chars: u32,
+}
+
+impl Default for HistoryLimits {
+    fn default() -> Self {
+        Self { preview_chars: 2000, reason_chars: 180 }
+    }
+}
+
+/// True for what need not be written.
+pub(crate) fn as_before<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sweep::Limits;
+
+    /// As records of before hold them.
+    const OLD: &str = r#"{"split_over_bytes":6000,"shard_bytes":3500,"max_file_bytes":1048576,"admission_window":256,"plan_page":2000,"transient_retries":3,"max_tokens":1500,"shard_max_tokens":400,"temperature":0.2,"top_chunks":5,"split":"syntax","split_version":1,"chained":false}"#;
+
+    #[test]
+    fn a_sweep_of_before_is_read_and_written_as_it_was() {
+        let mut limits: Limits = serde_json::from_str(OLD).unwrap();
+        assert_eq!((limits.tiers.auto, limits.documents.chunk_chars), (90, 800));
+        assert_eq!(serde_json::to_string(&limits).unwrap(), OLD, "or its id would be another one");
+        limits.tiers.auto = 95;
+        let text = serde_json::to_string(&limits).unwrap();
+        assert!(text.contains(r#""tiers":{"auto":95,"dry_run":70,"simulation":50}"#), "{text}");
+        assert_eq!(serde_json::from_str::<Limits>(&text).unwrap(), limits);
+    }
+}
