@@ -79,10 +79,10 @@ fn swept(id: &str, counters: &[(&str, u64)]) -> Swept {
         split: SplitMode::Syntax,
         split_version: 1,
         chained: false,
-        accept: Default::default(),
-        tiers: Default::default(),
-        documents: Default::default(),
-        history: Default::default(),
+        accept: queue_schema::limits::AcceptLimits::default(),
+        tiers: queue_schema::limits::TierLimits::default(),
+        documents: queue_schema::limits::DocumentLimits::default(),
+        history: queue_schema::limits::HistoryLimits::default(),
     };
     Swept {
         id: id.into(),
