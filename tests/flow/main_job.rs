@@ -191,3 +191,50 @@ fn more_targets_than_a_page_and_the_window_are_all_done() {
         .expect(0);
     assert!(done.stdout.contains("60 of 60 files reviewed"), "{}", done.stdout);
 }
+
+/// The schema that ships has teeth: a row that is off in one place is refused.
+#[test]
+fn what_is_no_row_does_not_fit_the_schema() {
+    let repo = TestRepo::with_files(1);
+    let bench = Bench::new(None, "");
+    let (path, out) = (repo.path().to_str().unwrap(), bench.out());
+    bench.run(&["run", path, "--ladder", "builtin", "--out", out.to_str().unwrap()]).expect(0);
+    let line = std::fs::read_to_string(out.join("scrum_reviews.jsonl")).unwrap();
+    let row: Value = serde_json::from_str(&line).unwrap();
+    let fits = |row: &Value| {
+        let line = row.to_string();
+        std::panic::catch_unwind(|| schemas::check_rows("scrum_reviews", &line)).is_ok()
+    };
+    assert!(fits(&row));
+    for (place, wrong) in [
+        ("/reviewed_at", "yesterday".into()),
+        ("/accepted_model", "nameless".into()),
+        ("/confidence_min", 101.into()),
+        ("/alignment_score", 11.into()),
+        ("/gradient_tier", "perhaps".into()),
+        ("/output_format", "html".into()),
+        ("/verdict", "maybe".into()),
+        ("/schema_version", 3.into()),
+        ("/scrum_master_reviewed", false.into()),
+        ("/commit", "HEAD".into()),
+        ("/blob", Value::Null),
+        ("/tokens_in", (-1).into()),
+        ("/attempts", Value::Array(Vec::new())),
+        ("/attempts/0/outcome", "fine".into()),
+        ("/findings/0/kind", "nonsense".into()),
+        ("/findings/0/confidence", 101.into()),
+        ("/findings/0/line", 0.into()),
+    ] {
+        let mut row = row.clone();
+        *row.pointer_mut(place).unwrap_or_else(|| panic!("there is no {place}")) = wrong;
+        assert!(!fits(&row), "{place}");
+    }
+    for name in ["file", "verdict", "top_chunks"] {
+        let mut row = row.clone();
+        row.as_object_mut().unwrap().remove(name);
+        assert!(!fits(&row), "without {name}");
+    }
+    let mut more = row.clone();
+    more["findings"][0]["more"] = 1.into();
+    assert!(!fits(&more), "a member too many");
+}
