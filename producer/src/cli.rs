@@ -1,9 +1,14 @@
 //! The command line.
 
+mod apply;
+mod dlq;
+
+pub use apply::ApplyArgs;
+pub use dlq::{DlqAction, DlqArgs, LetterFilter};
+
 use clap::{Args, Parser, Subcommand};
 use queue_schema::effects::Priority;
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// A durable fleet that reviews whole code bases with language models.
 #[derive(Debug, Parser)]
@@ -208,40 +213,6 @@ pub struct ReportArgs {
     pub format: Vec<String>,
 }
 
-/// `scrum apply`.
-#[derive(Debug, Args)]
-pub struct ApplyArgs {
-    /// Which sweep; `latest` for the newest.
-    pub sweep: String,
-    /// Commit what passes every gate; without, a dry run.
-    #[arg(long)]
-    pub commit: bool,
-    /// The branch that is written; made where it does not exist. Default: a new one for this run.
-    #[arg(long, value_name = "NAME")]
-    pub branch: Option<String>,
-    /// Least mean confidence of a review, and of a patch, in percent.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=100))]
-    pub min_conf: Option<u8>,
-    /// Files of this run at most, the best reviews first.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub max_files: Option<u32>,
-    /// What has to succeed with the patches; default: what fits the project.
-    #[arg(long, value_name = "CMD")]
-    pub check: Option<String>,
-    /// What has to succeed as well, for instance the tests.
-    #[arg(long, value_name = "CMD")]
-    pub test: Option<String>,
-    /// The patch model.
-    #[arg(long, value_name = "PROVIDER/MODEL")]
-    pub model: Option<String>,
-    /// Do it anew even if the same was done before.
-    #[arg(long)]
-    pub again: bool,
-    /// Stay until it is over.
-    #[arg(long)]
-    pub wait: bool,
-}
-
 /// `scrum models`.
 #[derive(Debug, Args)]
 pub struct ModelsArgs {
@@ -315,60 +286,6 @@ pub enum KbAction {
     },
 }
 
-/// `scrum dlq`.
-#[derive(Debug, Args)]
-pub struct DlqArgs {
-    /// What to do with it.
-    #[command(subcommand)]
-    pub action: DlqAction,
-}
-
-/// Which dead letters.
-#[derive(Debug, Clone, Default, Args)]
-pub struct LetterFilter {
-    /// Only this sweep's.
-    #[arg(long)]
-    pub sweep: Option<String>,
-    /// Only this class: ladder_exhausted, attempts_exhausted, poison, undecodable, fatal.
-    #[arg(long)]
-    pub class: Option<String>,
-    /// Only lanes that start so.
-    #[arg(long)]
-    pub lane: Option<String>,
-    /// Only files that match.
-    #[arg(long, value_name = "GLOB")]
-    pub path: Option<String>,
-    /// Only those that died since: 30s, 20m, 12h, 7d.
-    #[arg(long, value_name = "TIME", value_parser = age)]
-    pub since: Option<Duration>,
-    /// At most so many, latest first; 0 for all.
-    #[arg(long, value_name = "N")]
-    pub limit: Option<usize>,
-}
-
-impl LetterFilter {
-    /// True when it says nothing.
-    pub fn is_empty(&self) -> bool {
-        let Self { sweep, class, lane, path, since, limit } = self;
-        [sweep, class, lane, path].iter().all(|f| f.is_none()) && since.is_none() && limit.is_none()
-    }
-}
-
-/// `90s`, `20m`, `12h`, `7d`.
-fn age(text: &str) -> Result<Duration, String> {
-    let fail = || format!("'{text}' is no time; write for instance 30s, 20m, 12h or 7d");
-    let unit = text.chars().last().ok_or_else(fail)?;
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3600,
-        'd' => 86_400,
-        _ => return Err(fail()),
-    };
-    let n: u64 = text[..text.len() - 1].parse().map_err(|_| fail())?;
-    n.checked_mul(seconds).map(Duration::from_secs).ok_or_else(fail)
-}
-
 /// `2.50`, in millionths of a dollar.
 fn dollars(text: &str) -> Result<u64, String> {
     const MOST: f64 = 1e9;
@@ -392,53 +309,6 @@ fn amount(text: &str) -> Result<u64, String> {
     if n > MOST { Err(format!("{text} is over {MOST}; {fix}")) } else { Ok(n) }
 }
 
-/// What to do with the dead-letter queue.
-#[derive(Debug, Subcommand)]
-pub enum DlqAction {
-    /// List dead letters, latest first; 50 unless --limit says otherwise.
-    List {
-        /// Which.
-        #[command(flatten)]
-        filter: LetterFilter,
-    },
-    /// Show one with its whole history.
-    Show {
-        /// Job id as `list` prints it.
-        id: String,
-    },
-    /// Put them back into the queue.
-    Retry {
-        /// Job ids as `list` prints them; without, what the filters leave.
-        ids: Vec<String>,
-        /// Which.
-        #[command(flatten)]
-        filter: LetterFilter,
-        /// Start at this rung of the ladder, from 0; default: the first.
-        #[arg(long, value_name = "N")]
-        from_rung: Option<u32>,
-        /// Climb another ladder than the sweep's, by name or file.
-        #[arg(long, value_name = "NAME")]
-        ladder: Option<String>,
-    },
-    /// Throw them away; their files stay as they are, unresolved mostly.
-    Discard {
-        /// Job ids as `list` prints them; without, what the filters leave.
-        ids: Vec<String>,
-        /// Which.
-        #[command(flatten)]
-        filter: LetterFilter,
-    },
-    /// Write them with their whole history, a line of JSON each.
-    Export {
-        /// Which.
-        #[command(flatten)]
-        filter: LetterFilter,
-        /// Where to; default: standard output.
-        #[arg(long, value_name = "FILE")]
-        out: Option<PathBuf>,
-    },
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -453,15 +323,6 @@ mod tests {
         }
         for text in ["", "-1", "1.5", "many", "99999999999999999999", "9999999999999999"] {
             assert!(amount(text).unwrap_err().contains("write a whole number"), "{text}");
-        }
-    }
-
-    #[test]
-    fn ages_are_read_and_nonsense_is_not() {
-        assert_eq!(age("90s").unwrap(), Duration::from_secs(90));
-        assert_eq!(age("7d").unwrap(), Duration::from_secs(604_800));
-        for text in ["", "7", "d", "-1h", "1w", "99999999999999999d", "1é"] {
-            assert!(age(text).is_err(), "{text}");
         }
     }
 }

@@ -11,5 +11,7 @@ mod hostile;
 mod mistakes;
 #[path = "apply/projects.rs"]
 mod projects;
+#[path = "../support/schemas.rs"]
+mod schemas;
 #[path = "apply/together.rs"]
 mod together;

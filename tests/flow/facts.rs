@@ -2,6 +2,9 @@
 //! accepted.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../support/schemas.rs"]
+mod schemas;
+
 use queue_schema::jobs::facts::FactsStage;
 use queue_schema::rows::AuditFactsRow;
 use queue_schema::rows::facts::FactVerdict;
@@ -43,6 +46,7 @@ fn run(bench: &Bench, repo: &TestRepo, more: &[&str]) -> Done {
 }
 
 fn rows(bench: &Bench) -> Vec<AuditFactsRow> {
+    schemas::check_report(&bench.out());
     let text = std::fs::read_to_string(bench.out().join("audit_facts.jsonl")).unwrap();
     text.lines().map(|l| serde_json::from_str(l).unwrap()).collect()
 }

@@ -186,6 +186,15 @@ fn a_good_patch_lands_and_each_gate_stops_its_own() {
     let trees = bench.state().join("apply/trees");
     assert_eq!(std::fs::read_dir(trees).unwrap().count(), 0, "the worktrees are gone");
 
+    // All decisions are in the report, and fit the schema that ships.
+    let out = bench.out();
+    bench.run(&["report", "latest", "--out", out.to_str().unwrap()]).expect(0);
+    assert_eq!(crate::schemas::check_report(&out), 13);
+    let told = std::fs::read_to_string(out.join("auto_apply.jsonl")).unwrap();
+    assert_eq!(told.lines().count(), 26, "the dry run's and the other's");
+    let report = std::fs::read_to_string(out.join("scrum_report.md")).unwrap();
+    assert!(report.contains("- `core/src/good.rs`: committed, "), "{report}");
+
     // The same again finds the run that was there: no call, no check, no commit.
     let calls = stub.requests().len();
     let again = apply(&bench, &commit);

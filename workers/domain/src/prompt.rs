@@ -32,7 +32,16 @@ pub fn template_version() -> &'static str {
     VERSION.get_or_init(|| version_of(&TEMPLATES))
 }
 
-const TEMPLATES: [&str; 5] = [REVIEW, FORMAT_MARKDOWN, FORMAT_FORENSIC, DISTILLED, SHARD];
+const TEMPLATES: [&str; 8] = [
+    REVIEW,
+    FORMAT_MARKDOWN,
+    FORMAT_FORENSIC,
+    DISTILLED,
+    SHARD,
+    facts::EXTRACT,
+    facts::VERIFY,
+    crate::apply::prompt::PATCH,
+];
 
 fn version_of(templates: &[&str]) -> String {
     let schema = forensic_schema().to_string();

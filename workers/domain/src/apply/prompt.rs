@@ -7,7 +7,7 @@ use serde_json::json;
 use std::fmt::Write as _;
 use std::ops::Range;
 
-const PATCH: &str = include_str!("../../templates/patch.md");
+pub(crate) const PATCH: &str = include_str!("../../templates/patch.md");
 
 /// What of a file is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]

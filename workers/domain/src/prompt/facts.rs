@@ -5,8 +5,8 @@ use crate::text::{clip, one_line};
 use queue_schema::sweep::FactsBounds;
 use std::fmt::Write as _;
 
-const EXTRACT: &str = include_str!("../../templates/facts_extract.md");
-const VERIFY: &str = include_str!("../../templates/facts_verify.md");
+pub(super) const EXTRACT: &str = include_str!("../../templates/facts_extract.md");
+pub(super) const VERIFY: &str = include_str!("../../templates/facts_verify.md");
 
 /// Everything that the extractor's prompt is made of.
 #[derive(Debug, Clone, Copy)]

@@ -1,0 +1,120 @@
+//! The command line of `scrum dlq`.
+
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// `scrum dlq`.
+#[derive(Debug, Args)]
+pub struct DlqArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub action: DlqAction,
+}
+
+/// Which dead letters.
+#[derive(Debug, Clone, Default, Args)]
+pub struct LetterFilter {
+    /// Only this sweep's.
+    #[arg(long)]
+    pub sweep: Option<String>,
+    /// Only this class: ladder_exhausted, attempts_exhausted, poison, undecodable, fatal.
+    #[arg(long)]
+    pub class: Option<String>,
+    /// Only lanes that start so.
+    #[arg(long)]
+    pub lane: Option<String>,
+    /// Only files that match.
+    #[arg(long, value_name = "GLOB")]
+    pub path: Option<String>,
+    /// Only those that died since: 30s, 20m, 12h, 7d.
+    #[arg(long, value_name = "TIME", value_parser = age)]
+    pub since: Option<Duration>,
+    /// At most so many, latest first; 0 for all.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+}
+
+impl LetterFilter {
+    /// True when it says nothing.
+    pub fn is_empty(&self) -> bool {
+        let Self { sweep, class, lane, path, since, limit } = self;
+        [sweep, class, lane, path].iter().all(|f| f.is_none()) && since.is_none() && limit.is_none()
+    }
+}
+
+/// `90s`, `20m`, `12h`, `7d`.
+fn age(text: &str) -> Result<Duration, String> {
+    let fail = || format!("'{text}' is no time; write for instance 30s, 20m, 12h or 7d");
+    let unit = text.chars().last().ok_or_else(fail)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return Err(fail()),
+    };
+    let n: u64 = text[..text.len() - 1].parse().map_err(|_| fail())?;
+    n.checked_mul(seconds).map(Duration::from_secs).ok_or_else(fail)
+}
+
+/// What to do with the dead-letter queue.
+#[derive(Debug, Subcommand)]
+pub enum DlqAction {
+    /// List dead letters, latest first; 50 unless --limit says otherwise.
+    List {
+        /// Which.
+        #[command(flatten)]
+        filter: LetterFilter,
+    },
+    /// Show one with its whole history.
+    Show {
+        /// Job id as `list` prints it.
+        id: String,
+    },
+    /// Put them back into the queue.
+    Retry {
+        /// Job ids as `list` prints them; without, what the filters leave.
+        ids: Vec<String>,
+        /// Which.
+        #[command(flatten)]
+        filter: LetterFilter,
+        /// Start at this rung of the ladder, from 0; default: the first.
+        #[arg(long, value_name = "N")]
+        from_rung: Option<u32>,
+        /// Climb another ladder than the sweep's, by name or file.
+        #[arg(long, value_name = "NAME")]
+        ladder: Option<String>,
+    },
+    /// Throw them away; their files stay as they are, unresolved mostly.
+    Discard {
+        /// Job ids as `list` prints them; without, what the filters leave.
+        ids: Vec<String>,
+        /// Which.
+        #[command(flatten)]
+        filter: LetterFilter,
+    },
+    /// Write them with their whole history, a line of JSON each.
+    Export {
+        /// Which.
+        #[command(flatten)]
+        filter: LetterFilter,
+        /// Where to; default: standard output.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_read_and_nonsense_is_not() {
+        assert_eq!(age("90s").unwrap(), Duration::from_secs(90));
+        assert_eq!(age("7d").unwrap(), Duration::from_secs(604_800));
+        for text in ["", "7", "d", "-1h", "1w", "99999999999999999d", "1é"] {
+            assert!(age(text).is_err(), "{text}");
+        }
+    }
+}
