@@ -32,7 +32,6 @@ pub struct Fleet {
     pub queue: Queue,
     /// The model.
     pub stub: Stub,
-    in_flight: u32,
     dir: TempDir,
 }
 
@@ -82,7 +81,7 @@ impl Fleet {
         std::fs::write(dir.path().join("scrum.toml"), config)?;
         let ladder = "name = 'bench'\n[[rungs]]\nprovider = 'stub'\nmodel = 'bench'\n";
         std::fs::write(dir.path().join("ladder.toml"), ladder)?;
-        Ok(Self { server, queue, stub, in_flight, dir })
+        Ok(Self { server, queue, stub, dir })
     }
 
     /// Settings that the programs are given.
@@ -195,11 +194,6 @@ impl Fleet {
             rss_mib: usage::rss_mib(worker.pid()),
             status,
         })
-    }
-
-    /// The shortest time in which so many calls can be made.
-    pub fn ideal(&self, calls: u64, latency: Duration) -> Duration {
-        latency.mul_f64(calls as f64 / f64::from(self.in_flight))
     }
 }
 

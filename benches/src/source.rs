@@ -2,6 +2,7 @@
 
 use crate::stub::QUOTES;
 use anyhow::Context as _;
+use std::fmt::Write as _;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -53,7 +54,8 @@ fn file(i: usize) -> String {
     let mut text = format!("//! Part {i}: reads lines and says how long they are.\n");
     for (n, name) in ["length", "trimmed", "whole", "first", "last"].iter().enumerate() {
         let [trim, empty, some] = QUOTES;
-        text += &format!(
+        let _ = write!(
+            text,
             "\n/// Number {n} of part {i}.\npub fn {name}_{i}(input: &str) -> Option<usize> {{\n    \
              {trim}\n    {empty}\n        return None;\n    }}\n    {some}\n}}\n"
         );
@@ -66,7 +68,8 @@ pub fn document(bytes: usize) -> String {
     let mut text = String::from("# Requirements\n\n");
     let mut i = 0;
     while text.len() < bytes {
-        text += &format!(
+        let _ = write!(
+            text,
             "Requirement {i}: the function length_{i} returns how many bytes of its input are left \
              after trimming, and nothing when none are left. Part {i} never panics, whatever it is \
              given, and takes no longer than a millisecond for a line of {i} characters.\n\n"
