@@ -129,6 +129,12 @@ bench: ## Measure the queue engine beside its ceilings
 	$(CARGO) build --release --locked -p scrum-benches --bins
 	$(TARGET_DIR)/release/bench-queue
 
+.PHONY: bench-sweep
+bench-sweep: ## Measure whole sweeps, planning and retrieval
+	$(CARGO) build --release --locked -p scrum-benches -p scrum-producer -p scrum-fleet --bins
+	$(TARGET_DIR)/release/bench-sweep
+	$(TARGET_DIR)/release/bench-retrieval
+
 .PHONY: bench-peers
 bench-peers: ## Measure it beside other systems: make bench-peers PEERS=DIR
 	@if [ -z "$(PEERS)" ]; then echo 'bench-peers: say PEERS=DIR; see benches/README.md' >&2; exit 1; fi

@@ -4,9 +4,13 @@
 //! Quote ratios within one run: the absolute figures are the machine's.
 
 pub mod ceiling;
+pub mod figures;
+pub mod fleet;
 pub mod job;
 pub mod measure;
 pub mod server;
+pub mod source;
+pub mod stub;
 pub mod usage;
 pub mod work;
 

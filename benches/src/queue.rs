@@ -5,12 +5,12 @@
 #![allow(clippy::print_stdout)]
 
 use queue_schema::client::Queue;
+use scrum_benches::figures::Figures;
 use scrum_benches::job::{self, Kind};
 use scrum_benches::measure::{self, Drain, Worker};
 use scrum_benches::server::Server;
 use scrum_benches::{IN_FLIGHT, ceiling};
 use scrum_config::{LoadOptions, Settings};
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// Samples of the pick-up latency.
@@ -24,36 +24,9 @@ const HELD: u64 = 10;
 /// Jobs in flight for the memory of a worker.
 const MANY: usize = 100;
 
-/// Figures by name, one a repetition; printed as medians.
-#[derive(Default)]
-struct Figures {
-    order: Vec<&'static str>,
-    all: BTreeMap<&'static str, Vec<f64>>,
-}
-
-impl Figures {
-    fn add(&mut self, name: &'static str, value: f64) {
-        if !self.order.contains(&name) {
-            self.order.push(name);
-        }
-        self.all.entry(name).or_default().push(value);
-    }
-
-    fn drain(&mut self, names: [&'static str; 5], d: &Drain) {
-        let values = [d.rate, d.worker_us, d.redis_us, d.scripts, d.inner];
-        names.into_iter().zip(values).for_each(|(name, value)| self.add(name, value));
-    }
-
-    fn print(&mut self) {
-        for name in &self.order {
-            let Some(values) = self.all.get_mut(name) else { continue };
-            values.sort_by(f64::total_cmp);
-            let (least, most) = (values[0], values[values.len() - 1]);
-            let middle = values[values.len() / 2];
-            let digits = if middle < 100.0 { 2 } else { 0 };
-            println!("{name:<44}{middle:>10.digits$}   ({least:.digits$} to {most:.digits$})");
-        }
-    }
+fn add_drain(figures: &mut Figures, names: [&'static str; 5], d: &Drain) {
+    let values = [d.rate, d.worker_us, d.redis_us, d.scripts, d.inner];
+    names.into_iter().zip(values).for_each(|(name, value)| figures.add(name, value));
 }
 
 #[tokio::main]
@@ -113,7 +86,8 @@ async fn speed(
     let bytes = (server.data_bytes()? - before) / jobs as f64;
     figures.add("Redis memory per waiting job, bytes", bytes);
     let one = measure::drain(server, 1, IN_FLIGHT, jobs, 1)?;
-    figures.drain(
+    add_drain(
+        figures,
         [
             "drain, 1 process, /s",
             "  worker CPU a job, us",
@@ -131,7 +105,8 @@ async fn speed(
 
     enqueue(queue, Kind::Chain, jobs / 2, text).await?;
     let chain = measure::drain(server, 1, IN_FLIGHT, jobs / 2, 2)?;
-    figures.drain(
+    add_drain(
+        figures,
         [
             "drain, each with a follow-up, pairs/s",
             "  worker CPU a pair, us",

@@ -117,7 +117,7 @@ impl LexicalIndex {
         const K1: f64 = 1.2;
         const B: f64 = 0.75;
         let n = self.lengths.len() as f64;
-        let mut scores: BTreeMap<usize, f64> = BTreeMap::new();
+        let mut scores = vec![0.0_f64; self.lengths.len()];
         // In term order, so that floating-point sums are the same on every machine.
         for term in terms(query).into_iter().collect::<BTreeSet<_>>() {
             let Some(postings) = self.postings.get(&term) else { continue };
@@ -126,12 +126,18 @@ impl LexicalIndex {
             for &(i, count) in postings {
                 let tf = f64::from(count);
                 let norm = 1.0 - B + B * self.lengths[i] as f64 / self.mean_length.max(1.0);
-                *scores.entry(i).or_default() += idf * tf * (K1 + 1.0) / (tf + K1 * norm);
+                scores[i] += idf * tf * (K1 + 1.0) / (tf + K1 * norm);
             }
         }
-        let mut ranked: Vec<(usize, f64)> = scores.into_iter().collect();
-        ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        ranked.truncate(k);
+        // Each term that is shared adds more than nothing.
+        let mut ranked: Vec<(usize, f64)> =
+            scores.into_iter().enumerate().filter(|(_, score)| *score > 0.0).collect();
+        let order = |a: &(usize, f64), b: &(usize, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+        if k < ranked.len() {
+            ranked.select_nth_unstable_by(k, order);
+            ranked.truncate(k);
+        }
+        ranked.sort_unstable_by(order);
         ranked
     }
 }

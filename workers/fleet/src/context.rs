@@ -28,6 +28,10 @@ pub struct Document {
     pub index: LexicalIndex,
 }
 
+/// Open repositories that are kept between two reads of blobs: reads are short, so that few are
+/// ever used at a time. Opening one looks at some thirty files.
+const IDLE_REPOS: usize = 4;
+
 /// Shared by all handlers of a process; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Context(Arc<Inner>);
@@ -42,6 +46,8 @@ struct Inner {
     trees: Memo<Vec<Entry>>,
     documents: Memo<Document>,
     retrieval: Retrieval,
+    /// Idle ones, by path or URL and commit.
+    repos: Mutex<Vec<(String, Repo)>>,
 }
 
 impl Context {
@@ -63,6 +69,7 @@ impl Context {
             trees: Memo::new(2),
             documents: Memo::new(16),
             retrieval: Retrieval::new(embedder),
+            repos: Mutex::default(),
         }))
     }
 
@@ -204,8 +211,34 @@ impl Context {
     /// # Errors
     /// When the repository can't be read from this machine.
     pub async fn blob(&self, spec: &SweepSpec, oid: &str) -> Result<Vec<u8>, HandlerError> {
-        let oid = oid.to_owned();
-        self.with_repo(spec, move |repo| repo.blob(&oid)).await
+        let (key, oid) = (format!("{}@{}", spec.repo, spec.commit), oid.to_owned());
+        let kept = self.idle_repo(&key);
+        let (repo, commit) = (spec.repo.clone(), spec.commit.clone());
+        let mirrors = self.0.mirrors.clone();
+        let (bytes, repo) = blocking(move || {
+            if let Some(repo) = kept
+                && let Ok(bytes) = repo.blob(&oid)
+            {
+                return Ok((bytes, repo));
+            }
+            let repo = Repo::open_at(&repo, &mirrors, &commit)?;
+            Ok((repo.blob(&oid)?, repo))
+        })
+        .await?;
+        let mut idle = self.0.repos.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() >= IDLE_REPOS {
+            // The oldest, or those of a sweep that is over would stay for ever.
+            idle.remove(0);
+        }
+        idle.push((key, repo));
+        drop(idle);
+        Ok(bytes)
+    }
+
+    fn idle_repo(&self, key: &str) -> Option<Repo> {
+        let mut idle = self.0.repos.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = idle.iter().rposition(|(k, _)| k == key)?;
+        Some(idle.remove(at).1)
     }
 
     /// Runs `work` with the repository on a thread where it may block.
@@ -219,14 +252,17 @@ impl Context {
     {
         let (spec, commit) = (spec.repo.clone(), spec.commit.clone());
         let mirrors = self.0.mirrors.clone();
-        let done = tokio::task::spawn_blocking(move || {
-            let repo = Repo::open_at(&spec, &mirrors, &commit)?;
-            work(&repo)
-        });
-        match done.await {
-            Ok(result) => result.map_err(|e| HandlerError::retry("git", e)),
-            Err(join) => Err(HandlerError::retry("reading the repository", join)),
-        }
+        blocking(move || work(&Repo::open_at(&spec, &mirrors, &commit)?)).await
+    }
+}
+
+/// Runs `work` with git on a thread where it may block.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, RepoError> + Send + 'static,
+) -> Result<T, HandlerError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result.map_err(|e| HandlerError::retry("git", e)),
+        Err(join) => Err(HandlerError::retry("reading the repository", join)),
     }
 }
 

@@ -40,23 +40,16 @@ pub(super) struct Gathered {
 /// When the repository or Redis can't be read.
 pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, HandlerError> {
     let spec = ctx.spec(&job.sweep).await?;
-    let record = ctx.target(&job.sweep, job.target).await?;
+    let id = review_id(&job.sweep, job.target);
+    let review = id.as_str();
+    // At once: a place of the provider is held all the while.
+    let (record, history, state) = tokio::try_join!(
+        ctx.target(&job.sweep, job.target),
+        ctx.read("the attempts", |q| async move { q.attempts(review).await }),
+        ctx.read("the review", |q| async move { q.review_state(review).await }),
+    )?;
     let bytes = ctx.blob(&spec, &record.blob).await?;
     let source = target::inspect(&bytes).map_err(|e| HandlerError::Fatal(e.to_string()))?;
-    let id = review_id(&job.sweep, job.target);
-    let (review, review2) = (id.clone(), id.clone());
-    let history = ctx
-        .read("the attempts", |q| {
-            let review = review.clone();
-            async move { q.attempts(&review).await }
-        })
-        .await?;
-    let state = ctx
-        .read("the review", |q| {
-            let review = review2.clone();
-            async move { q.review_state(&review).await }
-        })
-        .await?;
     let gathered = gather(&state);
     let ladder = spec.ladder_of(&state).map_err(|e| {
         HandlerError::Fatal(format!("the ladder given with a retry can't be read: {e}"))
