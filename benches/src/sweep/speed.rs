@@ -98,6 +98,8 @@ async fn alone() -> anyhow::Result<f64> {
             forensic: None,
             wants_forensic: false,
             history: &[],
+            shown_chars: 600,
+            reason_chars: 180,
             fence: "0123456789abcdef01234567",
         });
         let request = ChatRequest {

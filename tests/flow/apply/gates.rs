@@ -114,7 +114,9 @@ fn a_good_patch_lands_and_each_gate_stops_its_own() {
     // A dry run says the same and leaves no trace at all.
     let branches = repo.git(&["branch", "-a"]);
     let dry = apply(&bench, &args);
-    assert_eq!(dry.rows["core/src/good.rs"].action.as_str(), "dry_run_would_commit");
+    let good = &dry.rows["core/src/good.rs"];
+    let why = format!("{}\n{}", good.reason, good.output_tail);
+    assert_eq!(good.action.as_str(), "dry_run_would_commit", "{why}");
     assert_eq!(repo.git(&["branch", "-a"]), branches);
     assert!(!repo.path().join(".git/scrum").exists());
     assert_eq!(user_state(&repo), before);
