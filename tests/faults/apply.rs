@@ -1,16 +1,14 @@
 //! `kill -9` of the applier's worker: at every step boundary on the wire, and in the middle of a check.
 
 use crate::common::{LONG, each};
+use crate::victim::{Boundary, Victim};
 use queue_schema::rows::AutoApplyRow;
 use scrum_tests::model_stub::{ModelStub, Recorded, Reply, answers};
-use scrum_tests::process::{Bench, signal};
-use scrum_tests::proxy::{Act, Call, Point, Proxy};
+use scrum_tests::process::Bench;
+use scrum_tests::proxy::Proxy;
 use scrum_tests::redis::RedisServer;
-use scrum_tests::repo::TestRepo;
+use scrum_tests::repo::{TestRepo, find_below};
 use scrum_tests::wait::eventually;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 const BRANCH: &str = "scrum/kills";
 
@@ -107,51 +105,16 @@ impl Bed {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Boundary {
-    Claimed(usize),
-    BeforeKeep(usize),
-    Kept(usize),
-    BeforeCommit(usize),
-    Committed(usize),
-}
-
 /// One run; its worker dies at `at`, and another one finishes.
 fn run(at: Option<Boundary>) -> (usize, Vec<Boundary>) {
     let bed = Bed::new();
     let before = bed.stub.requests().len();
     let proxy = Proxy::to(bed.server.socket());
-    let passed = Arc::new(Mutex::new(Vec::new()));
-    let victim = Arc::new(AtomicU32::new(0));
-    let dead = AtomicBool::new(false);
-    let (seen, pid, claims) = (passed.clone(), victim.clone(), AtomicUsize::new(0));
-    proxy.on(move |call: &Call, point| {
-        let boundary = match (call.name.as_str(), point) {
-            ("claim", Point::After) => {
-                let gives = call.reply.as_ref().is_some_and(|r| !r.starts_with(b"*2\r\n"));
-                gives.then(|| Boundary::Claimed(claims.fetch_add(1, Ordering::SeqCst) + 1))
-            }
-            ("SET", Point::Before) => Some(Boundary::BeforeKeep(call.n)),
-            ("SET", Point::After) => Some(Boundary::Kept(call.n)),
-            ("commit", Point::Before) => Some(Boundary::BeforeCommit(call.n)),
-            ("commit", Point::After) => Some(Boundary::Committed(call.n)),
-            _ => None,
-        };
-        let Some(boundary) = boundary else { return Act::Pass };
-        seen.lock().unwrap().push(boundary);
-        if Some(boundary) != at || dead.swap(true, Ordering::SeqCst) {
-            return Act::Pass;
-        }
-        let pid = eventually(LONG, "its id is known", || match pid.load(Ordering::SeqCst) {
-            0 => None,
-            pid => Some(pid),
-        });
-        signal(pid, "KILL");
-        Act::Lose
-    });
+    let victim = Victim::default();
+    let passed = victim.at(&proxy, at);
     let run = bed.ask("! grep -rn BAD src");
     let mut first = bed.bench.worker_at(&proxy.url(), &["--concurrency", "1"]);
-    victim.store(first.pid(), Ordering::SeqCst);
+    victim.is(first.pid());
     let _second = at.map(|at| {
         eventually(LONG, &format!("it dies at {at:?}"), || first.0.try_wait().unwrap());
         bed.bench.worker(&["--concurrency", "1"])
@@ -182,26 +145,10 @@ fn an_applier_killed_in_the_middle_of_a_check_leaves_nothing_and_the_next_one_do
     let run = bed.ask(check);
     let first = bed.bench.worker(&[]);
     let cache = bed.bench.state().join("apply/cache");
-    let home = eventually(LONG, "the check runs", || find(&cache, "runs"));
+    let home = eventually(LONG, "the check runs", || find_below(&cache, "runs"));
     first.kill9();
     assert_eq!(bed.repo.git(&["branch", "--list", BRANCH]), "", "nothing has landed");
     std::fs::write(home.parent().unwrap().join("go"), "").unwrap();
     let _second = bed.bench.worker(&[]);
     bed.end(&run);
-}
-
-/// A file of this name somewhere below a directory.
-fn find(dir: &std::path::Path, name: &str) -> Option<PathBuf> {
-    for entry in std::fs::read_dir(dir).ok()?.flatten() {
-        let path = entry.path();
-        if entry.file_name() == name {
-            return Some(path);
-        }
-        if path.is_dir()
-            && let Some(found) = find(&path, name)
-        {
-            return Some(found);
-        }
-    }
-    None
 }

@@ -2,14 +2,14 @@
 //! for the dead, and no more calls are made than allowed but for those that died with their worker.
 
 use crate::common::{LONG, done, each};
+use crate::victim::Victim;
 use scrum_tests::model_stub::{Gate, ModelStub, Reply, Usage, answers};
-use scrum_tests::process::{Bench, signal};
+use scrum_tests::process::Bench;
 use scrum_tests::proxy::{Act, Point, Proxy};
 use scrum_tests::redis::RedisServer;
 use scrum_tests::repo::TestRepo;
 use scrum_tests::wait::eventually;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 const FILES: u64 = 3;
 
@@ -71,26 +71,18 @@ fn a_worker_killed_around_a_call_is_counted_once_and_holds_nothing() {
             .set("queue.commit_batch", "1");
         let id = enqueue(&bench, &repo);
         let proxy = Proxy::to(server.socket());
-        let (victim, dead) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
-        let (pid, died, spent) = (victim.clone(), dead, Arc::new(AtomicU32::new(0)));
+        let victim = Victim::default();
+        let (killed, spent) = (victim.clone(), AtomicU32::new(0));
         proxy.on(move |call, point| {
             if call.name == "spend" && point == Point::Before {
                 spent.fetch_add(1, Ordering::SeqCst);
             }
             // The second call of the sweep: the first shows that all is well.
             let there = call.name == at.0 && point == at.1 && spent.load(Ordering::SeqCst) == 2;
-            if !there || died.swap(true, Ordering::SeqCst) {
-                return Act::Pass;
-            }
-            let pid = eventually(LONG, "its id is known", || match pid.load(Ordering::SeqCst) {
-                0 => None,
-                pid => Some(pid),
-            });
-            signal(pid, "KILL");
-            Act::Lose
+            if there { killed.kill() } else { Act::Pass }
         });
         let mut first = bench.worker_at(&proxy.url(), &["--concurrency", "1"]);
-        victim.store(first.pid(), Ordering::SeqCst);
+        victim.is(first.pid());
         eventually(LONG, &format!("it dies at {at:?}"), || first.0.try_wait().unwrap());
         let what = format!("{} {:?}", at.0, at.1);
         let holds = !["spend Before", "commit After"].contains(&what.as_str());

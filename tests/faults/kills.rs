@@ -1,14 +1,15 @@
 //! `kill -9` of workers: at every step boundary, and two hundred times at random.
 
 use crate::common::{LONG, Rng, done, each, is_shard, repo, review_or_summary};
+use crate::victim::{Boundary, Victim};
 use scrum_tests::model_stub::{ModelStub, Recorded, Reply, answers};
 use scrum_tests::process::{Bench, Process, signal};
-use scrum_tests::proxy::{Act, Call, Point, Proxy};
+use scrum_tests::proxy::{Act, Point, Proxy};
 use scrum_tests::redis::RedisServer;
 use scrum_tests::repo::{TestRepo, large_file};
 use scrum_tests::wait::eventually;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -43,44 +44,6 @@ fn stub() -> ModelStub {
     })
 }
 
-/// A place where a worker dies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Boundary {
-    /// Its claim has given it a job, and the reply is on its way.
-    Claimed(usize),
-    /// It has an answer and is about to keep it.
-    BeforeKeep(usize),
-    /// Its answer is kept, and it does not know.
-    Kept(usize),
-    /// Its commit is on its way.
-    BeforeCommit(usize),
-    /// Its commit has happened, and it does not know.
-    Committed(usize),
-}
-
-/// Where calls pass by, by their number among their like.
-#[derive(Default)]
-struct Counter {
-    claims: AtomicUsize,
-}
-
-impl Counter {
-    fn boundary(&self, call: &Call, point: Point) -> Option<Boundary> {
-        match (call.name.as_str(), point) {
-            ("claim", Point::After) => {
-                // A claim that gives nothing answers with its two leading words alone.
-                let gives = call.reply.as_ref().is_some_and(|r| !r.starts_with(b"*2\r\n"));
-                gives.then(|| Boundary::Claimed(self.claims.fetch_add(1, Ordering::SeqCst) + 1))
-            }
-            ("SET", Point::Before) => Some(Boundary::BeforeKeep(call.n)),
-            ("SET", Point::After) => Some(Boundary::Kept(call.n)),
-            ("commit", Point::Before) => Some(Boundary::BeforeCommit(call.n)),
-            ("commit", Point::After) => Some(Boundary::Committed(call.n)),
-            _ => None,
-        }
-    }
-}
-
 struct Run {
     calls: usize,
     boundaries: Vec<Boundary>,
@@ -96,27 +59,11 @@ fn run(at: Option<Boundary>) -> Run {
         .set("queue.commit_batch", "1");
     let id = bench.enqueue(&repo);
     let proxy = Proxy::to(server.socket());
-    let passed = Arc::new(Mutex::new(Vec::new()));
-    let victim = Arc::new(AtomicU32::new(0));
-    let dead = Arc::new(AtomicBool::new(false));
-    let (seen, pid, died) = (passed.clone(), victim.clone(), dead.clone());
-    let counter = Counter::default();
-    proxy.on(move |call, point| {
-        let Some(boundary) = counter.boundary(call, point) else { return Act::Pass };
-        seen.lock().unwrap().push(boundary);
-        if Some(boundary) != at || died.swap(true, Ordering::SeqCst) {
-            return Act::Pass;
-        }
-        let pid = eventually(LONG, "its id is known", || match pid.load(Ordering::SeqCst) {
-            0 => None,
-            pid => Some(pid),
-        });
-        signal(pid, "KILL");
-        Act::Lose
-    });
+    let victim = Victim::default();
+    let passed = victim.at(&proxy, at);
     // One job at a time, so that steps come in one order.
     let mut first = bench.worker_at(&proxy.url(), &["--concurrency", "1"]);
-    victim.store(first.pid(), Ordering::SeqCst);
+    victim.is(first.pid());
     let _second = at.map(|at| {
         eventually(LONG, &format!("it dies at {at:?}"), || first.0.try_wait().unwrap());
         bench.worker(&["--concurrency", "1"])

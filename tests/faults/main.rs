@@ -20,3 +20,4 @@ mod network;
 mod poison;
 mod providers;
 mod redis_kills;
+mod victim;

@@ -156,6 +156,14 @@ fn looks(folder: &Path) -> BTreeMap<PathBuf, Looks> {
     found
 }
 
+/// A file of this name somewhere below a directory.
+pub fn find_below(dir: &Path, name: &str) -> Option<PathBuf> {
+    std::fs::read_dir(dir).ok()?.flatten().find_map(|entry| {
+        let found = entry.file_name() == name;
+        if found { Some(entry.path()) } else { find_below(&entry.path(), name) }
+    })
+}
+
 /// A small Rust file with something to find.
 pub fn small_file(i: usize) -> String {
     format!(

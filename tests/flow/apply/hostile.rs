@@ -1,7 +1,7 @@
 //! A repository that wants to run, read, write and call what it must not, and patches that want the same.
 
 use crate::bed::{apply, bench, patch, stub, sweep, user_state};
-use scrum_tests::repo::TestRepo;
+use scrum_tests::repo::{TestRepo, find_below};
 use serde_json::json;
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -136,8 +136,8 @@ fn a_hostile_repository_does_nothing_outside_its_sandbox() {
     assert_eq!(std::fs::read(repo.path().join(".git/index")).unwrap(), index);
     assert_eq!(std::fs::read(repo.path().join(".git/HEAD")).unwrap(), head);
     // The build script did run, and tried.
-    let attempts =
-        find(&bench.state().join("apply/cache"), "attempts.txt").expect("the build script ran");
+    let attempts = find_below(&bench.state().join("apply/cache"), "attempts.txt")
+        .expect("the build script ran");
     let attempts = std::fs::read_to_string(attempts).unwrap();
     assert_eq!(attempts, "network=failed\nenvironment=failed\nread=failed\nwrite=failed\n");
     // What was committed is the one line, seen without the repository's filters.
@@ -170,19 +170,4 @@ fn the_branch_that_the_user_is_on_is_not_written_even_when_it_is_checked_out_lat
         .expect(2);
     assert!(done.stderr.contains("is in use in the working tree"), "{}", done.stderr);
     assert_eq!(user_state(&repo), before);
-}
-
-fn find(dir: &Path, name: &str) -> Option<PathBuf> {
-    for entry in std::fs::read_dir(dir).ok()?.flatten() {
-        let path = entry.path();
-        if entry.file_name() == name {
-            return Some(path);
-        }
-        if path.is_dir()
-            && let Some(found) = find(&path, name)
-        {
-            return Some(found);
-        }
-    }
-    None
 }

@@ -1,0 +1,85 @@
+//! A worker that dies at an exact step boundary: the proxy sees its calls and kills it there.
+
+use crate::common::LONG;
+use scrum_tests::process::signal;
+use scrum_tests::proxy::{Act, Call, Point, Proxy};
+use scrum_tests::wait::eventually;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// A place where a worker dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Boundary {
+    /// Its claim has given it a job, and the reply is on its way.
+    Claimed(usize),
+    /// It has an answer and is about to keep it.
+    BeforeKeep(usize),
+    /// Its answer is kept, and it does not know.
+    Kept(usize),
+    /// Its commit is on its way.
+    BeforeCommit(usize),
+    /// Its commit has happened, and it does not know.
+    Committed(usize),
+}
+
+/// Where calls pass by, by their number among their like.
+#[derive(Default)]
+struct Counter {
+    claims: AtomicUsize,
+}
+
+impl Counter {
+    fn boundary(&self, call: &Call, point: Point) -> Option<Boundary> {
+        match (call.name.as_str(), point) {
+            ("claim", Point::After) => {
+                // A claim that gives nothing answers with its two leading words alone.
+                let gives = call.reply.as_ref().is_some_and(|r| !r.starts_with(b"*2\r\n"));
+                gives.then(|| Boundary::Claimed(self.claims.fetch_add(1, Ordering::SeqCst) + 1))
+            }
+            ("SET", Point::Before) => Some(Boundary::BeforeKeep(call.n)),
+            ("SET", Point::After) => Some(Boundary::Kept(call.n)),
+            ("commit", Point::Before) => Some(Boundary::BeforeCommit(call.n)),
+            ("commit", Point::After) => Some(Boundary::Committed(call.n)),
+            _ => None,
+        }
+    }
+}
+
+/// Whom it is to hit. Clones are the same one.
+#[derive(Debug, Clone, Default)]
+pub struct Victim {
+    pid: Arc<AtomicU32>,
+    dead: Arc<AtomicBool>,
+}
+
+impl Victim {
+    /// Says who it is: calls may come by before the test knows.
+    pub fn is(&self, pid: u32) {
+        self.pid.store(pid, Ordering::SeqCst);
+    }
+
+    /// Kills it, once; its call is lost.
+    pub fn kill(&self) -> Act {
+        if self.dead.swap(true, Ordering::SeqCst) {
+            return Act::Pass;
+        }
+        let pid = eventually(LONG, "its id is known", || match self.pid.load(Ordering::SeqCst) {
+            0 => None,
+            pid => Some(pid),
+        });
+        signal(pid, "KILL");
+        Act::Lose
+    }
+
+    /// Kills it at a boundary, if any; returns the boundaries that are passed.
+    pub fn at(&self, proxy: &Proxy, at: Option<Boundary>) -> Arc<Mutex<Vec<Boundary>>> {
+        let passed = Arc::new(Mutex::new(Vec::new()));
+        let (seen, victim, counter) = (passed.clone(), self.clone(), Counter::default());
+        proxy.on(move |call, point| {
+            let Some(boundary) = counter.boundary(call, point) else { return Act::Pass };
+            seen.lock().unwrap().push(boundary);
+            if Some(boundary) == at { victim.kill() } else { Act::Pass }
+        });
+        passed
+    }
+}
