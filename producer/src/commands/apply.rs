@@ -15,12 +15,15 @@ use queue_schema::sweep::{Rung, SweepSpec};
 use scrum_config::{Wire, nearest};
 use scrum_domain::apply::detect::check_command;
 use scrum_domain::apply::select::{Criteria, select};
+use scrum_domain::text::clip_marked;
 use scrum_repo::Repo;
 use std::path::Path;
 use std::time::Duration;
 
 /// How often a run is looked at.
 const EVERY: Duration = Duration::from_millis(200);
+/// Characters of a reason that the table shows; --json has all of it.
+const REASON: usize = 48;
 /// Reviews that were passed over, told one by one.
 const TOLD: usize = 10;
 
@@ -310,7 +313,8 @@ async fn tell(
     let lines: Vec<_> = rows
         .iter()
         .map(|r| {
-            let what = r.commit.as_ref().map_or_else(|| plain(&r.reason), |c| format!("{c:.10}"));
+            let reason = || clip_marked(&plain(&r.reason), REASON);
+            let what = r.commit.as_ref().map_or_else(reason, |c| format!("{c:.10}"));
             vec![
                 plain(&r.file),
                 r.action.as_str().to_owned(),

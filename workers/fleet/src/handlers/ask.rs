@@ -312,15 +312,21 @@ fn called(sweep: &str, by: i64) -> Effect {
     Effect::Add { key: format!("sw:{sweep}"), field: CALLS_FIELD.to_owned(), by }
 }
 
-/// Counters of a sweep that one answered or failed call changes. That a failed one was made is among
-/// the effects of [`Asked::Failed`].
+/// Counters of a sweep that one attempt at a review, shard or its facts changes. That a failed call was made is
+/// among the effects of [`Asked::Failed`].
 pub fn count(sweep: &str, answer: Option<&Answer>) -> Vec<Effect> {
+    let attempt = Effect::Add { key: format!("sw:{sweep}"), field: "attempts".to_owned(), by: 1 };
+    std::iter::once(attempt).chain(spent(sweep, answer)).collect()
+}
+
+/// What an answer took, for the counters of its sweep.
+pub fn spent(sweep: &str, answer: Option<&Answer>) -> Vec<Effect> {
     let add = |field: &str, by: u64| Effect::Add {
         key: format!("sw:{sweep}"),
         field: field.to_owned(),
         by: i64::try_from(by).unwrap_or(i64::MAX),
     };
-    let mut effects = vec![add("attempts", 1)];
+    let mut effects = Vec::new();
     // A cached answer was counted when it was paid for.
     if let Some(a) = answer.filter(|a| !a.cached) {
         effects.push(called(sweep, i64::from(!a.free)));

@@ -93,7 +93,8 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Patch) -> Result<Effects, Ha
     tracing::info!(file = %file.path, model = %run.model.name(), patches = proposal.patches.len(), trouble = proposal.trouble, "proposal");
     let mut effects = Effects::done();
     effects.list.extend(called);
-    effects.list.extend(ask::count(&job.sweep, answer.as_ref()));
+    // Paid for by the sweep, and no attempt at any of its reviews.
+    effects.list.extend(ask::spent(&job.sweep, answer.as_ref()));
     let ended = ledger::ended(&job.sweep, &run.model, TaskClass::Patch, outcome, answer.as_ref());
     effects.list.extend(ended);
     arrive(effects, &job, &proposal)
