@@ -62,7 +62,7 @@ build: ## Build everything (debug)
 test: setup fmt-check clippy run-tests ## Set up, check format and lints, run all tests
 
 # What runs once more on a Redis Cluster of three nodes with 16 partitions.
-FLOWS := -p scrum-tests --test main_job --test ladder --test fleet
+FLOWS := -p scrum-tests --test main_job --test ladder --test fleet --test facts --test budget --test apply
 CRASHES := -p scrum-tests --test faults crash::
 
 # The tests start the programs, so these are built first. The flow tests run on one server, then on a

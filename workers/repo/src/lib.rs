@@ -8,6 +8,7 @@
 //! copy of the commit's files ([`Repo::export`]) in a [`Sandbox`].
 
 mod branch;
+mod cache;
 mod command;
 mod error;
 mod files;
@@ -21,6 +22,7 @@ mod state;
 mod step;
 mod worktree;
 
+pub use cache::Cache;
 pub use error::RepoError;
 pub use globs::{IgnoreFile, TargetGlobs};
 pub use land::{Begun, Change, Landing};

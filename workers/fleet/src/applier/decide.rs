@@ -8,7 +8,9 @@ use queue_schema::rows::AutoApplyRow;
 use queue_schema::rows::apply::ApplyAction;
 use scrum_config::{ApplySettings, SandboxMode};
 use scrum_domain::apply::{Patch, message};
-use scrum_repo::{Begun, Change, ExportBounds, Landing, Repo, RepoError, Sandbox, SandboxChoice};
+use scrum_repo::{
+    Begun, Cache, Change, ExportBounds, Landing, Repo, RepoError, Sandbox, SandboxChoice,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -107,16 +109,17 @@ fn checked(
     })?;
     let trees = place.dir.join("trees");
     scrum_repo::sweep_stale(&trees, STALE_WORKTREE)?;
-    let bounds = ExportBounds { bytes: settings.max_tree_bytes, entries: MOST_ENTRIES };
-    let worktree = repo.export(head, &trees, bounds)?;
     // Build results are kept between checks of one repository, else each would start from nothing.
     let cache = place.dir.join("cache").join(&content_id(&[work.spec.repo.as_bytes()])[..16]);
+    let cache = Cache::take(&cache, cancel)?;
+    let bounds = ExportBounds { bytes: settings.max_tree_bytes, entries: MOST_ENTRIES };
+    let worktree = repo.export(head, &trees, bounds)?;
     let mut rounds = Rounds {
         spec: &work.spec,
         settings,
         sandbox: &sandbox,
         worktree: &worktree,
-        cache: &cache,
+        cache: cache.path(),
         cancel,
         done: 0,
     };
