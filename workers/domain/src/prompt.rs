@@ -18,13 +18,14 @@ use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 /// Version of the way the templates are filled in. Raised by hand when that changes.
-const FILLED_IN: &str = "2026-11-3";
+const FILLED_IN: &str = "2026-11-4";
 
 const REVIEW: &str = include_str!("../templates/review.md");
 const FORMAT_MARKDOWN: &str = include_str!("../templates/format_markdown.md");
 const FORMAT_FORENSIC: &str = include_str!("../templates/format_forensic.md");
 const DISTILLED: &str = include_str!("../templates/distilled.md");
 const SHARD: &str = include_str!("../templates/shard.md");
+const TASK: &str = include_str!("../templates/task.md");
 
 /// Version of the templates and of the way they are filled in: a hash of all their words.
 pub fn template_version() -> &'static str {
@@ -32,12 +33,13 @@ pub fn template_version() -> &'static str {
     VERSION.get_or_init(|| version_of(&TEMPLATES))
 }
 
-const TEMPLATES: [&str; 8] = [
+const TEMPLATES: [&str; 9] = [
     REVIEW,
     FORMAT_MARKDOWN,
     FORMAT_FORENSIC,
     DISTILLED,
     SHARD,
+    TASK,
     facts::EXTRACT,
     facts::VERIFY,
     crate::apply::prompt::PATCH,
@@ -50,7 +52,8 @@ fn version_of(templates: &[&str]) -> String {
     content_id(&parts).chars().take(16).collect()
 }
 
-/// What stands in the Markdown form where the reviewer's own words belong.
+/// What stood in an earlier form where the reviewer's own words belong. Small models copied it as it was, so the
+/// form is told in words now; an answer that brings such a line all the same is none.
 pub const BLANKS: &[&str] = &["What is wrong, in one line", "the exact line of the file"];
 
 /// Characters of the notes on earlier shards that the next one sees: the last ones, since a file of
@@ -166,6 +169,8 @@ pub fn review_prompt(input: &ReviewInput<'_>) -> Prompt {
             fenced(&mut user, input.fence, &format!("notes on {path}"), scratchpad);
         }
     }
+    // Small models go by what stands last, and else copy the form instead of filling it in.
+    let _ = writeln!(user, "\n# Your task\n{}", TASK.trim_end());
     let learned = learning_context(input.history, input.reason_chars);
     if !learned.is_empty() {
         user.push('\n');

@@ -137,10 +137,11 @@ fn reasons_are_cut_and_flattened() {
 
 /// What tells an answer that copies the form must be what the form says.
 #[test]
-fn the_blanks_are_those_of_the_form() {
+fn the_form_is_told_in_words_and_has_no_blanks_to_be_copied() {
     for blank in BLANKS {
-        assert!(FORMAT_MARKDOWN.contains(blank), "{blank}");
+        assert!(!FORMAT_MARKDOWN.contains(blank), "{blank}");
     }
+    assert!(!FORMAT_MARKDOWN.contains("1. **"), "nothing that looks like a filled-in item");
 }
 
 #[test]
