@@ -135,7 +135,7 @@ fn reasons_are_cut_and_flattened() {
     assert_eq!(learning_context(&[], 180), "");
 }
 
-/// What tells an answer that copies the form must be what the form says.
+/// Blanks are copied by small models as they stand.
 #[test]
 fn the_form_is_told_in_words_and_has_no_blanks_to_be_copied() {
     for blank in BLANKS {
