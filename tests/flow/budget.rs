@@ -167,19 +167,19 @@ fn a_budget_of_calls_is_kept_and_the_rest_is_left_out_by_name() {
 fn near_a_budget_of_tokens_a_rejected_review_gets_no_further_attempt() {
     let stub = ModelStub::with(|call| {
         if call.model == "weak" && call.prompt.contains("read_3") {
-            Reply::Ok(answers::thin(), Usage::tokens(500, 500))
+            Reply::Ok(answers::thin(), Usage::tokens(1000, 1000))
         } else {
-            review(500)
+            review(1000)
         }
     });
     // The last one that is begun is the one that is rejected.
     let fleet = Fleet::new(TestRepo::with_files(4), stub, &[("weak", None), ("strong", None)])
         .set("sweep.max_tokens", "100");
-    fleet.run(&["--budget-tokens", "5000"]).expect(1);
+    fleet.run(&["--budget-tokens", "10000"]).expect(1);
     assert_eq!(fleet.by_model(), BTreeMap::from([("weak".to_owned(), 4)]));
     let summary = fleet.summary();
     let [(file, why)] = &left_out(&summary)[..] else { panic!("one file: {summary}") };
-    assert_eq!((file.as_str(), why.as_str()), ("src/f3.rs", "4000 of 5000 tokens are spent"));
+    assert_eq!((file.as_str(), why.as_str()), ("src/f3.rs", "8000 of 10000 tokens are spent"));
     assert_eq!(summary["budget"]["degraded"], true);
     let report = fleet.file("scrum_report.md");
     assert!(report.contains("  - 1: `stub/weak`, thin"), "its attempt is told: {report}");
@@ -189,7 +189,7 @@ fn near_a_budget_of_tokens_a_rejected_review_gets_no_further_attempt() {
     let models = BTreeMap::from([("strong".to_owned(), 1), ("weak".to_owned(), 4)]);
     assert_eq!(fleet.by_model(), models, "what was answered is not asked again");
     let sweep = fleet.sweep();
-    assert_eq!((&sweep["calls"], &sweep["tokens_in"]), (&5.into(), &2500.into()));
+    assert_eq!((&sweep["calls"], &sweep["tokens_in"]), (&5.into(), &5000.into()));
     fleet.nothing_twice();
 }
 
