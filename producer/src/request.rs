@@ -116,6 +116,7 @@ fn labels(given: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
         .collect()
 }
 
-fn now_ms() -> u64 {
+/// Milliseconds since the epoch, by this machine's clock: what sets a repetition apart.
+pub fn now_ms() -> u64 {
     u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)
 }

@@ -3,6 +3,7 @@
 use crate::cli::{ApplyArgs, Global};
 use crate::output::{plain, say, table};
 use crate::progress::Progress;
+use crate::request;
 use crate::session::Session;
 use crate::signals;
 use crate::workers::Workers;
@@ -172,11 +173,7 @@ async fn prepare(
         test: args.test.clone().filter(|t| !t.trim().is_empty()),
         rules,
         files,
-        again: if args.again {
-            u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)
-        } else {
-            0
-        },
+        again: if args.again { request::now_ms() } else { 0 },
     }))
 }
 

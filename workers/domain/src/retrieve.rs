@@ -130,16 +130,20 @@ impl LexicalIndex {
             }
         }
         // Each term that is shared adds more than nothing.
-        let mut ranked: Vec<(usize, f64)> =
-            scores.into_iter().enumerate().filter(|(_, score)| *score > 0.0).collect();
-        let order = |a: &(usize, f64), b: &(usize, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-        if k < ranked.len() {
-            ranked.select_nth_unstable_by(k, order);
-            ranked.truncate(k);
-        }
-        ranked.sort_unstable_by(order);
-        ranked
+        let ranked = scores.into_iter().enumerate().filter(|(_, score)| *score > 0.0).collect();
+        best(ranked, k)
     }
+}
+
+/// The `k` with the highest scores, best first; equal ones in document order.
+fn best(mut ranked: Vec<(usize, f64)>, k: usize) -> Vec<(usize, f64)> {
+    let order = |a: &(usize, f64), b: &(usize, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+    if k < ranked.len() {
+        ranked.select_nth_unstable_by(k, order);
+        ranked.truncate(k);
+    }
+    ranked.sort_unstable_by(order);
+    ranked
 }
 
 /// Lower-case terms of two characters or more. Identifiers are taken apart at underscores and

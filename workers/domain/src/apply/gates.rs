@@ -71,8 +71,6 @@ pub struct Bounds {
     pub min_conf: u8,
     /// Lines on the larger side at most.
     pub max_lines: u32,
-    /// Patches of one file at most.
-    pub max_patches: u32,
 }
 
 /// Windows of a file that are compared when a text was not found.

@@ -17,7 +17,7 @@ fn patch(old: &str, new: &str, rationale: &str, confidence: u8) -> Patch {
     }
 }
 
-const BOUNDS: Bounds = Bounds { min_conf: 90, max_lines: 6, max_patches: 2 };
+const BOUNDS: Bounds = Bounds { min_conf: 90, max_lines: 6 };
 
 fn fails(content: &str, p: &Patch) -> Failed {
     gates::patch(content, p, &BOUNDS).unwrap_err()

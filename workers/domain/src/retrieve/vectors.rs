@@ -82,15 +82,8 @@ impl VectorIndex {
         }
         let query = unit(query, self.dimension)?;
         let cosine = |vector: &[f32]| -> f64 { f64::from(dot(vector, &query)) };
-        let mut ranked: Vec<(usize, f64)> =
-            self.numbers.chunks_exact(self.dimension).map(cosine).enumerate().collect();
-        let order = |a: &(usize, f64), b: &(usize, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-        if k < ranked.len() {
-            ranked.select_nth_unstable_by(k, order);
-            ranked.truncate(k);
-        }
-        ranked.sort_unstable_by(order);
-        Ok(ranked)
+        let ranked = self.numbers.chunks_exact(self.dimension).map(cosine).enumerate().collect();
+        Ok(super::best(ranked, k))
     }
 }
 

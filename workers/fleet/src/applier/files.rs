@@ -101,11 +101,7 @@ fn whole(
 
 fn patches(file: &mut File, text: &str, work: &Work, proposed: &[Patch]) {
     let rules = &work.spec.rules;
-    let bounds = gates::Bounds {
-        min_conf: rules.min_conf,
-        max_lines: rules.max_lines,
-        max_patches: rules.max_patches,
-    };
+    let bounds = gates::Bounds { min_conf: rules.min_conf, max_lines: rules.max_lines };
     let mut content = text.to_owned();
     for (n, patch) in proposed.iter().enumerate() {
         let result = if n < rules.max_patches as usize {

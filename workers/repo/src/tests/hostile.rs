@@ -102,6 +102,21 @@ fn trapped() -> (Fixture, String, TempDir) {
     (f, commit, nest)
 }
 
+/// Changes for a new branch.
+fn landing<'a>(branch: &'a str, base: &'a str) -> Landing<'a> {
+    Landing {
+        branch,
+        expected: None,
+        base,
+        run: "run",
+        token: "token",
+        protected: &[],
+        author_name: "S",
+        author_email: "s@example.com",
+        time: 1,
+    }
+}
+
 #[test]
 fn no_program_that_a_repository_names_runs() {
     let (f, base, nest) = trapped();
@@ -116,17 +131,7 @@ fn no_program_that_a_repository_names_runs() {
     tree.write("a.txt", b"b\n").unwrap();
     tree.restore("a.txt").unwrap();
     let _ = repo.begin("scrum/x", "run", "token").unwrap();
-    let landing = Landing {
-        branch: "scrum/x",
-        expected: None,
-        base: &base,
-        run: "run",
-        token: "token",
-        protected: &[],
-        author_name: "S",
-        author_email: "s@example.com",
-        time: 1,
-    };
+    let landing = landing("scrum/x", &base);
     let change = Change { path: "a.txt".into(), content: b"b\n".to_vec(), message: "m".into() };
     repo.land(&landing, &[change], |_| String::new()).unwrap();
     drop(tree);
@@ -233,17 +238,7 @@ fn names_made_by_hand_are_left_out_and_listed() {
     assert_eq!(fs::read_dir(nest.path().join("in")).unwrap().count(), 1);
     // Such a tree can be committed onto, and what was odd in it stays as it was.
     let _ = repo.begin("x", "run", "token").unwrap();
-    let landing = Landing {
-        branch: "x",
-        expected: None,
-        base: &commit,
-        run: "run",
-        token: "token",
-        protected: &[],
-        author_name: "S",
-        author_email: "s@example.com",
-        time: 1,
-    };
+    let landing = landing("x", &commit);
     for path in ["../climbed", ".git/config", ".GIT/config", "/tmp/absolute", "..", "up", "here"] {
         let change = Change { path: path.into(), content: b"1".to_vec(), message: "m".into() };
         let refused = repo.land(&landing, &[change], |_| String::new());
