@@ -63,6 +63,10 @@ pub struct ProviderConfig {
     /// Bytes of one answer at most; more is an error, not memory.
     #[serde(default = "default_max_answer")]
     pub max_answer_bytes: u64,
+    /// Times that an answer may repeat a piece of itself in a row before the call is stopped; 0 for
+    /// any number.
+    #[serde(default = "default_max_repeats")]
+    pub max_repeats: u32,
 }
 
 /// Context window asked of Ollama when a provider sets none, in tokens. Its own default is small
@@ -93,6 +97,7 @@ impl ProviderConfig {
             idle_timeout_s: default_idle(),
             total_timeout_s: default_total(),
             max_answer_bytes: default_max_answer(),
+            max_repeats: default_max_repeats(),
         }
     }
 
@@ -122,4 +127,7 @@ const fn default_total() -> u64 {
 }
 const fn default_max_answer() -> u64 {
     2 * 1024 * 1024
+}
+const fn default_max_repeats() -> u32 {
+    8
 }

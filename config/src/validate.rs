@@ -303,6 +303,7 @@ fn check_provider(name: &str, provider: &ProviderConfig, check: &mut Checks) {
     check.range(&key("idle_timeout_s"), provider.idle_timeout_s, 1, 24 * 3600);
     check.range(&key("total_timeout_s"), provider.total_timeout_s, 1, 24 * 3600);
     check.range(&key("max_answer_bytes"), provider.max_answer_bytes, 1024, 1 << 30);
+    check.range(&key("max_repeats"), provider.max_repeats.into(), 0, 10_000);
 }
 
 fn check_base_url(key: &str, url: &str, check: &mut Checks) {

@@ -7,13 +7,16 @@ use crate::clean::clean;
 use crate::parse::{self, ForensicCounts, Parsed};
 use crate::prompt::BLANKS;
 use crate::scratchpad::leaks_shards;
-use crate::text::{clip, clip_marked, counted, one_line};
+use crate::text::{clip, clip_marked, counted, one_line, repeated_end};
 use queue_schema::limits::AcceptLimits;
 use queue_schema::rows::{Finding, FindingKind, Outcome};
 use queue_schema::sweep::Policy;
 
 /// Least characters of a shard summary.
 pub const SUMMARY_CHARS: usize = 20;
+/// So often in a row at the end of a cut answer, and its reason says so. When a call is stopped for it is
+/// the provider's `max_repeats`.
+const LOOP_TIMES: usize = 4;
 
 /// What a provider returned.
 #[derive(Debug, Clone, Copy, Default)]
@@ -71,10 +74,13 @@ fn review(answer: &Answer<'_>, context: &Context<'_>) -> Verdict<Parsed> {
     let text = text.trim();
     refusal(&Answer { text, ..*answer })?;
     if answer.truncated {
-        let reason = format!(
-            "cut at the token limit after {} characters; be shorter, most important findings first",
-            text.chars().count()
-        );
+        let chars = text.chars().count();
+        let reason = match went_round(text) {
+            Some(piece) => format!("{piece}; say each thing once, and stop"),
+            None => format!(
+                "cut at the token limit after {chars} characters; be shorter, most important findings first"
+            ),
+        };
         return Err((Outcome::Truncated, reason));
     }
     if text.is_empty() {
@@ -112,11 +118,24 @@ fn filled_in(findings: &[Finding]) -> Verdict<()> {
     Err((Outcome::Malformed, reason))
 }
 
-/// The summary of a shard, or why there is none. A summary that was cut is still a summary.
+/// What an answer that was cut in a loop went over and over, for its reason.
+fn went_round(text: &str) -> Option<String> {
+    let piece = clip_marked(&one_line(repeated_end(text, LOOP_TIMES)?), 60);
+    Some(format!(
+        "cut after {} characters: it repeated \"{piece}\" over and over",
+        text.chars().count()
+    ))
+}
+
+/// The summary of a shard, or why there is none. A summary that was cut is still a summary, unless it
+/// was cut because it went round in a loop.
 pub fn judge_shard_summary(answer: &Answer<'_>) -> Result<String, (Outcome, String)> {
     let text = clean(answer.text);
     let text = text.trim();
     refusal(&Answer { text, ..*answer })?;
+    if let Some(reason) = answer.truncated.then(|| went_round(text)).flatten() {
+        return Err((Outcome::Truncated, reason));
+    }
     let chars = text.chars().count();
     if chars < SUMMARY_CHARS {
         let reason = format!("{chars} characters, a summary needs at least {SUMMARY_CHARS}");

@@ -62,6 +62,31 @@ pub fn counted(n: usize, one: &str, many: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {many}") }
 }
 
+/// The piece that a text ends with `times` times over or more, one right after the other: a model
+/// that goes round in a loop. Short pieces count only when they fill [`LOOP_BYTES`] together, so that a
+/// rule under a heading is none.
+pub fn repeated_end(text: &str, times: usize) -> Option<&str> {
+    let bytes = text.as_bytes();
+    let period = (1..=LOOP_PERIOD).find(|period| {
+        let all = (times * period).max(LOOP_BYTES);
+        let from = bytes.len().checked_sub(all);
+        from.is_some_and(|from| {
+            (from + period..bytes.len()).rev().all(|i| bytes[i] == bytes[i - period])
+        })
+    })?;
+    // The loop may have been entered within a character; its last whole ones are shown.
+    let mut at = text.len() - period;
+    while !text.is_char_boundary(at) {
+        at += 1;
+    }
+    Some(&text[at..])
+}
+
+/// Bytes that a loop goes over at least before it is called one.
+const LOOP_BYTES: usize = 400;
+/// Bytes of the longest piece whose repetition is looked for.
+const LOOP_PERIOD: usize = 1500;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,6 +102,20 @@ mod tests {
     #[test]
     fn one_line_flattens_controls() {
         assert_eq!(one_line(" a\r\n\tb\u{7}c  "), "a b c");
+    }
+
+    #[test]
+    fn a_loop_is_seen_at_the_end_only() {
+        let piece = "- Where: `ä.py`\n- Change: `import threading`\n";
+        let looping = format!("## Suggested changes\n{}", piece.repeat(12));
+        assert_eq!(repeated_end(&looping, 8).map(str::len), Some(piece.len()));
+        assert_eq!(repeated_end(&looping[..looping.len() - 9], 8).map(str::len), Some(piece.len()));
+        assert_eq!(repeated_end(&looping, 13), None);
+        assert_eq!(repeated_end(&format!("{looping}\n## Contradictions\nNone"), 8), None);
+        assert_eq!(repeated_end(&format!("a\n{}", "-".repeat(399)), 8), None, "a rule");
+        assert_eq!(repeated_end(&" ".repeat(400), 8), Some(" "), "JSON that never ends");
+        assert_eq!(repeated_end(&"漢".repeat(200), 8), Some("漢"));
+        assert_eq!(repeated_end("", 8), None);
     }
 
     #[test]

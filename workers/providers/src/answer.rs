@@ -1,6 +1,7 @@
 //! The text of an answer as it grows.
 
 use scrum_domain::clean::without_thoughts;
+use scrum_domain::text::repeated_end;
 
 use crate::error::{ChatError, FailedKind};
 
@@ -9,11 +10,19 @@ use crate::error::{ChatError, FailedKind};
 pub(crate) struct Answer {
     text: String,
     max_bytes: u64,
+    /// Repetitions in a row that are a loop; 0 for any number.
+    max_repeats: u32,
+    /// Where the text is looked at next.
+    look_at: usize,
+    looping: bool,
 }
 
+/// A loop is looked for each time that so many bytes have come.
+const LOOK_EVERY: usize = 256;
+
 impl Answer {
-    pub(crate) fn new(max_bytes: u64) -> Self {
-        Self { text: String::new(), max_bytes }
+    pub(crate) fn new(max_bytes: u64, max_repeats: u32) -> Self {
+        Self { text: String::new(), max_bytes, max_repeats, look_at: LOOK_EVERY, looping: false }
     }
 
     /// Appends a piece, unless that would break the bound.
@@ -26,7 +35,16 @@ impl Answer {
             ));
         }
         self.text.push_str(piece);
+        if self.max_repeats > 0 && self.text.len() >= self.look_at {
+            self.look_at = self.text.len() + LOOK_EVERY;
+            self.looping |= repeated_end(&self.text, self.max_repeats as usize).is_some();
+        }
         Ok(())
+    }
+
+    /// Whether the model goes round in a loop. What would still come is paid for and of no use.
+    pub(crate) fn is_looping(&self) -> bool {
+        self.looping
     }
 
     /// Characters so far.
@@ -54,7 +72,7 @@ mod tests {
 
     #[test]
     fn keeps_its_bound() {
-        let mut answer = Answer::new(4);
+        let mut answer = Answer::new(4, 8);
         answer.push("añ").unwrap();
         assert_eq!(answer.chars(), 2);
         assert!(matches!(
@@ -62,5 +80,19 @@ mod tests {
             Err(ChatError::Failed { kind: FailedKind::TooLarge, partial_chars: 2, .. })
         ));
         assert!(!answer.is_empty());
+    }
+
+    #[test]
+    fn sees_a_loop_as_it_comes() {
+        let looping = |max_repeats| {
+            let mut answer = Answer::new(1 << 20, max_repeats);
+            answer.push("## Suggested changes\n").unwrap();
+            (1..=200).find(|_| {
+                answer.push("- Quote: `the same line`\n- Change: `again`\n").unwrap();
+                answer.is_looping()
+            })
+        };
+        assert!(looping(8).is_some_and(|n| (8..20).contains(&n)), "{:?}", looping(8));
+        assert_eq!(looping(0), None);
     }
 }

@@ -79,7 +79,8 @@ pub struct ChatReply {
 pub enum Finish {
     /// It was done.
     Stop,
-    /// It ran into a limit of tokens: the answer is not whole.
+    /// It ran into a limit of tokens, or was stopped when it went round in a loop: the answer is not
+    /// whole.
     Length,
     /// It declined, or a filter cut it.
     Refusal,

@@ -50,7 +50,7 @@ pub(crate) async fn chat(
         other => other?,
     };
     let mut lines = Lines::new(response, endpoint.cfg.max_answer_bytes);
-    let mut reading = Reading::new(endpoint.cfg.max_answer_bytes);
+    let mut reading = Reading::new(endpoint.cfg.max_answer_bytes, endpoint.cfg.max_repeats);
     reading.read(&mut lines, &mut clock).await?;
     let fit = Fit {
         num_ctx: body["options"].get("num_ctx").and_then(Value::as_u64).unwrap_or_default(),
@@ -131,8 +131,13 @@ struct Reading {
 }
 
 impl Reading {
-    fn new(max_bytes: u64) -> Self {
-        Self { answer: Answer::new(max_bytes), finish: None, tokens_in: None, tokens_out: 0 }
+    fn new(max_bytes: u64, max_repeats: u32) -> Self {
+        Self {
+            answer: Answer::new(max_bytes, max_repeats),
+            finish: None,
+            tokens_in: None,
+            tokens_out: 0,
+        }
     }
 
     async fn read(&mut self, lines: &mut Lines, clock: &mut Clock) -> Result<(), ChatError> {
@@ -150,6 +155,9 @@ impl Reading {
                 ChatError::failed(FailedKind::Garbage, message, self.answer.chars())
             })?;
             self.take(&line, clock)?;
+            if self.answer.is_looping() && self.finish.is_none() {
+                self.finish = Some(Finish::Length);
+            }
         }
         Ok(())
     }

@@ -20,7 +20,7 @@ pub(crate) async fn chat(endpoint: &Endpoint, req: &ChatRequest) -> Result<ChatR
     let body = body(endpoint, req);
     let response = endpoint.post("/chat/completions", &body, req.trace.as_deref(), &clock).await?;
     let mut lines = Lines::new(response, endpoint.cfg.max_answer_bytes);
-    let mut reading = Reading::new(endpoint.cfg.max_answer_bytes);
+    let mut reading = Reading::new(endpoint.cfg.max_answer_bytes, endpoint.cfg.max_repeats);
     reading.read(&mut lines, &mut clock).await?;
     reading.reply(&clock)
 }
@@ -74,10 +74,10 @@ struct Reading {
 }
 
 impl Reading {
-    fn new(max_bytes: u64) -> Self {
+    fn new(max_bytes: u64, max_repeats: u32) -> Self {
         Self {
-            answer: Answer::new(max_bytes),
-            refusal: Answer::new(max_bytes),
+            answer: Answer::new(max_bytes, max_repeats),
+            refusal: Answer::new(max_bytes, 0),
             finish: None,
             tokens_in: 0,
             tokens_out: 0,
@@ -121,6 +121,10 @@ impl Reading {
                 if let Ok(event) = serde_json::from_str::<Value>(&pending) {
                     pending.clear();
                     self.take(&event, clock)?;
+                    if self.answer.is_looping() && self.finish.is_none() {
+                        self.finish = Some(Finish::Length);
+                        return Ok(());
+                    }
                 }
             } else if is_quiet(&line) {
                 // Comments show a live connection, not progress: no timer is reset.
