@@ -48,6 +48,8 @@ struct Models {
     embed: String,
     embed_wire: String,
     embed_model: String,
+    /// Members of each request besides, as an inline table.
+    extra: String,
 }
 
 /// The characters of each section of the PRD, by its title.
@@ -76,14 +78,13 @@ fn sweep(models: &Models) {
         repo.write(&format!("src/{name}"), text.as_bytes());
     }
     repo.commit("sources");
-    let Models { chat, model, embed, embed_wire, embed_model } = models;
+    let Models { chat, model, embed, embed_wire, embed_model, extra } = models;
     let bench = Bench::new(
         None,
         &format!(
             "[providers.real]\nwire='openai'\nbase_url='{chat}'\nlocal=true\nconcurrency=1\n\
-             total_timeout_s=900\nfirst_byte_timeout_s=600\nidle_timeout_s=600\n\
-             [embedding]\nwire='{embed_wire}'\nbase_url='{embed}'\nmodel='{embed_model}'\nlocal=true\n\
-             [sweep]\nmax_tokens=900\n"
+             total_timeout_s=900\nfirst_byte_timeout_s=600\nidle_timeout_s=600\nextra_body={extra}\n\
+             [embedding]\nwire='{embed_wire}'\nbase_url='{embed}'\nmodel='{embed_model}'\nlocal=true\n"
         ),
     );
     let rung = format!("[[rungs]]\nprovider='real'\nmodel='{model}'\n");
@@ -154,7 +155,8 @@ fn a_real_sweep_with_the_models_of_the_environment() {
         return;
     };
     let embed_wire = var("EMBED_WIRE").unwrap_or_else(|| "openai".to_owned());
-    sweep(&Models { chat, model, embed, embed_wire, embed_model });
+    let extra = var("OPENAI_EXTRA").unwrap_or_else(|| "{}".to_owned());
+    sweep(&Models { chat, model, embed, embed_wire, embed_model, extra });
 }
 
 /// The stems of a text's words: `retryAfter` and `retries` share one.
@@ -210,6 +212,7 @@ fn the_same_sweep_with_the_stub() {
         embed: stub.openai_url(),
         embed_wire: "openai".to_owned(),
         embed_model: "words".to_owned(),
+        extra: "{}".to_owned(),
     });
 }
 
