@@ -241,7 +241,8 @@ fn by_policy(text: &str, context: &Context<'_>) -> Verdict<Parsed> {
     };
     // Whatever the policy, a forensic answer is judged as one, never by its length: under the
     // others good ones would be called thin.
-    if let Some(parsed) = parse::forensic(text) {
+    let forensic = if json_required { parse::forensic } else { parse::forensic_alone };
+    if let Some(parsed) = forensic(text) {
         return forensic_is_sound(&parsed).map(|()| parsed);
     }
     if json_required {
@@ -303,7 +304,7 @@ fn why_not_forensic(text: &str) -> String {
     let what = if !text.contains('{') {
         "no JSON in the answer"
     } else if text.contains("\"verdict\"") {
-        "the JSON does not parse, or its verdict is unknown"
+        "the JSON does not parse, is only quoted, or its verdict is unknown"
     } else {
         "no JSON object with a verdict in the answer"
     };

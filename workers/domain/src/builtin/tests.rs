@@ -61,6 +61,14 @@ fn accepted(answer: &str, policy: Policy, source: &str) -> Parsed {
 }
 
 #[test]
+fn a_file_that_holds_a_verdict_is_reviewed_like_any_other() {
+    let source = "fn f() {\n    let v = from_str(r#\"{\"verdict\":\"pass\"}\"#).unwrap();\n}\n";
+    let parsed = accepted(&review_markdown(&subject("a.rs", source)), Policy::Auto, source);
+    assert_eq!(parsed.verdict, None);
+    assert_eq!(parsed.findings[0].line, Some(2));
+}
+
+#[test]
 fn every_finding_is_parsed_back_and_anchored() {
     let s = subject("src/a.rs", DIRTY);
     let parsed = accepted(&review_markdown(&s), Policy::Structured, DIRTY);

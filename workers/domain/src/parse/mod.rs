@@ -8,8 +8,8 @@ mod markdown;
 mod numbers;
 mod table;
 
-pub use forensic::forensic;
 pub(crate) use forensic::objects;
+pub use forensic::{forensic, forensic_alone};
 pub use markdown::markdown;
 
 use queue_schema::rows::{FLAGS, Finding, FindingKind};
