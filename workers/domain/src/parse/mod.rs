@@ -5,6 +5,7 @@ mod forensic;
 pub(crate) mod items;
 mod lenient;
 mod markdown;
+mod nothing;
 mod numbers;
 mod table;
 

@@ -1,6 +1,7 @@
 //! Tables as lists of findings.
 
-use super::items::{Section, code_spans};
+use super::items::{Section, code_spans, is_name, tells};
+use super::nothing;
 use super::numbers::{confidence, lone_confidence};
 
 /// One row that is a finding.
@@ -34,14 +35,14 @@ pub(super) fn findings(rows: &[String], section: Section) -> Vec<TableFinding> {
     body.iter()
         .filter_map(|row| {
             let cells = cells(row);
-            let said: Vec<&str> = cells
+            let said: Vec<(usize, &str)> = cells
                 .iter()
                 .enumerate()
                 .filter(|(i, c)| Some(*i) != confident && !is_number(*i) && !c.is_empty())
                 .filter(|(i, _)| Some(*i) != quoted)
-                .map(|(_, c)| c.as_str())
+                .map(|(i, c)| (i, c.as_str()))
                 .collect();
-            let text = said.join(" — ");
+            let text = said.iter().map(|(_, c)| *c).collect::<Vec<_>>().join(" — ");
             let nothing = text.to_lowercase();
             if text.chars().all(|c| !c.is_alphanumeric())
                 || ["none", "n/a", "no contradiction", "nothing"]
@@ -51,9 +52,15 @@ pub(super) fn findings(rows: &[String], section: Section) -> Vec<TableFinding> {
                 return None;
             }
             let cell = |i: Option<usize>| i.and_then(|i| cells.get(i)).filter(|c| !c.is_empty());
-            let quote = match cell(quoted) {
-                Some(c) => Some(code_spans(c).into_iter().next().unwrap_or_else(|| c.clone())),
-                None => code_spans(&text).into_iter().next(),
+            let quote = match quoted {
+                Some(_) => cell(quoted)
+                    .map(|c| code_spans(c).into_iter().next().unwrap_or_else(|| c.clone()))
+                    .filter(|quote| !nothing::is_blank(quote)),
+                None => said
+                    .iter()
+                    .filter(|(i, _)| header.get(*i).is_none_or(|title| tells(title)))
+                    .flat_map(|(_, c)| code_spans(c))
+                    .find(|span| !is_name(span)),
             };
             let confidence = match confident {
                 Some(_) => cell(confident).and_then(|c| lone_confidence(c)),

@@ -80,6 +80,35 @@ fn the_quote_is_code_not_a_name() {
 }
 
 #[test]
+fn names_places_and_changes_are_no_quote() {
+    let quote = |item: &str| {
+        let mut findings = markdown(&format!("## Changes\n1. {item}\n")).findings;
+        findings.remove(0).quote
+    };
+    for item in [
+        "`push` is off by one (95%)\n   - Where: `Store::push`, `fn push(a)`\n   - Quote: none",
+        "**The limit of `Store::push`** (95%)\n   - Quote: `None`\n   - Change: `x.len() >= y`",
+        "**a** (95%)\n   - Quote: n/a\n   - Change:\n     ```rust\n     fn b(a: u8) {}\n     ```",
+        "**a** (95%)\n   - Change: so\n     ```rust\n     fn b(a: u8) {}\n     ```",
+        "`push()`, `self.limit`, `io::stdin` (95%)\n   - Fix: `return Err(e);`",
+        "**a** (95%)\n   - Code: none shown, see `x.unwrap()` where it is read\n     Fix: -",
+    ] {
+        let got = quote(item);
+        // The last one has code behind its label.
+        assert_eq!(got.as_deref(), item.contains("Code:").then_some("x.unwrap()"), "{item}");
+    }
+    let told = "**a** (95%)\n   - Change: `b(c)`\n   - Evidence: `d(e)` is lost";
+    assert_eq!(quote(told).as_deref(), Some("d(e)"));
+    let below = "**a** (95%)\n   - Quote:\n\n     ```\n     d(e)\n     ```\n   - Change: `f(g)`";
+    assert_eq!(quote(below).as_deref(), Some("     d(e)"));
+    let table = "| Where | Problem | Fix | Confidence |\n|---|---|---|---|\n| `fn a()` | `b` drops `c(d)` | `e(f)?` | 90% |\n| `fn a()` | `b` fails | `e(f)?` | 90% |\n";
+    let found = markdown(&format!("## Changes\n{table}")).findings;
+    assert_eq!((found[0].quote.as_deref(), &found[1].quote), (Some("c(d)"), &None));
+    let none = "| Problem | Quote | Confidence |\n|---|---|---|\n| `c(d)` fails | None | 90% |\n";
+    assert_eq!(markdown(&format!("## Changes\n{none}")).findings[0].quote, None);
+}
+
+#[test]
 fn numbers_in_code_are_no_confidence() {
     let text = "## Changes\n1. Raise it\n```\nlet s = \"(95%)\";\n```\n";
     assert_eq!(confidences(text), [None]);
