@@ -1,7 +1,6 @@
 //! The list items of a Markdown review, and what stands inside one.
 
 use super::nothing;
-use crate::text::clip;
 
 /// What a section of a review holds, by its title.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -334,24 +333,11 @@ impl Item {
         blocks
     }
 
-    /// True for an item that says there is nothing to say.
+    /// True for an item that says there is nothing to say, or whose labels all stand before nothing.
     pub(super) fn is_nothing(&self) -> bool {
-        let text = self.text();
-        let lower = clip(text.trim_start_matches(['*', '_']), 60).to_lowercase();
-        [
-            "none",
-            "n/a",
-            "nothing",
-            "no contradiction",
-            "no finding",
-            "no issue",
-            "no change",
-            "no suggestion",
-            "no mismatch",
-            "no conflict",
-        ]
-        .iter()
-        .any(|w| lower.starts_with(w) && !lower[w.len()..].starts_with('_'))
+        let mut lines = self.lines.iter().filter(|line| !line.trim().is_empty()).peekable();
+        let empty = |line: &String| label(line).is_some_and(|(_, rest)| nothing::is_blank(rest));
+        nothing::says_nothing(&self.text()) || (lines.peek().is_some() && lines.all(empty))
     }
 }
 

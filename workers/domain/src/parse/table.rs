@@ -43,14 +43,6 @@ pub(super) fn findings(rows: &[String], section: Section) -> Vec<TableFinding> {
                 .map(|(i, c)| (i, c.as_str()))
                 .collect();
             let text = said.iter().map(|(_, c)| *c).collect::<Vec<_>>().join(" — ");
-            let nothing = text.to_lowercase();
-            if text.chars().all(|c| !c.is_alphanumeric())
-                || ["none", "n/a", "no contradiction", "nothing"]
-                    .iter()
-                    .any(|w| nothing.starts_with(w))
-            {
-                return None;
-            }
             let cell = |i: Option<usize>| i.and_then(|i| cells.get(i)).filter(|c| !c.is_empty());
             let quote = match quoted {
                 Some(_) => cell(quoted)
@@ -66,7 +58,11 @@ pub(super) fn findings(rows: &[String], section: Section) -> Vec<TableFinding> {
                 Some(_) => cell(confident).and_then(|c| lone_confidence(c)),
                 None => confidence(&text),
             };
-            Some(TableFinding { text, quote, confidence })
+            let wordless = text.chars().all(|c| !c.is_alphanumeric());
+            let empty = said.iter().all(|(_, c)| nothing::is_blank(c));
+            let silent =
+                wordless || (confidence.is_none() && (empty || nothing::says_nothing(&text)));
+            (!silent).then_some(TableFinding { text, quote, confidence })
         })
         .collect()
 }

@@ -66,6 +66,25 @@ fn nothing_to_say_is_no_finding() {
 }
 
 #[test]
+fn a_claim_may_begin_with_nothing() {
+    let count = |text: &str| markdown(text).findings.len();
+    let table = "| Change | Code | Confidence |\n|---|---|---|\n| Nothing bounds the queue | `q.push(x)` | 92% |\n| None of the callers checks it | `a(b)` | high |\n| None | – | n/a |\n| None found. | | |\n| No change | `c(d)` | 70% |\n";
+    assert_eq!(count(&format!("## Changes\n{table}")), 3);
+    let list = "## Changes\n1. None of the callers checks `save`\n2. No change is saved on a full disk\n3. No conflict handling in `push`\n4. Nothing bounds the queue\n5. None: it is fine (60%)\n6. None: it is fine\n";
+    assert_eq!(count(list), 5);
+}
+
+#[test]
+fn labels_before_nothing_are_no_finding() {
+    let count = |items: &str| markdown(&format!("## Contradictions\n{items}")).findings.len();
+    assert_eq!(count("- Flag: `None`\n"), 0);
+    assert_eq!(count("- Where: `None`\n- Quote: `None`\n"), 0);
+    assert_eq!(count("- **Where:** n/a\n- **Quote:**\n- Change: None.\n\n- Flag: `None`\n"), 0);
+    assert_eq!(count("- Where: `load`\n- Quote: `None`\n"), 1);
+    assert_eq!(count("- Where: `None`\n- Quote: `None`\n- Confidence: 90%\n"), 1);
+}
+
+#[test]
 fn tables_in_order_with_lists() {
     let text = "## Changes\n\n| Change | Confidence |\n|---|---|\n| a | 85% |\n| b | 70% |\n\n1. c (60%)\n";
     assert_eq!(confidences(text), [Some(85), Some(70), Some(60)]);
