@@ -47,6 +47,7 @@ fn accepted(answer: &str, policy: Policy, source: &str) -> Parsed {
         wants_forensic: policy == Policy::Forensic,
         shards_total: 9,
         source,
+        fence: "",
         limits: queue_schema::limits::AcceptLimits::default(),
     };
     match judge(&answer, &context) {
@@ -187,7 +188,7 @@ fn summaries_tell_names_and_are_accepted() {
     for source in [DIRTY, "x", "}\n"] {
         let summary = summarise("a.rs", source);
         let answer = Answer { text: &summary, ..Answer::default() };
-        assert!(judge_shard_summary(&answer).is_ok(), "{summary}");
+        assert!(judge_shard_summary(&answer, "").is_ok(), "{summary}");
     }
 }
 
