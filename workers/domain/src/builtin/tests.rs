@@ -114,7 +114,7 @@ fn the_forensic_answer_follows_the_schema() {
         };
         assert_eq!(keys(&value), keys(&schema["properties"]));
         for entry in value.as_object().unwrap().values().filter_map(Value::as_array).flatten() {
-            assert_eq!(keys(entry), ["confidence", "evidence", "quote", "text"]);
+            assert_eq!(keys(entry), ["confidence", "evidence", "flags", "quote", "text"]);
             assert!(entry["confidence"].as_u64().is_some_and(|c| c <= 100));
         }
     }
@@ -127,6 +127,8 @@ fn unfinished_code_needs_a_patch() {
     let counts = parsed.counts.unwrap();
     assert_eq!((counts.pseudocode_flags, counts.required_next_actions), (2, 1));
     assert!(parsed.findings.iter().all(|f| f.anchored));
+    let unfinished = parsed.findings.iter().find(|f| f.kind == FindingKind::PseudocodeFlag);
+    assert_eq!(unfinished.unwrap().flags, ["PseudoImpl"]);
 }
 
 #[test]

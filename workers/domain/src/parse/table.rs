@@ -10,6 +10,7 @@ pub(super) struct TableFinding {
     pub(super) text: String,
     pub(super) quote: Option<String>,
     pub(super) confidence: Option<u8>,
+    pub(super) flags: Vec<String>,
 }
 
 /// The findings of a table. It needs a header; outside a section of findings it also needs a
@@ -26,6 +27,8 @@ pub(super) fn findings(rows: &[String], section: Section) -> Vec<TableFinding> {
         return Vec::new();
     }
     let quoted = column(&["quote", "code", "snippet"]);
+    let flags = ["flag", "flags", "semantic flag", "semantic flags"];
+    let flagged = header.iter().position(|c| flags.contains(&c.trim_matches(['*', ' '])));
     let is_number = |i: usize| {
         matches!(
             header.get(i).map_or("", |c| c.trim_matches(['*', ' '])),
@@ -39,7 +42,7 @@ pub(super) fn findings(rows: &[String], section: Section) -> Vec<TableFinding> {
                 .iter()
                 .enumerate()
                 .filter(|(i, c)| Some(*i) != confident && !is_number(*i) && !c.is_empty())
-                .filter(|(i, _)| Some(*i) != quoted)
+                .filter(|(i, _)| Some(*i) != quoted && Some(*i) != flagged)
                 .map(|(i, c)| (i, c.as_str()))
                 .collect();
             let text = said.iter().map(|(_, c)| *c).collect::<Vec<_>>().join(" — ");
@@ -58,11 +61,12 @@ pub(super) fn findings(rows: &[String], section: Section) -> Vec<TableFinding> {
                 Some(_) => cell(confident).and_then(|c| lone_confidence(c)),
                 None => confidence(&text),
             };
+            let flags = super::flags(cell(flagged).map_or("", String::as_str));
             let wordless = text.chars().all(|c| !c.is_alphanumeric());
             let empty = said.iter().all(|(_, c)| nothing::is_blank(c));
             let silent =
                 wordless || (confidence.is_none() && (empty || nothing::says_nothing(&text)));
-            (!silent).then_some(TableFinding { text, quote, confidence })
+            (!silent).then_some(TableFinding { text, quote, confidence, flags })
         })
         .collect()
 }
@@ -115,6 +119,17 @@ mod tests {
         assert_eq!(found[0].confidence, Some(85));
         assert_eq!(found[1].text, "Rename | it");
         assert_eq!(found[1].confidence, None);
+    }
+
+    #[test]
+    fn a_column_of_flags_is_read_as_such() {
+        let table = rows(
+            "| Change | Confidence | Flag |\n|---|---|---|\n| Count to n | 85% | `OffByOne`, DeadCode |\n| OffByOne? | 80% | none |",
+        );
+        let found = findings(&table, Section::Neutral);
+        assert_eq!((found[0].text.as_str(), found[1].text.as_str()), ("Count to n", "OffByOne?"));
+        assert_eq!(found[0].flags, ["OffByOne", "DeadCode"]);
+        assert!(found[1].flags.is_empty());
     }
 
     #[test]
