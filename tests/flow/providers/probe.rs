@@ -63,6 +63,7 @@ async fn the_builtin_reviewer_needs_nothing() {
             wants_forensic: forensic,
             shards_total: 0,
             source: &req.subject.source,
+            fence: "",
             limits: queue_schema::limits::AcceptLimits::default(),
         };
         let answer = Answer { text: &reply.text, ..Answer::default() };

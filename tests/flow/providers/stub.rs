@@ -14,6 +14,7 @@ fn judged(text: &str, policy: Policy) -> Judgement {
         wants_forensic: forensic,
         shards_total: 0,
         source: "fn main() {}",
+        fence: "",
         limits: queue_schema::limits::AcceptLimits::default(),
     };
     judge(&Answer { text, ..Answer::default() }, &context)

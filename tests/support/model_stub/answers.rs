@@ -94,7 +94,7 @@ pub fn leaked(file: &str) -> String {
 
 fn entry(text: &str, confidence: u8) -> Value {
     json!({"text": text, "quote": "let value = input.parse()?;", "confidence": confidence,
-        "evidence": "the `?` on the only call of parse()"})
+        "evidence": "the `?` on the only call of parse()", "flags": []})
 }
 
 fn forensic(verdict: &str, filled: &[(&str, Vec<Value>)]) -> Value {

@@ -40,6 +40,8 @@ pub struct Context<'a> {
     pub shards_total: u32,
     /// The file.
     pub source: &'a str,
+    /// The marker around material in the prompt; empty when there was none.
+    pub fence: &'a str,
     /// The sweep's bounds.
     pub limits: AcceptLimits,
 }
@@ -86,6 +88,7 @@ fn review(answer: &Answer<'_>, context: &Context<'_>) -> Verdict<Parsed> {
     if text.is_empty() {
         return Err((Outcome::Thin, "empty answer".to_owned()));
     }
+    copied(text, context.fence)?;
     if let Some(evidence) = leaks_shards(text, context.shards_total, context.source) {
         let reason = format!("speaks of a part instead of the whole file: \"{evidence}\"");
         return Err((Outcome::Leaked, reason));
@@ -94,6 +97,16 @@ fn review(answer: &Answer<'_>, context: &Context<'_>) -> Verdict<Parsed> {
     confidences(&parsed.findings, context.limits.confidence_from)?;
     filled_in(&parsed.findings)?;
     Ok(parsed)
+}
+
+/// Small models copy what they were shown. Nobody else writes its marker, which can't be guessed.
+fn copied(text: &str, fence: &str) -> Verdict<()> {
+    if fence.is_empty() || !text.contains(fence) {
+        return Ok(());
+    }
+    let reason = "copies the material between the markers instead of reviewing it; say in your own \
+                  words what it does, and quote single lines only";
+    Err((Outcome::Malformed, reason.to_owned()))
 }
 
 /// Small models copy the form as it stands.
@@ -128,14 +141,15 @@ fn went_round(text: &str) -> Option<String> {
 }
 
 /// The summary of a shard, or why there is none. A summary that was cut is still a summary, unless it
-/// was cut because it went round in a loop.
-pub fn judge_shard_summary(answer: &Answer<'_>) -> Result<String, (Outcome, String)> {
+/// was cut because it went round in a loop. `fence` is the marker around the shard in the prompt.
+pub fn judge_shard_summary(answer: &Answer<'_>, fence: &str) -> Result<String, (Outcome, String)> {
     let text = clean(answer.text);
     let text = text.trim();
     refusal(&Answer { text, ..*answer })?;
     if let Some(reason) = answer.truncated.then(|| went_round(text)).flatten() {
         return Err((Outcome::Truncated, reason));
     }
+    copied(text, fence)?;
     let chars = text.chars().count();
     if chars < SUMMARY_CHARS {
         let reason = format!("{chars} characters, a summary needs at least {SUMMARY_CHARS}");
@@ -241,7 +255,8 @@ fn by_policy(text: &str, context: &Context<'_>) -> Verdict<Parsed> {
     };
     // Whatever the policy, a forensic answer is judged as one, never by its length: under the
     // others good ones would be called thin.
-    if let Some(parsed) = parse::forensic(text) {
+    let forensic = if json_required { parse::forensic } else { parse::forensic_alone };
+    if let Some(parsed) = forensic(text) {
         return forensic_is_sound(&parsed).map(|()| parsed);
     }
     if json_required {
@@ -303,7 +318,7 @@ fn why_not_forensic(text: &str) -> String {
     let what = if !text.contains('{') {
         "no JSON in the answer"
     } else if text.contains("\"verdict\"") {
-        "the JSON does not parse, or its verdict is unknown"
+        "the JSON does not parse, is only quoted, or its verdict is unknown"
     } else {
         "no JSON object with a verdict in the answer"
     };

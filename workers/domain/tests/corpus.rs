@@ -45,6 +45,7 @@ fn read(text: &str, case: &Value) -> Value {
         wants_forensic: flag("wants_forensic"),
         shards_total: u32::try_from(case["shards_total"].as_u64().unwrap_or(0)).unwrap(),
         source: &source,
+        fence: case["fence"].as_str().unwrap_or_default(),
         limits: AcceptLimits::default(),
     };
     match accept::judge(&answer, &context) {
@@ -112,9 +113,16 @@ fn every_answer_comes_to_what_is_expected() {
         let got = telling(read(&text(&name), &case));
         let mut want = case.clone();
         let members = want.as_object_mut().unwrap();
-        for asked in
-            ["note", "source", "policy", "wants_forensic", "shards_total", "truncated", "refused"]
-        {
+        for asked in [
+            "note",
+            "source",
+            "policy",
+            "wants_forensic",
+            "shards_total",
+            "truncated",
+            "refused",
+            "fence",
+        ] {
             members.remove(asked);
         }
         let mut got_compared = got.clone();

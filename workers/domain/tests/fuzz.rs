@@ -208,9 +208,10 @@ fn run(bytes: &[u8], source: &str, random: &mut Random) {
         wants_forensic: random.below(4) == 0,
         shards_total: u32::try_from(random.below(7)).unwrap(),
         source,
+        fence: "",
         limits: AcceptLimits::default(),
     };
-    let _ = accept::judge_shard_summary(&answer);
+    let _ = accept::judge_shard_summary(&answer, "");
     if let Ok(found) = facts::judge_extraction(&answer, &BOUNDS) {
         let texts = found.facts.iter().chain(found.entities.iter().map(|e| &e.name));
         assert!(found.facts.len() <= 3 && found.entities.len() <= 3);

@@ -6,6 +6,7 @@ fn context(policy: Policy) -> Context<'static> {
         wants_forensic: false,
         shards_total: 0,
         source: "fn main() {}",
+        fence: "",
         limits: AcceptLimits::default(),
     }
 }
@@ -144,12 +145,29 @@ fn five_suggestions_need_a_confidence() {
 }
 
 #[test]
+fn a_copy_of_the_material_is_no_review() {
+    const FENCE: &str = "b661f8695dc90ed953acd7c6";
+    let c = Context { fence: FENCE, ..context(Policy::Auto) };
+    let copy = format!("{}\nfn main() {{}}\n{FENCE}>>>\n", review_of(300));
+    let Judgement::Rejected { outcome: malformed, reason } = judge(&say(&copy), &c) else {
+        panic!("a copy")
+    };
+    assert_eq!(malformed, Outcome::Malformed);
+    assert!(reason.contains("between the markers") && !reason.contains(FENCE), "{reason}");
+    assert_eq!(outcome(&say(&copy), &context(Policy::Auto)), Outcome::Accepted, "not its fence");
+    assert_eq!(outcome(&say(&review_of(300)), &c), Outcome::Accepted);
+    let summary = format!("<<<{FENCE}\nfn main() {{}}\n{FENCE}>>>");
+    assert_eq!(judge_shard_summary(&say(&summary), FENCE).unwrap_err().0, Outcome::Malformed);
+    assert!(judge_shard_summary(&say(&summary), "").is_ok());
+}
+
+#[test]
 fn shard_summaries() {
     let ok = "Defines `load`, which reads a file.";
-    assert_eq!(judge_shard_summary(&say(ok)), Ok(ok.to_owned()));
+    assert_eq!(judge_shard_summary(&say(ok), ""), Ok(ok.to_owned()));
     let cut = Answer { text: ok, truncated: true, refused: false };
-    assert!(judge_shard_summary(&cut).is_ok(), "a cut summary is still one");
-    assert_eq!(judge_shard_summary(&say("short")).unwrap_err().0, Outcome::Thin);
-    let no = judge_shard_summary(&say("I'm sorry, but I can't help with that request."));
+    assert!(judge_shard_summary(&cut, "").is_ok(), "a cut summary is still one");
+    assert_eq!(judge_shard_summary(&say("short"), "").unwrap_err().0, Outcome::Thin);
+    let no = judge_shard_summary(&say("I'm sorry, but I can't help with that request."), "");
     assert_eq!(no.unwrap_err().0, Outcome::Refused);
 }

@@ -140,8 +140,9 @@ pub fn review_forensic(subject: &Subject<'_>) -> String {
     let mut flags = Vec::new();
     let mut risks = Vec::new();
     for hit in &report.hits {
-        let claim =
-            entry(&format!("{} ({})", hit.what, place(hit)), &hit.quote, hit.confidence, hit.why);
+        let text = format!("{} ({})", hit.what, place(hit));
+        let mut claim = entry(&text, &hit.quote, hit.confidence, hit.why);
+        claim["flags"] = hit.check.flag().into_iter().collect();
         match hit.check {
             Check::Unfinished | Check::Pretends => flags.push(claim),
             _ => risks.push(claim),
@@ -180,7 +181,7 @@ pub fn review_forensic(subject: &Subject<'_>) -> String {
 }
 
 fn entry(text: &str, quote: &str, confidence: u8, evidence: &str) -> Value {
-    json!({"text": text, "quote": quote, "confidence": confidence, "evidence": evidence})
+    json!({"text": text, "quote": quote, "confidence": confidence, "evidence": evidence, "flags": []})
 }
 
 /// The functions in which nothing fired; the whole file when it has none and is clean.

@@ -1,11 +1,15 @@
-//! Forensic answers: a JSON object with a known verdict, wherever it stands in the text.
+//! Forensic answers: a JSON object with a known verdict. It may be fenced or stand in prose, but what a
+//! reviewer quotes is not the reviewer's own word: a file may hold such objects too.
 
+use super::items::{label, list_marker};
 use super::numbers::{alignment_score, lone_confidence};
 use super::{
-    Finding, FindingKind, ForensicCounts, Format, MOST_FINDINGS, Parsed, finding, lenient, once,
+    Finding, FindingKind, ForensicCounts, Format, MOST_FINDINGS, Parsed, finding, lenient,
+    markdown, once,
 };
 use crate::text::clip_marked;
 use serde_json::{Map, Value};
+use std::ops::Range;
 
 /// Places in an answer that are tried as the start of an object: enough for prose with many
 /// braces, and a bound for text made of nothing else.
@@ -15,12 +19,92 @@ const REREAD: usize = 8;
 /// Bytes that are read again in any case.
 const LEAST_REREAD: usize = 65_536;
 
-/// Reads a forensic answer. JSON may be fenced or stand in prose; of several objects with a
-/// verdict the last counts, because drafts come before the final answer. Entries may be strings
-/// or objects under many names.
+/// An object with a verdict, as it stands in an answer.
+struct Candidate {
+    verdict: &'static str,
+    map: Map<String, Value>,
+    place: Place,
+}
+
+/// Where an object begins.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// On a line of its own, in a fence or not.
+    Own,
+    /// Behind words on the same line.
+    Prose,
+    /// In a code span, a list item, a table, or behind a label: somebody else's words.
+    Quoted,
+}
+
+/// Reads an answer of which JSON is wanted. JSON may be fenced or stand in prose; of several objects
+/// with a verdict the last counts, because drafts come before the final answer, and one on a line of
+/// its own before one within a line. Entries may be strings or objects under many names.
 pub fn forensic(text: &str) -> Option<Parsed> {
-    let object = objects(text).into_iter().filter_map(with_verdict).next_back()?;
-    let (verdict, map) = object;
+    let mut of_prose = None;
+    for found in candidates(text).0.into_iter().rev() {
+        match found.place {
+            Place::Own => return Some(read(found)),
+            Place::Prose if of_prose.is_none() => of_prose = Some(found),
+            Place::Prose | Place::Quoted => {}
+        }
+    }
+    of_prose.map(read)
+}
+
+/// The same of an answer that may come in either form: only an object on a line of its own, and none
+/// when what stands around it is a Markdown review, which then quotes the object.
+pub fn forensic_alone(text: &str) -> Option<Parsed> {
+    let (found, around) = candidates(text);
+    let object = found.into_iter().rfind(|c| c.place == Place::Own)?;
+    (!is_markdown_review(&around)).then(|| read(object))
+}
+
+/// The objects with a verdict, and the text without those on lines of their own.
+fn candidates(text: &str) -> (Vec<Candidate>, String) {
+    let (mut found, mut around, mut at) = (Vec::new(), String::new(), 0);
+    for (range, map) in ranges(text) {
+        let Some((verdict, map)) = with_verdict(map) else { continue };
+        let place = place(text, range.start);
+        if place == Place::Own {
+            around.push_str(&text[at..range.start]);
+            at = range.end;
+        }
+        found.push(Candidate { verdict, map, place });
+    }
+    around.push_str(&text[at..]);
+    (found, around)
+}
+
+fn place(text: &str, start: usize) -> Place {
+    let line = &text[text[..start].rfind('\n').map_or(0, |i| i + 1)..];
+    let before = &line[..line.len() - text[start..].len()];
+    if before.trim().is_empty() {
+        return Place::Own;
+    }
+    let in_span = !before.matches('`').count().is_multiple_of(2);
+    let marked = before.trim_start().starts_with(['|', '>', '#']) || list_marker(before).is_some();
+    if in_span || marked || label(before).is_some() { Place::Quoted } else { Place::Prose }
+}
+
+/// Whether the text around an object is a review by itself. An answer that begins with its object is
+/// in JSON, whatever remarks follow, unless findings do.
+fn is_markdown_review(around: &str) -> bool {
+    let read = markdown(around);
+    if !read.findings.is_empty() {
+        return true;
+    }
+    let first = around.lines().map(str::trim).find(|l| !l.starts_with("```"));
+    let begins_with_it = first.is_none_or(str::is_empty);
+    let says = |line: &str| {
+        list_marker(line).is_some()
+            || line.trim().trim_end_matches('.').eq_ignore_ascii_case("none")
+    };
+    !begins_with_it && (read.alignment_score.is_some() || around.lines().any(says))
+}
+
+fn read(found: Candidate) -> Parsed {
+    let Candidate { verdict, map, .. } = found;
     let mut findings = Vec::new();
     let mut take = |name: &str, kind: FindingKind| {
         let before = findings.len();
@@ -48,17 +132,22 @@ pub fn forensic(text: &str) -> Option<Parsed> {
             Value::String(s) => alignment_score(&format!("score: {s}")),
             _ => None,
         });
-    Some(Parsed {
+    Parsed {
         format: Format::ForensicJson,
         alignment_score: score,
         verdict: Some(verdict.to_owned()),
         findings,
         counts: Some(counts),
-    })
+    }
 }
 
 /// Every JSON object in the text that is not inside another one.
 pub(crate) fn objects(text: &str) -> Vec<Map<String, Value>> {
+    ranges(text).into_iter().map(|(_, map)| map).collect()
+}
+
+/// The same with where each stands.
+fn ranges(text: &str) -> Vec<(Range<usize>, Map<String, Value>)> {
     let mut found = Vec::new();
     let mut at = 0;
     // Each start may be read to the end of the text; many such would take their square.
@@ -79,7 +168,7 @@ pub(crate) fn objects(text: &str) -> Vec<Map<String, Value>> {
         };
         if let Some((Value::Object(map), len)) = read {
             at = start + len;
-            found.push(map);
+            found.push((start..at, map));
         } else {
             at = start + 1;
         }

@@ -1,6 +1,6 @@
 //! The list items of a Markdown review, and what stands inside one.
 
-use crate::text::clip;
+use super::nothing;
 
 /// What a section of a review holds, by its title.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,6 +166,31 @@ pub(crate) fn label(line: &str) -> Option<(String, &str)> {
     known.contains(&name.as_str()).then(|| (name, rest.trim_start_matches(['*', '_', ' '])))
 }
 
+/// Labels of what stands in the file.
+const QUOTES: [&str; 5] = ["quote", "code", "current", "current code", "snippet"];
+/// Labels of what should stand there.
+const INSTEAD: [&str; 7] =
+    ["change", "fix", "how", "suggested change", "proposed change", "suggestion", "recommendation"];
+/// Labels of names, places and numbers.
+const PLACES: [&str; 10] = [
+    "where",
+    "location",
+    "function",
+    "file",
+    "line",
+    "lines",
+    "flag",
+    "flags",
+    "confidence",
+    "severity",
+];
+
+/// Whether a column of this title tells what is so, as [`Item::told`] has it for lines.
+pub(super) fn tells(title: &str) -> bool {
+    let other = |word: &str| PLACES.contains(&word) || INSTEAD.contains(&word);
+    !title.split(|c: char| !c.is_alphanumeric()).any(other)
+}
+
 /// True for lines that open or close a code block.
 pub(crate) fn is_code_fence(line: &str) -> bool {
     let body = line.trim_start();
@@ -194,29 +219,65 @@ impl Item {
         out
     }
 
-    /// The code that the item is about: what stands behind a label such as `Quote:`, else its
-    /// first code block, else its first code span that is more than a bare name.
+    /// The code that the item is about: what stands behind a label such as `Quote:`. Only an item
+    /// without such a label may show it elsewhere: in its first code block, else in its first code
+    /// span that is more than a name, but not where it says what to write instead.
     pub(super) fn quote(&self) -> Option<String> {
         let blocks = self.code_blocks();
+        let mut labelled = false;
         for (i, line) in self.lines.iter().enumerate() {
             let Some((name, rest)) = label(line) else { continue };
-            if !matches!(name.as_str(), "quote" | "code" | "current" | "current code" | "snippet") {
+            if !QUOTES.contains(&name.as_str()) {
                 continue;
             }
-            if let Some(span) = code_spans(rest).into_iter().next() {
+            labelled = true;
+            let span = code_spans(rest).into_iter().next();
+            if let Some(span) = span.filter(|span| !nothing::is_blank(span)) {
                 return Some(span);
             }
-            if let Some((_, code)) = blocks.iter().find(|(at, _)| *at > i && *at <= i + 2) {
+            // Right below, a blank line aside.
+            let blank = self.lines.get(i + 1).is_some_and(|line| line.trim().is_empty());
+            let below = i + 1 + usize::from(blank);
+            if let Some((_, code)) = blocks.iter().find(|(at, _)| *at == below) {
                 return Some(code.clone());
             }
         }
-        if let Some((_, code)) = blocks.into_iter().next() {
+        if labelled {
+            return None;
+        }
+        let told = self.told();
+        if let Some((_, code)) = blocks.into_iter().find(|(at, _)| told.contains(at)) {
             return Some(code);
         }
-        let spans = code_spans(&self.prose());
-        let bare = |s: &String| s.chars().all(crate::text::is_ident);
-        let pick = spans.iter().position(|s| !bare(s)).unwrap_or(0);
-        spans.into_iter().nth(pick)
+        let prose = told.iter().filter_map(|at| self.lines.get(*at));
+        let prose: Vec<&str> = prose.map(String::as_str).collect();
+        code_spans(&prose.join("\n")).into_iter().find(|span| !is_name(span))
+    }
+
+    /// The lines outside code that tell what is so, by number: none that names a place, and none that
+    /// tells what to write instead, up to the next label or item. A block of code counts by its opening.
+    fn told(&self) -> Vec<usize> {
+        let (mut told, mut in_code, mut instead) = (Vec::new(), false, false);
+        for (at, line) in self.lines.iter().enumerate() {
+            if is_code_fence(line) {
+                if !in_code && !instead {
+                    told.push(at);
+                }
+                in_code = !in_code;
+                continue;
+            }
+            if in_code {
+                continue;
+            }
+            let name = label(line).map(|(name, _)| name).unwrap_or_default();
+            if !name.is_empty() || list_marker(line).is_some() {
+                instead = INSTEAD.contains(&name.as_str());
+            }
+            if !instead && !PLACES.contains(&name.as_str()) {
+                told.push(at);
+            }
+        }
+        told
     }
 
     /// What stands behind a label such as `Evidence:`.
@@ -272,25 +333,19 @@ impl Item {
         blocks
     }
 
-    /// True for an item that says there is nothing to say.
+    /// True for an item that says there is nothing to say, or whose labels all stand before nothing.
     pub(super) fn is_nothing(&self) -> bool {
-        let text = self.text();
-        let lower = clip(text.trim_start_matches(['*', '_']), 60).to_lowercase();
-        [
-            "none",
-            "n/a",
-            "nothing",
-            "no contradiction",
-            "no finding",
-            "no issue",
-            "no change",
-            "no suggestion",
-            "no mismatch",
-            "no conflict",
-        ]
-        .iter()
-        .any(|w| lower.starts_with(w) && !lower[w.len()..].starts_with('_'))
+        let mut lines = self.lines.iter().filter(|line| !line.trim().is_empty()).peekable();
+        let empty = |line: &String| label(line).is_some_and(|(_, rest)| nothing::is_blank(rest));
+        nothing::says_nothing(&self.text()) || (lines.peek().is_some() && lines.all(empty))
     }
+}
+
+/// True for what merely names something, as `push`, `push()`, `Store::push` or `self.limit`: it stands
+/// in many places, and is no code that could be wrong.
+pub(super) fn is_name(span: &str) -> bool {
+    let plain = span.strip_suffix("()").filter(|plain| !plain.contains('.')).unwrap_or(span);
+    plain.chars().all(|c| crate::text::is_ident(c) || matches!(c, '.' | ':'))
 }
 
 /// The code spans of some text, in order. A span may be delimited by several backticks.

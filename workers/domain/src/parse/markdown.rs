@@ -169,6 +169,7 @@ impl Reader {
                 let mut f = finding(kind_of(section), row.text);
                 f.quote = row.quote;
                 f.confidence = row.confidence;
+                f.flags = row.flags;
                 Some(f)
             }
         });

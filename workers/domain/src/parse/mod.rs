@@ -5,11 +5,12 @@ mod forensic;
 pub(crate) mod items;
 mod lenient;
 mod markdown;
+mod nothing;
 mod numbers;
 mod table;
 
-pub use forensic::forensic;
 pub(crate) use forensic::objects;
+pub use forensic::{forensic, forensic_alone};
 pub use markdown::markdown;
 
 use queue_schema::rows::{FLAGS, Finding, FindingKind};

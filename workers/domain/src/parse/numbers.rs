@@ -1,6 +1,9 @@
 //! Scores and confidences in running text.
 
-use super::items::closing;
+use super::items::{Section, classify, closing, list_marker, numbered_title};
+
+/// Characters that are looked at behind a label: a line may be as long as the answer.
+const REMARK: usize = 80;
 
 /// Reads an unsigned decimal number at the start: (value, length).
 fn decimal(text: &str) -> Option<(f64, usize)> {
@@ -69,39 +72,97 @@ fn lone_score(line: &str, needs_ten: bool) -> Option<f64> {
     ends.then_some(score)
 }
 
-/// The alignment score of an answer: next to the word `score` or `alignment`, on the line below
-/// such a heading, or a lone `N/10`.
+/// The alignment score of an answer: on a line that says so in full, else next to the word `score` or
+/// `alignment`, on the line below such a heading, or a lone `N/10`. A score that is said not to be
+/// given is none, whatever numbers follow.
 pub(super) fn alignment_score(text: &str) -> Option<f64> {
-    let lines: Vec<String> = prose_lines(text).collect();
-    for (i, line) in lines.iter().enumerate() {
-        let lower = line.to_ascii_lowercase();
-        for word in ["score", "alignment", "aligned", "rating"] {
-            for (at, _) in lower.match_indices(word) {
-                let before = &lower[..at];
-                if before.ends_with(crate::text::is_ident)
-                    || before.trim_end().ends_with("confidence")
-                {
-                    continue;
-                }
-                let tail = &lower[at + word.len()..];
-                // `alignment: 8 bytes` is about memory; only `score` may be followed loosely.
-                let score =
-                    if word == "score" { score_after(tail) } else { lone_score(tail, false) };
-                if score.is_some() {
-                    return score;
-                }
+    let lines = score_lines(text);
+    let said = lines.iter().enumerate().find_map(|(i, line)| score_on(line, &lines[i + 1..], true));
+    let said = said.or_else(|| {
+        lines.iter().enumerate().find_map(|(i, line)| score_on(line, &lines[i + 1..], false))
+    });
+    said.flatten()
+}
+
+/// The score on a line, or below it when it is a title: `Some(None)` when it is said not to be given.
+fn score_on(line: &str, below: &[String], in_full: bool) -> Option<Option<f64>> {
+    let words: &[&str] =
+        if in_full { &["alignment score"] } else { &["score", "alignment", "aligned", "rating"] };
+    for word in words {
+        for (at, _) in line.match_indices(word) {
+            let before = &line[..at];
+            if before.ends_with(crate::text::is_ident) || before.trim_end().ends_with("confidence")
+            {
+                continue;
             }
-        }
-        let is_title = lower.trim_start().starts_with('#') || lower.trim_end().ends_with(':');
-        if is_title && (lower.contains("score") || lower.contains("alignment")) {
-            let below = lines[i + 1..].iter().find(|l| !l.trim().is_empty());
-            if let Some(score) = below.and_then(|l| lone_score(l, false)) {
+            let tail = &line[at + word.len()..];
+            // `alignment: 8 bytes` is about memory; only `score` may be followed loosely.
+            let loose = word.ends_with("score");
+            let score = if loose { score_after(tail) } else { lone_score(tail, false) };
+            if score.is_some() {
                 return Some(score);
+            }
+            if loose && tail.trim_start().starts_with([':', '=']) && not_given(tail) {
+                return Some(None);
             }
         }
     }
+    let is_title = line.trim_start().starts_with('#') || line.trim_end().ends_with(':');
+    let titles: &[&str] = if in_full { words } else { &["score", "alignment"] };
+    if is_title && titles.iter().any(|word| line.contains(word)) {
+        let below = below.iter().find(|l| !l.trim().is_empty());
+        if let Some(score) = below.and_then(|l| lone_score(l, false)) {
+            return Some(Some(score));
+        }
+        if below.is_some_and(|l| not_given(l)) {
+            return Some(None);
+        }
+    }
     // `4/10 (mid)` on a line of its own, without the word.
-    lines.iter().find_map(|l| lone_score(l, true))
+    (!in_full).then(|| lone_score(line, true)).flatten().map(Some)
+}
+
+/// `not given`, and the other ways to say so.
+fn not_given(text: &str) -> bool {
+    let plain = text.trim_start_matches(|c: char| c.is_whitespace() || ":=-–—([\"'".contains(c));
+    ["not given", "not applicable", "n/a", "none", "null"].iter().any(|word| {
+        let after = plain.strip_prefix(word);
+        after.is_some_and(|after| !after.starts_with(crate::text::is_ident))
+    })
+}
+
+/// The lines that may hold a score, in lower case: prose, but none of a finding. Once a score was said
+/// or its section is over, list items hold findings.
+fn score_lines(text: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let (mut section, mut of_score, mut seen, mut in_item) =
+        (Section::Neutral, false, false, false);
+    for (raw, line) in prose_lines(text) {
+        let line = line.to_ascii_lowercase();
+        let title = line.trim_start_matches(['#', ' ']);
+        if raw.starts_with('#') && numbered_title(title).is_none() {
+            in_item = false;
+            seen |= of_score;
+            section = classify(title);
+            of_score = section == Section::Excluded
+                && (title.contains("score") || title.contains("alignment"));
+        } else if raw.starts_with('#') || list_marker(raw).is_some() {
+            in_item = true;
+        } else if !raw.starts_with([' ', '\t']) {
+            in_item = false;
+        }
+        let of_finding = matches!(section, Section::Suggestions | Section::Contradictions);
+        if in_item && !of_score && (seen || of_finding) {
+            continue;
+        }
+        let begins = ["score", "alignment score", "alignment:", "overall score"];
+        seen |= !in_item
+            && !raw.starts_with('#')
+            && (begins.iter().any(|b| title.starts_with(b))
+                || score_on(&line, &[], false).is_some());
+        lines.push(line);
+    }
+    lines
 }
 
 /// The text without its code spans: a quoted line that speaks of scores must not set one. A span
@@ -129,15 +190,15 @@ fn uncoded(text: &str) -> String {
     out
 }
 
-/// The lines outside fenced code; code spans, emphasis and table bars taken out.
-fn prose_lines(text: &str) -> impl Iterator<Item = String> + '_ {
+/// The lines outside fenced code, as they are and with code spans, emphasis and table bars taken out.
+fn prose_lines(text: &str) -> impl Iterator<Item = (&str, String)> {
     let mut in_fence = false;
     text.lines().filter_map(move |line| {
         if line.trim_start().starts_with("```") {
             in_fence = !in_fence;
             return None;
         }
-        (!in_fence).then(|| uncoded(line).replace(['*', '_', '|', '~', '>'], " "))
+        (!in_fence).then(|| (line, uncoded(line).replace(['*', '_', '|', '~', '>'], " ")))
     })
 }
 
@@ -193,30 +254,65 @@ fn percent_at(text: &str) -> Option<(u8, usize, bool)> {
     Some((value.floor() as u8, len, sign))
 }
 
-/// The confidence a finding gives: `Confidence: 85%`, `85% confident`, or `(85%)`.
+/// The confidence a finding gives: `Confidence: 85%` before `(85%)` at the end of a line, that before
+/// `85% confident` and the like, which the claim itself may speak of, and `(85%)` elsewhere last.
 pub(super) fn confidence(text: &str) -> Option<u8> {
     let lower = uncoded(text).to_ascii_lowercase().replace(['*', '_', '|'], " ");
+    let mut labelled = false;
     for (at, word) in lower.match_indices("confidence") {
-        let is_lead = |c: char| c.is_whitespace() || ":=([-−–~≈`".contains(c);
-        let Some(tail) = value_after(&lower[at + word.len()..], is_lead) else { continue };
-        let tail = tail.strip_prefix("level").unwrap_or(tail);
-        let tail = tail.strip_prefix("is").or_else(|| tail.strip_prefix("of")).unwrap_or(tail);
-        let Some(tail) = value_after(tail, |c| " :~-−".contains(c)) else { continue };
-        if let Some((value, _, _)) = percent_at(tail) {
+        let (before, tail) = (&lower[..at], &lower[at + word.len()..]);
+        let tail = tail.trim_start();
+        let tail = tail.strip_prefix("level").unwrap_or(tail).trim_start();
+        if !tail.starts_with([':', '=']) {
+            continue;
+        }
+        labelled = true;
+        // `Confidence: high (85%)`
+        let line = crate::text::clip(tail, REMARK).lines().next().unwrap_or_default();
+        let value = confidence_after(tail).or_else(|| percent_before(before));
+        if let Some(value) = value.or_else(|| in_parentheses(line, false)) {
             return Some(value);
         }
-        if let Some(value) = percent_before(&lower[..at]) {
+    }
+    if labelled {
+        return None;
+    }
+    if let Some(value) = in_parentheses(&lower, true) {
+        return Some(value);
+    }
+    for (at, word) in lower.match_indices("confidence") {
+        let tail = confidence_after(&lower[at + word.len()..]);
+        if let Some(value) = tail.or_else(|| percent_before(&lower[..at])) {
             return Some(value);
         }
     }
     if let Some(value) = lower.find("confident").and_then(|at| percent_before(&lower[..at])) {
         return Some(value);
     }
+    in_parentheses(&lower, false)
+}
+
+/// The value that follows the word `confidence`.
+fn confidence_after(tail: &str) -> Option<u8> {
+    let tail = value_after(tail, |c| c.is_whitespace() || ":=([-−–~≈`".contains(c))?;
+    let tail = tail.strip_prefix("level").unwrap_or(tail);
+    let tail = tail.strip_prefix("is").or_else(|| tail.strip_prefix("of")).unwrap_or(tail);
+    let tail = value_after(tail, |c| " :~-−".contains(c))?;
+    percent_at(tail).map(|(value, _, _)| value)
+}
+
+/// `(85%)`, anywhere or at the end of a line.
+fn in_parentheses(lower: &str, at_end: bool) -> Option<u8> {
     lower.match_indices(['(', '[']).find_map(|(at, _)| {
         let inner = lower[at + 1..].trim_start_matches([' ', '~', '≈']);
         let (value, len, sign) = percent_at(inner)?;
         let rest = inner[len..].trim_start().trim_start_matches('%').trim_start();
-        (sign && rest.starts_with([')', ']', ',', ';'])).then_some(value)
+        let closed = rest.starts_with([')', ']', ',', ';']);
+        let ends = |rest: &str| {
+            let line = crate::text::clip(rest, REMARK).lines().next().unwrap_or_default();
+            line.chars().skip(1).all(|c| !c.is_alphanumeric())
+        };
+        (sign && closed && (!at_end || ends(rest))).then_some(value)
     })
 }
 
@@ -257,115 +353,4 @@ pub(super) fn lone_confidence(text: &str) -> Option<u8> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn scores_in_every_seen_form() {
-        for (text, want) in [
-            ("Score: 4.5/10", Some(4.5)),
-            ("4/10 (mid)", Some(4.0)),
-            ("**Score** 4", Some(4.0)),
-            ("Alignment score: 7", Some(7.0)),
-            ("## Alignment score (1-10): 7", Some(7.0)),
-            ("| Alignment score | 6/10 |", Some(6.0)),
-            ("## Score\n\n**8 / 10**", Some(8.0)),
-            ("I would score this 3/10.", Some(3.0)),
-            ("**Alignment:** 9 out of 10", Some(9.0)),
-            ("The alignment score of this file is 5/10", Some(5.0)),
-            ("Score: 10", Some(10.0)),
-            ("Score: `7/10`", Some(7.0)),
-            ("Score: 4,5/10", Some(4.5)),
-            ("Score - 4/10", Some(4.0)),
-            ("Score — 4/10", Some(4.0)),
-        ] {
-            assert_eq!(alignment_score(text), want, "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_score_stays_none() {
-        for text in [
-            "",
-            "Score: 85",
-            "Score: 85%",
-            "Score: 7%",
-            "Score: 4/5",
-            "Score: 7-8",
-            "Score: 0/10",
-            "Confidence score: 8",
-            "Alignment score: not given",
-            "underscore 5 things",
-            "```\nscore: 5/10\n```",
-            "It fails in 4/100 runs",
-            "alignment: 8 bytes",
-            "## Alignment\n\n3 functions follow",
-            "4/10 of the calls",
-            "Quote: `// Alignment score: 10/10`",
-            "scores 5kb",
-            "Score: -4/10",
-            "Score: −4",
-            "-4/10",
-            "the score of it is -4/10",
-            "Score: 99999999999999999999",
-        ] {
-            assert_eq!(alignment_score(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn confidences_in_every_seen_form() {
-        for (text, want) in [
-            ("Confidence: 85%", Some(85)),
-            ("**Confidence:** 85 %", Some(85)),
-            ("confidence 85", Some(85)),
-            ("(Confidence: 85%)", Some(85)),
-            ("fix it (85%)", Some(85)),
-            ("fix it [~85%]", Some(85)),
-            ("85% confidence", Some(85)),
-            ("80-90% confidence", Some(80)),
-            ("so it is - 85% confidence", Some(85)),
-            ("Confidence - 85%", Some(85)),
-            ("I am 72.9% confident", Some(72)),
-            ("Confidence level: 60%", Some(60)),
-            ("Confidence: 80-90%", Some(80)),
-            ("Confidence: 80% – 90%", Some(80)),
-            ("Confidence: 100%", Some(100)),
-            ("Confidence: 5%", Some(5)),
-            ("Confidence: `85%`", Some(85)),
-            ("Confidence: 85% - 3 places", Some(85)),
-        ] {
-            assert_eq!(confidence(text), want, "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_confidence_stays_none() {
-        for text in [
-            "Confidence: high",
-            "Confidence: 0.85",
-            "Confidence: 8/10",
-            "Confidence: -85%",
-            "-85% confidence",
-            "(-85%)",
-            "Confidence: 9",
-            "Confidence: 850%",
-            "speeds it up by 85%",
-            "f(85)",
-            "Quote: `Confidence: 99%`",
-            "``a ` (99%)``",
-            "",
-        ] {
-            assert_eq!(confidence(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn lone_values() {
-        assert_eq!(lone_confidence(" 85% "), Some(85));
-        assert_eq!(lone_confidence("**85**"), Some(85));
-        assert_eq!(lone_confidence("Confidence: 70%"), Some(70));
-        assert_eq!(lone_confidence("8/10"), None);
-        assert_eq!(lone_confidence("high"), None);
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! Tables as lists of findings.
 
-use super::items::{Section, code_spans};
+use super::items::{Section, code_spans, is_name, tells};
+use super::nothing;
 use super::numbers::{confidence, lone_confidence};
 
 /// One row that is a finding.
@@ -9,6 +10,7 @@ pub(super) struct TableFinding {
     pub(super) text: String,
     pub(super) quote: Option<String>,
     pub(super) confidence: Option<u8>,
+    pub(super) flags: Vec<String>,
 }
 
 /// The findings of a table. It needs a header; outside a section of findings it also needs a
@@ -25,6 +27,8 @@ pub(super) fn findings(rows: &[String], section: Section) -> Vec<TableFinding> {
         return Vec::new();
     }
     let quoted = column(&["quote", "code", "snippet"]);
+    let flags = ["flag", "flags", "semantic flag", "semantic flags"];
+    let flagged = header.iter().position(|c| flags.contains(&c.trim_matches(['*', ' '])));
     let is_number = |i: usize| {
         matches!(
             header.get(i).map_or("", |c| c.trim_matches(['*', ' '])),
@@ -34,32 +38,35 @@ pub(super) fn findings(rows: &[String], section: Section) -> Vec<TableFinding> {
     body.iter()
         .filter_map(|row| {
             let cells = cells(row);
-            let said: Vec<&str> = cells
+            let said: Vec<(usize, &str)> = cells
                 .iter()
                 .enumerate()
                 .filter(|(i, c)| Some(*i) != confident && !is_number(*i) && !c.is_empty())
-                .filter(|(i, _)| Some(*i) != quoted)
-                .map(|(_, c)| c.as_str())
+                .filter(|(i, _)| Some(*i) != quoted && Some(*i) != flagged)
+                .map(|(i, c)| (i, c.as_str()))
                 .collect();
-            let text = said.join(" — ");
-            let nothing = text.to_lowercase();
-            if text.chars().all(|c| !c.is_alphanumeric())
-                || ["none", "n/a", "no contradiction", "nothing"]
-                    .iter()
-                    .any(|w| nothing.starts_with(w))
-            {
-                return None;
-            }
+            let text = said.iter().map(|(_, c)| *c).collect::<Vec<_>>().join(" — ");
             let cell = |i: Option<usize>| i.and_then(|i| cells.get(i)).filter(|c| !c.is_empty());
-            let quote = match cell(quoted) {
-                Some(c) => Some(code_spans(c).into_iter().next().unwrap_or_else(|| c.clone())),
-                None => code_spans(&text).into_iter().next(),
+            let quote = match quoted {
+                Some(_) => cell(quoted)
+                    .map(|c| code_spans(c).into_iter().next().unwrap_or_else(|| c.clone()))
+                    .filter(|quote| !nothing::is_blank(quote)),
+                None => said
+                    .iter()
+                    .filter(|(i, _)| header.get(*i).is_none_or(|title| tells(title)))
+                    .flat_map(|(_, c)| code_spans(c))
+                    .find(|span| !is_name(span)),
             };
             let confidence = match confident {
                 Some(_) => cell(confident).and_then(|c| lone_confidence(c)),
                 None => confidence(&text),
             };
-            Some(TableFinding { text, quote, confidence })
+            let flags = super::flags(cell(flagged).map_or("", String::as_str));
+            let wordless = text.chars().all(|c| !c.is_alphanumeric());
+            let empty = said.iter().all(|(_, c)| nothing::is_blank(c));
+            let silent =
+                wordless || (confidence.is_none() && (empty || nothing::says_nothing(&text)));
+            (!silent).then_some(TableFinding { text, quote, confidence, flags })
         })
         .collect()
 }
@@ -112,6 +119,17 @@ mod tests {
         assert_eq!(found[0].confidence, Some(85));
         assert_eq!(found[1].text, "Rename | it");
         assert_eq!(found[1].confidence, None);
+    }
+
+    #[test]
+    fn a_column_of_flags_is_read_as_such() {
+        let table = rows(
+            "| Change | Confidence | Flag |\n|---|---|---|\n| Count to n | 85% | `OffByOne`, DeadCode |\n| OffByOne? | 80% | none |",
+        );
+        let found = findings(&table, Section::Neutral);
+        assert_eq!((found[0].text.as_str(), found[1].text.as_str()), ("Count to n", "OffByOne?"));
+        assert_eq!(found[0].flags, ["OffByOne", "DeadCode"]);
+        assert!(found[1].flags.is_empty());
     }
 
     #[test]

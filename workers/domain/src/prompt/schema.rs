@@ -1,5 +1,6 @@
 //! The schemas of answers in JSON.
 
+use queue_schema::rows::FLAGS;
 use queue_schema::sweep::FactsBounds;
 use serde_json::{Map, Value, json};
 
@@ -24,6 +25,9 @@ const MOST_TEXT: u32 = 400;
 /// Characters of the evidence at most.
 const MOST_EVIDENCE: u32 = 300;
 
+/// Semantic flags of one claim at most.
+const MOST_FLAGS: u32 = 3;
+
 /// JSON schema of a forensic answer.
 ///
 /// It keeps to what every provider's strict mode takes: all properties required, no additional
@@ -36,12 +40,18 @@ pub fn forensic_schema() -> Value {
     let entry = json!({
         "type": "object",
         "additionalProperties": false,
-        "required": ["text", "quote", "confidence", "evidence"],
+        "required": ["text", "quote", "confidence", "evidence", "flags"],
         "properties": {
             "text": text(MOST_TEXT, "the claim, naming function or type"),
             "quote": text(MOST_TEXT, "lines copied exactly from the file, or \"\""),
             "confidence": {"type": "integer", "description": "0 to 100: how sure the claim is true"},
-            "evidence": text(MOST_EVIDENCE, "what proves it beyond the quote")
+            "evidence": text(MOST_EVIDENCE, "what proves it beyond the quote"),
+            "flags": {
+                "type": "array",
+                "maxItems": MOST_FLAGS,
+                "items": {"type": "string", "enum": FLAGS},
+                "description": "the kinds of mistake that the claim is one of; mostly none"
+            }
         }
     });
     let mut properties = Map::new();

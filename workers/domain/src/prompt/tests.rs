@@ -199,8 +199,11 @@ fn another_word_in_a_template_is_another_version() {
 }
 
 #[test]
-fn the_form_asks_for_the_flags_that_are_read() {
+fn both_forms_ask_for_the_flags_that_are_read() {
     for flag in queue_schema::rows::FLAGS {
-        assert!(FORMAT_MARKDOWN.contains(flag), "{flag}");
+        assert!(FORMAT_MARKDOWN.contains(flag) && FORMAT_FORENSIC.contains(flag), "{flag}");
     }
+    let entry = &forensic_schema()["properties"]["risk_points"]["items"];
+    let asked = &entry["properties"]["flags"]["items"]["enum"];
+    assert_eq!(*asked, serde_json::json!(queue_schema::rows::FLAGS));
 }

@@ -139,14 +139,16 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
             return Ok(budget::leave_out(Effects::done(), job.sweep, job.target, why));
         }
         Asked::Failed { outcome, reason, effects } => (outcome, reason, None, effects, None),
-        Asked::Answered(answer) => match judge(&spec, source, gathered.shards_total, &answer) {
-            Judgement::Accepted(parsed) => {
-                (Outcome::Accepted, String::new(), Some(answer), Vec::new(), Some(parsed))
+        Asked::Answered(answer) => {
+            match judge(&spec, source, gathered.shards_total, &fence, &answer) {
+                Judgement::Accepted(parsed) => {
+                    (Outcome::Accepted, String::new(), Some(answer), Vec::new(), Some(parsed))
+                }
+                Judgement::Rejected { outcome, reason } => {
+                    (outcome, reason, Some(answer), Vec::new(), None)
+                }
             }
-            Judgement::Rejected { outcome, reason } => {
-                (outcome, reason, Some(answer), Vec::new(), None)
-            }
-        },
+        }
     };
     let kept = spec.limits.history.preview_chars;
     let attempt =
@@ -241,7 +243,13 @@ fn rejected(
     }
 }
 
-fn judge(spec: &SweepSpec, source: &str, shards_total: u32, answer: &Answer) -> Judgement {
+fn judge(
+    spec: &SweepSpec,
+    source: &str,
+    shards_total: u32,
+    fence: &str,
+    answer: &Answer,
+) -> Judgement {
     accept::judge(
         &accept::Answer {
             text: &answer.text,
@@ -253,6 +261,7 @@ fn judge(spec: &SweepSpec, source: &str, shards_total: u32, answer: &Answer) -> 
             wants_forensic: spec.wants_forensic(),
             shards_total,
             source,
+            fence,
             limits: spec.limits.accept,
         },
     )

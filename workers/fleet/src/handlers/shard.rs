@@ -83,11 +83,12 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
         Asked::LeftOut(why) => return left_out(&spec, &job, &review, chain, &why),
         Asked::Failed { outcome, reason, effects } => (outcome, Err(reason), None, effects),
         Asked::Answered(answer) => {
-            let judged = accept::judge_shard_summary(&accept::Answer {
+            let given = accept::Answer {
                 text: &answer.text,
                 truncated: answer.truncated,
                 refused: answer.refused,
-            });
+            };
+            let judged = accept::judge_shard_summary(&given, &fence);
             let outcome =
                 judged.as_ref().map_or_else(|(outcome, _)| *outcome, |_| Outcome::Accepted);
             let judged = judged.map_err(|(outcome, reason)| format!("{outcome}: {reason}"));

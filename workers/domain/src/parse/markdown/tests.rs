@@ -66,6 +66,25 @@ fn nothing_to_say_is_no_finding() {
 }
 
 #[test]
+fn a_claim_may_begin_with_nothing() {
+    let count = |text: &str| markdown(text).findings.len();
+    let table = "| Change | Code | Confidence |\n|---|---|---|\n| Nothing bounds the queue | `q.push(x)` | 92% |\n| None of the callers checks it | `a(b)` | high |\n| None | – | n/a |\n| None found. | | |\n| No change | `c(d)` | 70% |\n";
+    assert_eq!(count(&format!("## Changes\n{table}")), 3);
+    let list = "## Changes\n1. None of the callers checks `save`\n2. No change is saved on a full disk\n3. No conflict handling in `push`\n4. Nothing bounds the queue\n5. None: it is fine (60%)\n6. None: it is fine\n";
+    assert_eq!(count(list), 5);
+}
+
+#[test]
+fn labels_before_nothing_are_no_finding() {
+    let count = |items: &str| markdown(&format!("## Contradictions\n{items}")).findings.len();
+    assert_eq!(count("- Flag: `None`\n"), 0);
+    assert_eq!(count("- Where: `None`\n- Quote: `None`\n"), 0);
+    assert_eq!(count("- **Where:** n/a\n- **Quote:**\n- Change: None.\n\n- Flag: `None`\n"), 0);
+    assert_eq!(count("- Where: `load`\n- Quote: `None`\n"), 1);
+    assert_eq!(count("- Where: `None`\n- Quote: `None`\n- Confidence: 90%\n"), 1);
+}
+
+#[test]
 fn tables_in_order_with_lists() {
     let text = "## Changes\n\n| Change | Confidence |\n|---|---|\n| a | 85% |\n| b | 70% |\n\n1. c (60%)\n";
     assert_eq!(confidences(text), [Some(85), Some(70), Some(60)]);
@@ -77,6 +96,35 @@ fn the_quote_is_code_not_a_name() {
     assert_eq!(p.findings[0].quote.as_deref(), Some("x.unwrap()"));
     let diff = markdown("## Changes\n1. Do\n```diff\n-    old(x);\n+    new(x);\n```\n");
     assert_eq!(diff.findings[0].quote.as_deref(), Some("    old(x);"));
+}
+
+#[test]
+fn names_places_and_changes_are_no_quote() {
+    let quote = |item: &str| {
+        let mut findings = markdown(&format!("## Changes\n1. {item}\n")).findings;
+        findings.remove(0).quote
+    };
+    for item in [
+        "`push` is off by one (95%)\n   - Where: `Store::push`, `fn push(a)`\n   - Quote: none",
+        "**The limit of `Store::push`** (95%)\n   - Quote: `None`\n   - Change: `x.len() >= y`",
+        "**a** (95%)\n   - Quote: n/a\n   - Change:\n     ```rust\n     fn b(a: u8) {}\n     ```",
+        "**a** (95%)\n   - Change: so\n     ```rust\n     fn b(a: u8) {}\n     ```",
+        "`push()`, `self.limit`, `io::stdin` (95%)\n   - Fix: `return Err(e);`",
+        "**a** (95%)\n   - Code: none shown, see `x.unwrap()` where it is read\n     Fix: -",
+    ] {
+        let got = quote(item);
+        // The last one has code behind its label.
+        assert_eq!(got.as_deref(), item.contains("Code:").then_some("x.unwrap()"), "{item}");
+    }
+    let told = "**a** (95%)\n   - Change: `b(c)`\n   - Evidence: `d(e)` is lost";
+    assert_eq!(quote(told).as_deref(), Some("d(e)"));
+    let below = "**a** (95%)\n   - Quote:\n\n     ```\n     d(e)\n     ```\n   - Change: `f(g)`";
+    assert_eq!(quote(below).as_deref(), Some("     d(e)"));
+    let table = "| Where | Problem | Fix | Confidence |\n|---|---|---|---|\n| `fn a()` | `b` drops `c(d)` | `e(f)?` | 90% |\n| `fn a()` | `b` fails | `e(f)?` | 90% |\n";
+    let found = markdown(&format!("## Changes\n{table}")).findings;
+    assert_eq!((found[0].quote.as_deref(), &found[1].quote), (Some("c(d)"), &None));
+    let none = "| Problem | Quote | Confidence |\n|---|---|---|\n| `c(d)` fails | None | 90% |\n";
+    assert_eq!(markdown(&format!("## Changes\n{none}")).findings[0].quote, None);
 }
 
 #[test]

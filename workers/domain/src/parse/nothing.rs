@@ -1,0 +1,155 @@
+//! How reviewers say that there is nothing to say.
+
+use crate::text::clip;
+
+/// True for a value that says nothing, as in `Quote: none`.
+pub(super) fn is_blank(value: &str) -> bool {
+    let plain = value.trim_matches(|c: char| c.is_whitespace() || "*_`\"'.,;:()[]".contains(c));
+    let plain = plain.to_ascii_lowercase();
+    let words = ["", "none", "n/a", "n.a", "na", "nothing", "null", "nil", "not applicable"];
+    words.contains(&plain.as_str()) || plain.chars().all(|c| matches!(c, '-' | '–' | '—'))
+}
+
+/// True for a text that opens by saying that there is nothing, as a phrase of its own: `None.`, `No
+/// issues found: ...`, `No contradictions with the PRD`. `None of the callers checks it` and `No error
+/// handling` say something.
+pub(super) fn says_nothing(text: &str) -> bool {
+    let text = text.trim_start_matches(['*', '_']);
+    let text = clip(text, LOOKED_AT).to_lowercase().replace(['*', '_'], "");
+    let text = text.strip_prefix('`').map_or(text.as_str(), |rest| {
+        // ``None`` as all that there is; behind it would follow what is said of the word.
+        rest.split_once('`')
+            .filter(|(_, after)| after.trim().is_empty())
+            .map_or("", |(word, _)| word)
+    });
+    let words = ["none", "nothing", "n/a"];
+    if let Some(rest) = words.iter().find_map(|word| text.strip_prefix(word)) {
+        return ends(without_verb(rest));
+    }
+    let Some(rest) = text.strip_prefix("no ") else { return false };
+    let rest =
+        QUALIFIERS.iter().find_map(|word| rest.strip_prefix(word)).unwrap_or(rest).trim_start();
+    NOUNS.iter().filter_map(|noun| rest.strip_prefix(noun)).any(|rest| {
+        let many = rest.strip_prefix('s');
+        let after = many.unwrap_or(rest);
+        // `No conflict in a lock is handled` is a claim; with several there is rather none of them.
+        let kinds = ["with ", "between ", "in ", "regarding ", "against "];
+        let with = kinds.iter().any(|word| after.trim_start().starts_with(word));
+        let among =
+            after.starts_with(' ') && with && (many.is_some() || after.starts_with(" with the "));
+        among || ends(without_verb(after))
+    })
+}
+
+/// Characters of a text that are looked at.
+const LOOKED_AT: usize = 60;
+
+const QUALIFIERS: [&str; 12] = [
+    "further ",
+    "other ",
+    "additional ",
+    "more ",
+    "significant ",
+    "major ",
+    "critical ",
+    "obvious ",
+    "direct ",
+    "apparent ",
+    "clear ",
+    "suggested ",
+];
+
+/// Without the `s` of several.
+const NOUNS: [&str; 9] = [
+    "contradiction",
+    "finding",
+    "issue",
+    "change",
+    "suggestion",
+    "mismatche",
+    "mismatch",
+    "conflict",
+    "problem",
+];
+
+/// What follows `found`, `were needed` and the like, if they are there.
+fn without_verb(rest: &str) -> &str {
+    const HELPS: [&str; 6] = ["are ", "is ", "were ", "was ", "have been ", "to "];
+    const VERBS: [&str; 16] = [
+        "found",
+        "identified",
+        "detected",
+        "needed",
+        "required",
+        "necessary",
+        "noted",
+        "observed",
+        "seen",
+        "suggested",
+        "report",
+        "change",
+        "suggest",
+        "add",
+        "apparent",
+        "exist",
+    ];
+    let Some(word) = rest.strip_prefix(' ') else { return rest };
+    let word = HELPS.iter().find_map(|help| word.strip_prefix(help)).unwrap_or(word);
+    VERBS.iter().find_map(|verb| word.strip_prefix(verb)).unwrap_or(rest)
+}
+
+/// True where a phrase is over.
+fn ends(rest: &str) -> bool {
+    let next = rest.trim_start_matches([' ', '\t']);
+    next.is_empty()
+        || next.starts_with(['.', ':', ';', ',', '!', '(', '\n', '—', '–'])
+        || next.starts_with("- ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_said_in_a_phrase_of_its_own() {
+        for text in [
+            "None",
+            "None.",
+            "**None**",
+            "`None`",
+            "N/A",
+            "none found.",
+            "None: all was read",
+            "Nothing to report.",
+            "None — see above",
+            "No issues found",
+            "No further changes are needed.",
+            "**No contradictions**",
+            "No contradictions with the proposal.",
+            "No mismatches: all fits",
+            "No contradiction with the PRD was found",
+            "None were found.",
+            "None\n- Where: x",
+            "No findings in this file",
+        ] {
+            assert!(says_nothing(text), "{text}");
+        }
+        for text in [
+            "",
+            "`None` is returned for an error",
+            "None of the callers checks save",
+            "Nothing bounds the queue",
+            "No change is saved on a full disk",
+            "No conflict handling in save",
+            "No issue is raised when it fails",
+            "No error handling",
+            "`None`: not handled",
+            "Nonexistent",
+            "No conflict in a lock is handled",
+            "No suggestions box",
+            "Nothing is found when it is empty",
+        ] {
+            assert!(!says_nothing(text), "{text}");
+        }
+    }
+}
