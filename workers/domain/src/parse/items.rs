@@ -197,7 +197,41 @@ pub(crate) fn is_code_fence(line: &str) -> bool {
     body.starts_with("```") || body.starts_with("~~~")
 }
 
+/// A line that opens a block of code behind other text: that text, and the opening fence.
+pub(super) fn opening_inside(line: &str) -> (&str, Option<&str>) {
+    let Some(at) = line.rfind("```").filter(|_| !is_code_fence(line)) else { return (line, None) };
+    let (before, fence) = line.split_at(at);
+    let language = fence[3..].trim_end();
+    let opens = language.chars().all(|c| c.is_ascii_alphanumeric() || "+-#_".contains(c));
+    // With another one before, it closes a span.
+    if opens && !before.contains('`') { (before, Some(fence)) } else { (line, None) }
+}
+
+/// What stands between quotation marks that are around the whole value.
+fn between_marks(value: &str) -> Option<&str> {
+    let value = value.trim();
+    [('"', '"'), ('“', '”'), ('«', '»')]
+        .iter()
+        .find_map(|(open, close)| value.strip_prefix(*open)?.strip_suffix(*close))
+        .filter(|inside| !inside.trim().is_empty())
+}
+
 impl Item {
+    /// Whether a bullet of this label at the item's own level begins the next item: the label that the
+    /// item itself began with, or another quote after what to write instead of the first one.
+    pub(super) fn begins_again(&self, name: &str) -> bool {
+        let is_one_of = |line: &String, names: &[&str]| {
+            label(line).is_some_and(|(name, _)| names.contains(&name.as_str()))
+        };
+        let last = |names: &[&str]| self.lines.iter().rposition(|line| is_one_of(line, names));
+        let Some((first, _)) = self.lines.first().and_then(|line| label(line)) else {
+            return false;
+        };
+        first == name
+            || QUOTES.contains(&name)
+                && last(&QUOTES).is_some_and(|quote| last(&INSTEAD) > Some(quote))
+    }
+
     /// The claim as written, list marker and outer blank lines aside.
     pub(super) fn text(&self) -> String {
         let lines: Vec<&str> = self.lines.iter().map(|l| l.trim_end()).collect();
@@ -231,6 +265,9 @@ impl Item {
                 continue;
             }
             labelled = true;
+            if let Some(inside) = between_marks(rest).filter(|i| !nothing::is_blank(i)) {
+                return Some(inside.to_owned());
+            }
             let span = code_spans(rest).into_iter().next();
             if let Some(span) = span.filter(|span| !nothing::is_blank(span)) {
                 return Some(span);

@@ -1,7 +1,7 @@
 //! Markdown answers: score, items, tables.
 
 use super::items::{
-    Item, Section, Style, classify, is_code_fence, label, list_marker, numbered_title,
+    self, Item, Section, Style, classify, is_code_fence, label, list_marker, numbered_title,
 };
 use super::numbers::{alignment_score, confidence};
 use super::{Format, Parsed, finding, once, table};
@@ -11,7 +11,10 @@ use queue_schema::rows::{Finding, FindingKind};
 pub fn markdown(text: &str) -> Parsed {
     let mut reader = Reader::default();
     for line in text.lines() {
+        // `- Quote: ```python` opens its block in the line of its label.
+        let (line, opens) = if reader.in_code { (line, None) } else { items::opening_inside(line) };
         reader.line(line);
+        opens.into_iter().for_each(|fence| reader.line(fence));
     }
     Parsed {
         format: Format::Markdown,
@@ -125,7 +128,9 @@ impl Reader {
         }
         match (item.style, style) {
             (Style::Numbered, Style::Bullet) => false,
-            (Style::Bullet, Style::Bullet) => label(line).is_none(),
+            (Style::Bullet, Style::Bullet) => {
+                label(line).is_none_or(|(name, _)| item.begins_again(&name))
+            }
             _ => true,
         }
     }

@@ -161,3 +161,32 @@ fn flags_stand_on_lines_of_their_own() {
     let flags: Vec<_> = findings.iter().map(|f| f.flags.join("+")).collect();
     assert_eq!(flags, ["OffByOne", "", "UnitMismatch+TypeConfusion"]);
 }
+
+#[test]
+fn the_same_label_again_begins_the_next_finding() {
+    let text = "## Suggested changes\n- Flag: DeadCode (80%)\n- Quote: `fn a()`\n- Change: drop it\n- Flag: OffByOne (70%)\n- Quote: `0..=n`\n";
+    assert_eq!(confidences(text), [Some(80), Some(70)]);
+    let titled = "## Suggested changes\n- No lock (80%)\n- Flag: DeadCode\n- Flag: OffByOne\n- Quote: `0..=n`";
+    assert_eq!(confidences(titled), [Some(80)], "two flags of one finding");
+    assert_eq!(markdown(titled).findings[0].flags.len(), 2);
+}
+
+#[test]
+fn a_block_may_open_behind_its_label() {
+    let text = "## Suggested changes\n1. Lock it (80%)\n   - Quote: ```rust\n     x += 1;\n     ```\n   - Change: ```rust\n     add(1);\n     ```\n2. Uses ```x``` (60%)\n";
+    let p = markdown(text);
+    assert_eq!(p.findings.len(), 2);
+    assert_eq!(p.findings[0].quote.as_deref().map(str::trim), Some("x += 1;"));
+    assert!(p.findings[1].text.starts_with("Uses ```x```"));
+}
+
+#[test]
+fn a_quote_may_stand_between_quotation_marks() {
+    let quote = |value: &str| {
+        let text = format!("## Suggested changes\n1. A claim (80%)\n   - Quote: {value}\n");
+        markdown(&text).findings[0].quote.clone()
+    };
+    assert_eq!(quote("\"let x = `y`;\"").as_deref(), Some("let x = `y`;"));
+    assert_eq!(quote("“a + b”").as_deref(), Some("a + b"));
+    assert_eq!(quote("\"None\""), None);
+}
