@@ -7,6 +7,7 @@ fn context(policy: Policy) -> Context<'static> {
         shards_total: 0,
         source: "fn main() {}",
         fence: "",
+        markdown_policy: queue_schema::sweep::MarkdownPolicy::default(),
         limits: AcceptLimits::default(),
     }
 }
@@ -127,6 +128,17 @@ fn auto_takes_either_form_unless_forensic_was_asked_for() {
     };
     assert_eq!(outcome, Outcome::Malformed);
     assert!(reason.contains("verdict"), "the next rung must learn what to do: {reason}");
+}
+
+#[test]
+fn auto_asks_of_markdown_what_the_sweep_says() {
+    let c = Context { markdown_policy: MarkdownPolicy::Substantial, ..context(Policy::Auto) };
+    assert_eq!(outcome(&say(&review_of(3800)), &c), Outcome::Accepted);
+    assert_eq!(outcome(&say(&review_of(3799)), &c), Outcome::Thin);
+    let json = r#"{"verdict":"fail","critical_failures":["a"]}"#;
+    assert_eq!(outcome(&say(json), &c), Outcome::Accepted);
+    let named = Context { policy: Policy::Structured, ..c };
+    assert_eq!(outcome(&say(&review_of(300)), &named), Outcome::Accepted);
 }
 
 #[test]
