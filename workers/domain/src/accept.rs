@@ -341,7 +341,11 @@ fn unfenced(text: &str) -> &str {
 
 fn looks_like_json(text: &str) -> bool {
     let body = unfenced(text);
-    body.starts_with('{') || body.starts_with("[{") || body.starts_with("[\n")
+    // `[x] done` and `[a link](b)` are Markdown.
+    let array = body.strip_prefix('[').is_some_and(|rest| {
+        rest.starts_with('\n') || rest.trim_start().starts_with(['{', '[', '"'])
+    });
+    body.starts_with('{') || array
 }
 
 fn parses_as_json(text: &str) -> bool {

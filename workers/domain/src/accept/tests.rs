@@ -49,6 +49,12 @@ fn substantial_has_its_edge_at_3800_characters() {
     assert_eq!(outcome(&say(&review_of(3799)), &c), Outcome::Thin);
     let dump = format!("{{\"a\": \"{}", "x".repeat(4000));
     assert_eq!(outcome(&say(&dump), &c), Outcome::Malformed);
+    for start in ["[ {\"issue\": \"", "[\"a\", \"", "[\n  [1, \"", "```json\n[\t{\"a\": \""] {
+        let dump = format!("{start}{}", "x".repeat(4000));
+        assert_eq!(outcome(&say(&dump), &c), Outcome::Malformed, "{start}");
+    }
+    let list = format!("[x] {}\n[a](b)", "y".repeat(4000));
+    assert_eq!(outcome(&say(&list), &c), Outcome::Accepted);
 }
 
 #[test]
