@@ -13,7 +13,7 @@ use crate::settings::{
 };
 use crate::suggest::nearest;
 use queue_schema::limits::{AcceptLimits, DocumentLimits, HistoryLimits, TierLimits};
-use queue_schema::sweep::{Policy, SplitMode};
+use queue_schema::sweep::{MarkdownPolicy, Policy, SplitMode};
 use serde::Deserialize;
 use serde::de::{self, Visitor};
 use toml::Value;
@@ -133,6 +133,7 @@ fn choices(section: &str, key: &str) -> &'static [&'static str] {
         ("embedding", "wire") => field_names::<EmbedWire>(),
         ("apply", "sandbox") => field_names::<SandboxMode>(),
         ("sweep", "policy") => field_names::<Policy>(),
+        ("sweep", "markdown_policy") => field_names::<MarkdownPolicy>(),
         ("log", "format") => field_names::<LogFormat>(),
         (PROVIDERS, "wire") => field_names::<Wire>(),
         _ => &[],

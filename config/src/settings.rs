@@ -7,7 +7,7 @@ use crate::facts::FactsSettings;
 use crate::provider::ProviderConfig;
 use queue_schema::budget::{Amount, Caps};
 use queue_schema::limits::{AcceptLimits, DocumentLimits, HistoryLimits, TierLimits};
-use queue_schema::sweep::{Limits, Policy, SPLIT_VERSION, SplitMode};
+use queue_schema::sweep::{Limits, MarkdownPolicy, Policy, SPLIT_VERSION, SplitMode};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -223,6 +223,8 @@ pub struct SweepSettings {
     pub top_chunks: u32,
     /// Which answers are accepted.
     pub policy: Policy,
+    /// What the policy auto asks of an answer in Markdown.
+    pub markdown_policy: MarkdownPolicy,
     /// Name or path of the ladder of the reviews.
     pub ladder: String,
     /// Name or path of the ladder of the shard summaries; empty = the sweep's.
@@ -248,6 +250,7 @@ impl Settings {
             split: sweep.split,
             split_version: SPLIT_VERSION,
             chained: sweep.chained_shards,
+            markdown_policy: sweep.markdown_policy,
             accept: self.accept,
             tiers: self.tiers,
             documents: self.documents,

@@ -4,7 +4,8 @@
 
 use queue_schema::limits::{AcceptLimits, DocumentLimits, HistoryLimits, TierLimits};
 use scrum_config::{
-    DEFAULT_TOML, Ladders, LoadOptions, LogFormat, Policy, ProviderConfig, Settings, Wire,
+    DEFAULT_TOML, Ladders, LoadOptions, LogFormat, MarkdownPolicy, Policy, ProviderConfig,
+    Settings, Wire,
 };
 use std::collections::BTreeSet;
 use toml::{Table, Value};
@@ -101,6 +102,7 @@ fn defaults_are_those_of_the_specification() {
     assert_eq!(settings.documents, DocumentLimits::default());
     assert_eq!(settings.history, HistoryLimits::default());
     assert_eq!(settings.sweep.policy, Policy::Auto);
+    assert_eq!(settings.sweep.markdown_policy, MarkdownPolicy::default());
     assert_eq!(settings.log.format, LogFormat::Text);
     let locals: Vec<&str> =
         settings.providers.iter().filter(|(_, p)| p.local).map(|(n, _)| n.as_str()).collect();

@@ -168,6 +168,10 @@ fn values_of_another_kind_are_refused_and_not_shown() {
     );
     told(load_file("[queue\nlease_ms = 5\n"), &["mine.toml", "line 1", "mend that line"]);
     told(load_file("[sweep]\npolicy = 'lenient'\n"), &["sweep.policy", "structured", "mine.toml"]);
+    told(
+        load_file("[sweep]\nmarkdown_policy = 'forensic'\n"),
+        &["sweep.markdown_policy", "structured", "substantial"],
+    );
     told(load_file("[log]\nformat = 'xml'\n"), &["log.format", "json", "mine.toml"]);
     told(load_file("[queue]\nlease_ms = -5\n"), &["queue.lease_ms"]);
     told(load_file("[queue]\ncrash_limit = 99999999999\n"), &["queue.crash_limit"]);

@@ -107,5 +107,8 @@ mod tests {
         let text = serde_json::to_string(&limits).unwrap();
         assert!(text.contains(r#""tiers":{"auto":95,"dry_run":70,"simulation":50}"#), "{text}");
         assert_eq!(serde_json::from_str::<Limits>(&text).unwrap(), limits);
+        limits.markdown_policy = crate::sweep::MarkdownPolicy::Substantial;
+        let text = serde_json::to_string(&limits).unwrap();
+        assert!(text.contains(r#""markdown_policy":"substantial""#), "{text}");
     }
 }

@@ -17,7 +17,7 @@ pub enum Policy {
     Substantial,
     /// JSON with a verdict and findings, or a pass that cites evidence.
     Forensic,
-    /// Forensic when the answer is JSON, else structured.
+    /// Forensic when the answer is JSON, else the one named for Markdown.
     #[default]
     Auto,
 }
@@ -45,6 +45,26 @@ impl std::str::FromStr for Policy {
             other => Err(format!(
                 "unknown policy '{other}'; use one of structured, substantial, forensic, auto"
             )),
+        }
+    }
+}
+
+/// What [`Policy::Auto`] asks of an answer in Markdown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum MarkdownPolicy {
+    /// As [`Policy::Structured`]. What sweeps were held to that do not say.
+    #[default]
+    Structured,
+    /// As [`Policy::Substantial`].
+    Substantial,
+}
+
+impl From<MarkdownPolicy> for Policy {
+    fn from(policy: MarkdownPolicy) -> Self {
+        match policy {
+            MarkdownPolicy::Structured => Self::Structured,
+            MarkdownPolicy::Substantial => Self::Substantial,
         }
     }
 }
@@ -283,6 +303,9 @@ pub struct Limits {
     /// Shards one after the other, each with the notes on those before it.
     #[serde(default)]
     pub chained: bool,
+    /// What the policy `auto` asks of an answer in Markdown.
+    #[serde(default, skip_serializing_if = "as_before")]
+    pub markdown_policy: MarkdownPolicy,
     /// What makes an answer a review.
     #[serde(default, skip_serializing_if = "as_before")]
     pub accept: AcceptLimits,

@@ -64,6 +64,7 @@ async fn the_builtin_reviewer_needs_nothing() {
             shards_total: 0,
             source: &req.subject.source,
             fence: "",
+            markdown_policy: queue_schema::sweep::MarkdownPolicy::default(),
             limits: queue_schema::limits::AcceptLimits::default(),
         };
         let answer = Answer { text: &reply.text, ..Answer::default() };

@@ -15,6 +15,7 @@ fn judged(text: &str, policy: Policy) -> Judgement {
         shards_total: 0,
         source: "fn main() {}",
         fence: "",
+        markdown_policy: queue_schema::sweep::MarkdownPolicy::default(),
         limits: queue_schema::limits::AcceptLimits::default(),
     };
     judge(&Answer { text, ..Answer::default() }, &context)

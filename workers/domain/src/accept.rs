@@ -10,7 +10,7 @@ use crate::scratchpad::leaks_shards;
 use crate::text::{clip, clip_marked, counted, one_line, repeated_end};
 use queue_schema::limits::AcceptLimits;
 use queue_schema::rows::{Finding, FindingKind, Outcome};
-use queue_schema::sweep::Policy;
+use queue_schema::sweep::{MarkdownPolicy, Policy};
 
 /// Least characters of a shard summary.
 pub const SUMMARY_CHARS: usize = 20;
@@ -34,6 +34,8 @@ pub struct Answer<'a> {
 pub struct Context<'a> {
     /// The sweep's policy.
     pub policy: Policy,
+    /// What `auto` asks of Markdown.
+    pub markdown_policy: MarkdownPolicy,
     /// JSON by schema was asked for.
     pub wants_forensic: bool,
     /// Shards of the file; 0 when it was not split.
@@ -266,8 +268,12 @@ fn by_policy(text: &str, context: &Context<'_>) -> Verdict<Parsed> {
         let reason = format!("{}; or answer in Markdown", why_not_forensic(text));
         return Err((Outcome::Malformed, reason));
     }
+    let policy = match context.policy {
+        Policy::Auto => context.markdown_policy.into(),
+        named => named,
+    };
     let chars = text.chars().count();
-    if context.policy == Policy::Substantial {
+    if policy == Policy::Substantial {
         if looks_like_json(text) && !parses_as_json(text) {
             let reason = "a bare JSON dump that does not parse".to_owned();
             return Err((Outcome::Malformed, reason));
@@ -335,7 +341,11 @@ fn unfenced(text: &str) -> &str {
 
 fn looks_like_json(text: &str) -> bool {
     let body = unfenced(text);
-    body.starts_with('{') || body.starts_with("[{") || body.starts_with("[\n")
+    // `[x] done` and `[a link](b)` are Markdown.
+    let array = body.strip_prefix('[').is_some_and(|rest| {
+        rest.starts_with('\n') || rest.trim_start().starts_with(['{', '[', '"'])
+    });
+    body.starts_with('{') || array
 }
 
 fn parses_as_json(text: &str) -> bool {

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use queue_schema::limits::{AcceptLimits, TierLimits};
+use queue_schema::sweep::MarkdownPolicy;
 use scrum_domain::accept::{self, Answer, Context, Judgement};
 use scrum_domain::anchor;
 use serde_json::{Map, Value, json};
@@ -42,6 +43,7 @@ fn read(text: &str, case: &Value) -> Value {
     let answer = Answer { text, truncated: flag("truncated"), refused: flag("refused") };
     let context = Context {
         policy: case["policy"].as_str().unwrap_or("auto").parse().unwrap(),
+        markdown_policy: MarkdownPolicy::default(),
         wants_forensic: flag("wants_forensic"),
         shards_total: u32::try_from(case["shards_total"].as_u64().unwrap_or(0)).unwrap(),
         source: &source,

@@ -209,6 +209,7 @@ fn run(bytes: &[u8], source: &str, random: &mut Random) {
         shards_total: u32::try_from(random.below(7)).unwrap(),
         source,
         fence: "",
+        markdown_policy: queue_schema::sweep::MarkdownPolicy::default(),
         limits: AcceptLimits::default(),
     };
     let _ = accept::judge_shard_summary(&answer, "");

@@ -7,6 +7,7 @@ fn context(policy: Policy) -> Context<'static> {
         shards_total: 0,
         source: "fn main() {}",
         fence: "",
+        markdown_policy: queue_schema::sweep::MarkdownPolicy::default(),
         limits: AcceptLimits::default(),
     }
 }
@@ -48,6 +49,12 @@ fn substantial_has_its_edge_at_3800_characters() {
     assert_eq!(outcome(&say(&review_of(3799)), &c), Outcome::Thin);
     let dump = format!("{{\"a\": \"{}", "x".repeat(4000));
     assert_eq!(outcome(&say(&dump), &c), Outcome::Malformed);
+    for start in ["[ {\"issue\": \"", "[\"a\", \"", "[\n  [1, \"", "```json\n[\t{\"a\": \""] {
+        let dump = format!("{start}{}", "x".repeat(4000));
+        assert_eq!(outcome(&say(&dump), &c), Outcome::Malformed, "{start}");
+    }
+    let list = format!("[x] {}\n[a](b)", "y".repeat(4000));
+    assert_eq!(outcome(&say(&list), &c), Outcome::Accepted);
 }
 
 #[test]
@@ -127,6 +134,17 @@ fn auto_takes_either_form_unless_forensic_was_asked_for() {
     };
     assert_eq!(outcome, Outcome::Malformed);
     assert!(reason.contains("verdict"), "the next rung must learn what to do: {reason}");
+}
+
+#[test]
+fn auto_asks_of_markdown_what_the_sweep_says() {
+    let c = Context { markdown_policy: MarkdownPolicy::Substantial, ..context(Policy::Auto) };
+    assert_eq!(outcome(&say(&review_of(3800)), &c), Outcome::Accepted);
+    assert_eq!(outcome(&say(&review_of(3799)), &c), Outcome::Thin);
+    let json = r#"{"verdict":"fail","critical_failures":["a"]}"#;
+    assert_eq!(outcome(&say(json), &c), Outcome::Accepted);
+    let named = Context { policy: Policy::Structured, ..c };
+    assert_eq!(outcome(&say(&review_of(300)), &named), Outcome::Accepted);
 }
 
 #[test]

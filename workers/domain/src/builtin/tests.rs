@@ -48,6 +48,7 @@ fn accepted(answer: &str, policy: Policy, source: &str) -> Parsed {
         shards_total: 9,
         source,
         fence: "",
+        markdown_policy: queue_schema::sweep::MarkdownPolicy::default(),
         limits: queue_schema::limits::AcceptLimits::default(),
     };
     match judge(&answer, &context) {

@@ -79,6 +79,7 @@ fn swept(id: &str, counters: &[(&str, u64)]) -> Swept {
         split: SplitMode::Syntax,
         split_version: 1,
         chained: false,
+        markdown_policy: queue_schema::sweep::MarkdownPolicy::default(),
         accept: queue_schema::limits::AcceptLimits::default(),
         tiers: queue_schema::limits::TierLimits::default(),
         documents: queue_schema::limits::DocumentLimits::default(),

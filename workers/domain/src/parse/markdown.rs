@@ -25,6 +25,23 @@ pub fn markdown(text: &str) -> Parsed {
     }
 }
 
+/// Whether a Markdown answer has list items that may well be findings, and of which none was read as
+/// one: they stand under no title that tells, and have no confidence.
+pub(crate) fn has_unread(text: &str) -> bool {
+    let mut reader = Reader::default();
+    text.lines().for_each(|line| reader.line(line));
+    reader.close();
+    let named = reader.sections_named;
+    reader.found.iter().any(|found| match found {
+        Found::Item(item) => {
+            item.section != Section::Excluded
+                && !item.is_nothing()
+                && from_item(item, named).is_none()
+        }
+        Found::Row(..) => false,
+    })
+}
+
 /// What was found, in order of appearance.
 enum Found {
     Item(Item),

@@ -11,6 +11,7 @@ mod table;
 
 pub(crate) use forensic::objects;
 pub use forensic::{forensic, forensic_alone};
+pub(crate) use markdown::has_unread;
 pub use markdown::markdown;
 
 use queue_schema::rows::{FLAGS, Finding, FindingKind};

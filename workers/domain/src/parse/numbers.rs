@@ -81,11 +81,20 @@ pub(super) fn alignment_score(text: &str) -> Option<f64> {
     let said = said.or_else(|| {
         lines.iter().enumerate().find_map(|(i, line)| score_on(line, &lines[i + 1..], false))
     });
-    said.flatten()
+    match said? {
+        Said::Score(score) => Some(score),
+        Said::NotGiven => None,
+    }
 }
 
-/// The score on a line, or below it when it is a title: `Some(None)` when it is said not to be given.
-fn score_on(line: &str, below: &[String], in_full: bool) -> Option<Option<f64>> {
+/// What a line says of the score.
+enum Said {
+    Score(f64),
+    NotGiven,
+}
+
+/// The score on a line, or below it when it is a title.
+fn score_on(line: &str, below: &[String], in_full: bool) -> Option<Said> {
     let words: &[&str] =
         if in_full { &["alignment score"] } else { &["score", "alignment", "aligned", "rating"] };
     for word in words {
@@ -99,11 +108,11 @@ fn score_on(line: &str, below: &[String], in_full: bool) -> Option<Option<f64>> 
             // `alignment: 8 bytes` is about memory; only `score` may be followed loosely.
             let loose = word.ends_with("score");
             let score = if loose { score_after(tail) } else { lone_score(tail, false) };
-            if score.is_some() {
-                return Some(score);
+            if let Some(score) = score {
+                return Some(Said::Score(score));
             }
             if loose && tail.trim_start().starts_with([':', '=']) && not_given(tail) {
-                return Some(None);
+                return Some(Said::NotGiven);
             }
         }
     }
@@ -112,14 +121,14 @@ fn score_on(line: &str, below: &[String], in_full: bool) -> Option<Option<f64>> 
     if is_title && titles.iter().any(|word| line.contains(word)) {
         let below = below.iter().find(|l| !l.trim().is_empty());
         if let Some(score) = below.and_then(|l| lone_score(l, false)) {
-            return Some(Some(score));
+            return Some(Said::Score(score));
         }
         if below.is_some_and(|l| not_given(l)) {
-            return Some(None);
+            return Some(Said::NotGiven);
         }
     }
     // `4/10 (mid)` on a line of its own, without the word.
-    (!in_full).then(|| lone_score(line, true)).flatten().map(Some)
+    (!in_full).then(|| lone_score(line, true)).flatten().map(Said::Score)
 }
 
 /// `not given`, and the other ways to say so.

@@ -1,6 +1,6 @@
 //! `scrum_report.md`: the sweep for a person.
 
-use super::{FileReport, SweepReport, models, progress, public_address};
+use super::{FileReport, SweepReport, models, progress, public_address, unread};
 use crate::parse::items::{closing, is_code_fence, label, list_marker};
 use crate::text::{clip_marked, code_span, counted, one_line};
 use queue_schema::rows::facts::FactVerdict;
@@ -84,7 +84,7 @@ fn header(out: &mut String, report: &SweepReport) {
     out.push('\n');
 }
 
-fn rows(report: &SweepReport) -> impl Iterator<Item = (&FileReport, &ReviewRow)> {
+pub(super) fn rows(report: &SweepReport) -> impl Iterator<Item = (&FileReport, &ReviewRow)> {
     report.files.iter().filter_map(|f| f.row.as_ref().map(|row| (f, row)))
 }
 
@@ -114,35 +114,15 @@ fn table(out: &mut String, telling: &[(&FileReport, &ReviewRow)]) {
 /// Files that were reviewed without a finding: a line each, and a history only where the first
 /// attempt was not the last. What is not over yet is said here too.
 fn clean(out: &mut String, report: &SweepReport) {
-    let clean: Vec<_> = rows(report).filter(|(_, row)| row.findings_count == 0).collect();
+    let silent = rows(report).filter(|(_, row)| row.findings_count == 0);
+    let (unread, clean): (Vec<_>, Vec<_>) = silent.partition(|(_, row)| unread::is_unread(row));
     if !clean.is_empty() {
         let _ = writeln!(out, "# Reviewed, without findings\n");
     }
     for (file, row) in clean {
-        let score = row.alignment_score.map(|s| format!(", alignment {s}/10")).unwrap_or_default();
-        let partly = if file.is_partial() { ", **partly**" } else { "" };
-        let masked = match row.masked {
-            0 => String::new(),
-            n => format!(", {} masked", counted(n as usize, "secret", "secrets")),
-        };
-        let _ = writeln!(
-            out,
-            "- {}: accepted on attempt {} of {} ({}){score}{partly}{masked}",
-            code(&row.file),
-            row.accepted_on_attempt,
-            row.attempts_made,
-            code(&row.accepted_model),
-        );
-        for (start, end) in &row.shards_missing {
-            let _ = writeln!(out, "  - **Not covered: bytes {start} to {end}**");
-        }
-        if let Some(facts) = facts(file) {
-            let _ = writeln!(out, "  - {facts}");
-        }
-        if row.attempts_made > 1 {
-            attempts_list(out, file.history());
-        }
+        accepted(out, file, row);
     }
+    unread::section(out, &unread);
     let open: Vec<_> = report
         .files
         .iter()
@@ -158,6 +138,33 @@ fn clean(out: &mut String, report: &SweepReport) {
         let _ = writeln!(out, "- {}: {}", code(&file.target.path), status(file));
     }
     out.push('\n');
+}
+
+/// How a file without a finding came to its review.
+pub(super) fn accepted(out: &mut String, file: &FileReport, row: &ReviewRow) {
+    let score = row.alignment_score.map(|s| format!(", alignment {s}/10")).unwrap_or_default();
+    let partly = if file.is_partial() { ", **partly**" } else { "" };
+    let masked = match row.masked {
+        0 => String::new(),
+        n => format!(", {} masked", counted(n as usize, "secret", "secrets")),
+    };
+    let _ = writeln!(
+        out,
+        "- {}: accepted on attempt {} of {} ({}){score}{partly}{masked}",
+        code(&row.file),
+        row.accepted_on_attempt,
+        row.attempts_made,
+        code(&row.accepted_model),
+    );
+    for (start, end) in &row.shards_missing {
+        let _ = writeln!(out, "  - **Not covered: bytes {start} to {end}**");
+    }
+    if let Some(facts) = facts(file) {
+        let _ = writeln!(out, "  - {facts}");
+    }
+    if row.attempts_made > 1 {
+        attempts_list(out, file.history());
+    }
 }
 
 fn status(file: &FileReport) -> &'static str {

@@ -10,6 +10,7 @@ mod models;
 mod progress;
 pub mod sarif;
 pub mod summary;
+mod unread;
 
 use crate::review::{Spent, most_masked};
 use queue_schema::budget::Budget;

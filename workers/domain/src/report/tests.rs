@@ -112,6 +112,31 @@ fn sweep(text: &str, path: &str) -> SweepReport {
 }
 
 #[test]
+fn an_answer_of_which_nothing_was_read_is_shown() {
+    let attempts = [attempt(1, Outcome::Accepted, "")];
+    let mut observed = file("observed.rs", TargetStatus::Resolved);
+    let mut answer = row("observed.rs", Vec::new(), &attempts);
+    answer.suggestions_preview =
+        "## Observations\n- **load** leaks <b>\n\n## Contradictions\nNone".into();
+    observed.row = Some(answer);
+    let mut quiet = file("quiet.rs", TargetStatus::Resolved);
+    let mut answer = row("quiet.rs", Vec::new(), &attempts);
+    answer.suggestions_preview =
+        "## Suggested changes\n- None found.\n\n## What was checked\n- `load`\n".into();
+    quiet.row = Some(answer);
+    let mut sweep = sweep("swallows errors", "src/a.rs");
+    sweep.files = vec![observed, quiet];
+    let md = markdown::render(&sweep);
+    let (clean, unread) = md.split_once("# Accepted, but nothing could be read").unwrap();
+    assert!(clean.contains("quiet.rs") && !clean.contains("observed.rs"), "{md}");
+    assert!(unread.contains("observed.rs") && !unread.contains("quiet.rs"), "{md}");
+    assert!(
+        unread.contains("  > \\#\\# Observations  \n  > - \\*\\*load\\*\\* leaks &lt;b&gt;"),
+        "{md}"
+    );
+}
+
+#[test]
 fn the_report_tells_the_whole_story() {
     let md = markdown::render(&sweep("swallows errors", "src/a.rs"));
     for part in [

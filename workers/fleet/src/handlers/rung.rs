@@ -258,6 +258,7 @@ fn judge(
         },
         &accept::Context {
             policy: spec.policy,
+            markdown_policy: spec.limits.markdown_policy,
             wants_forensic: spec.wants_forensic(),
             shards_total,
             source,
