@@ -127,6 +127,33 @@ fn odd_files_are_reviewed_or_listed_with_a_reason() {
 }
 
 #[test]
+fn names_as_long_as_file_systems_take_have_their_reports() {
+    let repo = TestRepo::new();
+    let paths: Vec<String> = (236..=246).map(|n| format!("d/{}.rs", "x".repeat(n - 5))).collect();
+    for path in &paths {
+        repo.write(path, format!("pub const N: usize = {};\n", path.len()).as_bytes());
+    }
+    repo.commit("long names");
+    let bench = Bench::new(None, "");
+    let (path, out) = (repo.path().to_str().unwrap(), bench.out());
+    let args = ["run", path, "--ladder", "builtin", "--out", out.to_str().unwrap()];
+    let done = bench.run(&args).expect(0);
+    assert!(done.stdout.contains("11 of 11 files reviewed"), "{}", done.stdout);
+    assert_eq!(schemas::check_report(&out), paths.len());
+    let names: Vec<String> = std::fs::read_dir(&out)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let reported: Vec<String> = names
+        .iter()
+        .filter(|n| n.starts_with("review_"))
+        .map(|n| read_json(&out.join(n))["file"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(paths.iter().all(|p| reported.contains(p)) && reported.len() == 11, "{names:?}");
+    assert!(!names.iter().any(|n| n.starts_with('.')), "nothing half-written is left: {names:?}");
+}
+
+#[test]
 fn targets_documents_and_labels_reach_the_report() {
     let repo = TestRepo::with_files(3);
     repo.write("docs/x.md", b"# X\n\nSome words about the product.\n");

@@ -5,7 +5,7 @@ use crate::past;
 use crate::session::Session;
 use anyhow::{Context, bail};
 use queue_schema::client::{DeadFilter, DeadLetter};
-use queue_schema::ids::review_id;
+use queue_schema::ids::{review_id, sha256_hex};
 use queue_schema::rows::{AuditFactsRow, AutoApplyRow, LoopMetricsRow, ReviewRow, Row};
 use queue_schema::sweep::TargetStatus;
 use scrum_domain::report::{FileReport, SweepReport, file, markdown, sarif, summary};
@@ -38,8 +38,9 @@ pub async fn write(
         format!("the report directory {} can't be made; pass another --out", out.display())
     })?;
     let put = |name: &str, text: &str| {
-        // Written beside and renamed, so that a reader never sees half a report.
-        let (path, fresh) = (out.join(name), out.join(format!(".{name}.new")));
+        // Written beside and renamed, so that a reader never sees half a report. By a name of its own,
+        // which is short: the file's may be as long as a name can be.
+        let (path, fresh) = (out.join(name), out.join(fresh_name(name)));
         std::fs::write(&fresh, text)
             .and_then(|()| std::fs::rename(&fresh, &path))
             .with_context(|| format!("the report file {} can't be written", path.display()))
@@ -83,6 +84,11 @@ pub async fn write(
         }
     }
     Ok(report)
+}
+
+/// The name under which a file of a report is written before it has its own.
+fn fresh_name(name: &str) -> String {
+    format!(".scrum-{:.16}.new", sha256_hex(name.as_bytes()))
 }
 
 /// Why an accepted review has no facts when nobody has written down why.
