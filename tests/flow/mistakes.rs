@@ -26,6 +26,11 @@ fn mistakes_are_told_and_cost_nothing() {
         &["/no/such/dir", "nothing", "path of a git repository"],
     );
     refused(&bench, &["run", plain], &[plain, "not a git repository", "git init"]);
+    refused(
+        &bench,
+        &["run", "https://t0ken@example.invalid/o/r.git"],
+        &["https://***@example.invalid/o/r.git", "credential helper"],
+    );
     refused(&bench, &["run", repo, "--rev", "nope"], &["nope", "git log"]);
     refused(
         &bench,

@@ -8,7 +8,9 @@ use queue_schema::client::{DeadFilter, DeadLetter};
 use queue_schema::ids::{review_id, sha256_hex};
 use queue_schema::rows::{AuditFactsRow, AutoApplyRow, LoopMetricsRow, ReviewRow, Row};
 use queue_schema::sweep::TargetStatus;
-use scrum_domain::report::{FileReport, SweepReport, file, markdown, sarif, summary};
+use scrum_domain::report::{
+    FileReport, SweepReport, file, markdown, public_address, sarif, summary,
+};
 use scrum_domain::trust;
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -127,8 +129,15 @@ pub async fn gather(session: &Session, id: &str) -> anyhow::Result<SweepReport> 
             _ => Vec::new(),
         };
         let dead_reason = dead.get(&ordinal).map(|d| format!("{}: {}", d.class, d.reason));
-        let row = rows.remove(&review);
-        let facts = facts.remove(&review);
+        // Older workers wrote addresses down as they were given, credentials and all.
+        let mut row = rows.remove(&review);
+        if let Some(row) = row.as_mut() {
+            row.repo = public_address(&row.repo);
+        }
+        let mut facts = facts.remove(&review);
+        if let Some(facts) = facts.as_mut() {
+            facts.repo = public_address(&facts.repo);
+        }
         // What died after the review was accepted can only have been work on its facts.
         let is_resolved = status == TargetStatus::Resolved;
         let died = dead_reason.as_ref().filter(|_| is_resolved);
