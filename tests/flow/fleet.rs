@@ -142,7 +142,7 @@ async fn a_sweep_that_could_not_be_planned_is_planned_when_asked_for_again() {
     let ladder = bench.ladder();
     let args =
         ["sweep", repo.path().to_str().unwrap(), "--ladder", ladder.to_str().unwrap(), "--wait"];
-    bench.run(&args[..4]).expect(0);
+    let id = bench.run(&args[..4]).expect(0).stdout.trim().to_owned();
     // The repository goes away before a worker comes.
     let away = repo.path().with_extension("away");
     std::fs::rename(repo.path(), &away).unwrap();
@@ -150,6 +150,11 @@ async fn a_sweep_that_could_not_be_planned_is_planned_when_asked_for_again() {
     eventually(LONG, "planning is given up", || {
         (status(&bench)["sweeps"][0]["state"] == "failed").then_some(())
     });
+    let told = bench.run(&["status", &id, "--watch"]).expect(2).stdout;
+    assert!(told.contains("could not be planned") && told.contains("nothing at"), "{told}");
+    let out = bench.out();
+    let told = bench.run(&["report", &id, "--out", out.to_str().unwrap()]).expect(2).stderr;
+    assert!(told.contains("could not be planned") && told.contains("nothing at"), "{told}");
     let letters = bench.run(&["dlq", "list"]).expect(0).stdout;
     assert!(letters.contains("attempts_exhausted") && letters.contains("nothing at"), "{letters}");
     std::fs::rename(&away, repo.path()).unwrap();
@@ -245,7 +250,10 @@ async fn a_cancelled_sweep_keeps_what_it_has_and_drops_the_rest() {
     assert_eq!(stub.requests().len(), 4);
     assert!(oracle::check_jobs(&mut server.connection()).is_empty(), "the others were dropped");
     let out = bench.out();
-    bench.run(&["report", &id, "--out", out.to_str().unwrap()]).expect(0);
+    // Whoever asks is told that not all was done.
+    bench.run(&["report", &id, "--out", out.to_str().unwrap()]).expect(1);
+    bench.run(&["status", &id, "--watch"]).expect(1);
+    bench.run(&["status"]).expect(0);
     let report = std::fs::read_to_string(out.join("scrum_report.md")).unwrap();
     assert!(report.contains("# Not done") && report.contains(": cancelled"), "{report}");
     let again = bench.run(&args).expect(2);

@@ -68,6 +68,28 @@ pub fn files(n: u64) -> (String, &'static str) {
     if n == 1 { ("1 file".to_owned(), "it") } else { (format!("{n} files"), "them") }
 }
 
+/// What a sweep comes to, for whoever waits for it: 0 when all was done, 1 when something was not, 2
+/// when it could not even be planned.
+pub fn exit_code(s: &SweepStatus) -> u8 {
+    match s.state {
+        SweepState::Failed => 2,
+        SweepState::Cancelled => 1,
+        _ => u8::from(s.unresolved + s.left_out > 0),
+    }
+}
+
+/// Why a sweep failed, and what to do; `None` for one that did not.
+pub fn failure(s: &SweepStatus) -> Option<String> {
+    let why = || plain(s.error.as_deref().unwrap_or("no reason was recorded"));
+    (s.state == SweepState::Failed).then(|| {
+        format!(
+            "sweep {} could not be planned: {}; mend that and run the same command again",
+            s.id,
+            why()
+        )
+    })
+}
+
 /// Says how a sweep ended and turns it into the exit code.
 ///
 /// # Errors
@@ -78,12 +100,8 @@ pub async fn verdict(
     s: &SweepStatus,
     out: Option<&Path>,
 ) -> anyhow::Result<u8> {
-    if s.state == SweepState::Failed {
-        anyhow::bail!(
-            "sweep {} could not be planned: {}; mend that and run the same command again",
-            s.id,
-            s.error.as_deref().unwrap_or("no reason was recorded")
-        );
+    if let Some(failure) = failure(s) {
+        anyhow::bail!(failure);
     }
     let alerts = session.queue.alerts(&s.id).await?;
     if global.json {
@@ -133,5 +151,5 @@ pub async fn verdict(
             say(&alert(rung, message))?;
         }
     }
-    Ok(u8::from(s.unresolved + s.left_out > 0 || s.state == SweepState::Cancelled))
+    Ok(exit_code(s))
 }
