@@ -19,8 +19,8 @@ use std::collections::BTreeSet;
 /// Whatever a person can get wrong, with what to do.
 pub async fn execute(global: &Global, args: SweepArgs) -> anyhow::Result<u8> {
     let session = Session::open(global).await?;
-    if session.private.is_some() && !args.wait {
-        // The server would stop with this command, and nothing would ever run.
+    if session.private.is_some() {
+        // The server would stop with this command, and nothing would ever run; with --wait, neither.
         anyhow::bail!(
             "no fleet is configured, so nobody would do the sweep; set SCRUM_REDIS_URL, or use `scrum run`"
         );
