@@ -4,12 +4,13 @@
 use queue_schema::trace::Trace;
 use scrum_tests::model_stub::{Gate, ModelStub, Reply, answers};
 use scrum_tests::oracle;
-use scrum_tests::process::{Bench, signal};
+use scrum_tests::process::{Bench, Process, signal};
 use scrum_tests::redis::RedisServer;
 use scrum_tests::repo::{TestRepo, large_file};
 use scrum_tests::wait::eventually;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::process::Stdio;
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(60);
@@ -160,6 +161,58 @@ async fn a_sweep_that_could_not_be_planned_is_planned_when_asked_for_again() {
     std::fs::rename(&away, repo.path()).unwrap();
     let done = bench.run(&args).expect(0);
     assert!(done.stdout.contains("2 of 2 files reviewed"), "{}", done.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_command_goes_on_with_what_again_began() {
+    let server = RedisServer::start();
+    let repo = TestRepo::with_files(2);
+    let stub = ModelStub::start(review());
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
+    let first = bench.enqueue(&repo);
+    let ladder = bench.ladder();
+    let path = repo.path().to_str().unwrap();
+    let again = ["sweep", path, "--ladder", ladder.to_str().unwrap(), "--again"];
+    let began = || bench.run(&again).expect(0).stdout.trim().to_owned();
+    let second = began();
+    assert_ne!(first, second, "it is done anew even beside one that is not over");
+    // Nobody works, so that it is as it was when it was left.
+    let done = bench.run(&again).expect(0);
+    assert_eq!(done.stdout.trim(), second);
+    assert!(done.stderr.contains(&format!("sweep {second} is there already")), "{}", done.stderr);
+    // Other work is no reason to go on with it.
+    let other = [&again[..], &["--target", "src/f0.rs"]].concat();
+    assert_ne!(bench.run(&other).expect(0).stdout.trim(), second);
+    let _worker = bench.worker(&[]);
+    eventually(LONG, "all are done", || {
+        let all = status(&bench)["sweeps"].as_array().unwrap().clone();
+        (all.len() == 3 && all.iter().all(|s| s["state"] == "done")).then_some(())
+    });
+    assert!(![first, second].contains(&began()), "what is over is done anew");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_run_that_began_anew_is_gone_on_with() {
+    let server = RedisServer::start();
+    let repo = TestRepo::with_files(1);
+    let gate = Gate::new();
+    let held = gate.clone();
+    let stub = ModelStub::with(move |_| review().held_by(&held));
+    let bench =
+        Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]).set("worker.grace_s", "1");
+    let ladder = bench.ladder();
+    let path = repo.path().to_str().unwrap();
+    let args = ["run", path, "--ladder", ladder.to_str().unwrap(), "--again"];
+    let mut running = bench.scrum(&args);
+    running.stdout(Stdio::null()).stderr(Stdio::null());
+    let running = Process(running.spawn().unwrap());
+    stub.wait_in_flight(1).await;
+    signal(running.pid(), "INT");
+    assert_eq!(running.wait(LONG), 130);
+    gate.open();
+    let done = bench.run(&args).expect(0);
+    assert!(done.stderr.contains("is there already: going on with it"), "{}", done.stderr);
+    assert_eq!(status(&bench)["sweeps"].as_array().unwrap().len(), 1, "no second sweep");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -72,7 +72,12 @@ pub async fn create(
     let rungs: Vec<_> = ladder.rungs.iter().map(queue_schema::sweep::Rung::name).collect();
     let why = why.map(|w| format!(" ({w})")).unwrap_or_default();
     progress.note(&format!("ladder {}{why}: {}", ladder.name, rungs.join(" > ")));
-    let prepared = request::prepare(request, settings, &session.state, ladder, shard_ladder)?;
+    let mut prepared = request::prepare(request, settings, &session.state, ladder, shard_ladder)?;
+    if request.again
+        && let Some(again) = unfinished(session, &prepared.spec).await?
+    {
+        prepared.spec.again = again;
+    }
     let (spec, documents) = (&prepared.spec, &prepared.documents);
     let budget = budget(request, settings);
     let created =
@@ -82,8 +87,12 @@ pub async fn create(
         progress
             .note(&format!("sweep {id} of {} at {:.10}", prepared.spec.repo, prepared.spec.commit));
     } else {
-        progress
-            .note(&format!("sweep {id} is there already: going on with it (--again starts anew)"));
+        let anew = if request.again {
+            format!("it is not finished; to start anew: scrum cancel {id}")
+        } else {
+            "--again starts anew".to_owned()
+        };
+        progress.note(&format!("sweep {id} is there already: going on with it ({anew})"));
         revive_plan(session, &id).await?;
         if created.put_back > 0 {
             let (files, _) = wait::files(created.put_back);
@@ -95,6 +104,28 @@ pub async fn create(
         note_unpriced(settings, spec, progress);
     }
     Ok(created)
+}
+
+/// Sweeps that are looked through for one that was interrupted, newest first.
+const LOOK_BACK: usize = 1000;
+
+/// What set the newest sweep apart that an equal command with `--again` began and that is not finished:
+/// the same command goes on with it.
+async fn unfinished(session: &Session, spec: &SweepSpec) -> anyhow::Result<Option<u64>> {
+    let wanted = spec.id();
+    for id in session.queue.sweeps().await?.into_iter().take(LOOK_BACK) {
+        // A record that this version can't read is another sweep.
+        let Ok(Some(mut older)) = session.queue.sweep_spec(&id).await else { continue };
+        let again = std::mem::replace(&mut older.again, spec.again);
+        if again == 0 || older.id() != wanted {
+            continue;
+        }
+        let status = session.queue.sweep_status(&id).await?;
+        if status.is_some_and(|s| !s.is_over() || s.state == SweepState::Failed) {
+            return Ok(Some(again));
+        }
+    }
+    Ok(None)
 }
 
 /// What the command line says of the budget, over what the settings say.
