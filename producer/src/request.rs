@@ -17,6 +17,8 @@ pub struct Prepared {
     pub spec: SweepSpec,
     /// Hash and text of each document.
     pub documents: Vec<(String, String)>,
+    /// Target globs that match nothing in the commit.
+    pub unused: Vec<String>,
 }
 
 /// Checks a request and pins it to a commit.
@@ -33,7 +35,7 @@ pub fn prepare(
 ) -> anyhow::Result<Prepared> {
     let repo = Repo::open_or_mirror(&request.repo, &state.join("mirrors"))?;
     let commit = repo.resolve(&request.rev)?;
-    TargetGlobs::new(&request.targets)?;
+    let globs = TargetGlobs::new(&request.targets)?;
     let policy: Policy = match &request.policy {
         Some(name) => name.parse().map_err(anyhow::Error::msg)?,
         None => settings.sweep.policy,
@@ -48,6 +50,13 @@ pub fn prepare(
     let prd = read("prd", request.prd.as_deref())?;
     let proposal = read("proposal", request.proposal.as_deref())?;
     let forensic = read("forensic", request.forensic.as_deref())?;
+    let unused = if request.targets.is_empty() {
+        Vec::new()
+    } else {
+        let tree = repo.snapshot(&commit)?;
+        let unused = globs.unused(tree.iter().map(|entry| entry.path.as_str()));
+        unused.into_iter().map(str::to_owned).collect()
+    };
     let facts = settings.facts.spec(&ladder, &settings.providers).filter(|_| !request.no_facts);
     let spec = SweepSpec {
         v: SWEEP_VERSION,
@@ -72,7 +81,7 @@ pub fn prepare(
         labels: labels(&request.labels)?,
         again: if request.again { now_ms() } else { 0 },
     };
-    Ok(Prepared { spec, documents })
+    Ok(Prepared { spec, documents, unused })
 }
 
 fn document(what: &str, path: &Path, max: u64) -> anyhow::Result<(DocRef, String)> {

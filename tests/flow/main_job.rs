@@ -207,6 +207,26 @@ fn a_sweep_of_nothing_says_so() {
         ])
         .expect(0);
     assert!(done.stderr.contains("no file of the commit matches"), "{}", done.stderr);
+    let path = repo.path().to_str().unwrap();
+    let args = ["run", path, "--ladder", "builtin", "--target", "nothing/**", "--json"];
+    let done = bench.run(&args).expect(0);
+    assert!(done.stderr.contains("no file of the commit matches"), "{}", done.stderr);
+}
+
+#[test]
+fn a_target_that_matches_nothing_beside_others_is_told() {
+    let repo = TestRepo::with_files(2);
+    let bench = Bench::new(None, "");
+    let path = repo.path().to_str().unwrap();
+    let mut args =
+        vec!["run", path, "--ladder", "builtin", "--target", "src/**", "--target", "dosc/"];
+    let done = bench.run(&args).expect(0);
+    assert!(done.stderr.contains("--target 'dosc/' matches no file"), "{}", done.stderr);
+    assert!(!done.stderr.contains("--target 'src/**'"), "{}", done.stderr);
+    args.push("--json");
+    let told: Value = serde_json::from_str(&bench.run(&args).expect(0).stdout).unwrap();
+    assert_eq!(told["unused_targets"], serde_json::json!(["dosc/"]));
+    assert_eq!(told["resolved"], 2);
 }
 
 #[test]

@@ -3,12 +3,12 @@
 use super::{files, wait};
 use crate::cli::{Global, Request, SweepArgs};
 use crate::ladder;
-use crate::output::say;
+use crate::output::{plain, say};
 use crate::progress::Progress;
 use crate::request;
 use crate::session::Session;
 use queue_schema::budget::BudgetRequest;
-use queue_schema::client::{Created, SweepState};
+use queue_schema::client::SweepState;
 use queue_schema::sweep::{Ladder, Rung, SweepSpec};
 use scrum_config::Settings;
 use std::collections::BTreeSet;
@@ -30,7 +30,9 @@ pub async fn execute(global: &Global, args: SweepArgs) -> anyhow::Result<u8> {
     let created = create(&session, &args.request, &name, &progress).await?;
     if !args.wait {
         if global.json {
-            say(&serde_json::json!({ "sweep": created.id, "new": created.new }).to_string())?;
+            let mut json = serde_json::json!({ "sweep": created.id, "new": created.new });
+            created.tell(&mut json);
+            say(&json.to_string())?;
         } else {
             say(&created.id)?;
         }
@@ -47,7 +49,26 @@ pub async fn execute(global: &Global, args: SweepArgs) -> anyhow::Result<u8> {
     if let Some(out) = &args.out {
         files::write(&session, &created.id, out, &files::ALL).await?;
     }
-    wait::verdict(global, &session, &status, args.out.as_deref()).await
+    wait::verdict(global, &session, &status, args.out.as_deref(), &created).await
+}
+
+/// A sweep as it was asked for.
+pub struct Asked {
+    /// Its id.
+    pub id: String,
+    /// False when it was there before.
+    pub new: bool,
+    /// Target globs that match nothing in its commit.
+    pub unused: Vec<String>,
+}
+
+impl Asked {
+    /// Adds to what a program is told.
+    pub fn tell(&self, json: &mut serde_json::Value) {
+        if let Some(map) = json.as_object_mut() {
+            map.insert("unused_targets".into(), self.unused.clone().into());
+        }
+    }
 }
 
 /// Checks the request, records the sweep or finds the one that is there, and mends one that
@@ -60,7 +81,7 @@ pub async fn create(
     request: &Request,
     ladder_name: &str,
     progress: &Progress,
-) -> anyhow::Result<Created> {
+) -> anyhow::Result<Asked> {
     let settings = &session.settings;
     let config = session.config.as_deref();
     let (ladder, why) = ladder::choose(ladder_name, settings, config)?;
@@ -73,6 +94,7 @@ pub async fn create(
     let why = why.map(|w| format!(" ({w})")).unwrap_or_default();
     progress.note(&format!("ladder {}{why}: {}", ladder.name, rungs.join(" > ")));
     let mut prepared = request::prepare(request, settings, &session.state, ladder, shard_ladder)?;
+    note_targets(&prepared, progress);
     if request.again
         && let Some(again) = unfinished(session, &prepared.spec).await?
     {
@@ -103,7 +125,7 @@ pub async fn create(
     if budget.is_some_and(|b| b.caps.most.micro_usd > 0) {
         note_unpriced(settings, spec, progress);
     }
-    Ok(created)
+    Ok(Asked { id, new: created.new, unused: prepared.unused })
 }
 
 /// Sweeps that are looked through for one that was interrupted, newest first.
@@ -126,6 +148,16 @@ async fn unfinished(session: &Session, spec: &SweepSpec) -> anyhow::Result<Optio
         }
     }
     Ok(None)
+}
+
+/// Says which part of the commit was meant where the command line may have missed it.
+fn note_targets(prepared: &request::Prepared, progress: &Progress) {
+    for glob in &prepared.unused {
+        progress.note(&format!(
+            "--target '{}' matches no file of the commit; paths start at the repository's root",
+            plain(glob)
+        ));
+    }
 }
 
 /// What the command line says of the budget, over what the settings say.

@@ -1,5 +1,6 @@
 //! Waiting for a sweep, through outages, until it is over or the user leaves.
 
+use super::sweep::Asked;
 use crate::cli::Global;
 use crate::output::{duration, plain, say};
 use crate::progress::Progress;
@@ -99,13 +100,18 @@ pub async fn verdict(
     session: &Session,
     s: &SweepStatus,
     out: Option<&Path>,
+    asked: &Asked,
 ) -> anyhow::Result<u8> {
     if let Some(failure) = failure(s) {
         anyhow::bail!(failure);
     }
+    if s.total == 0 && s.state == SweepState::Done {
+        eprintln!("no file of the commit matches; check --target and .scrumignore");
+    }
     let alerts = session.queue.alerts(&s.id).await?;
     if global.json {
         let mut json = serde_json::to_value(s)?;
+        asked.tell(&mut json);
         if let Some(map) = json.as_object_mut() {
             map.insert("alerts".into(), serde_json::to_value(&alerts)?);
         }
@@ -126,9 +132,6 @@ pub async fn verdict(
         ))?;
         if s.state == SweepState::Cancelled {
             say(&format!("cancelled before it was done: {} files were left out", s.cancelled))?;
-        }
-        if s.total == 0 {
-            eprintln!("no file of the commit matches; check --target and .scrumignore");
         }
         if let Some(out) = out {
             say(&format!("report: {}", out.join("scrum_report.md").display()))?;
