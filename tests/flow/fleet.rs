@@ -1,6 +1,10 @@
 //! A fleet: worker processes that share a sweep, and one that drains.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use queue_schema::client::{ClaimRequest, Commit};
+use queue_schema::effects::{Effect, Effects};
+use queue_schema::jobs::Plan;
+use queue_schema::sweep::Target;
 use queue_schema::trace::Trace;
 use scrum_tests::model_stub::{Gate, ModelStub, Reply, answers};
 use scrum_tests::oracle;
@@ -161,6 +165,58 @@ async fn a_sweep_that_could_not_be_planned_is_planned_when_asked_for_again() {
     std::fs::rename(&away, repo.path()).unwrap();
     let done = bench.run(&args).expect(0);
     assert!(done.stdout.contains("2 of 2 files reviewed"), "{}", done.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_that_failed_is_planned_again_without_its_letter_from_where_it_ended() {
+    let server = RedisServer::start();
+    let repo = TestRepo::with_files(5);
+    let stub = ModelStub::start(review());
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
+        .set("sweep.plan_page", "2")
+        .set("queue.max_attempts", "4");
+    let ladder = bench.ladder();
+    let args =
+        ["sweep", repo.path().to_str().unwrap(), "--ladder", ladder.to_str().unwrap(), "--wait"];
+    let id = bench.run(&args[..4]).expect(0).stdout.trim().to_owned();
+    // The first page is written, then the repository goes away.
+    let queue = oracle::queue(&server.url()).await;
+    let plan = ClaimRequest {
+        worker: "w".into(),
+        request: "w/1".into(),
+        want: 1,
+        lanes: vec!["plan".into()],
+        ..ClaimRequest::default()
+    };
+    let lease = queue.claim(&plan).await.unwrap().jobs.remove(0).lease;
+    let target = |n: usize| Target {
+        path: format!("src/f{n}.rs"),
+        blob: repo.git(&["rev-parse", &format!("HEAD:src/f{n}.rs")]),
+        bytes: 100,
+        skip: None,
+    };
+    let page =
+        Effect::PlanTargets { sweep: id.clone(), first: 0, targets: vec![target(0), target(1)] };
+    let effects = Effects::done().with(page).enqueue(&Plan { sweep: id.clone(), first: 2 });
+    let commit = Commit { lease, effects: effects.unwrap() };
+    assert_eq!(queue.commit(&[commit]).await.unwrap(), [true]);
+    let away = repo.path().with_extension("away");
+    std::fs::rename(repo.path(), &away).unwrap();
+    let worker = bench.worker(&["--lane", "plan"]);
+    let failed = || {
+        eventually(LONG, "planning is given up", || {
+            (status(&bench)["sweeps"][0]["state"] == "failed").then_some(())
+        });
+    };
+    failed();
+    drop(worker);
+    bench.run(&["dlq", "discard", &format!("{id}.plan.2")]).expect(0);
+    std::fs::rename(&away, repo.path()).unwrap();
+    let _worker = bench.worker(&[]);
+    let done = bench.run(&args).expect(0);
+    assert!(done.stdout.contains("5 of 5 files reviewed"), "{}", done.stdout);
+    assert_eq!(stub.requests().len(), 5);
+    assert!(oracle::check_jobs(&mut server.connection()).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

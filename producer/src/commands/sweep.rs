@@ -193,14 +193,19 @@ async fn revive_plan(session: &Session, id: &str) -> anyhow::Result<()> {
     if status.as_ref().is_some_and(|s| s.state == SweepState::Cancelled) {
         anyhow::bail!("sweep {id} was cancelled; pass --again to do it anew");
     }
-    if status.is_some_and(|s| s.state == SweepState::Failed) {
+    if let Some(status) = status.filter(|s| s.state == SweepState::Failed) {
         let filter = queue_schema::client::DeadFilter {
             sweep: Some(id.to_owned()),
             lane: Some("plan".into()),
             ..Default::default()
         };
-        for letter in session.queue.dead_letters(&filter).await? {
+        let letters = session.queue.dead_letters(&filter).await?;
+        for letter in &letters {
             session.queue.revive(&letter.id, None).await?;
+        }
+        if letters.is_empty() {
+            // Somebody threw it away, or it was kept for as long as letters are.
+            session.queue.replan(&status).await?;
         }
     }
     Ok(())
