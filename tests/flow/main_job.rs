@@ -230,6 +230,59 @@ fn a_target_that_matches_nothing_beside_others_is_told() {
 }
 
 #[test]
+fn a_report_replaces_the_one_that_was_in_its_directory() {
+    let repo = TestRepo::with_files(3);
+    let bench = Bench::new(None, "");
+    let (path, out) = (repo.path().to_str().unwrap(), bench.out());
+    let run = |more: &[&str]| {
+        let args = ["run", path, "--ladder", "builtin", "--out", out.to_str().unwrap()];
+        bench.run(&[&args, more].concat()).expect(0)
+    };
+    let list = || -> Vec<String> {
+        let mut names: Vec<_> = std::fs::read_dir(&out)
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    run(&[]);
+    let files = ["review_src_f0.rs.json", "review_src_f1.rs.json", "review_src_f2.rs.json"];
+    let always = [
+        "audit_facts.jsonl",
+        "auto_apply.jsonl",
+        "model_trust.jsonl",
+        "scrum.sarif",
+        "scrum_loop_metrics.jsonl",
+        "scrum_report.md",
+        "scrum_reviews.jsonl",
+        "summary.json",
+    ];
+    let all = |files: &[&'static str]| {
+        let mut all = [&always[..], files].concat();
+        all.sort_unstable();
+        all
+    };
+    assert_eq!(list(), all(&files));
+    assert_eq!(schemas::check_report(&out), 3);
+    let models = std::fs::read_to_string(out.join("model_trust.jsonl")).unwrap();
+    assert_eq!(schemas::check_rows("model_trust", &models), 1, "{models}");
+    // What an earlier `scrum apply` left, and what people put there.
+    std::fs::write(out.join("auto_apply.jsonl"), "{}\n").unwrap();
+    std::fs::write(out.join("review_notes.json"), "{\"file\":\"src/f1.rs\"}").unwrap();
+    std::fs::create_dir(out.join("review_dir.json")).unwrap();
+    std::os::unix::fs::symlink(out.join(files[1]), out.join("review_src_f9.rs.json")).unwrap();
+
+    let done = run(&["--target", "src/f0.rs"]);
+    assert!(done.stderr.contains("2 files of an earlier report removed"), "{}", done.stderr);
+    let theirs = ["review_dir.json", "review_notes.json", "review_src_f9.rs.json"];
+    assert_eq!(list(), all(&[&files[..1], &theirs].concat()));
+    std::fs::remove_file(out.join("review_src_f9.rs.json")).unwrap();
+    assert_eq!(schemas::check_report(&out), 1);
+    assert_eq!(std::fs::read_to_string(out.join("auto_apply.jsonl")).unwrap(), "");
+}
+
+#[test]
 fn more_targets_than_a_page_and_the_window_are_all_done() {
     let repo = TestRepo::with_files(60);
     let bench = Bench::new(None, "[sweep]\nplan_page = 7\nadmission_window = 5\n");
