@@ -283,6 +283,37 @@ fn a_report_replaces_the_one_that_was_in_its_directory() {
 }
 
 #[test]
+fn what_is_the_same_sweep_keeps_its_labels_and_rank_and_says_so() {
+    let repo = TestRepo::with_files(2);
+    let bench = Bench::new(None, "");
+    let path = repo.path().to_str().unwrap();
+    let ladder = bench.ladder();
+    let write = |note: &str| {
+        let text = format!(
+            "name='t'\ndescription='{note}'\n[[rungs]]\nprovider='builtin'\nmodel='static-checks'\nnote='{note}'\n"
+        );
+        std::fs::write(&ladder, text).unwrap();
+    };
+    write("one");
+    let ladder = ladder.to_str().unwrap();
+    let first = ["run", path, "--ladder", ladder, "--target", "src/", "--target", "src/f0.rs"];
+    let done = bench.run(&[&first[..], &["--label", "team=core"]].concat()).expect(0);
+    let id = done.stdout.split([' ', ':']).nth(1).unwrap().to_owned();
+    write("other words");
+    let second = ["run", path, "--ladder", ladder, "--target", "src/f0.rs", "--target", "src/"];
+    let more = ["--label", "team=edge", "--priority", "high"];
+    let mut again = bench.scrum(&[&second[..], &more].concat());
+    again.env("SCRUM__SWEEP__ADMISSION_WINDOW", "7").env("SCRUM__SWEEP__PLAN_PAGE", "9");
+    let out = again.output().unwrap();
+    let told = String::from_utf8_lossy(&out.stderr);
+    assert!(told.contains(&format!("sweep {id} is there already")), "{told}");
+    assert!(told.contains("keeps its labels; left out: team=edge"), "{told}");
+    assert!(told.contains("keeps its rank, normal; left out: --priority high"), "{told}");
+    let done = bench.run(&first).expect(0);
+    assert!(!done.stderr.contains("left out"), "{}", done.stderr);
+}
+
+#[test]
 fn more_targets_than_a_page_and_the_window_are_all_done() {
     let repo = TestRepo::with_files(60);
     let bench = Bench::new(None, "[sweep]\nplan_page = 7\nadmission_window = 5\n");

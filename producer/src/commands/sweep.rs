@@ -8,7 +8,7 @@ use crate::progress::Progress;
 use crate::request;
 use crate::session::Session;
 use queue_schema::budget::BudgetRequest;
-use queue_schema::client::SweepState;
+use queue_schema::client::{Created, SweepState};
 use queue_schema::sweep::{Ladder, Rung, SweepSpec};
 use scrum_config::Settings;
 use std::collections::BTreeSet;
@@ -116,6 +116,7 @@ pub async fn create(
         };
         progress.note(&format!("sweep {id} is there already: going on with it ({anew})"));
         revive_plan(session, &id).await?;
+        note_dropped(session, &created, request, spec, progress).await?;
         if created.put_back > 0 {
             let (files, _) = wait::files(created.put_back);
             progress.note(&format!("in work again, left out by the old budget: {files}"));
@@ -158,6 +159,31 @@ fn note_targets(prepared: &request::Prepared, progress: &Progress) {
             plain(glob)
         ));
     }
+}
+
+/// A sweep that is there keeps its labels and its rank.
+async fn note_dropped(
+    session: &Session,
+    created: &Created,
+    request: &Request,
+    asked: &SweepSpec,
+    progress: &Progress,
+) -> anyhow::Result<()> {
+    let kept = session.queue.sweep_spec(&created.id).await?.map(|s| s.labels).unwrap_or_default();
+    let new = asked.labels.iter().filter(|(k, v)| kept.get(*k) != Some(v));
+    let new: Vec<_> = new.map(|(k, v)| plain(&format!("{k}={v}"))).collect();
+    if !new.is_empty() {
+        progress.note(&format!("it keeps its labels; left out: {}", new.join(", ")));
+    }
+    let rank = session.queue.sweep_status(&created.id).await?.map(|s| s.priority);
+    if let Some(rank) = rank.filter(|rank| *rank != request.priority) {
+        progress.note(&format!(
+            "it keeps its rank, {}; left out: --priority {}",
+            rank.as_str(),
+            request.priority.as_str()
+        ));
+    }
+    Ok(())
 }
 
 /// What the command line says of the budget, over what the settings say.
