@@ -19,6 +19,8 @@ pub struct Prepared {
     pub documents: Vec<(String, String)>,
     /// Target globs that match nothing in the commit.
     pub unused: Vec<String>,
+    /// The part of the repository that was named, when all of it is reviewed.
+    pub below: Option<String>,
 }
 
 /// Checks a request and pins it to a commit.
@@ -57,11 +59,14 @@ pub fn prepare(
         let unused = globs.unused(tree.iter().map(|entry| entry.path.as_str()));
         unused.into_iter().map(str::to_owned).collect()
     };
+    let is_url = Repo::is_url(&request.repo);
+    let named = Some(&request.repo).filter(|_| request.targets.is_empty() && !is_url);
+    let below = named.and_then(|path| repo.below_root(Path::new(path)));
     let facts = settings.facts.spec(&ladder, &settings.providers).filter(|_| !request.no_facts);
     let spec = SweepSpec {
         v: SWEEP_VERSION,
         // A path is made absolute, because workers run elsewhere; a URL stays one.
-        repo: if Repo::is_url(&request.repo) {
+        repo: if is_url {
             request.repo.clone()
         } else {
             repo.canonical().to_string_lossy().into_owned()
@@ -81,7 +86,7 @@ pub fn prepare(
         labels: labels(&request.labels)?,
         again: if request.again { now_ms() } else { 0 },
     };
-    Ok(Prepared { spec, documents, unused })
+    Ok(Prepared { spec, documents, unused, below })
 }
 
 fn document(what: &str, path: &Path, max: u64) -> anyhow::Result<(DocRef, String)> {

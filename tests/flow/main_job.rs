@@ -230,6 +230,27 @@ fn a_target_that_matches_nothing_beside_others_is_told() {
 }
 
 #[test]
+fn a_directory_of_a_repository_means_all_of_it_and_that_is_told() {
+    let repo = TestRepo::with_files(1);
+    repo.write("packages/foo/a.rs", b"pub const A: u8 = 1;\n");
+    repo.commit("a package");
+    let bench = Bench::new(None, "");
+    let (root, foo) = (repo.path(), repo.path().join("packages/foo"));
+    let run = |path: &Path, more: &[&str]| {
+        let args = [&["run", path.to_str().unwrap(), "--ladder", "builtin"], more].concat();
+        bench.run(&args).expect(0)
+    };
+    let done = run(&foo, &[]);
+    assert!(done.stdout.contains("2 of 2 files reviewed"), "{}", done.stdout);
+    assert!(done.stderr.contains("for that alone: --target 'packages/foo'"), "{}", done.stderr);
+    let done = run(&foo, &["--target", "packages/foo"]);
+    assert!(done.stdout.contains("1 of 1 files reviewed"), "{}", done.stdout);
+    assert!(!done.stderr.contains("for that alone"), "{}", done.stderr);
+    let done = run(root, &[]);
+    assert!(!done.stderr.contains("for that alone"), "{}", done.stderr);
+}
+
+#[test]
 fn a_report_replaces_the_one_that_was_in_its_directory() {
     let repo = TestRepo::with_files(3);
     let bench = Bench::new(None, "");

@@ -159,6 +159,13 @@ fn note_targets(prepared: &request::Prepared, progress: &Progress) {
             plain(glob)
         ));
     }
+    if let Some(below) = &prepared.below {
+        let below = plain(below);
+        progress.note(&format!(
+            "all of {} is reviewed, not only what was named; for that alone: --target '{below}'",
+            prepared.spec.repo
+        ));
+    }
 }
 
 /// A sweep that is there keeps its labels and its rank.
