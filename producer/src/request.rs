@@ -55,9 +55,11 @@ pub fn prepare(
     let unused = if request.targets.is_empty() {
         Vec::new()
     } else {
-        let tree = repo.snapshot(&commit)?;
+        // A tree that can't be read, of a partial clone say, is the planner's to tell: it may have more.
+        let tree = repo.snapshot(&commit).unwrap_or_default();
         let unused = globs.unused(tree.iter().map(|entry| entry.path.as_str()));
-        unused.into_iter().map(str::to_owned).collect()
+        let unused = unused.into_iter().filter(|_| !tree.is_empty());
+        unused.map(str::to_owned).collect()
     };
     let is_url = Repo::is_url(&request.repo);
     let named = Some(&request.repo).filter(|_| request.targets.is_empty() && !is_url);
