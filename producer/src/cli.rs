@@ -157,7 +157,8 @@ pub struct Request {
     /// Label shown in reports; may be repeated.
     #[arg(long = "label", value_name = "KEY=VALUE")]
     pub labels: Vec<String>,
-    /// Do it anew even if the same sweep was done before.
+    /// Do it anew even if the same sweep was done before; goes on with one that this option began and
+    /// that is not finished.
     #[arg(long)]
     pub again: bool,
 }

@@ -17,6 +17,10 @@ pub struct Prepared {
     pub spec: SweepSpec,
     /// Hash and text of each document.
     pub documents: Vec<(String, String)>,
+    /// Target globs that match nothing in the commit.
+    pub unused: Vec<String>,
+    /// The part of the repository that was named, when all of it is reviewed.
+    pub below: Option<String>,
 }
 
 /// Checks a request and pins it to a commit.
@@ -33,7 +37,7 @@ pub fn prepare(
 ) -> anyhow::Result<Prepared> {
     let repo = Repo::open_or_mirror(&request.repo, &state.join("mirrors"))?;
     let commit = repo.resolve(&request.rev)?;
-    TargetGlobs::new(&request.targets)?;
+    let globs = TargetGlobs::new(&request.targets)?;
     let policy: Policy = match &request.policy {
         Some(name) => name.parse().map_err(anyhow::Error::msg)?,
         None => settings.sweep.policy,
@@ -48,11 +52,23 @@ pub fn prepare(
     let prd = read("prd", request.prd.as_deref())?;
     let proposal = read("proposal", request.proposal.as_deref())?;
     let forensic = read("forensic", request.forensic.as_deref())?;
+    let unused = if request.targets.is_empty() {
+        Vec::new()
+    } else {
+        // A tree that can't be read, of a partial clone say, is the planner's to tell: it may have more.
+        let tree = repo.snapshot(&commit).unwrap_or_default();
+        let unused = globs.unused(tree.iter().map(|entry| entry.path.as_str()));
+        let unused = unused.into_iter().filter(|_| !tree.is_empty());
+        unused.map(str::to_owned).collect()
+    };
+    let is_url = Repo::is_url(&request.repo);
+    let named = Some(&request.repo).filter(|_| request.targets.is_empty() && !is_url);
+    let below = named.and_then(|path| repo.below_root(Path::new(path)));
     let facts = settings.facts.spec(&ladder, &settings.providers).filter(|_| !request.no_facts);
     let spec = SweepSpec {
         v: SWEEP_VERSION,
         // A path is made absolute, because workers run elsewhere; a URL stays one.
-        repo: if Repo::is_url(&request.repo) {
+        repo: if is_url {
             request.repo.clone()
         } else {
             repo.canonical().to_string_lossy().into_owned()
@@ -72,7 +88,7 @@ pub fn prepare(
         labels: labels(&request.labels)?,
         again: if request.again { now_ms() } else { 0 },
     };
-    Ok(Prepared { spec, documents })
+    Ok(Prepared { spec, documents, unused, below })
 }
 
 fn document(what: &str, path: &Path, max: u64) -> anyhow::Result<(DocRef, String)> {

@@ -223,14 +223,33 @@ pub struct SweepSpec {
 /// Version of [`SweepSpec`] records.
 pub const SWEEP_VERSION: u32 = 1;
 
+// Pace is no part of an id. What stands in its place is what ids were made of first, so that sweeps of
+// before keep theirs.
+const ID_ADMISSION_WINDOW: u32 = 256;
+const ID_PLAN_PAGE: u32 = 2000;
+const ID_TRANSIENT_RETRIES: u32 = 3;
+
 impl SweepSpec {
     /// Stable identity: 16 hex digits over all that changes what the reviews say.
     pub fn id(&self) -> String {
-        // Labels and the revision's spelling don't change a review; the rest does. A struct
-        // with a fixed field order makes serde_json's output canonical.
+        // Labels, words for people, the spelling of revision and targets, and the pace of the work don't
+        // change a review; the rest does. A struct with a fixed field order makes serde_json's output
+        // canonical.
         let mut canon = self.clone();
         canon.labels.clear();
         canon.rev.clear();
+        canon.globs.sort();
+        canon.globs.dedup();
+        let facts = canon.facts.iter_mut().flat_map(|f| [&mut f.extractor, &mut f.verifier]);
+        let rungs = canon.ladder.rungs.iter_mut().chain(&mut canon.shard_ladder.rungs);
+        for rung in rungs.chain(facts) {
+            rung.note.clear();
+        }
+        canon.ladder.description.clear();
+        canon.shard_ladder.description.clear();
+        canon.limits.admission_window = ID_ADMISSION_WINDOW;
+        canon.limits.plan_page = ID_PLAN_PAGE;
+        canon.limits.transient_retries = ID_TRANSIENT_RETRIES;
         if let Some(d) = canon.prd.as_mut() {
             d.name.clear();
         }
@@ -425,3 +444,6 @@ pub struct Target {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skip: Option<String>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -539,6 +539,7 @@ fn the_table_and_the_scripts_agree() {
                 "prelude",
                 "budget",
                 "create_sweep",
+                "replan",
                 "submit",
                 "pause",
                 "cancel",

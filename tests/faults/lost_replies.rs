@@ -199,6 +199,22 @@ async fn every_script_can_be_sent_again() {
         .await;
     assert!(!cancelled, "it is cancelled already");
 
+    let failed = SweepSpec { again: 1, ..spec.clone() };
+    let (failed, _) = it.queue.create_sweep(&failed, &[], Priority::Normal).await.unwrap();
+    let plan = ClaimRequest {
+        request: "w/f".to_owned(),
+        lanes: vec!["plan".to_owned()],
+        ..request.clone()
+    };
+    let lease = it.queue.claim(&plan).await.unwrap().jobs.remove(0).lease;
+    let letter = lease.job.clone();
+    it.queue.commit(&[Commit { lease, effects: dead("plan") }]).await.unwrap();
+    let status = &it.queue.sweep_status(&failed).await.unwrap().unwrap();
+    assert!(!it.queue.replan(status).await.unwrap(), "there is a letter to revive");
+    assert!(it.queue.discard(&letter).await.unwrap());
+    let planned = it.twice("replan", |q| async move { q.replan(status).await }).await;
+    assert!(!planned, "it is planned already");
+
     it.twice("limits", |q| async move { q.set_limits("p", Some(4), None).await }).await;
     let reserved = it.twice("reserve", |q| async move { q.reserve("p", "r/1", 2).await }).await;
     assert_eq!(reserved.places.len(), 2, "the same places, and no more");

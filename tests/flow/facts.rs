@@ -336,7 +336,7 @@ async fn a_file_whose_sweep_is_cancelled_over_its_facts_stays_resolved() {
     assert_eq!((seen.sweep.resolved, seen.sweep.cancelled), (1, 2), "{:?}", seen.sweep);
     assert!(seen.jobs.is_empty(), "{:?}", seen.jobs);
     assert_eq!(calls(&stub, Some(FactsStage::Verify)).len(), 0, "what would follow is dropped");
-    bench.run(&["report", &id, "--out", bench.out().to_str().unwrap()]).expect(0);
+    bench.run(&["report", &id, "--out", bench.out().to_str().unwrap()]).expect(1);
     let why = json(&bench, "summary.json")["per_file"][0]["facts_trouble"].clone();
     assert!(why.as_str().unwrap().contains("cancelled first"), "{why}");
     drop(worker);

@@ -1,15 +1,20 @@
 //! A fleet: worker processes that share a sweep, and one that drains.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use queue_schema::client::{ClaimRequest, Commit};
+use queue_schema::effects::{Effect, Effects};
+use queue_schema::jobs::Plan;
+use queue_schema::sweep::Target;
 use queue_schema::trace::Trace;
 use scrum_tests::model_stub::{Gate, ModelStub, Reply, answers};
 use scrum_tests::oracle;
-use scrum_tests::process::{Bench, signal};
+use scrum_tests::process::{Bench, Process, signal};
 use scrum_tests::redis::RedisServer;
 use scrum_tests::repo::{TestRepo, large_file};
 use scrum_tests::wait::eventually;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::process::Stdio;
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(60);
@@ -142,7 +147,7 @@ async fn a_sweep_that_could_not_be_planned_is_planned_when_asked_for_again() {
     let ladder = bench.ladder();
     let args =
         ["sweep", repo.path().to_str().unwrap(), "--ladder", ladder.to_str().unwrap(), "--wait"];
-    bench.run(&args[..4]).expect(0);
+    let id = bench.run(&args[..4]).expect(0).stdout.trim().to_owned();
     // The repository goes away before a worker comes.
     let away = repo.path().with_extension("away");
     std::fs::rename(repo.path(), &away).unwrap();
@@ -150,11 +155,120 @@ async fn a_sweep_that_could_not_be_planned_is_planned_when_asked_for_again() {
     eventually(LONG, "planning is given up", || {
         (status(&bench)["sweeps"][0]["state"] == "failed").then_some(())
     });
+    let told = bench.run(&["status", &id, "--watch"]).expect(2).stdout;
+    assert!(told.contains("could not be planned") && told.contains("nothing at"), "{told}");
+    let out = bench.out();
+    let told = bench.run(&["report", &id, "--out", out.to_str().unwrap()]).expect(2).stderr;
+    assert!(told.contains("could not be planned") && told.contains("nothing at"), "{told}");
     let letters = bench.run(&["dlq", "list"]).expect(0).stdout;
     assert!(letters.contains("attempts_exhausted") && letters.contains("nothing at"), "{letters}");
     std::fs::rename(&away, repo.path()).unwrap();
     let done = bench.run(&args).expect(0);
     assert!(done.stdout.contains("2 of 2 files reviewed"), "{}", done.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_that_failed_is_planned_again_without_its_letter_from_where_it_ended() {
+    let server = RedisServer::start();
+    let repo = TestRepo::with_files(5);
+    let stub = ModelStub::start(review());
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
+        .set("sweep.plan_page", "2")
+        .set("queue.max_attempts", "4");
+    let ladder = bench.ladder();
+    let args =
+        ["sweep", repo.path().to_str().unwrap(), "--ladder", ladder.to_str().unwrap(), "--wait"];
+    let id = bench.run(&args[..4]).expect(0).stdout.trim().to_owned();
+    // The first page is written, then the repository goes away.
+    let queue = oracle::queue(&server.url()).await;
+    let plan = ClaimRequest {
+        worker: "w".into(),
+        request: "w/1".into(),
+        want: 1,
+        lanes: vec!["plan".into()],
+        ..ClaimRequest::default()
+    };
+    let lease = queue.claim(&plan).await.unwrap().jobs.remove(0).lease;
+    let target = |n: usize| Target {
+        path: format!("src/f{n}.rs"),
+        blob: repo.git(&["rev-parse", &format!("HEAD:src/f{n}.rs")]),
+        bytes: 100,
+        skip: None,
+    };
+    let page =
+        Effect::PlanTargets { sweep: id.clone(), first: 0, targets: vec![target(0), target(1)] };
+    let effects = Effects::done().with(page).enqueue(&Plan { sweep: id.clone(), first: 2 });
+    let commit = Commit { lease, effects: effects.unwrap() };
+    assert_eq!(queue.commit(&[commit]).await.unwrap(), [true]);
+    let away = repo.path().with_extension("away");
+    std::fs::rename(repo.path(), &away).unwrap();
+    let worker = bench.worker(&["--lane", "plan"]);
+    let failed = || {
+        eventually(LONG, "planning is given up", || {
+            (status(&bench)["sweeps"][0]["state"] == "failed").then_some(())
+        });
+    };
+    failed();
+    drop(worker);
+    bench.run(&["dlq", "discard", &format!("{id}.plan.2")]).expect(0);
+    std::fs::rename(&away, repo.path()).unwrap();
+    let _worker = bench.worker(&[]);
+    let done = bench.run(&args).expect(0);
+    assert!(done.stdout.contains("5 of 5 files reviewed"), "{}", done.stdout);
+    assert_eq!(stub.requests().len(), 5);
+    assert!(oracle::check_jobs(&mut server.connection()).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_command_goes_on_with_what_again_began() {
+    let server = RedisServer::start();
+    let repo = TestRepo::with_files(2);
+    let stub = ModelStub::start(review());
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
+    let first = bench.enqueue(&repo);
+    let ladder = bench.ladder();
+    let path = repo.path().to_str().unwrap();
+    let again = ["sweep", path, "--ladder", ladder.to_str().unwrap(), "--again"];
+    let began = || bench.run(&again).expect(0).stdout.trim().to_owned();
+    let second = began();
+    assert_ne!(first, second, "it is done anew even beside one that is not over");
+    // Nobody works, so that it is as it was when it was left.
+    let done = bench.run(&again).expect(0);
+    assert_eq!(done.stdout.trim(), second);
+    assert!(done.stderr.contains(&format!("sweep {second} is there already")), "{}", done.stderr);
+    // Other work is no reason to go on with it.
+    let other = [&again[..], &["--target", "src/f0.rs"]].concat();
+    assert_ne!(bench.run(&other).expect(0).stdout.trim(), second);
+    let _worker = bench.worker(&[]);
+    eventually(LONG, "all are done", || {
+        let all = status(&bench)["sweeps"].as_array().unwrap().clone();
+        (all.len() == 3 && all.iter().all(|s| s["state"] == "done")).then_some(())
+    });
+    assert!(![first, second].contains(&began()), "what is over is done anew");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_run_that_began_anew_is_gone_on_with() {
+    let server = RedisServer::start();
+    let repo = TestRepo::with_files(1);
+    let gate = Gate::new();
+    let held = gate.clone();
+    let stub = ModelStub::with(move |_| review().held_by(&held));
+    let bench =
+        Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]).set("worker.grace_s", "1");
+    let ladder = bench.ladder();
+    let path = repo.path().to_str().unwrap();
+    let args = ["run", path, "--ladder", ladder.to_str().unwrap(), "--again"];
+    let mut running = bench.scrum(&args);
+    running.stdout(Stdio::null()).stderr(Stdio::null());
+    let running = Process(running.spawn().unwrap());
+    stub.wait_in_flight(1).await;
+    signal(running.pid(), "INT");
+    assert_eq!(running.wait(LONG), 130);
+    gate.open();
+    let done = bench.run(&args).expect(0);
+    assert!(done.stderr.contains("is there already: going on with it"), "{}", done.stderr);
+    assert_eq!(status(&bench)["sweeps"].as_array().unwrap().len(), 1, "no second sweep");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -245,7 +359,10 @@ async fn a_cancelled_sweep_keeps_what_it_has_and_drops_the_rest() {
     assert_eq!(stub.requests().len(), 4);
     assert!(oracle::check_jobs(&mut server.connection()).is_empty(), "the others were dropped");
     let out = bench.out();
-    bench.run(&["report", &id, "--out", out.to_str().unwrap()]).expect(0);
+    // Whoever asks is told that not all was done.
+    bench.run(&["report", &id, "--out", out.to_str().unwrap()]).expect(1);
+    bench.run(&["status", &id, "--watch"]).expect(1);
+    bench.run(&["status"]).expect(0);
     let report = std::fs::read_to_string(out.join("scrum_report.md")).unwrap();
     assert!(report.contains("# Not done") && report.contains(": cancelled"), "{report}");
     let again = bench.run(&args).expect(2);

@@ -127,6 +127,33 @@ fn odd_files_are_reviewed_or_listed_with_a_reason() {
 }
 
 #[test]
+fn names_as_long_as_file_systems_take_have_their_reports() {
+    let repo = TestRepo::new();
+    let paths: Vec<String> = (236..=246).map(|n| format!("d/{}.rs", "x".repeat(n - 5))).collect();
+    for path in &paths {
+        repo.write(path, format!("pub const N: usize = {};\n", path.len()).as_bytes());
+    }
+    repo.commit("long names");
+    let bench = Bench::new(None, "");
+    let (path, out) = (repo.path().to_str().unwrap(), bench.out());
+    let args = ["run", path, "--ladder", "builtin", "--out", out.to_str().unwrap()];
+    let done = bench.run(&args).expect(0);
+    assert!(done.stdout.contains("11 of 11 files reviewed"), "{}", done.stdout);
+    assert_eq!(schemas::check_report(&out), paths.len());
+    let names: Vec<String> = std::fs::read_dir(&out)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let reported: Vec<String> = names
+        .iter()
+        .filter(|n| n.starts_with("review_"))
+        .map(|n| read_json(&out.join(n))["file"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(paths.iter().all(|p| reported.contains(p)) && reported.len() == 11, "{names:?}");
+    assert!(!names.iter().any(|n| n.starts_with('.')), "nothing half-written is left: {names:?}");
+}
+
+#[test]
 fn targets_documents_and_labels_reach_the_report() {
     let repo = TestRepo::with_files(3);
     repo.write("docs/x.md", b"# X\n\nSome words about the product.\n");
@@ -180,6 +207,131 @@ fn a_sweep_of_nothing_says_so() {
         ])
         .expect(0);
     assert!(done.stderr.contains("no file of the commit matches"), "{}", done.stderr);
+    let path = repo.path().to_str().unwrap();
+    let args = ["run", path, "--ladder", "builtin", "--target", "nothing/**", "--json"];
+    let done = bench.run(&args).expect(0);
+    assert!(done.stderr.contains("no file of the commit matches"), "{}", done.stderr);
+}
+
+#[test]
+fn a_target_that_matches_nothing_beside_others_is_told() {
+    let repo = TestRepo::with_files(2);
+    let bench = Bench::new(None, "");
+    let path = repo.path().to_str().unwrap();
+    let mut args =
+        vec!["run", path, "--ladder", "builtin", "--target", "src/**", "--target", "dosc/"];
+    let done = bench.run(&args).expect(0);
+    assert!(done.stderr.contains("--target 'dosc/' matches no file"), "{}", done.stderr);
+    assert!(!done.stderr.contains("--target 'src/**'"), "{}", done.stderr);
+    args.push("--json");
+    let told: Value = serde_json::from_str(&bench.run(&args).expect(0).stdout).unwrap();
+    assert_eq!(told["unused_targets"], serde_json::json!(["dosc/"]));
+    assert_eq!(told["resolved"], 2);
+}
+
+#[test]
+fn a_directory_of_a_repository_means_all_of_it_and_that_is_told() {
+    let repo = TestRepo::with_files(1);
+    repo.write("packages/foo/a.rs", b"pub const A: u8 = 1;\n");
+    repo.commit("a package");
+    let bench = Bench::new(None, "");
+    let (root, foo) = (repo.path(), repo.path().join("packages/foo"));
+    let run = |path: &Path, more: &[&str]| {
+        let args = [&["run", path.to_str().unwrap(), "--ladder", "builtin"], more].concat();
+        bench.run(&args).expect(0)
+    };
+    let done = run(&foo, &[]);
+    assert!(done.stdout.contains("2 of 2 files reviewed"), "{}", done.stdout);
+    assert!(done.stderr.contains("for that alone: --target 'packages/foo'"), "{}", done.stderr);
+    let done = run(&foo, &["--target", "packages/foo"]);
+    assert!(done.stdout.contains("1 of 1 files reviewed"), "{}", done.stdout);
+    assert!(!done.stderr.contains("for that alone"), "{}", done.stderr);
+    let done = run(root, &[]);
+    assert!(!done.stderr.contains("for that alone"), "{}", done.stderr);
+}
+
+#[test]
+fn a_report_replaces_the_one_that_was_in_its_directory() {
+    let repo = TestRepo::with_files(3);
+    let bench = Bench::new(None, "");
+    let (path, out) = (repo.path().to_str().unwrap(), bench.out());
+    let run = |more: &[&str]| {
+        let args = ["run", path, "--ladder", "builtin", "--out", out.to_str().unwrap()];
+        bench.run(&[&args, more].concat()).expect(0)
+    };
+    let list = || -> Vec<String> {
+        let mut names: Vec<_> = std::fs::read_dir(&out)
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    run(&[]);
+    let files = ["review_src_f0.rs.json", "review_src_f1.rs.json", "review_src_f2.rs.json"];
+    let always = [
+        "audit_facts.jsonl",
+        "auto_apply.jsonl",
+        "model_trust.jsonl",
+        "scrum.sarif",
+        "scrum_loop_metrics.jsonl",
+        "scrum_report.md",
+        "scrum_reviews.jsonl",
+        "summary.json",
+    ];
+    let all = |files: &[&'static str]| {
+        let mut all = [&always[..], files].concat();
+        all.sort_unstable();
+        all
+    };
+    assert_eq!(list(), all(&files));
+    assert_eq!(schemas::check_report(&out), 3);
+    let models = std::fs::read_to_string(out.join("model_trust.jsonl")).unwrap();
+    assert_eq!(schemas::check_rows("model_trust", &models), 1, "{models}");
+    // What an earlier `scrum apply` left, and what people put there.
+    std::fs::write(out.join("auto_apply.jsonl"), "{}\n").unwrap();
+    std::fs::write(out.join("review_notes.json"), "{\"file\":\"src/f1.rs\"}").unwrap();
+    std::fs::create_dir(out.join("review_dir.json")).unwrap();
+    std::os::unix::fs::symlink(out.join(files[1]), out.join("review_src_f9.rs.json")).unwrap();
+
+    let done = run(&["--target", "src/f0.rs"]);
+    assert!(done.stderr.contains("2 files of an earlier report removed"), "{}", done.stderr);
+    let theirs = ["review_dir.json", "review_notes.json", "review_src_f9.rs.json"];
+    assert_eq!(list(), all(&[&files[..1], &theirs].concat()));
+    std::fs::remove_file(out.join("review_src_f9.rs.json")).unwrap();
+    assert_eq!(schemas::check_report(&out), 1);
+    assert_eq!(std::fs::read_to_string(out.join("auto_apply.jsonl")).unwrap(), "");
+}
+
+#[test]
+fn what_is_the_same_sweep_keeps_its_labels_and_rank_and_says_so() {
+    let repo = TestRepo::with_files(2);
+    let bench = Bench::new(None, "");
+    let path = repo.path().to_str().unwrap();
+    let ladder = bench.ladder();
+    let write = |note: &str| {
+        let text = format!(
+            "name='t'\ndescription='{note}'\n[[rungs]]\nprovider='builtin'\nmodel='static-checks'\nnote='{note}'\n"
+        );
+        std::fs::write(&ladder, text).unwrap();
+    };
+    write("one");
+    let ladder = ladder.to_str().unwrap();
+    let first = ["run", path, "--ladder", ladder, "--target", "src/", "--target", "src/f0.rs"];
+    let done = bench.run(&[&first[..], &["--label", "team=core"]].concat()).expect(0);
+    let id = done.stdout.split([' ', ':']).nth(1).unwrap().to_owned();
+    write("other words");
+    let second = ["run", path, "--ladder", ladder, "--target", "src/f0.rs", "--target", "src/"];
+    let more = ["--label", "team=edge", "--priority", "high"];
+    let mut again = bench.scrum(&[&second[..], &more].concat());
+    again.env("SCRUM__SWEEP__ADMISSION_WINDOW", "7").env("SCRUM__SWEEP__PLAN_PAGE", "9");
+    let out = again.output().unwrap();
+    let told = String::from_utf8_lossy(&out.stderr);
+    assert!(told.contains(&format!("sweep {id} is there already")), "{told}");
+    assert!(told.contains("keeps its labels; left out: team=edge"), "{told}");
+    assert!(told.contains("keeps its rank, normal; left out: --priority high"), "{told}");
+    let done = bench.run(&first).expect(0);
+    assert!(!done.stderr.contains("left out"), "{}", done.stderr);
 }
 
 #[test]

@@ -26,6 +26,11 @@ fn mistakes_are_told_and_cost_nothing() {
         &["/no/such/dir", "nothing", "path of a git repository"],
     );
     refused(&bench, &["run", plain], &[plain, "not a git repository", "git init"]);
+    refused(
+        &bench,
+        &["run", "https://t0ken@example.invalid/o/r.git"],
+        &["https://***@example.invalid/o/r.git", "credential helper"],
+    );
     refused(&bench, &["run", repo, "--rev", "nope"], &["nope", "git log"]);
     refused(
         &bench,
@@ -51,6 +56,8 @@ fn mistakes_are_told_and_cost_nothing() {
     refused(&bench, &["dlq", "show", "nothing"], &["nothing", "scrum dlq list"]);
     refused(&bench, &["kb", "schema", "nothing"], &["nothing", "scrum kb schema"]);
     refused(&bench, &["sweep", repo], &["SCRUM_REDIS_URL", "scrum run"]);
+    // With nobody to do it, waiting would never end.
+    refused(&bench, &["sweep", repo, "--wait"], &["SCRUM_REDIS_URL", "scrum run"]);
     let status = bench.run(&["status", "--json"]).expect(0);
     assert!(status.stdout.contains("\"sweeps\":[]"), "nothing was enqueued: {}", status.stdout);
 }

@@ -9,6 +9,7 @@ use anyhow::Context;
 use queue_schema::client::DeadLetter;
 use queue_schema::envelope::Envelope;
 use queue_schema::ids::review_id;
+use scrum_domain::report::public_address;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::Path;
@@ -84,7 +85,7 @@ async fn line(session: &Session, letter: &DeadLetter) -> anyhow::Result<Value> {
             "id": letter.sweep,
             "state": status.as_ref().map(|s| s.state),
             "priority": status.as_ref().map(|s| s.priority),
-            "repo": s.repo,
+            "repo": public_address(&s.repo),
             "rev": s.rev,
             "commit": s.commit,
             "policy": s.policy,

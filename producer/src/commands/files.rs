@@ -5,12 +5,15 @@ use crate::past;
 use crate::session::Session;
 use anyhow::{Context, bail};
 use queue_schema::client::{DeadFilter, DeadLetter};
-use queue_schema::ids::review_id;
-use queue_schema::rows::{AuditFactsRow, AutoApplyRow, LoopMetricsRow, ReviewRow, Row};
+use queue_schema::ids::{review_id, sha256_hex};
+use queue_schema::rows::{AuditFactsRow, ReviewRow, Row};
 use queue_schema::sweep::TargetStatus;
-use scrum_domain::report::{FileReport, SweepReport, file, markdown, sarif, summary};
+use scrum_domain::report::{
+    FileReport, SweepReport, file, markdown, public_address, sarif, summary,
+};
+use scrum_domain::text::counted;
 use scrum_domain::trust;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -38,8 +41,9 @@ pub async fn write(
         format!("the report directory {} can't be made; pass another --out", out.display())
     })?;
     let put = |name: &str, text: &str| {
-        // Written beside and renamed, so that a reader never sees half a report.
-        let (path, fresh) = (out.join(name), out.join(format!(".{name}.new")));
+        // Written beside and renamed, so that a reader never sees half a report. By a name of its own,
+        // which is short: the file's may be as long as a name can be.
+        let (path, fresh) = (out.join(name), out.join(fresh_name(name)));
         std::fs::write(&fresh, text)
             .and_then(|()| std::fs::rename(&fresh, &path))
             .with_context(|| format!("the report file {} can't be written", path.display()))
@@ -52,37 +56,76 @@ pub async fn write(
         let reviewed: Vec<_> =
             report.files.iter().filter(|f| f.status != TargetStatus::Skipped).collect();
         let paths: Vec<&str> = reviewed.iter().map(|f| f.target.path.as_str()).collect();
-        for (f, name) in reviewed.iter().zip(file::file_names(&paths)) {
-            put(&name, &serde_json::to_string_pretty(&file::render(f))?)?;
+        let names = file::file_names(&paths);
+        for (f, name) in reviewed.iter().zip(&names) {
+            put(name, &serde_json::to_string_pretty(&file::render(f))?)?;
         }
+        remove_others(out, &names)?;
     }
     if wants("sarif") {
         put("scrum.sarif", &serde_json::to_string_pretty(&sarif::render(&report))?)?;
     }
     if wants("jsonl") {
-        let mut lines = String::new();
-        for row in report.files.iter().filter_map(|f| f.row.as_ref()) {
-            let _ = writeln!(lines, "{}", serde_json::to_string(row)?);
-        }
-        put(&format!("{}.jsonl", ReviewRow::STREAM), &lines)?;
-        if !report.applied.is_empty() {
-            let mut lines = String::new();
-            for row in &report.applied {
-                let _ = writeln!(lines, "{}", serde_json::to_string(row)?);
-            }
-            put(&format!("{}.jsonl", AutoApplyRow::STREAM), &lines)?;
-        }
-        let mut lines = String::new();
-        for row in report.files.iter().filter_map(|f| f.facts.as_ref()) {
-            let _ = writeln!(lines, "{}", serde_json::to_string(row)?);
-        }
-        put(&format!("{}.jsonl", AuditFactsRow::STREAM), &lines)?;
-        if let Some(metrics) = &report.metrics {
-            let line = format!("{}\n", serde_json::to_string(metrics)?);
-            put(&format!("{}.jsonl", LoopMetricsRow::STREAM), &line)?;
+        // Empty ones as well: what an earlier report left under the name would pass for this one's.
+        for (name, text) in [
+            lines(report.files.iter().filter_map(|f| f.row.as_ref()))?,
+            lines(report.files.iter().filter_map(|f| f.facts.as_ref()))?,
+            lines(&report.applied)?,
+            lines(&report.models)?,
+            lines(&report.metrics)?,
+        ] {
+            put(&name, &text)?;
         }
     }
     Ok(report)
+}
+
+/// The file of a kind of row: its name, and a line a row.
+fn lines<'a, R: Row + 'a>(
+    rows: impl IntoIterator<Item = &'a R>,
+) -> anyhow::Result<(String, String)> {
+    let mut text = String::new();
+    for row in rows {
+        let _ = writeln!(text, "{}", serde_json::to_string(row)?);
+    }
+    Ok((format!("{}.jsonl", R::STREAM), text))
+}
+
+/// Removes reports of files that an earlier report has left here and that are not of this one: they
+/// would pass for its own. What is not surely ours stays.
+fn remove_others(out: &Path, names: &[String]) -> anyhow::Result<()> {
+    // Case is folded, because some file systems do.
+    let ours: BTreeSet<String> = names.iter().map(|name| name.to_lowercase()).collect();
+    let mut removed = 0;
+    for entry in std::fs::read_dir(out)?.flatten() {
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let fits = name.strip_suffix(".json").is_some_and(|n| n.starts_with("review_"));
+        if !fits || ours.contains(&name.to_lowercase()) {
+            continue;
+        }
+        let is_file = entry.metadata().is_ok_and(|m| m.is_file() && m.len() <= MOST_REPORT_BYTES);
+        let text = is_file.then(|| std::fs::read_to_string(entry.path()).ok()).flatten();
+        if text.is_some_and(|text| file::is_report(&name, &text)) {
+            let path = entry.path();
+            std::fs::remove_file(&path).with_context(|| {
+                format!("{} is of an earlier report and can't be removed", path.display())
+            })?;
+            removed += 1;
+        }
+    }
+    if removed > 0 {
+        let files = counted(removed, "file", "files");
+        eprintln!("{files} of an earlier report removed from {}", out.display());
+    }
+    Ok(())
+}
+
+/// No report of a file is larger; what is, is not looked into.
+const MOST_REPORT_BYTES: u64 = 64 << 20;
+
+/// The name under which a file of a report is written before it has its own.
+fn fresh_name(name: &str) -> String {
+    format!(".scrum-{:.16}.new", sha256_hex(name.as_bytes()))
 }
 
 /// Why an accepted review has no facts when nobody has written down why.
@@ -121,8 +164,15 @@ pub async fn gather(session: &Session, id: &str) -> anyhow::Result<SweepReport> 
             _ => Vec::new(),
         };
         let dead_reason = dead.get(&ordinal).map(|d| format!("{}: {}", d.class, d.reason));
-        let row = rows.remove(&review);
-        let facts = facts.remove(&review);
+        // Older workers wrote addresses down as they were given, credentials and all.
+        let mut row = rows.remove(&review);
+        if let Some(row) = row.as_mut() {
+            row.repo = public_address(&row.repo);
+        }
+        let mut facts = facts.remove(&review);
+        if let Some(facts) = facts.as_mut() {
+            facts.repo = public_address(&facts.repo);
+        }
         // What died after the review was accepted can only have been work on its facts.
         let is_resolved = status == TargetStatus::Resolved;
         let died = dead_reason.as_ref().filter(|_| is_resolved);

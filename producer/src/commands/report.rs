@@ -1,10 +1,11 @@
 //! `scrum report`: write the files of a sweep, over or not.
 
 use super::files;
+use super::wait::{exit_code, failure};
 use crate::cli::{Global, ReportArgs};
 use crate::output::say;
 use crate::session::Session;
-use queue_schema::sweep::TargetStatus;
+use anyhow::Context;
 use scrum_domain::report::summary;
 
 /// Writes the files; exit code as of a waited-for sweep.
@@ -20,10 +21,10 @@ pub async fn execute(global: &Global, args: ReportArgs) -> anyhow::Result<u8> {
     } else {
         say(&args.out.display().to_string())?;
     }
-    Ok(u8::from(
-        report
-            .files
-            .iter()
-            .any(|f| matches!(f.status, TargetStatus::Unresolved | TargetStatus::LeftOut)),
-    ))
+    let status = session.queue.sweep_status(&id).await?;
+    let status = status.with_context(|| format!("sweep {id} is gone from the queue"))?;
+    if let Some(failure) = failure(&status) {
+        eprintln!("{failure}");
+    }
+    Ok(exit_code(&status))
 }

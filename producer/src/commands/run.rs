@@ -35,7 +35,7 @@ pub async fn execute(global: &Global, args: RunArgs) -> anyhow::Result<u8> {
     };
     let out = args.out.unwrap_or_else(|| session.state.join("reports").join(&created.id));
     files::write(&session, &created.id, &out, &files::ALL).await?;
-    let code = wait::verdict(global, &session, &status, Some(&out)).await;
+    let code = wait::verdict(global, &session, &status, Some(&out), &created).await;
     drop(private);
     code
 }

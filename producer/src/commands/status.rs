@@ -1,6 +1,6 @@
 //! `scrum status`: sweeps, lanes, workers.
 
-use super::wait::alert;
+use super::wait::{alert, exit_code, failure};
 use crate::cli::{Global, StatusArgs};
 use crate::output::{duration, fancy, say, table, time};
 use crate::progress::summary;
@@ -30,9 +30,8 @@ pub async fn execute(global: &Global, args: StatusArgs) -> anyhow::Result<u8> {
         }
         print(global, &session, &sweeps, args.sweep.is_some()).await?;
         if !args.watch || sweeps.iter().all(SweepStatus::is_over) {
-            return Ok(u8::from(
-                args.sweep.is_some() && sweeps.iter().any(|s| s.unresolved + s.left_out > 0),
-            ));
+            let one = sweeps.first().filter(|_| args.sweep.is_some());
+            return Ok(one.map_or(0, exit_code));
         }
         tokio::select! {
             () = signals::interrupted() => return Ok(130),
@@ -97,6 +96,9 @@ async fn print(
         say(&table(&["SWEEP", "STATE", "RANK", "FILES", "SINCE", "TOOK", ""], &rows))?;
     }
     for s in sweeps {
+        if let Some(failure) = failure(s) {
+            say(&failure)?;
+        }
         for (rung, message) in session.queue.alerts(&s.id).await? {
             say(&format!("{}: {}", s.id, alert(&rung, &message)))?;
         }

@@ -3,7 +3,7 @@
 use super::{files, wait};
 use crate::cli::{Global, Request, SweepArgs};
 use crate::ladder;
-use crate::output::say;
+use crate::output::{plain, say};
 use crate::progress::Progress;
 use crate::request;
 use crate::session::Session;
@@ -19,8 +19,8 @@ use std::collections::BTreeSet;
 /// Whatever a person can get wrong, with what to do.
 pub async fn execute(global: &Global, args: SweepArgs) -> anyhow::Result<u8> {
     let session = Session::open(global).await?;
-    if session.private.is_some() && !args.wait {
-        // The server would stop with this command, and nothing would ever run.
+    if session.private.is_some() {
+        // The server would stop with this command, and nothing would ever run; with --wait, neither.
         anyhow::bail!(
             "no fleet is configured, so nobody would do the sweep; set SCRUM_REDIS_URL, or use `scrum run`"
         );
@@ -30,7 +30,9 @@ pub async fn execute(global: &Global, args: SweepArgs) -> anyhow::Result<u8> {
     let created = create(&session, &args.request, &name, &progress).await?;
     if !args.wait {
         if global.json {
-            say(&serde_json::json!({ "sweep": created.id, "new": created.new }).to_string())?;
+            let mut json = serde_json::json!({ "sweep": created.id, "new": created.new });
+            created.tell(&mut json);
+            say(&json.to_string())?;
         } else {
             say(&created.id)?;
         }
@@ -47,7 +49,26 @@ pub async fn execute(global: &Global, args: SweepArgs) -> anyhow::Result<u8> {
     if let Some(out) = &args.out {
         files::write(&session, &created.id, out, &files::ALL).await?;
     }
-    wait::verdict(global, &session, &status, args.out.as_deref()).await
+    wait::verdict(global, &session, &status, args.out.as_deref(), &created).await
+}
+
+/// A sweep as it was asked for.
+pub struct Asked {
+    /// Its id.
+    pub id: String,
+    /// False when it was there before.
+    pub new: bool,
+    /// Target globs that match nothing in its commit.
+    pub unused: Vec<String>,
+}
+
+impl Asked {
+    /// Adds to what a program is told.
+    pub fn tell(&self, json: &mut serde_json::Value) {
+        if let Some(map) = json.as_object_mut() {
+            map.insert("unused_targets".into(), self.unused.clone().into());
+        }
+    }
 }
 
 /// Checks the request, records the sweep or finds the one that is there, and mends one that
@@ -60,7 +81,7 @@ pub async fn create(
     request: &Request,
     ladder_name: &str,
     progress: &Progress,
-) -> anyhow::Result<Created> {
+) -> anyhow::Result<Asked> {
     let settings = &session.settings;
     let config = session.config.as_deref();
     let (ladder, why) = ladder::choose(ladder_name, settings, config)?;
@@ -72,7 +93,13 @@ pub async fn create(
     let rungs: Vec<_> = ladder.rungs.iter().map(queue_schema::sweep::Rung::name).collect();
     let why = why.map(|w| format!(" ({w})")).unwrap_or_default();
     progress.note(&format!("ladder {}{why}: {}", ladder.name, rungs.join(" > ")));
-    let prepared = request::prepare(request, settings, &session.state, ladder, shard_ladder)?;
+    let mut prepared = request::prepare(request, settings, &session.state, ladder, shard_ladder)?;
+    note_targets(&prepared, progress);
+    if request.again
+        && let Some(again) = unfinished(session, &prepared.spec).await?
+    {
+        prepared.spec.again = again;
+    }
     let (spec, documents) = (&prepared.spec, &prepared.documents);
     let budget = budget(request, settings);
     let created =
@@ -82,9 +109,14 @@ pub async fn create(
         progress
             .note(&format!("sweep {id} of {} at {:.10}", prepared.spec.repo, prepared.spec.commit));
     } else {
-        progress
-            .note(&format!("sweep {id} is there already: going on with it (--again starts anew)"));
+        let anew = if request.again {
+            format!("it is not finished; to start anew: scrum cancel {id}")
+        } else {
+            "--again starts anew".to_owned()
+        };
+        progress.note(&format!("sweep {id} is there already: going on with it ({anew})"));
         revive_plan(session, &id).await?;
+        note_dropped(session, &created, request, spec, progress).await?;
         if created.put_back > 0 {
             let (files, _) = wait::files(created.put_back);
             progress.note(&format!("in work again, left out by the old budget: {files}"));
@@ -94,7 +126,71 @@ pub async fn create(
     if budget.is_some_and(|b| b.caps.most.micro_usd > 0) {
         note_unpriced(settings, spec, progress);
     }
-    Ok(created)
+    Ok(Asked { id, new: created.new, unused: prepared.unused })
+}
+
+/// Sweeps that are looked through for one that was interrupted, newest first.
+const LOOK_BACK: usize = 1000;
+
+/// What set the newest sweep apart that an equal command with `--again` began and that is not finished:
+/// the same command goes on with it.
+async fn unfinished(session: &Session, spec: &SweepSpec) -> anyhow::Result<Option<u64>> {
+    let wanted = spec.id();
+    for id in session.queue.sweeps().await?.into_iter().take(LOOK_BACK) {
+        // A record that this version can't read is another sweep.
+        let Ok(Some(mut older)) = session.queue.sweep_spec(&id).await else { continue };
+        let again = std::mem::replace(&mut older.again, spec.again);
+        if again == 0 || older.id() != wanted {
+            continue;
+        }
+        let status = session.queue.sweep_status(&id).await?;
+        if status.is_some_and(|s| !s.is_over() || s.state == SweepState::Failed) {
+            return Ok(Some(again));
+        }
+    }
+    Ok(None)
+}
+
+/// Says which part of the commit was meant where the command line may have missed it.
+fn note_targets(prepared: &request::Prepared, progress: &Progress) {
+    for glob in &prepared.unused {
+        progress.note(&format!(
+            "--target '{}' matches no file of the commit; paths start at the repository's root",
+            plain(glob)
+        ));
+    }
+    if let Some(below) = &prepared.below {
+        let below = plain(below);
+        progress.note(&format!(
+            "all of {} is reviewed, not only what was named; for that alone: --target '{below}'",
+            prepared.spec.repo
+        ));
+    }
+}
+
+/// A sweep that is there keeps its labels and its rank.
+async fn note_dropped(
+    session: &Session,
+    created: &Created,
+    request: &Request,
+    asked: &SweepSpec,
+    progress: &Progress,
+) -> anyhow::Result<()> {
+    let kept = session.queue.sweep_spec(&created.id).await?.map(|s| s.labels).unwrap_or_default();
+    let new = asked.labels.iter().filter(|(k, v)| kept.get(*k) != Some(v));
+    let new: Vec<_> = new.map(|(k, v)| plain(&format!("{k}={v}"))).collect();
+    if !new.is_empty() {
+        progress.note(&format!("it keeps its labels; left out: {}", new.join(", ")));
+    }
+    let rank = session.queue.sweep_status(&created.id).await?.map(|s| s.priority);
+    if let Some(rank) = rank.filter(|rank| *rank != request.priority) {
+        progress.note(&format!(
+            "it keeps its rank, {}; left out: --priority {}",
+            rank.as_str(),
+            request.priority.as_str()
+        ));
+    }
+    Ok(())
 }
 
 /// What the command line says of the budget, over what the settings say.
@@ -130,14 +226,19 @@ async fn revive_plan(session: &Session, id: &str) -> anyhow::Result<()> {
     if status.as_ref().is_some_and(|s| s.state == SweepState::Cancelled) {
         anyhow::bail!("sweep {id} was cancelled; pass --again to do it anew");
     }
-    if status.is_some_and(|s| s.state == SweepState::Failed) {
+    if let Some(status) = status.filter(|s| s.state == SweepState::Failed) {
         let filter = queue_schema::client::DeadFilter {
             sweep: Some(id.to_owned()),
             lane: Some("plan".into()),
             ..Default::default()
         };
-        for letter in session.queue.dead_letters(&filter).await? {
+        let letters = session.queue.dead_letters(&filter).await?;
+        for letter in &letters {
             session.queue.revive(&letter.id, None).await?;
+        }
+        if letters.is_empty() {
+            // Somebody threw it away, or it was kept for as long as letters are.
+            session.queue.replan(&status).await?;
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! Waiting for a sweep, through outages, until it is over or the user leaves.
 
+use super::sweep::Asked;
 use crate::cli::Global;
 use crate::output::{duration, plain, say};
 use crate::progress::Progress;
@@ -68,6 +69,28 @@ pub fn files(n: u64) -> (String, &'static str) {
     if n == 1 { ("1 file".to_owned(), "it") } else { (format!("{n} files"), "them") }
 }
 
+/// What a sweep comes to, for whoever waits for it: 0 when all was done, 1 when something was not, 2
+/// when it could not even be planned.
+pub fn exit_code(s: &SweepStatus) -> u8 {
+    match s.state {
+        SweepState::Failed => 2,
+        SweepState::Cancelled => 1,
+        _ => u8::from(s.unresolved + s.left_out > 0),
+    }
+}
+
+/// Why a sweep failed, and what to do; `None` for one that did not.
+pub fn failure(s: &SweepStatus) -> Option<String> {
+    let why = || plain(s.error.as_deref().unwrap_or("no reason was recorded"));
+    (s.state == SweepState::Failed).then(|| {
+        format!(
+            "sweep {} could not be planned: {}; mend that and run the same command again",
+            s.id,
+            why()
+        )
+    })
+}
+
 /// Says how a sweep ended and turns it into the exit code.
 ///
 /// # Errors
@@ -77,17 +100,18 @@ pub async fn verdict(
     session: &Session,
     s: &SweepStatus,
     out: Option<&Path>,
+    asked: &Asked,
 ) -> anyhow::Result<u8> {
-    if s.state == SweepState::Failed {
-        anyhow::bail!(
-            "sweep {} could not be planned: {}; mend that and run the same command again",
-            s.id,
-            s.error.as_deref().unwrap_or("no reason was recorded")
-        );
+    if let Some(failure) = failure(s) {
+        anyhow::bail!(failure);
+    }
+    if s.total == 0 && s.state == SweepState::Done {
+        eprintln!("no file of the commit matches; check --target and .scrumignore");
     }
     let alerts = session.queue.alerts(&s.id).await?;
     if global.json {
         let mut json = serde_json::to_value(s)?;
+        asked.tell(&mut json);
         if let Some(map) = json.as_object_mut() {
             map.insert("alerts".into(), serde_json::to_value(&alerts)?);
         }
@@ -108,9 +132,6 @@ pub async fn verdict(
         ))?;
         if s.state == SweepState::Cancelled {
             say(&format!("cancelled before it was done: {} files were left out", s.cancelled))?;
-        }
-        if s.total == 0 {
-            eprintln!("no file of the commit matches; check --target and .scrumignore");
         }
         if let Some(out) = out {
             say(&format!("report: {}", out.join("scrum_report.md").display()))?;
@@ -133,5 +154,5 @@ pub async fn verdict(
             say(&alert(rung, message))?;
         }
     }
-    Ok(u8::from(s.unresolved + s.left_out > 0 || s.state == SweepState::Cancelled))
+    Ok(exit_code(s))
 }

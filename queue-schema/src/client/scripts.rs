@@ -110,6 +110,7 @@ macro_rules! scripts {
 scripts!(
     enqueue,
     create_sweep,
+    replan,
     submit,
     claim,
     renew,

@@ -190,6 +190,24 @@ impl Queue {
         }
     }
 
+    /// Plans a sweep on whose planning failed, from where it ended, when its dead letter is gone: one that
+    /// is there is revived instead. False when there is nothing to do; saying it again is safe.
+    ///
+    /// # Errors
+    /// [`QueueError::OutOfMemory`] before anything is sent, or a failure of Redis.
+    pub async fn replan(&self, status: &SweepStatus) -> Result<bool, QueueError> {
+        let first = u32::try_from(status.total).unwrap_or(u32::MAX);
+        let mut plan = NewJob::of(&Plan { sweep: status.id.clone(), first })
+            .map_err(|e| QueueError::record("plan", e))?
+            .priority(status.priority);
+        plan.trace(&Trace::of_sweep(&status.id));
+        let mut args = vec![status.id.clone().into_bytes(), first.to_string().into_bytes()];
+        plan.encode(self.options().max_attempts, &mut args);
+        let part = self.of_sweep(&status.id);
+        part.check_memory().await?;
+        Ok(part.run::<i64>(&self.scripts.replan, args).await? == 1)
+    }
+
     /// The request behind a sweep.
     ///
     /// # Errors

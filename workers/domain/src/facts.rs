@@ -3,6 +3,7 @@
 use crate::accept::{Answer, refusal};
 use crate::clean::clean;
 use crate::parse::objects;
+use crate::report::public_address;
 use crate::review::Spent;
 use crate::text::{clip, clip_marked, one_line};
 use queue_schema::rows::Outcome;
@@ -256,7 +257,7 @@ pub fn row(known: &Known<'_>) -> AuditFactsRow {
         scrum_master_reviewed: true,
         sweep_id: known.sweep_id.to_owned(),
         review_id: known.review_id.to_owned(),
-        repo: known.repo.to_owned(),
+        repo: public_address(known.repo),
         blob: known.blob.to_owned(),
         verdicts,
         verification_error: error,

@@ -2,6 +2,7 @@
 
 use crate::anchor::tier;
 use crate::parse::Parsed;
+use crate::report::public_address;
 use crate::text::clip;
 use queue_schema::limits::{HistoryLimits, TierLimits};
 use queue_schema::rows::review::{SCHEMA_VERSION, TopChunk};
@@ -154,7 +155,7 @@ pub fn row(accepted: &Accepted<'_>) -> ReviewRow {
         rungs_saved: pathway.rungs_saved,
         sweep_id: accepted.sweep_id.to_owned(),
         review_id: accepted.review_id.to_owned(),
-        repo: accepted.repo.to_owned(),
+        repo: public_address(accepted.repo),
         commit: accepted.commit.to_owned(),
         blob: accepted.blob.to_owned(),
         findings: parsed.findings.clone(),
@@ -209,7 +210,7 @@ mod tests {
             reviewed_at: "2026-01-02T03:04:05Z",
             sweep_id: "s",
             review_id: "s-0",
-            repo: "/r",
+            repo: "https://token@host/r",
             commit: "c",
             path: "a.rs",
             blob: "b",
@@ -234,7 +235,7 @@ mod tests {
         anchor(&mut parsed.findings, "fn main() {}");
         let attempts = [attempt(1, Outcome::Thin, None), attempt(2, Outcome::Accepted, Some(0.5))];
         let row = build(&"é".repeat(3000), &parsed, &attempts);
-        assert_eq!(row.accepted_model, "p/m2");
+        assert_eq!((row.accepted_model.as_str(), row.repo.as_str()), ("p/m2", "https://host/r"));
         assert_eq!((row.accepted_on_attempt, row.attempts_made), (2, 2));
         assert_eq!(row.confidences_per_finding, [80, 60]);
         assert_eq!((row.confidence_min, row.confidence_avg), (Some(60), Some(70.0)));

@@ -37,7 +37,7 @@ pub enum RepoError {
     /// A URL that is not passed to git.
     #[error("the repository URL '{url}' {why}")]
     Url {
-        /// Which one, without its password.
+        /// Which one, without its password or token.
         url: String,
         /// What is wrong with it, and what to do.
         why: &'static str,

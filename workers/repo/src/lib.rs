@@ -106,6 +106,17 @@ impl Repo {
         path.canonicalize().unwrap_or_else(|_| path.to_owned())
     }
 
+    /// Where a path lies below the root of the working tree, `/` as separator; `None` for the root
+    /// itself, for what lies elsewhere, and for what git keeps for itself.
+    pub fn below_root(&self, path: &Path) -> Option<String> {
+        let root = self.git.workdir()?.canonicalize().ok()?;
+        let below = path.canonicalize().ok()?;
+        let below = below.strip_prefix(root).ok()?;
+        let own = below.starts_with(".git") || below.as_os_str().is_empty();
+        let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
+        (!own).then(|| parts.join("/"))
+    }
+
     /// The full id of the commit that a revision means; tags are peeled.
     ///
     /// # Errors

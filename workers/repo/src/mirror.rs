@@ -130,21 +130,25 @@ fn check(url: &str) -> Result<(), RepoError> {
     }
     if masked(url) != url {
         // It would be kept in the sweep's record and shown in reports.
-        return fail("holds a password; take it out and let a git credential helper give it");
+        return fail(
+            "holds a password or token; take out what stands before the '@' and let a git credential helper give it",
+        );
     }
     Ok(())
 }
 
-/// The URL without its password, for messages.
+/// The URL without what might be a secret, for messages: all that stands before the host, because hosts
+/// take a token as user, too. With ssh only a password is one.
 fn masked(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let authority = rest.split('/').next().unwrap_or_default();
-    match authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':')) {
-        Some((user, _)) => {
-            let host = authority.rsplit('@').next().unwrap_or_default();
-            format!("{scheme}://{user}:***@{host}{}", &rest[authority.len()..])
-        }
-        None => url.to_owned(),
+    let Some((user, _)) = authority.rsplit_once('@') else { return url.to_owned() };
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let path = &rest[authority.len()..];
+    match user.split_once(':') {
+        None if scheme == "ssh" => url.to_owned(),
+        Some((user, _)) if scheme == "ssh" => format!("ssh://{user}:***@{host}{path}"),
+        _ => format!("{scheme}://***@{host}{path}"),
     }
 }
 
@@ -184,12 +188,26 @@ mod tests {
     }
 
     #[test]
-    fn passwords_are_refused_and_not_repeated() {
+    fn passwords_and_tokens_are_refused_and_not_repeated() {
         let dir = tempfile::tempdir().unwrap();
         let url = "https://me:hunter@2@host/r/a@b";
         let error = ensure(url, dir.path(), Need::Latest).unwrap_err().to_string();
-        assert!(error.contains("https://me:***@host/r/a@b"), "{error}");
+        assert!(error.contains("https://***@host/r/a@b"), "{error}");
         assert!(!error.contains("hunter"), "{error}");
+        for (url, shown) in [
+            ("https://t0ken@github.com/o/r.git", "https://***@github.com/o/r.git"),
+            ("https://t0ken:@github.com/o/r.git", "https://***@github.com/o/r.git"),
+            ("https://t0ken:x-oauth-basic@h/r", "https://***@h/r"),
+            ("ssh://git:t0ken@h/r", "ssh://git:***@h/r"),
+            ("http://t0ken@h/r", "http://***@h/r"),
+            ("HTTPS://t0ken@h/r", "HTTPS://***@h/r"),
+            ("git://t0ken@h/r", "git://***@h/r"),
+        ] {
+            let error = ensure(url, dir.path(), Need::Latest).unwrap_err().to_string();
+            assert!(error.contains(shown), "{error}");
+            assert!(!error.contains("t0ken"), "{error}");
+        }
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing was started");
         assert_eq!(masked("ssh://git@host:22/r"), "ssh://git@host:22/r");
         assert_eq!(masked("https://host/a:b@c"), "https://host/a:b@c");
     }

@@ -152,7 +152,7 @@ fn the_row_has_the_fields_of_the_original_first_and_in_order() {
         extracted_at: "2026-01-02T03:04:05Z",
         sweep_id: "s",
         review_id: "s-0",
-        repo: "/r",
+        repo: "https://token@host/r",
         commit: "c0ffee",
         path: "a.rs",
         blob: "b",
@@ -191,6 +191,7 @@ fn the_row_has_the_fields_of_the_original_first_and_in_order() {
     }
     let row = row(&known);
     assert_eq!((row.pr_number, row.schema_version, row.source.as_str()), (0, 2, "scrum_review"));
+    assert_eq!(row.repo, "https://host/r", "rows are passed on");
     assert_eq!(
         (row.verdicts, row.verification_error.as_deref()),
         (vec![None], Some("the model declined"))

@@ -152,8 +152,8 @@ impl SweepReport {
     }
 }
 
-/// A repository's address without the credentials that a URL may carry: reports are passed on.
-pub(crate) fn public_address(repo: &str) -> String {
+/// A repository's address without the credentials that a URL may carry: reports and rows are passed on.
+pub fn public_address(repo: &str) -> String {
     let Some((scheme, rest)) = repo.split_once("://") else { return repo.to_owned() };
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let host = host.rsplit_once('@').map_or(host, |(_, host)| host);

@@ -313,6 +313,21 @@ fn names_of_files() {
 }
 
 #[test]
+fn a_file_of_a_report_is_known_from_a_persons() {
+    let report = sweep("x", "src/a.rs");
+    let row = file::render(&report.files[0]).to_string();
+    assert!(file::is_report("review_src_a.rs.json", &row));
+    let twin = &file::file_names(&["src_a.rs", "src/a.rs"])[1];
+    assert!(file::is_report(twin, &row), "{twin}");
+    let dead = &report.files[1];
+    assert!(file::is_report(&file::file_name(&dead.target.path), &file::render(dead).to_string()));
+    assert!(!file::is_report("review_of_mine.json", &row), "another file's name");
+    for text in ["", "no JSON", "[]", r#"{"file":"src/a.rs"}"#, r#"{"blob":"b","attempts":[]}"#] {
+        assert!(!file::is_report("review_src_a.rs.json", text), "{text}");
+    }
+}
+
+#[test]
 fn a_file_report_is_its_row_or_its_history() {
     let report = sweep("x", "src/a.rs");
     assert_eq!(file::render(&report.files[0])["gradient_tier"], "dry_run");
