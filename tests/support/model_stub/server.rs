@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::fmt::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -184,7 +185,17 @@ fn plan(reply: Reply, form: &Form) -> (u16, Vec<(String, String)>, Vec<Step>) {
         Reply::Ok(text, usage) => send(form.whole(Said::Text(&text), "stop", &usage)),
         Reply::Length(text) => send(form.whole(Said::Text(&text), "length", &counts)),
         Reply::Refusal(text) => send(form.whole(Said::Refusal(&text), "stop", &counts)),
-        Reply::Huge(bytes) => send(form.whole(Said::Text(&"x".repeat(bytes)), "stop", &counts)),
+        Reply::Huge(bytes) => {
+            // Numbers, because what repeats itself is ended for that.
+            let mut text = (0..=bytes / 2).fold(String::new(), |mut text, n| {
+                if text.len() < bytes {
+                    let _ = write!(text, "{n} ");
+                }
+                text
+            });
+            text.truncate(bytes);
+            send(form.whole(Said::Text(&text), "stop", &counts))
+        }
         Reply::ErrorBodyUnder200(error) => {
             "application/json".clone_into(&mut content_type);
             vec![Step::Send(json!({"error": error}).to_string().into())]
