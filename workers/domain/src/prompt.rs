@@ -10,6 +10,7 @@ mod schema;
 pub use facts::{ExtractInput, Shown, VerifyInput, extract_prompt, verify_prompt};
 pub use schema::{facts_schema, forensic_schema};
 
+use crate::redact::mask;
 use crate::retrieve::Chunk;
 use crate::text::{clip, one_line};
 use queue_schema::ids::content_id;
@@ -212,7 +213,8 @@ pub fn learning_context(history: &[Attempt], reason_chars: u32) -> String {
         "# Earlier attempts at this file\nNone of them was accepted. Avoid what went wrong:\n",
     );
     for attempt in history {
-        let reason = one_line(&attempt.reason);
+        // Whole, for what the next line cuts in two is known to nobody any more.
+        let reason = one_line(&mask(&attempt.reason).text);
         let _ = write!(
             out,
             "- attempt {}: {}, {} characters, {}",

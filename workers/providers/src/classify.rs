@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use scrum_domain::redact;
 use serde_json::Value;
 
 use crate::error::{ChatError, FailedKind, TerminalKind, TransientKind};
@@ -69,7 +70,9 @@ impl Told {
                 .or_else(|| {
                     number_after(&matter, &["resulted in ", "requested about ", "requested "])
                 });
-        let shown: String = message.split_whitespace().collect::<Vec<_>>().join(" ");
+        // Some echo the prompt. Masked before it is cut: a reason of one provider is told to the next.
+        let shown = redact::mask(&message).text;
+        let shown: String = shown.split_whitespace().collect::<Vec<_>>().join(" ");
         let shown = shown.chars().filter(|c| !c.is_control()).take(SHOWN).collect();
         Self { message: shown, matter, status: None, prompt_tokens: prompt, context }
     }

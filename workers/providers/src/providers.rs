@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use scrum_config::{ProviderConfig, Wire};
-use scrum_domain::redact;
+use scrum_domain::redact::{self, Known};
 
 use crate::chat::{ChatReply, ChatRequest};
 use crate::error::{ChatError, SetupError, TerminalKind};
@@ -82,13 +82,16 @@ impl Providers {
     /// Asks a model. Dropping the future closes the connection, which makes local servers stop
     /// generating.
     ///
-    /// Nothing leaves for a model that is not local but through here, with its secrets masked; the
-    /// reply says how many there were.
+    /// Nothing leaves for a model that is not local but through here, with its secrets masked, and with
+    /// what notes and quotes hold of the secrets of the file that it is about; the reply says how many
+    /// there were.
     pub async fn chat(&self, provider: &str, req: &ChatRequest) -> Result<ChatReply, ChatError> {
         if self.is_local_model(provider, &req.model) {
             return self.send(provider, req).await;
         }
-        let (system, user) = (redact::mask(&req.system), redact::mask(&req.user));
+        let known = Known::of(&req.subject.source);
+        let safe = |text: &str| known.mask(redact::mask(text));
+        let (system, user) = (safe(&req.system), safe(&req.user));
         let masked = system.count().saturating_add(user.count());
         let req = ChatRequest { system: system.text, user: user.text, ..req.clone() };
         let reply = self.send(provider, &req).await?;
