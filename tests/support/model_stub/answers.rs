@@ -41,7 +41,7 @@ pub fn quotes_from(prompt: &str, n: usize) -> Vec<String> {
     let mut lines = prompt.lines();
     let Some(fence) = lines.find_map(|line| {
         let (fence, label) = line.strip_prefix("<<<")?.split_once(' ')?;
-        (label.starts_with("file ") || label.starts_with("notes on ")).then_some(fence)
+        matches!(label, "file" | "notes on the file").then_some(fence)
     }) else {
         return Vec::new();
     };
@@ -50,6 +50,7 @@ pub fn quotes_from(prompt: &str, n: usize) -> Vec<String> {
     lines
         .take_while(|line| *line != end)
         .map(str::trim)
+        .filter(|line| !line.starts_with("path: "))
         .filter(|line| line.len() >= 12 && !line.contains('`') && seen.insert(*line))
         .take(n)
         .map(str::to_owned)
