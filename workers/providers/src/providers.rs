@@ -12,6 +12,7 @@ use crate::http::{self, Endpoint, Key};
 use crate::ollama::Thoughtless;
 use crate::probe::{OllamaModel, Probe};
 use crate::secret::Secret;
+use crate::thinking::Ways;
 use crate::{body, builtin, ollama, openai, probe};
 
 /// Every configured provider, ready to be called. Made once for a process and shared.
@@ -23,7 +24,7 @@ pub struct Providers {
 #[derive(Debug)]
 enum Provider {
     Builtin,
-    Openai(Endpoint),
+    Openai(Endpoint, Ways),
     Ollama(Endpoint, Thoughtless),
 }
 
@@ -72,7 +73,7 @@ impl Providers {
             };
             let provider = match cfg.wire {
                 Wire::Ollama => Provider::Ollama(endpoint, Thoughtless::default()),
-                Wire::Openai | Wire::Builtin => Provider::Openai(endpoint),
+                Wire::Openai | Wire::Builtin => Provider::Openai(endpoint, Ways::default()),
             };
             table.insert(name.clone(), provider);
         }
@@ -101,8 +102,8 @@ impl Providers {
     async fn send(&self, provider: &str, req: &ChatRequest) -> Result<ChatReply, ChatError> {
         match self.table.get(provider) {
             Some(Provider::Builtin) => builtin::chat(req).await,
-            Some(Provider::Openai(endpoint)) => {
-                openai::chat(endpoint, req).await.map_err(|error| endpoint.told(error))
+            Some(Provider::Openai(endpoint, ways)) => {
+                openai::chat(endpoint, ways, req).await.map_err(|error| endpoint.told(error))
             }
             Some(Provider::Ollama(endpoint, thoughtless)) => {
                 let reply = ollama::chat(endpoint, thoughtless, req).await;
@@ -117,7 +118,9 @@ impl Providers {
     pub fn is_local(&self, provider: &str) -> bool {
         match self.table.get(provider) {
             Some(Provider::Builtin) => true,
-            Some(Provider::Openai(endpoint) | Provider::Ollama(endpoint, _)) => endpoint.cfg.local,
+            Some(Provider::Openai(endpoint, _) | Provider::Ollama(endpoint, _)) => {
+                endpoint.cfg.local
+            }
             None => false,
         }
     }
@@ -136,7 +139,7 @@ impl Providers {
             Some(Provider::Builtin) => {
                 probe::without_request(provider, true, "built in: static checks, needs nothing")
             }
-            Some(Provider::Openai(endpoint) | Provider::Ollama(endpoint, _)) => {
+            Some(Provider::Openai(endpoint, _) | Provider::Ollama(endpoint, _)) => {
                 probe::probe(endpoint).await
             }
             None => probe::without_request(provider, false, &self.unknown(provider)),
