@@ -432,7 +432,7 @@ fn hostile_paths_and_answers_leave_a_sound_report() {
              - Quote: `{quote}`\n   - Flag: DeadCode\n\
              2. **\u{0}** (Confidence: 100%)\n   - Quote: `not in the file at all`\n\
              3. **{}** (Confidence: 1%)\n",
-            "long ".repeat(2000)
+            (0..2000).fold(String::new(), |s, n| s + &format!("long{n} "))
         ))
     });
     let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
