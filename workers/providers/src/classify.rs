@@ -121,11 +121,12 @@ const AUTH: [&str; 9] = [
     "no api key",
     "no connected db",
 ];
-const MODEL: [&str; 6] = [
+/// OpenRouter's, where the model is there but none of its hosts is allowed to serve it.
+const NO_HOST: [&str; 2] = ["no endpoints found", "no endpoints available"];
+const MODEL: [&str; 5] = [
     "model_not_found",
     "not a valid model",
     "invalid model name",
-    "no endpoints found",
     "try pulling it",
     "unknown model",
 ];
@@ -161,6 +162,10 @@ pub(crate) fn by_status(status: u16, told: &Told, retry_after: Option<Duration>)
     }
     if matches!(status, 401 | 403) || (matches!(status, 400 | 500) && told.speaks_of(&AUTH)) {
         return terminal(TerminalKind::Unauthorized, "check the key in api_key_env");
+    }
+    if matches!(status, 400 | 404) && told.speaks_of(&NO_HOST) {
+        let advice = "no host serves it under extra_body.provider; see docs/providers.md";
+        return terminal(TerminalKind::ModelNotFound, advice);
     }
     let unknown_model = told.speaks_of(&MODEL)
         || (told.speaks_of(&["model"]) && told.speaks_of(&["not found", "does not exist"]));
