@@ -448,3 +448,53 @@ fn hostile_paths_and_answers_leave_a_sound_report() {
     assert_eq!(results.len(), findings, "each finding is one result");
     assert!(!sarif.to_string().contains("](javascript"));
 }
+
+#[test]
+fn a_rung_has_its_own_tokens_and_temperature_on_both_wires() {
+    let repo = TestRepo::with_files(1);
+    let stub = ModelStub::start(vec![
+        Rule::model("own", Reply::ok(answers::thin())),
+        Rule::any(Reply::ok(answers::markdown_review("src/f0.rs"))),
+    ]);
+    let providers = format!(
+        "[providers.a]\nwire='openai'\nbase_url='{}'\n[providers.b]\nwire='ollama'\nbase_url='{}'\n",
+        stub.openai_url(),
+        stub.ollama_url()
+    );
+    let bench = Bench::new(None, &providers);
+    let own = |provider: &str| {
+        format!("[[rungs]]\nprovider='{provider}'\nmodel='own'\nmax_tokens=33\ntemperature=0.7\n")
+    };
+    let plain = "[[rungs]]\nprovider='b'\nmodel='plain'\n";
+    std::fs::write(bench.ladder(), format!("name='own'\n{}{}{plain}", own("a"), own("b"))).unwrap();
+    run(&bench, &repo, &[]).expect(0);
+    let calls = stub.requests();
+    assert_eq!(calls.len(), 3);
+    let openai = &calls[0].body;
+    assert_eq!((&openai["max_tokens"], &openai["temperature"]), (&33.into(), &0.7.into()));
+    for (call, tokens, temperature) in [(&calls[1], 33, 0.7), (&calls[2], 1500, 0.2)] {
+        let ollama = &call.body["options"];
+        assert_eq!(ollama["num_predict"], tokens);
+        assert_eq!(ollama["temperature"], temperature);
+    }
+}
+
+#[test]
+fn a_dead_letter_keeps_the_beginning_of_the_rejected_answer() {
+    let repo = TestRepo::with_files(1);
+    let answer: String =
+        (0..).flat_map(|n| format!("wörd{n} ").chars().collect::<Vec<_>>()).take(3000).collect();
+    let stub = ModelStub::start(Reply::ok(answer.clone()));
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["prose"]);
+    run(&bench, &repo, &[]).expect(1);
+    let json = |args: &[&str]| -> Value {
+        serde_json::from_str(&bench.run(args).expect(0).stdout).unwrap()
+    };
+    let id = json(&["dlq", "list", "--json"])[0]["id"].as_str().unwrap().to_owned();
+    let shown = json(&["dlq", "show", &id, "--json"]);
+    assert_eq!(shown["letter"]["class"], "ladder_exhausted");
+    let attempt = &shown["attempts"][0];
+    assert_eq!((&attempt["outcome"], &attempt["chars"]), (&"thin".into(), &3000.into()));
+    let beginning: String = answer.chars().take(2000).collect();
+    assert_eq!(attempt["answer_preview"], beginning.as_str());
+}
