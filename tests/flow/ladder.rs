@@ -8,7 +8,9 @@ use queue_schema::rows::{Outcome, ReviewRow};
 use scrum_tests::model_stub::{ModelStub, Recorded, Reply, Rule, answers};
 use scrum_tests::process::Bench;
 use scrum_tests::repo::{TestRepo, large_file};
+use scrum_tests::wait::eventually;
 use serde_json::Value;
+use std::time::Duration;
 
 const SHARD: &str = "Shard ";
 
@@ -497,4 +499,46 @@ fn a_dead_letter_keeps_the_beginning_of_the_rejected_answer() {
     assert_eq!((&attempt["outcome"], &attempt["chars"]), (&"thin".into(), &3000.into()));
     let beginning: String = answer.chars().take(2000).collect();
     assert_eq!(attempt["answer_preview"], beginning.as_str());
+}
+
+/// A sweep over one file, whose first model goes round in a loop.
+fn round_in_a_loop(wire: &str, more: &str) -> (ModelStub, ReviewRow) {
+    let repo = TestRepo::with_files(1);
+    let stub = ModelStub::start(vec![
+        Rule::model("round", Reply::Loop(answers::round())),
+        Rule::any(Reply::ok(answers::markdown_review("src/f0.rs"))),
+    ]);
+    let url = if wire == "ollama" { stub.ollama_url() } else { stub.openai_url() };
+    let settings = format!("[providers.p]\nwire='{wire}'\nbase_url='{url}'\n{more}\n");
+    let bench = Bench::new(None, &settings);
+    let rungs = ["round", "good"].map(|m| format!("[[rungs]]\nprovider='p'\nmodel='{m}'\n"));
+    std::fs::write(bench.ladder(), format!("name='round'\n{}", rungs.concat())).unwrap();
+    run(&bench, &repo, &[]).expect(0);
+    let row = rows(&bench).remove(0);
+    assert_eq!((row.attempts.len(), row.accepted_model.as_str()), (2, "p/good"));
+    let hung_up = || (stub.stats().in_flight == 0).then_some(());
+    eventually(Duration::from_secs(60), "the end of the calls", hung_up);
+    let stats = stub.stats();
+    assert_eq!((stats.requests, stats.broken), (2, 1), "closed before its end");
+    (stub, row)
+}
+
+#[test]
+fn a_call_that_goes_round_in_a_loop_is_stopped() {
+    for wire in ["openai", "ollama"] {
+        let (stub, row) = round_in_a_loop(wire, "");
+        let written = stub.sent_by("round");
+        assert!(written < 256 * 1024, "{wire}: {written} bytes of five million");
+        let spent = &row.attempts[0];
+        assert_eq!(spent.outcome, Outcome::Truncated);
+        assert!(spent.reason.contains("over and over"), "{}", spent.reason);
+        assert!(spent.chars < 4096, "{wire}: {} characters", spent.chars);
+        assert!(stub.requests()[1].prompt.contains(&spent.reason), "{}", spent.reason);
+
+        // Nothing but the bound on an answer ends it then.
+        let (_, row) = round_in_a_loop(wire, "max_repeats=0\nmax_answer_bytes=65536");
+        let spent = &row.attempts[0];
+        assert_eq!(spent.outcome, Outcome::Error);
+        assert!(spent.reason.contains("max_answer_bytes"), "{}", spent.reason);
+    }
 }
