@@ -14,6 +14,18 @@ pub enum Wire {
     Builtin,
 }
 
+/// What is asked of models that think before they answer. Their thoughts are paid for, and spend the
+/// tokens that the answer needs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Thinking {
+    /// Not to; or to be brief, where a model can't be kept from it.
+    #[default]
+    Off,
+    /// Nothing: each does as it does.
+    AsIs,
+}
+
 /// One `[providers.NAME]` table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,6 +57,9 @@ pub struct ProviderConfig {
     /// small models from writing in a loop, and strict modes of hosted ones refuse them.
     #[serde(default)]
     pub schema_bounds: Option<bool>,
+    /// What is asked of models that think.
+    #[serde(default)]
+    pub thinking: Thinking,
     /// Extra members merged into the request body, e.g. OpenRouter's `provider` object.
     #[serde(default)]
     pub extra_body: Option<toml::Table>,
@@ -91,6 +106,7 @@ impl ProviderConfig {
             num_ctx: None,
             json_schema: default_true(),
             schema_bounds: None,
+            thinking: Thinking::default(),
             extra_body: None,
             connect_timeout_s: default_connect(),
             first_byte_timeout_s: default_first_byte(),

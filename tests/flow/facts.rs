@@ -259,7 +259,8 @@ fn a_large_file_is_checked_against_the_notes_on_it() {
     run(&bench, &repo, &[]).expect(0);
     let verify = calls(&stub, Some(FactsStage::Verify)).remove(0).prompt;
     assert!(
-        verify.contains("notes on big.rs") && verify.contains("too large to be shown"),
+        verify.contains("notes on the file\npath: big.rs\n")
+            && verify.contains("too large to be shown"),
         "{verify}"
     );
     assert!(verify.contains("Only the beginning is shown, 150 characters"), "{verify}");

@@ -8,7 +8,9 @@ use queue_schema::rows::{Outcome, ReviewRow};
 use scrum_tests::model_stub::{ModelStub, Recorded, Reply, Rule, answers};
 use scrum_tests::process::Bench;
 use scrum_tests::repo::{TestRepo, large_file};
+use scrum_tests::wait::eventually;
 use serde_json::Value;
+use std::time::Duration;
 
 const SHARD: &str = "Shard ";
 
@@ -432,7 +434,7 @@ fn hostile_paths_and_answers_leave_a_sound_report() {
              - Quote: `{quote}`\n   - Flag: DeadCode\n\
              2. **\u{0}** (Confidence: 100%)\n   - Quote: `not in the file at all`\n\
              3. **{}** (Confidence: 1%)\n",
-            "long ".repeat(2000)
+            (0..2000).fold(String::new(), |s, n| s + &format!("long{n} "))
         ))
     });
     let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
@@ -447,4 +449,96 @@ fn hostile_paths_and_answers_leave_a_sound_report() {
     let findings: usize = rows.iter().map(|r| r.findings.len()).sum();
     assert_eq!(results.len(), findings, "each finding is one result");
     assert!(!sarif.to_string().contains("](javascript"));
+}
+
+#[test]
+fn a_rung_has_its_own_tokens_and_temperature_on_both_wires() {
+    let repo = TestRepo::with_files(1);
+    let stub = ModelStub::start(vec![
+        Rule::model("own", Reply::ok(answers::thin())),
+        Rule::any(Reply::ok(answers::markdown_review("src/f0.rs"))),
+    ]);
+    let providers = format!(
+        "[providers.a]\nwire='openai'\nbase_url='{}'\n[providers.b]\nwire='ollama'\nbase_url='{}'\n",
+        stub.openai_url(),
+        stub.ollama_url()
+    );
+    let bench = Bench::new(None, &providers);
+    let own = |provider: &str| {
+        format!("[[rungs]]\nprovider='{provider}'\nmodel='own'\nmax_tokens=33\ntemperature=0.7\n")
+    };
+    let plain = "[[rungs]]\nprovider='b'\nmodel='plain'\n";
+    std::fs::write(bench.ladder(), format!("name='own'\n{}{}{plain}", own("a"), own("b"))).unwrap();
+    run(&bench, &repo, &[]).expect(0);
+    let calls = stub.requests();
+    assert_eq!(calls.len(), 3);
+    let openai = &calls[0].body;
+    assert_eq!((&openai["max_tokens"], &openai["temperature"]), (&33.into(), &0.7.into()));
+    for (call, tokens, temperature) in [(&calls[1], 33, 0.7), (&calls[2], 1500, 0.2)] {
+        let ollama = &call.body["options"];
+        assert_eq!(ollama["num_predict"], tokens);
+        assert_eq!(ollama["temperature"], temperature);
+    }
+}
+
+#[test]
+fn a_dead_letter_keeps_the_beginning_of_the_rejected_answer() {
+    let repo = TestRepo::with_files(1);
+    let answer: String =
+        (0..).flat_map(|n| format!("wörd{n} ").chars().collect::<Vec<_>>()).take(3000).collect();
+    let stub = ModelStub::start(Reply::ok(answer.clone()));
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["prose"]);
+    run(&bench, &repo, &[]).expect(1);
+    let json = |args: &[&str]| -> Value {
+        serde_json::from_str(&bench.run(args).expect(0).stdout).unwrap()
+    };
+    let id = json(&["dlq", "list", "--json"])[0]["id"].as_str().unwrap().to_owned();
+    let shown = json(&["dlq", "show", &id, "--json"]);
+    assert_eq!(shown["letter"]["class"], "ladder_exhausted");
+    let attempt = &shown["attempts"][0];
+    assert_eq!((&attempt["outcome"], &attempt["chars"]), (&"thin".into(), &3000.into()));
+    let beginning: String = answer.chars().take(2000).collect();
+    assert_eq!(attempt["answer_preview"], beginning.as_str());
+}
+
+/// A sweep over one file, whose first model goes round in a loop.
+fn round_in_a_loop(wire: &str, more: &str) -> (ModelStub, ReviewRow) {
+    let repo = TestRepo::with_files(1);
+    let stub = ModelStub::start(vec![
+        Rule::model("round", Reply::Loop(answers::round())),
+        Rule::any(Reply::ok(answers::markdown_review("src/f0.rs"))),
+    ]);
+    let url = if wire == "ollama" { stub.ollama_url() } else { stub.openai_url() };
+    let settings = format!("[providers.p]\nwire='{wire}'\nbase_url='{url}'\n{more}\n");
+    let bench = Bench::new(None, &settings);
+    let rungs = ["round", "good"].map(|m| format!("[[rungs]]\nprovider='p'\nmodel='{m}'\n"));
+    std::fs::write(bench.ladder(), format!("name='round'\n{}", rungs.concat())).unwrap();
+    run(&bench, &repo, &[]).expect(0);
+    let row = rows(&bench).remove(0);
+    assert_eq!((row.attempts.len(), row.accepted_model.as_str()), (2, "p/good"));
+    let hung_up = || (stub.stats().in_flight == 0).then_some(());
+    eventually(Duration::from_secs(60), "the end of the calls", hung_up);
+    let stats = stub.stats();
+    assert_eq!((stats.requests, stats.broken), (2, 1), "closed before its end");
+    (stub, row)
+}
+
+#[test]
+fn a_call_that_goes_round_in_a_loop_is_stopped() {
+    for wire in ["openai", "ollama"] {
+        let (stub, row) = round_in_a_loop(wire, "");
+        let written = stub.sent_by("round");
+        assert!(written < 256 * 1024, "{wire}: {written} bytes of five million");
+        let spent = &row.attempts[0];
+        assert_eq!(spent.outcome, Outcome::Truncated);
+        assert!(spent.reason.contains("over and over"), "{}", spent.reason);
+        assert!(spent.chars < 4096, "{wire}: {} characters", spent.chars);
+        assert!(stub.requests()[1].prompt.contains(&spent.reason), "{}", spent.reason);
+
+        // Nothing but the bound on an answer ends it then.
+        let (_, row) = round_in_a_loop(wire, "max_repeats=0\nmax_answer_bytes=65536");
+        let spent = &row.attempts[0];
+        assert_eq!(spent.outcome, Outcome::Error);
+        assert!(spent.reason.contains("max_answer_bytes"), "{}", spent.reason);
+    }
 }

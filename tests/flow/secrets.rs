@@ -6,6 +6,7 @@ use queue_schema::rows::{Outcome, ReviewRow};
 use scrum_tests::model_stub::{ModelStub, Recorded, Reply, answers};
 use scrum_tests::process::{Bench, Done};
 use scrum_tests::repo::{TestRepo, large_file};
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 /// A text that looks random, another one for each `n`.
@@ -87,9 +88,17 @@ fn wire(call: &Recorded) -> String {
     format!("{}\n{}\n{:?}\n{}\n{}", call.path, call.body, call.headers, call.system, call.prompt)
 }
 
+/// Bytes of a secret that prove it was sent, whatever became of the rest.
+const PIECE: usize = 12;
+
 fn none_of(calls: &[Recorded], secrets: &[String]) {
+    let pieces: HashSet<&[u8]> =
+        secrets.iter().flat_map(|secret| secret.as_bytes().windows(PIECE)).collect();
     for call in calls {
         let sent = wire(call);
+        let piece = sent.as_bytes().windows(PIECE).find(|piece| pieces.contains(piece));
+        let piece = piece.map(String::from_utf8_lossy);
+        assert_eq!(piece, None, "a piece arrived at {}: {}", call.model, call.prompt);
         for secret in secrets {
             for form in forms(secret) {
                 assert!(!sent.contains(&form), "{form} arrived at {}: {}", call.model, call.prompt);
@@ -143,6 +152,20 @@ impl Place {
         repo.commit("secrets");
         secrets.push(named);
         Self { bench, repo, documents: documents.into(), secrets }
+    }
+
+    /// The given files alone, a rung of this machine and one in the cloud.
+    fn with_files(settings: &str, files: &[(String, String)], secrets: Vec<String>) -> Self {
+        let bench = Bench::new(None, settings);
+        let ladder = "name='two'\n[[rungs]]\nprovider='home'\nmodel='h'\n\
+            [[rungs]]\nprovider='cloud'\nmodel='c'\n";
+        std::fs::write(bench.ladder(), ladder).unwrap();
+        let repo = TestRepo::new();
+        for (path, text) in files {
+            repo.write(path, text.as_bytes());
+        }
+        repo.commit("secrets");
+        Self { bench, repo, documents: Vec::new(), secrets }
     }
 
     fn run(&self, forensic: bool, more: &[&str]) -> Done {
@@ -299,4 +322,131 @@ fn an_answer_to_the_secret_is_no_answer_to_its_mask() {
     assert_eq!(calls.len(), 2, "asked anew");
     none_of(&calls[1..], &place.secrets);
     assert!(place.rows()[0].masked > 0 && !place.rows()[0].attempts[0].cached);
+}
+
+/// Two stubs and the settings for them: one that is local, one that is not.
+fn home_and_cloud(
+    home: impl Fn(&Recorded) -> Reply + Send + Sync + 'static,
+) -> (ModelStub, ModelStub, String) {
+    let home = ModelStub::with(home);
+    let cloud = ModelStub::with(|call| {
+        let patches = call.prompt.contains("# Findings of the review");
+        Reply::ok(if let Some(facts) = answers::facts_or(&call.system) {
+            facts
+        } else if patches {
+            r#"{"patches": []}"#.to_owned()
+        } else if is_shard(call) {
+            answers::shard_summary()
+        } else {
+            answers::markdown_review("any")
+        })
+    });
+    let settings = provider("home", "openai", &home.openai_url(), true)
+        + &provider("cloud", "openai", &cloud.openai_url(), false);
+    (home, cloud, settings)
+}
+
+/// The line of a prompt that holds a secret without a form, or one with it.
+fn telling(prompt: &str) -> &str {
+    let tells = |l: &&str| l.starts_with("let github") || l.starts_with("let password");
+    prompt.lines().find(tells).unwrap_or_default()
+}
+
+#[test]
+fn a_refusal_that_is_quoted_to_the_cloud_is_masked_before_it_is_cut() {
+    let (home, cloud, settings) = home_and_cloud(|call| {
+        let line = telling(&call.prompt);
+        // The name of the file says in which column of the answer its secret begins.
+        let column = call.prompt.split("src/c").nth(1).and_then(|rest| rest.split('_').next());
+        let column: usize = column.unwrap().parse().unwrap();
+        let before = line.find('"').unwrap() + 1;
+        let lead = "I'm sorry, I can't help with";
+        Reply::ok(format!("{lead}{} {line}", ".".repeat(column - before - lead.len() - 1)))
+    });
+    let (mut files, mut secrets) = (Vec::new(), Vec::new());
+    for column in (48..=100).step_by(4) {
+        for (n, canary) in [4, 17].into_iter().enumerate() {
+            let (line, secret) = canaries(column)[canary].clone();
+            files.push((format!("src/c{column}_{n}.rs"), format!("{line}\nfn store() {{}}\n")));
+            secrets.push(secret);
+        }
+    }
+    let place = Place::with_files(&settings, &files, secrets);
+    place.run(false, &["--policy", "structured"]).expect(0);
+    assert_eq!(home.requests().len(), files.len());
+    let left = cloud.requests();
+    assert_eq!(left.len(), files.len());
+    assert!(left.iter().all(|c| c.prompt.contains("the model declined: \"I'm sorry")));
+    none_of(&left, &place.secrets);
+}
+
+#[test]
+fn notes_of_a_local_model_leave_without_pieces_of_secrets() {
+    // Cut by the token limit within a secret, or cut by us, to the last 12,000 characters.
+    for (chained, cut) in [(false, 24), (false, 31), (true, 0)] {
+        let (home, cloud, settings) = home_and_cloud(move |call| {
+            if !is_shard(call) || (chained && !call.prompt.contains("This is shard 1 of")) {
+                return Reply::ok("I'm sorry, I can't help with that.");
+            }
+            let material: Vec<&str> = call.prompt.lines().filter(|l| l.len() == 64).collect();
+            let line = telling(&call.prompt);
+            let notes = format!("Lines of it: {}. It defines: ", material.join(" and "));
+            if chained {
+                let rest = (0..2000).fold(String::new(), |s, n| s + &format!("`f{n}` "));
+                let kept = 12_000 - (line.len() - 17);
+                return Reply::ok(format!("{notes}{line}{}", &rest[..kept - 1]) + ".");
+            }
+            Reply::Length(format!("{notes}{}", line.get(..cut).unwrap_or_default()))
+        });
+        let mut secrets = Vec::new();
+        let mut file = String::new();
+        for canary in [17, 4] {
+            let (line, secret) = canaries(canary)[canary].clone();
+            let (block, body) = private_key(canary * 100, 150);
+            let _ = writeln!(file, "{line}\nfn store() {{}}\n{block}\n{}", large_file(4000));
+            secrets.push(secret);
+            secrets.extend(body);
+        }
+        let files = [("src/large.rs".to_owned(), file)];
+        let mut place = Place::with_files(&settings, &files, secrets);
+        place.bench = place.bench.set("sweep.chained_shards", &chained.to_string());
+        place.run(false, &["--policy", "structured"]).expect(0);
+        assert!(home.requests().iter().any(is_shard));
+        let left = cloud.requests();
+        let notes = if chained { "the last of the notes" } else { "It defines: let" };
+        assert!(left.iter().any(|c| c.prompt.contains(notes)), "{notes}");
+        none_of(&left, &place.secrets);
+    }
+}
+
+#[test]
+fn lines_of_a_key_block_are_masked_for_facts_and_patches() {
+    let (_home, cloud, settings) = home_and_cloud(|call| {
+        let keys: Vec<&str> = call.prompt.lines().filter(|l| l.len() == 64).collect();
+        let review = answers::markdown_review_quoting("src/key.rs", &[keys[40]]);
+        Reply::ok(review.replace("85%", "95%"))
+    });
+    let (block, secrets) = private_key(7, 120);
+    let text = format!("//! The store keeps lines.\n{block}\n{}", large_file(3000));
+    let files = [("src/key.rs".to_owned(), text)];
+    let mut place = Place::with_files(&settings, &files, secrets);
+    for (key, value) in [
+        ("sweep.split_over_bytes", "100000"),
+        ("apply.provider", "cloud"),
+        ("apply.model", "c"),
+        ("apply.whole_chars", "1000"),
+        ("apply.around_lines", "5"),
+        ("facts.enabled", "true"),
+        ("facts.extractor", "cloud/c"),
+        ("facts.verifier", "cloud/c"),
+    ] {
+        place.bench = place.bench.set(key, value);
+    }
+    place.run(false, &[]).expect(0);
+    assert_eq!(cloud.requests().len(), 2, "the review was made at home, its facts were not");
+    place.bench.run(&["apply", "latest", "--check", "true"]).expect(0);
+    let left = cloud.requests();
+    assert_eq!(left.len(), 3);
+    assert!(left[2].prompt.contains("lines 38 to 48"), "{}", left[2].prompt);
+    none_of(&left, &place.secrets);
 }

@@ -102,6 +102,7 @@ fn faults() -> Vec<Fault> {
             Reply::Drip("x".repeat(24 * 400), Duration::from_millis(100)),
         ),
         fault("ten-megabytes", Spent, Error, "max_answer_bytes", Reply::Huge(10_000_000)),
+        fault("loop", Spent, Truncated, "over and over", Reply::Loop(answers::round())),
         fault("not-utf8", Spent, Error, "UTF-8", Reply::InvalidUtf8),
         fault(
             "a-web-page",

@@ -39,8 +39,7 @@ pub fn is_patch(call: &Recorded) -> bool {
 
 /// The path of the file in a prompt.
 pub fn path_in(prompt: &str) -> String {
-    let line =
-        prompt.lines().find_map(|l| l.strip_prefix("<<<")?.split_once(" file ").map(|(_, p)| p));
+    let line = prompt.lines().find_map(|l| l.strip_prefix("path: "));
     line.unwrap_or_default().trim().to_owned()
 }
 

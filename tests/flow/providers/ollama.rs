@@ -42,6 +42,8 @@ async fn the_request() {
     assert_eq!(body["options"]["seed"], 7);
     assert!(sent(&req, |cfg| cfg.json_schema = false).await.get("format").is_none());
     assert_eq!(sent(&request("gpt-oss:20b"), |_| ()).await["think"], "low");
+    let as_is = |cfg: &mut ProviderConfig| cfg.thinking = scrum_config::Thinking::AsIs;
+    assert!(sent(&request("gpt-oss:20b"), as_is).await.get("think").is_none());
 }
 
 #[tokio::test]

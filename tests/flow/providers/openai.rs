@@ -2,7 +2,7 @@
 
 use super::*;
 use scrum_providers::{FailedKind, Finish, SetupError, TerminalKind};
-use scrum_tests::model_stub::Usage;
+use scrum_tests::model_stub::{Rule, Usage};
 use serde_json::{Value, json};
 
 fn sse(body: &str) -> Reply {
@@ -46,6 +46,47 @@ async fn the_request() {
     assert_eq!(body["messages"].as_array().unwrap().len(), 1, "no empty system message");
     let body = sent(&req, |cfg| cfg.json_schema = false).await;
     assert!(body.get("response_format").is_none());
+}
+
+#[tokio::test]
+async fn a_local_server_is_asked_for_no_thoughts() {
+    let local = |cfg: &mut ProviderConfig| cfg.local = true;
+    let body = sent(&request("qwen3-8b"), local).await;
+    assert_eq!(body["chat_template_kwargs"], json!({"enable_thinking": false}));
+    assert!(body.get("reasoning").is_none(), "{body}");
+    let body = sent(&request("gpt-oss-20b"), local).await;
+    assert_eq!(body["reasoning_effort"], "low");
+    let extra = |text: &'static str| {
+        move |cfg: &mut ProviderConfig| {
+            cfg.local = true;
+            cfg.extra_body = Some(table(text));
+        }
+    };
+    let thinks = extra("chat_template_kwargs = { enable_thinking = true, more = 1 }");
+    let body = sent(&request("qwen3-8b"), thinks).await;
+    assert_eq!(body["chat_template_kwargs"], json!({"enable_thinking": true, "more": 1}));
+    let as_is = |cfg: &mut ProviderConfig| {
+        cfg.local = true;
+        cfg.thinking = scrum_config::Thinking::AsIs;
+    };
+    assert!(sent(&request("qwen3-8b"), as_is).await.get("chat_template_kwargs").is_none());
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_know_the_member_is_asked_without() {
+    let no =
+        r#"{"error":{"message":"Unrecognized request argument supplied: chat_template_kwargs"}}"#;
+    let rules = vec![
+        Rule::when(|call| call.body.get("chat_template_kwargs").is_some(), Reply::status(400, no)),
+        Rule::any(Reply::ok("thoughtless")),
+    ];
+    let (stub, providers) = setup(Wire::Openai, rules, |cfg| cfg.local = true);
+    assert_eq!(providers.chat(P, &request("m")).await.unwrap().text, "thoughtless");
+    assert_eq!(stub.stats().requests, 2);
+    providers.chat(P, &request("m")).await.unwrap();
+    assert_eq!(stub.stats().requests, 3, "it is remembered");
+    providers.chat(P, &request("other")).await.unwrap();
+    assert_eq!(stub.stats().requests, 5, "for that model only");
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ fn the_ready_made_answers_are_judged_as_named() {
 #[test]
 fn quotes_come_from_the_file_in_the_prompt() {
     let prompt = "# PRD\n<<<F7 prd at character 0\nthe product shall\nF7>>>\n\
-        <<<F7 file src/a.rs\nfn main() {\n    println!(\"hello\");\n    println!(\"hello\");\n}\nF7>>>\n";
+        <<<F7 file\npath: src/a.rs\n\nfn main() {\n    println!(\"hello\");\n    println!(\"hello\");\n}\nF7>>>\n";
     assert_eq!(answers::quotes_from(prompt, 3), ["println!(\"hello\");"]);
     assert!(answers::quotes_from("no file here", 3).is_empty());
 }

@@ -41,7 +41,7 @@ pub fn quotes_from(prompt: &str, n: usize) -> Vec<String> {
     let mut lines = prompt.lines();
     let Some(fence) = lines.find_map(|line| {
         let (fence, label) = line.strip_prefix("<<<")?.split_once(' ')?;
-        (label.starts_with("file ") || label.starts_with("notes on ")).then_some(fence)
+        matches!(label, "file" | "notes on the file").then_some(fence)
     }) else {
         return Vec::new();
     };
@@ -50,6 +50,7 @@ pub fn quotes_from(prompt: &str, n: usize) -> Vec<String> {
     lines
         .take_while(|line| *line != end)
         .map(str::trim)
+        .filter(|line| !line.starts_with("path: "))
         .filter(|line| line.len() >= 12 && !line.contains('`') && seen.insert(*line))
         .take(n)
         .map(str::to_owned)
@@ -85,6 +86,12 @@ pub fn shard_summary() -> String {
 /// An answer that no policy accepts: too short, no structure.
 pub fn thin() -> String {
     "Looks fine to me.".to_owned()
+}
+
+/// Three lines of a review that a small model writes over and over.
+pub fn round() -> String {
+    "- Where: `src/main.rs`\n- Quote: `let value = input.parse();`\n- Change: return the error\n"
+        .to_owned()
 }
 
 /// A review that gives away that its writer saw only a part.

@@ -57,6 +57,8 @@ struct Inner {
     requests: Vec<Recorded>,
     /// Now and at most, by model.
     by_model: BTreeMap<String, (usize, usize)>,
+    /// Bytes of answers, by model.
+    sent: BTreeMap<String, usize>,
 }
 
 pub(crate) struct Log {
@@ -100,6 +102,10 @@ impl Log {
         self.stats.subscribe()
     }
 
+    pub(crate) fn sent_by(&self, model: &str) -> usize {
+        self.inner.lock().expect("log").sent.get(model).copied().unwrap_or_default()
+    }
+
     pub(crate) fn max_in_flight_of(&self, model: &str) -> usize {
         self.inner.lock().expect("log").by_model.get(model).map_or(0, |count| count.1)
     }
@@ -113,6 +119,12 @@ pub(crate) struct InFlight {
 }
 
 impl InFlight {
+    /// A piece of the answer goes out.
+    pub(crate) fn sends(&self, bytes: usize) {
+        let mut inner = self.log.inner.lock().expect("log");
+        *inner.sent.entry(self.model.clone()).or_default() += bytes;
+    }
+
     /// The answer was sent to its end.
     pub(crate) fn complete(&mut self) {
         self.whole = true;

@@ -147,6 +147,11 @@ impl ModelStub {
         self.shared.log.stats()
     }
 
+    /// Bytes of answers that were written for one model, those that nobody read included.
+    pub fn sent_by(&self, model: &str) -> usize {
+        self.shared.log.sent_by(model)
+    }
+
     /// The largest number of calls that were in flight at once for one model.
     pub fn max_in_flight_of(&self, model: &str) -> usize {
         self.shared.log.max_in_flight_of(model)

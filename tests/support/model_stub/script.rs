@@ -146,6 +146,9 @@ pub enum Reply {
     Silence,
     /// A well-formed answer whose text has so many bytes.
     Huge(usize),
+    /// The text over and over, once a millisecond, until the caller hangs up or five megabytes are out; then
+    /// it was cut at the token limit.
+    Loop(String),
     /// Text with bytes that are not UTF-8.
     InvalidUtf8,
     /// Thoughts, then text; the thoughts in the member the wire has for them.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::fmt::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,6 +20,9 @@ use super::Shared;
 use super::frames::{Form, Said, Wire};
 use super::log::{InFlight, Recorded};
 use super::script::{Gate, Reply, Usage};
+
+/// Bytes after which a loop ends that nobody stops.
+const LOOP_BYTES: usize = 5_000_000;
 
 type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
@@ -184,7 +188,25 @@ fn plan(reply: Reply, form: &Form) -> (u16, Vec<(String, String)>, Vec<Step>) {
         Reply::Ok(text, usage) => send(form.whole(Said::Text(&text), "stop", &usage)),
         Reply::Length(text) => send(form.whole(Said::Text(&text), "length", &counts)),
         Reply::Refusal(text) => send(form.whole(Said::Refusal(&text), "stop", &counts)),
-        Reply::Huge(bytes) => send(form.whole(Said::Text(&"x".repeat(bytes)), "stop", &counts)),
+        Reply::Huge(bytes) => {
+            // Numbers, because what repeats itself is ended for that.
+            let mut text = (0..=bytes / 2).fold(String::new(), |mut text, n| {
+                if text.len() < bytes {
+                    let _ = write!(text, "{n} ");
+                }
+                text
+            });
+            text.truncate(bytes);
+            send(form.whole(Said::Text(&text), "stop", &counts))
+        }
+        Reply::Loop(text) => {
+            let frame = form.piece(&text);
+            let times = LOOP_BYTES / frame.len();
+            let round = || [Step::Pause(Duration::from_millis(1)), Step::Send(frame.clone())];
+            let mut steps: Vec<Step> = (0..times).flat_map(|_| round()).collect();
+            steps.extend(send(form.end("length", &counts)));
+            steps
+        }
         Reply::ErrorBodyUnder200(error) => {
             "application/json".clone_into(&mut content_type);
             vec![Step::Send(json!({"error": error}).to_string().into())]
@@ -255,6 +277,7 @@ fn stream_of(steps: Vec<Step>, flight: InFlight) -> Body {
                     if matches!(steps.front(), Some(Step::Cut)) {
                         steps.push_front(Step::Pause(Duration::from_millis(20)));
                     }
+                    flight.sends(bytes.len());
                     return Some((Ok(Frame::data(bytes)), (steps, flight)));
                 }
                 Some(Step::Pause(delay)) => tokio::time::sleep(delay).await,

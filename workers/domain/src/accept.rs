@@ -1,11 +1,14 @@
 //! Is an answer a review? The gate between what a model wrote and what becomes a row.
 //!
 //! Reasons are read twice: by a person in the report, and by the next rung as learning context.
-//! They say what was wrong in a way that the next answer can do better.
+//! They say what was wrong in a way that the next answer can do better. What they quote of an answer
+//! is masked while the answer is whole: the next rung may be somebody else's, and a secret that the
+//! end of a quotation cuts in two is known to nobody any more.
 
 use crate::clean::clean;
 use crate::parse::{self, ForensicCounts, Parsed};
 use crate::prompt::BLANKS;
+use crate::redact::{mask, mask_range};
 use crate::scratchpad::leaks_shards;
 use crate::text::{clip, clip_marked, counted, one_line, repeated_end};
 use queue_schema::limits::AcceptLimits;
@@ -91,7 +94,9 @@ fn review(answer: &Answer<'_>, context: &Context<'_>) -> Verdict<Parsed> {
         return Err((Outcome::Thin, "empty answer".to_owned()));
     }
     copied(text, context.fence)?;
-    if let Some(evidence) = leaks_shards(text, context.shards_total, context.source) {
+    let leaks = |text: &str| leaks_shards(text, context.shards_total, context.source);
+    if leaks(text).is_some() {
+        let evidence = leaks(&mask(text).text).unwrap_or_default();
         let reason = format!("speaks of a part instead of the whole file: \"{evidence}\"");
         return Err((Outcome::Leaked, reason));
     }
@@ -135,7 +140,14 @@ fn filled_in(findings: &[Finding]) -> Verdict<()> {
 
 /// What an answer that was cut in a loop went over and over, for its reason.
 fn went_round(text: &str) -> Option<String> {
-    let piece = clip_marked(&one_line(repeated_end(text, LOOP_TIMES)?), 60);
+    // The last but one: the last may end within a secret.
+    let len = repeated_end(text, LOOP_TIMES)?.len();
+    let end = text.len() - len;
+    let mut start = end.saturating_sub(len);
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    let piece = clip_marked(&one_line(&mask_range(text, start..end).text), 60);
     Some(format!(
         "cut after {} characters: it repeated \"{piece}\" over and over",
         text.chars().count()
@@ -171,7 +183,7 @@ pub(crate) fn refusal(answer: &Answer<'_>) -> Verdict<()> {
         return Err((Outcome::Refused, "the model declined".to_owned()));
     }
     if reads_as_refusal(answer.text) {
-        let start = clip_marked(&one_line(answer.text), 80);
+        let start = clip_marked(&one_line(&mask(answer.text).text), 80);
         return Err((Outcome::Refused, format!("the model declined: \"{start}\"")));
     }
     Ok(())

@@ -10,6 +10,7 @@ mod schema;
 pub use facts::{ExtractInput, Shown, VerifyInput, extract_prompt, verify_prompt};
 pub use schema::{facts_schema, forensic_schema};
 
+use crate::redact::{mask, mask_range};
 use crate::retrieve::Chunk;
 use crate::text::{clip, one_line};
 use queue_schema::ids::content_id;
@@ -18,7 +19,7 @@ use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 /// Version of the way the templates are filled in. Raised by hand when that changes.
-const FILLED_IN: &str = "2026-11-4";
+const FILLED_IN: &str = "2026-11-5";
 
 const REVIEW: &str = include_str!("../templates/review.md");
 const FORMAT_MARKDOWN: &str = include_str!("../templates/format_markdown.md");
@@ -59,6 +60,8 @@ pub const BLANKS: &[&str] = &["What is wrong, in one line", "the exact line of t
 /// Characters of the notes on earlier shards that the next one sees: the last ones, since a file of
 /// a megabyte has some hundred shards.
 const NOTES_SHOWN: usize = 12_000;
+/// Characters of a path that are shown: the last ones. It is its author's text like the file itself.
+const PATH_SHOWN: usize = 200;
 
 /// What is sent to a model.
 #[derive(Debug, Clone, PartialEq)]
@@ -151,10 +154,9 @@ pub fn review_prompt(input: &ReviewInput<'_>) -> Prompt {
     let mut user = String::new();
     documents(&mut user, "PRD", input.prd_chunks, input);
     documents(&mut user, "Change proposal", input.proposal_chunks, input);
-    let path = one_line(input.path);
     let _ = writeln!(user, "# File under review\nLanguage: {}", input.language);
     match input.body {
-        Body::Whole(text) => fenced(&mut user, input.fence, &format!("file {path}"), text),
+        Body::Whole(text) => fenced_file(&mut user, input.fence, "file", input.path, text),
         Body::Distilled { scratchpad, bytes, missing } => {
             let _ = writeln!(user, "\n{}", fill(DISTILLED, &[("bytes", &bytes.to_string())]));
             if !missing.is_empty() {
@@ -166,7 +168,7 @@ pub fn review_prompt(input: &ReviewInput<'_>) -> Prompt {
                     ranges.join(", ")
                 );
             }
-            fenced(&mut user, input.fence, &format!("notes on {path}"), scratchpad);
+            fenced_file(&mut user, input.fence, "notes on the file", input.path, scratchpad);
         }
     }
     // Small models go by what stands last, and else copy the form instead of filling it in.
@@ -181,17 +183,16 @@ pub fn review_prompt(input: &ReviewInput<'_>) -> Prompt {
 
 /// The prompt for the summary of one shard.
 pub fn shard_prompt(input: &ShardInput<'_>) -> Prompt {
-    let path = one_line(input.path);
     let mut user = format!(
-        "File: {path}\nLanguage: {}\nThis is shard {} of {}, bytes {} to {}.\n",
+        "Language: {}\nThis is shard {} of {}, bytes {} to {}.\n",
         input.language, input.k, input.of, input.start, input.end
     );
     if !input.before.is_empty() {
         let (label, notes) = last_chars(input.before, NOTES_SHOWN);
         let _ = writeln!(user, "Notes on what stands before it, for your understanding only:");
-        fenced(&mut user, input.fence, &format!("{label} on {path}"), notes);
+        fenced(&mut user, input.fence, label, notes);
     }
-    fenced(&mut user, input.fence, &format!("part of {path}"), input.text);
+    fenced_file(&mut user, input.fence, "part of the file", input.path, input.text);
     Prompt { system: fill(SHARD, &[("fence", input.fence)]), user, schema: None }
 }
 
@@ -212,7 +213,8 @@ pub fn learning_context(history: &[Attempt], reason_chars: u32) -> String {
         "# Earlier attempts at this file\nNone of them was accepted. Avoid what went wrong:\n",
     );
     for attempt in history {
-        let reason = one_line(&attempt.reason);
+        // Whole, for what the next line cuts in two is known to nobody any more.
+        let reason = one_line(&mask(&attempt.reason).text);
         let _ = write!(
             out,
             "- attempt {}: {}, {} characters, {}",
@@ -239,6 +241,21 @@ fn documents(out: &mut String, title: &str, chunks: &[Chunk], input: &ReviewInpu
         fenced(out, input.fence, &label, clip(&chunk.text, input.shown_chars as usize));
     }
     out.push('\n');
+}
+
+/// Puts what belongs to a file between marker lines, behind its path: whoever names files in a repository
+/// writes nothing outside of them.
+pub(crate) fn fenced_file(out: &mut String, fence: &str, label: &str, path: &str, text: &str) {
+    fenced(out, fence, label, &format!("path: {}\n\n{text}", shown_path(path)));
+}
+
+/// A path as it is shown: on one line, and of a long one the end, masked before it is cut.
+fn shown_path(path: &str) -> String {
+    let path = one_line(path);
+    match path.char_indices().rev().nth(PATH_SHOWN - 1) {
+        Some((at, _)) if at > 0 => format!("…{}", mask_range(&path, at..path.len()).text),
+        _ => path,
+    }
 }
 
 /// Puts material between marker lines. A marker inside the material can only be there because

@@ -7,13 +7,16 @@
 
 mod assign;
 mod keys;
+mod known;
 mod tokens;
+
+pub use known::Known;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// Version of what is found and how it is masked; cached answers to masked prompts are kept by it.
-pub const MASK_VERSION: &str = "1";
+pub const MASK_VERSION: &str = "2";
 
 /// What every mask begins with.
 pub const MASK_START: &str = "[masked:";

@@ -24,14 +24,16 @@ pub struct ChatRequest {
     pub trace: Option<String>,
 }
 
-/// The code under review. Models see it in the prompt; the builtin provider sees it here.
+/// The code under review. Models see it in the prompt; the builtin provider sees it here, and here are
+/// the secrets of which no piece leaves.
 #[derive(Debug, Clone)]
 pub struct Subject {
     /// What is asked for.
     pub task: Task,
     /// Path of the file in its repository.
     pub path: String,
-    /// The file, or the piece of it.
+    /// The file, or the piece of it that is summarised here; empty when the prompt holds nothing of it
+    /// that is not masked yet.
     pub source: String,
     /// Terms of the PRD passages that were retrieved for the file.
     pub prd_terms: Vec<String>,

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use scrum_domain::redact;
 use serde_json::Value;
 
 use crate::error::{ChatError, FailedKind, TerminalKind, TransientKind};
@@ -69,7 +70,9 @@ impl Told {
                 .or_else(|| {
                     number_after(&matter, &["resulted in ", "requested about ", "requested "])
                 });
-        let shown: String = message.split_whitespace().collect::<Vec<_>>().join(" ");
+        // Some echo the prompt. Masked before it is cut: a reason of one provider is told to the next.
+        let shown = redact::mask(&message).text;
+        let shown: String = shown.split_whitespace().collect::<Vec<_>>().join(" ");
         let shown = shown.chars().filter(|c| !c.is_control()).take(SHOWN).collect();
         Self { message: shown, matter, status: None, prompt_tokens: prompt, context }
     }
@@ -118,11 +121,12 @@ const AUTH: [&str; 9] = [
     "no api key",
     "no connected db",
 ];
-const MODEL: [&str; 6] = [
+/// OpenRouter's, where the model is there but none of its hosts is allowed to serve it.
+const NO_HOST: [&str; 2] = ["no endpoints found", "no endpoints available"];
+const MODEL: [&str; 5] = [
     "model_not_found",
     "not a valid model",
     "invalid model name",
-    "no endpoints found",
     "try pulling it",
     "unknown model",
 ];
@@ -158,6 +162,10 @@ pub(crate) fn by_status(status: u16, told: &Told, retry_after: Option<Duration>)
     }
     if matches!(status, 401 | 403) || (matches!(status, 400 | 500) && told.speaks_of(&AUTH)) {
         return terminal(TerminalKind::Unauthorized, "check the key in api_key_env");
+    }
+    if matches!(status, 400 | 404) && told.speaks_of(&NO_HOST) {
+        let advice = "no host serves it under extra_body.provider; see docs/providers.md";
+        return terminal(TerminalKind::ModelNotFound, advice);
     }
     let unknown_model = told.speaks_of(&MODEL)
         || (told.speaks_of(&["model"]) && told.speaks_of(&["not found", "does not exist"]));

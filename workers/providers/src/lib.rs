@@ -24,6 +24,7 @@ mod openai;
 pub mod probe;
 pub mod providers;
 mod secret;
+mod thinking;
 
 pub use chat::{ChatReply, ChatRequest, Finish, Subject, Task};
 pub use embed::Embedder;

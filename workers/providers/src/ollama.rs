@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
+use scrum_config::Thinking;
 use serde_json::{Map, Value, json};
 
 use crate::answer::Answer;
@@ -13,6 +14,7 @@ use crate::clock::Clock;
 use crate::error::{ChatError, FailedKind, TerminalKind, TransientKind};
 use crate::http::Endpoint;
 use crate::lines::Lines;
+use crate::thinking::is_gpt_oss;
 
 /// A prompt this close to the context was cut: nothing would be left for the answer.
 const MARGIN: u64 = 8;
@@ -86,18 +88,13 @@ pub(crate) fn body(endpoint: &Endpoint, req: &ChatRequest, think: bool) -> Map<S
         body.insert("format".into(), schema);
     }
     merge(&mut body, &endpoint.extra);
-    if think {
-        // gpt-oss cannot be kept from thinking, only told to be brief.
-        let brief = base_name(&req.model).starts_with("gpt-oss");
-        body.entry("think").or_insert(if brief { json!("low") } else { json!(false) });
-    } else {
+    if !think {
         body.remove("think");
+    } else if endpoint.cfg.thinking == Thinking::Off {
+        let brief = is_gpt_oss(&req.model);
+        body.entry("think").or_insert(if brief { json!("low") } else { json!(false) });
     }
     body
-}
-
-fn base_name(model: &str) -> &str {
-    model.rsplit('/').next().unwrap_or(model)
 }
 
 /// True for models that a local Ollama passes on to its cloud.
@@ -251,6 +248,5 @@ mod tests {
     fn knows_models_of_the_cloud() {
         assert!(is_cloud_model("gpt-oss:120b-cloud") && is_cloud_model("glm-4.6:cloud"));
         assert!(!is_cloud_model("cloudy:7b"));
-        assert_eq!(base_name("hf.co/x/gpt-oss:20b"), "gpt-oss:20b");
     }
 }

@@ -10,15 +10,28 @@ use crate::clock::Clock;
 use crate::error::{ChatError, FailedKind, TransientKind};
 use crate::http::Endpoint;
 use crate::lines::Lines;
+use crate::thinking::{Way, Ways, is_openrouter};
 
 /// A whole document may spell each byte of the answer as an escape of six.
 const ESCAPED: u64 = 6;
 
 /// One call.
-pub(crate) async fn chat(endpoint: &Endpoint, req: &ChatRequest) -> Result<ChatReply, ChatError> {
+pub(crate) async fn chat(
+    endpoint: &Endpoint,
+    ways: &Ways,
+    req: &ChatRequest,
+) -> Result<ChatReply, ChatError> {
     let mut clock = Clock::start(&endpoint.cfg);
-    let body = body(endpoint, req);
-    let response = endpoint.post("/chat/completions", &body, req.trace.as_deref(), &clock).await?;
+    let mut way = ways.of(endpoint, &req.model);
+    // Three ways at most, each less than the one before.
+    let response = loop {
+        let body = body(endpoint, req, way);
+        match endpoint.post("/chat/completions", &body, req.trace.as_deref(), &clock).await {
+            Ok(response) => break response,
+            Err(error) => way = way.instead(endpoint, &error).ok_or(error)?,
+        }
+        ways.note(&req.model, way);
+    };
     let mut lines = Lines::new(response, endpoint.cfg.max_answer_bytes);
     let mut reading = Reading::new(endpoint.cfg.max_answer_bytes, endpoint.cfg.max_repeats);
     reading.read(&mut lines, &mut clock).await?;
@@ -26,7 +39,7 @@ pub(crate) async fn chat(endpoint: &Endpoint, req: &ChatRequest) -> Result<ChatR
 }
 
 /// The request body.
-pub(crate) fn body(endpoint: &Endpoint, req: &ChatRequest) -> Map<String, Value> {
+pub(crate) fn body(endpoint: &Endpoint, req: &ChatRequest, way: Way) -> Map<String, Value> {
     let mut body = Map::new();
     body.insert("model".into(), json!(req.model));
     body.insert("messages".into(), messages(&req.system, &req.user));
@@ -52,13 +65,9 @@ pub(crate) fn body(endpoint: &Endpoint, req: &ChatRequest) -> Map<String, Value>
             json!({"require_parameters": true, "data_collection": "deny"}),
         );
     }
+    way.say(endpoint, &mut body);
     merge(&mut body, &endpoint.extra);
     body
-}
-
-fn is_openrouter(base: &str) -> bool {
-    let host = base.split("://").nth(1).and_then(|rest| rest.split(['/', ':']).next());
-    host.is_some_and(|host| host == "openrouter.ai" || host.ends_with(".openrouter.ai"))
 }
 
 /// What has been read of an answer.
@@ -293,7 +302,7 @@ mod tests {
                 prd_terms: Vec::new(),
             },
         };
-        body(&endpoint, &req)["provider"].clone()
+        body(&endpoint, &req, Way::Off)["provider"].clone()
     }
 
     #[test]
@@ -306,12 +315,5 @@ mod tests {
             provider_member("provider = { data_collection = \"allow\", sort = \"price\" }"),
             json!({"require_parameters": true, "data_collection": "allow", "sort": "price"})
         );
-    }
-
-    #[test]
-    fn knows_openrouter_by_its_host() {
-        assert!(is_openrouter("https://openrouter.ai/api/v1"));
-        assert!(!is_openrouter("https://notopenrouter.ai/v1"));
-        assert!(!is_openrouter("http://127.0.0.1/openrouter.ai"));
     }
 }

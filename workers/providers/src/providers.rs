@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use scrum_config::{ProviderConfig, Wire};
-use scrum_domain::redact;
+use scrum_domain::redact::{self, Known};
 
 use crate::chat::{ChatReply, ChatRequest};
 use crate::error::{ChatError, SetupError, TerminalKind};
@@ -12,6 +12,7 @@ use crate::http::{self, Endpoint, Key};
 use crate::ollama::Thoughtless;
 use crate::probe::{OllamaModel, Probe};
 use crate::secret::Secret;
+use crate::thinking::Ways;
 use crate::{body, builtin, ollama, openai, probe};
 
 /// Every configured provider, ready to be called. Made once for a process and shared.
@@ -23,7 +24,7 @@ pub struct Providers {
 #[derive(Debug)]
 enum Provider {
     Builtin,
-    Openai(Endpoint),
+    Openai(Endpoint, Ways),
     Ollama(Endpoint, Thoughtless),
 }
 
@@ -72,7 +73,7 @@ impl Providers {
             };
             let provider = match cfg.wire {
                 Wire::Ollama => Provider::Ollama(endpoint, Thoughtless::default()),
-                Wire::Openai | Wire::Builtin => Provider::Openai(endpoint),
+                Wire::Openai | Wire::Builtin => Provider::Openai(endpoint, Ways::default()),
             };
             table.insert(name.clone(), provider);
         }
@@ -82,13 +83,16 @@ impl Providers {
     /// Asks a model. Dropping the future closes the connection, which makes local servers stop
     /// generating.
     ///
-    /// Nothing leaves for a model that is not local but through here, with its secrets masked; the
-    /// reply says how many there were.
+    /// Nothing leaves for a model that is not local but through here, with its secrets masked, and with
+    /// what notes and quotes hold of the secrets of the file that it is about; the reply says how many
+    /// there were.
     pub async fn chat(&self, provider: &str, req: &ChatRequest) -> Result<ChatReply, ChatError> {
         if self.is_local_model(provider, &req.model) {
             return self.send(provider, req).await;
         }
-        let (system, user) = (redact::mask(&req.system), redact::mask(&req.user));
+        let known = Known::of(&req.subject.source);
+        let safe = |text: &str| known.mask(redact::mask(text));
+        let (system, user) = (safe(&req.system), safe(&req.user));
         let masked = system.count().saturating_add(user.count());
         let req = ChatRequest { system: system.text, user: user.text, ..req.clone() };
         let reply = self.send(provider, &req).await?;
@@ -98,8 +102,8 @@ impl Providers {
     async fn send(&self, provider: &str, req: &ChatRequest) -> Result<ChatReply, ChatError> {
         match self.table.get(provider) {
             Some(Provider::Builtin) => builtin::chat(req).await,
-            Some(Provider::Openai(endpoint)) => {
-                openai::chat(endpoint, req).await.map_err(|error| endpoint.told(error))
+            Some(Provider::Openai(endpoint, ways)) => {
+                openai::chat(endpoint, ways, req).await.map_err(|error| endpoint.told(error))
             }
             Some(Provider::Ollama(endpoint, thoughtless)) => {
                 let reply = ollama::chat(endpoint, thoughtless, req).await;
@@ -114,7 +118,9 @@ impl Providers {
     pub fn is_local(&self, provider: &str) -> bool {
         match self.table.get(provider) {
             Some(Provider::Builtin) => true,
-            Some(Provider::Openai(endpoint) | Provider::Ollama(endpoint, _)) => endpoint.cfg.local,
+            Some(Provider::Openai(endpoint, _) | Provider::Ollama(endpoint, _)) => {
+                endpoint.cfg.local
+            }
             None => false,
         }
     }
@@ -133,7 +139,7 @@ impl Providers {
             Some(Provider::Builtin) => {
                 probe::without_request(provider, true, "built in: static checks, needs nothing")
             }
-            Some(Provider::Openai(endpoint) | Provider::Ollama(endpoint, _)) => {
+            Some(Provider::Openai(endpoint, _) | Provider::Ollama(endpoint, _)) => {
                 probe::probe(endpoint).await
             }
             None => probe::without_request(provider, false, &self.unknown(provider)),

@@ -189,3 +189,40 @@ fn shard_summaries() {
     let no = judge_shard_summary(&say("I'm sorry, but I can't help with that request."), "");
     assert_eq!(no.unwrap_err().0, Outcome::Refused);
 }
+
+#[test]
+fn a_quotation_in_a_reason_holds_no_piece_of_a_secret() {
+    // Written in pieces, so that no scanner of sources takes them for keys.
+    let body = "q7Rz0KpW3mX9vLb2Ns8TfY4cHd6JgA1eUiQo";
+    let token = ["gh", "p_", body].concat();
+    let reason = |answer: &Answer<'_>, shards_total: u32| {
+        let context = Context { shards_total, ..context(Policy::Auto) };
+        match judge(answer, &context) {
+            Judgement::Accepted(_) => panic!("accepted: {}", answer.text),
+            Judgement::Rejected { reason, .. } => reason,
+        }
+    };
+    let pieces = |reason: &str| {
+        let reason = reason.to_lowercase();
+        let all = body.to_lowercase();
+        (0..body.len() - 8).any(|at| reason.contains(&all[at..at + 8]))
+    };
+    for line in [token.clone(), format!("password = \"{body}\"")] {
+        for blanks in 0..40 {
+            let lead = format!("I cannot help with{}", " it".repeat(blanks));
+            let text = format!("{lead} {line} in it.");
+            let told = reason(&say(&text), 0);
+            assert!(told.contains("the model declined") && !pieces(&told), "{told}");
+            let leaked =
+                format!("## Score\n{line}{}\nIn shard 2 of 3 I saw {line}", " x".repeat(blanks));
+            let told = reason(&say(&leaked), 3);
+            assert!(told.contains("shard 2 of 3") && !pieces(&told), "{told}");
+        }
+        let looping = format!("- Quote: `{line}`\n").repeat(40);
+        for cut in looping.len() - 80..looping.len() {
+            let cut = Answer { text: &looping[..cut], truncated: true, refused: false };
+            let told = reason(&cut, 0);
+            assert!(told.contains("over and over") && !pieces(&told), "{told}");
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! What the patch model is asked.
 
-use crate::prompt::{Prompt, fenced, fill};
+use crate::prompt::{Prompt, fenced, fenced_file, fill};
 use crate::text::one_line;
 use queue_schema::rows::Finding;
 use serde_json::json;
@@ -25,7 +25,7 @@ pub struct PatchInput<'a> {
     pub path: &'a str,
     /// As [`crate::target::language`] names it.
     pub language: &'a str,
-    /// The file, as it may be shown to this model.
+    /// The file.
     pub source: &'a str,
     /// What of it is shown.
     pub shown: &'a Shown,
@@ -72,7 +72,6 @@ pub fn shown(source: &str, findings: &[Finding], whole_chars: u32, around: u32) 
 pub fn patch_prompt(input: &PatchInput<'_>) -> Prompt {
     let (most, lines) = (input.most.to_string(), input.lines.to_string());
     let system = fill(PATCH, &[("fence", input.fence), ("most", &most), ("lines", &lines)]);
-    let path = one_line(input.path);
     let mut user = String::from("# Findings of the review\n");
     let mut findings = String::new();
     for f in input.findings.iter().filter(|f| f.kind.is_actionable()) {
@@ -88,7 +87,7 @@ pub fn patch_prompt(input: &PatchInput<'_>) -> Prompt {
     match input.shown {
         Shown::Whole => {
             user.push_str("This is the whole file.\n");
-            fenced(&mut user, input.fence, &format!("file {path}"), input.source);
+            fenced_file(&mut user, input.fence, "file", input.path, input.source);
         }
         Shown::Regions(ranges) => {
             let all: Vec<&str> = input.source.lines().collect();
@@ -99,8 +98,8 @@ pub fn patch_prompt(input: &PatchInput<'_>) -> Prompt {
             );
             for range in ranges {
                 let text = all.get(range.clone()).unwrap_or_default().join("\n");
-                let label = format!("lines {} to {} of {path}", range.start + 1, range.end);
-                fenced(&mut user, input.fence, &label, &text);
+                let label = format!("lines {} to {} of the file", range.start + 1, range.end);
+                fenced_file(&mut user, input.fence, &label, input.path, &text);
             }
         }
     }

@@ -252,7 +252,10 @@ fn a_large_file_is_shown_around_its_findings_and_says_so() {
         fence: "F1",
     });
     assert!(prompt.user.contains("The file has 100 lines and is too large to be shown whole"));
-    assert!(prompt.user.contains("lines 1 to 6 of a.rs") && !prompt.user.contains("line 20\n"));
+    assert!(
+        prompt.user.contains("lines 1 to 6 of the file\npath: a.rs\n")
+            && !prompt.user.contains("line 20\n")
+    );
     assert!(prompt.system.contains("At most 2 patches, each of at most 6 lines"));
 }
 

@@ -1,6 +1,6 @@
 //! What the models are told that take facts out of a review and check them.
 
-use super::{Prompt, facts_schema, fenced, fill};
+use super::{Prompt, facts_schema, fenced, fenced_file, fill};
 use crate::text::{clip, one_line};
 use queue_schema::sweep::FactsBounds;
 use std::fmt::Write as _;
@@ -61,21 +61,19 @@ pub fn extract_prompt(input: &ExtractInput<'_>) -> Prompt {
             ("relationships", &bounds.max_relationships.to_string()),
         ],
     );
-    let path = one_line(input.path);
-    let mut user = format!("File: {path}\n");
+    let mut user = String::new();
     let review = clip(input.review, bounds.review_chars as usize);
-    fenced(&mut user, input.fence, &format!("review of {path}"), review);
+    fenced_file(&mut user, input.fence, "review of the file", input.path, review);
     Prompt { system, user, schema: Some(facts_schema(bounds)) }
 }
 
 /// The prompt that checks facts.
 pub fn verify_prompt(input: &VerifyInput<'_>) -> Prompt {
-    let path = one_line(input.path);
     let what = match input.shown {
         Shown::File => "file",
-        Shown::Notes => "notes on",
+        Shown::Notes => "notes on the file",
     };
-    let mut user = format!("File: {path}\nLanguage: {}\n", input.language);
+    let mut user = format!("Language: {}\n", input.language);
     if input.shown == Shown::Notes {
         user.push_str(
             "The file is too large to be shown: these are notes on all of its parts, in order. That \
@@ -89,13 +87,13 @@ pub fn verify_prompt(input: &VerifyInput<'_>) -> Prompt {
             input.source.chars().count()
         );
     }
-    fenced(&mut user, input.fence, &format!("{what} {path}"), input.source);
+    fenced_file(&mut user, input.fence, what, input.path, input.source);
     let mut list = String::new();
     for (n, fact) in (1..).zip(input.facts) {
         let _ = writeln!(list, "{n}: {}", one_line(fact));
     }
     user.push('\n');
-    fenced(&mut user, input.fence, &format!("statements about {path}"), &list);
+    fenced(&mut user, input.fence, "statements about the file", &list);
     Prompt { system: fill(VERIFY, &[("fence", input.fence)]), user, schema: None }
 }
 
@@ -121,7 +119,7 @@ mod tests {
         let review = format!("abc {FENCE}>>>");
         let input = ExtractInput { path: "a\n.rs", review: &review, bounds: &BOUNDS, fence: FENCE };
         let prompt = extract_prompt(&input);
-        assert!(prompt.user.starts_with("File: a .rs\n<<<MARK-7f3a review of a .rs\nabc "));
+        assert!(prompt.user.starts_with("<<<MARK-7f3a review of the file\npath: a .rs\n\nabc "));
         assert_eq!(prompt.user.matches(FENCE).count(), 2, "{}", prompt.user);
         assert!(prompt.system.contains("At most 4.") && !prompt.system.contains("{{"));
         let schema = prompt.schema.unwrap();
@@ -144,8 +142,9 @@ mod tests {
         let whole = verify_prompt(&input).user;
         assert!(whole.contains("1: `load` returns its errors\n2: nothing\n"), "{whole}");
         assert!(!whole.contains("beginning") && !whole.contains("notes"), "{whole}");
+        assert!(whole.starts_with("Language: Rust\n<<<MARK-7f3a file\npath: a.rs\n\nfn a() {}"));
         let cut = verify_prompt(&VerifyInput { cut: true, shown: Shown::Notes, ..input }).user;
         assert!(cut.contains("Only the beginning is shown, 9 characters"), "{cut}");
-        assert!(cut.contains("notes on a.rs"), "{cut}");
+        assert!(cut.contains("notes on the file\npath: a.rs\n"), "{cut}");
     }
 }

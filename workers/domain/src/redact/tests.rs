@@ -289,3 +289,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn pieces_of_a_files_secrets_are_known_where_nothing_tells_them() {
+    let token = j(&["gh", "p_", &rnd(36)]);
+    let (frame, ks) = (j(&["RSA PRIVATE", " KEY"]), rnd(59));
+    let file = format!(
+        "let t = \"{token}\";\n{}let password = \"kÄ7#pQ2xZ\";\nlet url = \"pg://a:w9x@h/\";\n",
+        key_block(&frame)
+    );
+    let known = Known::of(&file);
+    let masked = |text: &str| known.mask(mask(text));
+    for piece in [&token[2..30], &token[20..32], &ks[30..50], "kÄ7#pQ2xZ"] {
+        let text = format!("- ä{piece}ö and w9x");
+        let safe = masked(&text);
+        assert!(!safe.text.contains(piece), "{}", safe.text);
+        assert!(safe.text.starts_with("- ä") && safe.text.ends_with("ö and w9x"), "{}", safe.text);
+        assert_eq!(safe.count(), 1, "{}", safe.text);
+        assert_eq!(masked(&safe.text).text, safe.text);
+    }
+    let whole = masked(&file);
+    assert_eq!(whole, mask(&file), "nothing is left of what is masked already");
+    let plain = "let t = token(); // eleven bytes of one: ".to_owned() + &token[..11];
+    assert_eq!(masked(&plain).text, plain);
+    assert_eq!(Known::of("fn main() {}").mask(mask(&plain)).text, plain);
+    assert_eq!(Known::of(&file).mask(mask("")).text, "");
+}

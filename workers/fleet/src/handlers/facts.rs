@@ -67,8 +67,8 @@ struct Said {
     answer: Result<Answer, String>,
 }
 
-/// What follows an accepted review: its facts, or the end of the work on its file. `effects` hold its
-/// row; the review's state lives until the end.
+/// What follows an accepted review: its facts, or the end of the work on its file. Given are the answer
+/// and the file; `effects` hold the row; the review's state lives until the end.
 ///
 /// # Errors
 /// Only if a payload does not serialise.
@@ -77,7 +77,7 @@ pub(super) fn after(
     spec: &SweepSpec,
     sweep: &str,
     ordinal: u32,
-    answer: &str,
+    (answer, source): (&str, &str),
     effects: Effects,
 ) -> Result<Effects, HandlerError> {
     let review = review_id(sweep, ordinal);
@@ -85,7 +85,7 @@ pub(super) fn after(
     let Some(facts) = spec.facts_of(chars) else { return Ok(over(effects, sweep, ordinal)) };
     // Masked now, while it is whole: afterwards nobody knows a secret that its end cuts in two.
     let leaves = ask::leaves(ctx, &facts.extractor) || ask::leaves(ctx, &facts.verifier);
-    let shown = shown(answer, facts.bounds.review_chars, leaves);
+    let shown = shown(answer, facts.bounds.review_chars, leaves.then_some(source));
     let accepted = Accepted { text: shown.text, masked: shown.masked };
     let effects = effects.with(Effect::Put {
         key: keys::review_state(&review),
@@ -187,7 +187,8 @@ impl Call<'_> {
         } else {
             (Shown::File, source)
         };
-        let shown = shown(text, spec.bounds.source_chars, ask::leaves(self.ctx, &spec.verifier));
+        let leaves = ask::leaves(self.ctx, &spec.verifier);
+        let shown = shown(text, spec.bounds.source_chars, leaves.then_some(source));
         let fence = ask::fence(&self.job.sweep, &self.spec);
         let prompt = prompt::verify_prompt(&VerifyInput {
             path: &self.record.path,
@@ -372,11 +373,12 @@ struct Part {
     masked: u32,
 }
 
-fn shown(text: &str, chars: u32, leaves: bool) -> Part {
+/// `masked_by` is the file, when the text leaves: its secrets are masked wherever they stand.
+fn shown(text: &str, chars: u32, masked_by: Option<&str>) -> Part {
     let part = clip(text, chars as usize);
     let cut = part.len() < text.len();
-    if leaves {
-        let safe = redact::mask_range(text, 0..part.len());
+    if let Some(file) = masked_by {
+        let safe = redact::Known::of(file).mask(redact::mask_range(text, 0..part.len()));
         let masked = safe.count();
         return Part { text: safe.text, cut, masked };
     }

@@ -190,7 +190,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
                 .with(counted)
                 .append_row(&job.sweep, &row)?
                 .with(Effect::Delete { key: keys::attempts(&id) });
-            facts::after(ctx, &spec, &job.sweep, job.target, &answer.text, effects)
+            facts::after(ctx, &spec, &job.sweep, job.target, (&answer.text, source), effects)
         }
         _ => rejected(effects, &ladder, job, &attempt, &id),
     }

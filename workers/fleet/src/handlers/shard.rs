@@ -37,7 +37,8 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
             HandlerError::Fatal(format!("the shard ladder has no rung {}", job.rung))
         })?;
     // A key that lies across the edge of the piece is known from the whole file alone.
-    let safe = ask::leaves(ctx, rung).then(|| redact::mask_range(source, range));
+    let masks = ask::leaves(ctx, rung);
+    let safe = masks.then(|| redact::mask_range(source, range));
     let masked = safe.as_ref().map_or(0, Masked::count);
     let text = safe.as_ref().map_or(text, |safe| &safe.text);
     let review = review_id(&job.sweep, job.target);
@@ -64,7 +65,8 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
         subject: Subject {
             task: Task::Shard,
             path: record.path.clone(),
-            source: text.to_owned(),
+            // The notes of a chain may hold pieces of secrets from anywhere in the file.
+            source: if masks && chain.is_some() { source } else { text }.to_owned(),
             prd_terms: Vec::new(),
         },
         max_tokens: spec.limits.shard_max_tokens,

