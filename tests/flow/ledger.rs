@@ -329,3 +329,29 @@ fn forgetting_a_sweep_takes_its_counters_and_leaves_trust() {
     let shown = bench.run(&["metrics", path]).expect(0).stdout;
     assert!(shown.contains("no sweeps of"), "{shown}");
 }
+
+#[test]
+fn a_provider_that_claims_absurd_numbers_spoils_no_counter() {
+    let repo = TestRepo::with_files(4);
+    repo.write("big.rs", large_file(12_000).as_bytes());
+    repo.commit("big");
+    let stub = ModelStub::with(|call| {
+        let usage = match call.n {
+            1 => Usage::tokens(u64::MAX, 0),
+            2 => Usage::tokens(u64::MAX, u64::MAX),
+            3 => Usage { cost: Some(1e300), ..Usage::tokens(0, u64::MAX) },
+            4 => Usage { cost: Some(-5.0), ..Usage::tokens(100, 10) },
+            _ => Usage::tokens(100, 10),
+        };
+        let summary = is_shard(call).then(answers::shard_summary);
+        Reply::Ok(summary.unwrap_or_else(|| answers::markdown_review("the file")), usage)
+    });
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
+    run(&bench, &repo, &[]).expect(0);
+    let status = json(&bench, &["status", "latest"])["sweeps"][0].clone();
+    assert_eq!((&status["resolved"], &status["unresolved"]), (&5.into(), &0.into()), "{status}");
+    let models: Vec<ModelTrustRow> = list(&bench, &["models", "--sweep", "latest"]);
+    assert_eq!(status["tokens_in"], models.iter().map(|m| m.tokens_in).sum::<u64>());
+    let cost: f64 = models.iter().filter_map(|m| m.cost_usd).sum();
+    assert_eq!(status["cost_micro_usd"].as_f64().unwrap(), (cost * 1e6).round());
+}

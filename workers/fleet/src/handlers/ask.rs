@@ -9,6 +9,7 @@ use queue_schema::client::{Backoff, Held, Queue};
 use queue_schema::effects::{Effect, Effects, Ending};
 use queue_schema::ids::{content_id, sha256_hex};
 use queue_schema::keys;
+use queue_schema::ledger::MOST_PER_CALL;
 use queue_schema::rows::{Attempt, Outcome};
 use queue_schema::sweep::{Ladder, Rung, SweepSpec};
 use scrum_config::Wire;
@@ -180,7 +181,8 @@ fn settle_up(answer: &mut Answer, rung: &Rung, asked: u64) {
         (tokens_in, tokens_out) = (asked, budget::guess(answer.text.len()));
         answer.guessed = tokens_in + tokens_out;
     }
-    answer.cost_usd = answer.cost_usd.or_else(|| rung.price(tokens_in, tokens_out));
+    answer.cost_usd =
+        answer.cost_usd.or_else(|| rung.price(tokens_in, tokens_out).and_then(sane_cost));
 }
 
 impl From<ChatReply> for Answer {
@@ -189,9 +191,10 @@ impl From<ChatReply> for Answer {
             truncated: reply.finish == Finish::Length,
             refused: reply.finish == Finish::Refusal,
             text: reply.text,
-            tokens_in: reply.tokens_in,
-            tokens_out: reply.tokens_out,
-            cost_usd: reply.cost_usd,
+            // Bounded as the ledgers' are: one absurd claim must not fill a counter of the sweep for good.
+            tokens_in: reply.tokens_in.min(MOST_PER_CALL),
+            tokens_out: reply.tokens_out.min(MOST_PER_CALL),
+            cost_usd: reply.cost_usd.and_then(sane_cost),
             duration_ms: reply.duration_ms,
             masked: reply.masked,
             paid_by: String::new(),
@@ -377,5 +380,10 @@ pub fn fence(sweep: &str, spec: &SweepSpec) -> String {
 
 /// Dollars as the integer that counters hold.
 pub fn micro_usd(dollars: f64) -> u64 {
-    (dollars.max(0.0) * 1e6).round() as u64
+    ((dollars.max(0.0) * 1e6).round() as u64).min(MOST_PER_CALL)
+}
+
+/// A cost that a call can have: what is no number, or below nothing, says nothing.
+fn sane_cost(dollars: f64) -> Option<f64> {
+    (dollars.is_finite() && dollars >= 0.0).then(|| dollars.min(MOST_PER_CALL as f64 / 1e6))
 }
