@@ -9,7 +9,8 @@ use queue_schema::ids::review_id;
 use queue_schema::rows::{AuditFactsRow, AutoApplyRow, LoopMetricsRow, ReviewRow, Row};
 use queue_schema::sweep::TargetStatus;
 use scrum_domain::report::{FileReport, SweepReport, file, markdown, sarif, summary};
-use scrum_domain::trust;
+use scrum_domain::review::Spent;
+use scrum_domain::{metrics, trust};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -146,6 +147,8 @@ pub async fn gather(session: &Session, id: &str) -> anyhow::Result<SweepReport> 
         });
     }
     let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
+    let ledger = queue.ledger(id).await?;
+    let models = trust::rows(&ledger, Some(id));
     Ok(SweepReport {
         sweep_id: id.to_owned(),
         repo: spec.repo,
@@ -157,7 +160,14 @@ pub async fn gather(session: &Session, id: &str) -> anyhow::Result<SweepReport> 
         budget: status.budget,
         files,
         applied: queue.rows(id).await?,
-        models: trust::rows(&queue.ledger(id).await?, Some(id)),
+        calls: status.calls,
+        spent: Spent {
+            tokens_in: status.tokens_in,
+            tokens_out: status.tokens_out,
+            cost_usd: metrics::told_cost(status.cost_micro_usd, &ledger),
+            duration_ms: models.iter().map(|m| m.duration_ms).sum(),
+        },
+        models,
         metrics: past::row(session, id).await?,
     })
 }

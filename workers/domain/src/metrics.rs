@@ -73,8 +73,6 @@ impl Swept {
     fn numbers(&self) -> LoopNumbers {
         let n = |field: &str| signed(self.counters.get(field).copied().unwrap_or(0));
         let ledger = |metric: &'static str| self.ledger.values().filter_map(move |c| c.get(metric));
-        // A counter that is there says that somebody told a price, were it nothing.
-        let priced = self.cost_micro_usd > 0 || ledger("cost_micro_usd").next().is_some();
         LoopNumbers {
             resolved: signed(self.resolved),
             unresolved: signed(self.unresolved),
@@ -109,7 +107,7 @@ impl Swept {
             calls: signed(ledger("calls").sum()),
             tokens_in: signed(self.tokens_in),
             tokens_out: signed(self.tokens_out),
-            cost_usd: priced.then(|| self.cost_micro_usd as f64 / 1e6),
+            cost_usd: told_cost(self.cost_micro_usd, &self.ledger),
             wall_ms: signed(self.wall_ms),
         }
     }
@@ -129,6 +127,15 @@ impl Swept {
             reasons.push(format!("{which} has {files} reviewed by a version that did not count"));
         }
     }
+}
+
+/// What a sweep cost in dollars; `None` when nobody told a price of its calls.
+pub fn told_cost(micro_usd: u64, ledger: &Ledger) -> Option<f64> {
+    // A counter that is there says that somebody told a price, were it nothing. Without calls nobody had to.
+    let of = |metric: &'static str| ledger.values().filter_map(move |c| c.get(metric));
+    let told = of("cost_micro_usd").next().is_some();
+    let uncalled = !ledger.is_empty() && of("calls").sum::<u64>() == 0;
+    (micro_usd > 0 || told || uncalled).then(|| micro_usd as f64 / 1e6)
 }
 
 /// The row of a sweep, held against the one before on the same repository.

@@ -15,6 +15,7 @@ use queue_schema::sweep::{Ladder, Rung, SweepSpec};
 use scrum_config::Wire;
 use scrum_domain::prompt::Prompt;
 use scrum_domain::redact::MASK_VERSION;
+use scrum_domain::review::Spent;
 use scrum_providers::{
     ChatError, ChatReply, ChatRequest, FailedKind, Finish, Pause, Subject, TerminalKind,
 };
@@ -183,6 +184,19 @@ fn settle_up(answer: &mut Answer, rung: &Rung, asked: u64) {
     }
     answer.cost_usd =
         answer.cost_usd.or_else(|| rung.price(tokens_in, tokens_out).and_then(sane_cost));
+}
+
+impl Answer {
+    /// What it took of this sweep, for a row.
+    pub fn took(&self) -> Spent {
+        let took = Spent {
+            tokens_in: self.tokens_in,
+            tokens_out: self.tokens_out,
+            cost_usd: self.cost_usd,
+            duration_ms: self.duration_ms,
+        };
+        if self.cached { took.found() } else { took }
+    }
 }
 
 impl From<ChatReply> for Answer {

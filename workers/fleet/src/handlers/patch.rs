@@ -116,12 +116,13 @@ fn proposal(answer: &ask::Answer) -> (Proposal, Outcome) {
         Ok(patches) => (patches, String::new(), Outcome::Accepted),
         Err((outcome, why)) => (Vec::new(), format!("{outcome}: {why}"), outcome),
     };
+    let took = answer.took();
     let proposal = Proposal {
         patches,
         trouble,
-        tokens_in: answer.tokens_in,
-        tokens_out: answer.tokens_out,
-        cost_usd: answer.cost_usd,
+        tokens_in: took.tokens_in,
+        tokens_out: took.tokens_out,
+        cost_usd: took.cost_usd,
         masked: answer.masked,
     };
     (proposal, outcome)
