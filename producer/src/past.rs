@@ -82,6 +82,7 @@ async fn swept(session: &Session, id: &str) -> anyhow::Result<Option<Swept>> {
         resolved: status.resolved,
         unresolved: status.unresolved,
         skipped: status.skipped,
+        left_out: status.left_out,
         attempts: status.attempts,
         tokens_in: status.tokens_in,
         tokens_out: status.tokens_out,

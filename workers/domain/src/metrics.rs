@@ -55,6 +55,8 @@ pub struct Swept {
     pub unresolved: u64,
     /// Not reviewed, with a reason.
     pub skipped: u64,
+    /// Not reviewed, because its budget did not reach them.
+    pub left_out: u64,
     /// Attempts of its models.
     pub attempts: u64,
     /// Prompt tokens.
@@ -122,8 +124,17 @@ impl Swept {
         }
         let counted_files = self.counters.get("files").copied().unwrap_or(0);
         let missing = self.resolved.saturating_sub(counted_files);
+        let files = |n: u64| counted(usize::try_from(n).unwrap_or(usize::MAX), "file", "files");
+        // What nobody reviewed has no findings, and that is no progress.
+        if self.left_out > 0 {
+            let files = files(self.left_out);
+            reasons.push(format!("{which} left out {files} for its budget"));
+        }
+        if self.unresolved > 0 {
+            reasons.push(format!("{which} has {} unresolved", files(self.unresolved)));
+        }
         if missing > 0 {
-            let files = counted(usize::try_from(missing).unwrap_or(usize::MAX), "file", "files");
+            let files = files(missing);
             reasons.push(format!("{which} has {files} reviewed by a version that did not count"));
         }
     }
@@ -199,6 +210,15 @@ fn differences(now: &Swept, before: &Swept) -> Vec<String> {
         a.policy != b.policy,
         format!("another policy ({}, before {})", a.policy.as_str(), b.policy.as_str()),
     );
+    let facts = |spec: &SweepSpec| {
+        spec.facts.as_ref().map(|f| (f.extractor.name(), f.verifier.name(), f.bounds))
+    };
+    let how = match (&a.facts, &b.facts) {
+        (Some(_), None) => "with facts",
+        (None, _) => "without facts",
+        _ => "facts by other models or bounds",
+    };
+    other(facts(a) != facts(b), how.to_owned());
     other(a.embedding != b.embedding, "passages were found in another way".to_owned());
     other(a.limits != b.limits, "other bounds (the settings under [sweep])".to_owned());
     now.lacks("this sweep", &mut reasons);

@@ -346,6 +346,7 @@ fn progress_is_told_in_plain_words_and_honestly() {
     numbers.markers.todo = 4;
     numbers.cost_usd = Some(0.25);
     let mut delta = LoopNumbers { tokens_in: 120, wall_ms: -500, ..LoopNumbers::default() };
+    delta.resolved = -1;
     delta.severity.critical = -2;
     delta.markers.todo = 1;
     delta.cost_usd = Some(-0.05);
@@ -372,6 +373,7 @@ fn progress_is_told_in_plain_words_and_honestly() {
         "Against sweep `before1`",
         "Better:\n\n- critical findings: 1 (-2)\n\n",
         "Worse:\n\n- lines that mark open work: 4 (+1)\n\n",
+        "Otherwise:\n\n- files reviewed: 3 (-1)\n",
         "- tokens in: 0 (+120)\n- cost: $0.2500 (-0.0500)\n- time: 2.0 s (-500 ms)\n",
     ] {
         assert!(text.contains(part), "{part:?} not in\n{text}");
@@ -382,7 +384,12 @@ fn progress_is_told_in_plain_words_and_honestly() {
     metrics.not_like_for_like = vec!["other targets (src/**, before <b>all</b>)".into()];
     let text = section(&report);
     assert!(text.contains("**Not like for like**: other targets"), "{text}");
-    assert!(text.contains("What is different:\n\n- critical findings: 1 (-2)"), "{text}");
+    assert!(
+        text.contains(
+            "What is different:\n\n- files reviewed: 3 (-1)\n- critical findings: 1 (-2)"
+        ),
+        "{text}"
+    );
     assert!(!text.contains("etter:") && !text.contains("orse:") && !text.contains("<b>"), "{text}");
 }
 
