@@ -5,10 +5,14 @@
 mod schemas;
 
 use queue_schema::rows::{Outcome, ReviewRow};
+use redis::Commands;
 use scrum_tests::model_stub::{ModelStub, Recorded, Reply, Rule, answers};
 use scrum_tests::process::Bench;
+use scrum_tests::redis::RedisServer;
 use scrum_tests::repo::{TestRepo, large_file};
 use serde_json::Value;
+use std::sync::Mutex;
+use std::time::Duration;
 
 const SHARD: &str = "Shard ";
 
@@ -226,6 +230,46 @@ fn passing_trouble_spends_no_rung() {
     let row = rows(&bench).remove(0);
     assert_eq!((row.accepted_model.as_str(), row.attempts_made), ("stub/m", 1));
     assert_eq!(stub.requests().len(), 3);
+}
+
+#[test]
+fn a_server_that_is_not_ready_is_given_its_time() {
+    const LEAST: Duration = Duration::from_millis(400);
+    let repo = TestRepo::with_files(1);
+    let stub = ModelStub::start(vec![
+        Rule::any(Reply::status(503, r#"{"error":{"message":"Loading model","code":503}}"#))
+            .times(1),
+        Rule::any(Reply::ok(answers::markdown_review("src/f0.rs"))),
+    ]);
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"])
+        .set("queue.unavailable_backoff_ms", &LEAST.as_millis().to_string());
+    run(&bench, &repo, &[]).expect(0);
+    let calls = stub.requests();
+    assert_eq!((calls.len(), rows(&bench)[0].attempts_made), (2, 1));
+    assert!(calls[1].at - calls[0].at >= LEAST, "{:?}", calls[1].at - calls[0].at);
+}
+
+#[test]
+fn what_else_a_job_failed_on_spends_no_rung() {
+    let server = RedisServer::start();
+    let repo = TestRepo::with_files(1);
+    let redis = Mutex::new(server.connection());
+    let stub = ModelStub::with(move |call| {
+        if call.n == 1 {
+            // As after three tries that could not read the repository.
+            let mut redis = redis.lock().unwrap();
+            let jobs: Vec<String> = redis.keys("{scrum:*}:j:*.rung.1*").unwrap();
+            let _: i64 = redis.hincr(&jobs[0], "a", 3).unwrap();
+        }
+        match call.n {
+            1..=3 => Reply::overloaded(),
+            _ => Reply::ok(answers::markdown_review("src/f0.rs")),
+        }
+    });
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
+        .set("queue.unavailable_backoff_ms", "20");
+    run(&bench, &repo, &[]).expect(0);
+    assert_eq!((stub.requests().len(), rows(&bench)[0].attempts_made), (4, 1));
 }
 
 #[test]

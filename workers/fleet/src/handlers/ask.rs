@@ -90,6 +90,8 @@ pub struct Question<'a> {
     pub spec: &'a SweepSpec,
     /// Its id.
     pub sweep: &'a str,
+    /// The review whose state counts passing trouble; without one all failures of the job count.
+    pub review: Option<&'a str>,
     /// The rung.
     pub rung: &'a Rung,
     /// The ladder that it is on.
@@ -170,7 +172,7 @@ pub async fn ask(ctx: &Context, info: &JobInfo, q: Question<'_>) -> Result<Asked
             }
             Ok(Asked::Answered(answer))
         }
-        Err(error) => Ok(on_error(ctx, info, q.spec, q.sweep, q.rung, &error)),
+        Err(error) => on_error(ctx, info, (q.spec, q.sweep, q.review), q.rung, &error).await,
     }
 }
 
@@ -265,6 +267,11 @@ pub fn wait_ms(ctx: &Context, tries: u32, pause: Pause) -> u64 {
     let max = Duration::from_millis(s.backoff_max_ms);
     let plain =
         || Backoff::nth(Duration::from_millis(s.backoff_base_ms), max, s.backoff_jitter, tries);
+    // At its first step too a wait keeps to the bound of all.
+    let patient = |base_ms| {
+        let base = Duration::from_millis(base_ms).min(max);
+        Backoff::at_least(base, max, s.backoff_jitter, tries)
+    };
     // The provider's own word counts, up to a bound: it must not park a job for ever.
     let longest = Duration::from_secs(s.retry_after_max_s);
     let wait = match pause {
@@ -273,31 +280,48 @@ pub fn wait_ms(ctx: &Context, tries: u32, pause: Pause) -> u64 {
         // Limits are counted by the minute: what comes back sooner is turned away again, and who
         // was turned away at the time that it was told need not believe the next one.
         Pause::TooMany(asked) => {
-            let base = Duration::from_millis(s.rate_limit_backoff_ms);
-            let least = Backoff::at_least(base, max, s.backoff_jitter, tries);
+            let least = patient(s.rate_limit_backoff_ms);
             asked.unwrap_or_default().min(longest).max(least)
         }
+        Pause::Away => patient(s.unavailable_backoff_ms),
         Pause::Untold => plain(),
     };
     u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn on_error(
+/// Times that this life of the job met passing trouble before. Its retries count other failures too, and
+/// those are none of the rung's.
+async fn tries(ctx: &Context, info: &JobInfo, review: Option<&str>) -> Result<u32, HandlerError> {
+    let Some(review) = review.filter(|_| info.attempt > 0) else { return Ok(info.attempt) };
+    let state = ctx.read("the review", |q| async move { q.review_state(review).await }).await?;
+    Ok(state.get(&keys::tries_field(&info.life)).and_then(|n| n.parse().ok()).unwrap_or(0))
+}
+
+async fn on_error(
     ctx: &Context,
     info: &JobInfo,
-    spec: &SweepSpec,
-    sweep: &str,
+    (spec, sweep, review): (&SweepSpec, &str, Option<&str>),
     rung: &Rung,
     error: &ChatError,
-) -> Asked {
-    match error {
-        ChatError::Transient { kind, retry_after, .. }
-            if info.attempt < spec.limits.transient_retries =>
-        {
-            let wait_ms = wait_ms(ctx, info.attempt, kind.pause(*retry_after));
+) -> Result<Asked, HandlerError> {
+    if let ChatError::Transient { kind, retry_after, .. } = error {
+        let tries = tries(ctx, info, review).await?;
+        // A rung is spent rather than the job's last retry: the next one may do.
+        let retries_left = info.attempt + 1 < ctx.settings().queue.max_attempts;
+        if tries < spec.limits.transient_retries && retries_left {
+            let wait_ms = wait_ms(ctx, tries, kind.pause(*retry_after));
             let later = Effects::retry(wait_ms, format!("{}: {error}", rung.name()));
-            Asked::Later(later.with(called(sweep, 1)))
+            let count = review.map(|review| Effect::Add {
+                key: keys::review_state(review),
+                field: keys::tries_field(&info.life),
+                by: 1,
+            });
+            return Ok(Asked::Later(
+                count.into_iter().fold(later, Effects::with).with(called(sweep, 1)),
+            ));
         }
+    }
+    Ok(match error {
         ChatError::Terminal { kind, .. } => {
             let alert = Effect::Put {
                 key: keys::alerts(sweep),
@@ -320,7 +344,7 @@ fn on_error(
             reason: error.to_string(),
             effects: vec![called(sweep, 1)],
         },
-    }
+    })
 }
 
 /// Counts calls of a sweep. A failed one counts too: it was made, and may be charged for; its tokens

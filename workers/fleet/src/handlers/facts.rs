@@ -249,6 +249,7 @@ impl Call<'_> {
         let question = Question {
             spec: &self.spec,
             sweep: &self.job.sweep,
+            review: Some(&self.review),
             rung,
             ladder: &self.spec.ladder,
             further: false,

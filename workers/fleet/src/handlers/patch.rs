@@ -61,6 +61,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Patch) -> Result<Effects, Ha
     let question = Question {
         spec: &spec,
         sweep: &job.sweep,
+        review: None,
         rung: &run.model,
         ladder: &spec.ladder,
         further: false,
