@@ -269,7 +269,10 @@ impl Call<'_> {
             Asked::Later(effects) => {
                 return Ok(Err(ledger::later(effects, &self.job.sweep, rung, TaskClass::Facts)));
             }
-            Asked::PassOver(why) | Asked::LeftOut(why) => (Err(why), Vec::new()),
+            // Nobody was asked, so no attempt was made.
+            Asked::PassOver(why) | Asked::LeftOut(why) => {
+                return Ok(Ok(Said { effects: Effects::done(), answer: Err(why) }));
+            }
             Asked::Failed { outcome, reason, effects } => {
                 let ended = ledger::ended(&self.job.sweep, rung, TaskClass::Facts, outcome, None);
                 (Err(named((outcome, reason))), ended.into_iter().chain(effects).collect())
