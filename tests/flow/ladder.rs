@@ -350,6 +350,25 @@ fn an_answer_once_paid_for_is_not_asked_for_again() {
 }
 
 #[test]
+fn a_model_that_is_asked_in_another_way_answers_anew() {
+    let repo = TestRepo::with_files(1);
+    let stub = ModelStub::start(Reply::ok(answers::markdown_review("src/f0.rs")));
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
+    let again = |bench: &Bench| {
+        run(bench, &repo, &["--again"]).expect(0);
+        stub.requests().len()
+    };
+    assert_eq!((again(&bench), again(&bench)), (1, 1));
+    // The question has no schema, and a timer is no part of an answer.
+    let bench = bench
+        .set("providers.stub.json_schema", "false")
+        .set("providers.stub.total_timeout_s", "170");
+    assert_eq!(again(&bench), 1);
+    let bench = bench.set("providers.stub.max_repeats", "50");
+    assert_eq!((again(&bench), again(&bench)), (2, 2));
+}
+
+#[test]
 fn the_ollama_wire_serves_as_well() {
     let repo = TestRepo::with_files(1);
     let stub = ModelStub::start(Reply::ok(answers::markdown_review("src/f0.rs")));

@@ -119,11 +119,14 @@ pub struct Question<'a> {
 pub async fn ask(ctx: &Context, info: &JobInfo, q: Question<'_>) -> Result<Asked, HandlerError> {
     let temperature = q.rung.temperature.unwrap_or(q.spec.limits.temperature);
     let leaves = leaves(ctx, q.rung);
-    let key = content_key(&q, temperature, leaves);
+    let provider = ctx.settings().providers.get(&q.rung.provider);
+    let shape = provider
+        .map(|p| p.answer_shape(&q.rung.provider, q.prompt.schema.is_some()))
+        .unwrap_or_default();
+    let key = content_key(&q, temperature, leaves, &shape);
     let masked = q.masked;
     // The built-in reviewer costs nothing and is quicker than the cache.
-    let paid =
-        ctx.settings().providers.get(&q.rung.provider).is_none_or(|p| p.wire != Wire::Builtin);
+    let paid = provider.is_none_or(|p| p.wire != Wire::Builtin);
     if paid {
         let found = ctx.read("the answer cache", |queue| {
             let key = key.clone();
@@ -229,20 +232,30 @@ pub fn leaves(ctx: &Context, rung: &Rung) -> bool {
 /// All that decides the answer. The fence is taken out, so that the same question has the same
 /// key in every sweep. Masking is part of it: what a model answered to the secrets themselves is
 /// no answer to their masks, and a provider that was local may be so no longer.
-fn content_key(q: &Question<'_>, temperature: f64, leaves: bool) -> String {
+///
+/// `shape` is what the provider's settings change of an answer: a person who has changed one of them
+/// wants another answer. It counts where there is any, so that keys of before go on.
+fn content_key(q: &Question<'_>, temperature: f64, leaves: bool, shape: &str) -> String {
     let masking = if leaves { MASK_VERSION } else { "" };
     let schema = q.prompt.schema.as_ref().map(ToString::to_string).unwrap_or_default();
-    content_id(&[
+    let system = q.prompt.system.replace(q.fence, "");
+    let user = q.prompt.user.replace(q.fence, "");
+    let (max_tokens, temperature) = (q.max_tokens.to_string(), temperature.to_string());
+    let mut parts: Vec<&[u8]> = vec![
         scrum_domain::prompt::template_version().as_bytes(),
         q.rung.provider.as_bytes(),
         q.rung.model.as_bytes(),
-        q.prompt.system.replace(q.fence, "").as_bytes(),
-        q.prompt.user.replace(q.fence, "").as_bytes(),
+        system.as_bytes(),
+        user.as_bytes(),
         schema.as_bytes(),
-        q.max_tokens.to_string().as_bytes(),
-        temperature.to_string().as_bytes(),
+        max_tokens.as_bytes(),
+        temperature.as_bytes(),
         masking.as_bytes(),
-    ])
+    ];
+    if !shape.is_empty() {
+        parts.push(shape.as_bytes());
+    }
+    content_id(&parts)
 }
 
 /// Keeps a paid answer. In a task of its own: should the handler be told to stop now, the answer
