@@ -154,7 +154,7 @@ pub async fn gather(session: &Session, id: &str) -> anyhow::Result<SweepReport> 
         repo: spec.repo,
         commit: spec.commit,
         generated_at: output::time(now),
-        duration_ms: status.ended_ms.unwrap_or(now).saturating_sub(status.created_ms),
+        duration_ms: status.took_ms(now),
         ladder: spec.ladder,
         labels: spec.labels,
         budget: status.budget,
