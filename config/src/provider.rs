@@ -1,6 +1,9 @@
 //! A provider: where a rung's model is reached, and how.
 
+use crate::DEFAULT_TOML;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::sync::OnceLock;
 
 /// Wire format of a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,10 +120,47 @@ impl ProviderConfig {
         }
     }
 
+    /// What of these settings shapes an answer and is not as it ships under this `name`; empty when
+    /// all of it is. `with_schema` when the question has a schema.
+    pub fn answer_shape(&self, name: &str, with_schema: bool) -> String {
+        let plain = Self { local: self.local, ..Self::new(self.wire, "") };
+        let usual = shipped().get(name).unwrap_or(&plain);
+        let of = |p: &Self| {
+            // What only a form of this one's takes is as it ships for the others.
+            let num_ctx = if self.wire == Wire::Ollama { p.context_tokens() } else { 0 };
+            let json_schema = with_schema && p.json_schema;
+            let bounds = json_schema && p.schema_bounds.unwrap_or(self.local);
+            let extra_body = p.extra_body.as_ref().map(ToString::to_string).unwrap_or_default();
+            [
+                ("num_ctx", num_ctx.to_string()),
+                ("json_schema", json_schema.to_string()),
+                ("schema_bounds", bounds.to_string()),
+                ("max_repeats", p.max_repeats.to_string()),
+                ("extra_body", extra_body),
+            ]
+        };
+        let both = of(self).into_iter().zip(of(usual));
+        both.filter(|(own, usual)| own != usual)
+            .map(|((setting, value), _)| format!("{setting}={value}\n"))
+            .collect()
+    }
+
     /// The context window to ask Ollama for.
     pub fn context_tokens(&self) -> u32 {
         self.num_ctx.unwrap_or(DEFAULT_NUM_CTX)
     }
+}
+
+/// The providers as they ship.
+fn shipped() -> &'static HashMap<String, ProviderConfig> {
+    #[derive(Deserialize)]
+    struct Shipped {
+        providers: HashMap<String, ProviderConfig>,
+    }
+    static SHIPPED: OnceLock<HashMap<String, ProviderConfig>> = OnceLock::new();
+    SHIPPED.get_or_init(|| {
+        toml::from_str::<Shipped>(DEFAULT_TOML).map(|all| all.providers).unwrap_or_default()
+    })
 }
 
 const fn default_concurrency() -> u32 {
@@ -146,4 +186,46 @@ const fn default_max_answer() -> u64 {
 }
 const fn default_max_repeats() -> u32 {
     8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ships_has_no_shape_of_its_own() {
+        assert!(shipped().len() > 3);
+        for (name, provider) in shipped() {
+            assert_eq!(provider.answer_shape(name, true), "", "{name}");
+        }
+        let own = ProviderConfig { local: true, ..ProviderConfig::new(Wire::Openai, "http://x") };
+        assert_eq!(own.answer_shape("mine", true), "");
+    }
+
+    #[test]
+    fn what_shapes_an_answer_is_told_and_nothing_else() {
+        let usual = ProviderConfig::new(Wire::Openai, "http://x");
+        let shape = |change: &dyn Fn(&mut ProviderConfig), with_schema| {
+            let mut own = usual.clone();
+            change(&mut own);
+            own.answer_shape("mine", with_schema)
+        };
+        assert_eq!(shape(&|p| p.concurrency = 99, true), "");
+        assert_eq!(shape(&|p| p.num_ctx = Some(7), true), "", "of another wire");
+        let ollama = |p: &mut ProviderConfig| (p.wire, p.num_ctx) = (Wire::Ollama, Some(7));
+        assert_eq!(shape(&ollama, true), "num_ctx=7\n");
+        assert_eq!(shape(&|p| p.json_schema = false, true), "json_schema=false\n");
+        assert_eq!(shape(&|p| p.json_schema = false, false), "", "there is none to send");
+        assert_eq!(shape(&|p| p.schema_bounds = Some(true), true), "schema_bounds=true\n");
+        assert_eq!(shape(&|p| p.schema_bounds = Some(false), true), "", "as it would be anyhow");
+        assert_eq!(shape(&|p| p.max_repeats = 0, false), "max_repeats=0\n");
+        let body = || {
+            Some(toml::toml! { b = 1
+            a = { c = true } })
+        };
+        assert_eq!(
+            shape(&|p| p.extra_body = body(), false),
+            "extra_body=b = 1\n\n[a]\nc = true\n\n"
+        );
+    }
 }

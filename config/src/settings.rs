@@ -159,6 +159,8 @@ pub struct QueueSettings {
     pub backoff_max_ms: u64,
     /// Milliseconds before the first retry after "too many requests" without a Retry-After.
     pub rate_limit_backoff_ms: u64,
+    /// Milliseconds before the first retry where nobody listens, or nobody is ready to answer.
+    pub unavailable_backoff_ms: u64,
     /// Share of a wait that is random, 0 to 1.
     pub backoff_jitter: f64,
     /// Days an answer is kept under its content key.

@@ -107,6 +107,7 @@ impl Settings {
             check.add("queue.backoff_max_ms", what, "raise it, or lower queue.backoff_base_ms");
         }
         check.range("queue.rate_limit_backoff_ms", q.rate_limit_backoff_ms, 1, DAY_MS);
+        check.range("queue.unavailable_backoff_ms", q.unavailable_backoff_ms, 1, DAY_MS);
         check.fraction("queue.backoff_jitter", q.backoff_jitter, 1.0);
         check.range("queue.answer_cache_days", q.answer_cache_days.into(), 1, 3650);
         check.range("queue.max_payload_bytes", q.max_payload_bytes, 4096, 16 * 1024 * 1024);

@@ -40,6 +40,7 @@ fn out_of_range_values_are_refused_with_the_range_and_the_place() {
         ("queue.max_attempts", "0"),
         ("queue.claim_batch", "5000"),
         ("queue.rate_limit_backoff_ms", "0"),
+        ("queue.unavailable_backoff_ms", "0"),
         ("queue.backoff_jitter", "1.5"),
         ("queue.backoff_jitter", "nan"),
         ("queue.max_payload_bytes", "10"),

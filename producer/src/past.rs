@@ -72,16 +72,17 @@ async fn swept(session: &Session, id: &str) -> anyhow::Result<Option<Swept>> {
         return Ok(None);
     };
     let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
-    let SweepStatus { state, created_ms, ended_ms, .. } = status;
+    let SweepStatus { state, created_ms, .. } = status;
     Ok(Some(Swept {
         id: id.to_owned(),
         spec,
         state: format!("{state:?}").to_lowercase(),
         started_at: time(created_ms),
-        wall_ms: ended_ms.unwrap_or(now).saturating_sub(created_ms),
+        wall_ms: status.took_ms(now),
         resolved: status.resolved,
         unresolved: status.unresolved,
         skipped: status.skipped,
+        left_out: status.left_out,
         attempts: status.attempts,
         tokens_in: status.tokens_in,
         tokens_out: status.tokens_out,

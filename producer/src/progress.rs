@@ -152,6 +152,7 @@ mod tests {
             budget: None,
             created_ms: 0,
             ended_ms: None,
+            idle_ms: 0,
             error: None,
         }
     }

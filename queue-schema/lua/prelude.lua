@@ -195,6 +195,14 @@ local function recode(sweep, from, to)
   return n
 end
 
+-- A sweep that was over goes on. The time in between is not its own.
+local function reopen(sk, state)
+  local ended = tonumber(call('HGET', sk, 'ended') or NOW)
+  call('HINCRBY', sk, 'idle', digits(math.max(0, NOW - ended)))
+  call('HDEL', sk, 'ended')
+  call('HSET', sk, 'state', state)
+end
+
 -- A planned sweep without waiting or live targets is done; with one again, it runs again. What its
 -- budget does not reach is left out once nothing is live any more.
 local function judge_sweep(sweep)
@@ -208,7 +216,7 @@ local function judge_sweep(sweep)
   if tonumber(s[2]) == 0 and tonumber(s[3]) == 0 then
     if s[4] == 'running' then call('HSET', sk, 'state', 'done', 'ended', NOW) end
   elseif s[4] == 'done' then
-    call('HSET', sk, 'state', 'running')
+    reopen(sk, 'running')
   end
 end
 

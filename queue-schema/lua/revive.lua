@@ -32,6 +32,6 @@ if first.target ~= '' then
   call('UNLINK', group)
   settle(first.sweep, first.target, 'l')
 elseif first.lane == 'plan' and first.sweep ~= '' and call('EXISTS', P .. 'sw:' .. first.sweep) == 1 then
-  call('HSET', P .. 'sw:' .. first.sweep, 'state', 'planning')
+  reopen(P .. 'sw:' .. first.sweep, 'planning')
 end
 return revived

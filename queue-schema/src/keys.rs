@@ -166,6 +166,11 @@ pub fn left_out(sweep: &str) -> String {
 /// Field of a review's state that says why one of its shards was left out, and so the review.
 pub const LEFT_FIELD: &str = "left";
 
+/// Field of a review's state that counts the calls of one life of a job that met passing trouble.
+pub fn tries_field(life: &str) -> String {
+    format!("tries.{life}")
+}
+
 /// Name of the barrier at which a review's shards meet.
 pub fn shard_barrier(review: &str) -> String {
     format!("{review}.shards")

@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 /// Bytes of a model's name in a field; a longer one is cut and told apart by a hash of the whole.
 const MOST_NAME_BYTES: usize = 200;
 /// What one call adds to a counter at most: whatever a provider claims, no counter of a fleet runs over.
-const MOST_PER_CALL: u64 = 1 << 40;
+pub const MOST_PER_CALL: u64 = 1 << 40;
 /// The last bound of latencies, and with it the number of fields, ends here: over it lies no timeout.
 const LAST_BOUND_MS: u64 = 24 * 3600 * 1000;
 

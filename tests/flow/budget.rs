@@ -337,3 +337,24 @@ fn budgets_that_are_none_are_refused() {
     assert!(done.stderr.contains("budget.usd"), "{}", done.stderr);
     assert_eq!(fleet.calls(), 0);
 }
+
+#[test]
+fn facts_that_the_budget_refuses_are_no_attempts() {
+    // Reviews are small and facts may be long, so that it is their calls that no longer fit.
+    let stub = ModelStub::with(|call| {
+        let text =
+            answers::facts_or(&call.system).unwrap_or_else(|| answers::markdown_review("any"));
+        Reply::Ok(text, Usage::tokens(10, 10))
+    });
+    let fleet = Fleet::new(TestRepo::with_files(2), stub, &[("m", None)])
+        .set("facts.enabled", "true")
+        .set("facts.max_tokens", "60000")
+        .set("sweep.max_tokens", "100");
+    fleet.run(&["--budget-tokens", "50000"]).expect(0);
+    assert_eq!(fleet.calls(), 2, "the reviews alone");
+    let sweep = fleet.sweep();
+    assert_eq!((&sweep["facts"], &sweep["facts_failed"]), (&0.into(), &2.into()), "{sweep}");
+    let models = fleet.summary()["models"].as_array().unwrap().clone();
+    let told: u64 = models.iter().map(|m| m["attempts"].as_u64().unwrap()).sum();
+    assert_eq!((&sweep["attempts"], told), (&2.into(), 2), "{sweep}");
+}

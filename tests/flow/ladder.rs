@@ -5,11 +5,14 @@
 mod schemas;
 
 use queue_schema::rows::{Outcome, ReviewRow};
+use redis::Commands;
 use scrum_tests::model_stub::{ModelStub, Recorded, Reply, Rule, answers};
 use scrum_tests::process::Bench;
+use scrum_tests::redis::RedisServer;
 use scrum_tests::repo::{TestRepo, large_file};
 use scrum_tests::wait::eventually;
 use serde_json::Value;
+use std::sync::Mutex;
 use std::time::Duration;
 
 const SHARD: &str = "Shard ";
@@ -231,6 +234,46 @@ fn passing_trouble_spends_no_rung() {
 }
 
 #[test]
+fn a_server_that_is_not_ready_is_given_its_time() {
+    const LEAST: Duration = Duration::from_millis(400);
+    let repo = TestRepo::with_files(1);
+    let stub = ModelStub::start(vec![
+        Rule::any(Reply::status(503, r#"{"error":{"message":"Loading model","code":503}}"#))
+            .times(1),
+        Rule::any(Reply::ok(answers::markdown_review("src/f0.rs"))),
+    ]);
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"])
+        .set("queue.unavailable_backoff_ms", &LEAST.as_millis().to_string());
+    run(&bench, &repo, &[]).expect(0);
+    let calls = stub.requests();
+    assert_eq!((calls.len(), rows(&bench)[0].attempts_made), (2, 1));
+    assert!(calls[1].at - calls[0].at >= LEAST, "{:?}", calls[1].at - calls[0].at);
+}
+
+#[test]
+fn what_else_a_job_failed_on_spends_no_rung() {
+    let server = RedisServer::start();
+    let repo = TestRepo::with_files(1);
+    let redis = Mutex::new(server.connection());
+    let stub = ModelStub::with(move |call| {
+        if call.n == 1 {
+            // As after three tries that could not read the repository.
+            let mut redis = redis.lock().unwrap();
+            let jobs: Vec<String> = redis.keys("{scrum:*}:j:*.rung.1*").unwrap();
+            let _: i64 = redis.hincr(&jobs[0], "a", 3).unwrap();
+        }
+        match call.n {
+            1..=3 => Reply::overloaded(),
+            _ => Reply::ok(answers::markdown_review("src/f0.rs")),
+        }
+    });
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
+        .set("queue.unavailable_backoff_ms", "20");
+    run(&bench, &repo, &[]).expect(0);
+    assert_eq!((stub.requests().len(), rows(&bench)[0].attempts_made), (4, 1));
+}
+
+#[test]
 fn trouble_that_does_not_pass_counts_as_an_error_in_the_end() {
     let repo = TestRepo::with_files(1);
     let stub = ModelStub::start(vec![
@@ -305,6 +348,25 @@ fn an_answer_once_paid_for_is_not_asked_for_again() {
     repo.commit("change");
     run(&bench, &repo, &[]).expect(0);
     assert_eq!(stub.requests().len(), 4);
+}
+
+#[test]
+fn a_model_that_is_asked_in_another_way_answers_anew() {
+    let repo = TestRepo::with_files(1);
+    let stub = ModelStub::start(Reply::ok(answers::markdown_review("src/f0.rs")));
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
+    let again = |bench: &Bench| {
+        run(bench, &repo, &["--again"]).expect(0);
+        stub.requests().len()
+    };
+    assert_eq!((again(&bench), again(&bench)), (1, 1));
+    // The question has no schema, and a timer is no part of an answer.
+    let bench = bench
+        .set("providers.stub.json_schema", "false")
+        .set("providers.stub.total_timeout_s", "170");
+    assert_eq!(again(&bench), 1);
+    let bench = bench.set("providers.stub.max_repeats", "50");
+    assert_eq!((again(&bench), again(&bench)), (2, 2));
 }
 
 #[test]

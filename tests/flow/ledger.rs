@@ -329,3 +329,100 @@ fn forgetting_a_sweep_takes_its_counters_and_leaves_trust() {
     let shown = bench.run(&["metrics", path]).expect(0).stdout;
     assert!(shown.contains("no sweeps of"), "{shown}");
 }
+
+#[test]
+fn a_provider_that_claims_absurd_numbers_spoils_no_counter() {
+    let repo = TestRepo::with_files(4);
+    repo.write("big.rs", large_file(12_000).as_bytes());
+    repo.commit("big");
+    let stub = ModelStub::with(|call| {
+        let usage = match call.n {
+            1 => Usage::tokens(u64::MAX, 0),
+            2 => Usage::tokens(u64::MAX, u64::MAX),
+            3 => Usage { cost: Some(1e300), ..Usage::tokens(0, u64::MAX) },
+            4 => Usage { cost: Some(-5.0), ..Usage::tokens(100, 10) },
+            _ => Usage::tokens(100, 10),
+        };
+        let summary = is_shard(call).then(answers::shard_summary);
+        Reply::Ok(summary.unwrap_or_else(|| answers::markdown_review("the file")), usage)
+    });
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
+    run(&bench, &repo, &[]).expect(0);
+    let status = json(&bench, &["status", "latest"])["sweeps"][0].clone();
+    assert_eq!((&status["resolved"], &status["unresolved"]), (&5.into(), &0.into()), "{status}");
+    let models: Vec<ModelTrustRow> = list(&bench, &["models", "--sweep", "latest"]);
+    assert_eq!(status["tokens_in"], models.iter().map(|m| m.tokens_in).sum::<u64>());
+    let cost: f64 = models.iter().filter_map(|m| m.cost_usd).sum();
+    assert_eq!(status["cost_micro_usd"].as_f64().unwrap(), (cost * 1e6).round());
+}
+
+/// What the last sweep took, as each of the places says that show it: calls, tokens, dollars.
+fn bills(bench: &Bench, repo: &TestRepo) -> [(u64, u64, u64, f64); 5] {
+    let bill = |v: &Value, micro: Option<&Value>| {
+        let n = |name: &str| v[name].as_u64().unwrap();
+        let usd = micro.map_or_else(|| v["cost_usd"].as_f64(), |m| Some(m.as_f64()? / 1e6));
+        (n("calls"), n("tokens_in"), n("tokens_out"), usd.unwrap())
+    };
+    // Of a sweep with an unresolved file the command says so by its exit code.
+    let status = bench.run(&["status", "latest", "--json"]).expect(1).stdout;
+    let status = serde_json::from_str::<Value>(&status).unwrap()["sweeps"][0].clone();
+    let metrics = json(bench, &["metrics", repo.path().to_str().unwrap()])[0].clone();
+    let models: Vec<ModelTrustRow> = list(bench, &["models", "--sweep", "latest"]);
+    let sum = |of: fn(&ModelTrustRow) -> u64| models.iter().map(of).sum::<u64>();
+    let usd = models.iter().filter_map(|m| m.cost_usd).sum();
+    let models = (sum(|m| m.calls), sum(|m| m.tokens_in), sum(|m| m.tokens_out), usd);
+    let read = |name: &str| std::fs::read_to_string(bench.out().join(name)).unwrap();
+    let summary: Value = serde_json::from_str(&read("summary.json")).unwrap();
+    let report = read("scrum_report.md");
+    let line = report.split_once("model calls: ").unwrap().1.lines().next().unwrap();
+    let told: Vec<f64> = line.split([' ', ',', '$']).filter_map(|w| w.parse().ok()).collect();
+    let [calls, tokens_in, tokens_out, usd] = told[..] else { panic!("{line}") };
+    let report = (calls as u64, tokens_in as u64, tokens_out as u64, usd);
+    [
+        report,
+        bill(&summary, None),
+        bill(&status, status.get("cost_micro_usd")),
+        bill(&metrics, None),
+        models,
+    ]
+}
+
+#[test]
+fn the_report_bills_what_was_paid_and_what_was_found_is_free() {
+    let repo = TestRepo::with_files(2);
+    repo.write("big.rs", large_file(12_000).as_bytes());
+    repo.write("src/hopeless.rs", b"pub fn hopeless() -> usize {\n    7\n}\n");
+    repo.commit("big");
+    let stub = ModelStub::with(|call| {
+        let usage = Usage { cost: Some(0.0125), ..Usage::tokens(100, 10) };
+        if is_shard(call) {
+            return Reply::Ok(answers::shard_summary(), usage);
+        }
+        let review = || match call.prompt.contains("hopeless") {
+            true => answers::thin(),
+            false => answers::markdown_review("any"),
+        };
+        Reply::Ok(answers::facts_or(&call.system).unwrap_or_else(review), usage)
+    });
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]).set("facts.enabled", "true");
+    let same = |calls: usize| {
+        let calls = calls as u64;
+        let want = (calls, 100 * calls, 10 * calls, 0.0125 * calls as f64);
+        for (calls, tokens_in, tokens_out, usd) in bills(&bench, &repo) {
+            assert_eq!((calls, tokens_in, tokens_out), (want.0, want.1, want.2));
+            assert!((usd - want.3).abs() < 1e-9, "{usd} {}", want.3);
+        }
+    };
+    run(&bench, &repo, &[]).expect(1);
+    let calls = stub.requests().len();
+    same(calls);
+    run(&bench, &repo, &["--again"]).expect(1);
+    assert_eq!(stub.requests().len(), calls, "all answers were kept");
+    same(0);
+    assert!(rows(&bench).iter().all(|r| (r.tokens_in, r.cost_usd) == (0, Some(0.0))));
+    let facts = std::fs::read_to_string(bench.out().join("audit_facts.jsonl")).unwrap();
+    for row in facts.lines() {
+        let row: Value = serde_json::from_str(row).unwrap();
+        assert_eq!((&row["tokens_in"], &row["cost_usd"]), (&0.into(), &0.0.into()));
+    }
+}

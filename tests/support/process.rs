@@ -39,7 +39,7 @@ impl Bench {
         let dir = tempfile::Builder::new().prefix("sf").tempdir().unwrap();
         let config = dir.path().join("scrum.toml");
         // Quick to give up waiting: tests should not take the times that people do.
-        let base = "[queue]\nlease_ms = 1000\nrenew_ms = 200\nsweep_interval_ms = 1000\nbackoff_base_ms = 20\nbackoff_max_ms = 500\n";
+        let base = "[queue]\nlease_ms = 1000\nrenew_ms = 200\nsweep_interval_ms = 1000\nbackoff_base_ms = 20\nbackoff_max_ms = 500\nunavailable_backoff_ms = 20\n";
         std::fs::write(&config, format!("{base}{settings}")).unwrap();
         Self { dir, config, redis, env: Vec::new() }
     }

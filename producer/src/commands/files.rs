@@ -11,8 +11,9 @@ use queue_schema::sweep::TargetStatus;
 use scrum_domain::report::{
     FileReport, SweepReport, file, markdown, public_address, sarif, summary,
 };
+use scrum_domain::review::Spent;
 use scrum_domain::text::counted;
-use scrum_domain::trust;
+use scrum_domain::{metrics, trust};
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -196,18 +197,27 @@ pub async fn gather(session: &Session, id: &str) -> anyhow::Result<SweepReport> 
         });
     }
     let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
+    let ledger = queue.ledger(id).await?;
+    let models = trust::rows(&ledger, Some(id));
     Ok(SweepReport {
         sweep_id: id.to_owned(),
         repo: spec.repo,
         commit: spec.commit,
         generated_at: output::time(now),
-        duration_ms: status.ended_ms.unwrap_or(now).saturating_sub(status.created_ms),
+        duration_ms: status.took_ms(now),
         ladder: spec.ladder,
         labels: spec.labels,
         budget: status.budget,
         files,
         applied: queue.rows(id).await?,
-        models: trust::rows(&queue.ledger(id).await?, Some(id)),
+        calls: status.calls,
+        spent: Spent {
+            tokens_in: status.tokens_in,
+            tokens_out: status.tokens_out,
+            cost_usd: metrics::told_cost(status.cost_micro_usd, &ledger),
+            duration_ms: models.iter().map(|m| m.duration_ms).sum(),
+        },
+        models,
         metrics: past::row(session, id).await?,
     })
 }

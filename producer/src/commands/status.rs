@@ -81,7 +81,7 @@ async fn print(
         let rows: Vec<_> = sweeps
             .iter()
             .map(|s| {
-                let took = s.ended_ms.unwrap_or(now).saturating_sub(s.created_ms);
+                let took = s.took_ms(now);
                 vec![
                     s.id.clone(),
                     format!("{:?}", s.state).to_lowercase(),

@@ -120,7 +120,7 @@ pub async fn verdict(
         }
         say(&json.to_string())?;
     } else {
-        let took = s.ended_ms.map_or(0, |e| e.saturating_sub(s.created_ms));
+        let took = if s.ended_ms.is_some() { s.took_ms(0) } else { 0 };
         say(&format!(
             "sweep {}: {} of {} files reviewed, {} unresolved, {} skipped, in {}",
             s.id,

@@ -96,6 +96,8 @@ pub struct SweepStatus {
     pub created_ms: u64,
     /// Milliseconds since the epoch, Redis clock; `None` while it runs.
     pub ended_ms: Option<u64>,
+    /// Milliseconds that it was over before it went on.
+    pub idle_ms: u64,
     /// Why it failed.
     pub error: Option<String>,
 }
@@ -104,6 +106,13 @@ impl SweepStatus {
     /// True when nothing more will happen by itself.
     pub fn is_over(&self) -> bool {
         self.state.is_over()
+    }
+
+    /// Milliseconds that it has taken, or had at `now_ms`: what lies between an end and its going on,
+    /// after a retry or with a larger budget, is not counted.
+    pub fn took_ms(&self, now_ms: u64) -> u64 {
+        let end = self.ended_ms.unwrap_or(now_ms);
+        end.saturating_sub(self.created_ms).saturating_sub(self.idle_ms)
     }
 
     /// Targets that will not move by themselves any more.
@@ -273,6 +282,7 @@ impl Queue {
                 .get("ended")
                 .filter(|_| state != SweepState::Running && state != SweepState::Planning)
                 .and_then(|v| v.parse().ok()),
+            idle_ms: n("idle"),
             error: map.get("error").cloned(),
         }))
     }

@@ -102,7 +102,7 @@ pub struct AuditFactsRow {
     pub left_out: u32,
     /// True when the extractor's answer was cut at the token limit: what was whole is here.
     pub cut: bool,
-    /// Prompt tokens of both calls.
+    /// Prompt tokens of both calls, but those whose answer was found.
     pub tokens_in: u64,
     /// Generated tokens of both calls.
     pub tokens_out: u64,

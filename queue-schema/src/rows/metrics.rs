@@ -55,7 +55,7 @@ pub struct LoopNumbers {
     pub resolved: i64,
     /// Files that no rung could review.
     pub unresolved: i64,
-    /// Files left out, each with a reason.
+    /// Files that are not reviewed, each with a reason: no text, generated, too large.
     pub skipped: i64,
     /// Findings of accepted reviews.
     pub findings: i64,
@@ -71,7 +71,7 @@ pub struct LoopNumbers {
     pub tiers: Tiers,
     /// Lines of reviewed files that say that something is not done.
     pub markers: Markers,
-    /// Attempts that ended, reviews and shards.
+    /// Attempts that ended, of reviews, shards and facts.
     pub attempts: i64,
     /// Files accepted on a later attempt than the first.
     pub escalations: i64,

@@ -108,7 +108,7 @@ pub struct ReviewRow {
     /// Every attempt, in order.
     #[cfg_attr(test, schemars(length(min = 1)))]
     pub attempts: Vec<Attempt>,
-    /// Prompt tokens of all attempts and shards.
+    /// Prompt tokens of all attempts and shards, but those whose answer was found.
     pub tokens_in: u64,
     /// Generated tokens of all attempts and shards.
     pub tokens_out: u64,

@@ -5,6 +5,7 @@ use queue_schema::budget::{Amount, BudgetRequest, Caps};
 use queue_schema::client::{ClaimedJob, Created, DeadFilter, Held, Spend, SweepState, SweepStatus};
 use queue_schema::effects::{DeadClass, Effect, Effects, Ending, Priority};
 use queue_schema::sweep::{Target, TargetStatus};
+use redis::Commands;
 use scrum_tests::{oracle, requests};
 
 const CALL: Spend = Spend { tokens: 100, micro_usd: 7, cheaper: false, further: false };
@@ -241,6 +242,34 @@ async fn a_stopped_sweep_ends_leaves_the_rest_out_and_a_larger_budget_takes_it_u
     }
     let s = status(&bed, &id).await;
     assert_eq!((s.state, s.resolved, s.budget), (SweepState::Done, 5, None));
+}
+
+#[tokio::test]
+async fn the_time_between_an_end_and_going_on_is_none_of_the_sweeps() {
+    const HOUR: u64 = 3_600_000;
+    let bed = Bed::new().await;
+    let id = sweep(&bed, 2, 1, &calls(1)).await;
+    let one = async || {
+        let job = bed.claim(1).await.remove(0);
+        assert_eq!(spend(&bed, &job).await, Held::Granted);
+        resolve(&bed, &id, &job).await;
+        status(&bed, &id).await
+    };
+    let ended = one().await.ended_ms.unwrap();
+    // It took an hour, and that was two hours ago.
+    let mut conn = bed.server.connection();
+    let record = format!("{{scrum:0}}:sw:{id}");
+    let _: () = conn.hset(&record, "created", ended - 3 * HOUR).unwrap();
+    let _: () = conn.hset(&record, "ended", ended - 2 * HOUR).unwrap();
+    assert_eq!(status(&bed, &id).await.took_ms(0), HOUR);
+    assert_eq!(ask(&bed, 1, &calls(9)).await.put_back, 1);
+    let s = status(&bed, &id).await;
+    assert_eq!((s.state, s.ended_ms), (SweepState::Running, None));
+    assert!(!conn.hexists::<_, _, bool>(&record, "ended").unwrap());
+    assert!(s.took_ms(ended) <= HOUR, "{s:?}");
+    let s = one().await;
+    assert_eq!(s.state, SweepState::Done);
+    assert!((HOUR..HOUR + 60_000).contains(&s.took_ms(0)), "{s:?}");
 }
 
 async fn status_of_state(bed: &Bed, id: &str) -> SweepState {

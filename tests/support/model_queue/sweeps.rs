@@ -161,7 +161,9 @@ impl ModelQueue {
             return;
         }
         let was = std::mem::replace(old, status);
-        self.tidy(id, target);
+        if asked == TargetStatus::Cancelled {
+            self.appended.remove(&format!("att:{id}-{target}"));
+        }
         if was == TargetStatus::Live {
             self.admit(id);
         }

@@ -171,7 +171,7 @@ pub(crate) enum Said<'a> {
 
 fn counts_of(usage: &Usage) -> Value {
     let mut counts = json!({"prompt_tokens": usage.tokens_in, "completion_tokens": usage.tokens_out,
-        "total_tokens": usage.tokens_in + usage.tokens_out});
+        "total_tokens": usage.tokens_in.saturating_add(usage.tokens_out)});
     if let Some(cost) = usage.cost {
         counts["cost"] = json!(cost);
     }

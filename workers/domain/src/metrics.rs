@@ -55,6 +55,8 @@ pub struct Swept {
     pub unresolved: u64,
     /// Not reviewed, with a reason.
     pub skipped: u64,
+    /// Not reviewed, because its budget did not reach them.
+    pub left_out: u64,
     /// Attempts of its models.
     pub attempts: u64,
     /// Prompt tokens.
@@ -73,8 +75,6 @@ impl Swept {
     fn numbers(&self) -> LoopNumbers {
         let n = |field: &str| signed(self.counters.get(field).copied().unwrap_or(0));
         let ledger = |metric: &'static str| self.ledger.values().filter_map(move |c| c.get(metric));
-        // A counter that is there says that somebody told a price, were it nothing.
-        let priced = self.cost_micro_usd > 0 || ledger("cost_micro_usd").next().is_some();
         LoopNumbers {
             resolved: signed(self.resolved),
             unresolved: signed(self.unresolved),
@@ -109,7 +109,7 @@ impl Swept {
             calls: signed(ledger("calls").sum()),
             tokens_in: signed(self.tokens_in),
             tokens_out: signed(self.tokens_out),
-            cost_usd: priced.then(|| self.cost_micro_usd as f64 / 1e6),
+            cost_usd: told_cost(self.cost_micro_usd, &self.ledger),
             wall_ms: signed(self.wall_ms),
         }
     }
@@ -124,11 +124,29 @@ impl Swept {
         }
         let counted_files = self.counters.get("files").copied().unwrap_or(0);
         let missing = self.resolved.saturating_sub(counted_files);
+        let files = |n: u64| counted(usize::try_from(n).unwrap_or(usize::MAX), "file", "files");
+        // What nobody reviewed has no findings, and that is no progress.
+        if self.left_out > 0 {
+            let files = files(self.left_out);
+            reasons.push(format!("{which} left out {files} for its budget"));
+        }
+        if self.unresolved > 0 {
+            reasons.push(format!("{which} has {} unresolved", files(self.unresolved)));
+        }
         if missing > 0 {
-            let files = counted(usize::try_from(missing).unwrap_or(usize::MAX), "file", "files");
+            let files = files(missing);
             reasons.push(format!("{which} has {files} reviewed by a version that did not count"));
         }
     }
+}
+
+/// What a sweep cost in dollars; `None` when nobody told a price of its calls.
+pub fn told_cost(micro_usd: u64, ledger: &Ledger) -> Option<f64> {
+    // A counter that is there says that somebody told a price, were it nothing. Without calls nobody had to.
+    let of = |metric: &'static str| ledger.values().filter_map(move |c| c.get(metric));
+    let told = of("cost_micro_usd").next().is_some();
+    let uncalled = !ledger.is_empty() && of("calls").sum::<u64>() == 0;
+    (micro_usd > 0 || told || uncalled).then(|| micro_usd as f64 / 1e6)
 }
 
 /// The row of a sweep, held against the one before on the same repository.
@@ -192,6 +210,15 @@ fn differences(now: &Swept, before: &Swept) -> Vec<String> {
         a.policy != b.policy,
         format!("another policy ({}, before {})", a.policy.as_str(), b.policy.as_str()),
     );
+    let facts = |spec: &SweepSpec| {
+        spec.facts.as_ref().map(|f| (f.extractor.name(), f.verifier.name(), f.bounds))
+    };
+    let how = match (&a.facts, &b.facts) {
+        (Some(_), None) => "with facts",
+        (None, _) => "without facts",
+        _ => "facts by other models or bounds",
+    };
+    other(facts(a) != facts(b), how.to_owned());
     other(a.embedding != b.embedding, "passages were found in another way".to_owned());
     other(a.limits != b.limits, "other bounds (the settings under [sweep])".to_owned());
     now.lacks("this sweep", &mut reasons);

@@ -90,13 +90,20 @@ impl Spent {
     /// The sum of some attempts.
     pub fn of(attempts: &[Attempt]) -> Self {
         attempts.iter().fold(Self::default(), |sum, a| {
-            sum.plus(&Self {
+            let took = Self {
                 tokens_in: a.tokens_in,
                 tokens_out: a.tokens_out,
                 cost_usd: a.cost_usd,
                 duration_ms: a.duration_ms,
-            })
+            };
+            sum.plus(&if a.cached { took.found() } else { took })
         })
+    }
+
+    /// What the same takes when its answer is found: it was counted when it was paid for.
+    #[must_use]
+    pub fn found(&self) -> Self {
+        Self { cost_usd: self.cost_usd.map(|_| 0.0), ..Self::default() }
     }
 
     /// The sum of two. A cost that nobody told stays unknown only if neither side knows one.
@@ -251,6 +258,16 @@ mod tests {
         assert_eq!((row.schema_version, row.scrum_master_reviewed), (4, true));
         assert!(!row.tree_split_fired);
         assert_eq!(row.masked, 3, "the most of one attempt, and what the shards had");
+    }
+
+    #[test]
+    fn what_was_found_is_not_paid_for_again() {
+        let parsed = parse::markdown("## Changes\n1. a (80%)\nScore: 7/10");
+        let found = Attempt { cached: true, ..attempt(1, Outcome::Thin, Some(0.5)) };
+        let row = build("a", &parsed, &[found.clone(), attempt(2, Outcome::Accepted, Some(0.25))]);
+        assert_eq!((row.tokens_in, row.tokens_out, row.cost_usd), (107, 10, Some(0.25)));
+        assert_eq!(row.attempts[0].tokens_in, 100, "the attempt says what its answer took");
+        assert_eq!(build("a", &parsed, &[found]).cost_usd, Some(0.0), "a price, and nothing of it");
     }
 
     #[test]

@@ -180,7 +180,11 @@ impl Retrieval {
         match embedder.embed(prefix, texts, trace).await {
             Ok(vectors) => Ok(vectors),
             Err(ChatError::Transient { kind, message, retry_after }) => {
-                let wait = kind.pause(retry_after);
+                // No file waits long for an endpoint that is not there: the words can do it too.
+                let wait = match kind.pause(retry_after) {
+                    Wait::Away => Wait::Untold,
+                    wait => wait,
+                };
                 // Shorter than any wait before the next try, which must be a real one.
                 let moment = Duration::from_millis(ctx.settings().queue.backoff_base_ms / 4);
                 self.set_pause(moment, Pause::Failed(wait, message.clone()));

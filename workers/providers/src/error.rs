@@ -68,6 +68,7 @@ impl TransientKind {
         match (self, retry_after) {
             (Self::RateLimited, asked) => Pause::TooMany(asked),
             (_, Some(asked)) => Pause::Asked(asked),
+            (Self::Overloaded | Self::Unreachable, None) => Pause::Away,
             (_, None) => Pause::Untold,
         }
     }
@@ -80,6 +81,8 @@ pub enum Pause {
     Asked(Duration),
     /// Too many requests, and how long, if it was said.
     TooMany(Option<Duration>),
+    /// Nothing, and nobody is there or ready: a server that starts, say.
+    Away,
     /// Nothing.
     Untold,
 }

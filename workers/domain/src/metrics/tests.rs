@@ -111,6 +111,7 @@ fn swept(id: &str, counters: &[(&str, u64)]) -> Swept {
         resolved: counters.iter().find(|(f, _)| *f == "files").map_or(0, |(_, n)| *n),
         unresolved: 0,
         skipped: 0,
+        left_out: 0,
         attempts: 2,
         tokens_in: 100,
         tokens_out: 10,
@@ -228,6 +229,28 @@ fn what_is_not_like_for_like_is_said() {
     assert!(reasons(&|s| s.spec.limits.top_chunks = 9).contains("other bounds"));
     assert_eq!(reasons(&|s| s.state = "cancelled".into()), "this sweep was cancelled");
     assert_eq!(reasons(&|s| s.state = "running".into()), "this sweep is not over");
+    let left = reasons(&|s| (s.left_out, s.unresolved) = (580, 1));
+    assert_eq!(
+        left,
+        "this sweep left out 580 files for its budget; this sweep has 1 file unresolved"
+    );
+    let bounds = queue_schema::sweep::FactsBounds {
+        min_chars: 1,
+        max_tokens: 1,
+        review_chars: 1,
+        source_chars: 1,
+        preview_chars: 1,
+        max_entities: 1,
+        max_facts: 1,
+        max_relationships: 1,
+        max_text_chars: 1,
+    };
+    let facts = queue_schema::sweep::FactsSpec {
+        extractor: ladder("l", "m").rungs.remove(0),
+        verifier: ladder("l", "m").rungs.remove(0),
+        bounds,
+    };
+    assert_eq!(reasons(&|s| s.spec.facts = Some(facts.clone())), "with facts");
     let older = reasons(&|s| s.resolved = 5);
     assert_eq!(older, "this sweep has 3 files reviewed by a version that did not count");
 }

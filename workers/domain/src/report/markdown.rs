@@ -38,7 +38,7 @@ pub fn render(report: &SweepReport) -> String {
 }
 
 fn header(out: &mut String, report: &SweepReport) {
-    let spent = report.spent();
+    let spent = report.spent;
     let resolved = report.with(TargetStatus::Resolved).count();
     let _ = writeln!(out, "# Scrum report\n");
     let _ = writeln!(out, "- Generated at: {}", escape(&report.generated_at));
@@ -70,8 +70,9 @@ fn header(out: &mut String, report: &SweepReport) {
     let _ = writeln!(out, "- Duration: {}", duration(report.duration_ms));
     let _ = writeln!(
         out,
-        "- Review attempts: {}, tokens {} in and {} out, cost {}",
+        "- Review attempts: {}; model calls: {}, tokens {} in and {} out, cost {}",
         report.total_attempts(),
+        report.calls,
         spent.tokens_in,
         spent.tokens_out,
         cost(spent.cost_usd)

@@ -43,6 +43,11 @@ pub struct SweepReport {
     pub files: Vec<FileReport>,
     /// What the applier decided, in the order of its decisions.
     pub applied: Vec<AutoApplyRow>,
+    /// Model calls, by the sweep's own counter.
+    pub calls: u64,
+    /// Tokens, money and time of all model calls, by the sweep's own counters: rows know neither what
+    /// reviews took that came to nothing nor what patches did.
+    pub spent: Spent,
     /// Its ledger by model and task.
     pub models: Vec<ModelTrustRow>,
     /// The sweep in numbers, held against the one before.
@@ -144,11 +149,6 @@ impl SweepReport {
     /// Secrets that were masked in what was sent of all files.
     pub fn masked(&self) -> u32 {
         self.files.iter().fold(0, |sum, f| sum.saturating_add(f.masked()))
-    }
-
-    /// Tokens, money and time of all model calls.
-    pub fn spent(&self) -> Spent {
-        self.files.iter().fold(Spent::default(), |sum, f| sum.plus(&f.spent()))
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) fn section(out: &mut String, metrics: Option<&LoopMetricsRow>) {
 fn numbers(n: &LoopNumbers) -> impl Iterator<Item = (Means, &'static str, i64)> {
     use Means::{FewerIsBetter as Fewer, MoreIsBetter as More, Neither};
     [
-        (More, "files reviewed", n.resolved),
+        (Neither, "files reviewed", n.resolved),
         (Fewer, "files unresolved", n.unresolved),
         (Neither, "files skipped", n.skipped),
         (Fewer, "critical findings", n.severity.critical),
@@ -67,7 +67,7 @@ fn numbers(n: &LoopNumbers) -> impl Iterator<Item = (Means, &'static str, i64)> 
         (Fewer, "minor findings", n.severity.minor),
         (Neither, "findings for information", n.severity.info),
         (Neither, "findings in all", n.findings),
-        (Fewer, "findings whose quote is not in the file", n.unanchored),
+        (Fewer, "findings without a quote that is in the file", n.unanchored),
         (More, "verdict pass", n.verdicts.pass),
         (Fewer, "verdict needs_patch", n.verdicts.needs_patch),
         (Fewer, "verdict fail", n.verdicts.fail),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 /// The summary. The first names are those of the original script; `target_count` counts the
 /// files that were to be reviewed, and skipped ones stand apart with their reasons.
 pub fn render(report: &SweepReport) -> Value {
-    let spent = report.spent();
+    let spent = report.spent;
     let listed = |status: TargetStatus| -> Vec<Value> {
         report.with(status).map(|f| json!({"file": f.target.path, "reason": reason(f)})).collect()
     };
@@ -37,6 +37,7 @@ pub fn render(report: &SweepReport) -> Value {
         }),
         "skipped": listed(TargetStatus::Skipped),
         "not_done": open.map(|f| json!({"file": f.target.path, "status": f.status})).collect::<Vec<_>>(),
+        "calls": report.calls,
         "tokens_in": spent.tokens_in,
         "tokens_out": spent.tokens_out,
         "cost_usd": spent.cost_usd,

@@ -9,11 +9,13 @@ use queue_schema::client::{Backoff, Held, Queue};
 use queue_schema::effects::{Effect, Effects, Ending};
 use queue_schema::ids::{content_id, sha256_hex};
 use queue_schema::keys;
+use queue_schema::ledger::MOST_PER_CALL;
 use queue_schema::rows::{Attempt, Outcome};
 use queue_schema::sweep::{Ladder, Rung, SweepSpec};
 use scrum_config::Wire;
 use scrum_domain::prompt::Prompt;
 use scrum_domain::redact::MASK_VERSION;
+use scrum_domain::review::Spent;
 use scrum_providers::{
     ChatError, ChatReply, ChatRequest, FailedKind, Finish, Pause, Subject, TerminalKind,
 };
@@ -88,6 +90,8 @@ pub struct Question<'a> {
     pub spec: &'a SweepSpec,
     /// Its id.
     pub sweep: &'a str,
+    /// The review whose state counts passing trouble; without one all failures of the job count.
+    pub review: Option<&'a str>,
     /// The rung.
     pub rung: &'a Rung,
     /// The ladder that it is on.
@@ -115,11 +119,14 @@ pub struct Question<'a> {
 pub async fn ask(ctx: &Context, info: &JobInfo, q: Question<'_>) -> Result<Asked, HandlerError> {
     let temperature = q.rung.temperature.unwrap_or(q.spec.limits.temperature);
     let leaves = leaves(ctx, q.rung);
-    let key = content_key(&q, temperature, leaves);
+    let provider = ctx.settings().providers.get(&q.rung.provider);
+    let shape = provider
+        .map(|p| p.answer_shape(&q.rung.provider, q.prompt.schema.is_some()))
+        .unwrap_or_default();
+    let key = content_key(&q, temperature, leaves, &shape);
     let masked = q.masked;
     // The built-in reviewer costs nothing and is quicker than the cache.
-    let paid =
-        ctx.settings().providers.get(&q.rung.provider).is_none_or(|p| p.wire != Wire::Builtin);
+    let paid = provider.is_none_or(|p| p.wire != Wire::Builtin);
     if paid {
         let found = ctx.read("the answer cache", |queue| {
             let key = key.clone();
@@ -168,7 +175,7 @@ pub async fn ask(ctx: &Context, info: &JobInfo, q: Question<'_>) -> Result<Asked
             }
             Ok(Asked::Answered(answer))
         }
-        Err(error) => Ok(on_error(ctx, info, q.spec, q.sweep, q.rung, &error)),
+        Err(error) => on_error(ctx, info, (q.spec, q.sweep, q.review), q.rung, &error).await,
     }
 }
 
@@ -180,7 +187,21 @@ fn settle_up(answer: &mut Answer, rung: &Rung, asked: u64) {
         (tokens_in, tokens_out) = (asked, budget::guess(answer.text.len()));
         answer.guessed = tokens_in + tokens_out;
     }
-    answer.cost_usd = answer.cost_usd.or_else(|| rung.price(tokens_in, tokens_out));
+    answer.cost_usd =
+        answer.cost_usd.or_else(|| rung.price(tokens_in, tokens_out).and_then(sane_cost));
+}
+
+impl Answer {
+    /// What it took of this sweep, for a row.
+    pub fn took(&self) -> Spent {
+        let took = Spent {
+            tokens_in: self.tokens_in,
+            tokens_out: self.tokens_out,
+            cost_usd: self.cost_usd,
+            duration_ms: self.duration_ms,
+        };
+        if self.cached { took.found() } else { took }
+    }
 }
 
 impl From<ChatReply> for Answer {
@@ -189,9 +210,10 @@ impl From<ChatReply> for Answer {
             truncated: reply.finish == Finish::Length,
             refused: reply.finish == Finish::Refusal,
             text: reply.text,
-            tokens_in: reply.tokens_in,
-            tokens_out: reply.tokens_out,
-            cost_usd: reply.cost_usd,
+            // Bounded as the ledgers' are: one absurd claim must not fill a counter of the sweep for good.
+            tokens_in: reply.tokens_in.min(MOST_PER_CALL),
+            tokens_out: reply.tokens_out.min(MOST_PER_CALL),
+            cost_usd: reply.cost_usd.and_then(sane_cost),
             duration_ms: reply.duration_ms,
             masked: reply.masked,
             paid_by: String::new(),
@@ -210,20 +232,30 @@ pub fn leaves(ctx: &Context, rung: &Rung) -> bool {
 /// All that decides the answer. The fence is taken out, so that the same question has the same
 /// key in every sweep. Masking is part of it: what a model answered to the secrets themselves is
 /// no answer to their masks, and a provider that was local may be so no longer.
-fn content_key(q: &Question<'_>, temperature: f64, leaves: bool) -> String {
+///
+/// `shape` is what the provider's settings change of an answer: a person who has changed one of them
+/// wants another answer. It counts where there is any, so that keys of before go on.
+fn content_key(q: &Question<'_>, temperature: f64, leaves: bool, shape: &str) -> String {
     let masking = if leaves { MASK_VERSION } else { "" };
     let schema = q.prompt.schema.as_ref().map(ToString::to_string).unwrap_or_default();
-    content_id(&[
+    let system = q.prompt.system.replace(q.fence, "");
+    let user = q.prompt.user.replace(q.fence, "");
+    let (max_tokens, temperature) = (q.max_tokens.to_string(), temperature.to_string());
+    let mut parts: Vec<&[u8]> = vec![
         scrum_domain::prompt::template_version().as_bytes(),
         q.rung.provider.as_bytes(),
         q.rung.model.as_bytes(),
-        q.prompt.system.replace(q.fence, "").as_bytes(),
-        q.prompt.user.replace(q.fence, "").as_bytes(),
+        system.as_bytes(),
+        user.as_bytes(),
         schema.as_bytes(),
-        q.max_tokens.to_string().as_bytes(),
-        temperature.to_string().as_bytes(),
+        max_tokens.as_bytes(),
+        temperature.as_bytes(),
         masking.as_bytes(),
-    ])
+    ];
+    if !shape.is_empty() {
+        parts.push(shape.as_bytes());
+    }
+    content_id(&parts)
 }
 
 /// Keeps a paid answer. In a task of its own: should the handler be told to stop now, the answer
@@ -248,6 +280,11 @@ pub fn wait_ms(ctx: &Context, tries: u32, pause: Pause) -> u64 {
     let max = Duration::from_millis(s.backoff_max_ms);
     let plain =
         || Backoff::nth(Duration::from_millis(s.backoff_base_ms), max, s.backoff_jitter, tries);
+    // At its first step too a wait keeps to the bound of all.
+    let patient = |base_ms| {
+        let base = Duration::from_millis(base_ms).min(max);
+        Backoff::at_least(base, max, s.backoff_jitter, tries)
+    };
     // The provider's own word counts, up to a bound: it must not park a job for ever.
     let longest = Duration::from_secs(s.retry_after_max_s);
     let wait = match pause {
@@ -256,31 +293,48 @@ pub fn wait_ms(ctx: &Context, tries: u32, pause: Pause) -> u64 {
         // Limits are counted by the minute: what comes back sooner is turned away again, and who
         // was turned away at the time that it was told need not believe the next one.
         Pause::TooMany(asked) => {
-            let base = Duration::from_millis(s.rate_limit_backoff_ms);
-            let least = Backoff::at_least(base, max, s.backoff_jitter, tries);
+            let least = patient(s.rate_limit_backoff_ms);
             asked.unwrap_or_default().min(longest).max(least)
         }
+        Pause::Away => patient(s.unavailable_backoff_ms),
         Pause::Untold => plain(),
     };
     u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn on_error(
+/// Times that this life of the job met passing trouble before. Its retries count other failures too, and
+/// those are none of the rung's.
+async fn tries(ctx: &Context, info: &JobInfo, review: Option<&str>) -> Result<u32, HandlerError> {
+    let Some(review) = review.filter(|_| info.attempt > 0) else { return Ok(info.attempt) };
+    let state = ctx.read("the review", |q| async move { q.review_state(review).await }).await?;
+    Ok(state.get(&keys::tries_field(&info.life)).and_then(|n| n.parse().ok()).unwrap_or(0))
+}
+
+async fn on_error(
     ctx: &Context,
     info: &JobInfo,
-    spec: &SweepSpec,
-    sweep: &str,
+    (spec, sweep, review): (&SweepSpec, &str, Option<&str>),
     rung: &Rung,
     error: &ChatError,
-) -> Asked {
-    match error {
-        ChatError::Transient { kind, retry_after, .. }
-            if info.attempt < spec.limits.transient_retries =>
-        {
-            let wait_ms = wait_ms(ctx, info.attempt, kind.pause(*retry_after));
+) -> Result<Asked, HandlerError> {
+    if let ChatError::Transient { kind, retry_after, .. } = error {
+        let tries = tries(ctx, info, review).await?;
+        // A rung is spent rather than the job's last retry: the next one may do.
+        let retries_left = info.attempt + 1 < ctx.settings().queue.max_attempts;
+        if tries < spec.limits.transient_retries && retries_left {
+            let wait_ms = wait_ms(ctx, tries, kind.pause(*retry_after));
             let later = Effects::retry(wait_ms, format!("{}: {error}", rung.name()));
-            Asked::Later(later.with(called(sweep, 1)))
+            let count = review.map(|review| Effect::Add {
+                key: keys::review_state(review),
+                field: keys::tries_field(&info.life),
+                by: 1,
+            });
+            return Ok(Asked::Later(
+                count.into_iter().fold(later, Effects::with).with(called(sweep, 1)),
+            ));
         }
+    }
+    Ok(match error {
         ChatError::Terminal { kind, .. } => {
             let alert = Effect::Put {
                 key: keys::alerts(sweep),
@@ -303,7 +357,7 @@ fn on_error(
             reason: error.to_string(),
             effects: vec![called(sweep, 1)],
         },
-    }
+    })
 }
 
 /// Counts calls of a sweep. A failed one counts too: it was made, and may be charged for; its tokens
@@ -377,5 +431,10 @@ pub fn fence(sweep: &str, spec: &SweepSpec) -> String {
 
 /// Dollars as the integer that counters hold.
 pub fn micro_usd(dollars: f64) -> u64 {
-    (dollars.max(0.0) * 1e6).round() as u64
+    ((dollars.max(0.0) * 1e6).round() as u64).min(MOST_PER_CALL)
+}
+
+/// A cost that a call can have: what is no number, or below nothing, says nothing.
+fn sane_cost(dollars: f64) -> Option<f64> {
+    (dollars.is_finite() && dollars >= 0.0).then(|| dollars.min(MOST_PER_CALL as f64 / 1e6))
 }

@@ -150,13 +150,14 @@ impl Call<'_> {
             Ok(judged) => judged,
             Err(reason) => return Ok(self.without(effects, &reason)),
         };
+        let took = answer.took();
         let taken = Taken {
             at: jiff::Timestamp::now().to_string(),
             facts: found,
-            tokens_in: answer.tokens_in,
-            tokens_out: answer.tokens_out,
-            cost_usd: answer.cost_usd,
-            duration_ms: answer.duration_ms,
+            tokens_in: took.tokens_in,
+            tokens_out: took.tokens_out,
+            cost_usd: took.cost_usd,
+            duration_ms: took.duration_ms,
             masked: answer.masked,
         };
         if taken.facts.facts.is_empty() {
@@ -249,6 +250,7 @@ impl Call<'_> {
         let question = Question {
             spec: &self.spec,
             sweep: &self.job.sweep,
+            review: Some(&self.review),
             rung,
             ladder: &self.spec.ladder,
             further: false,
@@ -268,7 +270,10 @@ impl Call<'_> {
             Asked::Later(effects) => {
                 return Ok(Err(ledger::later(effects, &self.job.sweep, rung, TaskClass::Facts)));
             }
-            Asked::PassOver(why) | Asked::LeftOut(why) => (Err(why), Vec::new()),
+            // Nobody was asked, so no attempt was made.
+            Asked::PassOver(why) | Asked::LeftOut(why) => {
+                return Ok(Ok(Said { effects: Effects::done(), answer: Err(why) }));
+            }
             Asked::Failed { outcome, reason, effects } => {
                 let ended = ledger::ended(&self.job.sweep, rung, TaskClass::Facts, outcome, None);
                 (Err(named((outcome, reason))), ended.into_iter().chain(effects).collect())
@@ -312,12 +317,7 @@ impl Call<'_> {
             cost_usd: taken.cost_usd,
             duration_ms: taken.duration_ms,
         };
-        let second = answer.map(|a| Spent {
-            tokens_in: a.tokens_in,
-            tokens_out: a.tokens_out,
-            cost_usd: a.cost_usd,
-            duration_ms: a.duration_ms,
-        });
+        let second = answer.map(Answer::took);
         let row: AuditFactsRow = facts::row(&Known {
             extracted_at: &taken.at,
             sweep_id: &self.job.sweep,

@@ -58,8 +58,6 @@ pub struct Found {
     pub top: Vec<TopChunk>,
     /// How they were found, for the row.
     pub retrieval: String,
-    /// Tries of this job that went into it.
-    pub tries: u32,
     /// What the operator is told.
     pub alert: Option<Effect>,
 }
@@ -72,7 +70,7 @@ pub async fn find(ctx: &Context, asked: &Asked<'_>) -> Result<Lookup, HandlerErr
     // Counted for each attempt of the review: the next rung may find the endpoint mended.
     let field = format!("lookups.{}", asked.attempt);
     let tries = asked.state.get(&field).and_then(|v| v.parse().ok()).unwrap_or(0);
-    let mut found = Found { tries, ..Found::default() };
+    let mut found = Found::default();
     let model = &asked.spec.embedding;
     if asked.prd.is_none() && asked.proposal.is_none() {
         NONE.clone_into(&mut found.retrieval);
@@ -91,7 +89,7 @@ pub async fn find(ctx: &Context, asked: &Asked<'_>) -> Result<Lookup, HandlerErr
             Err(Trouble::Later { message, .. } | Trouble::Lasting(message)) => {
                 ctx.retrieval().give_up(&message, ctx.settings().embedding.pause_s);
                 tracing::warn!(message, "passages are ranked by their words");
-                found = Found { tries, ..Found::default() };
+                found = Found::default();
                 found.alert = Some(Effect::Put {
                     key: keys::alerts(asked.sweep),
                     field: format!("embedding/{model}"),

@@ -61,6 +61,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Patch) -> Result<Effects, Ha
     let question = Question {
         spec: &spec,
         sweep: &job.sweep,
+        review: None,
         rung: &run.model,
         ladder: &spec.ladder,
         further: false,
@@ -116,12 +117,13 @@ fn proposal(answer: &ask::Answer) -> (Proposal, Outcome) {
         Ok(patches) => (patches, String::new(), Outcome::Accepted),
         Err((outcome, why)) => (Vec::new(), format!("{outcome}: {why}"), outcome),
     };
+    let took = answer.took();
     let proposal = Proposal {
         patches,
         trouble,
-        tokens_in: answer.tokens_in,
-        tokens_out: answer.tokens_out,
-        cost_usd: answer.cost_usd,
+        tokens_in: took.tokens_in,
+        tokens_out: took.tokens_out,
+        cost_usd: took.cost_usd,
         masked: answer.masked,
     };
     (proposal, outcome)

@@ -80,8 +80,6 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
         Lookup::Later(effects) => return Ok(effects),
         Lookup::Found(found) => found,
     };
-    // Tries that the lookup of passages took are none of the rung's.
-    let info = JobInfo { attempt: info.attempt.saturating_sub(found.tries), ..info };
     let (prd_chunks, proposal_chunks, masked) = if ask::leaves(ctx, rung) {
         let (prd_chunks, a) = masked_chunks(prd.as_deref(), &found.prd);
         let (proposal_chunks, b) = masked_chunks(proposal.as_deref(), &found.proposal);
@@ -116,6 +114,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
     let question = Question {
         spec: &spec,
         sweep: &job.sweep,
+        review: Some(review),
         rung,
         ladder: &ladder,
         further: job.attempt > 1,

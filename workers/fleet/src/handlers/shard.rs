@@ -47,6 +47,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
     let question = Question {
         spec: &spec,
         sweep: &job.sweep,
+        review: Some(&review),
         rung,
         ladder: &spec.shard_ladder,
         further: job.rung > 0,
