@@ -5,7 +5,7 @@
 //! terms to 32 bits (two words can become one), pulls in the unmaintained `fxhash`
 //! (RUSTSEC-2025-0057), and would be used with its tokenizer replaced anyway.
 
-use crate::redact;
+use crate::redact::{self, Span};
 mod vectors;
 
 pub use vectors::{VectorError, VectorIndex, from_bytes, to_bytes, vector_key};
@@ -60,12 +60,29 @@ pub fn chunk(origin: &str, text: &str, limits: &DocumentLimits) -> Vec<Chunk> {
 /// that the chunk's edge cuts in two is known from the whole document.
 pub fn masked(document: &str, chunk: &Chunk) -> (Chunk, u32) {
     let at = document.char_indices().nth(chunk.offset as usize).map_or(document.len(), |(i, _)| i);
+    masked_at(document, &redact::spans(document), at, chunk)
+}
+
+/// Each chunk of a document [`masked`], with the document searched once for all of them.
+pub fn masked_all(document: &str, chunks: &[Chunk]) -> Vec<(Chunk, u32)> {
+    let spans = redact::spans(document);
+    let bounds: Vec<usize> = document.char_indices().map(|(at, _)| at).collect();
+    let start = |chunk: &Chunk| bounds.get(chunk.offset as usize).copied();
+    let masked = |c: &Chunk| masked_at(document, &spans, start(c).unwrap_or(document.len()), c);
+    chunks.iter().map(masked).collect()
+}
+
+/// A chunk whose window starts at byte `at` of a document with these secrets.
+fn masked_at(document: &str, spans: &[Span], at: usize, chunk: &Chunk) -> (Chunk, u32) {
     let lead = document[at..].len() - document[at..].trim_start().len();
     let start = at + lead;
     // Were the document another one, the text alone would have to tell.
     let whole = document[start..].starts_with(&chunk.text);
     let masked = if whole {
-        redact::mask_range(document, start..start + chunk.text.len())
+        let end = start + chunk.text.len();
+        let first = spans.partition_point(|s| s.range.end <= start);
+        let last = spans.partition_point(|s| s.range.start < end);
+        redact::cut(document, start..end, &spans[first..last.max(first)])
     } else {
         redact::mask(&chunk.text)
     };
@@ -228,6 +245,33 @@ mod tests {
         assert_eq!(cut(&"€".repeat(861))[1].offset, 680);
         // The whole is one window; its tail is not cut off once more.
         assert_eq!(cut(&"€".repeat(800)).len(), 1);
+    }
+
+    #[test]
+    fn masked_at_once_or_one_by_one_is_the_same() {
+        // In two pieces, so that nothing takes this file for a leak.
+        let secret = ["ghp_", "x7Kq2LmN9pRs4TuVw8YzAb3CdEf6GhJk1MnP"].concat();
+        let mut text = String::new();
+        for n in 0..40 {
+            text.push_str(&format!("{}é Number {n} is {secret}.\n", "word ".repeat(n)));
+        }
+        let chunks = cut(&text);
+        let masked = masked_all(&text, &chunks);
+        assert!(chunks.len() > 5);
+        assert_eq!(masked, chunks.iter().map(|c| masked_one(&text, c)).collect::<Vec<_>>());
+        assert!(masked.iter().all(|(c, _)| !c.text.contains(&secret[20..])), "{masked:?}");
+        let times = |c: &Chunk, part: &str| c.text.matches(part).count();
+        let cut = |c: &Chunk| times(c, &secret[4..12]) > times(c, &secret);
+        assert!(chunks.iter().any(cut), "some are cut by an edge");
+    }
+
+    /// With the whole document searched for this chunk.
+    fn masked_one(document: &str, chunk: &Chunk) -> (Chunk, u32) {
+        let start = document.match_indices(&chunk.text).next().unwrap().0;
+        let masked = redact::mask_range(document, start..start + chunk.text.len());
+        let count = masked.count();
+        assert_eq!(super::masked(document, chunk).1, count);
+        (Chunk { text: masked.text, ..chunk.clone() }, count)
     }
 
     fn docs(texts: &[&str]) -> Vec<Chunk> {
