@@ -1,9 +1,7 @@
 //! Which passages of the documents go with a file: chunking, the ranking by an embedding model's
 //! vectors (`vectors`), and the built-in lexical ranking.
 //!
-//! The ranking is BM25, written here rather than taken from the `bm25` crate: that crate hashes
-//! terms to 32 bits (two words can become one), pulls in the unmaintained `fxhash`
-//! (RUSTSEC-2025-0057), and would be used with its tokenizer replaced anyway.
+//! The latter is BM25, written here; `docs/adr/0009-a-ranking-of-words-of-our-own.md` says why.
 
 use crate::redact::{self, Span};
 mod vectors;
