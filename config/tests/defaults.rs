@@ -96,6 +96,20 @@ fn defaults_are_those_of_the_specification() {
     assert_eq!((limits.plan_page, limits.transient_retries), (2000, 3));
     assert_eq!((limits.max_tokens, limits.shard_max_tokens, limits.top_chunks), (1500, 400, 5));
     assert!((limits.temperature - 0.2).abs() < f64::EPSILON);
+    let docs = &settings.documents;
+    assert_eq!((docs.chunk_chars, docs.overlap_chars, docs.least_chars), (800, 120, 60));
+    assert_eq!((docs.query_chars, docs.shown_chars), (800, 600));
+    assert_eq!((settings.history.preview_chars, settings.history.reason_chars), (2000, 180));
+    let tiers = &settings.tiers;
+    assert_eq!((tiers.auto, tiers.dry_run, tiers.simulation), (90, 70, 50));
+    let accept = &settings.accept;
+    assert_eq!((accept.structured_chars, accept.substantial_chars), (200, 3800));
+    assert_eq!(accept.confidence_from, 5);
+    assert_eq!(settings.embedding.timeout_s, 120);
+    let given = ProviderConfig::new(Wire::Openai, "");
+    assert_eq!((given.total_timeout_s, given.first_byte_timeout_s), (180, 180));
+    assert_eq!(given.idle_timeout_s, 90);
+    assert!(settings.providers.values().all(|p| p.total_timeout_s == 180));
     // Sweeps of before these could be set were held to the same.
     assert_eq!(settings.accept, AcceptLimits::default());
     assert_eq!(settings.tiers, TierLimits::default());

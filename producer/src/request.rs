@@ -6,9 +6,13 @@ use anyhow::{Context, bail};
 use queue_schema::ids::sha256_hex;
 use queue_schema::sweep::{DocRef, Ladder, Policy, SWEEP_VERSION, SweepSpec};
 use scrum_config::Settings;
+use scrum_domain::retrieve;
 use scrum_repo::{Repo, TargetGlobs};
 use std::collections::BTreeMap;
 use std::path::Path;
+
+/// The option of the text that stands before the question.
+const FORENSIC: &str = "forensic";
 
 /// A sweep record and the documents that go with it, by hash.
 #[derive(Debug)]
@@ -45,13 +49,13 @@ pub fn prepare(
     let mut documents = Vec::new();
     let mut read = |what: &str, path: Option<&Path>| -> anyhow::Result<Option<DocRef>> {
         let Some(path) = path else { return Ok(None) };
-        let (doc, text) = document(what, path, settings.sweep.max_file_bytes)?;
+        let (doc, text) = document(what, path, settings)?;
         documents.push((doc.sha256.clone(), text));
         Ok(Some(doc))
     };
     let prd = read("prd", request.prd.as_deref())?;
     let proposal = read("proposal", request.proposal.as_deref())?;
-    let forensic = read("forensic", request.forensic.as_deref())?;
+    let forensic = read(FORENSIC, request.forensic.as_deref())?;
     let unused = if request.targets.is_empty() {
         Vec::new()
     } else {
@@ -91,8 +95,8 @@ pub fn prepare(
     Ok(Prepared { spec, documents, unused, below })
 }
 
-fn document(what: &str, path: &Path, max: u64) -> anyhow::Result<(DocRef, String)> {
-    let shown = path.display();
+fn document(what: &str, path: &Path, settings: &Settings) -> anyhow::Result<(DocRef, String)> {
+    let (shown, max) = (path.display(), settings.sweep.max_file_bytes);
     let bytes = std::fs::read(path)
         .with_context(|| format!("the document --{what} {shown} can't be read; check the path"))?;
     if bytes.len() as u64 > max {
@@ -110,6 +114,13 @@ fn document(what: &str, path: &Path, max: u64) -> anyhow::Result<(DocRef, String
     if text.trim().is_empty() {
         bail!(
             "the document --{what} {shown} is empty; leave the option out or give a file with text"
+        );
+    }
+    // The forensic text is shown whole, the others by passages.
+    if what != FORENSIC && retrieve::chunk(what, &text, &settings.documents).is_empty() {
+        bail!(
+            "the document --{what} {shown} has no passage of more than {} characters (documents.least_chars), so that no reviewer would see any of it; leave the option out, write more, or lower the limit",
+            settings.documents.least_chars
         );
     }
     let doc = DocRef {

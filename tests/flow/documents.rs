@@ -7,9 +7,12 @@ mod schemas;
 
 use queue_schema::rows::ReviewRow;
 use scrum_tests::model_stub::{EmbedReply, ModelStub, Reply, answers};
-use scrum_tests::process::{Bench, Done};
+use scrum_tests::process::{Bench, Done, Process};
+use scrum_tests::redis::RedisServer;
 use scrum_tests::repo::TestRepo;
+use scrum_tests::wait::eventually;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// A fleet of one with a stub for chat and for embeddings.
 struct Setup {
@@ -68,6 +71,147 @@ impl Setup {
     /// Calls so far: chat, embeddings.
     fn calls(&self) -> (usize, usize) {
         (self.stub.requests().len(), self.stub.embeddings().len())
+    }
+}
+
+/// Sweeps that one worker process does one after the other, or at a time.
+struct Shared {
+    setup: Setup,
+    _server: RedisServer,
+    _worker: Process,
+}
+
+impl Shared {
+    fn new(files: usize) -> Self {
+        let server = RedisServer::start();
+        let mut setup = Setup::new(files);
+        let bench = Bench::with_stub(Some(server.url()), &setup.stub.openai_url(), &["m"])
+            .set("embedding.base_url", &setup.stub.ollama_url())
+            // Neither ends within a test.
+            .set("embedding.pause_s", "3600")
+            .set("embedding.timeout_s", "3600");
+        std::fs::copy(setup.bench.dir.path().join("prd.md"), bench.dir.path().join("prd.md"))
+            .unwrap();
+        setup.bench = bench;
+        let worker = setup.bench.worker(&["--concurrency", "8"]);
+        Self { setup, _server: server, _worker: worker }
+    }
+
+    /// A sweep with a PRD of its own.
+    fn sweep(&self, prd: &str, more: &[&str]) -> std::process::Command {
+        let bench = &self.setup.bench;
+        let (ladder, prd) = (bench.ladder(), bench.dir.path().join(prd));
+        let repo = self.setup.repo.path().to_str().unwrap();
+        let fixed = ["sweep", repo, "--ladder", ladder.to_str().unwrap()];
+        bench.scrum(&[&fixed[..], &["--prd", prd.to_str().unwrap()], more].concat())
+    }
+
+    /// The same, to its end: what was printed, and how each file's passages were found.
+    fn reviewed(&self, mut sweep: std::process::Command) -> (Done, Vec<(String, String)>) {
+        let out = self.setup.bench.out();
+        let done = Done::from(sweep.args(["--wait", "--out"]).arg(&out).output().unwrap());
+        let rows = self.setup.rows().into_iter().map(|r| (r.file, r.retrieval)).collect();
+        std::fs::remove_dir_all(out).unwrap();
+        (done.expect(0), rows)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.setup.bench.dir.path().join(name), text).unwrap();
+    }
+}
+
+/// As Ollama says it, of texts for which `refuses` holds.
+fn too_long(stub: &ModelStub, refuses: impl Fn(&str) -> bool + Send + Sync + 'static) {
+    stub.set_embeddings(move |call| {
+        if call.texts.iter().any(|t| refuses(t)) {
+            let said = r#"{"error":"the input length exceeds the context length"}"#;
+            return EmbedReply::status(400, said);
+        }
+        EmbedReply::Words
+    });
+}
+
+const VECTORS: &str = "embedding:nomic-embed-text";
+
+#[test]
+fn a_sweep_for_another_model_costs_the_others_nothing() {
+    let shared = Shared::new(3);
+    let mut other = shared.sweep("prd.md", &[]);
+    other.env("SCRUM__EMBEDDING__MODEL", "other");
+    let (done, rows) = shared.reviewed(other);
+    assert!(rows.len() == 3 && rows.iter().all(|r| r.1 == "lexical"), "{rows:?}");
+    assert!(done.stdout.contains("made for the embedding model other"), "{}", done.stdout);
+    assert_eq!(shared.setup.calls().1, 0);
+    let (done, rows) = shared.reviewed(shared.sweep("prd.md", &[]));
+    assert!(rows.len() == 3 && rows.iter().all(|r| r.1 == VECTORS), "{rows:?}");
+    assert!(!done.stdout.contains("made for the embedding model"), "{}", done.stdout);
+}
+
+#[test]
+fn a_text_that_does_not_fit_is_embedded_by_its_first_part() {
+    let setup = Setup::new(2);
+    let dense = format!("DENSE {}\n", "0f9b ".repeat(170));
+    setup.repo.write("src/dense.rs", format!("// {dense}pub fn dense() {{}}\n").as_bytes());
+    setup.repo.commit("a dense file");
+    let prd = setup.bench.dir.path().join("prd.md");
+    let text = std::fs::read_to_string(&prd).unwrap();
+    std::fs::write(&prd, text.replacen("Filler word7", &dense, 1)).unwrap();
+    too_long(&setup.stub, |t| t.contains("0f9b") && t.chars().count() > 300);
+    let done = setup.run(&[]).expect(0);
+    let rows = setup.rows();
+    assert!(rows.len() == 3 && rows.iter().all(|r| r.retrieval == VECTORS), "{}", done.stdout);
+    assert!(!done.stdout.contains("trouble"), "{}", done.stdout);
+    let calls = setup.calls();
+    assert!(calls.1 < 40, "halving finds them: {} calls", calls.1);
+    // They are kept like all others.
+    setup.run(&["--again"]).expect(0);
+    assert_eq!(setup.calls().1, calls.1);
+}
+
+#[test]
+fn what_the_model_cannot_read_at_all_costs_the_others_nothing() {
+    let shared = Shared::new(3);
+    let stub = &shared.setup.stub;
+    too_long(stub, |t| t.contains("0f9b"));
+    shared.write("dense.md", &"0f9b ".repeat(100));
+    let (done, rows) = shared.reviewed(shared.sweep("dense.md", &[]));
+    assert!(rows.len() == 3 && rows.iter().all(|r| r.1 == "lexical"), "{rows:?}");
+    assert!(done.stdout.contains("a passage does not fit"), "{}", done.stdout);
+    assert_eq!(shared.setup.calls().1, 5, "halved four times, once for all files");
+
+    // One file that does not fit, beside three that do, with another document.
+    shared.setup.repo.write("src/dense.rs", "// 0f9b\n".repeat(100).as_bytes());
+    shared.setup.repo.commit("a dense file");
+    let (_, rows) = shared.reviewed(shared.sweep("prd.md", &[]));
+    assert_eq!(rows.len(), 4);
+    for (file, retrieval) in rows {
+        let expected = if file == "src/dense.rs" { "lexical" } else { VECTORS };
+        assert_eq!(retrieval, expected, "{file}");
+    }
+}
+
+#[test]
+fn a_document_that_is_being_embedded_holds_up_no_other_sweep() {
+    let shared = Shared::new(2);
+    let stub = &shared.setup.stub;
+    stub.set_embeddings(|call| {
+        let held = call.texts.iter().any(|t| t.contains("HELD"));
+        if held { EmbedReply::Silence } else { EmbedReply::Words }
+    });
+    // An index that is ready, and a document that is new to the worker: neither waits.
+    shared.reviewed(shared.sweep("prd.md", &[]));
+    shared.write("held.md", &"HELD for as long as this test lasts. ".repeat(10));
+    shared.write("new.md", &"Nobody has seen this text of a document before. ".repeat(10));
+    Done::from(shared.sweep("held.md", &[]).output().unwrap()).expect(0);
+    let long = Duration::from_secs(60);
+    let asked = || stub.embeddings().iter().any(|c| c.texts[0].contains("HELD"));
+    eventually(long, "the document is asked for", || asked().then_some(()));
+    for (prd, more) in [("prd.md", &["--again"][..]), ("new.md", &[])] {
+        let out = shared.setup.bench.out();
+        let mut sweep =
+            shared.sweep(prd, &[more, &["--wait", "--out", out.to_str().unwrap()]].concat());
+        assert_eq!(Process(sweep.spawn().unwrap()).wait(long), 0);
+        assert!(shared.setup.rows().iter().all(|r| r.retrieval == VECTORS));
     }
 }
 

@@ -44,6 +44,16 @@ fn mistakes_are_told_and_cost_nothing() {
         &["run", repo, "--proposal", latin.to_str().unwrap()],
         &["--proposal", "UTF-8", "byte 3"],
     );
+    let short = bench.dir.path().join("short.md");
+    std::fs::write(&short, "# PRD\n\nThe parser never panics on text that is no number.\n")
+        .unwrap();
+    for option in ["--prd", "--proposal"] {
+        refused(
+            &bench,
+            &["run", repo, option, short.to_str().unwrap()],
+            &[option, "more than 60 characters", "documents.least_chars", "leave the option out"],
+        );
+    }
     refused(&bench, &["run", repo, "--ladder", "bultin"], &["bultin", "builtin", "local-first"]);
     refused(&bench, &["run", repo, "--ladder", "./no.toml"], &["no.toml"]);
     refused(&bench, &["run", repo, "--policy", "lax"], &["lax", "structured"]);

@@ -150,7 +150,8 @@ async fn a_person_forgets_a_sweep_and_not_one_that_runs() {
     });
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
     let prd = bench.dir.path().join("prd.md");
-    std::fs::write(&prd, "# PRD\n\nA document.\n").unwrap();
+    std::fs::write(&prd, format!("# PRD\n\nA document{}.\n", " with some words".repeat(4)))
+        .unwrap();
     let (path, ladder) = (repo.path().to_str().unwrap(), bench.ladder());
     let ladder = ladder.to_str().unwrap();
     let args = ["sweep", path, "--ladder", ladder, "--prd", prd.to_str().unwrap()];

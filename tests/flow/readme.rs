@@ -197,7 +197,10 @@ fn model_server() -> ModelStub {
 fn home(text: &str, repo: &TestRepo, model_url: &str) -> tempfile::TempDir {
     for (name, words) in [
         ("prd", "# PRD\n\nThe function `read_0` returns an error for text that is no number.\n"),
-        ("proposal", "# Proposal\n\nLet `read_1` return a Result instead of a panic.\n"),
+        (
+            "proposal",
+            "# Proposal\n\nLet `read_1` return a Result instead of a panic, as `read_0` does.\n",
+        ),
         ("forensic", "Look for code that only pretends to work.\n"),
     ] {
         repo.write(&format!("docs/{name}.md"), words.as_bytes());

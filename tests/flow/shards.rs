@@ -6,9 +6,10 @@
 mod schemas;
 
 use queue_schema::rows::{Outcome, ReviewRow};
-use scrum_tests::model_stub::{ModelStub, Recorded, Reply, answers};
-use scrum_tests::process::{Bench, Done};
+use scrum_tests::model_stub::{Gate, ModelStub, Recorded, Reply, answers};
+use scrum_tests::process::{Bench, Done, Process};
 use scrum_tests::repo::{TestRepo, large_file};
+use std::time::Duration;
 
 /// The one line of the file that mends what a careless reviewer reports as missing.
 const FIX: &str = "if amount > limit { return Err(OverLimit); }";
@@ -94,6 +95,28 @@ fn a_fix_in_the_second_shard_is_not_reported_as_missing() {
     assert!(!review.contains('§') && !review.to_lowercase().contains("shard"), "{review}");
     assert!(review.contains("distillation") && review.contains("proves nothing"), "{review}");
     assert!(row.findings.iter().all(|f| !f.text.contains("never checked")), "{:?}", row.findings);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_shards_of_a_file_are_read_at_the_same_time() {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let stub = ModelStub::with(move |call| {
+        if is_shard(call) {
+            return Reply::ok(notes(call)).held_by(&held);
+        }
+        Reply::ok(answers::markdown_review("big.rs"))
+    });
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
+    let (repo, ladder, out) = (repo(), bench.ladder(), bench.out());
+    let args = ["run", "--ladder", ladder.to_str().unwrap(), "--out", out.to_str().unwrap()];
+    let run = Process(bench.scrum(&args).arg(repo.path()).spawn().unwrap());
+    // None is answered before all have been asked for.
+    stub.wait_in_flight(5).await;
+    assert!(stub.requests().iter().all(is_shard), "the review waits for its shards");
+    gate.open();
+    assert_eq!(run.wait(Duration::from_secs(60)), 0);
+    assert_eq!((row(&bench).shards_total, stub.requests().len()), (5, 6));
 }
 
 #[test]

@@ -166,7 +166,7 @@ pub fn spans(text: &str) -> Vec<Span> {
     out.into_iter().map(|(_, span)| span).collect()
 }
 
-fn cut(text: &str, range: Range<usize>, spans: &[Span]) -> Masked {
+pub(crate) fn cut(text: &str, range: Range<usize>, spans: &[Span]) -> Masked {
     let mut masked = Masked { text: String::with_capacity(range.len()), kinds: BTreeMap::new() };
     let mut done = range.start;
     let mut first = true;

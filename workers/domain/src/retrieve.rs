@@ -1,11 +1,9 @@
 //! Which passages of the documents go with a file: chunking, the ranking by an embedding model's
 //! vectors (`vectors`), and the built-in lexical ranking.
 //!
-//! The ranking is BM25, written here rather than taken from the `bm25` crate: that crate hashes
-//! terms to 32 bits (two words can become one), pulls in the unmaintained `fxhash`
-//! (RUSTSEC-2025-0057), and would be used with its tokenizer replaced anyway.
+//! The latter is BM25, written here; `docs/adr/0009-a-ranking-of-words-of-our-own.md` says why.
 
-use crate::redact;
+use crate::redact::{self, Span};
 mod vectors;
 
 pub use vectors::{VectorError, VectorIndex, from_bytes, to_bytes, vector_key};
@@ -56,16 +54,26 @@ pub fn chunk(origin: &str, text: &str, limits: &DocumentLimits) -> Vec<Chunk> {
     }
 }
 
-/// A chunk as a model that is not local may see it, and how many secrets that took. A secret
-/// that the chunk's edge cuts in two is known from the whole document.
-pub fn masked(document: &str, chunk: &Chunk) -> (Chunk, u32) {
-    let at = document.char_indices().nth(chunk.offset as usize).map_or(document.len(), |(i, _)| i);
+/// Chunks of a document as a model that is not local may see them, and how many secrets each took.
+/// A secret that a chunk's edge cuts in two is known from the whole document, which is searched once.
+pub fn masked_all(document: &str, chunks: &[Chunk]) -> Vec<(Chunk, u32)> {
+    let spans = redact::spans(document);
+    let bounds: Vec<usize> = document.char_indices().map(|(at, _)| at).collect();
+    let start = |c: &Chunk| bounds.get(c.offset as usize).copied().unwrap_or(document.len());
+    chunks.iter().map(|c| masked_at(document, &spans, start(c), c)).collect()
+}
+
+/// A chunk whose window starts at byte `at` of a document with these secrets.
+fn masked_at(document: &str, spans: &[Span], at: usize, chunk: &Chunk) -> (Chunk, u32) {
     let lead = document[at..].len() - document[at..].trim_start().len();
     let start = at + lead;
     // Were the document another one, the text alone would have to tell.
     let whole = document[start..].starts_with(&chunk.text);
     let masked = if whole {
-        redact::mask_range(document, start..start + chunk.text.len())
+        let end = start + chunk.text.len();
+        let first = spans.partition_point(|s| s.range.end <= start);
+        let last = spans.partition_point(|s| s.range.start < end);
+        redact::cut(document, start..end, &spans[first..last.max(first)])
     } else {
         redact::mask(&chunk.text)
     };
@@ -112,7 +120,8 @@ impl LexicalIndex {
     }
 
     /// The best `k` chunks for a query with their scores, best first; equal scores in document
-    /// order. A chunk that shares no term with the query is not returned.
+    /// order. Chunks that share no term with the query have 0 and come last: a reviewer is shown
+    /// `k` passages where there are so many, however it is that they are found.
     pub fn top(&self, query: &str, k: usize) -> Vec<(usize, f64)> {
         const K1: f64 = 1.2;
         const B: f64 = 0.75;
@@ -129,9 +138,7 @@ impl LexicalIndex {
                 scores[i] += idf * tf * (K1 + 1.0) / (tf + K1 * norm);
             }
         }
-        // Each term that is shared adds more than nothing.
-        let ranked = scores.into_iter().enumerate().filter(|(_, score)| *score > 0.0).collect();
-        best(ranked, k)
+        best(scores.into_iter().enumerate().collect(), k)
     }
 }
 
@@ -147,22 +154,43 @@ fn best(mut ranked: Vec<(usize, f64)>, k: usize) -> Vec<(usize, f64)> {
 }
 
 /// Lower-case terms of two characters or more. Identifiers are taken apart at underscores and
-/// capitals, since documents write `queue client` where code writes `QueueClient`.
+/// capitals, since documents write `queue client` where code writes `QueueClient`. Where a script has
+/// no spaces, each pair of neighbours is a term: a run of it would be one word that occurs nowhere else.
 pub(crate) fn terms(text: &str) -> Vec<String> {
     let mut out = Vec::new();
     for word in text.split(|c: char| !c.is_alphanumeric()) {
         let mut term = String::new();
         let mut lower_before = false;
+        let mut unspaced_before = None;
         for c in word.chars() {
-            if c.is_uppercase() && lower_before {
+            let unspaced = is_unspaced(c).then_some(c);
+            if unspaced.is_some() || (c.is_uppercase() && lower_before) {
                 push_term(&mut out, &mut term);
             }
+            if let Some((before, c)) = unspaced_before.zip(unspaced) {
+                out.push(String::from_iter([before, c]));
+            }
+            unspaced_before = unspaced;
+            if unspaced.is_none() {
+                term.extend(c.to_lowercase());
+            }
             lower_before = c.is_lowercase() || c.is_numeric();
-            term.extend(c.to_lowercase());
         }
         push_term(&mut out, &mut term);
     }
     out
+}
+
+/// True for letters of scripts that put no spaces between words. Korean does.
+fn is_unspaced(c: char) -> bool {
+    matches!(c,
+        // Thai and Lao, Burmese, Khmer.
+        '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}'
+        // Kana, of half width as well.
+        | '\u{3040}'..='\u{30ff}' | '\u{31f0}'..='\u{31ff}' | '\u{ff66}'..='\u{ff9f}'
+        // Chinese characters, with the mark that repeats one.
+        | '\u{3005}'..='\u{3007}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}'
+        | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
 }
 
 fn push_term(out: &mut Vec<String>, term: &mut String) {
@@ -230,6 +258,30 @@ mod tests {
         assert_eq!(cut(&"€".repeat(800)).len(), 1);
     }
 
+    #[test]
+    fn masked_at_once_or_one_by_one_is_the_same() {
+        // In two pieces, so that nothing takes this file for a leak.
+        let secret = ["ghp_", "x7Kq2LmN9pRs4TuVw8YzAb3CdEf6GhJk1MnP"].concat();
+        let line = |n| ["word ".repeat(n), format!("é Number {n} is {secret}.\n")].concat();
+        let text: String = (0..40).map(line).collect();
+        let chunks = cut(&text);
+        let masked = masked_all(&text, &chunks);
+        assert!(chunks.len() > 5);
+        assert_eq!(masked, chunks.iter().map(|c| masked_one(&text, c)).collect::<Vec<_>>());
+        assert!(masked.iter().all(|(c, _)| !c.text.contains(&secret[20..])), "{masked:?}");
+        let times = |c: &Chunk, part: &str| c.text.matches(part).count();
+        let cut = |c: &Chunk| times(c, &secret[4..12]) > times(c, &secret);
+        assert!(chunks.iter().any(cut), "some are cut by an edge");
+    }
+
+    /// With the whole document searched for this chunk.
+    fn masked_one(document: &str, chunk: &Chunk) -> (Chunk, u32) {
+        let start = document.match_indices(&chunk.text).next().unwrap().0;
+        let masked = redact::mask_range(document, start..start + chunk.text.len());
+        let count = masked.count();
+        (Chunk { text: masked.text, ..chunk.clone() }, count)
+    }
+
     fn docs(texts: &[&str]) -> Vec<Chunk> {
         let make = |t: &&str| Chunk {
             id: String::new(),
@@ -250,7 +302,37 @@ mod tests {
         let index = LexicalIndex::new(&chunks);
         let top = index.top("impl QueueClient { fn renew_lease(&self, job: Job) {} }", 5);
         assert_eq!(top[0].0, 1);
-        assert!(top.iter().all(|(i, score)| *i != 2 && *score > 0.0));
+        assert!(top[0].1 > top[1].1, "{top:?}");
+    }
+
+    #[test]
+    fn passages_that_share_no_word_fill_up_in_document_order() {
+        let chunks = docs(&["colours", "mail", "the lease of a job", "tables", "fonts"]);
+        let index = LexicalIndex::new(&chunks);
+        let order = |query, k| index.top(query, k).iter().map(|t| t.0).collect::<Vec<_>>();
+        assert_eq!(order("lease", 4), [2, 0, 1, 3]);
+        assert_eq!(order("", 2), [0, 1]);
+        assert_eq!(order("lease", 99).len(), 5);
+        assert!(index.top("lease", 4)[1..].iter().all(|t| t.1 == 0.0));
+    }
+
+    #[test]
+    fn scripts_without_spaces_are_compared_by_pairs() {
+        assert_eq!(terms("队列的租约"), ["队列", "列的", "的租", "租约"]);
+        assert_eq!(
+            terms("RedisのキューをQueueと呼ぶ9"),
+            ["redis", "のキ", "キュ", "ュー", "ーを", "queue", "と呼", "呼ぶ"]
+        );
+        assert_eq!(terms("작업 큐의 임대"), ["작업", "큐의", "임대"], "Korean has spaces");
+        assert!(terms("คิวงาน").len() > 1);
+        let chunks = docs(&[
+            "颜色由用户在设置中选择。",
+            "邮件每月发送一次。",
+            "任务完成之前,队列续订每个租约。",
+        ]);
+        let top = LexicalIndex::new(&chunks).top("/// 续订租约\nfn renew() {}", 3);
+        assert_eq!(top[0].0, 2);
+        assert!(top[0].1 > 0.0 && top[1].1 < top[0].1, "{top:?}");
     }
 
     #[test]

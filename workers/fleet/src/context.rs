@@ -282,6 +282,15 @@ impl<T> Memo<T> {
         self.map.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
+    /// What is there, or what `make` gives.
+    pub(crate) fn get_or_put(&self, key: &str, make: impl FnOnce() -> T) -> Arc<T> {
+        let mut map = self.map.lock().unwrap_or_else(PoisonError::into_inner);
+        if map.len() >= self.limit && !map.contains_key(key) {
+            map.clear();
+        }
+        map.entry(key.to_owned()).or_insert_with(|| Arc::new(make())).clone()
+    }
+
     pub(crate) fn put(&self, key: &str, value: T) -> Arc<T> {
         let mut map = self.map.lock().unwrap_or_else(PoisonError::into_inner);
         if map.len() >= self.limit {

@@ -86,8 +86,12 @@ pub async fn find(ctx: &Context, asked: &Asked<'_>) -> Result<Lookup, HandlerErr
                 let count = Effect::Add { key: keys::review_state(asked.review), field, by: 1 };
                 return Ok(Lookup::Later(Effects::retry(wait_ms, message).with(count)));
             }
-            Err(Trouble::Later { message, .. } | Trouble::Lasting(message)) => {
-                ctx.retrieval().give_up(&message, ctx.settings().embedding.pause_s);
+            Err(trouble) => {
+                // Only what the endpoint itself can't do concerns the other files and sweeps.
+                if !matches!(trouble, Trouble::Unfit(_) | Trouble::TooLong(_)) {
+                    ctx.retrieval().give_up(trouble.message(), ctx.settings().embedding.pause_s);
+                }
+                let message = trouble.message();
                 tracing::warn!(message, "passages are ranked by their words");
                 found = Found::default();
                 found.alert = Some(Effect::Put {

@@ -316,6 +316,6 @@ async fn document(
 fn masked_chunks(doc: Option<&Document>, chunks: &[Chunk]) -> (Vec<Chunk>, u32) {
     let Some(doc) = doc else { return (Vec::new(), 0) };
     let (chunks, counts): (Vec<Chunk>, Vec<u32>) =
-        chunks.iter().map(|chunk| retrieve::masked(&doc.text, chunk)).unzip();
+        retrieve::masked_all(&doc.text, chunks).into_iter().unzip();
     (chunks, counts.iter().sum())
 }
