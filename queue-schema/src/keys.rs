@@ -38,7 +38,7 @@
 //! | `ap:SWEEP.RUN` | hash | a run of the applier: its spec, what was proposed for each file, how it ended |
 //! | `nofacts:SWEEP` | hash | ordinal -> why an accepted review has no facts, or unchecked ones |
 //! | `left:SWEEP` | hash | target -> why a review that had begun was left out, see [`crate::budget`] |
-//! | `alerts:SWEEP` | hash | rung -> what its provider keeps refusing |
+//! | `alerts:SWEEP` | hash | rung -> what its provider keeps refusing; `.scrumignore` -> its lines that are no patterns |
 //! | `led:SWEEP` | hash | the sweep's ledger: counters by model, task and metric, see [`crate::ledger`] |
 //! | `met:SWEEP` | hash | the sweep's loop counters: findings, tiers, markers and more of accepted reviews |
 //! | `trust` | hash | the ledger of all sweeps of the partition, forgotten ones included |
