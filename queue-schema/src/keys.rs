@@ -104,6 +104,15 @@ pub const LADDER_FIELD: &str = "ladder";
 /// where shards run one after the other.
 pub const CUTS_FIELD: &str = "cuts";
 
+/// Field of a review's state that says why the last shard failed that no rung could read.
+pub const GAP_FIELD: &str = "gap";
+
+/// Field of a review's state that holds how often it died because none of its shards could be read.
+pub const UNREAD_FIELD: &str = "unread";
+
+/// Field of a review's state that holds how often all of its shards were asked again after that.
+pub const AGAIN_FIELD: &str = "again";
+
 /// Field of a review's state that holds the accepted review until its facts are taken out.
 pub const ACCEPTED_FIELD: &str = "accepted";
 

@@ -9,6 +9,9 @@ use queue_schema::rows::{Outcome, ReviewRow};
 use scrum_tests::model_stub::{ModelStub, Recorded, Reply, answers};
 use scrum_tests::process::{Bench, Done};
 use scrum_tests::repo::{TestRepo, large_file};
+use serde_json::Value;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The one line of the file that mends what a careless reviewer reports as missing.
 const FIX: &str = "if amount > limit { return Err(OverLimit); }";
@@ -136,6 +139,49 @@ fn a_shard_that_fails_is_a_gap_in_prompt_row_and_ledger() {
     assert!(!review.contains(FIX), "it stood there");
     let summary = std::fs::read_to_string(bench.out().join("summary.json")).unwrap();
     assert!(summary.contains(r#""coverage": "partly""#), "{summary}");
+}
+
+#[test]
+fn a_file_none_of_whose_shards_was_read_is_a_letter_that_begins_with_them_again() {
+    let good = Arc::new(AtomicBool::new(false));
+    let mended = Arc::clone(&good);
+    let stub = ModelStub::with(move |call| match (is_shard(call), mended.load(Ordering::SeqCst)) {
+        (true, true) => Reply::ok(notes(call)),
+        // An answer, and one that is kept: the same question would find it again.
+        (true, false) => Reply::ok("no"),
+        (false, _) => Reply::ok(answers::markdown_review("big.rs")),
+    });
+    for chained in ["false", "true"] {
+        good.store(false, Ordering::SeqCst);
+        let bench = Bench::with_stub(None, &stub.openai_url(), &["a", "b"])
+            .set("sweep.chained_shards", chained);
+        let repo = repo();
+        let before = stub.requests().len();
+        run(&bench, &repo, &[]).expect(1);
+        let listed = bench.run(&["dlq", "list", "--json"]).expect(0).stdout;
+        let letters: Value = serde_json::from_str(&listed).unwrap();
+        let [letter] = &letters.as_array().unwrap()[..] else { panic!("{letters}") };
+        assert_eq!(letter["class"], "ladder_exhausted");
+        let reason = letter["reason"].as_str().unwrap();
+        for said in ["could read any of the file's 5 parts", "stub/b: thin", "a retry asks"] {
+            assert!(reason.contains(said), "{said}: {reason}");
+        }
+        let calls = stub.requests().split_off(before);
+        assert!(calls.len() == 10 && calls.iter().all(is_shard), "nobody reviews nothing");
+
+        // A retry that changes nothing is such a letter again.
+        let id = letter["id"].as_str().unwrap();
+        bench.run(&["dlq", "retry", id]).expect(0);
+        run(&bench, &repo, &[]).expect(1);
+        good.store(true, Ordering::SeqCst);
+        bench.run(&["dlq", "retry", id, "--from-rung", "1"]).expect(0);
+        run(&bench, &repo, &[]).expect(0);
+        let calls = stub.requests().split_off(before);
+        assert_eq!(calls.iter().filter(|c| is_shard(c)).count(), 10 + 10 + 5, "{chained}");
+        let row = row(&bench);
+        assert_eq!((row.shards_total, row.shards_missing.len()), (5, 0));
+        assert_eq!((row.attempts_made, row.accepted_model.as_str()), (1, "stub/b"));
+    }
 }
 
 #[test]

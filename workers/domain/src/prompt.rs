@@ -133,6 +133,8 @@ pub struct ShardInput<'a> {
     pub text: &'a str,
     /// Notes on the shards before it, where they are read one after the other; else empty.
     pub before: &'a str,
+    /// Times that notes on it were asked for before and were none.
+    pub round: u32,
     /// A marker that the author of the repository cannot know.
     pub fence: &'a str,
 }
@@ -192,6 +194,14 @@ pub fn shard_prompt(input: &ShardInput<'_>) -> Prompt {
         fenced(&mut user, input.fence, &format!("{label} on {path}"), notes);
     }
     fenced(&mut user, input.fence, &format!("part of {path}"), input.text);
+    if input.round > 0 {
+        // Other words than before: an answer that is kept under those was no good.
+        let _ = writeln!(
+            user,
+            "\nThis is try {}: what was written before was no notes. Write down the facts that are asked for.",
+            input.round.saturating_add(1)
+        );
+    }
     Prompt { system: fill(SHARD, &[("fence", input.fence)]), user, schema: None }
 }
 

@@ -109,6 +109,7 @@ fn a_shard_prompt_names_its_place() {
         end: 7000,
         text: "fn x() {}\n",
         before: "",
+        round: 0,
         fence: FENCE,
     };
     let prompt = shard_prompt(&shard);
@@ -117,6 +118,8 @@ fn a_shard_prompt_names_its_place() {
     assert!(prompt.system.contains("150 words") && prompt.system.contains("Facts only"));
     assert!(prompt.user.ends_with(&format!("fn x() {{}}\n{FENCE}>>>\n")));
     assert!(!prompt.user.contains("before it"));
+    let again = shard_prompt(&ShardInput { round: 1, ..shard }).user;
+    assert!(again.trim_end().ends_with("asked for.") && again.contains("This is try 2"), "{again}");
     let chained = shard_prompt(&ShardInput { before: "`limit` is never 0.", ..shard }).user;
     assert!(chained.find("`limit` is never 0.") < chained.find("fn x()"), "{chained}");
     assert_eq!(chained.matches(FENCE).count(), 4);

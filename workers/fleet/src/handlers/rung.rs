@@ -29,9 +29,18 @@ use std::sync::Arc;
 pub(super) struct Gathered {
     pub(super) shards_total: u32,
     pub(super) scratchpad: String,
+    /// Shards with a summary.
+    read: u32,
     missing: Vec<(u64, u64)>,
     spent: Spent,
     masked: u32,
+}
+
+impl Gathered {
+    /// True when the file was split and nobody could read any of it.
+    fn is_unread(&self) -> bool {
+        self.shards_total > 0 && self.read == 0
+    }
 }
 
 /// Makes one attempt.
@@ -57,6 +66,9 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
     // A shard that the budget did not reach takes its review with it.
     if let Some(why) = state.get(keys::LEFT_FIELD) {
         return Ok(budget::leave_out(Effects::done(), job.sweep, job.target, why.clone()));
+    }
+    if gathered.is_unread() {
+        return super::review::unread(&spec, &record.path, source, &state, job).await;
     }
     let rung = ladder
         .rungs
@@ -276,6 +288,7 @@ pub(super) fn gather(state: &HashMap<String, String>) -> Gathered {
     }
     Gathered {
         shards_total: total,
+        read: u32::try_from(summaries.len()).unwrap_or(u32::MAX),
         scratchpad: scratchpad::for_reviewer(&scratchpad::merge(&summaries)),
         missing,
         masked: u32::try_from(masked).unwrap_or(u32::MAX),

@@ -15,8 +15,12 @@ use queue_schema::sweep::SweepSpec;
 use scrum_domain::accept;
 use scrum_domain::prompt::{self, ShardInput};
 use scrum_domain::redact::{self, Masked};
+use scrum_domain::text::clip_marked;
 use scrum_domain::{scratchpad, target};
 use scrum_providers::{Subject, Task};
+
+/// Characters that are kept of why a shard failed.
+const REASON_CHARS: usize = 300;
 
 /// Summarises one piece.
 ///
@@ -58,6 +62,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
             end: job.end,
             text,
             before: chain.as_ref().map_or("", |c| c.before.as_str()),
+            round: job.round,
             fence: &fence,
         }),
         fence: &fence,
@@ -141,7 +146,9 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
             // A shard that no rung could do does not vanish: the review goes on and names the bytes
             // that are not covered.
             let gap = put(format!("m{}", job.k), format!("{}-{}", job.start, job.end));
-            Ok(then(effects.with(gap).with(arrive), chain, &spec)?)
+            let why = format!("{}: {}", rung.name(), clip_marked(&reason, REASON_CHARS));
+            let why = put(keys::GAP_FIELD.into(), why);
+            Ok(then(effects.with(gap).with(why).with(arrive), chain, &spec)?)
         }
     }
 }
