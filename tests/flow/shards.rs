@@ -252,3 +252,21 @@ fn shards_follow_the_setting() {
         }
     }
 }
+
+#[test]
+fn a_file_over_the_limit_that_comes_out_as_one_piece_is_shown_whole() {
+    let stub = ModelStub::with(|_| Reply::ok(answers::markdown_review("one.rs")));
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"])
+        .set("sweep.split_over_bytes", "4000")
+        .set("sweep.shard_bytes", "3500");
+    let repo = TestRepo::new();
+    let text = large_file(4500);
+    assert!(text.len() < 5250, "one and a half shards: one piece");
+    repo.write("one.rs", text.as_bytes());
+    repo.commit("one");
+    run(&bench, &repo, &[]).expect(0);
+    let calls = stub.requests();
+    assert!(calls.len() == 1 && calls[0].prompt.contains(&text), "no summary is paid for");
+    let row = row(&bench);
+    assert!(!row.tree_split_fired && row.shards_missing.is_empty());
+}
