@@ -283,6 +283,9 @@ pub struct Limits {
     /// Shards one after the other, each with the notes on those before it.
     #[serde(default)]
     pub chained: bool,
+    /// Characters of the notes on a split file that its reviewer is shown; 0 = all of them.
+    #[serde(default, skip_serializing_if = "as_before")]
+    pub notes_chars: u32,
     /// What makes an answer a review.
     #[serde(default, skip_serializing_if = "as_before")]
     pub accept: AcceptLimits,

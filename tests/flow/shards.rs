@@ -270,3 +270,32 @@ fn a_file_over_the_limit_that_comes_out_as_one_piece_is_shown_whole() {
     let row = row(&bench);
     assert!(!row.tree_split_fired && row.shards_missing.is_empty());
 }
+
+#[test]
+fn notes_that_are_too_many_are_cut_evenly_and_told() {
+    let words: String = (0..2000).map(|i| format!("word{i} ")).collect();
+    let stub = ModelStub::with(move |call| {
+        // A server that does not heed the limit of tokens either.
+        Reply::ok(match is_shard(call) {
+            true => format!("{} {words}", notes(call)),
+            false => answers::markdown_review("big.rs"),
+        })
+    });
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
+    let tight = Bench::with_stub(None, &stub.openai_url(), &["m"]).set("sweep.notes_chars", "1000");
+    for (bench, most, shortened) in [(bench, 5 * 3200, 0), (tight, 1000, 5)] {
+        let before = stub.requests().len();
+        run(&bench, &repo(), &[]).expect(0);
+        let calls = stub.requests().split_off(before);
+        let review = &calls.iter().find(|c| !is_shard(c)).unwrap().prompt;
+        let (_, shown) = review.split_once("notes on big.rs\n").unwrap();
+        let (shown, _) = shown.split_once(">>>").unwrap();
+        let chars = shown.chars().count();
+        assert!(chars > most * 8 / 10 && chars < most + 50, "{chars} of {most}");
+        assert!((1..=5).all(|k| shown.contains(&format!("Fact number {k}."))), "{shown}");
+        let told = review.contains("notes on 5 parts were shortened");
+        assert_eq!((told, row(&bench).shards_shortened), (shortened > 0, shortened));
+        let report = std::fs::read_to_string(bench.out().join("scrum_report.md")).unwrap();
+        assert_eq!(report.contains("5 of them were cut"), shortened > 0, "{report}");
+    }
+}

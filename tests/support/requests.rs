@@ -50,6 +50,7 @@ pub fn sweep_spec(n: u8, admission_window: u32) -> SweepSpec {
             split: SplitMode::Syntax,
             split_version: 1,
             chained: false,
+            notes_chars: 0,
             accept: AcceptLimits::default(),
             tiers: TierLimits::default(),
             documents: DocumentLimits::default(),

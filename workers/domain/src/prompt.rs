@@ -11,14 +11,14 @@ pub use facts::{ExtractInput, Shown, VerifyInput, extract_prompt, verify_prompt}
 pub use schema::{facts_schema, forensic_schema};
 
 use crate::retrieve::Chunk;
-use crate::text::{clip, one_line};
+use crate::text::{clip, counted, one_line};
 use queue_schema::ids::content_id;
 use queue_schema::rows::Attempt;
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 /// Version of the way the templates are filled in. Raised by hand when that changes.
-const FILLED_IN: &str = "2026-11-4";
+const FILLED_IN: &str = "2026-11-5";
 
 const REVIEW: &str = include_str!("../templates/review.md");
 const FORMAT_MARKDOWN: &str = include_str!("../templates/format_markdown.md");
@@ -80,6 +80,8 @@ pub enum Body<'a> {
     Distilled {
         /// The merged summaries, markers stripped.
         scratchpad: &'a str,
+        /// Shards whose summaries were cut.
+        shortened: u32,
         /// Size of the file.
         bytes: u64,
         /// Byte ranges `[start, end)` that nobody summarised.
@@ -157,7 +159,7 @@ pub fn review_prompt(input: &ReviewInput<'_>) -> Prompt {
     let _ = writeln!(user, "# File under review\nLanguage: {}", input.language);
     match input.body {
         Body::Whole(text) => fenced(&mut user, input.fence, &format!("file {path}"), text),
-        Body::Distilled { scratchpad, bytes, missing } => {
+        Body::Distilled { scratchpad, shortened, bytes, missing } => {
             let _ = writeln!(user, "\n{}", fill(DISTILLED, &[("bytes", &bytes.to_string())]));
             if !missing.is_empty() {
                 let ranges: Vec<String> =
@@ -166,6 +168,13 @@ pub fn review_prompt(input: &ReviewInput<'_>) -> Prompt {
                     user,
                     "Not covered by the notes at all, bytes: {}. Say nothing about these.\n",
                     ranges.join(", ")
+                );
+            }
+            if shortened > 0 {
+                let _ = writeln!(
+                    user,
+                    "The notes on {} were shortened, which … marks.\n",
+                    counted(shortened as usize, "part", "parts")
                 );
             }
             fenced(&mut user, input.fence, &format!("notes on {path}"), scratchpad);

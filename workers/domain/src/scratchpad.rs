@@ -1,6 +1,6 @@
 //! The merged notes on a split file, and the guard against reviews of a part.
 
-use crate::text::{clip_marked, one_line};
+use crate::text::{clip, clip_marked, one_line};
 
 /// Joins the shard summaries in shard order, each behind its internal marker.
 pub fn merge(summaries: &[(u32, String)]) -> String {
@@ -9,6 +9,70 @@ pub fn merge(summaries: &[(u32, String)]) -> String {
     let parts: Vec<String> =
         ordered.iter().map(|(k, text)| format!("§{k}§\n{}\n", text.trim())).collect();
     parts.join("\n")
+}
+
+/// Characters that a token has at most, or nearly so: what is longer than its tokens allow comes from a
+/// server that does not count them.
+const CHARS_A_TOKEN: usize = 8;
+
+/// A shard summary as it is kept: no longer than the tokens that were asked for can be.
+pub fn kept(summary: &str, max_tokens: u32) -> String {
+    cut(summary, (max_tokens as usize).saturating_mul(CHARS_A_TOKEN))
+}
+
+/// The notes on a split file as its reviewer sees them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Notes {
+    /// The text.
+    pub text: String,
+    /// Summaries that had to be cut.
+    pub shortened: u32,
+}
+
+/// Merges the summaries for the reviewer into at most `most` characters; 0 = however many there are. What
+/// is too much is cut from the longest: each of them may have as much as any other.
+pub fn notes(summaries: &[(u32, String)], most: usize) -> Notes {
+    let mut clean: Vec<(u32, String)> =
+        summaries.iter().map(|(k, text)| (*k, for_reviewer(text))).collect();
+    let mut shortened = 0;
+    if most > 0 {
+        // Between two of them stand line ends.
+        let room = most.saturating_sub(clean.len() * "\n\n\n".len());
+        let share = share(clean.iter().map(|(_, text)| text.chars().count()).collect(), room);
+        for (_, text) in &mut clean {
+            if text.chars().nth(share).is_some() {
+                *text = cut(text, share);
+                shortened += 1;
+            }
+        }
+    }
+    Notes { text: for_reviewer(&merge(&clean)), shortened }
+}
+
+/// The most that each of so many may have, so that all together have no more than `room`.
+fn share(mut lengths: Vec<usize>, room: usize) -> usize {
+    lengths.sort_unstable();
+    let (mut room, mut left) = (room, lengths.len());
+    for length in lengths {
+        if length > room / left {
+            return room / left;
+        }
+        room -= length;
+        left -= 1;
+    }
+    usize::MAX
+}
+
+/// At most `most` characters of whole lines, or else of whole words, with `…` where something is missing.
+fn cut(text: &str, most: usize) -> String {
+    if text.chars().nth(most).is_none() {
+        return text.to_owned();
+    }
+    let head = clip(text, most.saturating_sub(" …".chars().count()));
+    let half = head.len() / 2;
+    let end = head.rfind('\n').filter(|at| *at >= half);
+    let end = end.or_else(|| head.rfind(char::is_whitespace).filter(|at| *at >= half));
+    format!("{} …", head[..end.unwrap_or(head.len())].trim_end())
 }
 
 /// The scratchpad without anything that names shards: the markers, and the `shard 2 of 5` that
@@ -196,6 +260,32 @@ mod tests {
         let pad = merge(&[(2, "third".into()), (0, " first\n".into()), (1, "second".into())]);
         assert_eq!(pad, "§0§\nfirst\n\n§1§\nsecond\n\n§2§\nthird\n");
         assert_eq!(for_reviewer(&pad), "first\n\n\nsecond\n\n\nthird");
+    }
+
+    #[test]
+    fn notes_are_cut_evenly_and_where_a_line_or_word_ends() {
+        let (short, long) = ("`a` returns 1.", "`b` is a line of notes\n".repeat(40));
+        let all = [(0, short.to_owned()), (1, long.clone()), (2, long.clone())];
+        assert_eq!(notes(&all, 0).shortened, 0);
+        assert_eq!(notes(&all, 0), notes(&all, 5000));
+        let Notes { text, shortened } = notes(&all, 500);
+        assert_eq!((shortened, text.chars().count() <= 500), (2, true), "{text}");
+        assert!(text.chars().count() > 420, "what room there is is used");
+        assert!(text.starts_with(short), "the short one is whole: {text}");
+        assert_eq!(text.matches("notes …").count(), 2, "{text}");
+        // A hundred times as much as there is room for: the bound holds all the same.
+        let many: Vec<(u32, String)> = (0..300).map(|k| (k, "wörter ".repeat(300))).collect();
+        let Notes { text, shortened } = notes(&many, 24_000);
+        assert_eq!((shortened, text.chars().count() <= 24_000), (300, true));
+        assert!(text.split_whitespace().all(|w| w == "wörter" || w == "…"), "whole words");
+        assert!(notes(&many, 10).text.len() < 3000, "nothing fits, and nothing breaks");
+    }
+
+    #[test]
+    fn a_summary_is_no_longer_than_its_tokens() {
+        let long = "word ".repeat(10_000);
+        assert!(kept(&long, 400).chars().count() <= 3200);
+        assert_eq!(kept("short", 400), "short");
     }
 
     #[test]

@@ -90,11 +90,13 @@ fn the_preamble_comes_first() {
 
 #[test]
 fn a_distillation_says_so_and_names_the_gaps() {
-    let body = Body::Distilled { scratchpad: "notes", bytes: 9000, missing: &[(3500, 7000)] };
+    let missing = [(3500, 7000)];
+    let body =
+        Body::Distilled { scratchpad: "notes", shortened: 3, bytes: 9000, missing: &missing };
     let user = review_prompt(&input(body, &[], &[])).user;
     assert!(user.contains("9000 bytes") && user.contains("distillation"));
     assert!(user.contains("proves nothing"));
-    assert!(user.contains("3500 to 7000"));
+    assert!(user.contains("3500 to 7000") && user.contains("notes on 3 parts were shortened"));
     assert!(!user.to_lowercase().contains("shard"), "the word itself invites leaks");
 }
 

@@ -134,6 +134,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
     };
     match result {
         Ok(summary) => {
+            let summary = scratchpad::kept(&summary, spec.limits.shard_max_tokens);
             let effects = effects.with(put(format!("s{}", job.k), summary)).with(arrive);
             Ok(then(effects, chain, &spec)?)
         }
