@@ -273,12 +273,13 @@ fn a_file_over_the_limit_that_comes_out_as_one_piece_is_shown_whole() {
 
 #[test]
 fn notes_that_are_too_many_are_cut_evenly_and_told() {
-    let words: String = (0..2000).map(|i| format!("word{i} ")).collect();
+    let words = (0..2000).map(|i| format!("word{i}")).collect::<Vec<_>>().join(" ");
     let stub = ModelStub::with(move |call| {
         // A server that does not heed the limit of tokens either.
-        Reply::ok(match is_shard(call) {
-            true => format!("{} {words}", notes(call)),
-            false => answers::markdown_review("big.rs"),
+        Reply::ok(if is_shard(call) {
+            format!("{} {words}", notes(call))
+        } else {
+            answers::markdown_review("big.rs")
         })
     });
     let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
@@ -298,4 +299,26 @@ fn notes_that_are_too_many_are_cut_evenly_and_told() {
         let report = std::fs::read_to_string(bench.out().join("scrum_report.md")).unwrap();
         assert_eq!(report.contains("5 of them were cut"), shortened > 0, "{report}");
     }
+}
+
+#[test]
+fn a_reviewer_who_repeats_the_notes_leaks_nothing() {
+    let stub = ModelStub::with(|call| {
+        if !is_shard(call) {
+            let notes = call.prompt.split("notes on big.rs\n").nth(1).unwrap();
+            let said = notes.lines().next().unwrap();
+            return Reply::ok(format!("{}\n- {said}\n", answers::markdown_review("big.rs")));
+        }
+        let (k, _) = place(call);
+        Reply::ok(match k {
+            1 => "This shard defines functions; the shard has no tests, unlike shard 3.".to_owned(),
+            _ => format!("Shard {k}: more of these functions, as in the other shards."),
+        })
+    });
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
+    run(&bench, &repo(), &[]).expect(0);
+    assert_eq!(row(&bench).attempts_made, 1);
+    let calls = stub.requests();
+    let review = &calls.iter().find(|c| !is_shard(c)).unwrap().prompt;
+    assert!(!review.to_lowercase().contains("shard"), "{review}");
 }

@@ -181,7 +181,7 @@ impl Call<'_> {
         };
         let bytes = self.ctx.blob(&self.spec, &self.record.blob).await?;
         let source = target::inspect(&bytes).map_err(|e| HandlerError::Fatal(e.to_string()))?;
-        let gathered = gather(&self.state, self.spec.limits.notes_chars);
+        let gathered = gather(&self.state, source, self.spec.limits.notes_chars);
         let (kind, text) = if gathered.shards_total > 1 {
             (Shown::Notes, gathered.notes.text.as_str())
         } else {

@@ -73,12 +73,12 @@ fn held(sweep: &str, why: &str) -> Effect {
 
 /// Says which lines of the ignore file keep nothing out.
 fn alert(sweep: &str, problems: &[String]) -> Option<Effect> {
-    let mut value = problems.iter().take(PROBLEMS_SHOWN).cloned().collect::<Vec<_>>().join("; ");
-    if let more @ 1.. = problems.len().saturating_sub(PROBLEMS_SHOWN) {
-        value.push_str(&format!("; and {more} more"));
-    }
-    let put = || Effect::Put { key: keys::alerts(sweep), field: IgnoreFile::NAME.into(), value };
-    (!problems.is_empty()).then(put)
+    let mut told: Vec<String> = problems.iter().take(PROBLEMS_SHOWN).cloned().collect();
+    let more = problems.len() - told.len();
+    told.extend((more > 0).then(|| format!("and {more} more")));
+    let put =
+        |value| Effect::Put { key: keys::alerts(sweep), field: IgnoreFile::NAME.into(), value };
+    (!told.is_empty()).then(|| put(told.join("; ")))
 }
 
 /// A target with the reason for skipping it, as far as the tree alone tells.

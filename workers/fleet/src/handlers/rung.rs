@@ -60,7 +60,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
     )?;
     let bytes = ctx.blob(&spec, &record.blob).await?;
     let source = target::inspect(&bytes).map_err(|e| HandlerError::Fatal(e.to_string()))?;
-    let gathered = gather(&state, spec.limits.notes_chars);
+    let gathered = gather(&state, source, spec.limits.notes_chars);
     let ladder = spec.ladder_of(&state).map_err(|e| {
         HandlerError::Fatal(format!("the ladder given with a retry can't be read: {e}"))
     })?;
@@ -273,7 +273,7 @@ fn judge(spec: &SweepSpec, source: &str, shards_total: u32, answer: &Answer) -> 
     )
 }
 
-pub(super) fn gather(state: &HashMap<String, String>, notes_chars: u32) -> Gathered {
+pub(super) fn gather(state: &HashMap<String, String>, source: &str, notes_chars: u32) -> Gathered {
     let n = |field: &str| state.get(field).and_then(|v| v.parse().ok()).unwrap_or(0);
     let total = u32::try_from(n("shards")).unwrap_or(u32::MAX);
     let mut summaries = Vec::new();
@@ -292,7 +292,7 @@ pub(super) fn gather(state: &HashMap<String, String>, notes_chars: u32) -> Gathe
     Gathered {
         shards_total: total,
         read: u32::try_from(summaries.len()).unwrap_or(u32::MAX),
-        notes: scratchpad::notes(&summaries, notes_chars as usize),
+        notes: scratchpad::notes(&summaries, source, notes_chars as usize),
         missing,
         masked: u32::try_from(masked).unwrap_or(u32::MAX),
         spent: Spent {

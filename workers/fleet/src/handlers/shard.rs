@@ -45,7 +45,8 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
     let masked = safe.as_ref().map_or(0, Masked::count);
     let text = safe.as_ref().map_or(text, |safe| &safe.text);
     let review = review_id(&job.sweep, job.target);
-    let chain = if spec.limits.chained { Some(chain(ctx, &review, &job).await?) } else { None };
+    let chain =
+        if spec.limits.chained { Some(chain(ctx, &review, source, &job).await?) } else { None };
     let fence = ask::fence(&job.sweep, &spec);
     let question = Question {
         spec: &spec,
@@ -190,7 +191,12 @@ struct Chain {
     next: Option<Shard>,
 }
 
-async fn chain(ctx: &Context, review: &str, job: &Shard) -> Result<Chain, HandlerError> {
+async fn chain(
+    ctx: &Context,
+    review: &str,
+    source: &str,
+    job: &Shard,
+) -> Result<Chain, HandlerError> {
     let state = ctx
         .read("the review", |q| {
             let review = review.to_owned();
@@ -212,7 +218,7 @@ async fn chain(ctx: &Context, review: &str, job: &Shard) -> Result<Chain, Handle
     } else {
         None
     };
-    Ok(Chain { before: scratchpad::for_reviewer(&scratchpad::merge(&notes)), next })
+    Ok(Chain { before: scratchpad::notes(&notes, source, 0).text, next })
 }
 
 /// Goes on with the chain, whatever became of this shard.
