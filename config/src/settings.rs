@@ -219,6 +219,8 @@ pub struct SweepSettings {
     pub max_tokens: u32,
     /// Tokens to generate for the summary of a shard at most.
     pub shard_max_tokens: u32,
+    /// Characters of the notes on a split file that its reviewer is shown.
+    pub notes_chars: u32,
     /// Sampling temperature, 0 to 2.
     pub temperature: f64,
     /// Document chunks shown per origin.
@@ -253,6 +255,7 @@ impl Settings {
             split_version: SPLIT_VERSION,
             chained: sweep.chained_shards,
             markdown_policy: sweep.markdown_policy,
+            notes_chars: sweep.notes_chars,
             accept: self.accept,
             tiers: self.tiers,
             documents: self.documents,

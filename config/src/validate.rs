@@ -148,6 +148,7 @@ impl Settings {
         }
         check.range("sweep.max_tokens", s.max_tokens.into(), 1, 1_000_000);
         check.range("sweep.shard_max_tokens", s.shard_max_tokens.into(), 1, 1_000_000);
+        check.range("sweep.notes_chars", s.notes_chars.into(), 1000, 10_000_000);
         check.fraction("sweep.temperature", s.temperature, 2.0);
         check.range("sweep.top_chunks", s.top_chunks.into(), 0, 100);
         if s.ladder.is_empty() {

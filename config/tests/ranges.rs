@@ -57,6 +57,7 @@ fn out_of_range_values_are_refused_with_the_range_and_the_place() {
         ("sweep.admission_window", "0"),
         ("sweep.temperature", "-0.1"),
         ("sweep.max_file_bytes", "0"),
+        ("sweep.notes_chars", "999"),
         ("facts.min_chars", "0"),
         ("facts.max_tokens", "0"),
         ("facts.review_chars", "10"),

@@ -38,7 +38,7 @@
 //! | `ap:SWEEP.RUN` | hash | a run of the applier: its spec, what was proposed for each file, how it ended |
 //! | `nofacts:SWEEP` | hash | ordinal -> why an accepted review has no facts, or unchecked ones |
 //! | `left:SWEEP` | hash | target -> why a review that had begun was left out, see [`crate::budget`] |
-//! | `alerts:SWEEP` | hash | rung -> what its provider keeps refusing |
+//! | `alerts:SWEEP` | hash | rung -> what its provider keeps refusing; `.scrumignore` -> its lines that are no patterns |
 //! | `led:SWEEP` | hash | the sweep's ledger: counters by model, task and metric, see [`crate::ledger`] |
 //! | `met:SWEEP` | hash | the sweep's loop counters: findings, tiers, markers and more of accepted reviews |
 //! | `trust` | hash | the ledger of all sweeps of the partition, forgotten ones included |
@@ -103,6 +103,15 @@ pub const LADDER_FIELD: &str = "ladder";
 /// Field of a review's state that holds the ends of its shards, ascending, with commas between; only
 /// where shards run one after the other.
 pub const CUTS_FIELD: &str = "cuts";
+
+/// Field of a review's state that says why the last shard failed that no rung could read.
+pub const GAP_FIELD: &str = "gap";
+
+/// Field of a review's state that holds how often it died because none of its shards could be read.
+pub const UNREAD_FIELD: &str = "unread";
+
+/// Field of a review's state that holds how often all of its shards were asked again after that.
+pub const AGAIN_FIELD: &str = "again";
 
 /// Field of a review's state that holds the accepted review until its facts are taken out.
 pub const ACCEPTED_FIELD: &str = "accepted";

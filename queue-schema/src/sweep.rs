@@ -325,6 +325,9 @@ pub struct Limits {
     /// What the policy `auto` asks of an answer in Markdown.
     #[serde(default, skip_serializing_if = "as_before")]
     pub markdown_policy: MarkdownPolicy,
+    /// Characters of the notes on a split file that its reviewer is shown; 0 = all of them.
+    #[serde(default, skip_serializing_if = "as_before")]
+    pub notes_chars: u32,
     /// What makes an answer a review.
     #[serde(default, skip_serializing_if = "as_before")]
     pub accept: AcceptLimits,

@@ -5,6 +5,7 @@
 mod schemas;
 
 use queue_schema::rows::ReviewRow;
+use scrum_tests::model_stub::{ModelStub, Reply, answers};
 use scrum_tests::process::{Bench, children};
 use scrum_tests::repo::{TestRepo, large_file};
 use serde_json::Value;
@@ -151,6 +152,51 @@ fn names_as_long_as_file_systems_take_have_their_reports() {
         .collect();
     assert!(paths.iter().all(|p| reported.contains(p)) && reported.len() == 11, "{names:?}");
     assert!(!names.iter().any(|n| n.starts_with('.')), "nothing half-written is left: {names:?}");
+}
+
+#[test]
+fn a_line_of_the_ignore_file_that_is_no_pattern_is_told() {
+    let repo = TestRepo::with_files(1);
+    repo.write(".scrumignore", b"[z-a]/\nsecret.txt\n");
+    repo.write("secret.txt", b"kept out\n");
+    repo.commit("ignored");
+    let bench = Bench::new(None, "");
+    let run = ["run", repo.path().to_str().unwrap(), "--ladder", "builtin"];
+    let told = ".scrumignore: line 1: '[z-a]/' is passed over";
+    let done = bench.run(&run).expect(0);
+    assert!(done.stdout.contains(told) && done.stdout.contains("1 skipped"), "{}", done.stdout);
+    let status = bench.run(&["status"]).expect(0);
+    assert!(status.stdout.contains(told), "{}", status.stdout);
+}
+
+#[test]
+fn an_ignore_file_that_cannot_be_used_ends_the_sweep_before_anything_is_sent() {
+    let stub = ModelStub::with(|_| Reply::ok(answers::markdown_review("any")));
+    let link = |repo: &TestRepo| {
+        std::os::unix::fs::symlink(".dockerignore", repo.path().join(".scrumignore")).unwrap();
+        repo.commit("link");
+    };
+    let submodule = |repo: &TestRepo| {
+        let entry = format!("160000,{},.scrumignore", "1".repeat(40));
+        repo.git(&["update-index", "--add", "--cacheinfo", &entry]);
+        repo.git(&["commit", "-q", "-m", "submodule"]);
+    };
+    let wide = |repo: &TestRepo| {
+        repo.write(".scrumignore", b"s\0e\0c\0");
+        repo.commit("wide");
+    };
+    let cases: [(&dyn Fn(&TestRepo), &str); 3] =
+        [(&link, "symbolic link"), (&submodule, "submodule"), (&wide, "UTF-8")];
+    for (make, why) in cases {
+        let repo = TestRepo::with_files(1);
+        make(&repo);
+        let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
+        let ladder = bench.ladder();
+        let run = ["run", repo.path().to_str().unwrap(), "--ladder", ladder.to_str().unwrap()];
+        let done = bench.run(&run).expect(2);
+        assert!(done.stderr.contains(why) && done.stderr.contains("commit it"), "{}", done.stderr);
+    }
+    assert_eq!(stub.requests().len(), 0);
 }
 
 #[test]

@@ -10,6 +10,9 @@ use scrum_tests::model_stub::{Gate, ModelStub, Recorded, Reply, answers};
 use scrum_tests::process::{Bench, Done, Process};
 use scrum_tests::repo::{TestRepo, large_file};
 use std::time::Duration;
+use serde_json::Value;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The one line of the file that mends what a careless reviewer reports as missing.
 const FIX: &str = "if amount > limit { return Err(OverLimit); }";
@@ -162,6 +165,49 @@ fn a_shard_that_fails_is_a_gap_in_prompt_row_and_ledger() {
 }
 
 #[test]
+fn a_file_none_of_whose_shards_was_read_is_a_letter_that_begins_with_them_again() {
+    let good = Arc::new(AtomicBool::new(false));
+    let mended = Arc::clone(&good);
+    let stub = ModelStub::with(move |call| match (is_shard(call), mended.load(Ordering::SeqCst)) {
+        (true, true) => Reply::ok(notes(call)),
+        // An answer, and one that is kept: the same question would find it again.
+        (true, false) => Reply::ok("no"),
+        (false, _) => Reply::ok(answers::markdown_review("big.rs")),
+    });
+    for chained in ["false", "true"] {
+        good.store(false, Ordering::SeqCst);
+        let bench = Bench::with_stub(None, &stub.openai_url(), &["a", "b"])
+            .set("sweep.chained_shards", chained);
+        let repo = repo();
+        let before = stub.requests().len();
+        run(&bench, &repo, &[]).expect(1);
+        let listed = bench.run(&["dlq", "list", "--json"]).expect(0).stdout;
+        let letters: Value = serde_json::from_str(&listed).unwrap();
+        let [letter] = &letters.as_array().unwrap()[..] else { panic!("{letters}") };
+        assert_eq!(letter["class"], "ladder_exhausted");
+        let reason = letter["reason"].as_str().unwrap();
+        for said in ["could read any of the file's 5 parts", "stub/b: thin", "a retry asks"] {
+            assert!(reason.contains(said), "{said}: {reason}");
+        }
+        let calls = stub.requests().split_off(before);
+        assert!(calls.len() == 10 && calls.iter().all(is_shard), "nobody reviews nothing");
+
+        // A retry that changes nothing is such a letter again.
+        let id = letter["id"].as_str().unwrap();
+        bench.run(&["dlq", "retry", id]).expect(0);
+        run(&bench, &repo, &[]).expect(1);
+        good.store(true, Ordering::SeqCst);
+        bench.run(&["dlq", "retry", id, "--from-rung", "1"]).expect(0);
+        run(&bench, &repo, &[]).expect(0);
+        let calls = stub.requests().split_off(before);
+        assert_eq!(calls.iter().filter(|c| is_shard(c)).count(), 10 + 10 + 5, "{chained}");
+        let row = row(&bench);
+        assert_eq!((row.shards_total, row.shards_missing.len()), (5, 0));
+        assert_eq!((row.attempts_made, row.accepted_model.as_str()), (1, "stub/b"));
+    }
+}
+
+#[test]
 fn in_a_chain_each_shard_sees_the_notes_so_far() {
     let stub = ModelStub::with(|call| match is_shard(call) {
         // One that fails does not break the chain.
@@ -228,4 +274,74 @@ fn shards_follow_the_setting() {
             assert!(ranges[..ranges.len() - 1].iter().all(|r| r.1 - r.0 == 3500), "{ranges:?}");
         }
     }
+}
+
+#[test]
+fn a_file_over_the_limit_that_comes_out_as_one_piece_is_shown_whole() {
+    let stub = ModelStub::with(|_| Reply::ok(answers::markdown_review("one.rs")));
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"])
+        .set("sweep.split_over_bytes", "4000")
+        .set("sweep.shard_bytes", "3500");
+    let repo = TestRepo::new();
+    let text = large_file(4500);
+    assert!(text.len() < 5250, "one and a half shards: one piece");
+    repo.write("one.rs", text.as_bytes());
+    repo.commit("one");
+    run(&bench, &repo, &[]).expect(0);
+    let calls = stub.requests();
+    assert!(calls.len() == 1 && calls[0].prompt.contains(&text), "no summary is paid for");
+    let row = row(&bench);
+    assert!(!row.tree_split_fired && row.shards_missing.is_empty());
+}
+
+#[test]
+fn notes_that_are_too_many_are_cut_evenly_and_told() {
+    let words = (0..2000).map(|i| format!("word{i}")).collect::<Vec<_>>().join(" ");
+    let stub = ModelStub::with(move |call| {
+        // A server that does not heed the limit of tokens either.
+        Reply::ok(if is_shard(call) {
+            format!("{} {words}", notes(call))
+        } else {
+            answers::markdown_review("big.rs")
+        })
+    });
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
+    let tight = Bench::with_stub(None, &stub.openai_url(), &["m"]).set("sweep.notes_chars", "1000");
+    for (bench, most, shortened) in [(bench, 5 * 3200, 0), (tight, 1000, 5)] {
+        let before = stub.requests().len();
+        run(&bench, &repo(), &[]).expect(0);
+        let calls = stub.requests().split_off(before);
+        let review = &calls.iter().find(|c| !is_shard(c)).unwrap().prompt;
+        let (_, shown) = review.split_once("notes on big.rs\n").unwrap();
+        let (shown, _) = shown.split_once(">>>").unwrap();
+        let chars = shown.chars().count();
+        assert!(chars > most * 8 / 10 && chars < most + 50, "{chars} of {most}");
+        assert!((1..=5).all(|k| shown.contains(&format!("Fact number {k}."))), "{shown}");
+        let told = review.contains("notes on 5 parts were shortened");
+        assert_eq!((told, row(&bench).shards_shortened), (shortened > 0, shortened));
+        let report = std::fs::read_to_string(bench.out().join("scrum_report.md")).unwrap();
+        assert_eq!(report.contains("5 of them were cut"), shortened > 0, "{report}");
+    }
+}
+
+#[test]
+fn a_reviewer_who_repeats_the_notes_leaks_nothing() {
+    let stub = ModelStub::with(|call| {
+        if !is_shard(call) {
+            let notes = call.prompt.split("notes on big.rs\n").nth(1).unwrap();
+            let said = notes.lines().next().unwrap();
+            return Reply::ok(format!("{}\n- {said}\n", answers::markdown_review("big.rs")));
+        }
+        let (k, _) = place(call);
+        Reply::ok(match k {
+            1 => "This shard defines functions; the shard has no tests, unlike shard 3.".to_owned(),
+            _ => format!("Shard {k}: more of these functions, as in the other shards."),
+        })
+    });
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
+    run(&bench, &repo(), &[]).expect(0);
+    assert_eq!(row(&bench).attempts_made, 1);
+    let calls = stub.requests();
+    let review = &calls.iter().find(|c| !is_shard(c)).unwrap().prompt;
+    assert!(!review.to_lowercase().contains("shard"), "{review}");
 }

@@ -51,6 +51,7 @@ pub fn sweep_spec(n: u8, admission_window: u32) -> SweepSpec {
             split_version: 1,
             chained: false,
             markdown_policy: queue_schema::sweep::MarkdownPolicy::default(),
+            notes_chars: 0,
             accept: AcceptLimits::default(),
             tiers: TierLimits::default(),
             documents: DocumentLimits::default(),

@@ -8,6 +8,7 @@ use crate::session::Session;
 use crate::signals;
 use queue_schema::client::{SweepState, SweepStatus};
 use scrum_domain::text::counted;
+use scrum_repo::IgnoreFile;
 use std::path::Path;
 use std::time::Duration;
 
@@ -59,8 +60,11 @@ pub async fn until_over(
     }
 }
 
-/// What a provider keeps refusing, told once a sweep.
+/// What a provider keeps refusing, or what is wrong with the ignore file, told once a sweep.
 pub fn alert(rung: &str, message: &str) -> String {
+    if rung == IgnoreFile::NAME {
+        return format!("{rung}: {}", plain(message));
+    }
     format!("provider trouble: {}: {}", plain(rung), plain(message))
 }
 

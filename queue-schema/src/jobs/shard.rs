@@ -22,13 +22,22 @@ pub struct Shard {
     pub rung: u32,
     /// Provider of that rung: the pool whose limit this job counts against.
     pub provider: String,
+    /// Times that all shards were asked before and none could be read: a person had them asked again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub round: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // what serde calls
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 impl JobKind for Shard {
     const KIND: &'static str = "shard";
     const VERSION: u32 = 1;
     fn id(&self) -> String {
-        format!("{}-{}.shard.{}.{}", self.sweep, self.target, self.k, self.rung)
+        let id = format!("{}-{}.shard.{}.{}", self.sweep, self.target, self.k, self.rung);
+        if self.round == 0 { id } else { format!("{id}.{}", self.round) }
     }
     fn lane(&self) -> String {
         format!("shard:{}", self.provider)

@@ -131,6 +131,9 @@ pub struct ReviewRow {
     #[serde(default)]
     #[cfg_attr(test, schemars(regex(pattern = "^(|none|lexical|embedding:.+)$")))]
     pub retrieval: String,
+    /// Shards whose notes were cut, so that the notes on all of them fit; 0 when none were.
+    #[serde(default)]
+    pub shards_shortened: u32,
 }
 
 /// A document chunk that was shown to the reviewer.

@@ -109,7 +109,8 @@ impl Bed {
             });
         for k in 0..of {
             let (sweep, provider) = (sweep.clone(), provider.clone());
-            let shard = Shard { sweep, target, k, of, start: 0, end: 1, rung: 0, provider };
+            let shard =
+                Shard { sweep, target, k, of, start: 0, end: 1, rung: 0, provider, round: 0 };
             effects = effects.enqueue(&shard).unwrap();
         }
         assert!(self.commit(job, effects).await);

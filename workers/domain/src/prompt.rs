@@ -12,7 +12,7 @@ pub use schema::{facts_schema, forensic_schema};
 
 use crate::redact::{mask, mask_range};
 use crate::retrieve::Chunk;
-use crate::text::{clip, one_line};
+use crate::text::{clip, counted, one_line};
 use queue_schema::ids::content_id;
 use queue_schema::rows::Attempt;
 use std::fmt::Write as _;
@@ -83,6 +83,8 @@ pub enum Body<'a> {
     Distilled {
         /// The merged summaries, markers stripped.
         scratchpad: &'a str,
+        /// Shards whose summaries were cut.
+        shortened: u32,
         /// Size of the file.
         bytes: u64,
         /// Byte ranges `[start, end)` that nobody summarised.
@@ -136,6 +138,8 @@ pub struct ShardInput<'a> {
     pub text: &'a str,
     /// Notes on the shards before it, where they are read one after the other; else empty.
     pub before: &'a str,
+    /// Times that notes on it were asked for before and were none.
+    pub round: u32,
     /// A marker that the author of the repository cannot know.
     pub fence: &'a str,
 }
@@ -157,7 +161,7 @@ pub fn review_prompt(input: &ReviewInput<'_>) -> Prompt {
     let _ = writeln!(user, "# File under review\nLanguage: {}", input.language);
     match input.body {
         Body::Whole(text) => fenced_file(&mut user, input.fence, "file", input.path, text),
-        Body::Distilled { scratchpad, bytes, missing } => {
+        Body::Distilled { scratchpad, shortened, bytes, missing } => {
             let _ = writeln!(user, "\n{}", fill(DISTILLED, &[("bytes", &bytes.to_string())]));
             if !missing.is_empty() {
                 let ranges: Vec<String> =
@@ -166,6 +170,13 @@ pub fn review_prompt(input: &ReviewInput<'_>) -> Prompt {
                     user,
                     "Not covered by the notes at all, bytes: {}. Say nothing about these.\n",
                     ranges.join(", ")
+                );
+            }
+            if shortened > 0 {
+                let _ = writeln!(
+                    user,
+                    "The notes on {} were shortened, which … marks.\n",
+                    counted(shortened as usize, "part", "parts")
                 );
             }
             fenced_file(&mut user, input.fence, "notes on the file", input.path, scratchpad);
@@ -193,6 +204,14 @@ pub fn shard_prompt(input: &ShardInput<'_>) -> Prompt {
         fenced(&mut user, input.fence, label, notes);
     }
     fenced_file(&mut user, input.fence, "part of the file", input.path, input.text);
+    if input.round > 0 {
+        // Other words than before: an answer that is kept under those was no good.
+        let _ = writeln!(
+            user,
+            "\nThis is try {}: what was written before was no notes. Write down the facts that are asked for.",
+            input.round.saturating_add(1)
+        );
+    }
     Prompt { system: fill(SHARD, &[("fence", input.fence)]), user, schema: None }
 }
 

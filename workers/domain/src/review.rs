@@ -52,6 +52,8 @@ pub struct Accepted<'a> {
     pub shards_total: u32,
     /// Byte ranges that nobody summarised.
     pub shards_missing: &'a [(u64, u64)],
+    /// Shards whose notes were cut.
+    pub shards_shortened: u32,
     /// Document chunks that stood in the prompt.
     pub top_chunks: &'a [TopChunk],
     /// Secrets masked in what the shard readers were sent.
@@ -176,6 +178,7 @@ pub fn row(accepted: &Accepted<'_>) -> ReviewRow {
         top_chunks: accepted.top_chunks.to_vec(),
         masked: most_masked(attempts).saturating_add(accepted.shards_masked),
         retrieval: accepted.retrieval.to_owned(),
+        shards_shortened: accepted.shards_shortened,
     }
 }
 
@@ -227,6 +230,7 @@ mod tests {
             shards_spent: Spent { tokens_in: 7, ..Spent::default() },
             shards_total: 0,
             shards_missing: &[],
+            shards_shortened: 0,
             top_chunks: &[],
             shards_masked: 2,
             retrieval: "lexical",

@@ -8,7 +8,7 @@ use queue_schema::sweep::{DocRef, SweepSpec, Target};
 use scrum_config::Settings;
 use scrum_domain::retrieve::{self, Chunk, LexicalIndex};
 use scrum_providers::{Embedder, Providers};
-use scrum_repo::{Entry, Repo, RepoError};
+use scrum_repo::{Entry, IgnoreFile, Repo, RepoError};
 use std::collections::HashMap;
 use std::future::Future;
 use std::path::PathBuf;
@@ -44,6 +44,7 @@ struct Inner {
     mirrors: PathBuf,
     specs: Memo<SweepSpec>,
     trees: Memo<Vec<Entry>>,
+    ignores: Memo<IgnoreFile>,
     documents: Memo<Document>,
     retrieval: Retrieval,
     /// Idle ones, by path or URL and commit.
@@ -67,6 +68,7 @@ impl Context {
             // Specs are small and immutable; trees may be 100,000 entries each.
             specs: Memo::new(256),
             trees: Memo::new(2),
+            ignores: Memo::new(2),
             documents: Memo::new(16),
             retrieval: Retrieval::new(embedder),
             repos: Mutex::default(),
@@ -204,6 +206,27 @@ impl Context {
         let commit = spec.commit.clone();
         let tree = self.with_repo(spec, move |repo| repo.snapshot(&commit)).await?;
         Ok(self.0.trees.put(&key, tree))
+    }
+
+    /// The ignore file that stands at an entry of the sweep's commit.
+    ///
+    /// # Errors
+    /// Fatal when it can't be used: without it, what should stay at home would be sent.
+    pub async fn ignore_file(
+        &self,
+        spec: &SweepSpec,
+        entry: &Entry,
+    ) -> Result<Arc<IgnoreFile>, HandlerError> {
+        let fatal = |e: RepoError| HandlerError::Fatal(e.to_string());
+        IgnoreFile::check(entry).map_err(fatal)?;
+        if let Some(found) = self.0.ignores.get(&entry.blob) {
+            return Ok(found);
+        }
+        let bytes = self.blob(spec, &entry.blob).await?;
+        // A large one takes a second to compile.
+        let read = tokio::task::spawn_blocking(move || IgnoreFile::read(&bytes)).await;
+        let read = read.map_err(|e| HandlerError::retry("reading the ignore file", e))?;
+        Ok(self.0.ignores.put(&entry.blob, read.map_err(fatal)?))
     }
 
     /// The content of a blob.

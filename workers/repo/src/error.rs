@@ -70,6 +70,16 @@ pub enum RepoError {
         /// What the parser said.
         message: String,
     },
+    /// An ignore file by which nothing can be told apart. It may keep secrets at home: without it
+    /// nothing is read.
+    #[error(
+        "{} at the root of the commit {why}, so that it would keep nothing out; mend it, commit it, and sweep that commit",
+        crate::IgnoreFile::NAME
+    )]
+    IgnoreFile {
+        /// What is wrong with it.
+        why: String,
+    },
     /// A tree beyond every bound.
     #[error("{what} has {bound}; this is more than a repository of sources has, and is not read")]
     TooLarge {

@@ -1,6 +1,6 @@
 //! Which paths: target globs and the ignore file.
 
-use crate::RepoError;
+use crate::{Entry, EntryKind, RepoError};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use std::path::Path;
@@ -85,6 +85,9 @@ fn is_or_is_below(path: &str, dir: &str) -> bool {
     path.strip_prefix(dir).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// Characters of a line of an ignore file that a message shows.
+const LINE_CHARS: usize = 80;
+
 /// `.scrumignore` at the root of a commit, in gitignore's syntax.
 #[derive(Debug, Clone)]
 pub struct IgnoreFile {
@@ -93,21 +96,50 @@ pub struct IgnoreFile {
 }
 
 impl IgnoreFile {
+    /// Its name.
+    pub const NAME: &'static str = ".scrumignore";
+    /// A larger one is not read. The largest of real repositories have some kilobytes.
+    pub const MAX_BYTES: u64 = 1 << 20;
+
+    /// Whether an entry of that name can be one.
+    ///
+    /// # Errors
+    /// [`RepoError::IgnoreFile`] for what is no file, or a too large one.
+    pub fn check(entry: &Entry) -> Result<(), RepoError> {
+        let why = match entry.kind {
+            EntryKind::Symlink => "is a symbolic link, which is not followed".to_owned(),
+            EntryKind::Submodule => "is a submodule".to_owned(),
+            EntryKind::File | EntryKind::Executable if entry.bytes > Self::MAX_BYTES => {
+                format!("has {} bytes, more than {}", entry.bytes, Self::MAX_BYTES)
+            }
+            EntryKind::File | EntryKind::Executable => return Ok(()),
+        };
+        Err(RepoError::IgnoreFile { why })
+    }
+
     /// Reads it. A line that is no pattern is passed over, as git does; see
     /// [`IgnoreFile::problems`].
-    pub fn from_text(text: &str) -> Self {
+    ///
+    /// # Errors
+    /// [`RepoError::IgnoreFile`] when it is no text, or its patterns are too many to be matched.
+    pub fn read(bytes: &[u8]) -> Result<Self, RepoError> {
+        let fail = |why: String| RepoError::IgnoreFile { why };
+        if bytes.contains(&0) {
+            // Some editors and shells write UTF-16, of which no pattern would match.
+            return Err(fail("is no text in UTF-8: it holds null bytes".to_owned()));
+        }
+        let text = String::from_utf8_lossy(bytes);
         let mut builder = GitignoreBuilder::new("");
         let mut problems = Vec::new();
         for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
             if let Err(e) = builder.add_line(None, line) {
-                problems.push(format!("line {}: '{line}' is passed over: {e}", number + 1));
+                let shown: String = line.chars().take(LINE_CHARS).collect();
+                let why: String = e.to_string().chars().take(2 * LINE_CHARS).collect();
+                problems.push(format!("line {}: '{shown}' is passed over: {why}", number + 1));
             }
         }
-        let rules = builder.build().unwrap_or_else(|e| {
-            problems.push(format!("all of it is passed over: {e}"));
-            Gitignore::empty()
-        });
-        Self { rules, problems }
+        let rules = builder.build().map_err(|e| fail(format!("can't be matched: {e}")))?;
+        Ok(Self { rules, problems })
     }
 
     /// What is wrong with it, line by line, for a person.
@@ -171,12 +203,39 @@ mod tests {
     #[test]
     fn the_ignore_file_speaks_gitignore() {
         let ignore =
-            IgnoreFile::from_text("\u{feff}# made\ngen/\n*.snap\n!keep.snap\n/top\n[z-a]\n");
+            IgnoreFile::read("\u{feff}# made\ngen/\n*.snap\n!keep.snap\n/top\n[z-a]\n".as_bytes());
+        let ignore = ignore.unwrap();
         assert!(ignore.is_ignored("gen/deep/a.rs") && ignore.is_ignored("x/y.snap"));
         assert!(!ignore.is_ignored("keep.snap") && !ignore.is_ignored("src/a.rs"));
         assert!(ignore.is_ignored("top") && !ignore.is_ignored("sub/top"));
         assert!(ignore.is_ignored("/gen/a") && !ignore.is_ignored("/") && !ignore.is_ignored(""));
         assert_eq!(ignore.problems().len(), 1);
         assert!(ignore.problems()[0].starts_with("line 6: '[z-a]'"), "{:?}", ignore.problems());
+    }
+
+    #[test]
+    fn an_ignore_file_that_would_ignore_nothing_is_refused() {
+        let many: String = (0..700).map(|i| format!("{}{i}*\n", "*?[a-z]".repeat(100))).collect();
+        let wide: Vec<u8> = "secrets/\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for (bytes, why) in [(many.as_bytes(), "can't be matched"), (&wide, "UTF-8")] {
+            let error = IgnoreFile::read(bytes).err().unwrap().to_string();
+            assert!(error.contains(why) && error.contains(".scrumignore"), "{error}");
+        }
+        let entry = |kind, bytes| {
+            let (path, blob) = (IgnoreFile::NAME.to_owned(), String::new());
+            IgnoreFile::check(&Entry { path, path_lossy: false, blob, bytes, kind })
+        };
+        assert!(entry(EntryKind::File, IgnoreFile::MAX_BYTES).is_ok());
+        assert!(entry(EntryKind::Executable, 1).is_ok());
+        let large = entry(EntryKind::File, IgnoreFile::MAX_BYTES + 1);
+        for wrong in [entry(EntryKind::Symlink, 1), entry(EntryKind::Submodule, 0), large] {
+            assert!(wrong.unwrap_err().to_string().contains("commit"));
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_a_line_is_short() {
+        let ignore = IgnoreFile::read(format!("[z-a]{}", "x".repeat(100_000)).as_bytes()).unwrap();
+        assert!(ignore.problems()[0].len() < 300, "{}", ignore.problems()[0].len());
     }
 }

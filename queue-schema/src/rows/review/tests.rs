@@ -36,7 +36,7 @@ const ORIGINAL: [&str; 29] = [
 ];
 
 /// What the fleet adds, in its order. New ones go to the end.
-const OURS: [&str; 16] = [
+const OURS: [&str; 17] = [
     "sweep_id",
     "review_id",
     "repo",
@@ -53,6 +53,7 @@ const OURS: [&str; 16] = [
     "top_chunks",
     "masked",
     "retrieval",
+    "shards_shortened",
 ];
 
 fn markdown() -> ReviewRow {

@@ -188,11 +188,13 @@ fn the_preamble_comes_first() {
 
 #[test]
 fn a_distillation_says_so_and_names_the_gaps() {
-    let body = Body::Distilled { scratchpad: "notes", bytes: 9000, missing: &[(3500, 7000)] };
+    let missing = [(3500, 7000)];
+    let body =
+        Body::Distilled { scratchpad: "notes", shortened: 3, bytes: 9000, missing: &missing };
     let user = review_prompt(&input(body, &[], &[])).user;
     assert!(user.contains("9000 bytes") && user.contains("distillation"));
     assert!(user.contains("proves nothing"));
-    assert!(user.contains("3500 to 7000"));
+    assert!(user.contains("3500 to 7000") && user.contains("notes on 3 parts were shortened"));
     assert!(!user.to_lowercase().contains("shard"), "the word itself invites leaks");
 }
 
@@ -207,6 +209,7 @@ fn a_shard_prompt_names_its_place() {
         end: 7000,
         text: "fn x() {}\n",
         before: "",
+        round: 0,
         fence: FENCE,
     };
     let prompt = shard_prompt(&shard);
@@ -215,6 +218,8 @@ fn a_shard_prompt_names_its_place() {
     assert!(prompt.system.contains("150 words") && prompt.system.contains("Facts only"));
     assert!(prompt.user.ends_with(&format!("fn x() {{}}\n{FENCE}>>>\n")));
     assert!(!prompt.user.contains("before it"));
+    let again = shard_prompt(&ShardInput { round: 1, ..shard }).user;
+    assert!(again.trim_end().ends_with("asked for.") && again.contains("This is try 2"), "{again}");
     let chained = shard_prompt(&ShardInput { before: "`limit` is never 0.", ..shard }).user;
     assert!(chained.find("`limit` is never 0.") < chained.find("fn x()"), "{chained}");
     assert_eq!(chained.matches(FENCE).count(), 4);

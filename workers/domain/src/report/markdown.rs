@@ -204,7 +204,12 @@ fn reviewed(out: &mut String, file: &FileReport, row: &ReviewRow) {
         let _ = writeln!(out, "- Verdict: {}", escape(verdict));
     }
     if row.tree_split_fired {
-        let _ = writeln!(out, "- Read in {}", counted(row.shards_total as usize, "part", "parts"));
+        let shortened = match row.shards_shortened {
+            0 => String::new(),
+            n => format!("; the notes on {n} of them were cut"),
+        };
+        let parts = counted(row.shards_total as usize, "part", "parts");
+        let _ = writeln!(out, "- Read in {parts}{shortened}");
     }
     for (start, end) in &row.shards_missing {
         let _ = writeln!(out, "- **Not covered: bytes {start} to {end}**");

@@ -83,9 +83,9 @@ pub(super) fn candidates(path: &str, text: &str) -> Option<Cuts> {
     };
     let raw: Vec<&str> = text.lines().collect();
     let mut found = vec![None; raw.len()];
+    let mut leads = Leads::default();
     for (row, cut) in starts {
-        let at = with_leads(&raw, &code, row);
-        let blank = at.checked_sub(1).is_some_and(|above| raw[above].trim().is_empty());
+        let (at, blank) = leads.of(&raw, &code, row);
         let cut = if cut == Cut::Statement && blank { Cut::Paragraph } else { cut };
         found[at] = found[at].max(Some(cut));
     }
@@ -100,16 +100,33 @@ pub(super) fn candidates(path: &str, text: &str) -> Option<Cuts> {
     Some(cuts)
 }
 
-/// The first of the comments, attributes and decorators that stand directly above a line.
-fn with_leads(raw: &[&str], code: &[(String, bool)], row: usize) -> usize {
-    // Each line is looked at once for each thing that it leads to, which is one.
-    let leads = |row: usize| {
-        let line = raw[row].trim_start();
-        let is_comment = !line.is_empty() && code[row].0.trim().is_empty();
-        is_comment || line.starts_with("#[") || line.starts_with('@')
-    };
-    let above = (0..row).rev().take_while(|above| leads(*above)).count();
-    row - above
+/// The comments, attributes and decorators that stand directly above a line. What begins things of its own
+/// may look like one that leads to others, so what is known of the line before goes on to the next: each
+/// line is looked at once.
+#[derive(Default)]
+struct Leads {
+    /// The line that was come to.
+    row: usize,
+    /// The first of those that lead to it.
+    first: usize,
+    /// Whether a blank line stands above that.
+    blank: bool,
+}
+
+impl Leads {
+    /// The first of those that lead to a line, and whether a blank line stands above it. Lines are asked for in order.
+    fn of(&mut self, raw: &[&str], code: &[(String, bool)], row: usize) -> (usize, bool) {
+        while self.row < row {
+            let line = raw[self.row].trim_start();
+            let is_comment = !line.is_empty() && code[self.row].0.trim().is_empty();
+            self.row += 1;
+            if !(is_comment || line.starts_with("#[") || line.starts_with('@')) {
+                self.first = self.row;
+                self.blank = line.is_empty();
+            }
+        }
+        (self.first, self.blank)
+    }
 }
 
 /// The brackets that are open.

@@ -237,12 +237,14 @@ fn hostile_files_are_split_all_the_same() {
             "/*",
             "#\n",
             "@\n",
+            "#[;\n",
+            "#[{\n",
             "𝄞",
             "class A {\n",
             "class A:\n ",
             "\n",
         ] {
-            let text = piece.repeat((1 << 18) / piece.len());
+            let text = piece.repeat((1 << 17) / piece.len());
             sound(&text, &split(name, &text, &config(6000, 3500, SplitMode::Syntax)), 3500);
         }
     }

@@ -182,9 +182,9 @@ impl Call<'_> {
         };
         let bytes = self.ctx.blob(&self.spec, &self.record.blob).await?;
         let source = target::inspect(&bytes).map_err(|e| HandlerError::Fatal(e.to_string()))?;
-        let gathered = gather(&self.state);
+        let gathered = gather(&self.state, source, self.spec.limits.notes_chars);
         let (kind, text) = if gathered.shards_total > 1 {
-            (Shown::Notes, gathered.scratchpad.as_str())
+            (Shown::Notes, gathered.notes.text.as_str())
         } else {
             (Shown::File, source)
         };

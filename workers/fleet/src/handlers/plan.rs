@@ -6,12 +6,13 @@ use crate::runtime::HandlerError;
 use queue_schema::client::{HELD_FIELD, Queue, QueueError};
 use queue_schema::effects::{Effect, Effects, Ending};
 use queue_schema::jobs::Plan;
+use queue_schema::keys;
 use queue_schema::sweep::{SweepSpec, Target};
 use scrum_domain::target::{self, SkipReason};
 use scrum_repo::{Entry, EntryKind, IgnoreFile, TargetGlobs};
 
-/// Name of the file at a repository's root that keeps paths out of sweeps.
-const IGNORE_FILE: &str = ".scrumignore";
+/// Lines of the ignore file that an alert names.
+const PROBLEMS_SHOWN: usize = 5;
 
 /// Records the targets from `job.first` on.
 ///
@@ -24,25 +25,23 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Plan) -> Result<Effects, Handle
     let spec = ctx.spec(&job.sweep).await?;
     let tree = ctx.tree(&spec).await?;
     let globs = TargetGlobs::new(&spec.globs).map_err(|e| HandlerError::Fatal(e.to_string()))?;
-    let ignore = match tree.iter().find(|e| e.path == IGNORE_FILE) {
-        Some(entry) => {
-            let text = ctx.blob(&spec, &entry.blob).await?;
-            Some(IgnoreFile::from_text(&String::from_utf8_lossy(&text)))
-        }
+    let ignore = match tree.iter().find(|e| e.path == IgnoreFile::NAME) {
+        Some(entry) => Some(ctx.ignore_file(&spec, entry).await?),
         None => None,
     };
     let page = spec.limits.plan_page as usize;
     let mut wanted = tree.iter().filter(|e| globs.matches(&e.path)).skip(job.first as usize);
     let targets: Vec<Target> =
-        wanted.by_ref().take(page).map(|e| describe(e, &spec, ignore.as_ref())).collect();
+        wanted.by_ref().take(page).map(|e| describe(e, &spec, ignore.as_deref())).collect();
     let written = u32::try_from(targets.len()).unwrap_or(u32::MAX);
     let more = wanted.next().is_some();
 
-    let effects = Effects::done().with(held(&job.sweep, "")).with(Effect::PlanTargets {
+    let mut effects = Effects::done().with(held(&job.sweep, "")).with(Effect::PlanTargets {
         sweep: job.sweep.clone(),
         first: job.first,
         targets,
     });
+    effects.list.extend(ignore.and_then(|i| alert(&job.sweep, i.problems())));
     if more {
         Ok(effects.enqueue(&Plan { sweep: job.sweep, first: job.first + written })?)
     } else {
@@ -70,6 +69,16 @@ async fn wait_for_memory(ctx: &Context, sweep: &str) -> Result<Option<Effects>, 
 /// What planning waits for, for those who ask how far the sweep is.
 fn held(sweep: &str, why: &str) -> Effect {
     Effect::Put { key: format!("sw:{sweep}"), field: HELD_FIELD.into(), value: why.into() }
+}
+
+/// Says which lines of the ignore file keep nothing out.
+fn alert(sweep: &str, problems: &[String]) -> Option<Effect> {
+    let mut told: Vec<String> = problems.iter().take(PROBLEMS_SHOWN).cloned().collect();
+    let more = problems.len() - told.len();
+    told.extend((more > 0).then(|| format!("and {more} more")));
+    let put =
+        |value| Effect::Put { key: keys::alerts(sweep), field: IgnoreFile::NAME.into(), value };
+    (!told.is_empty()).then(|| put(told.join("; ")))
 }
 
 /// A target with the reason for skipping it, as far as the tree alone tells.

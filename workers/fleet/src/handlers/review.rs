@@ -3,12 +3,13 @@
 use crate::context::Context;
 use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
-use queue_schema::effects::{Effect, Effects, NewJob};
+use queue_schema::effects::{DeadClass, Effect, Effects, NewJob};
 use queue_schema::ids::review_id;
 use queue_schema::jobs::{Review, Rung, Shard};
 use queue_schema::keys;
 use queue_schema::sweep::{SPLIT_VERSION, SweepSpec, TargetStatus};
 use scrum_domain::{split, target};
+use std::collections::HashMap;
 
 /// Starts the work on one target.
 ///
@@ -42,7 +43,41 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Review) -> Result<Effects, Hand
     if shards.len() <= 1 {
         return Ok(Effects::done().enqueue(&first_rung(&spec, &job)?)?);
     }
-    by_shards(&spec, &job, &shards)
+    let first = first_rung(&spec, &job)?;
+    by_shards(&spec, &first, &shards, 0)
+}
+
+/// What becomes of a review none of whose shards could be read: a reviewer would have nothing to go by. It
+/// is a dead letter; when a person sends that back, all of its shards are asked again, and then `rung`.
+///
+/// # Errors
+/// When the file can't be split.
+pub(super) async fn unread(
+    spec: &SweepSpec,
+    path: &str,
+    text: &str,
+    state: &HashMap<String, String>,
+    rung: Rung,
+) -> Result<Effects, HandlerError> {
+    let n = |field: &str| state.get(field).and_then(|v| v.parse().ok()).unwrap_or(0_u32);
+    let (died, again) = (n(keys::UNREAD_FIELD), n(keys::AGAIN_FIELD));
+    let put = |field: &str, value: u32| Effect::Put {
+        key: keys::review_state(&review_id(&rung.sweep, rung.target)),
+        field: field.into(),
+        value: value.to_string(),
+    };
+    if died > again {
+        let shards = shards(spec, path, text).await?;
+        return Ok(by_shards(spec, &rung, &shards, died)?.with(put(keys::AGAIN_FIELD, died)));
+    }
+    let last = state.get(keys::GAP_FIELD).map(|why| format!("; last: {why}")).unwrap_or_default();
+    let reason = format!(
+        "no rung of the shard ladder '{}' could read any of the file's {} parts{last}; a retry asks for all of them again",
+        spec.shard_ladder.name,
+        n("shards"),
+    );
+    tracing::info!(file = path, reason, "no shard could be read");
+    Ok(Effects::dead(DeadClass::LadderExhausted, reason).with(put(keys::UNREAD_FIELD, again + 1)))
 }
 
 /// The pieces of a file. On a thread of its own: a large file may take a second.
@@ -69,12 +104,13 @@ async fn shards(
         .map_err(|e| HandlerError::retry("splitting the file", e))
 }
 
-/// All shards at once, or the first of a chain, and the first rung when the last of them has arrived. The waiting review
+/// All shards at once, or the first of a chain, and the rung when the last of them has arrived. The waiting review
 /// holds no slot: it is a barrier.
 fn by_shards(
     spec: &SweepSpec,
-    job: &Review,
+    job: &Rung,
     shards: &[std::ops::Range<usize>],
+    round: u32,
 ) -> Result<Effects, HandlerError> {
     let review = review_id(&job.sweep, job.target);
     let of = u32::try_from(shards.len()).unwrap_or(u32::MAX);
@@ -93,7 +129,7 @@ fn by_shards(
         .with(Effect::Barrier {
             name: keys::shard_barrier(&review),
             size: of,
-            then: NewJob::of(&first_rung(spec, job)?)?,
+            then: NewJob::of(job)?,
         });
     // In a chain each shard enqueues the next: see handlers/shard.rs.
     let at_once = if spec.limits.chained { 1 } else { shards.len() };
@@ -115,6 +151,7 @@ fn by_shards(
             end: range.end as u64,
             rung: 0,
             provider: provider.clone(),
+            round,
         })?;
     }
     Ok(effects)

@@ -19,7 +19,8 @@ use scrum_domain::accept::{self, Judgement};
 use scrum_domain::prompt::{self, Body, ReviewInput};
 use scrum_domain::retrieve::{self, Chunk};
 use scrum_domain::review::{self, Accepted, Pathway, RowLimits, Spent};
-use scrum_domain::{anchor, builtin, scratchpad, target};
+use scrum_domain::scratchpad::{self, Notes};
+use scrum_domain::{anchor, builtin, target};
 use scrum_providers::{Subject, Task};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -28,10 +29,19 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     pub(super) shards_total: u32,
-    pub(super) scratchpad: String,
+    pub(super) notes: Notes,
+    /// Shards with a summary.
+    read: u32,
     missing: Vec<(u64, u64)>,
     spent: Spent,
     masked: u32,
+}
+
+impl Gathered {
+    /// True when the file was split and nobody could read any of it.
+    fn is_unread(&self) -> bool {
+        self.shards_total > 0 && self.read == 0
+    }
 }
 
 /// Makes one attempt.
@@ -50,13 +60,16 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
     )?;
     let bytes = ctx.blob(&spec, &record.blob).await?;
     let source = target::inspect(&bytes).map_err(|e| HandlerError::Fatal(e.to_string()))?;
-    let gathered = gather(&state);
+    let gathered = gather(&state, source, spec.limits.notes_chars);
     let ladder = spec.ladder_of(&state).map_err(|e| {
         HandlerError::Fatal(format!("the ladder given with a retry can't be read: {e}"))
     })?;
     // A shard that the budget did not reach takes its review with it.
     if let Some(why) = state.get(keys::LEFT_FIELD) {
         return Ok(budget::leave_out(Effects::done(), job.sweep, job.target, why.clone()));
+    }
+    if gathered.is_unread() {
+        return super::review::unread(&spec, &record.path, source, &state, job).await;
     }
     let rung = ladder
         .rungs
@@ -91,7 +104,8 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
     let fence = ask::fence(&job.sweep, &spec);
     let body = if gathered.shards_total > 1 {
         Body::Distilled {
-            scratchpad: &gathered.scratchpad,
+            scratchpad: &gathered.notes.text,
+            shortened: gathered.notes.shortened,
             bytes: record.bytes,
             missing: &gathered.missing,
         }
@@ -178,6 +192,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
                 shards_spent: gathered.spent,
                 shards_total: gathered.shards_total,
                 shards_missing: &gathered.missing,
+                shards_shortened: gathered.notes.shortened,
                 top_chunks: &found.top,
                 retrieval: &found.retrieval,
                 shards_masked: gathered.masked,
@@ -267,7 +282,7 @@ fn judge(
     )
 }
 
-pub(super) fn gather(state: &HashMap<String, String>) -> Gathered {
+pub(super) fn gather(state: &HashMap<String, String>, source: &str, notes_chars: u32) -> Gathered {
     let n = |field: &str| state.get(field).and_then(|v| v.parse().ok()).unwrap_or(0);
     let total = u32::try_from(n("shards")).unwrap_or(u32::MAX);
     let mut summaries = Vec::new();
@@ -285,7 +300,8 @@ pub(super) fn gather(state: &HashMap<String, String>) -> Gathered {
     }
     Gathered {
         shards_total: total,
-        scratchpad: scratchpad::for_reviewer(&scratchpad::merge(&summaries)),
+        read: u32::try_from(summaries.len()).unwrap_or(u32::MAX),
+        notes: scratchpad::notes(&summaries, source, notes_chars as usize),
         missing,
         masked: u32::try_from(masked).unwrap_or(u32::MAX),
         spent: Spent {

@@ -15,8 +15,12 @@ use queue_schema::sweep::SweepSpec;
 use scrum_domain::accept;
 use scrum_domain::prompt::{self, ShardInput};
 use scrum_domain::redact::{self, Masked};
+use scrum_domain::text::clip_marked;
 use scrum_domain::{scratchpad, target};
 use scrum_providers::{Subject, Task};
+
+/// Characters that are kept of why a shard failed.
+const REASON_CHARS: usize = 300;
 
 /// Summarises one piece.
 ///
@@ -42,7 +46,8 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
     let masked = safe.as_ref().map_or(0, Masked::count);
     let text = safe.as_ref().map_or(text, |safe| &safe.text);
     let review = review_id(&job.sweep, job.target);
-    let chain = if spec.limits.chained { Some(chain(ctx, &review, &job).await?) } else { None };
+    let chain =
+        if spec.limits.chained { Some(chain(ctx, &review, source, &job).await?) } else { None };
     let fence = ask::fence(&job.sweep, &spec);
     let question = Question {
         spec: &spec,
@@ -60,6 +65,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
             end: job.end,
             text,
             before: chain.as_ref().map_or("", |c| c.before.as_str()),
+            round: job.round,
             fence: &fence,
         }),
         fence: &fence,
@@ -133,6 +139,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
     };
     match result {
         Ok(summary) => {
+            let summary = scratchpad::kept(&summary, spec.limits.shard_max_tokens);
             let effects = effects.with(put(format!("s{}", job.k), summary)).with(arrive);
             Ok(then(effects, chain, &spec)?)
         }
@@ -145,7 +152,9 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
             // A shard that no rung could do does not vanish: the review goes on and names the bytes
             // that are not covered.
             let gap = put(format!("m{}", job.k), format!("{}-{}", job.start, job.end));
-            Ok(then(effects.with(gap).with(arrive), chain, &spec)?)
+            let why = format!("{}: {}", rung.name(), clip_marked(&reason, REASON_CHARS));
+            let why = put(keys::GAP_FIELD.into(), why);
+            Ok(then(effects.with(gap).with(why).with(arrive), chain, &spec)?)
         }
     }
 }
@@ -186,7 +195,12 @@ struct Chain {
     next: Option<Shard>,
 }
 
-async fn chain(ctx: &Context, review: &str, job: &Shard) -> Result<Chain, HandlerError> {
+async fn chain(
+    ctx: &Context,
+    review: &str,
+    source: &str,
+    job: &Shard,
+) -> Result<Chain, HandlerError> {
     let state = ctx
         .read("the review", |q| {
             let review = review.to_owned();
@@ -208,7 +222,7 @@ async fn chain(ctx: &Context, review: &str, job: &Shard) -> Result<Chain, Handle
     } else {
         None
     };
-    Ok(Chain { before: scratchpad::for_reviewer(&scratchpad::merge(&notes)), next })
+    Ok(Chain { before: scratchpad::notes(&notes, source, 0).text, next })
 }
 
 /// Goes on with the chain, whatever became of this shard.
