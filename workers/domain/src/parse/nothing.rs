@@ -22,9 +22,12 @@ pub(super) fn says_nothing(text: &str) -> bool {
             .filter(|(_, after)| after.trim().is_empty())
             .map_or("", |(word, _)| word)
     });
-    let words = ["none", "nothing", "n/a"];
-    if let Some(rest) = words.iter().find_map(|word| text.strip_prefix(word)) {
-        return ends(without_verb(rest));
+    if let Some(rest) = text.strip_prefix("nothing") {
+        // `Nothing, not even a lock, guards it`
+        return ends(rest) || is_told(rest);
+    }
+    if let Some(rest) = text.strip_prefix("none").or_else(|| text.strip_prefix("n/a")) {
+        return ends(rest) || remarks(rest) || is_told(rest);
     }
     let Some(rest) = text.strip_prefix("no ") else { return false };
     let rest =
@@ -33,11 +36,9 @@ pub(super) fn says_nothing(text: &str) -> bool {
         let many = rest.strip_prefix('s');
         let after = many.unwrap_or(rest);
         // `No conflict in a lock is handled` is a claim; with several there is rather none of them.
-        let kinds = ["with ", "between ", "in ", "regarding ", "against "];
-        let with = kinds.iter().any(|word| after.trim_start().starts_with(word));
-        let among =
-            after.starts_with(' ') && with && (many.is_some() || after.starts_with(" with the "));
-        among || ends(without_verb(after))
+        let kinds = [" with ", " between ", " in ", " regarding ", " against "];
+        let among = many.is_some() && kinds.iter().any(|word| after.starts_with(word));
+        among || after.starts_with(" with the ") || ends(after) || remarks(after) || is_told(after)
     })
 }
 
@@ -72,10 +73,10 @@ const NOUNS: [&str; 9] = [
     "problem",
 ];
 
-/// What follows `found`, `were needed` and the like, if they are there.
-fn without_verb(rest: &str) -> &str {
-    const HELPS: [&str; 6] = ["are ", "is ", "were ", "was ", "have been ", "to "];
-    const VERBS: [&str; 16] = [
+/// ` found`, ` to report`, ` were needed in this file`: that nothing came of looking. What is so at all
+/// times, as in ` is found when it is empty`, is a claim.
+fn is_told(rest: &str) -> bool {
+    const FOUND: [&str; 11] = [
         "found",
         "identified",
         "detected",
@@ -86,24 +87,37 @@ fn without_verb(rest: &str) -> &str {
         "observed",
         "seen",
         "suggested",
-        "report",
-        "change",
-        "suggest",
-        "add",
-        "apparent",
         "exist",
     ];
-    let Some(word) = rest.strip_prefix(' ') else { return rest };
-    let word = HELPS.iter().find_map(|help| word.strip_prefix(help)).unwrap_or(word);
-    VERBS.iter().find_map(|verb| word.strip_prefix(verb)).unwrap_or(rest)
+    const DONE: [&str; 6] = ["report", "change", "suggest", "add", "fix", "note"];
+    let Some(rest) = rest.strip_prefix(' ') else { return false };
+    if let Some(rest) = rest.strip_prefix("to ") {
+        return behind(rest, &DONE).is_some();
+    }
+    let looked = rest.strip_prefix("were ").or_else(|| rest.strip_prefix("have been "));
+    if behind(looked.unwrap_or(rest), &FOUND).is_some() {
+        return true;
+    }
+    let always = ["are ", "is ", "was "].iter().find_map(|word| rest.strip_prefix(word));
+    always.and_then(|rest| behind(rest, &FOUND)).is_some_and(|rest| ends(rest) || remarks(rest))
+}
+
+/// What follows one of some words.
+fn behind<'a>(text: &'a str, words: &[&str]) -> Option<&'a str> {
+    let rest = words.iter().find_map(|word| text.strip_prefix(word))?;
+    (!rest.starts_with(crate::text::is_ident)).then_some(rest)
 }
 
 /// True where a phrase is over.
 fn ends(rest: &str) -> bool {
     let next = rest.trim_start_matches([' ', '\t']);
-    next.is_empty()
-        || next.starts_with(['.', ':', ';', ',', '!', '(', '\n', '—', '–'])
-        || next.starts_with("- ")
+    next.is_empty() || next.starts_with(['.', ':', ';', '!', '\n'])
+}
+
+/// True where a remark follows.
+fn remarks(rest: &str) -> bool {
+    let next = rest.trim_start_matches([' ', '\t']);
+    next.starts_with([',', '(', '—', '–']) || next.starts_with("- ")
 }
 
 #[cfg(test)]
@@ -131,6 +145,12 @@ mod tests {
             "None were found.",
             "None\n- Where: x",
             "No findings in this file",
+            "Nothing to change in this file.",
+            "No contradictions were found between file and PRD",
+            "No issues found in `load`",
+            "No changes needed here",
+            "N/A (no passages)",
+            "None, the file is fine",
         ] {
             assert!(says_nothing(text), "{text}");
         }
@@ -147,6 +167,11 @@ mod tests {
             "Nonexistent",
             "No conflict in a lock is handled",
             "No suggestions box",
+            "Nothing, not even a lock, guards it",
+            "Nothing — not even a lock — guards it",
+            "No conflict is detected when two saves run",
+            "Nothing changes the limit",
+            "No findings_count is set",
             "Nothing is found when it is empty",
         ] {
             assert!(!says_nothing(text), "{text}");
