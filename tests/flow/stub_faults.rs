@@ -99,7 +99,11 @@ fn faults() -> Vec<Fault> {
             Spent,
             Error,
             "total_timeout_s",
-            Reply::Drip("x".repeat(24 * 400), Duration::from_millis(100)),
+            // Numbers: what repeats itself is stopped before its time is up.
+            Reply::Drip(
+                (0..2200).fold(String::new(), |s, n| s + &format!("{n} ")),
+                Duration::from_millis(100),
+            ),
         ),
         fault("ten-megabytes", Spent, Error, "max_answer_bytes", Reply::Huge(10_000_000)),
         fault("loop", Spent, Truncated, "over and over", Reply::Loop(answers::round())),
