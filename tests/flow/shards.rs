@@ -9,10 +9,10 @@ use queue_schema::rows::{Outcome, ReviewRow};
 use scrum_tests::model_stub::{Gate, ModelStub, Recorded, Reply, answers};
 use scrum_tests::process::{Bench, Done, Process};
 use scrum_tests::repo::{TestRepo, large_file};
-use std::time::Duration;
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// The one line of the file that mends what a careless reviewer reports as missing.
 const FIX: &str = "if amount > limit { return Err(OverLimit); }";

@@ -19,7 +19,7 @@ use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 /// Version of the way the templates are filled in. Raised by hand when that changes.
-const FILLED_IN: &str = "2026-11-5";
+const FILLED_IN: &str = "2026-11-6";
 
 const REVIEW: &str = include_str!("../templates/review.md");
 const FORMAT_MARKDOWN: &str = include_str!("../templates/format_markdown.md");

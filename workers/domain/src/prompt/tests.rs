@@ -80,8 +80,10 @@ fn all_prompts(path: &str) -> Vec<String> {
         max_relationships: 1,
         max_text_chars: 1,
     };
-    let bodies =
-        [Body::Whole("x"), Body::Distilled { scratchpad: "notes", bytes: 9, missing: &[] }];
+    let bodies = [
+        Body::Whole("x"),
+        Body::Distilled { scratchpad: "notes", shortened: 0, bytes: 9, missing: &[] },
+    ];
     let reviews = bodies.map(|body| review_prompt(&ReviewInput { path, ..input(body, &[], &[]) }));
     let shard = |before| ShardInput {
         path,
@@ -92,6 +94,7 @@ fn all_prompts(path: &str) -> Vec<String> {
         end: 1,
         text: "x",
         before,
+        round: 0,
         fence: FENCE,
     };
     let extract =
