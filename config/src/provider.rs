@@ -131,10 +131,12 @@ impl ProviderConfig {
             let json_schema = with_schema && p.json_schema;
             let bounds = json_schema && p.schema_bounds.unwrap_or(self.local);
             let extra_body = p.extra_body.as_ref().map(ToString::to_string).unwrap_or_default();
+            let thinking = if p.thinking == Thinking::Off { "off" } else { "as_is" };
             [
                 ("num_ctx", num_ctx.to_string()),
                 ("json_schema", json_schema.to_string()),
                 ("schema_bounds", bounds.to_string()),
+                ("thinking", thinking.to_owned()),
                 ("max_repeats", p.max_repeats.to_string()),
                 ("extra_body", extra_body),
             ]
@@ -218,6 +220,7 @@ mod tests {
         assert_eq!(shape(&|p| p.json_schema = false, false), "", "there is none to send");
         assert_eq!(shape(&|p| p.schema_bounds = Some(true), true), "schema_bounds=true\n");
         assert_eq!(shape(&|p| p.schema_bounds = Some(false), true), "", "as it would be anyhow");
+        assert_eq!(shape(&|p| p.thinking = Thinking::AsIs, false), "thinking=as_is\n");
         assert_eq!(shape(&|p| p.max_repeats = 0, false), "max_repeats=0\n");
         let body = || {
             Some(toml::toml! { b = 1

@@ -10,5 +10,5 @@ local s = call('HMGET', sk, 'state', 'total')
 if s[1] ~= 'failed' or s[2] ~= ARGV[2] or call('ZSCORE', P .. 'forgetting', ARGV[1]) then return 0 end
 local plan = read_job(3)
 if enqueue(plan) == 0 then return 0 end
-call('HSET', sk, 'state', 'planning')
+reopen(sk, 'planning')
 return 1
