@@ -185,9 +185,8 @@ fn an_ignore_file_that_cannot_be_used_ends_the_sweep_before_anything_is_sent() {
         repo.write(".scrumignore", b"s\0e\0c\0");
         repo.commit("wide");
     };
-    let cases: [(&dyn Fn(&TestRepo), &str); 3] =
-        [(&link, "symbolic link"), (&submodule, "submodule"), (&wide, "UTF-8")];
-    for (make, why) in cases {
+    let made: [&dyn Fn(&TestRepo); 3] = [&link, &submodule, &wide];
+    for (make, why) in made.iter().zip(["symbolic link", "submodule", "UTF-8"]) {
         let repo = TestRepo::with_files(1);
         make(&repo);
         let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);

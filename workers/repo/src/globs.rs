@@ -215,7 +215,8 @@ mod tests {
 
     #[test]
     fn an_ignore_file_that_would_ignore_nothing_is_refused() {
-        let many: String = (0..700).map(|i| format!("{}{i}*\n", "*?[a-z]".repeat(100))).collect();
+        let line = |i: i32| format!("{}{i}*", "*?[a-z]".repeat(100));
+        let many = (0..700).map(line).collect::<Vec<_>>().join("\n");
         let wide: Vec<u8> = "secrets/\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
         for (bytes, why) in [(many.as_bytes(), "can't be matched"), (&wide, "UTF-8")] {
             let error = IgnoreFile::read(bytes).err().unwrap().to_string();
