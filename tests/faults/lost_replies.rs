@@ -214,6 +214,8 @@ async fn every_script_can_be_sent_again() {
     assert!(it.queue.discard(&letter).await.unwrap());
     let planned = it.twice("replan", |q| async move { q.replan(status).await }).await;
     assert!(!planned, "it is planned already");
+    let again = it.queue.sweep_status(&failed).await.unwrap().unwrap();
+    assert_eq!(again.ended_ms, None, "or the time in between would be its own");
 
     it.twice("limits", |q| async move { q.set_limits("p", Some(4), None).await }).await;
     let reserved = it.twice("reserve", |q| async move { q.reserve("p", "r/1", 2).await }).await;
