@@ -141,10 +141,13 @@ impl ProviderConfig {
                 ("extra_body", extra_body),
             ]
         };
-        let both = of(self).into_iter().zip(of(usual));
-        both.filter(|(own, usual)| own != usual)
-            .map(|((setting, value), _)| format!("{setting}={value}\n"))
-            .collect()
+        let mut told = String::new();
+        for ((setting, value), usual) in of(self).into_iter().zip(of(usual)) {
+            if value != usual.1 {
+                told.extend([setting, "=", &value, "\n"]);
+            }
+        }
+        told
     }
 
     /// The context window to ask Ollama for.

@@ -1,10 +1,68 @@
-//! Bounds of single steps of the pipeline, frozen into a sweep beside its other [`crate::sweep::Limits`].
+//! Bounds of single steps of the pipeline, frozen into a sweep.
 //!
 //! What a sweep's record does not say is what all sweeps were held to before it could be said: that is
 //! what the `Default`s here are. The settings' defaults stand in `config/default.toml` alone. A value
 //! that is as it was before is not written, so that such a sweep keeps the id that it always had.
 
+use crate::sweep::{MarkdownPolicy, SplitMode};
 use serde::{Deserialize, Serialize};
+
+/// Bounds that shape a sweep's work; defaults live in `config/default.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Files over this many bytes are split into shards.
+    pub split_over_bytes: u64,
+    /// Aimed-at size of a shard in bytes.
+    pub shard_bytes: u64,
+    /// Files over this many bytes are skipped with a reason.
+    pub max_file_bytes: u64,
+    /// Targets of one sweep in the queues at a time.
+    pub admission_window: u32,
+    /// Targets written by one plan job.
+    pub plan_page: u32,
+    /// Times one rung is tried again on passing trouble before it counts as error.
+    pub transient_retries: u32,
+    /// Tokens to generate for a review, unless the rung says otherwise.
+    pub max_tokens: u32,
+    /// Tokens to generate for a shard summary.
+    pub shard_max_tokens: u32,
+    /// Sampling temperature, unless the rung says otherwise.
+    pub temperature: f64,
+    /// Document chunks shown per origin.
+    pub top_chunks: u32,
+    /// What the boundaries of shards follow.
+    #[serde(default)]
+    pub split: SplitMode,
+    /// [`SPLIT_VERSION`] of the program that made the sweep.
+    #[serde(default = "first_version")]
+    pub split_version: u32,
+    /// Shards one after the other, each with the notes on those before it.
+    #[serde(default)]
+    pub chained: bool,
+    /// What the policy `auto` asks of an answer in Markdown.
+    #[serde(default, skip_serializing_if = "as_before")]
+    pub markdown_policy: MarkdownPolicy,
+    /// Characters of the notes on a split file that its reviewer is shown; 0 = all of them.
+    #[serde(default, skip_serializing_if = "as_before")]
+    pub notes_chars: u32,
+    /// What makes an answer a review.
+    #[serde(default, skip_serializing_if = "as_before")]
+    pub accept: AcceptLimits,
+    /// From which confidence on a review has a tier.
+    #[serde(default, skip_serializing_if = "as_before")]
+    pub tiers: TierLimits,
+    /// How documents are cut up, looked up and shown.
+    #[serde(default, skip_serializing_if = "as_before")]
+    pub documents: DocumentLimits,
+    /// What is kept of answers, and what the next model is told.
+    #[serde(default, skip_serializing_if = "as_before")]
+    pub history: HistoryLimits,
+}
+
+const fn first_version() -> u32 {
+    1
+}
 
 /// What makes an answer a review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use crate::ids::content_id;
 use crate::keys::LADDER_FIELD;
-use crate::limits::{AcceptLimits, DocumentLimits, HistoryLimits, TierLimits, as_before};
+pub use crate::limits::Limits;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -289,59 +289,6 @@ impl SweepSpec {
     }
 }
 
-/// Bounds that shape a sweep's work; defaults live in `config/default.toml`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Limits {
-    /// Files over this many bytes are split into shards.
-    pub split_over_bytes: u64,
-    /// Aimed-at size of a shard in bytes.
-    pub shard_bytes: u64,
-    /// Files over this many bytes are skipped with a reason.
-    pub max_file_bytes: u64,
-    /// Targets of one sweep in the queues at a time.
-    pub admission_window: u32,
-    /// Targets written by one plan job.
-    pub plan_page: u32,
-    /// Times one rung is tried again on passing trouble before it counts as error.
-    pub transient_retries: u32,
-    /// Tokens to generate for a review, unless the rung says otherwise.
-    pub max_tokens: u32,
-    /// Tokens to generate for a shard summary.
-    pub shard_max_tokens: u32,
-    /// Sampling temperature, unless the rung says otherwise.
-    pub temperature: f64,
-    /// Document chunks shown per origin.
-    pub top_chunks: u32,
-    /// What the boundaries of shards follow.
-    #[serde(default)]
-    pub split: SplitMode,
-    /// [`SPLIT_VERSION`] of the program that made the sweep.
-    #[serde(default = "first_version")]
-    pub split_version: u32,
-    /// Shards one after the other, each with the notes on those before it.
-    #[serde(default)]
-    pub chained: bool,
-    /// What the policy `auto` asks of an answer in Markdown.
-    #[serde(default, skip_serializing_if = "as_before")]
-    pub markdown_policy: MarkdownPolicy,
-    /// Characters of the notes on a split file that its reviewer is shown; 0 = all of them.
-    #[serde(default, skip_serializing_if = "as_before")]
-    pub notes_chars: u32,
-    /// What makes an answer a review.
-    #[serde(default, skip_serializing_if = "as_before")]
-    pub accept: AcceptLimits,
-    /// From which confidence on a review has a tier.
-    #[serde(default, skip_serializing_if = "as_before")]
-    pub tiers: TierLimits,
-    /// How documents are cut up, looked up and shown.
-    #[serde(default, skip_serializing_if = "as_before")]
-    pub documents: DocumentLimits,
-    /// What is kept of answers, and what the next model is told.
-    #[serde(default, skip_serializing_if = "as_before")]
-    pub history: HistoryLimits,
-}
-
 /// Who takes facts out of accepted reviews, who checks them, and within which bounds; defaults live
 /// in `config/default.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -377,10 +324,6 @@ pub struct FactsBounds {
     pub max_relationships: u32,
     /// Characters of one name or fact that are kept.
     pub max_text_chars: u32,
-}
-
-const fn first_version() -> u32 {
-    1
 }
 
 /// Status of a target within its sweep: one character in the sweep's status string.

@@ -353,7 +353,7 @@ fn a_provider_that_claims_absurd_numbers_spoils_no_counter() {
     let models: Vec<ModelTrustRow> = list(&bench, &["models", "--sweep", "latest"]);
     assert_eq!(status["tokens_in"], models.iter().map(|m| m.tokens_in).sum::<u64>());
     let cost: f64 = models.iter().filter_map(|m| m.cost_usd).sum();
-    assert_eq!(status["cost_micro_usd"].as_f64().unwrap(), (cost * 1e6).round());
+    assert_eq!(status["cost_micro_usd"].as_u64().unwrap(), (cost * 1e6).round() as u64);
 }
 
 /// What the last sweep took, as each of the places says that show it: calls, tokens, dollars.
@@ -398,10 +398,8 @@ fn the_report_bills_what_was_paid_and_what_was_found_is_free() {
         if is_shard(call) {
             return Reply::Ok(answers::shard_summary(), usage);
         }
-        let review = || match call.prompt.contains("hopeless") {
-            true => answers::thin(),
-            false => answers::markdown_review("any"),
-        };
+        let hopeless = call.prompt.contains("hopeless");
+        let review = || if hopeless { answers::thin() } else { answers::markdown_review("any") };
         Reply::Ok(answers::facts_or(&call.system).unwrap_or_else(review), usage)
     });
     let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]).set("facts.enabled", "true");

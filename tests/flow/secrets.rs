@@ -409,7 +409,10 @@ fn notes_of_a_local_model_leave_without_pieces_of_secrets() {
         }
         let files = [("src/large.rs".to_owned(), file)];
         let mut place = Place::with_files(&settings, &files, secrets);
-        place.bench = place.bench.set("sweep.chained_shards", &chained.to_string());
+        place.bench = place
+            .bench
+            .set("sweep.chained_shards", &chained.to_string())
+            .set("sweep.shard_max_tokens", if chained { "2000" } else { "400" });
         place.run(false, &["--policy", "structured"]).expect(0);
         assert!(home.requests().iter().any(is_shard));
         let left = cloud.requests();

@@ -294,6 +294,9 @@ fn a_file_over_the_limit_that_comes_out_as_one_piece_is_shown_whole() {
     assert!(!row.tree_split_fired && row.shards_missing.is_empty());
 }
 
+/// What stands before the notes in the reviewer's prompt.
+const NOTES: &str = "notes on the file\npath: big.rs\n\n";
+
 #[test]
 fn notes_that_are_too_many_are_cut_evenly_and_told() {
     let words = (0..2000).map(|i| format!("word{i}")).collect::<Vec<_>>().join(" ");
@@ -312,7 +315,7 @@ fn notes_that_are_too_many_are_cut_evenly_and_told() {
         run(&bench, &repo(), &[]).expect(0);
         let calls = stub.requests().split_off(before);
         let review = &calls.iter().find(|c| !is_shard(c)).unwrap().prompt;
-        let (_, shown) = review.split_once("notes on big.rs\n").unwrap();
+        let (_, shown) = review.split_once(NOTES).unwrap();
         let (shown, _) = shown.split_once(">>>").unwrap();
         let chars = shown.chars().count();
         assert!(chars > most * 8 / 10 && chars < most + 50, "{chars} of {most}");
@@ -328,7 +331,7 @@ fn notes_that_are_too_many_are_cut_evenly_and_told() {
 fn a_reviewer_who_repeats_the_notes_leaks_nothing() {
     let stub = ModelStub::with(|call| {
         if !is_shard(call) {
-            let notes = call.prompt.split("notes on big.rs\n").nth(1).unwrap();
+            let notes = call.prompt.split(NOTES).nth(1).unwrap();
             let said = notes.lines().next().unwrap();
             return Reply::ok(format!("{}\n- {said}\n", answers::markdown_review("big.rs")));
         }

@@ -1,7 +1,7 @@
 //! An answer as a person would see it: without thoughts, colours, marks that have no width, and
 //! the fence around the whole. What is judged and parsed is this; nothing of the content changes.
 
-use crate::parse::items::is_code_fence;
+use crate::parse::code::is_code_fence;
 use std::borrow::Cow;
 
 /// Tags under which models write thoughts that their servers pass on as text.

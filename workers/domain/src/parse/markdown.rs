@@ -1,8 +1,7 @@
 //! Markdown answers: score, items, tables.
 
-use super::items::{
-    self, Item, Section, Style, classify, is_code_fence, label, list_marker, numbered_title,
-};
+use super::code::{is_code_fence, opening_inside};
+use super::items::{Item, Section, Style, classify, label, list_marker, numbered_title};
 use super::numbers::{alignment_score, confidence};
 use super::{Format, Parsed, finding, once, table};
 use queue_schema::rows::{Finding, FindingKind};
@@ -12,9 +11,11 @@ pub fn markdown(text: &str) -> Parsed {
     let mut reader = Reader::default();
     for line in text.lines() {
         // `- Quote: ```python` opens its block in the line of its label.
-        let (line, opens) = if reader.in_code { (line, None) } else { items::opening_inside(line) };
+        let (line, opens) = if reader.in_code { (line, None) } else { opening_inside(line) };
         reader.line(line);
-        opens.into_iter().for_each(|fence| reader.line(fence));
+        if let Some(fence) = opens {
+            reader.line(fence);
+        }
     }
     Parsed {
         format: Format::Markdown,

@@ -1,6 +1,7 @@
 //! Scores and confidences in running text.
 
-use super::items::{Section, classify, closing, list_marker, numbered_title};
+use super::code::closing;
+use super::items::{Section, classify, list_marker, numbered_title};
 
 /// Characters that are looked at behind a label: a line may be as long as the answer.
 const REMARK: usize = 80;

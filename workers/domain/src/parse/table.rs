@@ -1,6 +1,7 @@
 //! Tables as lists of findings.
 
-use super::items::{Section, code_spans, is_name, tells};
+use super::code::{code_spans, is_name};
+use super::items::{Section, tells};
 use super::nothing;
 use super::numbers::{confidence, lone_confidence};
 

@@ -1,6 +1,6 @@
 //! What the applier did with a sweep's reviews.
 
-use super::markdown::{code, escape};
+use super::escape::{code, escape};
 use crate::text::{clip_marked, one_line};
 use queue_schema::rows::AutoApplyRow;
 use serde_json::{Value, json};

@@ -1,8 +1,10 @@
 //! `scrum_report.md`: the sweep for a person.
 
+use super::escape::{code, escape};
 use super::{FileReport, SweepReport, models, progress, public_address, unread};
-use crate::parse::items::{closing, is_code_fence, label, list_marker};
-use crate::text::{clip_marked, code_span, counted, one_line};
+use crate::parse::code::is_code_fence;
+use crate::parse::items::{label, list_marker};
+use crate::text::{clip_marked, counted};
 use queue_schema::rows::facts::FactVerdict;
 use queue_schema::rows::{Attempt, Finding, ReviewRow};
 use queue_schema::sweep::TargetStatus;
@@ -375,68 +377,6 @@ fn skipped(out: &mut String, report: &SweepReport) {
             escape(reason.unwrap_or("no reason recorded"))
         );
     }
-}
-
-/// Foreign text on one line: code spans stay code, everything else is made inert.
-pub(super) fn escape(text: &str) -> String {
-    let line = one_line(text);
-    let mut out = String::with_capacity(line.len() + 8);
-    let mut rest = line.as_str();
-    while let Some(start) = rest.find('`') {
-        let ticks = rest[start..].bytes().take_while(|b| *b == b'`').count();
-        let body = &rest[start + ticks..];
-        out.push_str(&inert(&rest[..start]));
-        if let Some(len) = closing(body, ticks) {
-            out.push_str(&code(&body[..len]));
-            rest = &body[len + ticks..];
-        } else {
-            out.push_str(&inert(&rest[start..start + ticks]));
-            rest = body;
-        }
-    }
-    out.push_str(&inert(rest));
-    // At the start of a line these would open a list.
-    if out.starts_with(['-', '+', '=']) {
-        out.insert(0, '\\');
-    }
-    out
-}
-
-/// Text from which no tag, link, table, heading, emphasis or code comes out.
-fn inert(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 8);
-    let mut before = None;
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        let within_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            // Inside a word an underscore is no emphasis, and identifiers stay readable.
-            '_' if within_word(before) && within_word(chars.peek().copied()) => out.push('_'),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '#' | '!' => {
-                out.push('\\');
-                out.push(c);
-            }
-            _ => out.push(c),
-        }
-        before = Some(c);
-    }
-    out
-}
-
-/// Foreign text as code. In a code span nothing is markup, but a bar would still end a table
-/// cell, and some renderers look for tags before they look for code: then it is an element with
-/// escaped content instead.
-pub(super) fn code(text: &str) -> String {
-    if text.trim().is_empty() {
-        return String::new();
-    }
-    if text.contains(['<', '>', '|']) {
-        return format!("<code>{}</code>", inert(&one_line(text)));
-    }
-    code_span(text)
 }
 
 pub(super) fn cost(dollars: Option<f64>) -> String {

@@ -4,6 +4,7 @@
 //! not be able to break a table, to inject markup, or to pass itself off as part of the report.
 
 pub mod applied;
+mod escape;
 pub mod file;
 pub mod markdown;
 mod models;

@@ -1,6 +1,7 @@
 //! The sweep's ledger by model: who did what, and what it took.
 
-use super::markdown::{code, cost, duration, escape};
+use super::escape::{code, escape};
+use super::markdown::{cost, duration};
 use queue_schema::rows::ModelTrustRow;
 use std::fmt::Write as _;
 

@@ -1,7 +1,8 @@
 //! Answers that were accepted and of which nothing could be read as a finding: a person reads them.
 
 use super::FileReport;
-use super::markdown::{accepted, escape};
+use super::escape::escape;
+use super::markdown::accepted;
 use crate::clean::clean;
 use crate::parse::items::list_marker;
 use crate::parse::{Format, has_unread};
