@@ -190,7 +190,7 @@ impl Place {
 }
 
 fn is_shard(call: &Recorded) -> bool {
-    call.body["max_tokens"] == 400 || call.body["options"]["num_predict"] == 400
+    call.prompt.contains("This is shard ")
 }
 
 /// A review that quotes a masked line, where it was shown one.

@@ -280,7 +280,11 @@ impl Retrieval {
             Err(ChatError::Failed { kind: FailedKind::Declined, message, .. }) => {
                 Err(Trouble::Unfit(message))
             }
-            Err(error) => Err(Trouble::Lasting(error.message().to_owned())),
+            Err(error) => {
+                // At once: others wait for this very call to end.
+                self.give_up(error.message(), lookup.ctx.settings().embedding.pause_s);
+                Err(Trouble::Lasting(error.message().to_owned()))
+            }
         }
     }
 
