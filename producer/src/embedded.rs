@@ -57,7 +57,8 @@ impl PrivateRedis {
         // Whoever holds the lock runs the server. Without it: somebody else does, and the server
         // is about to answer.
         if this.own() {
-            // A server that outlived its parent (which was killed) goes on being used.
+            this.end_orphan();
+            // One that does not listen goes on being used.
             if !this.answers() {
                 this.start()?;
             }
@@ -97,6 +98,24 @@ impl PrivateRedis {
         self.owner =
             self.owner || flock(&self.lock, FlockOperation::NonBlockingLockExclusive).is_ok();
         self.owner
+    }
+
+    /// Ends a server whose parent was killed. It was told to end by that, and takes a moment: a
+    /// command that went on with it would lose it at any step.
+    fn end_orphan(&self) {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while self.answers() && Instant::now() < deadline {
+            self.shut_down();
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Nothing is written that was not written before: with `appendfsync always` the file is complete
+    /// at any moment.
+    fn shut_down(&self) {
+        if let Ok(mut stream) = std::os::unix::net::UnixStream::connect(self.socket()) {
+            let _ = stream.write_all(b"SHUTDOWN NOSAVE\r\n");
+        }
     }
 
     fn socket(&self) -> PathBuf {
@@ -214,15 +233,12 @@ impl PrivateRedis {
 }
 
 impl Drop for PrivateRedis {
-    /// Stops the server if it is ours. It writes nothing that it has not written before: with
-    /// `appendfsync always` the file is complete at any moment.
+    /// Stops the server if it is ours.
     fn drop(&mut self) {
         if !self.owner {
             return;
         }
-        if let Ok(mut stream) = std::os::unix::net::UnixStream::connect(self.socket()) {
-            let _ = stream.write_all(b"SHUTDOWN NOSAVE\r\n");
-        }
+        self.shut_down();
         if let Some(child) = self.child.as_mut() {
             let deadline = Instant::now() + Duration::from_secs(5);
             while Instant::now() < deadline && matches!(child.try_wait(), Ok(None)) {

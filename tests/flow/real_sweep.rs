@@ -50,6 +50,8 @@ struct Models {
     embed_model: String,
     /// Members of each request besides, as an inline table.
     extra: String,
+    /// Facts are two calls more a file.
+    facts: bool,
 }
 
 /// The characters of each section of the PRD, by its title.
@@ -78,7 +80,7 @@ fn sweep(models: &Models) {
         repo.write(&format!("src/{name}"), text.as_bytes());
     }
     repo.commit("sources");
-    let Models { chat, model, embed, embed_wire, embed_model, extra } = models;
+    let Models { chat, model, embed, embed_wire, embed_model, extra, facts } = models;
     let bench = Bench::new(
         None,
         &format!(
@@ -101,7 +103,9 @@ fn sweep(models: &Models) {
         ["--proposal", proposal.to_str().unwrap()],
         ["--out", out.to_str().unwrap()],
     ];
-    let done = bench.run(&args.concat());
+    let mut args = args.concat();
+    args.extend((!facts).then_some("--no-facts"));
+    let done = bench.run(&args);
     assert!(done.code == 0 || done.code == 1, "{}\n{}", done.stdout, done.stderr);
     println!("{}", done.stdout);
 
@@ -156,7 +160,8 @@ fn a_real_sweep_with_the_models_of_the_environment() {
     };
     let embed_wire = var("EMBED_WIRE").unwrap_or_else(|| "openai".to_owned());
     let extra = var("OPENAI_EXTRA").unwrap_or_else(|| "{}".to_owned());
-    sweep(&Models { chat, model, embed, embed_wire, embed_model, extra });
+    let facts = var("NO_FACTS").is_none();
+    sweep(&Models { chat, model, embed, embed_wire, embed_model, extra, facts });
 }
 
 /// The stems of a text's words: `retryAfter` and `retries` share one.
@@ -213,6 +218,7 @@ fn the_same_sweep_with_the_stub() {
         embed_wire: "openai".to_owned(),
         embed_model: "words".to_owned(),
         extra: "{}".to_owned(),
+        facts: true,
     });
 }
 
