@@ -26,7 +26,8 @@ const FORMAT_MARKDOWN: &str = include_str!("../templates/format_markdown.md");
 const FORMAT_FORENSIC: &str = include_str!("../templates/format_forensic.md");
 const DISTILLED: &str = include_str!("../templates/distilled.md");
 const SHARD: &str = include_str!("../templates/shard.md");
-const TASK: &str = include_str!("../templates/task.md");
+const TASK_MARKDOWN: &str = include_str!("../templates/task_markdown.md");
+const TASK_FORENSIC: &str = include_str!("../templates/task_forensic.md");
 
 /// Version of the templates and of the way they are filled in: a hash of all their words.
 pub fn template_version() -> &'static str {
@@ -34,13 +35,14 @@ pub fn template_version() -> &'static str {
     VERSION.get_or_init(|| version_of(&TEMPLATES))
 }
 
-const TEMPLATES: [&str; 9] = [
+const TEMPLATES: [&str; 10] = [
     REVIEW,
     FORMAT_MARKDOWN,
     FORMAT_FORENSIC,
     DISTILLED,
     SHARD,
-    TASK,
+    TASK_MARKDOWN,
+    TASK_FORENSIC,
     facts::EXTRACT,
     facts::VERIFY,
     crate::apply::prompt::PATCH,
@@ -183,7 +185,8 @@ pub fn review_prompt(input: &ReviewInput<'_>) -> Prompt {
         }
     }
     // Small models go by what stands last, and else copy the form instead of filling it in.
-    let _ = writeln!(user, "\n# Your task\n{}", TASK.trim_end());
+    let task = if input.wants_forensic { TASK_FORENSIC } else { TASK_MARKDOWN };
+    let _ = writeln!(user, "\n# Your task\n{}", task.trim_end());
     let learned = learning_context(input.history, input.reason_chars);
     if !learned.is_empty() {
         user.push('\n');

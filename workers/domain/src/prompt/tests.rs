@@ -307,7 +307,7 @@ fn another_word_in_a_template_is_another_version() {
 #[test]
 fn both_forms_ask_for_the_flags_that_are_read() {
     for flag in queue_schema::rows::FLAGS {
-        assert!(FORMAT_MARKDOWN.contains(flag) && FORMAT_FORENSIC.contains(flag), "{flag}");
+        assert!(REVIEW.contains(flag) && FORMAT_FORENSIC.contains(flag), "{flag}");
     }
     let entry = &forensic_schema()["properties"]["risk_points"]["items"];
     let asked = &entry["properties"]["flags"]["items"]["enum"];
