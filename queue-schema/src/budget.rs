@@ -6,6 +6,7 @@
 use serde::{Serialize, Serializer};
 
 /// Fields of a sweep's record; `lua/budget.lua` has the same names.
+#[cfg(feature = "client")]
 pub(crate) mod fields {
     pub const CAP_CALLS: &str = "cap:calls";
     pub const CAP_TOKENS: &str = "cap:tokens";
