@@ -180,7 +180,7 @@ async fn a_sweep_that_failed_is_planned_again_without_its_letter_from_where_it_e
         ["sweep", repo.path().to_str().unwrap(), "--ladder", ladder.to_str().unwrap(), "--wait"];
     let id = bench.run(&args[..4]).expect(0).stdout.trim().to_owned();
     // The first page is written, then the repository goes away.
-    let queue = oracle::queue(&server.url()).await;
+    let queue = oracle::queue(&server.url()).await.of_sweep(&id);
     let plan = ClaimRequest {
         worker: "w".into(),
         request: "w/1".into(),
