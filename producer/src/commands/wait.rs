@@ -124,7 +124,8 @@ pub async fn verdict(
         }
         say(&json.to_string())?;
     } else {
-        let took = if s.ended_ms.is_some() { s.took_ms(0) } else { 0 };
+        // Nothing while it runs.
+        let took = s.took_ms(0);
         say(&format!(
             "sweep {}: {} of {} files reviewed, {} unresolved, {} skipped, in {}",
             s.id,

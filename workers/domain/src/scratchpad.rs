@@ -36,7 +36,9 @@ pub struct Notes {
 /// Merges the summaries for the reviewer into at most `most` characters; 0 = however many there are. What
 /// is too much is cut from the longest: each of them may have as much as any other.
 pub fn notes(summaries: &[(u32, String)], source: &str, most: usize) -> Notes {
-    let own = |(k, text): &(u32, String)| (*k, for_reviewer(without_label(text, *k), source));
+    // Once for all of them: the file may be large, and its summaries many.
+    let about_shards = speaks_of_shards(source);
+    let own = |(k, text): &(u32, String)| (*k, for_reviewer(without_label(text, *k), about_shards));
     let mut clean: Vec<(u32, String)> = summaries.iter().map(own).collect();
     let mut shortened = 0;
     if most > 0 {
@@ -102,9 +104,12 @@ fn without_label(summary: &str, k: u32) -> &str {
 /// The scratchpad without anything that names shards: the markers, the `shard 2 of 5` that
 /// summaries copy from their prompt, and every other mention, unless the source speaks of shards
 /// itself. What the reviewer never reads it can't repeat.
-pub fn for_reviewer(scratchpad: &str, source: &str) -> String {
-    let about_shards = source.to_ascii_lowercase().contains("shard");
+fn for_reviewer(scratchpad: &str, about_shards: bool) -> String {
     drop_places(&without_markers(scratchpad), about_shards).trim().to_owned()
+}
+
+fn speaks_of_shards(source: &str) -> bool {
+    source.to_ascii_lowercase().contains("shard")
 }
 
 fn without_markers(scratchpad: &str) -> String {

@@ -5,6 +5,7 @@ use crate::runtime::HandlerError;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use queue_schema::client::Queue;
 use scrum_domain::retrieve::{self, Chunk, VectorIndex, from_bytes, to_bytes, vector_key};
+use scrum_domain::text::clip;
 use scrum_providers::{ChatError, Embedder, FailedKind, Pause as Wait};
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -310,11 +311,7 @@ fn unfit(error: impl std::fmt::Display) -> Trouble {
 
 /// The text, cut to half its characters so often.
 fn first_part(text: &str, halvings: u32) -> &str {
-    if halvings == 0 {
-        return text;
-    }
-    let chars = (text.chars().count() >> halvings).max(1);
-    text.char_indices().nth(chars).map_or(text, |(at, _)| &text[..at])
+    clip(text, (text.chars().count() >> halvings).max(1))
 }
 
 /// Keeps vectors, in a task of its own as `handlers::ask` keeps answers: should the handler be told

@@ -1,5 +1,9 @@
 use super::*;
 
+fn for_reviewer(scratchpad: &str, source: &str) -> String {
+    super::for_reviewer(scratchpad, speaks_of_shards(source))
+}
+
 #[test]
 fn merged_in_shard_order_whatever_the_order_of_arrival() {
     let pad = merge(&[(2, "third".into()), (0, " first\n".into()), (1, "second".into())]);

@@ -87,8 +87,9 @@ pub async fn find(ctx: &Context, asked: &Asked<'_>) -> Result<Lookup, HandlerErr
                 return Ok(Lookup::Later(Effects::retry(wait_ms, message).with(count)));
             }
             Err(trouble) => {
-                // Only what the endpoint itself can't do concerns the other files and sweeps.
-                if !matches!(trouble, Trouble::Unfit(_) | Trouble::TooLong(_)) {
+                // An endpoint that says no is given up where it says so. This one never came back; other
+                // trouble concerns neither other files nor other sweeps.
+                if matches!(trouble, Trouble::Later { .. }) {
                     ctx.retrieval().give_up(trouble.message(), ctx.settings().embedding.pause_s);
                 }
                 let message = trouble.message();
