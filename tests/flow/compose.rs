@@ -6,11 +6,13 @@ use scrum_tests::model_stub::{ModelStub, Reply, answers};
 use scrum_tests::process::{Bench, Process};
 use scrum_tests::repo::TestRepo;
 use scrum_tests::wait::eventually;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(60);
+const PASSWORD: &str = "0123456789abcdef";
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -57,10 +59,34 @@ fn compose_accepts_the_file() {
     let out = Command::new(compose[0])
         .args(&compose[1..])
         .args(["-f", "docker-compose.yml", "config", "-q"])
+        .env("SCRUM_REDIS_PASSWORD", PASSWORD)
         .current_dir(root())
         .output()
         .unwrap();
     assert!(out.status.success(), "{compose:?}: {}", String::from_utf8_lossy(&out.stderr));
+}
+
+/// No password stands in the file, none is optional, and the server's does not become an argument.
+#[test]
+fn the_fleet_of_the_compose_file_has_a_password() {
+    let text = std::fs::read_to_string(root().join("docker-compose.yml")).unwrap();
+    let uses: Vec<_> = text.split("${SCRUM_REDIS_PASSWORD").skip(1).collect();
+    assert_eq!(uses.len(), 2, "the server's, and that in the URL of the programs");
+    assert!(uses.iter().all(|u| u.starts_with(":?")), "compose refuses to start without it");
+    let (server, settings) = server_script();
+    assert!(!server.contains("REDISCLI_AUTH") && settings == "requirepass $REDISCLI_AUTH\n");
+}
+
+/// What the shell of the service `redis` is given: the line that starts the server, and its settings.
+fn server_script() -> (String, String) {
+    let text = std::fs::read_to_string(root().join("docker-compose.yml")).unwrap();
+    let redis = text.split("\n  redis:\n").nth(1).unwrap();
+    let script = redis.split("      - |\n").nth(1).unwrap();
+    let lines = script.lines().take_while(|l| l.starts_with("        "));
+    let lines: Vec<_> = lines.map(|l| l.trim().replace("$$", "$")).collect();
+    let [start, settings @ .., end] = lines.as_slice() else { panic!("{lines:?}") };
+    assert!(start.ends_with("<<END") && end == "END", "{lines:?}");
+    (start.clone(), settings.iter().map(|l| format!("{l}\n")).collect())
 }
 
 /// `up --scale worker=2`, without the containers: the commands are read from the file.
@@ -68,16 +94,19 @@ fn compose_accepts_the_file() {
 fn the_same_processes_with_the_same_settings_make_a_fleet() {
     let dir = tempfile::tempdir().unwrap();
     let socket = dir.path().join("s");
-    let redis = words(&service("redis"), "command");
-    assert!(redis.windows(2).any(|w| w == ["--appendfsync", "always"]), "{redis:?}");
-    let _server = Process(
-        Command::new(&redis[0])
-            .args(&redis[1..])
-            // Only where it listens and writes differs.
-            .args(["--port", "0", "--unixsocket"])
-            .arg(&socket)
-            .arg("--dir")
-            .arg(dir.path())
+    let (start, settings) = server_script();
+    assert!(start.contains("--appendfsync always"), "{start}");
+    // In the place of the image's own entry point; only where it listens and writes differs.
+    let entry = dir.path().join("docker-entrypoint.sh");
+    let more = format!("--port 0 --unixsocket {} --dir {}", socket.display(), dir.path().display());
+    std::fs::write(&entry, format!("#!/bin/sh\nexec \"$@\" {more}\n")).unwrap();
+    std::fs::set_permissions(&entry, PermissionsExt::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
+    let server = Process(
+        Command::new("sh")
+            .args(["-c", &format!("{start}\n{settings}END\n")])
+            .env("PATH", path)
+            .env("REDISCLI_AUTH", PASSWORD)
             .stdout(Stdio::null())
             .spawn()
             .unwrap(),
@@ -85,13 +114,18 @@ fn the_same_processes_with_the_same_settings_make_a_fleet() {
     let healthy = words(&service("redis"), "test");
     assert_eq!(healthy[0], "CMD");
     eventually(LONG, "redis is healthy by its own check", || {
-        let check =
-            Command::new(&healthy[1]).arg("-s").arg(&socket).args(&healthy[2..]).output().unwrap();
-        String::from_utf8_lossy(&check.stdout).contains("PONG").then_some(())
+        let mut check = Command::new(&healthy[1]);
+        check.arg("-s").arg(&socket).args(&healthy[2..]).env("REDISCLI_AUTH", PASSWORD);
+        String::from_utf8_lossy(&check.output().unwrap().stdout).contains("PONG").then_some(())
     });
+    let arguments = std::fs::read_to_string(format!("/proc/{}/cmdline", server.pid())).unwrap();
+    assert!(arguments.contains("redis-server") && !arguments.contains(PASSWORD), "{arguments}");
+    let stranger = Bench::new(Some(format!("redis+unix://{}", socket.display())), "");
+    let said = stranger.run(&["status"]).expect(2).stderr;
+    assert!(said.contains("uthentication") || said.contains("NOAUTH"), "{said}");
 
     let stub = ModelStub::start(Reply::ok(answers::markdown_review("any")));
-    let url = format!("redis+unix://{}", socket.display());
+    let url = format!("redis+unix://{}?pass={PASSWORD}", socket.display());
     let bench = Bench::with_stub(Some(url), &stub.openai_url(), &["m"]);
     let worker = words(&service("worker"), "command");
     assert_eq!(worker, ["scrum-worker"]);

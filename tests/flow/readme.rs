@@ -21,8 +21,9 @@ use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(180);
 /// What the README writes where a reader has an address of their own.
-const REDIS_IN_README: &str = "redis://127.0.0.1:6379";
+const REDIS_IN_README: &str = "redis://scrum:$SCRUM_REDIS_PASSWORD@127.0.0.1:6379";
 const MODEL_IN_README: &str = "http://127.0.0.1:8080/v1";
+const PASSWORD: &str = "0123456789abcdef";
 /// Nothing listens there, whatever this machine runs.
 const NOWHERE: &str = "http://127.0.0.1:9";
 /// Stands before the number of a command in the transcript.
@@ -221,6 +222,18 @@ fn home(text: &str, repo: &TestRepo, model_url: &str) -> tempfile::TempDir {
     home
 }
 
+/// Gives the server the user that the README speaks of, and nobody else; its address for a shell.
+fn with_password(server: &RedisServer) -> String {
+    let mut admin = server.connection();
+    let mut ask = |words: &[&str]| redis::cmd(words[0]).arg(&words[1..]).query::<()>(&mut admin);
+    let guide = std::fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let user = guide.lines().find(|l| l.starts_with("user scrum on")).unwrap();
+    let user = user.replace("user ", "ACL SETUSER ").replace("PASSWORD", PASSWORD);
+    ask(&user.split(' ').collect::<Vec<_>>()).unwrap();
+    ask(&["ACL", "SETUSER", "default", "off"]).unwrap();
+    format!("{}?user=scrum&pass=$SCRUM_REDIS_PASSWORD", server.url())
+}
+
 #[test]
 fn every_command_of_the_readme_is_run_or_checked() {
     let text = readme();
@@ -228,7 +241,8 @@ fn every_command_of_the_readme_is_run_or_checked() {
     assert!(all.len() > 20, "the README has lost its commands");
     let steps: Vec<Step> = all.into_iter().filter(|s| !checked_instead(&s.line)).collect();
 
-    let server = RedisServer::start();
+    let server = RedisServer::alone();
+    let address = with_password(&server);
     let stub = model_server();
     let repo = TestRepo::with_files(3);
     let home = home(&text, &repo, &stub.openai_url());
@@ -240,8 +254,9 @@ fn every_command_of_the_readme_is_run_or_checked() {
     let mut shell = Command::new("bash");
     shell
         .args(["--norc", "--noprofile", "-c"])
-        .arg(script(&steps).replace(REDIS_IN_README, &server.url()))
+        .arg(script(&steps).replace(REDIS_IN_README, &address))
         .env_clear()
+        .env("SCRUM_REDIS_PASSWORD", PASSWORD)
         .env("HOME", home.path())
         .env("PATH", format!("{}:{path}", programs.display()))
         .env("LANG", "C.UTF-8")

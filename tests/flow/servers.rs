@@ -10,6 +10,8 @@ mod cluster;
 mod sentinel;
 #[path = "servers/tls.rs"]
 mod tls;
+#[path = "servers/work.rs"]
+mod work;
 
 use scrum_tests::cluster::free_port;
 use scrum_tests::wait::eventually;
@@ -66,6 +68,12 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A connection as a user of the server.
+fn connect_as(server: &Server, user: &str, password: &str) -> redis::Connection {
+    let url = format!("redis://{user}:{password}@127.0.0.1:{}", server.port);
+    redis::Client::open(url).unwrap().get_connection().unwrap()
 }
 
 /// Like any server: on its port, with an append-only file.

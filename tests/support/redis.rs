@@ -237,6 +237,11 @@ impl RedisServer {
         self.dir.path().join("s")
     }
 
+    /// The URL of each node, or of the one server.
+    pub fn node_urls(&self) -> Vec<String> {
+        self.urls()
+    }
+
     fn urls(&self) -> Vec<String> {
         match self.nodes.as_slice() {
             [] => vec![self.url()],

@@ -161,7 +161,7 @@ fn server(info: &ServerInfo, kind: &str, percent: u8, add: &mut impl FnMut(&str,
     let (level, message) = match (info.aof, info.appendfsync.as_str()) {
         (true, "always") => (Level::Ok, "every acknowledged write survives kill -9 and power loss (appendfsync always)".to_owned()),
         (true, "everysec") => (Level::Note, "appendfsync everysec: a crash of the server may lose the last second of acknowledged writes; CONFIG SET appendfsync always if that matters".to_owned()),
-        (true, "") => (Level::Note, "the append-only file is on; the server does not tell how often it is synced".to_owned()),
+        (true, "") => (Level::Note, "the append-only file is on; this user may not see how often it is synced: ask CONFIG GET appendfsync as an administrator, it should be always".to_owned()),
         (true, other) => (Level::Problem, format!("appendfsync {other}: a crash may lose many seconds of work; CONFIG SET appendfsync always")),
         (false, _) => (Level::Problem, "the append-only file is off: a restart of the server loses the queue; CONFIG SET appendonly yes".to_owned()),
     };

@@ -69,7 +69,10 @@ impl Address {
 }
 
 fn one(url: &str) -> Result<ConnectionInfo, String> {
-    url.into_connection_info().map_err(|e: RedisError| e.to_string())
+    let info = url.into_connection_info().map_err(|e: RedisError| e.to_string())?;
+    // CLIENT SETINFO would be one more command that a user of an ACL needs, and nobody looks at it.
+    let settings = info.redis_settings().clone().set_skip_set_lib_name();
+    Ok(info.set_redis_settings(settings))
 }
 
 #[cfg(test)]

@@ -379,13 +379,11 @@ impl Queue {
                 .find_map(|l| l.strip_prefix(name)?.strip_prefix(':'))
                 .map(|v| v.trim().to_owned())
         };
-        // CONFIG is often renamed or forbidden by ACL on hosted servers.
+        // CONFIG is often renamed or forbidden by ACL on hosted servers, which is an answer too.
         let mut fsync = redis::cmd("CONFIG");
         fsync.arg("GET").arg("appendfsync");
-        let fsync: HashMap<String, String> = match conn.ask_at(&here, fsync).await {
-            Ok(found) => read(&found)?,
-            Err(_) => HashMap::new(),
-        };
+        let fsync = conn.ask_at(&here, fsync).await.ok();
+        let fsync: HashMap<String, String> = fsync.and_then(|v| read(&v).ok()).unwrap_or_default();
         Ok(ServerInfo {
             run_id: field("run_id").unwrap_or_default(),
             port: field("tcp_port").and_then(|p| p.parse().ok()).unwrap_or(0),

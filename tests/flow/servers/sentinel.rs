@@ -1,6 +1,6 @@
 //! A server and its replica, watched over by a Sentinel: the server dies, the replica takes over.
 
-use super::{LONG, Server, plain};
+use super::{LONG, Server, acl, plain};
 use scrum_tests::model_stub::answers::markdown_review;
 use scrum_tests::model_stub::{ModelStub, Reply};
 use scrum_tests::oracle;
@@ -12,12 +12,14 @@ use std::time::Duration;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sweep_goes_on_when_the_replica_takes_over() {
     let mut first = Server::start(plain);
-    first.connection();
+    let with_role = acl::documented(Some("Behind Sentinels, add"));
+    acl::set_user(&mut first.connection(), &with_role);
     let second = Server::start(|command, dir, port| {
         plain(command, dir, port);
         command.args(["--replicaof", "127.0.0.1", &first.port.to_string()]);
     });
     let mut replica = second.connection();
+    acl::set_user(&mut replica, &with_role);
     eventually(LONG, "the replica is in step", || {
         let info: String = redis::cmd("INFO").arg("replication").query(&mut replica).unwrap();
         info.contains("master_link_status:up").then_some(())
@@ -32,6 +34,7 @@ async fn a_sweep_goes_on_when_the_replica_takes_over() {
         command.arg(conf).arg("--sentinel");
     });
     let mut sentinel = watch.connection();
+    acl::set_user(&mut sentinel, &acl::documented_for_sentinels());
     eventually(LONG, "the Sentinel knows the replica", || {
         let known: Vec<redis::Value> =
             redis::cmd("SENTINEL").arg("replicas").arg("main").query(&mut sentinel).unwrap();
@@ -41,8 +44,9 @@ async fn a_sweep_goes_on_when_the_replica_takes_over() {
     let stub = ModelStub::with(|_| {
         Reply::ok(markdown_review("src/part_0.rs")).after(Duration::from_millis(100))
     });
-    let url = format!("redis+sentinel://127.0.0.1:{}/main", watch.port);
-    let bench = Bench::with_stub(Some(url.clone()), &stub.openai_url(), &["m"]);
+    let url = format!("redis+sentinel://scrum:s3cret@127.0.0.1:{}/main", watch.port);
+    let bench = Bench::with_stub(Some(url.clone()), &stub.openai_url(), &["m"])
+        .set("redis.sentinel_auth", "true");
     let repo = TestRepo::with_files(60);
     let id = bench.enqueue(&repo);
     let _workers = [bench.worker(&["--concurrency", "2"]), bench.worker(&["--concurrency", "2"])];
