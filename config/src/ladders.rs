@@ -1,9 +1,11 @@
 //! Ladders: those that ship, those of the user, and the check that each can be climbed.
 
+use crate::MOST_FILE_BYTES;
 use crate::error::ConfigError;
 use crate::settings::Settings;
 use crate::suggest::nearest;
 use queue_schema::sweep::{Ladder, Rung};
+use scrum_disk as disk;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -103,7 +105,7 @@ impl Ladders {
     }
 
     fn read(&self, path: &Path, asked_by: &'static str) -> Result<Ladder, ConfigError> {
-        let text = std::fs::read_to_string(path)
+        let text = disk::read_text(path, MOST_FILE_BYTES)
             .map_err(|e| unreadable("ladder file", path, &e, asked_by))?;
         self.parse(&path.display().to_string(), &text)
     }
@@ -183,8 +185,8 @@ impl Ladders {
 fn toml_files(dir: &Path) -> Result<Vec<PathBuf>, ConfigError> {
     let fail = |e: std::io::Error| unreadable("ladder directory", dir, &e, "ladders.dir");
     let mut paths = Vec::new();
-    for entry in std::fs::read_dir(dir).map_err(fail)? {
-        let path = entry.map_err(fail)?.path();
+    for name in disk::listed(dir).map_err(fail)? {
+        let path = dir.join(name);
         if path.extension().is_some_and(|ext| ext == "toml") {
             paths.push(path);
         }

@@ -46,6 +46,9 @@ pub use settings::{
 };
 pub use suggest::nearest;
 
+/// Of a settings file, and of a ladder; people write a few KiB.
+const MOST_FILE_BYTES: u64 = 1024 * 1024;
+
 /// The built-in defaults: `config/default.toml`, with a comment above each setting. What
 /// `scrum` prints when a user asks for a settings file to start from.
 pub const DEFAULT_TOML: &str = include_str!("../default.toml");

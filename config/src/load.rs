@@ -1,11 +1,12 @@
 //! Loading: the layers in order, each checked on its own, then merged, typed and validated.
 
-use crate::DEFAULT_TOML;
 use crate::check::{self, PROVIDERS};
 use crate::error::{ConfigError, Problem};
 use crate::layer::Layer;
 use crate::settings::Settings;
 use crate::suggest::nearest;
+use crate::{DEFAULT_TOML, MOST_FILE_BYTES};
+use scrum_disk as disk;
 use std::path::PathBuf;
 use toml::Value;
 
@@ -104,7 +105,7 @@ fn file_layer(
     let Some((path, asked_by)) = asked.map(|path| (path, "--config")).or_else(from_env) else {
         return Ok(None);
     };
-    let text = std::fs::read_to_string(&path).map_err(|e| ConfigError::Read {
+    let text = disk::read_text(&path, MOST_FILE_BYTES).map_err(|e| ConfigError::Read {
         what: "settings file",
         path: path.display().to_string(),
         reason: e.to_string(),

@@ -2,10 +2,10 @@
 //! its parent, and found again after a crash.
 
 use anyhow::{Context, bail};
-use rustix::fs::{FlockOperation, flock};
-use std::fs::{self, File};
+use scrum_disk::{self as disk, Mode};
+use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,11 +13,14 @@ use std::time::{Duration, Instant};
 
 /// Longest path a unix socket can have, less the terminating zero.
 const SOCKET_PATH_MAX: usize = 107;
+/// Where the server keeps its append-only files.
+const AOF_DIR: &str = "appendonlydir";
 
 /// A running private server, ours or one that was found.
 #[derive(Debug)]
 pub struct PrivateRedis {
     dir: PathBuf,
+    opened: OwnedFd,
     child: Option<Child>,
     /// Whoever holds it locked owns the server: starts, revives and stops it. The others connect.
     lock: File,
@@ -31,22 +34,17 @@ impl PrivateRedis {
     /// When there is no server program, the directory can't be used, or it does not come up.
     pub fn attach(state: &Path) -> anyhow::Result<Self> {
         let dir = state.join("redis");
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir).with_context(|| {
-            format!(
-                "the state directory {} can't be made; pass --state-dir or set SCRUM_STATE_DIR",
-                dir.display()
-            )
-        })?;
-        // An existing directory keeps its mode, so it is set again.
-        fs::set_permissions(&dir, std::os::unix::fs::PermissionsExt::from_mode(0o700))
-            .with_context(|| format!("{} is not ours to use; pass --state-dir", dir.display()))?;
-        let lock = fs::OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(dir.join("lock"))?;
-        let mut this = Self { dir, child: None, lock, owner: false };
+        let opened = disk::private_root(state)
+            .and_then(|state| disk::private_in(state, b"redis"))
+            .with_context(|| {
+                format!(
+                    "the state directory {} can't be used; pass --state-dir or set SCRUM_STATE_DIR",
+                    dir.display()
+                )
+            })?;
+        let lock = disk::lock_file(&opened, b"lock", Mode::from(0o600))
+            .with_context(|| format!("the lock in {} can't be used", dir.display()))?;
+        let mut this = Self { dir, opened, child: None, lock, owner: false };
         let socket = this.socket();
         if socket.as_os_str().len() > SOCKET_PATH_MAX {
             bail!(
@@ -95,8 +93,7 @@ impl PrivateRedis {
 
     /// True when this process owns the server, now or from now on.
     fn own(&mut self) -> bool {
-        self.owner =
-            self.owner || flock(&self.lock, FlockOperation::NonBlockingLockExclusive).is_ok();
+        self.owner = self.owner || disk::exclusive(&self.lock, Duration::ZERO).unwrap_or(false);
         self.owner
     }
 
@@ -127,9 +124,11 @@ impl PrivateRedis {
             .into_iter()
             .find(|p| Command::new(p).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok())
             .context("neither redis-server nor valkey-server is installed; install one (apt-get install redis-server), or set SCRUM_REDIS_URL to a server")?;
-        let log =
-            fs::OpenOptions::new().create(true).append(true).open(self.dir.join("redis.log"))?;
-        let _ = fs::remove_file(self.socket());
+        let log = disk::append(&self.opened, b"redis.log")
+            .with_context(|| format!("the log in {} can't be written", self.dir.display()))?;
+        let _ = disk::remove(&self.opened, b"redis.sock");
+        disk::private_in(&self.opened, AOF_DIR.as_bytes())
+            .with_context(|| format!("{} can't be used", self.dir.join(AOF_DIR).display()))?;
         self.cut_unfinished_step(program, &log);
         let mut command = Command::new(program);
         command
@@ -162,6 +161,7 @@ impl PrivateRedis {
             // Not in our process group: Ctrl-C is for us, and we stop the server in good order.
             .process_group(0);
         die_with_parent(&mut command);
+        private_files(&mut command);
         self.child =
             Some(command.spawn().with_context(|| format!("{program} could not be started"))?);
         self.wait_until_up()
@@ -173,9 +173,9 @@ impl PrivateRedis {
     /// stands behind half a step, and the load after that runs both. The checker cuts in the right
     /// place; whatever else it finds is the server's to report.
     fn cut_unfinished_step(&self, program: &str, log: &File) {
-        let manifest = self.dir.join("appendonlydir").join("appendonly.aof.manifest");
+        let manifest = self.dir.join(AOF_DIR).join("appendonly.aof.manifest");
         let (Ok(out), Ok(err)) = (log.try_clone(), log.try_clone()) else { return };
-        if !manifest.is_file() {
+        if !disk::is_file(&manifest) {
             return;
         }
         // The checker is the server's own program under another name, so it is always there.
@@ -259,6 +259,19 @@ pub fn die_with_parent(command: &mut Command) {
         command.pre_exec(|| {
             rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM))
                 .map_err(Into::into)
+        });
+    }
+}
+
+/// What a child makes is for its owner alone.
+fn private_files(command: &mut Command) {
+    // SAFETY: between fork and exec only one umask system call is made, which is
+    // async-signal-safe and allocates nothing.
+    #[allow(unsafe_code)]
+    unsafe {
+        command.pre_exec(|| {
+            rustix::process::umask(Mode::from(0o077));
+            Ok(())
         });
     }
 }

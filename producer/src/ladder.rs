@@ -3,6 +3,7 @@
 use anyhow::{Context, bail};
 use queue_schema::sweep::{Ladder, Rung};
 use scrum_config::{Ladders, Settings, Wire};
+use scrum_disk as disk;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -108,13 +109,13 @@ fn ollama_models(provider: &str, config: Option<&Path>) -> anyhow::Result<Vec<Fo
 pub fn worker_program() -> anyhow::Result<PathBuf> {
     let me = std::env::current_exe().context("this program does not know where it is")?;
     let beside = me.with_file_name("scrum-worker");
-    if beside.is_file() {
+    if disk::is_file(&beside) {
         return Ok(beside);
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .map(|dir| dir.join("scrum-worker"))
-        .find(|p| p.is_file())
+        .find(|program| disk::is_file(program))
         .with_context(|| format!("the program scrum-worker is neither beside {} nor in PATH; build or install it (cargo build)", me.display()))
 }
 

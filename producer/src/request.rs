@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use queue_schema::ids::sha256_hex;
 use queue_schema::sweep::{DocRef, Ladder, Policy, SWEEP_VERSION, SweepSpec};
 use scrum_config::Settings;
+use scrum_disk as disk;
 use scrum_domain::retrieve;
 use scrum_repo::{Repo, TargetGlobs};
 use std::collections::BTreeMap;
@@ -97,14 +98,18 @@ pub fn prepare(
 
 fn document(what: &str, path: &Path, settings: &Settings) -> anyhow::Result<(DocRef, String)> {
     let (shown, max) = (path.display(), settings.sweep.max_file_bytes);
-    let bytes = std::fs::read(path)
-        .with_context(|| format!("the document --{what} {shown} can't be read; check the path"))?;
-    if bytes.len() as u64 > max {
-        bail!(
-            "the document --{what} {shown} is {} bytes, over the limit of {max} (sweep.max_file_bytes); shorten it or raise the limit",
-            bytes.len()
-        );
-    }
+    let bytes = match disk::read_file(path, max) {
+        Ok(bytes) => bytes,
+        Err(e) => match disk::too_large(&e) {
+            Some(bytes) => bail!(
+                "the document --{what} {shown} is {bytes} bytes, over the limit of {max} (sweep.max_file_bytes); shorten it or raise the limit"
+            ),
+            None => {
+                let failed = format!("the document --{what} {shown} can't be read; check the path");
+                return Err(anyhow::Error::new(e).context(failed));
+            }
+        },
+    };
     let text = String::from_utf8(bytes).map_err(|e| {
         anyhow::anyhow!(
             "the document --{what} {shown} is no text: byte {} is not UTF-8; convert it",

@@ -5,6 +5,7 @@ use crate::embedded::PrivateRedis;
 use anyhow::Context;
 use queue_schema::client::Queue;
 use scrum_config::{LoadOptions, Settings};
+use scrum_disk as disk;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -33,6 +34,12 @@ impl Session {
         let settings = load(global)?;
         start_log(&settings);
         let state = absolute(&settings.state_dir(|name| std::env::var(name).ok())?)?;
+        disk::keep_private(&state).with_context(|| {
+            format!(
+                "the state directory {} can't be kept private; pass another --state-dir",
+                state.display()
+            )
+        })?;
         let private =
             if settings.redis.is_private() { Some(PrivateRedis::attach(&state)?) } else { None };
         let url = private.as_ref().map_or_else(|| settings.redis.url.clone(), PrivateRedis::url);

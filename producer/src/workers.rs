@@ -6,7 +6,8 @@ use crate::ladder::worker_program;
 use crate::progress::Progress;
 use crate::session::Session;
 use anyhow::Context;
-use std::fs::OpenOptions;
+use scrum_disk as disk;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -16,6 +17,9 @@ use std::time::{Duration, Instant};
 const TOO_SOON: Duration = Duration::from_secs(2);
 /// Starts in a row that may end too soon before something must be wrong with the worker itself.
 const MOST_FALSE_STARTS: u32 = 5;
+const LOG: &str = "worker.log";
+/// Bytes at the end of the log that are looked through for its last line.
+const LOG_TAIL: u64 = 64 * 1024;
 
 /// Worker processes, started again when they die.
 pub struct Workers {
@@ -23,6 +27,7 @@ pub struct Workers {
     url: String,
     config: Option<PathBuf>,
     state: PathBuf,
+    logs: OwnedFd,
     log: PathBuf,
     children: Vec<Worker>,
 }
@@ -40,14 +45,16 @@ impl Workers {
     /// No worker program, or one that can't be started.
     pub fn start(global: &Global, session: &Session, n: u16) -> anyhow::Result<Self> {
         let logs = session.state.join("logs");
-        std::fs::create_dir_all(&logs)
-            .with_context(|| format!("the log directory {} can't be made", logs.display()))?;
+        let dir = disk::private_dir(&logs).with_context(|| {
+            format!("the log directory {} can't be used; pass another --state-dir", logs.display())
+        })?;
         let mut this = Self {
             program: worker_program()?,
             url: session.url.clone(),
             config: global.config.clone(),
             state: session.state.clone(),
-            log: logs.join("worker.log"),
+            log: logs.join(LOG),
+            logs: dir,
             children: Vec::new(),
         };
         for _ in 0..n {
@@ -58,7 +65,8 @@ impl Workers {
     }
 
     fn spawn(&self) -> anyhow::Result<Worker> {
-        let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
+        let log = disk::append(&self.logs, LOG.as_bytes())
+            .with_context(|| format!("the log {} can't be written", self.log.display()))?;
         let mut command = Command::new(&self.program);
         if let Some(config) = &self.config {
             command.arg("--config").arg(config);
@@ -119,7 +127,8 @@ impl Workers {
 }
 
 fn last_line(log: &Path) -> String {
-    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let text = disk::tail(log, LOG_TAIL).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
     let last = text.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or("its log is empty");
     format!("{last} (log: {})", log.display())
 }

@@ -9,6 +9,7 @@ use anyhow::Context;
 use queue_schema::client::DeadLetter;
 use queue_schema::envelope::Envelope;
 use queue_schema::ids::review_id;
+use scrum_disk::OutFile;
 use scrum_domain::report::public_address;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -34,14 +35,12 @@ pub async fn write(
         return Ok(0);
     };
     let failed = || format!("the export {} can't be written; pass another --out", path.display());
-    // Beside it and renamed, so that nobody reads half an export.
-    let fresh = path.with_extension("new");
-    let mut file = std::io::BufWriter::new(std::fs::File::create(&fresh).with_context(failed)?);
+    // Written beside it and renamed, so that nobody reads half an export.
+    let mut file = OutFile::at(path).with_context(failed)?;
     for letter in letters {
         writeln!(file, "{}", line(session, letter).await?).with_context(failed)?;
     }
-    file.flush().with_context(failed)?;
-    std::fs::rename(&fresh, path).with_context(failed)?;
+    file.finish().with_context(failed)?;
     if global.json {
         say(&json!({ "exported": letters.len(), "out": path.display().to_string() }).to_string())?;
     } else {

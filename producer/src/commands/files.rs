@@ -5,9 +5,12 @@ use crate::past;
 use crate::session::Session;
 use anyhow::{Context, bail};
 use queue_schema::client::{DeadFilter, DeadLetter};
-use queue_schema::ids::{review_id, sha256_hex};
-use queue_schema::rows::{AuditFactsRow, ReviewRow, Row};
+use queue_schema::ids::review_id;
+use queue_schema::rows::{
+    AuditFactsRow, AutoApplyRow, LoopMetricsRow, ModelTrustRow, ReviewRow, Row,
+};
 use queue_schema::sweep::TargetStatus;
+use scrum_disk::OutDir;
 use scrum_domain::report::{
     FileReport, SweepReport, file, markdown, public_address, sarif, summary,
 };
@@ -24,7 +27,7 @@ pub const ALL: [&str; 4] = ["md", "json", "sarif", "jsonl"];
 /// Writes the chosen files of a sweep into a directory; returns the report behind them.
 ///
 /// # Errors
-/// An unknown format, a directory that can't be written, a failure of Redis.
+/// An unknown format, a directory that can't be used, a failure of Redis.
 pub async fn write(
     session: &Session,
     id: &str,
@@ -38,16 +41,11 @@ pub async fn write(
     }
     let wants = |name: &str| formats.iter().any(|f| f.as_ref() == name);
     let report = gather(session, id).await?;
-    std::fs::create_dir_all(out).with_context(|| {
-        format!("the report directory {} can't be made; pass another --out", out.display())
-    })?;
+    let out = OutDir::open(out, &session.state, is_ours).with_context(|| unusable(out))?;
     let put = |name: &str, text: &str| {
-        // Written beside and renamed, so that a reader never sees half a report. By a name of its own,
-        // which is short: the file's may be as long as a name can be.
-        let (path, fresh) = (out.join(name), out.join(fresh_name(name)));
-        std::fs::write(&fresh, text)
-            .and_then(|()| std::fs::rename(&fresh, &path))
-            .with_context(|| format!("the report file {} can't be written", path.display()))
+        out.put(name, text).with_context(|| {
+            format!("the report file {} can't be written", out.path().join(name).display())
+        })
     };
     if wants("md") {
         put("scrum_report.md", &markdown::render(&report))?;
@@ -61,7 +59,7 @@ pub async fn write(
         for (f, name) in reviewed.iter().zip(&names) {
             put(name, &serde_json::to_string_pretty(&file::render(f))?)?;
         }
-        remove_others(out, &names)?;
+        remove_others(&out, &names)?;
     }
     if wants("sarif") {
         put("scrum.sarif", &serde_json::to_string_pretty(&sarif::render(&report))?)?;
@@ -94,21 +92,18 @@ fn lines<'a, R: Row + 'a>(
 
 /// Removes reports of files that an earlier report has left here and that are not of this one: they
 /// would pass for its own. What is not surely ours stays.
-fn remove_others(out: &Path, names: &[String]) -> anyhow::Result<()> {
+fn remove_others(out: &OutDir, names: &[String]) -> anyhow::Result<()> {
     // Case is folded, because some file systems do.
     let ours: BTreeSet<String> = names.iter().map(|name| name.to_lowercase()).collect();
     let mut removed = 0;
-    for entry in std::fs::read_dir(out)?.flatten() {
-        let Ok(name) = entry.file_name().into_string() else { continue };
-        let fits = name.strip_suffix(".json").is_some_and(|n| n.starts_with("review_"));
-        if !fits || ours.contains(&name.to_lowercase()) {
+    for name in out.names()? {
+        if !is_file_report(&name) || ours.contains(&name.to_lowercase()) {
             continue;
         }
-        let is_file = entry.metadata().is_ok_and(|m| m.is_file() && m.len() <= MOST_REPORT_BYTES);
-        let text = is_file.then(|| std::fs::read_to_string(entry.path()).ok()).flatten();
-        if text.is_some_and(|text| file::is_report(&name, &text)) {
-            let path = entry.path();
-            std::fs::remove_file(&path).with_context(|| {
+        let Ok(Some(bytes)) = out.read(&name, MOST_REPORT_BYTES) else { continue };
+        if String::from_utf8(bytes).is_ok_and(|text| file::is_report(&name, &text)) {
+            out.remove(&name).with_context(|| {
+                let path = out.path().join(&name);
                 format!("{} is of an earlier report and can't be removed", path.display())
             })?;
             removed += 1;
@@ -116,7 +111,7 @@ fn remove_others(out: &Path, names: &[String]) -> anyhow::Result<()> {
     }
     if removed > 0 {
         let files = counted(removed, "file", "files");
-        eprintln!("{files} of an earlier report removed from {}", out.display());
+        eprintln!("{files} of an earlier report removed from {}", out.path().display());
     }
     Ok(())
 }
@@ -124,9 +119,38 @@ fn remove_others(out: &Path, names: &[String]) -> anyhow::Result<()> {
 /// No report of a file is larger; what is, is not looked into.
 const MOST_REPORT_BYTES: u64 = 64 << 20;
 
-/// The name under which a file of a report is written before it has its own.
-fn fresh_name(name: &str) -> String {
-    format!(".scrum-{:.16}.new", sha256_hex(name.as_bytes()))
+/// Whether a report can be written into a directory; said before any work is done for it.
+///
+/// # Errors
+/// A directory that is refused, with why.
+pub fn check_out(session: &Session, out: &Path) -> anyhow::Result<()> {
+    OutDir::check(out, &session.state, is_ours).with_context(|| unusable(out))
+}
+
+fn unusable(out: &Path) -> String {
+    format!("the report directory {} can't be used; pass another --out", out.display())
+}
+
+/// The names of a report's files. Reports of older versions, which left no mark in their directory,
+/// are known by them.
+fn is_ours(name: &str) -> bool {
+    let whole = ["scrum_report.md", "summary.json", "scrum.sarif"];
+    let rows = [
+        ReviewRow::STREAM,
+        AuditFactsRow::STREAM,
+        AutoApplyRow::STREAM,
+        ModelTrustRow::STREAM,
+        LoopMetricsRow::STREAM,
+    ];
+    whole.contains(&name)
+        || name.strip_suffix(".jsonl").is_some_and(|stream| rows.contains(&stream))
+        || is_file_report(name)
+        // What an older version that was killed was writing.
+        || (name.starts_with(".scrum-") && name.ends_with(".new"))
+}
+
+fn is_file_report(name: &str) -> bool {
+    name.strip_suffix(".json").is_some_and(|name| name.starts_with("review_"))
 }
 
 /// Why an accepted review has no facts when nobody has written down why.

@@ -5,6 +5,9 @@ use crate::cli::{Global, RunArgs};
 use crate::progress::Progress;
 use crate::session::Session;
 use crate::workers::Workers;
+use anyhow::Context;
+use scrum_disk as disk;
+use std::path::PathBuf;
 
 /// Reviews a repository and leaves a report.
 ///
@@ -12,6 +15,9 @@ use crate::workers::Workers;
 /// Whatever a person can get wrong, with what to do.
 pub async fn execute(global: &Global, args: RunArgs) -> anyhow::Result<u8> {
     let mut session = Session::open(global).await?;
+    if let Some(out) = &args.out {
+        files::check_out(&session, out)?;
+    }
     let mut progress = Progress::new(global.quiet);
     let name = args.request.ladder.clone().unwrap_or_else(|| "auto".to_owned());
     let created = sweep::create(&session, &args.request, &name, &progress).await?;
@@ -33,9 +39,22 @@ pub async fn execute(global: &Global, args: RunArgs) -> anyhow::Result<u8> {
         eprintln!("interrupted; the same command goes on with sweep {}", created.id);
         return Ok(130);
     };
-    let out = args.out.unwrap_or_else(|| session.state.join("reports").join(&created.id));
+    let out = match args.out {
+        Some(out) => out,
+        None => default_out(&session, &created.id)?,
+    };
     files::write(&session, &created.id, &out, &files::ALL).await?;
     let code = wait::verdict(global, &session, &status, Some(&out), &created).await;
     drop(private);
     code
+}
+
+/// In the state directory, which nobody else can enter.
+fn default_out(session: &Session, id: &str) -> anyhow::Result<PathBuf> {
+    let reports = session.state.join("reports");
+    disk::private_dir(&reports).with_context(|| {
+        let reports = reports.display();
+        format!("{reports} in the state directory can't be used; pass --out or --state-dir")
+    })?;
+    Ok(reports.join(id))
 }

@@ -25,6 +25,9 @@ pub async fn execute(global: &Global, args: SweepArgs) -> anyhow::Result<u8> {
             "no fleet is configured, so nobody would do the sweep; set SCRUM_REDIS_URL, or use `scrum run`"
         );
     }
+    if let Some(out) = &args.out {
+        files::check_out(&session, out)?;
+    }
     let name = args.request.ladder.clone().unwrap_or_else(|| session.settings.sweep.ladder.clone());
     let progress = Progress::new(global.quiet);
     let created = create(&session, &args.request, &name, &progress).await?;

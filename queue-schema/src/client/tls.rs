@@ -2,7 +2,11 @@
 
 use super::QueueError;
 use redis::{ClientTlsConfig, TlsCertificates};
+use scrum_disk as disk;
 use std::path::{Path, PathBuf};
+
+/// Of one file; a bundle with all authorities of a system has a quarter of it.
+const MOST_FILE_BYTES: u64 = 1024 * 1024;
 
 /// Which files; all absent for a server that the system's certificates vouch for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,7 +26,7 @@ impl TlsFiles {
     /// [`QueueError::Tls`] for one that can't be read.
     pub(super) fn load(&self) -> Result<Option<TlsCertificates>, QueueError> {
         let read = |path: &Path| {
-            std::fs::read(path).map_err(|cause| QueueError::Tls {
+            disk::read_file(path, MOST_FILE_BYTES).map_err(|cause| QueueError::Tls {
                 path: path.to_owned(),
                 message: cause.to_string(),
             })

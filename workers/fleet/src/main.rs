@@ -106,7 +106,12 @@ async fn work(
 ) -> anyhow::Result<()> {
     let embedder = Embedder::new(&settings.embedding)?;
     let queue = connect(&settings).await?;
-    let mirrors = settings.state_dir(|name| std::env::var(name).ok())?.join("mirrors");
+    let state = settings.state_dir(|name| std::env::var(name).ok())?;
+    scrum_disk::keep_private(&state).with_context(|| {
+        let state = state.display();
+        format!("the state directory {state} can't be kept private; set SCRUM_STATE_DIR")
+    })?;
+    let mirrors = state.join("mirrors");
     let context = Context::new(queue.clone(), providers, embedder, settings.clone(), mirrors);
     let options = WorkerOptions {
         lanes,

@@ -2,8 +2,7 @@
 
 use crate::{Repo, RepoError};
 use git2::{Branch, ErrorCode, Oid, ReferenceType};
-use std::fs::{self, File};
-use std::io::Read;
+use scrum_disk as disk;
 use std::path::{Path, PathBuf};
 
 /// Linked working trees that are looked at; somebody with more can't be sure of any of them.
@@ -111,13 +110,13 @@ impl Repo {
         let linked = common.join("worktrees");
         let unreadable =
             |e: std::io::Error| RepoError::io(&linked, e, "check that this user may read it");
-        let entries = match fs::read_dir(&linked) {
-            Ok(entries) => Some(entries),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
+        let names = match disk::listed(&linked) {
+            Ok(names) => names,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(e) => return Err(unreadable(e)),
         };
-        for entry in entries.into_iter().flatten() {
-            let dir = entry.map_err(unreadable)?.path();
+        for name in names {
+            let dir = linked.join(name);
             let place = line_of(&dir.join("gitdir")).map(PathBuf::from);
             let place = place.and_then(|p| p.parent().map(Path::to_owned));
             dirs.push((dir.clone(), place.unwrap_or(dir)));
@@ -162,8 +161,7 @@ impl Repo {
                 places.push(place.clone());
             }
         }
-        let is_link = |p: &&PathBuf| fs::symlink_metadata(p).is_ok_and(|m| m.is_symlink());
-        match places.iter().find(is_link) {
+        match places.iter().find(|place| disk::is_link(place)) {
             Some(link) => Err(refused(
                 name,
                 format!(
@@ -205,7 +203,7 @@ fn in_use(dir: &Path) -> Vec<String> {
     let full = |name: String| if name.starts_with("refs/") { name } else { ref_name(&name) };
     let linked = || {
         // Very old repositories have a link here.
-        fs::read_link(dir.join("HEAD")).ok().map(|p| p.to_string_lossy().into_owned())
+        disk::link_target(&dir.join("HEAD")).ok().map(|p| p.to_string_lossy().into_owned())
     };
     let head = linked()
         .or_else(|| Some(line_of(&dir.join("HEAD"))?.strip_prefix("ref:")?.trim().to_owned()));
@@ -216,11 +214,7 @@ fn in_use(dir: &Path) -> Vec<String> {
 
 /// The first line of a small file.
 fn line_of(path: &Path) -> Option<String> {
-    if !fs::symlink_metadata(path).ok()?.is_file() {
-        return None;
-    }
-    let mut bytes = Vec::new();
-    File::open(path).ok()?.take(8192).read_to_end(&mut bytes).ok()?;
+    let bytes = disk::read_plain(path, 8192).ok()?;
     let text = String::from_utf8_lossy(&bytes);
     text.lines().next().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty())
 }

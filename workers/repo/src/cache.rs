@@ -1,8 +1,9 @@
 //! The build cache of a repository: for one run of checks at a time.
 
 use crate::RepoError;
-use crate::files::exclusive;
-use std::fs::{self, File};
+use scrum_disk::{self as disk, Mode};
+use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -28,10 +29,16 @@ impl Cache {
     /// [`RepoError::Io`] when it can't be made, [`RepoError::Sandbox`] when the wait is called off.
     pub fn take(dir: &Path, cancel: &AtomicBool) -> Result<Self, RepoError> {
         let failed = |e: std::io::Error| RepoError::io(dir, e, HINT);
-        fs::create_dir_all(dir).map_err(failed)?;
+        disk::private_dir(dir).map_err(failed)?;
         // Beside it: what runs in a sandbox may write all that is in it.
-        let lock = File::create(dir.with_extension("lock")).map_err(failed)?;
-        while !exclusive(&lock, LOOK).map_err(failed)? {
+        let beside = dir.with_extension("lock");
+        let lock = match (beside.parent(), beside.file_name()) {
+            (Some(place), Some(name)) => disk::dir(place)
+                .and_then(|place| disk::lock_file(place, name.as_bytes(), Mode::from(0o600))),
+            _ => Err(std::io::ErrorKind::InvalidInput.into()),
+        };
+        let lock = lock.map_err(failed)?;
+        while !disk::exclusive(&lock, LOOK).map_err(failed)? {
             if cancel.load(Ordering::Relaxed) {
                 return Err(RepoError::Sandbox("the check was called off".to_owned()));
             }

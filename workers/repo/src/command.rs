@@ -12,13 +12,15 @@ const TIMEOUT: Duration = Duration::from_secs(30 * 60);
 const KEPT_OUTPUT: u64 = 64 * 1024;
 
 /// Settings that win over those of the user and of the repository.
-const SETTINGS: [&str; 7] = [
+const SETTINGS: [&str; 8] = [
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
     "protocol.ext.allow=never",
     // A mirror keeps what was pushed away: a sweep may be pinned to it.
     "gc.auto=0",
     "maintenance.auto=false",
+    // What git writes here, mirrors that is, is for their owner alone whatever the umask says.
+    "core.sharedRepository=0600",
     // A transfer that stands still for a minute is over.
     "http.lowSpeedLimit=1",
     "http.lowSpeedTime=60",

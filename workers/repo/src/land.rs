@@ -20,7 +20,7 @@ use crate::step::step;
 use crate::{Repo, RepoError};
 use git2::build::TreeUpdateBuilder;
 use git2::{FileMode, ObjectType, Oid, Signature, Time, Tree};
-use std::fs::File;
+use scrum_disk as disk;
 use std::path::Path;
 
 /// What [`Repo::begin`] found.
@@ -193,7 +193,7 @@ impl Repo {
         for id in ids.iter().chain(more).map(ToString::to_string) {
             let (dir, name) = id.split_at(2);
             for place in [objects.join(dir).join(name), objects.join(dir)] {
-                let _ = File::open(place).and_then(|file| file.sync_all());
+                let _ = disk::sync(&place);
             }
         }
     }
@@ -201,7 +201,7 @@ impl Repo {
     fn sync_ref(&self, branch: &str) {
         let place = self.git.commondir().join(ref_name(branch));
         for place in [Some(place.as_path()), place.parent()].into_iter().flatten() {
-            let _ = File::open(place).and_then(|file| file.sync_all());
+            let _ = disk::sync(place);
         }
     }
 }

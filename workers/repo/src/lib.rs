@@ -11,7 +11,6 @@ mod branch;
 mod cache;
 mod command;
 mod error;
-mod files;
 mod globs;
 mod land;
 mod lock;
@@ -32,6 +31,7 @@ pub use worktree::{ExportBounds, LeftOut, Worktree, sweep_stale};
 
 use git2::{ErrorCode, Repository};
 use mirror::Need;
+use scrum_disk as disk;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
@@ -54,7 +54,7 @@ impl Repo {
     /// [`RepoError::Missing`] or [`RepoError::NotARepository`], with what to do.
     pub fn open(path: &Path) -> Result<Self, RepoError> {
         set_up_libgit2();
-        if !path.exists() {
+        if !disk::exists(path) {
             return Err(RepoError::Missing(path.to_owned()));
         }
         let git = Repository::discover(path).map_err(|e| match e.code() {
@@ -103,14 +103,14 @@ impl Repo {
     /// The working tree's root, or the repository itself when it is bare. Absolute.
     pub fn canonical(&self) -> PathBuf {
         let path = self.git.workdir().unwrap_or_else(|| self.git.path());
-        path.canonicalize().unwrap_or_else(|_| path.to_owned())
+        disk::real_path(path).unwrap_or_else(|_| path.to_owned())
     }
 
     /// Where a path lies below the root of the working tree, `/` as separator; `None` for the root
     /// itself, for what lies elsewhere, and for what git keeps for itself.
     pub fn below_root(&self, path: &Path) -> Option<String> {
-        let root = self.git.workdir()?.canonicalize().ok()?;
-        let below = path.canonicalize().ok()?;
+        let root = disk::real_path(self.git.workdir()?).ok()?;
+        let below = disk::real_path(path).ok()?;
         let below = below.strip_prefix(root).ok()?;
         let own = below.starts_with(".git") || below.as_os_str().is_empty();
         let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();

@@ -2,12 +2,13 @@
 //! around it, because git's outlives a process that is killed.
 
 use crate::branch::ref_name;
-use crate::files::exclusive;
 use crate::state::State;
 use crate::{RepoError, step::step};
 use git2::{ErrorCode, Oid, Repository, Signature, Transaction};
-use std::fs::{self, File, Metadata};
+use scrum_disk as disk;
+use std::fs::{File, Metadata};
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::thread;
@@ -49,7 +50,7 @@ impl<'repo> BranchLock<'repo> {
         let locked = || RepoError::Locked { branch: branch.to_owned(), lock: lock.clone() };
         let failed = |e: std::io::Error| RepoError::io(&lock, e, HINT);
         let mut ours = state.lock_file(branch)?;
-        if !exclusive(&ours, OUR_WAIT).map_err(failed)? {
+        if !disk::exclusive(&ours, OUR_WAIT).map_err(failed)? {
             return Err(locked());
         }
         let started = Instant::now();
@@ -87,7 +88,7 @@ impl<'repo> BranchLock<'repo> {
         }
         step("locked");
         let taken = Self { git: Some(git), ours, name, branch: branch.to_owned() };
-        let made = fs::symlink_metadata(&lock).map_err(failed)?;
+        let made = disk::stat(&lock).map_err(failed)?;
         (&taken.ours).write_all(identity(&made).as_bytes()).map_err(failed)?;
         step("signed");
         Ok(taken)
@@ -124,7 +125,7 @@ fn clear_left_over(ours: &mut File, lock: &PathBuf) -> std::io::Result<bool> {
     if text.is_empty() {
         return Ok(true);
     }
-    if let Ok(found) = fs::symlink_metadata(lock) {
+    if let Ok(found) = disk::stat(lock) {
         let is_ours = match text.split_once('\n') {
             Some((_, signed)) if signed.ends_with('\n') => signed == identity(&found),
             // Killed in between. Somebody else's lock may be younger than what we announced, but
@@ -140,7 +141,10 @@ fn clear_left_over(ours: &mut File, lock: &PathBuf) -> std::io::Result<bool> {
             }
         };
         if is_ours {
-            fs::remove_file(lock)?;
+            let (dir, name) = (lock.parent(), lock.file_name());
+            if let (Some(dir), Some(name)) = (dir, name) {
+                disk::remove(disk::dir(dir)?, name.as_bytes())?;
+            }
         }
     }
     ours.set_len(0)?;

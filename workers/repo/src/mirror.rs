@@ -3,10 +3,11 @@
 
 use crate::RepoError;
 use crate::command::git;
-use crate::files::exclusive;
 use git2::{Oid, Repository};
 use queue_schema::ids::sha256_hex;
-use std::fs::{self, File};
+use scrum_disk::{self as disk, Mode};
+use std::fs::File;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -40,26 +41,29 @@ pub(crate) fn is_url(spec: &str) -> bool {
 pub(crate) fn ensure(url: &str, mirrors: &Path, need: Need<'_>) -> Result<PathBuf, RepoError> {
     check(url)?;
     let fail = |message: String| RepoError::Mirror { url: masked(url), message };
-    let dir = mirrors.join(&sha256_hex(url.as_bytes())[..32]);
+    let name = &sha256_hex(url.as_bytes())[..32];
+    let dir = mirrors.join(name);
     // Without the lock: a mirror appears complete or not at all, and a fetch only adds objects.
     if has(&dir, need) {
         return Ok(dir);
     }
-    fs::create_dir_all(mirrors).map_err(|e| fail(format!("{}: {e}", mirrors.display())))?;
-    let _lock = locked(&dir.with_extension("lock"), LOCK_TIMEOUT).map_err(fail)?;
+    let failed = |e: std::io::Error| fail(format!("{}: {e}", mirrors.display()));
+    let place = disk::private_dir(mirrors).map_err(failed)?;
+    let _lock = locked(&place, &format!("{name}.lock"), LOCK_TIMEOUT).map_err(fail)?;
     // Whoever held the lock may have brought it.
     if has(&dir, need) {
         return Ok(dir);
     }
-    if dir.join("HEAD").exists() {
+    if disk::exists(&dir.join("HEAD")) {
         refresh(&dir, url).map_err(fail)?;
     } else {
         // Cloned beside and renamed, so that a crash leaves no half mirror under the name.
-        let fresh = dir.with_extension("new");
-        let _ = fs::remove_dir_all(&fresh);
-        let place = fresh.to_string_lossy();
-        git(&["clone", "--quiet", "--mirror", "--template=", "--", url, &place]).map_err(fail)?;
-        fs::rename(&fresh, &dir).map_err(|e| fail(e.to_string()))?;
+        let fresh = format!("{name}.new");
+        disk::remove_tree(&place, &fresh).map_err(failed)?;
+        let into = mirrors.join(&fresh);
+        let into = into.to_string_lossy();
+        git(&["clone", "--quiet", "--mirror", "--template=", "--", url, &into]).map_err(fail)?;
+        disk::rename(&place, fresh.as_bytes(), name.as_bytes()).map_err(failed)?;
     }
     if let Need::Commit(commit) = need
         && !has(&dir, need)
@@ -95,16 +99,16 @@ fn has(dir: &Path, need: Need<'_>) -> bool {
         let oid = Oid::from_str(commit)?;
         Repository::open_bare(dir)?.find_commit(oid).map(drop)
     };
-    dir.join("HEAD").exists() && found().is_ok_and(|()| true)
+    disk::exists(&dir.join("HEAD")) && found().is_ok_and(|()| true)
 }
 
 /// An exclusive lock that ends with this process, also when that is killed.
-fn locked(path: &Path, timeout: Duration) -> Result<File, String> {
-    let file = File::create(path).map_err(|e| format!("{}: {e}", path.display()))?;
-    match exclusive(&file, timeout) {
-        Ok(true) => Ok(file),
-        Ok(false) => Err(format!("another process holds {} for too long", path.display())),
-        Err(e) => Err(format!("{}: {e}", path.display())),
+fn locked(mirrors: impl AsFd, name: &str, timeout: Duration) -> Result<File, String> {
+    let failed = |e| format!("{name}: {e}");
+    let file = disk::lock_file(mirrors, name.as_bytes(), Mode::from(0o600)).map_err(failed)?;
+    match disk::exclusive(&file, timeout).map_err(failed)? {
+        true => Ok(file),
+        false => Err(format!("another process holds {name} for too long")),
     }
 }
 
@@ -184,7 +188,7 @@ mod tests {
             let refused = ensure(url, dir.path(), Need::Latest);
             assert!(matches!(refused, Err(RepoError::Url { .. })), "{url}");
         }
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing was started");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "nothing was started");
     }
 
     #[test]
@@ -207,7 +211,7 @@ mod tests {
             assert!(error.contains(shown), "{error}");
             assert!(!error.contains("t0ken"), "{error}");
         }
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing was started");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "nothing was started");
         assert_eq!(masked("ssh://git@host:22/r"), "ssh://git@host:22/r");
         assert_eq!(masked("https://host/a:b@c"), "https://host/a:b@c");
     }
@@ -215,13 +219,13 @@ mod tests {
     #[test]
     fn a_lock_is_waited_for_but_not_for_ever() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("x.lock");
-        let held = locked(&path, Duration::ZERO).unwrap();
-        let error = locked(&path, Duration::from_millis(60)).unwrap_err();
+        let place = disk::dir(dir.path()).unwrap();
+        let held = locked(&place, "x.lock", Duration::ZERO).unwrap();
+        let error = locked(&place, "x.lock", Duration::from_millis(60)).unwrap_err();
         assert!(error.contains("x.lock"), "{error}");
         drop(held);
         // Not at once: a process that another test is just starting has a copy of the file until
         // it runs its program.
-        locked(&path, Duration::from_secs(30)).unwrap();
+        locked(&place, "x.lock", Duration::from_secs(30)).unwrap();
     }
 }

@@ -7,8 +7,8 @@ mod output;
 mod running;
 mod tools;
 
-use crate::{RepoError, files, worktree};
-use rustix::fs::Mode;
+use crate::RepoError;
+use scrum_disk::{self as disk, Mode};
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -306,9 +306,9 @@ impl Sandbox {
         // The caller's come last and win.
         command.envs(check.env.iter().map(|(name, value)| (name, value)));
         let ran = running::run(command, check, self.kind, cancel);
-        if let Ok(cache) = files::dir(&cache) {
+        if let Ok(cache) = disk::dir(&cache) {
             // What is left there is small, or the next check meets it: no reason to fail.
-            let _ = worktree::remove_tree(&cache, "tmp");
+            let _ = disk::remove_tree(&cache, "tmp");
         }
         ran
     }
@@ -344,11 +344,11 @@ impl Sandbox {
 
 /// Directories that are ones: an earlier check may have put something else in their place.
 fn fresh_dirs(cache: &Path, names: &[&str]) -> io::Result<()> {
-    let cache = files::dir(cache)?;
+    let cache = disk::dir(cache)?;
     for name in names {
-        let make = || files::made_dir_in(&cache, name.as_bytes(), Mode::from(0o700));
+        let make = || disk::made_dir_in(&cache, name.as_bytes(), Mode::from(0o700));
         if make().is_err() {
-            worktree::remove_tree(&cache, name)?;
+            disk::remove_tree(&cache, name)?;
             make()?;
         }
     }

@@ -1,9 +1,9 @@
 //! What we keep in a repository's git directory, under `scrum/`: fences, locks, and journals of
 //! what has landed. git itself looks at none of it.
 
-use crate::{RepoError, files};
+use crate::RepoError;
 use queue_schema::ids::sha256_hex;
-use rustix::fs::{Mode, OFlags};
+use scrum_disk::{self as disk, Mode};
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io;
@@ -49,7 +49,7 @@ impl State {
     /// Opens it in the common git directory, and makes it there.
     pub(crate) fn open(common: &Path) -> Result<Self, RepoError> {
         let path = common.join("scrum");
-        let open = || files::made_dir_in(files::dir(common)?, b"scrum", Mode::from(0o777));
+        let open = || disk::made_dir_in(disk::dir(common)?, b"scrum", Mode::from(0o777));
         let root = open().map_err(|e| RepoError::io(&path, e, HINT))?;
         Ok(Self { root, path })
     }
@@ -57,27 +57,24 @@ impl State {
     /// Writes a file as a whole; it is on the disk when this returns.
     pub(crate) fn put(&self, kind: Kind, name: &str, text: &str) -> Result<(), RepoError> {
         self.within(kind, name, |dir, name| {
-            files::replace(dir, name, text.as_bytes(), Mode::from(0o666))
+            disk::replace(dir, name, text.as_bytes(), Mode::from(0o666))
         })
     }
 
     /// Reads a file.
     pub(crate) fn get(&self, kind: Kind, name: &str) -> Result<Option<String>, RepoError> {
-        let bytes = self.within(kind, name, |dir, name| files::read(dir, name, MOST_BYTES))?;
+        let bytes = self.within(kind, name, |dir, name| disk::read(dir, name, MOST_BYTES))?;
         Ok(bytes.map(|b| String::from_utf8_lossy(&b).into_owned()))
     }
 
     /// Removes a file, which may not be there.
     pub(crate) fn remove(&self, kind: Kind, name: &str) -> Result<(), RepoError> {
-        self.within(kind, name, |dir, name| files::remove(dir, name))
+        self.within(kind, name, |dir, name| disk::remove(dir, name))
     }
 
     /// A file that stays, for locking and for what is written about the lock.
     pub(crate) fn lock_file(&self, name: &str) -> Result<File, RepoError> {
-        self.within(Kind::Lock, name, |dir, name| {
-            let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            Ok(File::from(rustix::fs::openat(dir, name, flags, Mode::from(0o666))?))
-        })
+        self.within(Kind::Lock, name, |dir, name| disk::lock_file(dir, name, Mode::from(0o666)))
     }
 
     fn within<T>(
@@ -87,7 +84,7 @@ impl State {
         act: impl FnOnce(&OwnedFd, &[u8]) -> io::Result<T>,
     ) -> Result<T, RepoError> {
         let file = file_name(name);
-        let dir = files::made_dir_in(self.root.as_fd(), kind.dir().as_bytes(), Mode::from(0o777));
+        let dir = disk::made_dir_in(self.root.as_fd(), kind.dir().as_bytes(), Mode::from(0o777));
         dir.and_then(|dir| act(&dir, file.as_bytes()))
             .map_err(|e| RepoError::io(&self.path.join(kind.dir()).join(&file), e, HINT))
     }

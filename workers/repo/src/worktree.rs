@@ -4,20 +4,16 @@
 //! submodules. There is no `.git` in it: what runs there can't write into the repository.
 
 mod names;
-mod remove;
-
-pub(crate) use remove::tree as remove_tree;
 
 use crate::snapshot::{self, Bounds, RawEntry};
-use crate::{EntryKind, Repo, RepoError, files};
+use crate::{EntryKind, Repo, RepoError};
 use git2::{Oid, Repository};
-use rustix::fs::{AtFlags, FileType, Mode};
 use rustix::io::Errno;
+use scrum_disk::{self as disk, Kind, Mode};
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -133,13 +129,11 @@ impl Worktree {
         let (dir, name) = split(path);
         let failed = |e: io::Error| self.failed(path, &e);
         let dir = self.walk(dir.as_bytes(), false).map_err(failed)?;
-        let found = rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW)
-            .map_err(|e| failed(e.into()))?;
-        if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
+        if disk::kind(&dir, name.as_bytes()).map_err(failed)? != Some(Kind::File) {
             let why = "this is no longer a regular file".to_owned();
             return Err(RepoError::Change { path: path.to_owned(), why });
         }
-        files::replace(dir, name.as_bytes(), bytes, mode).map_err(failed)
+        disk::replace(dir, name.as_bytes(), bytes, mode).map_err(failed)
     }
 
     /// Puts the commit's content of a file back, also when something has removed it since.
@@ -154,7 +148,7 @@ impl Worktree {
         let git = git.map_err(unreadable)?;
         let blob = git.find_blob(id).map_err(unreadable)?;
         self.walk(dir.as_bytes(), true)
-            .and_then(|dir| files::replace(dir, name.as_bytes(), blob.content(), mode))
+            .and_then(|dir| disk::replace(dir, name.as_bytes(), blob.content(), mode))
             .map_err(|e| self.failed(path, &e))
     }
 
@@ -173,27 +167,25 @@ impl Worktree {
     fn empty(into: &Path, git_dir: &Path) -> Result<Self, RepoError> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let failed = |e: io::Error| RepoError::io(into, e, HINT);
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(into).map_err(failed)?;
-        let into = into.canonicalize().map_err(failed)?;
-        let parent = files::dir(&into).map_err(failed)?;
+        let parent = disk::private_dir(into).map_err(failed)?;
+        let into = disk::real_path(into).map_err(failed)?;
         for _ in 0..MOST_NAMES {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
             let name = format!("{PREFIX}{}-{number}", std::process::id());
             // The lock comes first and goes last, so that there is no directory without one.
             let lock_name = format!("{name}.lock");
-            let lock = match files::create(&parent, lock_name.as_bytes(), Mode::from(0o600)) {
+            let lock = match disk::create(&parent, lock_name.as_bytes(), Mode::from(0o600)) {
                 Ok(lock) => lock,
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => continue,
                 Err(e) => return Err(failed(e)),
             };
-            files::exclusive(&lock, Duration::from_secs(1)).map_err(failed)?;
-            let made = rustix::fs::mkdirat(&parent, name.as_str(), Mode::from(0o700))
-                .map_err(io::Error::from)
-                .and_then(|()| files::dir_in(&parent, name.as_bytes()));
+            disk::exclusive(&lock, Duration::from_secs(1)).map_err(failed)?;
+            let made = disk::make_dir(&parent, name.as_bytes(), Mode::from(0o700))
+                .and_then(|()| disk::dir_in(&parent, name.as_bytes()));
             let dir = match made {
                 Ok(dir) => dir,
                 Err(e) => {
-                    let _ = files::remove(&parent, lock_name.as_bytes());
+                    let _ = disk::remove(&parent, lock_name.as_bytes());
                     return Err(failed(e));
                 }
             };
@@ -240,9 +232,7 @@ impl Worktree {
             _ => Mode::from(0o644),
         };
         let put = match kind {
-            EntryKind::Submodule => {
-                rustix::fs::mkdirat(fd.as_fd(), name, Mode::from(0o755)).map_err(io::Error::from)
-            }
+            EntryKind::Submodule => disk::make_dir(fd, name, Mode::from(0o755)),
             EntryKind::Symlink if *bytes > names::LONGEST_PATH as u64 => {
                 return Ok(Err("it is a symbolic link to a place that can't be"));
             }
@@ -251,12 +241,11 @@ impl Worktree {
                 if !names::stays_inside(path, blob.content()) {
                     return Ok(Err("it is a symbolic link that may lead out of the repository"));
                 }
-                rustix::fs::symlinkat(blob.content(), fd.as_fd(), name).map_err(io::Error::from)
+                disk::link_in(fd, name, blob.content())
             }
             EntryKind::File | EntryKind::Executable => {
                 let blob = content()?;
-                files::create(fd.as_fd(), name, mode)
-                    .and_then(|mut file| file.write_all(blob.content()))
+                disk::create(fd, name, mode).and_then(|mut file| file.write_all(blob.content()))
             }
         };
         if let Err(e) = put {
@@ -274,9 +263,9 @@ impl Worktree {
         let mut dir = self.dir.try_clone()?;
         for part in path.split(|b| *b == b'/').filter(|part| !part.is_empty()) {
             dir = if make {
-                files::made_dir_in(&dir, part, Mode::from(0o755))?
+                disk::made_dir_in(&dir, part, Mode::from(0o755))?
             } else {
-                files::dir_in(&dir, part)?
+                disk::dir_in(&dir, part)?
             };
         }
         Ok(dir)
@@ -286,10 +275,10 @@ impl Worktree {
 impl Drop for Worktree {
     fn drop(&mut self) {
         // What can't be removed now is left for the sweep, which needs the lock file.
-        if remove::tree(&self.parent, &self.name).is_ok() {
-            let _ = files::remove(&self.parent, format!("{}.lock", self.name).as_bytes());
+        if disk::remove_tree(&self.parent, &self.name).is_ok() {
+            let _ = disk::remove(&self.parent, format!("{}.lock", self.name).as_bytes());
         }
-        let _ = rustix::fs::flock(&self.lock, rustix::fs::FlockOperation::Unlock);
+        let _ = self.lock.unlock();
     }
 }
 
@@ -317,30 +306,27 @@ fn split(path: &str) -> (&str, &str) {
 /// are.
 pub fn sweep_stale(dir: &Path, older_than: Duration) -> Result<usize, RepoError> {
     let failed = |e: io::Error| RepoError::io(dir, e, "remove by hand what is in it");
-    let entries = match fs::read_dir(dir) {
-        Ok(entries) => entries,
+    let parent = match disk::dir(dir) {
+        Ok(parent) => parent,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(0),
         Err(e) => return Err(failed(e)),
     };
-    let parent = files::dir(dir).map_err(failed)?;
     let (mut swept, mut trouble) = (0, None);
-    for entry in entries {
-        let entry = entry.map_err(failed)?;
-        let lock_name = entry.file_name();
-        let Some(lock_name) = lock_name.to_str() else { continue };
+    for lock_name in disk::names(&parent).map_err(failed)? {
+        let Ok(lock_name) = std::str::from_utf8(&lock_name) else { continue };
         let name = lock_name.strip_suffix(".lock").filter(|name| name.starts_with(PREFIX));
         let Some(name) = name else { continue };
-        let Ok(meta) = entry.metadata() else { continue };
-        let age = meta.modified().ok().and_then(|t| SystemTime::now().duration_since(t).ok());
-        if !meta.is_file() || age.is_none_or(|age| age < older_than) {
+        let Ok(lock) = disk::open_in(&parent, lock_name.as_bytes()) else { continue };
+        let made = lock.metadata().and_then(|meta| meta.modified()).ok();
+        let age = made.and_then(|t| SystemTime::now().duration_since(t).ok());
+        if age.is_none_or(|age| age < older_than) {
             continue;
         }
-        let Ok(lock) = File::open(entry.path()) else { continue };
-        if !files::exclusive(&lock, Duration::ZERO).map_err(failed)? {
+        if !disk::exclusive(&lock, Duration::ZERO).map_err(failed)? {
             continue;
         }
-        let removed =
-            remove::tree(&parent, name).and_then(|()| files::remove(&parent, lock_name.as_bytes()));
+        let removed = disk::remove_tree(&parent, name)
+            .and_then(|()| disk::remove(&parent, lock_name.as_bytes()));
         match removed {
             Ok(()) => swept += 1,
             Err(e) => trouble = Some(e),

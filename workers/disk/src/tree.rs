@@ -4,7 +4,7 @@
 //! Directories are moved, one after the other, to one place of our own and emptied there. So two
 //! are open at a time, no path grows, and nothing is reached through a link.
 
-use crate::files;
+use crate::at;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::io;
@@ -16,9 +16,9 @@ const MOST_ENTRIES: u64 = 100_000_000;
 const MOST_REFILLS: u32 = 100;
 
 /// Removes the directory `name`; none is no error. One that was killed here is taken up again.
-pub(crate) fn tree(parent: &OwnedFd, name: &str) -> io::Result<()> {
+pub fn remove_tree(parent: &OwnedFd, name: &str) -> io::Result<()> {
     let gone = format!("{name}.gone");
-    let place = files::made_dir_in(parent, gone.as_bytes(), Mode::from(0o700))?;
+    let place = at::made_dir_in(parent, gone.as_bytes(), Mode::from(0o700))?;
     let mut next = 0;
     let mut pending = Vec::new();
     // First what a killed one moved here.
@@ -30,7 +30,7 @@ pub(crate) fn tree(parent: &OwnedFd, name: &str) -> io::Result<()> {
     }
     match is_dir(parent, name.as_bytes())? {
         Some(true) => pending.push(moved(parent, name.as_bytes(), &place, &mut next)?),
-        Some(false) => files::remove(parent, name.as_bytes())?,
+        Some(false) => at::remove(parent, name.as_bytes())?,
         None => {}
     }
     let (mut seen, mut refills) = (0, 0);
@@ -38,7 +38,7 @@ pub(crate) fn tree(parent: &OwnedFd, name: &str) -> io::Result<()> {
         match is_dir(&place, &name)? {
             Some(true) => {}
             Some(false) => {
-                files::remove(&place, &name)?;
+                at::remove(&place, &name)?;
                 continue;
             }
             None => continue,
@@ -56,7 +56,7 @@ pub(crate) fn tree(parent: &OwnedFd, name: &str) -> io::Result<()> {
             }
             match is_dir(&dir, entry)? {
                 Some(true) => pending.push(moved(&dir, entry, &place, &mut next)?),
-                Some(false) => files::remove(&dir, entry)?,
+                Some(false) => at::remove(&dir, entry)?,
                 None => {}
             }
         }
@@ -101,10 +101,10 @@ fn moved(from: &OwnedFd, name: &[u8], place: &OwnedFd, next: &mut u64) -> io::Re
 
 /// Opens a directory, and makes it one that we may change.
 fn opened(parent: &OwnedFd, name: &[u8]) -> io::Result<OwnedFd> {
-    let dir = match files::dir_in(parent, name) {
+    let dir = match at::dir_in(parent, name) {
         Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
             allow(parent.as_fd(), name)?;
-            files::dir_in(parent, name)?
+            at::dir_in(parent, name)?
         }
         other => other?,
     };

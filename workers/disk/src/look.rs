@@ -1,0 +1,142 @@
+//! Paths that a person, a setting or git itself names. Symbolic links on the way are followed; the
+//! functions that do not follow the last part of a path say so.
+
+use crate::at::{DIRECTORY, regular};
+use rustix::fs::{CWD, Mode, OFlags};
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+/// A directory by its path.
+pub fn dir(path: &Path) -> io::Result<OwnedFd> {
+    Ok(rustix::fs::openat(CWD, path, DIRECTORY, Mode::empty())?)
+}
+
+/// A file is larger than what is read of its kind.
+#[derive(Debug)]
+struct TooLarge {
+    bytes: u64,
+    most: u64,
+}
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "it has {} bytes, and at most {} are read", self.bytes, self.most)
+    }
+}
+
+impl std::error::Error for TooLarge {}
+
+/// The bytes of a file, when the error is that these are too many.
+pub fn too_large(error: &io::Error) -> Option<u64> {
+    error.get_ref()?.downcast_ref::<TooLarge>().map(|found| found.bytes)
+}
+
+/// The whole content of a regular file of at most so many bytes.
+///
+/// # Errors
+/// A pipe, a device or a directory; a file that is larger, see [`too_large`]; what the system says.
+pub fn read_file(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    whole(opened(path, OFlags::empty())?, most)
+}
+
+/// The same as text.
+///
+/// # Errors
+/// As [`read_file`], and bytes that are not UTF-8.
+pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
+    String::from_utf8(read_file(path, most)?)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))
+}
+
+/// The beginning of a regular file that is no symbolic link, at most so many bytes.
+///
+/// # Errors
+/// As [`read_file`], and a symbolic link.
+pub fn read_plain(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    opened(path, OFlags::NOFOLLOW)?.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The last bytes of a regular file that is no symbolic link.
+///
+/// # Errors
+/// As [`read_plain`].
+pub fn tail(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut file = opened(path, OFlags::NOFOLLOW)?;
+    let size = file.metadata()?.len();
+    file.seek(SeekFrom::Start(size.saturating_sub(limit)))?;
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn opened(path: &Path, more: OFlags) -> io::Result<File> {
+    // Without NONBLOCK the opening of a pipe would wait for its other end.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | more;
+    regular(File::from(rustix::fs::openat(CWD, path, flags, Mode::empty())?))
+}
+
+fn whole(file: File, most: u64) -> io::Result<Vec<u8>> {
+    let too_large = |bytes| io::Error::new(io::ErrorKind::FileTooLarge, TooLarge { bytes, most });
+    let size = file.metadata()?.len();
+    if size > most {
+        return Err(too_large(size));
+    }
+    let mut bytes = Vec::new();
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 {
+        read if read > most => Err(too_large(read)),
+        _ => Ok(bytes),
+    }
+}
+
+/// The names of a directory's entries, in no order.
+pub fn listed(path: &Path) -> io::Result<Vec<OsString>> {
+    fs::read_dir(path)?.map(|entry| Ok(entry?.file_name())).collect()
+}
+
+/// The path without symbolic links.
+pub fn real_path(path: &Path) -> io::Result<PathBuf> {
+    path.canonicalize()
+}
+
+/// True when there is something, behind a symbolic link too.
+pub fn exists(path: &Path) -> bool {
+    path.exists()
+}
+
+/// True when it is a regular file, behind a symbolic link too.
+pub fn is_file(path: &Path) -> bool {
+    path.is_file()
+}
+
+/// True when it is a directory, behind a symbolic link too.
+pub fn is_dir(path: &Path) -> bool {
+    path.is_dir()
+}
+
+/// What the path itself is; a symbolic link is not followed.
+pub fn stat(path: &Path) -> io::Result<Metadata> {
+    fs::symlink_metadata(path)
+}
+
+/// True when the path itself is a symbolic link.
+pub fn is_link(path: &Path) -> bool {
+    stat(path).is_ok_and(|found| found.is_symlink())
+}
+
+/// Where a symbolic link leads.
+pub fn link_target(path: &Path) -> io::Result<PathBuf> {
+    fs::read_link(path)
+}
+
+/// Waits until a file or directory, that is no symbolic link, is on the disk.
+pub fn sync(path: &Path) -> io::Result<()> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    File::from(rustix::fs::openat(CWD, path, flags, Mode::empty())?).sync_all()
+}

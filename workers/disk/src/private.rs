@@ -1,0 +1,111 @@
+//! Directories that are for their owner alone.
+
+use crate::at::{self, made_dir_in, names};
+use crate::walk::{reopened, walk};
+use rustix::fs::{FileType, Mode, OFlags, fchmod, fstat};
+use rustix::process::geteuid;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use tempfile::TempDir;
+
+const OWNERS: Mode = Mode::from_raw_mode(0o700);
+/// Group and others.
+const OTHERS: Mode = Mode::from_raw_mode(0o077);
+/// How deep modes are mended, each level being open at the time.
+const MOST_LEVELS: usize = 64;
+
+/// The root of what is kept on this machine: made, or taken over from before, and then for its
+/// owner alone, with all that is in it. The path may be a symbolic link, but not inside a
+/// repository.
+///
+/// # Errors
+/// It belongs to somebody else; what the system says.
+pub fn private_root(path: &Path) -> io::Result<OwnedFd> {
+    owned(reopened(walk(path, Some(OWNERS))?.dir)?)
+}
+
+/// The same for a directory below such a root, which is not to be a symbolic link.
+///
+/// # Errors
+/// As [`private_root`], or a symbolic link.
+pub fn private_dir(path: &Path) -> io::Result<OwnedFd> {
+    let path = std::path::absolute(path)?;
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(io::Error::other("it has no name"));
+    };
+    private_in(walk(parent, Some(OWNERS))?.dir, name.as_bytes())
+}
+
+/// The same in a directory that is open.
+///
+/// # Errors
+/// As [`private_dir`].
+pub fn private_in(parent: impl AsFd, name: &[u8]) -> io::Result<OwnedFd> {
+    owned(made_dir_in(parent, name, OWNERS)?)
+}
+
+/// Makes the root private when it is there and ours. One of somebody else's is left alone: whoever
+/// needs it learns that from [`private_root`].
+///
+/// # Errors
+/// What the system says.
+pub fn keep_private(path: &Path) -> io::Result<()> {
+    let found = walk(path, None)?;
+    if found.missing.is_none() && fstat(&found.dir)?.st_uid == geteuid().as_raw() {
+        owned(reopened(found.dir)?)?;
+    }
+    Ok(())
+}
+
+/// A new directory for temporary files, removed when it is dropped. Its name cannot be foreseen,
+/// and nobody else can enter it.
+///
+/// # Errors
+/// What the system says.
+pub fn temp_dir() -> io::Result<TempDir> {
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    tempfile::Builder::new().prefix("scrum-").permissions(mode).tempdir()
+}
+
+fn owned(dir: OwnedFd) -> io::Result<OwnedFd> {
+    let found = fstat(&dir)?;
+    if found.st_uid != geteuid().as_raw() {
+        let why = format!(
+            "it belongs to user {}, who could read and change what is kept in it; run this as \
+             that user, or name another directory",
+            found.st_uid
+        );
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+    }
+    if Mode::from_raw_mode(found.st_mode).intersects(OTHERS) {
+        fchmod(&dir, OWNERS)?;
+        close_to_others(&dir, 0)?;
+    }
+    Ok(dir)
+}
+
+/// Takes the rights of others from all that is in there. The directory itself is closed already:
+/// this is for the day when it is copied or moved, so what can't be changed is left.
+fn close_to_others(dir: &OwnedFd, level: usize) -> io::Result<()> {
+    for name in names(dir)? {
+        let Some(found) = at::entry(dir, &name)? else { continue };
+        let is_dir = match FileType::from_raw_mode(found.st_mode) {
+            FileType::Directory => true,
+            FileType::RegularFile => false,
+            _ => continue,
+        };
+        let mode = Mode::from_raw_mode(found.st_mode);
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        if (!is_dir && !mode.intersects(OTHERS)) || found.st_uid != geteuid().as_raw() {
+            continue;
+        }
+        let Ok(open) = rustix::fs::openat(dir, &name[..], flags, Mode::empty()) else { continue };
+        let _ = fchmod(&open, mode.difference(OTHERS));
+        if is_dir && level < MOST_LEVELS {
+            close_to_others(&open, level + 1)?;
+        }
+    }
+    Ok(())
+}
