@@ -87,6 +87,12 @@ fn is_or_is_below(path: &str, dir: &str) -> bool {
 
 /// Characters of a line of an ignore file that a message shows.
 const LINE_CHARS: usize = 80;
+/// Patterns of an ignore file, bytes of one, and wildcards in all of them. Each wildcard is compiled, so
+/// that a small file of nothing else would take hundreds of megabytes, and a second for each path. The
+/// largest ignore files of real repositories have some hundred lines with two wildcards each.
+const MOST_PATTERNS: usize = 10_000;
+const PATTERN_BYTES: usize = 1024;
+const MOST_WILDCARDS: usize = 4000;
 
 /// `.scrumignore` at the root of a commit, in gitignore's syntax.
 #[derive(Debug, Clone)]
@@ -99,7 +105,7 @@ impl IgnoreFile {
     /// Its name.
     pub const NAME: &'static str = ".scrumignore";
     /// A larger one is not read. The largest of real repositories have some kilobytes.
-    pub const MAX_BYTES: u64 = 1 << 20;
+    pub const MAX_BYTES: u64 = 256 << 10;
 
     /// Whether an entry of that name can be one.
     ///
@@ -131,7 +137,23 @@ impl IgnoreFile {
         let text = String::from_utf8_lossy(bytes);
         let mut builder = GitignoreBuilder::new("");
         let mut problems = Vec::new();
+        let (mut patterns, mut wildcards) = (0, 0);
         for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+            if line.starts_with('#') || line.trim().is_empty() {
+                continue;
+            }
+            patterns += 1;
+            wildcards += line.bytes().filter(|b| b"*?[{,".contains(b)).count();
+            for (what, has, most) in [
+                ("patterns", patterns, MOST_PATTERNS),
+                ("wildcards (* ? [ { ,) in its patterns", wildcards, MOST_WILDCARDS),
+                ("bytes in one pattern", line.len(), PATTERN_BYTES),
+            ] {
+                if has > most {
+                    let number = number + 1;
+                    return Err(fail(format!("has more than {most} {what} (line {number})")));
+                }
+            }
             if let Err(e) = builder.add_line(None, line) {
                 let shown: String = line.chars().take(LINE_CHARS).collect();
                 let why: String = e.to_string().chars().take(2 * LINE_CHARS).collect();
@@ -215,12 +237,24 @@ mod tests {
 
     #[test]
     fn an_ignore_file_that_would_ignore_nothing_is_refused() {
-        let line = |i: i32| format!("{}{i}*", "*?[a-z]".repeat(100));
-        let many = (0..700).map(line).collect::<Vec<_>>().join("\n");
         let wide: Vec<u8> = "secrets/\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
-        for (bytes, why) in [(many.as_bytes(), "can't be matched"), (&wide, "UTF-8")] {
+        let lines = |line: &str, n: usize| [line, "\n"].concat().repeat(n).into_bytes();
+        for (bytes, why) in [
+            (wide, "UTF-8"),
+            (lines(&"{a,".repeat(300), 1), "can't be matched"),
+            (lines("a", 10_001), "more than 10000 patterns (line 10001)"),
+            (lines("*a?", 2001), "more than 4000 wildcards"),
+            (lines("{a,b}[c]", 1334), "more than 4000 wildcards"),
+            (lines(&"a".repeat(1025), 1), "more than 1024 bytes in one pattern (line 1)"),
+        ] {
+            let bytes = bytes.as_slice();
             let error = IgnoreFile::read(bytes).err().unwrap().to_string();
             assert!(error.contains(why) && error.contains(".scrumignore"), "{error}");
+        }
+        // As much as is allowed of each.
+        for (line, n) in [("a", 10_000), ("*a?", 2000), (&"a".repeat(1024)[..], 200), ("# *", 9000)]
+        {
+            IgnoreFile::read(&lines(line, n)).unwrap();
         }
         let entry = |kind, bytes| {
             let (path, blob) = (IgnoreFile::NAME.to_owned(), String::new());
