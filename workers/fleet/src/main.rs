@@ -52,10 +52,21 @@ enum Command {
     },
 }
 
+/// After the second signal, what is left for handing jobs back. Then the process ends, whatever its
+/// threads do; their leases run out.
+const HAND_BACK: Duration = Duration::from_secs(2);
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let done = runtime.map_err(Into::into).and_then(|r| r.block_on(run(cli)));
+    let done = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => {
+            let done = runtime.block_on(run(cli));
+            // A thread that hangs in a read of a file would hold the process for ever.
+            runtime.shutdown_background();
+            done
+        }
+        Err(error) => Err(error.into()),
+    };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -134,13 +145,18 @@ async fn work(
     .await
 }
 
-/// The first SIGTERM or SIGINT drains, the second stops.
+/// The first SIGTERM or SIGINT drains, the second stops. They are heard on a thread of their own, which
+/// nothing that the others do can hold up.
 fn signals() -> anyhow::Result<(CancellationToken, CancellationToken)> {
     let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
-    let mut term = signal(SignalKind::terminate()).context("no signal handler")?;
-    let mut int = signal(SignalKind::interrupt()).context("no signal handler")?;
     let (first, second) = (stop.clone(), kill.clone());
-    tokio::spawn(async move {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (mut term, mut int) = {
+        let _entered = runtime.enter();
+        let term = signal(SignalKind::terminate()).context("no signal handler")?;
+        (term, signal(SignalKind::interrupt()).context("no signal handler")?)
+    };
+    let listen = async move {
         for token in [first, second] {
             tokio::select! {
                 _ = term.recv() => {}
@@ -148,7 +164,16 @@ fn signals() -> anyhow::Result<(CancellationToken, CancellationToken)> {
             }
             token.cancel();
         }
-    });
+        tokio::select! {
+            _ = term.recv() => {}
+            () = tokio::time::sleep(HAND_BACK) => {}
+        }
+        tracing::warn!(
+            "ending at once: jobs that could not be handed back run again when their leases run out"
+        );
+        std::process::exit(1);
+    };
+    std::thread::Builder::new().name("signals".into()).spawn(move || runtime.block_on(listen))?;
     Ok((stop, kill))
 }
 
