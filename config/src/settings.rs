@@ -193,6 +193,8 @@ pub struct WorkerSettings {
     pub concurrency: u32,
     /// Seconds that SIGTERM leaves running jobs to finish.
     pub grace_s: u64,
+    /// Seconds for one read of a local repository.
+    pub git_read_s: u64,
 }
 
 /// `[sweep]`: how a sweep is done; [`Settings::limits`] is what is frozen into it.
@@ -211,6 +213,8 @@ pub struct SweepSettings {
     pub max_file_bytes: u64,
     /// Targets of one sweep in the queues at a time.
     pub admission_window: u32,
+    /// Targets of one sweep at most.
+    pub max_targets: u32,
     /// Targets written by one plan job.
     pub plan_page: u32,
     /// Times a rung is tried again on passing trouble.
@@ -245,6 +249,7 @@ impl Settings {
             shard_bytes: sweep.shard_bytes,
             max_file_bytes: sweep.max_file_bytes,
             admission_window: sweep.admission_window,
+            max_targets: sweep.max_targets,
             plan_page: sweep.plan_page,
             transient_retries: sweep.transient_retries,
             max_tokens: sweep.max_tokens,

@@ -119,6 +119,7 @@ impl Settings {
         check.range("retention.batch", r.batch.into(), 1, 1000);
         check.range("worker.concurrency", self.worker.concurrency.into(), 1, 1024);
         check.range("worker.grace_s", self.worker.grace_s, 0, 3600);
+        check.range("worker.git_read_s", self.worker.git_read_s, 1, 3600);
     }
 
     fn sweep(&self, check: &mut Checks) {
@@ -135,6 +136,8 @@ impl Settings {
         }
         check.range("sweep.max_file_bytes", s.max_file_bytes, 1, 1 << 30);
         check.range("sweep.admission_window", s.admission_window.into(), 1, 100_000);
+        // More than that are never read, see `BOUNDS` in the repo crate.
+        check.range("sweep.max_targets", s.max_targets.into(), 1, 1_000_000);
         check.range("sweep.plan_page", s.plan_page.into(), 1, 10_000);
         check.range("sweep.transient_retries", s.transient_retries.into(), 0, 100);
         let attempts = self.queue.max_attempts;

@@ -21,6 +21,9 @@ pub struct Limits {
     pub admission_window: u32,
     /// Targets written by one plan job.
     pub plan_page: u32,
+    /// Targets of the sweep at most; 0 = as many as can be read.
+    #[serde(default, skip_serializing_if = "as_before")]
+    pub max_targets: u32,
     /// Times one rung is tried again on passing trouble before it counts as error.
     pub transient_retries: u32,
     /// Tokens to generate for a review, unless the rung says otherwise.

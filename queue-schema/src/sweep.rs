@@ -232,8 +232,8 @@ const ID_TRANSIENT_RETRIES: u32 = 3;
 impl SweepSpec {
     /// Stable identity: 16 hex digits over all that changes what the reviews say.
     pub fn id(&self) -> String {
-        // Labels, words for people, the spelling of revision and targets, and the pace of the work don't
-        // change a review; the rest does. A struct with a fixed field order makes serde_json's output
+        // Labels, words for people, the spelling of revision and targets, the pace of the work, and how many
+        // targets it may have don't change a review; the rest does. A struct with a fixed field order makes serde_json's output
         // canonical.
         let mut canon = self.clone();
         canon.labels.clear();
@@ -249,6 +249,7 @@ impl SweepSpec {
         canon.shard_ladder.description.clear();
         canon.limits.admission_window = ID_ADMISSION_WINDOW;
         canon.limits.plan_page = ID_PLAN_PAGE;
+        canon.limits.max_targets = 0;
         canon.limits.transient_retries = ID_TRANSIENT_RETRIES;
         if let Some(d) = canon.prd.as_mut() {
             d.name.clear();

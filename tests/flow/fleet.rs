@@ -17,6 +17,9 @@ use std::collections::BTreeSet;
 use std::process::Stdio;
 use std::time::Duration;
 
+#[path = "fleet/unreadable.rs"]
+mod unreadable;
+
 const LONG: Duration = Duration::from_secs(60);
 
 fn review() -> Reply {

@@ -40,6 +40,7 @@ pub fn sweep_spec(n: u8, admission_window: u32) -> SweepSpec {
             split_over_bytes: 1,
             shard_bytes: 1,
             max_file_bytes: 1,
+            max_targets: 0,
             admission_window,
             plan_page: 2000,
             transient_retries: 1,

@@ -36,6 +36,7 @@ fn what_changes_no_review_changes_no_id() {
     same("order of targets", |s| s.globs = vec!["b".into(), "a".into(), "b".into()]);
     same("the window", |s| s.limits.admission_window = 7);
     same("the page", |s| s.limits.plan_page = 7);
+    same("how many targets it may have", |s| s.limits.max_targets = 7);
     same("retries", |s| s.limits.transient_retries = 7);
     same("a ladder's description", |s| s.ladder.description = "other".into());
     same("a rung's note", |s| s.ladder.rungs[0].note = "other".into());

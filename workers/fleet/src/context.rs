@@ -1,5 +1,6 @@
 //! What handlers read through. Reads wait outages out; nothing here writes what a commit should.
 
+use crate::reading::Reads;
 use crate::retrieval::Retrieval;
 use crate::runtime::HandlerError;
 use queue_schema::client::{ApplyRun, Backoff, Queue, QueueError};
@@ -47,6 +48,7 @@ struct Inner {
     ignores: Memo<IgnoreFile>,
     documents: Memo<Document>,
     retrieval: Retrieval,
+    reads: Reads,
     /// Idle ones, by path or URL and commit.
     repos: Mutex<Vec<(String, Repo)>>,
 }
@@ -60,7 +62,9 @@ impl Context {
         settings: Arc<Settings>,
         mirrors: PathBuf,
     ) -> Self {
+        let reads = Reads::new(Duration::from_secs(settings.worker.git_read_s));
         Self(Arc::new(Inner {
+            reads,
             queue,
             providers,
             settings,
@@ -203,8 +207,14 @@ impl Context {
         if let Some(found) = self.0.trees.get(&key) {
             return Ok(found);
         }
-        let commit = spec.commit.clone();
-        let tree = self.with_repo(spec, move |repo| repo.snapshot(&commit)).await?;
+        let (commit, most) = (spec.commit.clone(), u64::from(spec.limits.max_targets));
+        // Without globs every entry is a target, and they are counted before they are listed.
+        let all = spec.globs.is_empty() && most > 0;
+        let tree = self.with_repo(spec, move |repo| match all {
+            true => repo.snapshot_within(&commit, most),
+            false => repo.snapshot(&commit),
+        });
+        let tree = tree.await?;
         Ok(self.0.trees.put(&key, tree))
     }
 
@@ -223,7 +233,7 @@ impl Context {
             return Ok(found);
         }
         let bytes = self.blob(spec, &entry.blob).await?;
-        // A large one takes a second to compile.
+        // It takes a moment to compile.
         let read = tokio::task::spawn_blocking(move || IgnoreFile::read(&bytes)).await;
         let read = read.map_err(|e| HandlerError::retry("reading the ignore file", e))?;
         Ok(self.0.ignores.put(&entry.blob, read.map_err(fatal)?))
@@ -235,19 +245,21 @@ impl Context {
     /// When the repository can't be read from this machine.
     pub async fn blob(&self, spec: &SweepSpec, oid: &str) -> Result<Vec<u8>, HandlerError> {
         let (key, oid) = (format!("{}@{}", spec.repo, spec.commit), oid.to_owned());
+        // What is larger was skipped when the sweep was planned, by the same header.
+        let most = spec.limits.max_file_bytes.max(IgnoreFile::MAX_BYTES);
         let kept = self.idle_repo(&key);
         let (repo, commit) = (spec.repo.clone(), spec.commit.clone());
         let mirrors = self.0.mirrors.clone();
-        let (bytes, repo) = blocking(move || {
+        let read = self.0.reads.run(&spec.repo, move || {
             if let Some(repo) = kept
-                && let Ok(bytes) = repo.blob(&oid)
+                && let Ok(bytes) = repo.blob_within(&oid, most)
             {
                 return Ok((bytes, repo));
             }
             let repo = Repo::open_at(&repo, &mirrors, &commit)?;
-            Ok((repo.blob(&oid)?, repo))
-        })
-        .await?;
+            Ok((repo.blob_within(&oid, most)?, repo))
+        });
+        let (bytes, repo) = read.await?;
         let mut idle = self.0.repos.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() >= IDLE_REPOS {
             // The oldest, or those of a sweep that is over would stay for ever.
@@ -264,28 +276,21 @@ impl Context {
         Some(idle.remove(at).1)
     }
 
-    /// Runs `work` with the repository on a thread where it may block.
+    /// Runs `work` with the repository on a thread where it may block, for `worker.git_read_s` at most.
     ///
     /// # Errors
-    /// [`HandlerError::Retry`] for whatever git says: a mount or a clone may come back.
-    pub async fn with_repo<T, F>(&self, spec: &SweepSpec, work: F) -> Result<T, HandlerError>
+    /// [`HandlerError::Fatal`] for what no second try mends, see [`RepoError::is_permanent`]; else
+    /// [`HandlerError::Retry`]: a mount or a clone may come back.
+    async fn with_repo<T, F>(&self, spec: &SweepSpec, work: F) -> Result<T, HandlerError>
     where
         T: Send + 'static,
         F: FnOnce(&Repo) -> Result<T, RepoError> + Send + 'static,
     {
         let (spec, commit) = (spec.repo.clone(), spec.commit.clone());
         let mirrors = self.0.mirrors.clone();
-        blocking(move || work(&Repo::open_at(&spec, &mirrors, &commit)?)).await
-    }
-}
-
-/// Runs `work` with git on a thread where it may block.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, RepoError> + Send + 'static,
-) -> Result<T, HandlerError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result.map_err(|e| HandlerError::retry("git", e)),
-        Err(join) => Err(HandlerError::retry("reading the repository", join)),
+        let of = spec.clone();
+        let read = move || work(&Repo::open_at(&spec, &mirrors, &commit)?);
+        self.0.reads.run(&of, read).await
     }
 }
 

@@ -9,6 +9,7 @@ mod applier;
 pub mod context;
 pub mod handlers;
 pub mod probe;
+mod reading;
 pub mod registry;
 mod retrieval;
 pub mod runtime;

@@ -1,5 +1,6 @@
 //! What can go wrong with a repository: what, where, and what to do.
 
+use git2::{ErrorClass, ErrorCode};
 use std::path::{Path, PathBuf};
 
 /// A failure of git.
@@ -88,6 +89,27 @@ pub enum RepoError {
         /// The bound that it passes.
         bound: String,
     },
+    /// More files than a sweep may have.
+    #[error(
+        "there are {count} targets; at most {max} are allowed (sweep.max_targets): narrow the sweep with --target, or raise the setting"
+    )]
+    TooManyTargets {
+        /// How many there are.
+        count: u64,
+        /// How many there may be.
+        max: u64,
+    },
+    /// A git directory that is not read, because that might never end.
+    #[error(
+        "{} {why}; nothing is read from this repository: remove that, or sweep a fresh clone",
+        .path.display()
+    )]
+    GitDirectory {
+        /// What stands in the way.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A branch that is not committed to.
     #[error("the branch '{name}' {why}")]
     Branch {
@@ -153,6 +175,8 @@ pub enum RepoError {
         message: String,
         /// What to do, where that is known, with a leading "; ".
         hint: &'static str,
+        /// The object itself is broken: see [`RepoError::is_permanent`].
+        broken: bool,
     },
 }
 
@@ -162,22 +186,53 @@ impl RepoError {
         matches!(self, Self::Moved { .. } | Self::Fenced { .. } | Self::Locked { .. })
     }
 
+    /// Whether the same will fail however often it is tried: a person has to do something about the
+    /// repository or the request. What may come back (a mount, a remote, an object that a fetch brings) is
+    /// not among them.
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            Self::Git { broken, .. } => *broken,
+            Self::Url { .. }
+            | Self::CommitGone { .. }
+            | Self::Glob { .. }
+            | Self::IgnoreFile { .. }
+            | Self::TooLarge { .. }
+            | Self::TooManyTargets { .. }
+            | Self::GitDirectory { .. } => true,
+            _ => false,
+        }
+    }
+
     pub(crate) fn io(what: &Path, error: impl std::fmt::Display, hint: &'static str) -> Self {
         Self::Io { what: what.display().to_string(), message: error.to_string(), hint }
     }
 
     pub(crate) fn git(what: impl Into<String>, error: &git2::Error) -> Self {
         let message = error.message().to_owned();
+        // It is there, and it is not what its name or its header says.
+        let broken = error.code() == ErrorCode::HashsumMismatch
+            || (error.code() != ErrorCode::NotFound
+                && matches!(
+                    error.class(),
+                    ErrorClass::Zlib
+                        | ErrorClass::Odb
+                        | ErrorClass::Object
+                        | ErrorClass::Tree
+                        | ErrorClass::Invalid
+                ));
         let hint = if message.contains("object format") || message.contains("objectformat") {
             "; repositories with SHA-256 object names are not supported"
-        } else if error.code() == git2::ErrorCode::NotFound {
+        } else if broken {
+            "; the object is broken: `git fsck` in that repository names all that are, and a fresh clone has \
+             them whole"
+        } else if error.code() == ErrorCode::NotFound {
             "; if the clone is shallow or partial, run `git fetch --unshallow` or \
              `git fetch --refetch` in it, else `git fsck`"
-        } else if error.class() == git2::ErrorClass::Os {
+        } else if error.class() == ErrorClass::Os {
             "; check that this user may read the repository"
         } else {
             ""
         };
-        Self::Git { what: what.into(), message, hint }
+        Self::Git { what: what.into(), message, hint, broken }
     }
 }

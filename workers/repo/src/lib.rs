@@ -12,6 +12,7 @@ mod cache;
 mod command;
 mod error;
 mod globs;
+mod guard;
 mod land;
 mod lock;
 mod mirror;
@@ -29,16 +30,21 @@ pub use sandbox::{Check, Ran, Sandbox, SandboxChoice, SandboxKind};
 pub use snapshot::{Entry, EntryKind};
 pub use worktree::{ExportBounds, LeftOut, Worktree, sweep_stale};
 
-use git2::{ErrorCode, Repository};
+use git2::{ErrorCode, Oid, Repository};
+use guard::Guard;
 use mirror::Need;
 use scrum_disk as disk;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
+/// Bytes of a blob that is read without another bound.
+const BLOB_BYTES: u64 = 256 << 20;
+
 /// An open repository. Not to be shared between threads: open one where it is needed, which
 /// costs little, on a thread that may block.
 pub struct Repo {
     git: Repository,
+    guard: Guard,
 }
 
 impl std::fmt::Debug for Repo {
@@ -57,11 +63,13 @@ impl Repo {
         if !disk::exists(path) {
             return Err(RepoError::Missing(path.to_owned()));
         }
+        // Before libgit2 opens any of its files.
+        let guard = Guard::check(path)?;
         let git = Repository::discover(path).map_err(|e| match e.code() {
             ErrorCode::NotFound => RepoError::NotARepository(path.to_owned()),
             _ => RepoError::git(path.display().to_string(), &e),
         })?;
-        Ok(Self { git })
+        Ok(Self { git, guard })
     }
 
     /// True when a repository is named by URL and not by path.
@@ -122,6 +130,7 @@ impl Repo {
     /// # Errors
     /// [`RepoError::NoCommits`] for a new repository, [`RepoError::Revision`] otherwise.
     pub fn resolve(&self, rev: &str) -> Result<String, RepoError> {
+        self.guard.check_revisions()?;
         let found = self.git.revparse_single(rev).and_then(|o| o.peel_to_commit());
         found.map(|c| c.id().to_string()).map_err(|e| {
             let unborn = || self.git.head().is_err_and(|h| h.code() == ErrorCode::UnbornBranch);
@@ -143,19 +152,45 @@ impl Repo {
     ///
     /// # Errors
     /// [`RepoError::Git`] when the commit, one of its trees or the header of a file is not in the
-    /// repository, as in a shallow or partial clone; [`RepoError::TooLarge`] beyond four million
+    /// repository, as in a shallow or partial clone; [`RepoError::TooLarge`] beyond a million
     /// entries or a path of 4,096 bytes.
     pub fn snapshot(&self, commit: &str) -> Result<Vec<Entry>, RepoError> {
-        snapshot::of(&self.git, commit, snapshot::BOUNDS)
+        snapshot::of(self, commit, snapshot::BOUNDS)
+    }
+
+    /// The same, of a commit in which every entry is a target.
+    ///
+    /// # Errors
+    /// As [`Repo::snapshot`], and [`RepoError::TooManyTargets`] with their number, which is known
+    /// before they are listed.
+    pub fn snapshot_within(&self, commit: &str, targets: u64) -> Result<Vec<Entry>, RepoError> {
+        let bounds = snapshot::Bounds { targets: Some(targets), ..snapshot::BOUNDS };
+        snapshot::of(self, commit, bounds)
     }
 
     /// The content of a blob, whole: look at [`Entry::bytes`] first.
     ///
     /// # Errors
-    /// [`RepoError::Git`] when it is not in the repository.
+    /// As [`Repo::blob_within`], beyond 256 MiB.
     pub fn blob(&self, oid: &str) -> Result<Vec<u8>, RepoError> {
-        let read = || Ok(self.git.find_blob(git2::Oid::from_str(oid)?)?.content().to_vec());
-        read().map_err(|e: git2::Error| RepoError::git(format!("blob {oid}"), &e))
+        self.blob_within(oid, BLOB_BYTES)
+    }
+
+    /// The content of a blob of at most `most` bytes, by its header.
+    ///
+    /// # Errors
+    /// [`RepoError::Git`] when it is not in the repository or is no blob, [`RepoError::TooLarge`].
+    pub fn blob_within(&self, oid: &str, most: u64) -> Result<Vec<u8>, RepoError> {
+        let what = format!("blob {oid}");
+        let failed = |e: git2::Error| RepoError::git(&what, &e);
+        let id = Oid::from_str(oid).map_err(failed)?;
+        self.guard.check_object(id)?;
+        let (bytes, _) = self.git.odb().and_then(|odb| odb.read_header(id)).map_err(failed)?;
+        if bytes as u64 > most {
+            let bound = format!("{bytes} bytes, where at most {most} are read");
+            return Err(RepoError::TooLarge { what, bound });
+        }
+        Ok(self.git.find_blob(id).map_err(failed)?.content().to_vec())
     }
 }
 

@@ -1,7 +1,8 @@
 //! The tree of a commit, flat.
 
-use crate::RepoError;
-use git2::{ObjectType, Oid, Repository};
+use crate::{Repo, RepoError};
+use git2::{ObjectType, Odb, Oid, Tree};
+use std::collections::HashMap;
 
 /// What an entry of a tree is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,9 +40,14 @@ pub(crate) struct Bounds {
     pub(crate) entries: usize,
     /// Bytes of one path; as Linux has it.
     pub(crate) path: usize,
+    /// Entries that are no directories; `None` for as many as there are entries.
+    pub(crate) targets: Option<u64>,
 }
 
-pub(crate) const BOUNDS: Bounds = Bounds { entries: 4_000_000, path: 4096 };
+pub(crate) const BOUNDS: Bounds = Bounds { entries: 1_000_000, path: 4096, targets: None };
+
+/// Bytes of one tree object, or of a commit: a tree of a million entries has about 40 MB.
+const OBJECT_BYTES: usize = 64 << 20;
 
 const MODE_EXECUTABLE: i32 = 0o100_755;
 const MODE_LINK: i32 = 0o120_000;
@@ -51,8 +57,8 @@ const MODE_COMMIT: i32 = 0o160_000;
 pub(crate) type RawEntry = (Vec<u8>, Oid, u64, EntryKind);
 
 /// Every entry of the tree, recursively, sorted by the bytes of its path. No content is read.
-pub(crate) fn of(git: &Repository, commit: &str, bounds: Bounds) -> Result<Vec<Entry>, RepoError> {
-    let found = raw(git, commit, bounds, |path| {
+pub(crate) fn of(repo: &Repo, commit: &str, bounds: Bounds) -> Result<Vec<Entry>, RepoError> {
+    let found = raw(repo, commit, bounds, |path| {
         let what = path.chars().take(200).collect::<String>() + "…";
         let bound = format!("a path of more than {} bytes", bounds.path);
         Err(RepoError::TooLarge { what, bound })
@@ -63,15 +69,31 @@ pub(crate) fn of(git: &Repository, commit: &str, bounds: Bounds) -> Result<Vec<E
 /// The same with paths as they are. A path that is too long is given to `too_long`, and what is
 /// below it is not looked at.
 pub(crate) fn raw(
-    git: &Repository,
+    repo: &Repo,
     commit: &str,
     bounds: Bounds,
     mut too_long: impl FnMut(String) -> Result<(), RepoError>,
 ) -> Result<Vec<RawEntry>, RepoError> {
-    let root = || git.find_commit(Oid::from_str(commit)?)?.tree();
-    let tree = root().map_err(|e| RepoError::git(format!("commit {commit}"), &e))?;
-    let odb = git.odb().map_err(|e| RepoError::git("the object database", &e))?;
+    let what = format!("commit {commit}");
+    let reader = Reader::new(repo)?;
+    let id = Oid::from_str(commit).map_err(|e| RepoError::git(&what, &e))?;
+    reader.check(&what, id)?;
+    let root = repo.git.find_commit(id).map_err(|e| RepoError::git(&what, &e))?.tree_id();
+    let tree = reader.tree(&what, root)?;
+    let too_large = |n: String| {
+        let bound = format!("{n} entries, where at most {} are read", bounds.entries);
+        RepoError::TooLarge { what: what.clone(), bound }
+    };
+    let Count { targets, entries } = count(&reader, tree.clone(), bounds, &too_large)?;
+    if let Some(max) = bounds.targets.filter(|max| targets > *max) {
+        return Err(RepoError::TooManyTargets { count: targets, max });
+    }
+    if entries > bounds.entries as u64 {
+        return Err(too_large(entries.to_string()));
+    }
     let mut found: Vec<RawEntry> = Vec::new();
+    // A blob that stands under many names is looked up once.
+    let mut sizes: HashMap<Oid, u64> = HashMap::new();
     let mut seen = 0;
     // Depth first, by hand: deep trees must not use up the stack.
     let mut open = vec![(tree, 0, 0)];
@@ -86,16 +108,15 @@ pub(crate) fn raw(
         seen += 1;
         let shown = || String::from_utf8_lossy(&path).into_owned();
         if seen > bounds.entries {
-            let bound = format!("more than {} entries", bounds.entries);
-            return Err(RepoError::TooLarge { what: format!("commit {commit}"), bound });
+            return Err(too_large(format!("more than {}", bounds.entries)));
         }
         if path.len() > bounds.path {
             too_long(shown())?;
             open.push((tree, at + 1, prefix));
             continue;
         }
-        let unreadable = |e: git2::Error| RepoError::git(format!("{} ({id})", shown()), &e);
-        let below = if is_tree { Some(git.find_tree(id).map_err(unreadable)?) } else { None };
+        let named = || format!("{} ({id})", shown());
+        let below = if is_tree { Some(reader.tree(&named(), id)?) } else { None };
         open.push((tree, at + 1, prefix));
         if let Some(below) = below {
             path.push(b'/');
@@ -108,15 +129,104 @@ pub(crate) fn raw(
             MODE_EXECUTABLE => EntryKind::Executable,
             _ => EntryKind::File,
         };
-        let bytes = match kind {
-            EntryKind::Submodule => 0,
-            _ => odb.read_header(id).map_err(unreadable)?.0 as u64,
+        let bytes = match (kind, sizes.get(&id)) {
+            (EntryKind::Submodule, _) => 0,
+            (_, Some(known)) => *known,
+            (_, None) => {
+                let bytes = reader.bytes(&named(), id)? as u64;
+                sizes.insert(id, bytes);
+                bytes
+            }
         };
         found.push((path.clone(), id, bytes, kind));
     }
     // Git's own order is this one already, unless somebody wrote the tree by hand.
     found.sort_by(|a, b| a.0.cmp(&b.0));
     Ok(found)
+}
+
+/// Reads objects whose size is known to be within bounds.
+struct Reader<'repo> {
+    repo: &'repo Repo,
+    odb: Odb<'repo>,
+}
+
+impl<'repo> Reader<'repo> {
+    fn new(repo: &'repo Repo) -> Result<Self, RepoError> {
+        let odb = repo.git.odb().map_err(|e| RepoError::git("the object database", &e))?;
+        Ok(Self { repo, odb })
+    }
+
+    /// Bytes of an object, by its header.
+    fn bytes(&self, what: &str, id: Oid) -> Result<usize, RepoError> {
+        self.repo.guard.check_object(id)?;
+        Ok(self.odb.read_header(id).map_err(|e| RepoError::git(what, &e))?.0)
+    }
+
+    fn check(&self, what: &str, id: Oid) -> Result<(), RepoError> {
+        let bytes = self.bytes(what, id)?;
+        if bytes > OBJECT_BYTES {
+            let bound =
+                format!("an object of {bytes} bytes, where at most {OBJECT_BYTES} are read");
+            return Err(RepoError::TooLarge { what: what.to_owned(), bound });
+        }
+        Ok(())
+    }
+
+    fn tree(&self, what: &str, id: Oid) -> Result<Tree<'repo>, RepoError> {
+        self.check(what, id)?;
+        self.repo.git.find_tree(id).map_err(|e| RepoError::git(what, &e))
+    }
+}
+
+/// What a tree holds, with all that is below it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    /// Entries that are no trees.
+    targets: u64,
+    /// All entries.
+    entries: u64,
+}
+
+/// Counts without unfolding: a tree that is named a thousand times is looked at once.
+fn count(
+    reader: &Reader<'_>,
+    root: Tree<'_>,
+    bounds: Bounds,
+    too_large: &impl Fn(String) -> RepoError,
+) -> Result<Count, RepoError> {
+    // Each level takes two bytes of a path, so that what is deeper has no path within the bounds.
+    let deepest = bounds.path / 2 + 1;
+    let mut known: HashMap<Oid, Count> = HashMap::new();
+    let mut looked_at = 0;
+    let mut open = vec![(root, 0, Count::default())];
+    loop {
+        let Some((tree, at, mut sum)) = open.pop() else { return Ok(Count::default()) };
+        let entry = tree.get(at).map(|e| (e.id(), e.kind() == Some(ObjectType::Tree)));
+        let Some((id, is_tree)) = entry else {
+            known.insert(tree.id(), sum);
+            let Some((_, _, above)) = open.last_mut() else { return Ok(sum) };
+            above.targets = above.targets.saturating_add(sum.targets);
+            above.entries = above.entries.saturating_add(sum.entries);
+            continue;
+        };
+        looked_at += 1;
+        if looked_at > bounds.entries {
+            return Err(too_large(format!("more than {}", bounds.entries)));
+        }
+        sum.entries = sum.entries.saturating_add(1);
+        let mut below = None;
+        if !is_tree {
+            sum.targets = sum.targets.saturating_add(1);
+        } else if let Some(known) = known.get(&id) {
+            sum.targets = sum.targets.saturating_add(known.targets);
+            sum.entries = sum.entries.saturating_add(known.entries);
+        } else if open.len() < deepest {
+            below = Some(reader.tree(&format!("tree {id}"), id)?);
+        }
+        open.push((tree, at + 1, sum));
+        open.extend(below.map(|tree| (tree, 0, Count::default())));
+    }
 }
 
 fn entry(path: Vec<u8>, id: Oid, bytes: u64, kind: EntryKind) -> Entry {

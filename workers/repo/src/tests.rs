@@ -5,6 +5,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 mod edges;
+mod guarded;
 mod hostile;
 mod kills;
 mod landing;

@@ -75,8 +75,9 @@ impl Repo {
         bounds: ExportBounds,
     ) -> Result<Worktree, RepoError> {
         let mut left_out = Vec::new();
-        let limits = Bounds { entries: bounds.entries, path: names::LONGEST_PATH };
-        let entries = snapshot::raw(&self.git, commit, limits, |path| {
+        let (entries, path) = (bounds.entries, names::LONGEST_PATH);
+        let limits = Bounds { entries, path, targets: None };
+        let entries = snapshot::raw(self, commit, limits, |path| {
             let path = path.chars().take(200).collect::<String>() + "…";
             left_out.push(LeftOut { path, why: "its path is too long" });
             Ok(())

@@ -70,6 +70,7 @@ fn swept(id: &str, counters: &[(&str, u64)]) -> Swept {
         split_over_bytes: 1,
         shard_bytes: 1,
         max_file_bytes: 1,
+        max_targets: 0,
         admission_window: 1,
         plan_page: 1,
         transient_retries: 1,

@@ -69,6 +69,7 @@ async fn over(ctx: &Context, job: &Apply) -> Result<Vec<String>, HandlerError> {
 fn trouble(error: &RepoError) -> HandlerError {
     match error {
         RepoError::Branch { .. } | RepoError::Sandbox(_) => HandlerError::Fatal(error.to_string()),
+        _ if error.is_permanent() => HandlerError::Fatal(error.to_string()),
         _ => HandlerError::retry("the applier", error),
     }
 }

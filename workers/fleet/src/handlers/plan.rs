@@ -9,7 +9,7 @@ use queue_schema::jobs::Plan;
 use queue_schema::keys;
 use queue_schema::sweep::{SweepSpec, Target};
 use scrum_domain::target::{self, SkipReason};
-use scrum_repo::{Entry, EntryKind, IgnoreFile, TargetGlobs};
+use scrum_repo::{Entry, EntryKind, IgnoreFile, RepoError, TargetGlobs};
 
 /// Lines of the ignore file that an alert names.
 const PROBLEMS_SHOWN: usize = 5;
@@ -24,17 +24,16 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Plan) -> Result<Effects, Handle
     }
     let spec = ctx.spec(&job.sweep).await?;
     let tree = ctx.tree(&spec).await?;
-    let globs = TargetGlobs::new(&spec.globs).map_err(|e| HandlerError::Fatal(e.to_string()))?;
     let ignore = match tree.iter().find(|e| e.path == IgnoreFile::NAME) {
         Some(entry) => Some(ctx.ignore_file(&spec, entry).await?),
         None => None,
     };
-    let page = spec.limits.plan_page as usize;
-    let mut wanted = tree.iter().filter(|e| globs.matches(&e.path)).skip(job.first as usize);
-    let targets: Vec<Target> =
-        wanted.by_ref().take(page).map(|e| describe(e, &spec, ignore.as_deref())).collect();
+    let (of, rules, first) = (spec.clone(), ignore.clone(), job.first as usize);
+    // Thousands of paths, each held against every pattern.
+    let listed = tokio::task::spawn_blocking(move || page(&of, &tree, rules.as_deref(), first));
+    let listed = listed.await.map_err(|e| HandlerError::retry("listing the targets", e))?;
+    let (targets, more) = listed.map_err(|e| HandlerError::Fatal(e.to_string()))?;
     let written = u32::try_from(targets.len()).unwrap_or(u32::MAX);
-    let more = wanted.next().is_some();
 
     let mut effects = Effects::done().with(held(&job.sweep, "")).with(Effect::PlanTargets {
         sweep: job.sweep.clone(),
@@ -47,6 +46,28 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Plan) -> Result<Effects, Handle
     } else {
         Ok(effects.with(Effect::PlanDone { sweep: job.sweep }))
     }
+}
+
+/// The targets from `first` on, up to a page of them, and whether there are more.
+fn page(
+    spec: &SweepSpec,
+    tree: &[Entry],
+    ignore: Option<&IgnoreFile>,
+    first: usize,
+) -> Result<(Vec<Target>, bool), RepoError> {
+    let globs = TargetGlobs::new(&spec.globs)?;
+    let wanted = || tree.iter().filter(|e| globs.matches(&e.path));
+    let max = u64::from(spec.limits.max_targets);
+    if first == 0 && max > 0 {
+        let count = wanted().count() as u64;
+        if count > max {
+            return Err(RepoError::TooManyTargets { count, max });
+        }
+    }
+    let mut wanted = wanted().skip(first);
+    let some = wanted.by_ref().take(spec.limits.plan_page as usize);
+    let targets = some.map(|e| describe(e, spec, ignore)).collect();
+    Ok((targets, wanted.next().is_some()))
 }
 
 /// Pages are what fills a server. While it has too little left, planning waits, so that reviews that

@@ -32,13 +32,23 @@ fn commit_tree(git: &Repository, tree: Oid) -> String {
 #[test]
 fn a_tree_that_names_itself_over_and_over_is_not_followed() {
     let dir = tempfile::tempdir().unwrap();
-    let (git, commit) = bomb(dir.path(), 40);
-    let bounds = Bounds { entries: 10_000, path: 4096 };
-    let error = snapshot::of(&git, &commit, bounds).unwrap_err();
-    assert!(matches!(error, RepoError::TooLarge { .. }), "{error}");
-    assert!(error.to_string().contains("more than 10000 entries"), "{error}");
-    let bounds = Bounds { entries: 10_000, path: 10 };
-    let error = snapshot::of(&git, &commit, bounds).unwrap_err().to_string();
+    // 2^40 files: it must not take a moment, whatever the bound.
+    let (_, commit) = bomb(dir.path(), 40);
+    let repo = Repo::open(dir.path()).unwrap();
+    let error = repo.snapshot(&commit).unwrap_err();
+    assert!(matches!(error, RepoError::TooLarge { .. }) && error.is_permanent(), "{error}");
+    assert!(error.to_string().contains("has 3298534883326 entries"), "{error}");
+    let error = repo.snapshot_within(&commit, 200_000).unwrap_err();
+    assert!(error.is_permanent(), "{error}");
+    let told = error.to_string();
+    assert!(told.contains("1099511627776 targets; at most 200000"), "{told}");
+    assert!(told.contains("sweep.max_targets") && told.contains("--target"), "{told}");
+    let (_, small) = bomb(&dir.path().join("small"), 6);
+    let repo = Repo::open(&dir.path().join("small")).unwrap();
+    assert_eq!(repo.snapshot_within(&small, 64).unwrap().len(), 64);
+    assert!(repo.snapshot_within(&small, 63).is_err());
+    let bounds = Bounds { path: 10, ..snapshot::BOUNDS };
+    let error = snapshot::of(&repo, &small, bounds).unwrap_err().to_string();
     assert!(error.contains("a path of more than 10 bytes"), "{error}");
 }
 
