@@ -241,7 +241,6 @@ mod tests {
         let lines = |line: &str, n: usize| [line, "\n"].concat().repeat(n).into_bytes();
         for (bytes, why) in [
             (wide, "UTF-8"),
-            (lines(&"{a,".repeat(300), 1), "can't be matched"),
             (lines("a", 10_001), "more than 10000 patterns (line 10001)"),
             (lines("*a?", 2001), "more than 4000 wildcards"),
             (lines("{a,b}[c]", 1334), "more than 4000 wildcards"),
@@ -270,7 +269,7 @@ mod tests {
 
     #[test]
     fn what_is_said_of_a_line_is_short() {
-        let ignore = IgnoreFile::read(format!("[z-a]{}", "x".repeat(100_000)).as_bytes()).unwrap();
+        let ignore = IgnoreFile::read(format!("[z-a]{}", "x".repeat(1000)).as_bytes()).unwrap();
         assert!(ignore.problems()[0].len() < 300, "{}", ignore.problems()[0].len());
     }
 }
