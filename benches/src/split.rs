@@ -1,6 +1,7 @@
 //! How long it takes to split a file, ordinary and hostile.
 //!
 //! `cargo run --release -p scrum-benches --bin bench-split`
+#![allow(clippy::disallowed_methods)] // Prints figures of its own.
 
 use queue_schema::sweep::SplitMode;
 use scrum_domain::split::{SplitConfig, split};

@@ -15,12 +15,11 @@ mod session;
 mod signals;
 mod workers;
 
-use clap::Parser;
 use cli::{Cli, Command};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli: Cli = scrum_shown::print::begin();
     // One thread is plenty for a tool that waits; and the private server's tie to its parent is
     // a tie to the thread that started it, which must live as long as the process.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -53,7 +52,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<u8> {
         Command::Kb(args) => commands::kb::execute(&global, args),
         Command::Completions { shell } => {
             use clap::CommandFactory;
-            clap_complete::generate(shell, &mut Cli::command(), "scrum", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "scrum", &mut script);
+            output::say_lines(String::from_utf8_lossy(&script).trim_end())?;
             Ok(0)
         }
     }
@@ -61,6 +62,5 @@ async fn dispatch(cli: Cli) -> anyhow::Result<u8> {
 
 /// What was wrong, where, and what to do; then exit code 2. Nothing is lost by it.
 fn fail(error: &anyhow::Error) -> ExitCode {
-    eprintln!("scrum: {}", output::chain(error));
-    ExitCode::from(2)
+    scrum_shown::print::fail("scrum", error)
 }

@@ -1,37 +1,7 @@
-//! Words for people: errors, times, tables.
+//! Words for people: times, tables. What prints them is `scrum_shown`.
 
-use std::io::{IsTerminal, Write};
-
-/// An error with its causes, each said once: library errors often repeat their source.
-pub fn chain(error: &anyhow::Error) -> String {
-    let mut text = String::new();
-    for cause in error.chain() {
-        let cause = cause.to_string();
-        if !text.contains(&cause) {
-            if !text.is_empty() {
-                text.push_str(": ");
-            }
-            text.push_str(&cause);
-        }
-    }
-    text
-}
-
-/// Writes a line to stdout. A closed pipe (`scrum status | head`) ends the program quietly.
-pub fn say(line: &str) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    match writeln!(out, "{line}") {
-        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
-        other => Ok(other?),
-    }
-}
-
-/// True when a person watches stderr and wants colours.
-pub fn fancy() -> bool {
-    std::io::stderr().is_terminal()
-        && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
-        && std::env::var_os("TERM").is_none_or(|t| t != "dumb")
-}
+pub use scrum_shown::plain;
+pub use scrum_shown::print::{chain, clear_screen, fancy, say, say_json, say_lines, tell};
 
 /// `1h02m`, `3m07s`, `4.2s`.
 pub fn duration(ms: u64) -> String {
@@ -66,18 +36,16 @@ pub fn dollars(cost: Option<f64>) -> String {
     cost.map_or_else(|| "-".to_owned(), |d| format!("${d:.4}"))
 }
 
-/// Control characters of repository or model text must not reach a terminal.
-pub fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 /// Left-aligned columns, as wide as they need to be.
 pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     aligned(header, rows, &[])
 }
 
-/// A table whose columns `right`, counted from 0, end where they end: numbers.
+/// A table whose columns `right`, counted from 0, end where they end: numbers. Cells are made
+/// [`plain`] here, before they are measured.
 pub fn aligned(header: &[&str], rows: &[Vec<String>], right: &[usize]) -> String {
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|cell| plain(cell)).collect()).collect();
     let width = |i: usize| {
         rows.iter()
             .filter_map(|r| r.get(i))
@@ -97,7 +65,7 @@ pub fn aligned(header: &[&str], rows: &[Vec<String>], right: &[usize]) -> String
         text.trim_end().to_owned()
     };
     let mut out = line(header.to_vec());
-    for row in rows {
+    for row in &rows {
         out.push('\n');
         out.push_str(&line(row.iter().map(String::as_str).collect()));
     }
@@ -117,13 +85,6 @@ mod tests {
     }
 
     #[test]
-    fn an_error_says_nothing_twice() {
-        let inner = std::io::Error::other("disk full");
-        let error = anyhow::Error::new(inner).context("writing the report: disk full");
-        assert_eq!(chain(&error), "writing the report: disk full");
-    }
-
-    #[test]
     fn numbers_are_short_and_end_together() {
         assert_eq!([812, 9_999, 12_345, 4_000_000].map(short), ["812", "9999", "12.3k", "4.0M"]);
         let rows = [vec!["a".into(), "1".into()], vec!["b".into(), "100".into()]];
@@ -134,5 +95,10 @@ mod tests {
     fn tables_line_up() {
         let text = table(&["a", "long"], &[vec!["xyz".into(), "1".into()]]);
         assert_eq!(text, "a    long\nxyz  1");
+        let text = table(
+            &["a", "b"],
+            &[vec!["x\u{202e}\ny".into(), "1".into()], vec!["z".into(), "2".into()]],
+        );
+        assert_eq!(text, "a            b\nx\\u{202e} y  1\nz            2");
     }
 }

@@ -38,8 +38,8 @@ impl Progress {
     /// A line that stays.
     pub fn note(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
-            None if self.plain => eprintln!("{text}"),
+            Some(bar) => bar.suspend(|| output::tell(text)),
+            None if self.plain => output::tell(text),
             None => {}
         }
     }
@@ -50,12 +50,13 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.set_length(s.total);
             bar.set_position(settled);
-            bar.set_message(summary(s, self.started.elapsed()));
+            bar.set_message(output::plain(&summary(s, self.started.elapsed())));
             return;
         }
         let due = self.last_line.is_none_or(|(at, n)| n != settled && at.elapsed() >= LINE_EVERY);
         if self.plain && s.total > 0 && (due || s.is_over()) {
-            eprintln!("{settled}/{} files  {}", s.total, summary(s, self.started.elapsed()));
+            let line = summary(s, self.started.elapsed());
+            output::tell(&format!("{settled}/{} files  {line}", s.total));
             self.last_line = Some((Instant::now(), settled));
         }
     }
@@ -100,7 +101,7 @@ pub fn summary(s: &SweepStatus, elapsed: Duration) -> String {
     }
     match s.state {
         SweepState::Planning => {
-            let why = s.held.as_ref().map(|why| format!(" waits: {}", output::plain(why)));
+            let why = s.held.as_ref().map(|why| format!(" waits: {why}"));
             parts.push(format!("planning{}", why.unwrap_or_default()));
         }
         SweepState::Running => {

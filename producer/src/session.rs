@@ -104,9 +104,5 @@ fn start_log(settings: &Settings) {
     let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| {
         if settings.log.filter == "info" { "warn".to_owned() } else { settings.log.filter.clone() }
     });
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .try_init();
+    scrum_shown::print::start_log(&filter, false);
 }

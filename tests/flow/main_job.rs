@@ -290,7 +290,7 @@ fn a_directory_of_a_repository_means_all_of_it_and_that_is_told() {
     };
     let done = run(&foo, &[]);
     assert!(done.stdout.contains("2 of 2 files reviewed"), "{}", done.stdout);
-    assert!(done.stderr.contains("for that alone: --target 'packages/foo'"), "{}", done.stderr);
+    assert!(done.stderr.contains("for that alone: --target packages/foo"), "{}", done.stderr);
     let done = run(&foo, &["--target", "packages/foo"]);
     assert!(done.stdout.contains("1 of 1 files reviewed"), "{}", done.stdout);
     assert!(!done.stderr.contains("for that alone"), "{}", done.stderr);

@@ -2,7 +2,7 @@
 //!
 //! `bench-sweep [REPETITIONS] [PART...]`, with `speed`, `plan` and `again` as parts; see the README
 //! beside.
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod again;
 mod plan;

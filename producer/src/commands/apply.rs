@@ -1,7 +1,7 @@
 //! `scrum apply`: reviews become commits on a branch of their own, or nothing happens.
 
 use crate::cli::{ApplyArgs, Global};
-use crate::output::{plain, say, table};
+use crate::output::{say, say_json, say_lines, table, tell};
 use crate::progress::Progress;
 use crate::request;
 use crate::session::Session;
@@ -18,6 +18,7 @@ use scrum_domain::apply::detect::check_command;
 use scrum_domain::apply::select::{Criteria, select};
 use scrum_domain::text::clip_marked;
 use scrum_repo::Repo;
+use scrum_shown::shell_quoted;
 use std::path::Path;
 use std::time::Duration;
 
@@ -38,7 +39,7 @@ pub async fn execute(global: &Global, args: ApplyArgs) -> anyhow::Result<u8> {
     let progress = Progress::new(global.quiet);
     let Some(spec) = prepare(&session, &id, &args, &progress).await? else {
         if global.json {
-            say(&serde_json::json!({ "sweep": id, "run": null, "decisions": [] }).to_string())?;
+            say_json(&serde_json::json!({ "sweep": id, "run": null, "decisions": [] }))?;
         }
         return Ok(0);
     };
@@ -47,14 +48,14 @@ pub async fn execute(global: &Global, args: ApplyArgs) -> anyhow::Result<u8> {
     let files = spec.files.len();
     progress.note(&format!(
         "run {run}: {files} files, for the branch {branch}, checked by `{}`",
-        plain(&spec.check)
+        spec.check
     ));
     if !new {
         progress.note("the same was asked for before: this is that run (--again starts anew)");
     }
     if !args.wait && session.private.is_none() {
         if global.json {
-            say(&serde_json::json!({ "sweep": id, "run": run, "new": new }).to_string())?;
+            say_json(&serde_json::json!({ "sweep": id, "run": run, "new": new }))?;
         } else {
             say(&run)?;
         }
@@ -80,16 +81,19 @@ pub async fn execute(global: &Global, args: ApplyArgs) -> anyhow::Result<u8> {
         workers.stop(session.settings.worker.grace_s);
     }
     let code = match ended? {
-        Ended::Done(done) => tell(global, &session, &id, &run, &done).await,
+        Ended::Done(done) => outcome(global, &session, &id, &run, &done).await,
         Ended::Dead(letters) => {
             for (letter, reason) in letters {
-                eprintln!("{letter}: {}", plain(&reason));
+                tell(&format!("{letter}: {reason}"));
             }
-            eprintln!("the run can't go on; mend that, then: scrum dlq retry --sweep {id}");
+            tell(&format!(
+                "the run can't go on; mend that, then: scrum dlq retry --sweep {}",
+                shell_quoted(&id)
+            ));
             Ok(1)
         }
         Ended::Left => {
-            eprintln!("left; the same command goes on with run {run}");
+            tell(&format!("left; the same command goes on with run {run}"));
             Ok(130)
         }
     };
@@ -135,7 +139,7 @@ async fn prepare(
     let selection = select(&rows, &criteria);
     progress.note(&format!("{} of {} reviews are sure enough", selection.chosen.len(), rows.len()));
     for (row, why) in selection.passed_over.iter().take(TOLD) {
-        progress.note(&format!("  not {}: {why}", plain(&row.file)));
+        progress.note(&format!("  not {}: {why}", row.file));
     }
     let more = selection.passed_over.len().saturating_sub(TOLD);
     if more > 0 {
@@ -282,7 +286,7 @@ async fn dead(session: &Session, sweep: &str, run: &str) -> anyhow::Result<Vec<(
 }
 
 /// Says what became of each file.
-async fn tell(
+async fn outcome(
     global: &Global,
     session: &Session,
     sweep: &str,
@@ -300,27 +304,26 @@ async fn tell(
     let landed = rows.iter().filter(|r| r.action.passed()).count();
     let branch = done.spec.branch_of(run);
     if global.json {
-        say(&serde_json::json!({
+        say_json(&serde_json::json!({
             "sweep": sweep, "run": run, "branch": branch, "commit": done.spec.commit,
             "checks": checks, "landed": landed, "decisions": rows,
-        })
-        .to_string())?;
+        }))?;
         return Ok(0);
     }
     let lines: Vec<_> = rows
         .iter()
         .map(|r| {
-            let reason = || clip_marked(&plain(&r.reason), REASON);
+            let reason = || clip_marked(&r.reason, REASON);
             let what = r.commit.as_ref().map_or_else(reason, |c| format!("{c:.10}"));
             vec![
-                plain(&r.file),
+                r.file.clone(),
                 r.action.as_str().to_owned(),
                 format!("{}/{}", r.patches_applied, r.patches_applied + r.patches_rejected),
                 what,
             ]
         })
         .collect();
-    say(&table(&["FILE", "ACTION", "PATCHES", ""], &lines))?;
+    say_lines(&table(&["FILE", "ACTION", "PATCHES", ""], &lines))?;
     let per = if landed > 0 {
         format!(", {:.1} for each file that passed", checks as f64 / landed as f64)
     } else {
@@ -331,7 +334,8 @@ async fn tell(
         rows.len()
     ))?;
     if rows.iter().any(|r| r.action == ApplyAction::Committed) {
-        say(&format!("committed on {branch}; look at it with: git log -p {branch}"))?;
+        let word = shell_quoted(&branch);
+        say(&format!("committed on {branch}; look at it with: git log -p {word}"))?;
     } else if landed > 0 {
         say("dry run: nothing was committed; --commit does it")?;
     }

@@ -1,7 +1,7 @@
 //! `scrum doctor --queue`: each job in exactly one place, each counter right; or what is not.
 
 use crate::cli::{DoctorArgs, Global};
-use crate::output::{plain, say, table};
+use crate::output::{say, say_json, say_lines, table};
 use crate::session::Session;
 
 /// Checks the queue, and mends it when asked to; exit code 1 when something was found.
@@ -13,7 +13,7 @@ pub async fn execute(global: &Global, args: DoctorArgs) -> anyhow::Result<u8> {
     let found = session.queue.check_all(args.mend).await?;
     let bad = !found.faults.is_empty();
     if global.json {
-        say(&serde_json::to_string(&found)?)?;
+        say_json(&found)?;
         return Ok(u8::from(bad));
     }
     let looked_at = format!(
@@ -27,9 +27,9 @@ pub async fn execute(global: &Global, args: DoctorArgs) -> anyhow::Result<u8> {
     let rows: Vec<_> = found
         .faults
         .iter()
-        .map(|f| vec![f.kind.clone(), plain(&f.what), plain(&f.message)])
+        .map(|f| vec![f.kind.clone(), f.what.clone(), f.message.clone()])
         .collect();
-    say(&table(&["FAULT", "WHERE", "WHAT"], &rows))?;
+    say_lines(&table(&["FAULT", "WHERE", "WHAT"], &rows))?;
     let n = found.faults.len();
     if args.mend {
         say(&format!("{n} mended ({looked_at})"))?;

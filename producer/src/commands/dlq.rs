@@ -4,7 +4,7 @@ use super::export;
 use super::letters::{self, one, path_of};
 use crate::cli::{DlqAction, DlqArgs, Global, LetterFilter};
 use crate::ladder;
-use crate::output::{plain, say, table, time};
+use crate::output::{say, say_json, say_lines, table, time};
 use crate::session::Session;
 use anyhow::{Context, bail};
 use queue_schema::client::{DeadLetter, SweepState};
@@ -13,6 +13,7 @@ use queue_schema::envelope::Envelope;
 use queue_schema::ids::review_id;
 use queue_schema::jobs::{Job, Rung};
 use queue_schema::sweep::Ladder;
+use scrum_shown::shell_quoted;
 
 /// Letters listed unless a person says otherwise.
 const LISTED: usize = 50;
@@ -55,7 +56,7 @@ async fn discard(global: &Global, session: &Session, ids: &[String]) -> anyhow::
         discarded += u64::from(session.queue.discard(id).await?);
     }
     if global.json {
-        say(&serde_json::json!({ "discarded": discarded }).to_string())?;
+        say_json(&serde_json::json!({ "discarded": discarded }))?;
     } else {
         say(&format!("{discarded} thrown away"))?;
     }
@@ -64,7 +65,7 @@ async fn discard(global: &Global, session: &Session, ids: &[String]) -> anyhow::
 
 async fn list(global: &Global, session: &Session, letters: &[DeadLetter]) -> anyhow::Result<u8> {
     if global.json {
-        say(&serde_json::to_string(letters)?)?;
+        say_json(letters)?;
         return Ok(0);
     }
     if letters.is_empty() {
@@ -73,7 +74,7 @@ async fn list(global: &Global, session: &Session, letters: &[DeadLetter]) -> any
     }
     let mut rows = Vec::new();
     for letter in letters {
-        let reason: String = plain(&letter.reason).chars().take(REASON_CHARS).collect();
+        let reason: String = letter.reason.chars().take(REASON_CHARS).collect();
         rows.push(vec![
             letter.id.clone(),
             path_of(session, letter).await?,
@@ -82,7 +83,7 @@ async fn list(global: &Global, session: &Session, letters: &[DeadLetter]) -> any
             reason,
         ]);
     }
-    say(&table(&["ID", "FILE", "CLASS", "DIED", "REASON"], &rows))?;
+    say_lines(&table(&["ID", "FILE", "CLASS", "DIED", "REASON"], &rows))?;
     Ok(0)
 }
 
@@ -93,7 +94,7 @@ async fn show(global: &Global, session: &Session, id: &str) -> anyhow::Result<u8
         None => Vec::new(),
     };
     if global.json {
-        say(&serde_json::json!({ "letter": letter, "attempts": attempts }).to_string())?;
+        say_json(&serde_json::json!({ "letter": letter, "attempts": attempts }))?;
         return Ok(0);
     }
     say(&format!("job      {}", letter.id))?;
@@ -101,7 +102,7 @@ async fn show(global: &Global, session: &Session, id: &str) -> anyhow::Result<u8
     say(&format!("sweep    {}", letter.sweep))?;
     say(&format!("lane     {}", letter.lane))?;
     say(&format!("class    {}", letter.class))?;
-    say(&format!("reason   {}", plain(&letter.reason)))?;
+    say(&format!("reason   {}", letter.reason))?;
     say(&format!("died     {} (first {})", time(letter.last_ms), time(letter.first_ms)))?;
     say(&format!("tries    {}, worker deaths {}", letter.attempts, letter.crashes))?;
     if letter.lane.starts_with("facts:") {
@@ -113,18 +114,18 @@ async fn show(global: &Global, session: &Session, id: &str) -> anyhow::Result<u8
             "attempt {}  rung {}  {}  {}: {}",
             a.n,
             a.rung,
-            plain(&a.model_name()),
+            a.model_name(),
             a.outcome,
-            plain(&a.reason)
+            a.reason
         ))?;
         if !a.answer_preview.is_empty() {
             for line in a.answer_preview.lines() {
-                say(&format!("  | {}", plain(line)))?;
+                say(&format!("  | {line}"))?;
             }
         }
     }
     say("")?;
-    say(&format!("try again: scrum dlq retry {}", letter.id))?;
+    say(&format!("try again: scrum dlq retry {}", shell_quoted(&letter.id)))?;
     Ok(0)
 }
 
@@ -166,7 +167,7 @@ async fn retry(
         revived += session.queue.revive(&id, change).await?;
     }
     if global.json {
-        say(&serde_json::json!({ "revived": revived }).to_string())?;
+        say_json(&serde_json::json!({ "revived": revived }))?;
     } else {
         say(&format!("{revived} back in the queue"))?;
         if session.private.is_some() {

@@ -2,7 +2,7 @@
 
 use crate::cli::Global;
 use crate::ladder::worker_program;
-use crate::output::{chain, say};
+use crate::output::{chain, plain, say, say_json};
 use crate::session::{self, Session};
 use queue_schema::client::{Queue, ServerInfo};
 use scrum_config::{Ladders, SandboxMode, Settings};
@@ -235,17 +235,18 @@ fn providers(global: &Global, add: &mut impl FnMut(&str, Level, String)) -> Vec<
 fn print(global: &Global, checks: &[Check]) -> anyhow::Result<u8> {
     let bad = checks.iter().any(|c| c.level == Level::Problem);
     if global.json {
-        say(&serde_json::to_string(checks)?)?;
+        say_json(checks)?;
         return Ok(u8::from(bad));
     }
-    let width = checks.iter().map(|c| c.what.len()).max().unwrap_or(0);
-    for check in checks {
+    let names: Vec<String> = checks.iter().map(|c| plain(&c.what)).collect();
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    for (check, what) in checks.iter().zip(&names) {
         let mark = match check.level {
             Level::Ok => "ok     ",
             Level::Note => "note   ",
             Level::Problem => "PROBLEM",
         };
-        say(&format!("{mark}  {:width$}  {}", check.what, check.message))?;
+        say(&format!("{mark}  {what:width$}  {}", check.message))?;
     }
     Ok(u8::from(bad))
 }

@@ -3,7 +3,7 @@
 
 use super::letters::target_of;
 use crate::cli::Global;
-use crate::output::{say, time};
+use crate::output::{say, say_json, time};
 use crate::session::Session;
 use anyhow::Context;
 use queue_schema::client::DeadLetter;
@@ -11,6 +11,7 @@ use queue_schema::envelope::Envelope;
 use queue_schema::ids::review_id;
 use scrum_disk::OutFile;
 use scrum_domain::report::public_address;
+use scrum_shown::shown_json;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::Path;
@@ -30,7 +31,7 @@ pub async fn write(
 ) -> anyhow::Result<u8> {
     let Some(path) = out else {
         for letter in letters {
-            say(&line(session, letter).await?.to_string())?;
+            say_json(&line(session, letter).await?)?;
         }
         return Ok(0);
     };
@@ -38,11 +39,12 @@ pub async fn write(
     // Written beside it and renamed, so that nobody reads half an export.
     let mut file = OutFile::at(path).with_context(failed)?;
     for letter in letters {
-        writeln!(file, "{}", line(session, letter).await?).with_context(failed)?;
+        let line = line(session, letter).await?.to_string();
+        writeln!(file, "{}", shown_json(&line)).with_context(failed)?;
     }
     file.finish().with_context(failed)?;
     if global.json {
-        say(&json!({ "exported": letters.len(), "out": path.display().to_string() }).to_string())?;
+        say_json(&json!({ "exported": letters.len(), "out": path.display().to_string() }))?;
     } else {
         say(&format!("{} letters: {}", letters.len(), path.display()))?;
     }

@@ -1,6 +1,6 @@
 //! The files a sweep leaves behind. Read from the queue, rendered by the domain, written here.
 
-use crate::output;
+use crate::output::{self, tell};
 use crate::past;
 use crate::session::Session;
 use anyhow::{Context, bail};
@@ -17,6 +17,7 @@ use scrum_domain::report::{
 use scrum_domain::review::Spent;
 use scrum_domain::text::counted;
 use scrum_domain::{metrics, trust};
+use scrum_shown::shown_json;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -43,7 +44,9 @@ pub async fn write(
     let report = gather(session, id).await?;
     let out = OutDir::open(out, &session.state, is_ours).with_context(|| unusable(out))?;
     let put = |name: &str, text: &str| {
-        out.put(name, text).with_context(|| {
+        // The report has escaped what is foreign in it; of JSON that is done to the whole.
+        let text = if name == "scrum_report.md" { text.into() } else { shown_json(text) };
+        out.put(name, &text).with_context(|| {
             format!("the report file {} can't be written", out.path().join(name).display())
         })
     };
@@ -111,7 +114,7 @@ fn remove_others(out: &OutDir, names: &[String]) -> anyhow::Result<()> {
     }
     if removed > 0 {
         let files = counted(removed, "file", "files");
-        eprintln!("{files} of an earlier report removed from {}", out.path().display());
+        tell(&format!("{files} of an earlier report removed from {}", out.path().display()));
     }
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! `scrum forget`: ended sweeps go, with all that belongs to them.
 
 use crate::cli::{ForgetArgs, Global};
-use crate::output::say;
+use crate::output::{say, say_json};
 use crate::session::Session;
 use anyhow::bail;
 use queue_schema::client::Forgotten;
+use scrum_shown::shell_quoted;
 
 /// Forgets sweeps; all are checked before the first is touched.
 ///
@@ -13,7 +14,10 @@ use queue_schema::client::Forgotten;
 pub async fn execute(global: &Global, args: ForgetArgs) -> anyhow::Result<u8> {
     let session = Session::open(global).await?;
     let running = |id: &str| {
-        format!("sweep {id} is not over; wait for it, or cancel it first: scrum cancel {id}")
+        format!(
+            "sweep {id} is not over; wait for it, or cancel it first: scrum cancel {}",
+            shell_quoted(id)
+        )
     };
     let mut ids = Vec::new();
     for name in &args.sweeps {
@@ -36,7 +40,7 @@ pub async fn execute(global: &Global, args: ForgetArgs) -> anyhow::Result<u8> {
         }
     }
     if global.json {
-        return say(&serde_json::json!({ "forgotten": ids, "jobs_dropped": dropped }).to_string())
+        return say_json(&serde_json::json!({ "forgotten": ids, "jobs_dropped": dropped }))
             .map(|()| 0);
     }
     for id in &ids {

@@ -1,7 +1,7 @@
 //! `scrum kb`: the knowledge base.
 
 use crate::cli::{Global, KbAction, KbArgs};
-use crate::output::{say, table};
+use crate::output::{say_json, say_lines, table};
 use anyhow::Context;
 use queue_schema::schemas::{self, SCHEMAS};
 
@@ -15,16 +15,16 @@ pub fn execute(global: &Global, args: KbArgs) -> anyhow::Result<u8> {
             let schema = schemas::of(&kind).with_context(|| {
                 format!("there are no rows of a kind '{kind}'; `scrum kb schema` lists the kinds")
             })?;
-            say(schema.text.trim_end())?;
+            say_lines(schema.text.trim_end())?;
         }
         KbAction::Schema { kind: None } if global.json => {
             let kinds: Vec<&str> = SCHEMAS.iter().map(|s| s.kind).collect();
-            say(&serde_json::to_string(&kinds)?)?;
+            say_json(&kinds)?;
         }
         KbAction::Schema { kind: None } => {
             let rows: Vec<_> =
                 SCHEMAS.iter().map(|s| vec![s.kind.to_owned(), s.file.to_owned()]).collect();
-            say(&table(&["KIND", "SCHEMA"], &rows))?;
+            say_lines(&table(&["KIND", "SCHEMA"], &rows))?;
         }
     }
     Ok(0)

@@ -1,7 +1,6 @@
 //! Which dead letters a person means: by id, or by filters.
 
 use crate::cli::LetterFilter;
-use crate::output::plain;
 use crate::session::Session;
 use anyhow::{Context, bail};
 use queue_schema::client::{DeadFilter, DeadLetter};
@@ -91,5 +90,5 @@ pub async fn target_of(session: &Session, letter: &DeadLetter) -> anyhow::Result
 pub async fn path_of(session: &Session, letter: &DeadLetter) -> anyhow::Result<String> {
     let Some(ordinal) = letter.target else { return Ok("(whole sweep)".to_owned()) };
     let target = target_of(session, letter).await?;
-    Ok(target.map_or_else(|| format!("target {ordinal}"), |t| plain(&t.path)))
+    Ok(target.map_or_else(|| format!("target {ordinal}"), |t| t.path))
 }

@@ -1,7 +1,7 @@
 //! `scrum metrics`: sweeps in numbers, newest first, each with what has changed since the one before.
 
 use crate::cli::{Global, MetricsArgs};
-use crate::output::{dollars, duration, plain, say, short};
+use crate::output::{dollars, duration, plain, say, say_json, say_lines, short};
 use crate::past;
 use crate::session::Session;
 use queue_schema::rows::{LoopMetricsRow, LoopNumbers};
@@ -41,10 +41,10 @@ pub async fn execute(global: &Global, args: MetricsArgs) -> anyhow::Result<u8> {
         repos = past::rows(&session, None, args.limit).await?;
     }
     if global.json {
-        return say(&serde_json::to_string(&repos.concat())?).map(|()| 0);
+        return say_json(&repos.concat()).map(|()| 0);
     }
     if repos.is_empty() {
-        let of = args.repo.map(|repo| format!(" of {}", plain(&repo))).unwrap_or_default();
+        let of = args.repo.map(|repo| format!(" of {repo}")).unwrap_or_default();
         say(&format!("no sweeps{of} yet; start one with `scrum run REPO`"))?;
     }
     for (i, rows) in repos.iter().enumerate() {
@@ -52,10 +52,10 @@ pub async fn execute(global: &Global, args: MetricsArgs) -> anyhow::Result<u8> {
             say("")?;
         }
         if let Some(first) = rows.first() {
-            say(&plain(&first.repo))?;
+            say(&first.repo)?;
         }
         for row in rows {
-            say(&format!("\n{}", block(row)))?;
+            say_lines(&format!("\n{}", block(row)))?;
         }
     }
     Ok(0)
@@ -69,11 +69,11 @@ fn block(row: &LoopMetricsRow) -> String {
         row.state,
         row.started_at,
         row.commit.get(..10).unwrap_or(&row.commit),
-        plain(&row.ladder),
+        row.ladder,
     );
     let groups = groups(&row.numbers, row.delta.as_ref());
     let columns: Vec<Vec<String>> = groups.iter().map(|g| column(g)).collect();
-    let mut lines = vec![head];
+    let mut lines = vec![plain(&head)];
     for i in 0..columns.iter().map(Vec::len).max().unwrap_or(0) {
         let cells = columns.iter().map(|c| match c.get(i) {
             Some(text) => text.clone(),
@@ -82,7 +82,7 @@ fn block(row: &LoopMetricsRow) -> String {
         lines.push(format!("  {}", cells.collect::<Vec<_>>().join(GAP)).trim_end().to_owned());
     }
     if let Some(before) = &row.previous_sweep {
-        lines.push(format!("  against {before}"));
+        lines.push(format!("  against {}", plain(before)));
         if !row.not_like_for_like.is_empty() {
             let reasons = plain(&row.not_like_for_like.join("; "));
             lines.push(format!("  not like for like: {reasons}"));

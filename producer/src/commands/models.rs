@@ -1,7 +1,7 @@
 //! `scrum models`: what each model has shown in each class of tasks.
 
 use crate::cli::{Global, ModelsArgs};
-use crate::output::{aligned, dollars, duration, plain, say, short};
+use crate::output::{aligned, dollars, duration, say, say_json, short};
 use crate::session::Session;
 use queue_schema::rows::ModelTrustRow;
 use scrum_domain::trust;
@@ -23,7 +23,7 @@ pub async fn execute(global: &Global, args: ModelsArgs) -> anyhow::Result<u8> {
         None => trust::rows(&session.queue.trust().await?, None),
     };
     if global.json {
-        return say(&serde_json::to_string(&rows)?).map(|()| 0);
+        return say_json(&rows).map(|()| 0);
     }
     if rows.is_empty() {
         say("no model was asked yet")?;
@@ -48,7 +48,7 @@ fn table(rows: &[ModelTrustRow]) -> Vec<String> {
         if told.contains(&name) {
             continue;
         }
-        out.push(plain(&name));
+        out.push(name.clone());
         for (line, row) in tasks.iter().filter(|(_, row)| row.name() == name) {
             out.push((*line).to_owned());
             out.extend(rest(row).map(|rest| format!("    {rest}")));
@@ -61,7 +61,7 @@ fn table(rows: &[ModelTrustRow]) -> Vec<String> {
 fn cells(row: &ModelTrustRow) -> Vec<String> {
     let ms = |ms: Option<u64>| ms.map_or_else(|| "-".to_owned(), latency);
     vec![
-        format!("  {}", plain(&row.task)),
+        format!("  {}", row.task),
         match (row.accepted * 100).checked_div(row.attempts) {
             Some(share) => format!("{}/{} {share:>3}%", row.accepted, row.attempts),
             None => "-".to_owned(),

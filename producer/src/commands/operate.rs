@@ -1,9 +1,10 @@
 //! `scrum pause`, `resume`, `cancel`: what a person says to the queue as a whole.
 
 use crate::cli::{CancelArgs, Global, PauseArgs};
-use crate::output::say;
+use crate::output::{say, say_json};
 use crate::session::Session;
 use queue_schema::client::Pausable;
+use scrum_shown::shell_quoted;
 
 /// Pauses or resumes a lane or a sweep.
 ///
@@ -19,7 +20,7 @@ pub async fn pause(global: &Global, args: PauseArgs, pause: bool) -> anyhow::Res
     let changed = session.queue.pause(what, &name, pause).await?;
     let word = if pause { "paused" } else { "resumed" };
     if global.json {
-        say(&serde_json::json!({ word: name, "changed": changed }).to_string())?;
+        say_json(&serde_json::json!({ word: name, "changed": changed }))?;
     } else if changed {
         say(&format!("{name} {word}; running jobs are not touched"))?;
     } else {
@@ -39,16 +40,18 @@ pub async fn cancel(global: &Global, args: CancelArgs) -> anyhow::Result<u8> {
     let session = Session::open(global).await?;
     let id = session.find_sweep(&args.sweep).await?;
     if !session.queue.cancel_sweep(&id).await? {
-        anyhow::bail!("sweep {id} is over already; `scrum status {id}` says how it ended");
+        let word = shell_quoted(&id);
+        anyhow::bail!("sweep {id} is over already; `scrum status {word}` says how it ended");
     }
     let status = session.queue.sweep_status(&id).await?;
     if global.json {
-        say(&serde_json::to_string(&status)?)?;
+        say_json(&status)?;
     } else {
         let running = status.map_or(0, |s| s.live);
         say(&format!(
             "sweep {id} cancelled; of the {running} files in work, those that are being asked about \
-             still finish; scrum report {id} lists what was left out"
+             still finish; scrum report {} lists what was left out",
+            shell_quoted(&id)
         ))?;
     }
     Ok(0)

@@ -3,7 +3,7 @@
 use super::files;
 use super::wait::{exit_code, failure};
 use crate::cli::{Global, ReportArgs};
-use crate::output::say;
+use crate::output::{say, say_json, tell};
 use crate::session::Session;
 use anyhow::Context;
 use scrum_domain::report::summary;
@@ -17,14 +17,14 @@ pub async fn execute(global: &Global, args: ReportArgs) -> anyhow::Result<u8> {
     let id = session.find_sweep(&args.sweep).await?;
     let report = files::write(&session, &id, &args.out, &args.format).await?;
     if global.json {
-        say(&summary::render(&report).to_string())?;
+        say_json(&summary::render(&report))?;
     } else {
         say(&args.out.display().to_string())?;
     }
     let status = session.queue.sweep_status(&id).await?;
     let status = status.with_context(|| format!("sweep {id} is gone from the queue"))?;
     if let Some(failure) = failure(&status) {
-        eprintln!("{failure}");
+        tell(&failure);
     }
     Ok(exit_code(&status))
 }

@@ -2,6 +2,7 @@
 
 use super::{files, sweep, wait};
 use crate::cli::{Global, RunArgs};
+use crate::output::tell;
 use crate::progress::Progress;
 use crate::session::Session;
 use crate::workers::Workers;
@@ -36,7 +37,7 @@ pub async fn execute(global: &Global, args: RunArgs) -> anyhow::Result<u8> {
     progress.finish();
     workers.stop(session.settings.worker.grace_s);
     let Some(status) = ended? else {
-        eprintln!("interrupted; the same command goes on with sweep {}", created.id);
+        tell(&format!("interrupted; the same command goes on with sweep {}", created.id));
         return Ok(130);
     };
     let out = match args.out {

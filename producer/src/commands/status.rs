@@ -2,7 +2,7 @@
 
 use super::wait::{alert, exit_code, failure};
 use crate::cli::{Global, StatusArgs};
-use crate::output::{duration, fancy, say, table, time};
+use crate::output::{clear_screen, duration, fancy, say, say_json, say_lines, table, time};
 use crate::progress::summary;
 use crate::session::Session;
 use crate::signals;
@@ -25,8 +25,8 @@ pub async fn execute(global: &Global, args: StatusArgs) -> anyhow::Result<u8> {
     loop {
         let sweeps = look(&session, args.sweep.as_deref()).await?;
         if args.watch && fancy() && !global.json {
-            // Home and clear, so that the picture stays in place.
-            say("\u{1b}[H\u{1b}[2J")?;
+            // The picture stays in place.
+            clear_screen()?;
         }
         print(global, &session, &sweeps, args.sweep.is_some()).await?;
         if !args.watch || sweeps.iter().all(SweepStatus::is_over) {
@@ -68,11 +68,10 @@ async fn print(
         _ => None,
     };
     if global.json {
-        return say(&serde_json::json!({
+        return say_json(&serde_json::json!({
             "memory": memory, "sweeps": sweeps, "lanes": lanes, "workers": workers, "paused": paused,
             "jobs": { "leased": leased, "delayed": delayed, "dead": dead },
-        })
-        .to_string());
+        }));
     }
     if sweeps.is_empty() {
         say("no sweeps yet; start one with `scrum run REPO`")?;
@@ -93,7 +92,7 @@ async fn print(
                 ]
             })
             .collect();
-        say(&table(&["SWEEP", "STATE", "RANK", "FILES", "SINCE", "TOOK", ""], &rows))?;
+        say_lines(&table(&["SWEEP", "STATE", "RANK", "FILES", "SINCE", "TOOK", ""], &rows))?;
     }
     for s in sweeps {
         if let Some(failure) = failure(s) {
@@ -125,7 +124,7 @@ async fn print(
                 ]
             })
             .collect();
-        say(&table(&["LANE", "READY", "RUNNING", "LIMIT", "A MINUTE", "OLDEST", ""], &rows))?;
+        say_lines(&table(&["LANE", "READY", "RUNNING", "LIMIT", "A MINUTE", "OLDEST", ""], &rows))?;
     }
     if !paused.is_empty() {
         say(&format!("paused: {}", paused.join(", ")))?;
@@ -144,5 +143,5 @@ async fn print(
             ]
         })
         .collect();
-    say(&table(&["WORKER", "PID", "JOBS AT A TIME", "SEEN"], &rows))
+    say_lines(&table(&["WORKER", "PID", "JOBS AT A TIME", "SEEN"], &rows))
 }

@@ -3,7 +3,7 @@
 use super::{files, wait};
 use crate::cli::{Global, Request, SweepArgs};
 use crate::ladder;
-use crate::output::{plain, say};
+use crate::output::{say, say_json, tell};
 use crate::progress::Progress;
 use crate::request;
 use crate::session::Session;
@@ -11,6 +11,7 @@ use queue_schema::budget::BudgetRequest;
 use queue_schema::client::{Created, SweepState};
 use queue_schema::sweep::{Ladder, Rung, SweepSpec};
 use scrum_config::Settings;
+use scrum_shown::shell_quoted;
 use std::collections::BTreeSet;
 
 /// Enqueues a sweep; prints its id.
@@ -35,7 +36,7 @@ pub async fn execute(global: &Global, args: SweepArgs) -> anyhow::Result<u8> {
         if global.json {
             let mut json = serde_json::json!({ "sweep": created.id, "new": created.new });
             created.tell(&mut json);
-            say(&json.to_string())?;
+            say_json(&json)?;
         } else {
             say(&created.id)?;
         }
@@ -45,7 +46,10 @@ pub async fn execute(global: &Global, args: SweepArgs) -> anyhow::Result<u8> {
     let ended = wait::until_over(&session, &created.id, &mut progress, |_| Ok(())).await?;
     let Some(status) = ended else {
         progress.finish();
-        eprintln!("left; the fleet goes on with it: scrum status {}", created.id);
+        tell(&format!(
+            "left; the fleet goes on with it: scrum status {}",
+            shell_quoted(&created.id)
+        ));
         return Ok(130);
     };
     progress.finish();
@@ -113,7 +117,7 @@ pub async fn create(
             .note(&format!("sweep {id} of {} at {:.10}", prepared.spec.repo, prepared.spec.commit));
     } else {
         let anew = if request.again {
-            format!("it is not finished; to start anew: scrum cancel {id}")
+            format!("it is not finished; to start anew: scrum cancel {}", shell_quoted(&id))
         } else {
             "--again starts anew".to_owned()
         };
@@ -158,14 +162,13 @@ async fn unfinished(session: &Session, spec: &SweepSpec) -> anyhow::Result<Optio
 fn note_targets(prepared: &request::Prepared, progress: &Progress) {
     for glob in &prepared.unused {
         progress.note(&format!(
-            "--target '{}' matches no file of the commit; paths start at the repository's root",
-            plain(glob)
+            "--target '{glob}' matches no file of the commit; paths start at the repository's root"
         ));
     }
     if let Some(below) = &prepared.below {
-        let below = plain(below);
+        let below = shell_quoted(below);
         progress.note(&format!(
-            "all of {} is reviewed, not only what was named; for that alone: --target '{below}'",
+            "all of {} is reviewed, not only what was named; for that alone: --target {below}",
             prepared.spec.repo
         ));
     }
@@ -181,7 +184,7 @@ async fn note_dropped(
 ) -> anyhow::Result<()> {
     let kept = session.queue.sweep_spec(&created.id).await?.map(|s| s.labels).unwrap_or_default();
     let new = asked.labels.iter().filter(|(k, v)| kept.get(*k) != Some(v));
-    let new: Vec<_> = new.map(|(k, v)| plain(&format!("{k}={v}"))).collect();
+    let new: Vec<_> = new.map(|(k, v)| format!("{k}={v}")).collect();
     if !new.is_empty() {
         progress.note(&format!("it keeps its labels; left out: {}", new.join(", ")));
     }

@@ -2,13 +2,14 @@
 
 use super::sweep::Asked;
 use crate::cli::Global;
-use crate::output::{duration, plain, say};
+use crate::output::{duration, say, say_json, tell};
 use crate::progress::Progress;
 use crate::session::Session;
 use crate::signals;
 use queue_schema::client::{SweepState, SweepStatus};
 use scrum_domain::text::counted;
 use scrum_repo::IgnoreFile;
+use scrum_shown::shell_quoted;
 use std::path::Path;
 use std::time::Duration;
 
@@ -63,9 +64,9 @@ pub async fn until_over(
 /// What a provider keeps refusing, or what is wrong with the ignore file, told once a sweep.
 pub fn alert(rung: &str, message: &str) -> String {
     if rung == IgnoreFile::NAME {
-        return format!("{rung}: {}", plain(message));
+        return format!("{rung}: {message}");
     }
-    format!("provider trouble: {}: {}", plain(rung), plain(message))
+    format!("provider trouble: {rung}: {message}")
 }
 
 /// `3 files`, and what they are called after that.
@@ -85,7 +86,7 @@ pub fn exit_code(s: &SweepStatus) -> u8 {
 
 /// Why a sweep failed, and what to do; `None` for one that did not.
 pub fn failure(s: &SweepStatus) -> Option<String> {
-    let why = || plain(s.error.as_deref().unwrap_or("no reason was recorded"));
+    let why = || s.error.as_deref().unwrap_or("no reason was recorded");
     (s.state == SweepState::Failed).then(|| {
         format!(
             "sweep {} could not be planned: {}; mend that and run the same command again",
@@ -110,7 +111,7 @@ pub async fn verdict(
         anyhow::bail!(failure);
     }
     if s.total == 0 && s.state == SweepState::Done {
-        eprintln!("no file of the commit matches; check --target and .scrumignore");
+        tell("no file of the commit matches; check --target and .scrumignore");
     }
     let alerts = session.queue.alerts(&s.id).await?;
     if global.json {
@@ -122,7 +123,7 @@ pub async fn verdict(
         if let (Some(map), Some(out)) = (json.as_object_mut(), out) {
             map.insert("out".into(), out.display().to_string().into());
         }
-        say(&json.to_string())?;
+        say_json(&json)?;
     } else {
         // Nothing while it runs.
         let took = s.took_ms(0);
@@ -149,11 +150,11 @@ pub async fn verdict(
             ))?;
         }
         if s.unresolved > 0 {
-            say(&format!("unresolved files: scrum dlq list --sweep {}", s.id))?;
+            say(&format!("unresolved files: scrum dlq list --sweep {}", shell_quoted(&s.id)))?;
         }
         if let failed @ 1.. = s.facts_failed {
             let files = counted(usize::try_from(failed).unwrap_or(usize::MAX), "file", "files");
-            eprintln!("facts of {files} could not be had or checked; the report says why");
+            tell(&format!("facts of {files} could not be had or checked; the report says why"));
         }
         for (rung, message) in &alerts {
             say(&alert(rung, message))?;

@@ -10,6 +10,7 @@ use scrum_fleet::registry::Registry;
 use scrum_fleet::runtime::{self, WorkerOptions};
 use scrum_fleet::upkeep;
 use scrum_providers::{Embedder, Providers};
+use scrum_shown::print;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -57,7 +58,7 @@ enum Command {
 const HAND_BACK: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli: Cli = print::begin();
     let done = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
             let done = runtime.block_on(run(cli));
@@ -69,10 +70,7 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("scrum-worker: {error:#}");
-            ExitCode::from(2)
-        }
+        Err(error) => print::fail("scrum-worker", &error),
     }
 }
 
@@ -93,10 +91,10 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             let (mut all, embedding) =
                 tokio::join!(probe::providers(&settings, &providers), probe::embedding(&settings));
             all.extend(embedding?);
-            print(&all)
+            print::say_json(&all)
         }
         Some(Command::Models { provider }) => {
-            print(&probe::models(&settings, &providers, &provider).await?)
+            print::say_json(&probe::models(&settings, &providers, &provider).await?)
         }
         None => work(settings, providers, cli.lanes).await,
     }
@@ -186,22 +184,7 @@ async fn health(settings: &Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn print<T: serde::Serialize>(value: &T) -> anyhow::Result<()> {
-    use std::io::Write;
-    let mut out = std::io::stdout().lock();
-    serde_json::to_writer(&mut out, value)?;
-    Ok(out.write_all(b"\n")?)
-}
-
 fn start_log(settings: &Settings) {
     let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| settings.log.filter.clone());
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
-        .with_writer(std::io::stderr)
-        .with_target(false);
-    if settings.log.format == LogFormat::Json {
-        log.json().init();
-    } else {
-        log.init();
-    }
+    print::start_log(&filter, settings.log.format == LogFormat::Json);
 }

@@ -1,6 +1,7 @@
 //! What can go wrong with a repository: what, where, and what to do.
 
 use git2::{ErrorClass, ErrorCode};
+use scrum_shown::shell_quoted;
 use std::path::{Path, PathBuf};
 
 /// A failure of git.
@@ -45,7 +46,8 @@ pub enum RepoError {
     },
     /// `git` could not mirror a URL.
     #[error(
-        "git could not mirror {url}: {message}; try `git ls-remote {url}` on this machine to see why"
+        "git could not mirror {url}: {message}; try `git ls-remote {}` on this machine to see why",
+        shell_quoted(.url)
     )]
     Mirror {
         /// Which one, without its password.

@@ -2,6 +2,7 @@
 
 use super::parse::Patch;
 use crate::text::{clip_marked, counted, one_line};
+use scrum_shown::shown;
 use std::fmt::Write as _;
 
 /// Characters of a rationale that are kept.
@@ -21,12 +22,12 @@ pub struct Origin<'a> {
 }
 
 /// The message of the commit of one file. What a model or a repository wrote is put on one line each,
-/// behind a dash: it can't pass for a trailer.
+/// behind a dash, and made safe to show: it can't pass for a trailer, and `git log` shows all of it.
 pub fn commit(file: &str, patches: &[&Patch], origin: &Origin<'_>) -> String {
     let n = counted(patches.len(), "high-confidence fix", "high-confidence fixes");
-    let mut out = format!("auto-apply: {n} in {}\n\n", one_line(file));
+    let mut out = format!("auto-apply: {n} in {}\n\n", seen(file));
     for patch in patches {
-        let rationale = clip_marked(&one_line(&patch.rationale), RATIONALE);
+        let rationale = clip_marked(&seen(&patch.rationale), RATIONALE);
         let confidence = patch.confidence.map(|c| format!(" ({c} %)")).unwrap_or_default();
         let _ = writeln!(out, "- {rationale}{confidence}");
     }
@@ -34,7 +35,11 @@ pub fn commit(file: &str, patches: &[&Patch], origin: &Origin<'_>) -> String {
     let _ = write!(
         out,
         "\nScrum-Sweep: {sweep}\nScrum-Review: {review}\nScrum-Model: {}\nScrum-Run: {run}\n",
-        one_line(model)
+        seen(model)
     );
     out
+}
+
+fn seen(text: &str) -> String {
+    one_line(&shown(text))
 }

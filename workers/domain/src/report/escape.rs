@@ -2,10 +2,11 @@
 
 use crate::parse::code::closing;
 use crate::text::{code_span, one_line};
+use scrum_shown::shown;
 
 /// Foreign text on one line: code spans stay code, everything else is made inert.
 pub(super) fn escape(text: &str) -> String {
-    let line = one_line(text);
+    let line = one_line(&shown(text));
     let mut out = String::with_capacity(line.len() + 8);
     let mut rest = line.as_str();
     while let Some(start) = rest.find('`') {
@@ -59,6 +60,7 @@ pub(super) fn code(text: &str) -> String {
     if text.trim().is_empty() {
         return String::new();
     }
+    let text = &shown(text);
     if text.contains(['<', '>', '|']) {
         return format!("<code>{}</code>", inert(&one_line(text)));
     }

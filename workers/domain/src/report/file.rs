@@ -2,21 +2,22 @@
 
 use super::FileReport;
 use queue_schema::ids::sha256_hex;
+use scrum_shown::shown;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// Longest name that common file systems take, in bytes.
 const MOST_BYTES: usize = 255;
 
-/// `review_<path with / as _>.json`. A name no file system would take is cut and made unique by
-/// a hash of the path.
+/// `review_<path with / as _>.json`. A name no file system would take is cut, and one with hidden
+/// characters shows them as `_u{..}`; both are made unique by a hash of the path.
 pub fn file_name(path: &str) -> String {
-    let clean: String = path
-        .chars()
-        .map(|c| if c == '/' || c == '\\' || c.is_control() { '_' } else { c })
-        .collect();
+    let flat: String =
+        path.chars().map(|c| if matches!(c, '/' | '\\' | '\t'..='\r') { '_' } else { c }).collect();
+    let seen = shown(&flat);
+    let clean = seen.replace('\\', "_");
     let name = format!("review_{clean}.json");
-    if name.len() <= MOST_BYTES { name } else { hashed(&clean, path) }
+    if seen == flat && name.len() <= MOST_BYTES { name } else { hashed(&clean, path) }
 }
 
 /// The names of several files, in order. `a/b_c` and `a_b/c` want the same name; from the second

@@ -5,6 +5,7 @@ use crate::severity::Severity;
 use crate::text::one_line;
 use queue_schema::ids::content_id;
 use queue_schema::rows::{Finding, FindingKind, ReviewRow};
+use scrum_shown::shown;
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 
@@ -78,7 +79,7 @@ fn result(row: &ReviewRow, finding: &Finding) -> Option<Value> {
     if let Some(line) = finding.line.filter(|_| finding.anchored) {
         let mut region = json!({"startLine": line, "endLine": finding.end_line.unwrap_or(line)});
         if let Some(quote) = &finding.quote {
-            region["snippet"] = json!({"text": quote});
+            region["snippet"] = json!({"text": shown(quote)});
         }
         location.insert("region".into(), region);
     }
@@ -103,9 +104,9 @@ fn result(row: &ReviewRow, finding: &Finding) -> Option<Value> {
     }))
 }
 
-/// Plain text on one line, without emphasis. `[text](target)` would be a link in a SARIF message.
+/// Plain text on one line, without emphasis and safe to show: viewers decode JSON and show it. `[text](target)` would be a link in a SARIF message.
 fn message(text: &str, instead: &str) -> String {
-    let said = one_line(text).replace("**", "").replace("](", "] (");
+    let said = one_line(&shown(text)).replace("**", "").replace("](", "] (");
     if said.trim().is_empty() { instead.to_owned() } else { said }
 }
 

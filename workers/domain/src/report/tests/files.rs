@@ -6,6 +6,9 @@ use super::*;
 fn names_of_files() {
     assert_eq!(file::file_name("src/a/b.rs"), "review_src_a_b.rs.json");
     assert_eq!(file::file_name("../../etc/x\n"), "review_.._.._etc_x_.json");
+    let turned = file::file_name("a/\u{202e}cod.rs");
+    assert!(turned.starts_with("review_a__u{202e}cod.rs_"), "{turned}");
+    assert_ne!(turned, file::file_name("a/\u{202e}cod_rs"));
     let long = "ä/".repeat(200);
     assert!(file::file_name(&long).len() <= 255);
     let names = file::file_names(&["a/b_c", "a_b/c", "A_b_c"]);
