@@ -2,8 +2,7 @@
 //! its parent, and found again after a crash.
 
 use anyhow::{Context, bail};
-use scrum_disk::{self as disk, Mode};
-use std::fs::File;
+use scrum_disk::{self as disk, File, Mode};
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;

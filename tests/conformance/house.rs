@@ -1,6 +1,9 @@
 //! The house's own rules: who may depend on what, how large a file may be, what stays out.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "house/paths.rs"]
+mod paths;
+
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -206,3 +206,8 @@ pub fn exclusive(file: &File, timeout: Duration) -> io::Result<bool> {
         }
     }
 }
+
+/// Lets go of the lock, also for what has inherited the file.
+pub fn unlock(file: &File) -> io::Result<()> {
+    Ok(flock(file, FlockOperation::Unlock)?)
+}

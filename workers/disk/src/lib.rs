@@ -19,14 +19,15 @@ mod walk;
 
 pub use at::{
     Kind, append, create, dir_in, exclusive, kind, link_in, lock_file, made_dir_in, make_dir,
-    names, open_in, read, remove, rename, replace,
+    names, open_in, read, remove, rename, replace, unlock,
 };
 pub use look::{
-    dir, exists, is_dir, is_file, is_link, link_target, listed, read_file, read_plain, read_text,
-    real_path, stat, sync, tail, too_large,
+    dir, entries, exists, is_dir, is_file, is_link, link_target, listed, read_file, read_plain,
+    read_text, real_path, stat, stat_behind, sync, tail, too_large,
 };
 pub use out::{OutDir, OutFile};
 pub use private::{keep_private, private_dir, private_in, private_root, temp_dir};
 pub use rustix::fs::Mode;
+pub use std::fs::{File, FileType, Metadata};
 pub use tempfile::TempDir;
 pub use tree::remove_tree;

@@ -5,7 +5,7 @@ use crate::at::{DIRECTORY, regular};
 use rustix::fs::{CWD, Mode, OFlags};
 use std::ffi::OsString;
 use std::fmt;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File, Metadata, ReadDir};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -125,6 +125,16 @@ pub fn stat(path: &Path) -> io::Result<Metadata> {
     fs::symlink_metadata(path)
 }
 
+/// What is there, behind a symbolic link too.
+pub fn stat_behind(path: &Path) -> io::Result<Metadata> {
+    fs::metadata(path)
+}
+
+/// A directory's entries with their kinds, in no order.
+pub fn entries(path: &Path) -> io::Result<ReadDir> {
+    fs::read_dir(path)
+}
+
 /// True when the path itself is a symbolic link.
 pub fn is_link(path: &Path) -> bool {
     stat(path).is_ok_and(|found| found.is_symlink())
@@ -139,4 +149,32 @@ pub fn link_target(path: &Path) -> io::Result<PathBuf> {
 pub fn sync(path: &Path) -> io::Result<()> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     File::from(rustix::fs::openat(CWD, path, flags, Mode::empty())?).sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_up_to_its_bound_and_nothing_else_is() {
+        let place = crate::temp_dir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        fs::write(at("file"), "12345").unwrap();
+        std::os::unix::fs::symlink("file", at("link")).unwrap();
+        assert_eq!(read_file(&at("link"), 5).unwrap(), b"12345", "a person's own link");
+        let error = read_file(&at("file"), 4).unwrap_err();
+        assert_eq!((too_large(&error), error.kind()), (Some(5), io::ErrorKind::FileTooLarge));
+        assert_eq!(tail(&at("file"), 2).unwrap(), b"45");
+        assert_eq!(read_plain(&at("file"), 2).unwrap(), b"12");
+        assert!(read_plain(&at("link"), 2).is_err() && tail(&at("link"), 2).is_err());
+        for other in ["/dev/zero", "/"] {
+            let error = read_file(Path::new(other), 4).unwrap_err().to_string();
+            assert!(error.contains("not a regular file"), "{other}: {error}");
+        }
+        // Larger than it says: such files are in /proc.
+        assert_eq!(
+            too_large(&read_file(Path::new("/proc/self/status"), 10).unwrap_err()),
+            Some(11)
+        );
+    }
 }

@@ -54,10 +54,10 @@ impl OutDir {
     pub fn open(path: &Path, state: &Path, is_ours: impl Fn(&str) -> bool) -> io::Result<Self> {
         let in_state = look(path, state, is_ours)?;
         let (parent, name) = parts(path)?;
-        let (made, mode) = if in_state { (0o700, 0o600) } else { (0o777, 0o666) };
-        let parent = walk(&parent, Some(Mode::from(made)))?.dir;
-        let dir = at::made_dir_in(parent, &name, Mode::from(made))?;
-        let mode = Mode::from(mode);
+        let (dirs, mode) = if in_state { (0o700, 0o600) } else { (0o777, 0o666) };
+        let (dirs, mode) = (Mode::from(dirs), Mode::from(mode));
+        let parent = walk(&parent, Some(dirs))?.dir;
+        let dir = at::made_dir_in(parent, &name, dirs)?;
         let mut lock = lock_file(&dir, MARKER.as_bytes(), mode)?;
         if !exclusive(&lock, OTHER_WRITER)? {
             return Err(io::Error::other("another process is writing a report there; wait for it"));
@@ -326,4 +326,37 @@ fn content(dir: &OwnedFd, is_ours: impl Fn(&str) -> bool) -> io::Result<()> {
         "it holds something else than a report of scrum: {}{more}; name a new or an empty directory",
         shown.join(", ")
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_file_appears_when_it_is_finished_and_what_was_killed_is_cleared_away() {
+        let place = crate::temp_dir().unwrap();
+        let (path, state) = (place.path().join("deep/out"), place.path().join("state"));
+        let open = || OutDir::open(&path, &state, |_| false).unwrap();
+        let out = open();
+        out.put("a", "old").unwrap();
+        let mut file = out.begin("a").unwrap();
+        file.write_all(b"new").unwrap();
+        assert_eq!(out.read("a", 10).unwrap().unwrap(), b"old");
+        file.finish().unwrap();
+        assert_eq!(out.read("a", 2).unwrap().unwrap(), b"ne");
+        drop(out.begin("b").unwrap());
+        assert_eq!(out.read("b", 2).unwrap(), None);
+        for name in ["../b", "/b", "", ".", "..", "a/b"] {
+            assert!(out.put(name, "x").is_err() && out.remove(name).is_err(), "{name:?}");
+        }
+        // Nobody finishes it, and nobody drops it.
+        std::mem::forget(out.begin("c").unwrap());
+        assert_eq!(out.names().unwrap().len(), 3);
+        drop(out);
+        let mut names = open().names().unwrap();
+        names.sort();
+        assert_eq!(names, [".scrum-report", "a"]);
+        assert!(!fs::exists(place.path().join("b")).unwrap());
+    }
 }

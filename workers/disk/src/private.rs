@@ -46,17 +46,21 @@ pub fn private_in(parent: impl AsFd, name: &[u8]) -> io::Result<OwnedFd> {
     owned(made_dir_in(parent, name, OWNERS)?)
 }
 
-/// Makes the root private when it is there and ours. One of somebody else's is left alone: whoever
-/// needs it learns that from [`private_root`].
+/// Makes the root private when it is there and ours. One that is somebody else's, that can't be
+/// reached or that nobody can write to is left alone: whoever needs it learns that from
+/// [`private_root`].
 ///
 /// # Errors
-/// What the system says.
+/// As [`private_root`].
 pub fn keep_private(path: &Path) -> io::Result<()> {
-    let found = walk(path, None)?;
-    if found.missing.is_none() && fstat(&found.dir)?.st_uid == geteuid().as_raw() {
-        owned(reopened(found.dir)?)?;
+    let Ok(found) = walk(path, None) else { return Ok(()) };
+    if found.missing.is_some() || fstat(&found.dir)?.st_uid != geteuid().as_raw() {
+        return Ok(());
     }
-    Ok(())
+    match owned(reopened(found.dir)?) {
+        Err(e) if e.kind() != io::ErrorKind::ReadOnlyFilesystem => Err(e),
+        _ => Ok(()),
+    }
 }
 
 /// A new directory for temporary files, removed when it is dropped. Its name cannot be foreseen,
@@ -81,6 +85,11 @@ fn owned(dir: OwnedFd) -> io::Result<OwnedFd> {
     }
     if Mode::from_raw_mode(found.st_mode).intersects(OTHERS) {
         fchmod(&dir, OWNERS)?;
+        if Mode::from_raw_mode(fstat(&dir)?.st_mode).intersects(OTHERS) {
+            let why = "its file system keeps no modes, so that others could read what is in it; \
+                       name a directory on another one";
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+        }
         close_to_others(&dir, 0)?;
     }
     Ok(dir)
@@ -108,4 +117,37 @@ fn close_to_others(dir: &OwnedFd, level: usize) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn what_was_open_is_closed_however_deep_and_links_are_left_alone() {
+        let place = temp_dir().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(place.path()), 0o700);
+        let outside = place.path().join("outside");
+        fs::write(&outside, "").unwrap();
+        fs::set_permissions(&outside, fs::Permissions::from_mode(0o644)).unwrap();
+        let root = place.path().join("root");
+        let deep = root.join("a/b/c");
+        fs::create_dir_all(&deep).unwrap();
+        fs::write(deep.join("tool"), "").unwrap();
+        fs::set_permissions(deep.join("tool"), fs::Permissions::from_mode(0o755)).unwrap();
+        std::os::unix::fs::symlink(&outside, deep.join("link")).unwrap();
+        for dir in [&root, &root.join("a"), &deep] {
+            fs::set_permissions(dir, fs::Permissions::from_mode(0o775)).unwrap();
+        }
+        keep_private(&root).unwrap();
+        for path in [&root, &root.join("a"), &root.join("a/b"), &deep, &deep.join("tool")] {
+            assert_eq!(mode(path), 0o700, "{}", path.display());
+        }
+        assert_eq!(mode(&outside), 0o644);
+        keep_private(&root.join("nothing/there")).unwrap();
+        keep_private(&outside.join("below")).unwrap();
+    }
 }

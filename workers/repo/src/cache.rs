@@ -1,8 +1,7 @@
 //! The build cache of a repository: for one run of checks at a time.
 
 use crate::RepoError;
-use scrum_disk::{self as disk, Mode};
-use std::fs::File;
+use scrum_disk::{self as disk, File, Mode};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};

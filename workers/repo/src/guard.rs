@@ -6,9 +6,7 @@
 
 use crate::RepoError;
 use git2::Oid;
-use rustix::fs::{Mode, OFlags};
-use std::fs::{self, File, FileType};
-use std::io::Read;
+use scrum_disk::{self as disk, FileType};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
@@ -93,10 +91,10 @@ fn refused(path: &Path, why: impl Into<String>) -> RepoError {
 
 /// The git directory at or above a path, as libgit2 would find it.
 fn find(path: &Path) -> Result<Option<PathBuf>, RepoError> {
-    let start = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let start = disk::real_path(path).unwrap_or_else(|_| path.to_owned());
     for dir in start.ancestors() {
         let below = dir.join(".git");
-        if below.is_dir() {
+        if disk::is_dir(&below) {
             return Ok(Some(below));
         }
         look(&below)?;
@@ -104,7 +102,7 @@ fn find(path: &Path) -> Result<Option<PathBuf>, RepoError> {
             let place = link.strip_prefix("gitdir:").unwrap_or_default().trim();
             return Ok(Some(dir.join(place)));
         }
-        if dir.join("objects").is_dir() && dir.join("HEAD").symlink_metadata().is_ok() {
+        if disk::is_dir(&dir.join("objects")) && disk::stat(&dir.join("HEAD")).is_ok() {
             return Ok(Some(dir.to_owned()));
         }
     }
@@ -113,7 +111,7 @@ fn find(path: &Path) -> Result<Option<PathBuf>, RepoError> {
 
 /// Looks at one file by its name, links followed; one that is not there is in nobody's way.
 fn look(path: &Path) -> Result<(), RepoError> {
-    let Ok(found) = fs::metadata(path) else { return Ok(()) };
+    let Ok(found) = disk::stat_behind(path) else { return Ok(()) };
     if let Some(kind) = blocking(found.file_type()) {
         return Err(refused(path, format!("is {kind}, which git would wait for without end")));
     }
@@ -142,7 +140,7 @@ fn walk(dir: &Path, depth: usize, left: &mut usize) -> Result<(), RepoError> {
     let mut open = vec![(dir.to_owned(), depth)];
     while let Some((dir, depth)) = open.pop() {
         // One that is not there, or that this user may not read, git can't read either.
-        let Ok(entries) = fs::read_dir(&dir) else { continue };
+        let Ok(entries) = disk::entries(&dir) else { continue };
         let sized = !dir.ends_with("pack");
         for entry in entries.flatten() {
             let path = entry.path();
@@ -151,7 +149,7 @@ fn walk(dir: &Path, depth: usize, left: &mut usize) -> Result<(), RepoError> {
                 refused(&dir, why)
             })?;
             let Ok(kind) = entry.file_type() else { continue };
-            let is_dir = kind.is_dir() || (kind.is_symlink() && path.is_dir());
+            let is_dir = kind.is_dir() || (kind.is_symlink() && disk::is_dir(&path));
             if is_dir && depth > 1 {
                 open.push((path, depth - 1));
             } else if !is_dir && (sized || !kind.is_file()) {
@@ -164,24 +162,14 @@ fn walk(dir: &Path, depth: usize, left: &mut usize) -> Result<(), RepoError> {
 
 /// The text of a small regular file; `None` where there is none. Never waits.
 fn text(path: &Path) -> Result<Option<String>, RepoError> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let Ok(file) = rustix::fs::open(path, flags, Mode::empty()) else { return Ok(None) };
-    let file = File::from(file);
-    let Ok(found) = file.metadata() else { return Ok(None) };
-    if found.is_dir() {
-        return Ok(None);
+    match disk::read_file(path, TEXT_BYTES) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(e) if disk::too_large(&e).is_some() => {
+            Err(refused(path, format!("has more than {TEXT_BYTES} bytes")))
+        }
+        // It is not there, no file, or not for this user, and then git can't read it either.
+        Err(_) => look(path).map(|()| None),
     }
-    if !found.is_file() {
-        look(path)?;
-        return Ok(None);
-    }
-    let mut bytes = Vec::new();
-    let read = file.take(TEXT_BYTES + 1).read_to_end(&mut bytes);
-    read.map_err(|e| RepoError::io(path, e, "check that this user may read it"))?;
-    if bytes.len() as u64 > TEXT_BYTES {
-        return Err(refused(path, format!("has more than {TEXT_BYTES} bytes")));
-    }
-    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 /// An object directory and those that it borrows from.

@@ -5,12 +5,11 @@ use crate::branch::ref_name;
 use crate::state::State;
 use crate::{RepoError, step::step};
 use git2::{ErrorCode, Oid, Repository, Signature, Transaction};
-use scrum_disk as disk;
-use std::fs::{File, Metadata};
+use scrum_disk::{self as disk, File, Metadata};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -118,7 +117,7 @@ impl Drop for BranchLock<'_> {
 
 /// Removes git's lock when it was left by one of us that is gone; that we hold our own lock shows
 /// that it is. False as long as that can't be told.
-fn clear_left_over(ours: &mut File, lock: &PathBuf) -> std::io::Result<bool> {
+fn clear_left_over(ours: &mut File, lock: &Path) -> std::io::Result<bool> {
     let mut text = String::new();
     ours.seek(SeekFrom::Start(0))?;
     ours.take(4096).read_to_string(&mut text)?;

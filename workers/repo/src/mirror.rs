@@ -5,8 +5,7 @@ use crate::RepoError;
 use crate::command::git;
 use git2::{Oid, Repository};
 use queue_schema::ids::sha256_hex;
-use scrum_disk::{self as disk, Mode};
-use std::fs::File;
+use scrum_disk::{self as disk, File, Mode};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -106,10 +105,10 @@ fn has(dir: &Path, need: Need<'_>) -> bool {
 fn locked(mirrors: impl AsFd, name: &str, timeout: Duration) -> Result<File, String> {
     let failed = |e| format!("{name}: {e}");
     let file = disk::lock_file(mirrors, name.as_bytes(), Mode::from(0o600)).map_err(failed)?;
-    match disk::exclusive(&file, timeout).map_err(failed)? {
-        true => Ok(file),
-        false => Err(format!("another process holds {name} for too long")),
+    if disk::exclusive(&file, timeout).map_err(failed)? {
+        return Ok(file);
     }
+    Err(format!("another process holds {name} for too long"))
 }
 
 /// Refuses what git might take for an option or a command, and what would leak a password.

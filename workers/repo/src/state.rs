@@ -3,9 +3,8 @@
 
 use crate::RepoError;
 use queue_schema::ids::sha256_hex;
-use scrum_disk::{self as disk, Mode};
+use scrum_disk::{self as disk, File, Mode};
 use std::fmt::Write as _;
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};

@@ -9,9 +9,8 @@ use crate::snapshot::{self, Bounds, RawEntry};
 use crate::{EntryKind, Repo, RepoError};
 use git2::{Oid, Repository};
 use rustix::io::Errno;
-use scrum_disk::{self as disk, Kind, Mode};
+use scrum_disk::{self as disk, File, Kind, Mode};
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -279,7 +278,7 @@ impl Drop for Worktree {
         if disk::remove_tree(&self.parent, &self.name).is_ok() {
             let _ = disk::remove(&self.parent, format!("{}.lock", self.name).as_bytes());
         }
-        let _ = self.lock.unlock();
+        let _ = disk::unlock(&self.lock);
     }
 }
 
