@@ -1,7 +1,9 @@
 //! From settings to what the queue client wants to know.
 
 use crate::Settings;
+use crate::error::{ConfigError, Problem};
 use queue_schema::client::{QueueOptions, Retention, TlsFiles};
+use queue_schema::sign::Signer;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -28,7 +30,31 @@ impl Settings {
             max_attempts: q.max_attempts,
             max_memory_percent: q.max_memory_percent,
             max_payload_bytes: usize::try_from(q.max_payload_bytes).unwrap_or(usize::MAX),
+            signer: Signer::default(),
         }
+    }
+
+    /// What signs and checks jobs with the fleet's key, or does nothing without one. `env` answers for the
+    /// environment; pass `|name| std::env::var(name).ok()`.
+    ///
+    /// # Errors
+    /// [`ConfigError::Settings`] for a key that is too short.
+    pub fn signer(&self, env: impl Fn(&str) -> Option<String>) -> Result<Signer, ConfigError> {
+        let name = &self.queue.signing_key_env;
+        // Empty is unset: that is what compose files make of a variable that isn't there.
+        let key = Some(name).filter(|n| !n.is_empty()).and_then(|n| env(n));
+        let Some(key) = key.map(|k| k.trim().to_owned()).filter(|k| !k.is_empty()) else {
+            return Ok(Signer::default());
+        };
+        Signer::new(&key, &self.redis.namespace).map_err(|why| {
+            let fix = "give all programs of the fleet the same longer one, or unset it";
+            ConfigError::Settings(vec![Problem {
+                origin: format!("environment variable {name}"),
+                key: "queue.signing_key_env".to_owned(),
+                what: why.to_string(),
+                fix: fix.to_owned(),
+            }])
+        })
     }
 
     /// What is kept, and for how long.

@@ -169,6 +169,8 @@ pub struct QueueSettings {
     pub max_payload_bytes: u64,
     /// Share of the server's `maxmemory` over which nothing new is enqueued, in percent.
     pub max_memory_percent: u8,
+    /// Environment variable that holds the key by which jobs are signed; empty = none is.
+    pub signing_key_env: String,
     /// Seconds between two rounds of upkeep of a worker.
     pub upkeep_interval_s: u64,
 }

@@ -77,6 +77,7 @@ impl Settings {
     }
 
     fn queue_and_worker(&self, check: &mut Checks) {
+        check.names_a_variable("queue.signing_key_env", &self.queue.signing_key_env);
         let q = &self.queue;
         check.range("queue.lease_ms", q.lease_ms, 100, DAY_MS);
         check.range("queue.renew_ms", q.renew_ms, 10, DAY_MS);
@@ -253,12 +254,7 @@ impl Settings {
                 check.add("embedding.model", what, "name the model, e.g. nomic-embed-text");
             }
         }
-        if !e.api_key_env.is_empty() && !is_variable(&e.api_key_env) {
-            // Not shown: most likely it is the key itself.
-            let what = "this is not the name of an environment variable".to_owned();
-            let fix = "put the key into a variable, e.g. MY_API_KEY, and write that name here";
-            check.add("embedding.api_key_env", what, fix);
-        }
+        check.names_a_variable("embedding.api_key_env", &e.api_key_env);
         check.range("embedding.timeout_s", e.timeout_s, 1, 24 * 3600);
         check.range("embedding.connect_timeout_s", e.connect_timeout_s, 1, 3600);
         // OpenAI takes 2,048 inputs a call.
@@ -288,13 +284,8 @@ fn check_provider(name: &str, provider: &ProviderConfig, check: &mut Checks) {
     if provider.wire != Wire::Builtin {
         check_base_url(&key("base_url"), &provider.base_url, check);
     }
-    if let Some(variable) = &provider.api_key_env
-        && !is_variable(variable)
-    {
-        // Not shown: most likely it is the key itself.
-        let what = "this is not the name of an environment variable".to_owned();
-        let fix = "put the key into a variable, e.g. MY_API_KEY, and write that name here";
-        check.add(&key("api_key_env"), what, fix);
+    if let Some(variable) = &provider.api_key_env {
+        check.names_a_variable(&key("api_key_env"), variable);
     }
     check.range(&key("concurrency"), provider.concurrency.into(), 1, 10_000);
     if let Some(rate) = provider.rate_per_minute {
@@ -348,6 +339,16 @@ pub(crate) fn is_variable(name: &str) -> bool {
 pub(crate) struct Checks(Vec<Problem>);
 
 impl Checks {
+    /// Where a key is looked for; an empty name is none.
+    fn names_a_variable(&mut self, key: &str, name: &str) {
+        if !name.is_empty() && !is_variable(name) {
+            // Not shown: most likely it is the key itself.
+            let what = "this is not the name of an environment variable".to_owned();
+            let fix = "put the key into a variable, e.g. MY_API_KEY, and write that name here";
+            self.add(key, what, fix);
+        }
+    }
+
     pub(crate) fn add(&mut self, key: &str, what: String, fix: &str) {
         let origin = "settings".to_owned();
         self.0.push(Problem { origin, key: key.to_owned(), what, fix: fix.to_owned() });

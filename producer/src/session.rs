@@ -3,7 +3,8 @@
 use crate::cli::Global;
 use crate::embedded::PrivateRedis;
 use anyhow::Context;
-use queue_schema::client::Queue;
+use queue_schema::client::{Queue, QueueOptions};
+use queue_schema::sign::Signer;
 use scrum_config::{LoadOptions, Settings};
 use scrum_disk as disk;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,8 @@ use std::sync::Arc;
 pub struct Session {
     /// The settings.
     pub settings: Arc<Settings>,
-    /// The queue.
+    /// The queue, for showing what is there whoever wrote it. What a command acts on, and signs, is read
+    /// through [`Session::checking`].
     pub queue: Queue,
     /// Where the queue is.
     pub url: String,
@@ -43,7 +45,13 @@ impl Session {
         let private =
             if settings.redis.is_private() { Some(PrivateRedis::attach(&state)?) } else { None };
         let url = private.as_ref().map_or_else(|| settings.redis.url.clone(), PrivateRedis::url);
-        let queue = Queue::connect(settings.queue_options(&url)).await?;
+        // A private server is out of the reach of others.
+        let signer = match &private {
+            None => settings.signer(|name| std::env::var(name).ok())?,
+            Some(_) => Signer::default(),
+        };
+        let options = QueueOptions { signer, ..settings.queue_options(&url) };
+        let queue = Queue::connect(options).await?.trusting();
         Ok(Self {
             settings: Arc::new(settings),
             queue,
@@ -52,6 +60,11 @@ impl Session {
             state,
             private,
         })
+    }
+
+    /// The queue, of which only what the fleet signed is taken where there is a key.
+    pub fn checking(&self) -> Queue {
+        self.queue.checking()
     }
 
     /// Turns `latest` or the beginning of an id into an id.

@@ -28,6 +28,8 @@ pub struct Workers {
     config: Option<PathBuf>,
     state: PathBuf,
     logs: OwnedFd,
+    /// A variable that they must not see: the key of a fleet, which a private server's is none of.
+    hidden: Option<String>,
     log: PathBuf,
     children: Vec<Worker>,
 }
@@ -55,6 +57,7 @@ impl Workers {
             state: session.state.clone(),
             log: logs.join(LOG),
             logs: dir,
+            hidden: session.private.as_ref().map(|_| session.settings.queue.signing_key_env.clone()),
             children: Vec::new(),
         };
         for _ in 0..n {
@@ -80,6 +83,9 @@ impl Workers {
             .stderr(log)
             // Ctrl-C is for us: we drain the workers in good order.
             .process_group(0);
+        if let Some(name) = self.hidden.as_ref().filter(|name| !name.is_empty()) {
+            command.env_remove(name);
+        }
         die_with_parent(&mut command);
         let child = command.spawn().with_context(|| {
             format!("the worker {} could not be started", self.program.display())

@@ -4,7 +4,9 @@
 use crate::body;
 use crate::envelope::Envelope;
 use crate::jobs::JobKind;
+use crate::keys;
 use crate::rows::Row;
+use crate::sign::{Signer, is_signed};
 use crate::sweep::{Target, TargetStatus};
 use crate::trace::Trace;
 use serde::Serialize;
@@ -116,18 +118,26 @@ impl NewJob {
         self
     }
 
-    /// Flat form for the scripts; `lua/prelude.lua` reads it in `read_job`. `max_attempts` is
-    /// what a job gets that says nothing else.
-    pub fn encode(&self, max_attempts: u32, out: &mut Vec<Vec<u8>>) {
+    /// Flat form for the scripts; `lua/prelude.lua` reads it in `read_job`.
+    pub fn encode(&self, with: Sending<'_>, out: &mut Vec<Vec<u8>>) {
         out.push(self.id.as_bytes().to_vec());
         out.push(self.lane.as_bytes().to_vec());
         out.push(num(self.priority as u64));
         out.push(self.sweep.as_bytes().to_vec());
         out.push(self.target.map(|t| num(u64::from(t))).unwrap_or_default());
         out.push(num(self.delay_ms));
-        out.push(num(u64::from(self.max_attempts.unwrap_or(max_attempts))));
-        out.push(body::pack(&self.body));
+        out.push(num(u64::from(self.max_attempts.unwrap_or(with.max_attempts))));
+        out.push(body::pack(&with.signer.seal_job(&self.body)));
     }
+}
+
+/// What the client adds to what is sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Sending<'a> {
+    /// Attempts of a job that says nothing else.
+    pub max_attempts: u32,
+    /// Signs jobs and values.
+    pub signer: &'a Signer,
 }
 
 /// One thing that should happen.
@@ -237,6 +247,8 @@ pub enum DeadClass {
     Undecodable,
     /// It can't succeed, so it was not tried again.
     Fatal,
+    /// It, or what it needs, lacks the signature of the fleet, so it was not run.
+    Unsigned,
 }
 
 impl DeadClass {
@@ -248,6 +260,7 @@ impl DeadClass {
             Self::Poison => "poison",
             Self::Undecodable => "undecodable",
             Self::Fatal => "fatal",
+            Self::Unsigned => "unsigned",
         }
     }
 }
@@ -344,7 +357,7 @@ impl Effects {
     }
 
     /// Flat form for `lua/commit.lua`: ending, its two arguments, number of effects, effects.
-    pub fn encode(&self, max_attempts: u32, out: &mut Vec<Vec<u8>>) {
+    pub fn encode(&self, with: Sending<'_>, out: &mut Vec<Vec<u8>>) {
         let (word, a, b): (&str, Vec<u8>, &str) = match &self.ending {
             Ending::Done => ("done", Vec::new(), ""),
             Ending::Retry { delay_ms, reason } => ("retry", num(*delay_ms), reason),
@@ -355,28 +368,32 @@ impl Effects {
         out.push(word.into());
         out.push(a);
         out.push(b.as_bytes().to_vec());
-        self.encode_list(max_attempts, out);
+        self.encode_list(with, out);
     }
 
     /// The effects alone, as `apply` in `lua/prelude.lua` reads them.
-    pub fn encode_list(&self, max_attempts: u32, out: &mut Vec<Vec<u8>>) {
+    pub fn encode_list(&self, with: Sending<'_>, out: &mut Vec<Vec<u8>>) {
         out.push(num(self.list.len() as u64));
         for effect in &self.list {
-            effect.encode(max_attempts, out);
+            effect.encode(with, out);
         }
     }
 }
 
 impl Effect {
-    fn encode(&self, max_attempts: u32, out: &mut Vec<Vec<u8>>) {
+    fn encode(&self, with: Sending<'_>, out: &mut Vec<Vec<u8>>) {
         let mut words = |ws: &[&str]| out.extend(ws.iter().map(|w| w.as_bytes().to_vec()));
         match self {
             Self::Enqueue(job) => {
                 words(&["enqueue"]);
-                job.encode(max_attempts, out);
+                job.encode(with, out);
             }
             Self::AppendRow { sweep, stream, row_id, json } => {
-                words(&["row", sweep, stream, row_id, json]);
+                let row = with.signer.seal(&keys::rows(stream, sweep), row_id, json);
+                words(&["row", sweep, stream, row_id, &row]);
+            }
+            Self::Put { key, field, value } if is_signed(key, field) => {
+                words(&["put", key, field, &with.signer.seal(key, field, value)]);
             }
             Self::Put { key, field, value } => words(&["put", key, field, value]),
             Self::Add { key, field, by } => words(&["add", key, field, &by.to_string()]),
@@ -390,19 +407,21 @@ impl Effect {
             Self::Delete { key } => words(&["delete", key]),
             Self::Barrier { name, size, then } => {
                 words(&["barrier", name, &size.to_string()]);
-                then.encode(max_attempts, out);
+                then.encode(with, out);
             }
             Self::Arrive { name, member } => words(&["arrive", name, &member.to_string()]),
             Self::PlanTargets { sweep, first, targets } => {
                 words(&["plan", sweep, &first.to_string(), &targets.len().to_string()]);
-                for target in targets {
+                for (ordinal, target) in (*first..).zip(targets) {
                     let status = if target.skip.is_some() {
                         TargetStatus::Skipped
                     } else {
                         TargetStatus::Waiting
                     };
                     out.push(status.code().to_string().into_bytes());
-                    out.push(serde_json::to_vec(target).unwrap_or_default());
+                    let json = serde_json::to_string(target).unwrap_or_default();
+                    let (key, field) = (keys::targets(sweep), ordinal.to_string());
+                    out.push(with.signer.seal(&key, &field, &json).as_bytes().to_vec());
                 }
             }
             Self::PlanDone { sweep } => words(&["planned", sweep]),

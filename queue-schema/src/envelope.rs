@@ -66,6 +66,9 @@ pub struct Envelope {
     /// W3C `traceparent` of what caused the job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tp: Option<String>,
+    /// Its signature, where the fleet has a key; see [`crate::sign`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub s: Option<String>,
 }
 
 impl Envelope {
@@ -83,6 +86,7 @@ impl Envelope {
             pv: J::VERSION,
             p: serde_json::value::to_raw_value(job)?,
             tp: traceparent,
+            s: None,
         })
     }
 

@@ -124,6 +124,26 @@ pub fn without_facts(sweep: &str) -> String {
     format!("nofacts:{sweep}")
 }
 
+/// Suffix of the hash of a sweep's record.
+pub fn sweep(sweep: &str) -> String {
+    format!("sw:{sweep}")
+}
+
+/// Suffix of the hash of a sweep's targets.
+pub fn targets(sweep: &str) -> String {
+    format!("tg:{sweep}")
+}
+
+/// Suffix of the stream of a sweep's rows of one kind.
+pub fn rows(stream: &str, sweep: &str) -> String {
+    format!("rows:{stream}:{sweep}")
+}
+
+/// Suffix of a paid answer.
+pub fn answer(content_key: &str) -> String {
+    format!("ans:{content_key}")
+}
+
 /// Suffix of the list of a review's attempts.
 pub fn attempts(review: &str) -> String {
     format!("att:{review}")

@@ -5,7 +5,7 @@
 //! moves between them ([`state`]), what a handler may ask for ([`effects`]), the counters of
 //! model calls ([`ledger`]), the rows of the knowledge base ([`rows`]), the records of sweeps
 //! ([`sweep`]) and of the applier's runs ([`apply`]), what a sweep may spend ([`budget`]), what caused
-//! what ([`trace`]), the key names
+//! what ([`trace`]), how what is written is known again ([`sign`]), the key names
 //! ([`keys`]) and, with
 //! the `client` feature, the one client that runs the Lua scripts in `lua/`.
 //!
@@ -26,6 +26,7 @@ pub mod ledger;
 pub mod limits;
 pub mod rows;
 pub mod schemas;
+pub mod sign;
 pub mod state;
 pub mod sweep;
 pub mod trace;

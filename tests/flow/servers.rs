@@ -1,4 +1,4 @@
-//! Redis as people run it: behind TLS, with users, with Sentinels, as a cluster.
+//! Redis as people run it: behind TLS, with users, with Sentinels, as a cluster, and written by strangers.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -8,6 +8,8 @@ mod acl;
 mod cluster;
 #[path = "servers/sentinel.rs"]
 mod sentinel;
+#[path = "servers/signing.rs"]
+mod signing;
 #[path = "servers/tls.rs"]
 mod tls;
 #[path = "servers/work.rs"]

@@ -68,6 +68,13 @@ impl Bench {
         self
     }
 
+    /// Sets a variable of the environment for all programs of this bench.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// The ladder file of [`Bench::with_stub`].
     pub fn ladder(&self) -> PathBuf {
         self.dir.path().join("ladder.toml")

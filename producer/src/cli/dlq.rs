@@ -18,7 +18,8 @@ pub struct LetterFilter {
     /// Only this sweep's.
     #[arg(long)]
     pub sweep: Option<String>,
-    /// Only this class: ladder_exhausted, attempts_exhausted, poison, undecodable, fatal.
+    /// Only this class: ladder_exhausted, attempts_exhausted, poison, undecodable, fatal,
+    /// unsigned.
     #[arg(long)]
     pub class: Option<String>,
     /// Only lanes that start so.

@@ -108,7 +108,8 @@ async fn prepare(
     args: &ApplyArgs,
     progress: &Progress,
 ) -> anyhow::Result<Option<ApplySpec>> {
-    let queue = &session.queue;
+    // What becomes a signed request is read as workers read it.
+    let queue = &session.checking();
     let status =
         queue.sweep_status(id).await?.with_context(|| format!("there is no sweep {id}"))?;
     if status.state == SweepState::Cancelled {

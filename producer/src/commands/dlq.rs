@@ -6,7 +6,7 @@ use crate::cli::{DlqAction, DlqArgs, Global, LetterFilter};
 use crate::ladder;
 use crate::output::{say, say_json, say_lines, table, time};
 use crate::session::Session;
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use queue_schema::client::{DeadLetter, SweepState};
 use queue_schema::effects::NewJob;
 use queue_schema::envelope::Envelope;
@@ -185,8 +185,14 @@ async fn edit(
     from_rung: Option<u32>,
     ladder: Option<&Ladder>,
 ) -> anyhow::Result<Option<NewJob>> {
-    let decoded = Envelope::decode(&letter.body).and_then(|e| Job::decode(&e));
-    let Ok(Job::Rung(rung)) = decoded else {
+    let envelope = Envelope::decode(&letter.body);
+    let queue = session.checking();
+    if let Ok(envelope) = &envelope {
+        queue.options().signer.check_job(envelope).map_err(|why| {
+            anyhow!("{why}; a retry of this one would not run (scrum dlq discard {})", letter.id)
+        })?;
+    }
+    let Ok(Job::Rung(rung)) = envelope.and_then(|e| Job::decode(&e)) else {
         if from_rung.is_some() || ladder.is_some() {
             bail!(
                 "it is no job of a ladder, so --from-rung and --ladder do not apply; retry it without"
@@ -197,7 +203,7 @@ async fn edit(
     let review = review_id(&letter.sweep, rung.target);
     let ladder = match ladder {
         Some(given) => given.clone(),
-        None => session.queue.ladder_of(&letter.sweep, &review).await?,
+        None => queue.ladder_of(&letter.sweep, &review).await?,
     };
     let at = match from_rung {
         Some(n) => n,

@@ -59,6 +59,9 @@ pub async fn execute(global: &Global) -> anyhow::Result<u8> {
                         };
                         server(info, kind, settings.queue.max_memory_percent, &mut add_one);
                     }
+                    if session.private.is_none() {
+                        signing(&session.queue, &settings.queue.signing_key_env, &mut add);
+                    }
                     if let Some(message) = per_review(&session.queue).await? {
                         add("reviews", Level::Ok, message);
                     }
@@ -131,6 +134,22 @@ fn applier(settings: &Settings, usable: &[String], add: &mut impl FnMut(&str, Le
             add("sandbox", Level::Note, message);
         }
         Err(error) => add("sandbox", Level::Problem, error.to_string()),
+    }
+}
+
+/// Whether workers can tell the fleet's jobs from a stranger's.
+fn signing(queue: &Queue, variable: &str, add: &mut impl FnMut(&str, Level, String)) {
+    match queue.options().signer.fingerprint() {
+        Some(key) => add(
+            "signing",
+            Level::Ok,
+            format!("jobs are signed with the key {key}.. of {variable}; workers log the same digits at their start"),
+        ),
+        None => add(
+            "signing",
+            Level::Note,
+            format!("jobs are not signed: whoever can write this Redis decides what workers run and commit; set {variable} for all programs of the fleet (openssl rand -hex 32)"),
+        ),
     }
 }
 

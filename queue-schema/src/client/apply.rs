@@ -53,10 +53,14 @@ impl Queue {
             effects = effects.enqueue(&patch).map_err(bad)?;
         }
         let mut args = vec![key.into_bytes()];
-        effects.encode_list(self.options().max_attempts, &mut args);
+        effects.encode_list(self.sending(), &mut args);
         let part = self.of_sweep(sweep);
         part.check_memory().await?;
         let new: i64 = part.run(&self.scripts.submit, args).await?;
+        if new == 0 {
+            // Somebody may have written it before us.
+            self.checking().apply_run(sweep, &run).await?;
+        }
         Ok((run, new == 1))
     }
 
@@ -66,18 +70,22 @@ impl Queue {
     /// A failure of Redis, or a record that this program can't read.
     pub async fn apply_run(&self, sweep: &str, run: &str) -> Result<Option<ApplyRun>, QueueError> {
         let mut conn = self.conn();
+        let key = keys::apply_run(sweep, run);
         let map: HashMap<String, String> = redis::cmd("HGETALL")
-            .arg(self.of_sweep(sweep).key(&keys::apply_run(sweep, run)))
+            .arg(self.of_sweep(sweep).key(&key))
             .query_async(&mut conn)
             .await?;
-        let Some(spec) = map.get(SPEC_FIELD) else { return Ok(None) };
         let bad = |e| QueueError::record(format!("run {run} of sweep {sweep}"), e);
-        let spec: ApplySpec = serde_json::from_str(spec).map_err(bad)?;
+        let Some(spec) = map.get(SPEC_FIELD) else { return Ok(None) };
+        let spec: ApplySpec =
+            serde_json::from_str(self.opened(&key, SPEC_FIELD, spec)?).map_err(bad)?;
         let members = u32::try_from(spec.files.len()).unwrap_or(u32::MAX);
-        let proposals = (0..members)
-            .map(|k| map.get(&keys::proposal(k)).map(|json| serde_json::from_str(json)).transpose())
-            .collect::<Result<_, _>>()
-            .map_err(bad)?;
+        let proposal = |k: u32| {
+            let field = keys::proposal(k);
+            let kept = map.get(&field).map(|kept| self.opened(&key, &field, kept)).transpose()?;
+            kept.map(|json| serde_json::from_str(json).map_err(bad)).transpose()
+        };
+        let proposals = (0..members).map(proposal).collect::<Result<_, QueueError>>()?;
         Ok(Some(ApplyRun { spec, proposals, ended: map.get(ENDED_FIELD).cloned() }))
     }
 

@@ -143,7 +143,7 @@ impl Queue {
             }
             args.push(commit.lease.job.clone().into());
             args.push(commit.lease.token.clone().into());
-            commit.effects.encode(self.options().max_attempts, &mut args);
+            commit.effects.encode(self.sending(), &mut args);
         }
         let applied: Vec<i64> = self.run(&self.scripts.commit, args).await?;
         Ok(applied.into_iter().map(|n| n == 1).collect())

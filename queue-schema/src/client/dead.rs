@@ -173,7 +173,8 @@ impl Queue {
     pub async fn revive(&self, id: &str, edited: Option<(&str, &str)>) -> Result<u64, QueueError> {
         let (lane, body) = edited.unwrap_or_default();
         let Some((part, _)) = self.find_dead(id).await? else { return Ok(0) };
-        part.run(&self.scripts.revive, vec![id.into(), lane.into(), body::pack(body)]).await
+        let body = body::pack(&self.options().signer.seal_job(body));
+        part.run(&self.scripts.revive, vec![id.into(), lane.into(), body]).await
     }
 
     /// Gives a review a ladder of its own, for the retry that follows. By itself it starts nothing,
@@ -184,10 +185,11 @@ impl Queue {
     pub async fn give_ladder(&self, review: &str, ladder: &Ladder) -> Result<(), QueueError> {
         let json = serde_json::to_string(ladder).map_err(|e| QueueError::record("ladder", e))?;
         let mut conn = self.conn();
+        let key = keys::review_state(review);
         redis::cmd("HSET")
-            .arg(self.of_review(review).key(&keys::review_state(review)))
+            .arg(self.of_review(review).key(&key))
             .arg(keys::LADDER_FIELD)
-            .arg(json)
+            .arg(&*self.options().signer.seal(&key, keys::LADDER_FIELD, &json))
             .query_async::<()>(&mut conn)
             .await?;
         Ok(())

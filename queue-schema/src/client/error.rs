@@ -1,6 +1,7 @@
 //! What can go wrong between this program and the queue.
 
 use crate::envelope::DecodeError;
+use crate::sign::Unsigned;
 
 /// A failure of the queue.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +67,14 @@ pub enum QueueError {
         what: String,
         /// What was wrong.
         message: String,
+    },
+    /// A record is not the fleet's own.
+    #[error("the record {what} is refused: {why}")]
+    Unsigned {
+        /// Which record: its key and field.
+        what: String,
+        /// Why not.
+        why: Unsigned,
     },
     /// A job can't be read.
     #[error(transparent)]

@@ -39,8 +39,9 @@ pub use scripts::Script;
 pub use sweeps::{Created, HELD_FIELD, SweepState, SweepStatus};
 pub use tls::TlsFiles;
 
-use crate::effects::NewJob;
+use crate::effects::{NewJob, Sending};
 use crate::keys::{self, Partition};
+use crate::sign::{self, Signer};
 use address::Address;
 use conn::Conn;
 use redis::aio::MultiplexedConnection;
@@ -82,6 +83,8 @@ pub struct QueueOptions {
     pub max_payload_bytes: usize,
     /// Share of the server's `maxmemory` over which nothing new is enqueued, in percent.
     pub max_memory_percent: u8,
+    /// Signs what is written and checks what is read.
+    pub signer: Signer,
 }
 
 /// A handle on the queue; cheap to clone, safe to share.
@@ -94,6 +97,7 @@ pub struct Queue {
     gauge: Arc<memory::Gauge>,
     partition: Partition,
     number: u16,
+    trusting: bool,
 }
 
 impl std::fmt::Debug for Queue {
@@ -127,6 +131,7 @@ impl Queue {
             server,
             partition: Partition::new(&options.namespace, 0),
             number: 0,
+            trusting: false,
             options: Arc::new(options),
             scripts: Arc::new(Scripts::load()),
             gauge: Arc::default(),
@@ -167,6 +172,38 @@ impl Queue {
         self.of_sweep(review.rsplit_once('-').map_or(review, |(sweep, _)| sweep))
     }
 
+    /// A handle that reads what has no signature, or a wrong one, as well: for showing it, never for acting
+    /// on it.
+    #[must_use]
+    pub fn trusting(&self) -> Self {
+        Self { trusting: true, ..self.clone() }
+    }
+
+    /// A handle that takes only what the fleet signed, where there is a key.
+    #[must_use]
+    pub fn checking(&self) -> Self {
+        Self { trusting: false, ..self.clone() }
+    }
+
+    /// What was kept in a field of a key, without its signature.
+    pub(crate) fn opened<'a>(
+        &self,
+        key: &str,
+        field: &str,
+        kept: &'a str,
+    ) -> Result<&'a str, QueueError> {
+        if self.trusting {
+            return Ok(sign::unchecked(kept));
+        }
+        let opened = self.options.signer.open(key, field, kept);
+        opened.map_err(|why| QueueError::Unsigned { what: format!("{key} {field}"), why })
+    }
+
+    /// What is added to what is sent.
+    pub(crate) fn sending(&self) -> Sending<'_> {
+        Sending { max_attempts: self.options.max_attempts, signer: &self.options.signer }
+    }
+
     /// A handle on each partition, in order.
     pub fn each(&self) -> impl Iterator<Item = Self> + '_ {
         (0..self.partitions()).map(|p| self.at(p))
@@ -191,8 +228,9 @@ impl Queue {
 
     pub(crate) fn check_size(&self, job: &NewJob) -> Result<(), QueueError> {
         let max = self.options.max_payload_bytes;
-        if job.body.len() > max {
-            return Err(QueueError::TooLarge { job: job.id.clone(), bytes: job.body.len(), max });
+        let bytes = job.body.len() + self.options.signer.job_bytes();
+        if bytes > max {
+            return Err(QueueError::TooLarge { job: job.id.clone(), bytes, max });
         }
         Ok(())
     }
@@ -213,7 +251,7 @@ impl Queue {
         for (part, jobs) in parts {
             let mut args = vec![jobs.len().to_string().into_bytes()];
             for job in jobs {
-                job.encode(self.options.max_attempts, &mut args);
+                job.encode(self.sending(), &mut args);
             }
             self.at(part).check_memory().await?;
             new += self.at(part).run::<u64>(&self.scripts.enqueue, args).await?;

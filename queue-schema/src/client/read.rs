@@ -69,8 +69,10 @@ impl Queue {
             let Some(last) = page.ids.last() else { return Ok(out) };
             from = format!("({}", last.id);
             for entry in &page.ids {
-                let json: String = entry.get("row").unwrap_or_default();
-                out.push(serde_json::from_str(&json).map_err(|e| {
+                let kept: String = entry.get("row").unwrap_or_default();
+                let id: String = entry.get("id").unwrap_or_default();
+                let json = self.opened(&keys::rows(R::STREAM, sweep), &id, &kept)?;
+                out.push(serde_json::from_str(json).map_err(|e| {
                     QueueError::record(format!("row {} of {}", entry.id, R::STREAM), e)
                 })?);
             }
@@ -96,12 +98,10 @@ impl Queue {
             .arg(&entry)
             .query_async(&mut conn)
             .await?;
-        let json: Option<String> = found.ids.first().and_then(|e| e.get("row"));
-        json.map(|json| {
-            serde_json::from_str(&json)
-                .map_err(|e| QueueError::record(format!("row {id} of {}", R::STREAM), e))
-        })
-        .transpose()
+        let kept: Option<String> = found.ids.first().and_then(|e| e.get("row"));
+        let Some(kept) = kept else { return Ok(None) };
+        let row = serde_json::from_str(self.opened(&keys::rows(R::STREAM, sweep), id, &kept)?);
+        row.map(Some).map_err(|e| QueueError::record(format!("row {id} of {}", R::STREAM), e))
     }
 
     /// What a review has gathered so far.
@@ -110,10 +110,15 @@ impl Queue {
     /// A failure of Redis.
     pub async fn review_state(&self, review: &str) -> Result<HashMap<String, String>, QueueError> {
         let mut conn = self.conn();
-        Ok(redis::cmd("HGETALL")
-            .arg(self.of_review(review).key(&keys::review_state(review)))
+        let key = keys::review_state(review);
+        let mut state: HashMap<String, String> = redis::cmd("HGETALL")
+            .arg(self.of_review(review).key(&key))
             .query_async(&mut conn)
-            .await?)
+            .await?;
+        if let Some(ladder) = state.get_mut(keys::LADDER_FIELD) {
+            *ladder = self.opened(&key, keys::LADDER_FIELD, ladder)?.to_owned();
+        }
+        Ok(state)
     }
 
     /// The attempts of a review so far.
@@ -180,10 +185,13 @@ impl Queue {
     /// A failure of Redis.
     pub async fn answer(&self, content_key: &str) -> Result<Option<String>, QueueError> {
         let mut conn = self.conn();
-        Ok(redis::cmd("GET")
-            .arg(self.of_sweep(content_key).key(&format!("ans:{content_key}")))
+        let key = keys::answer(content_key);
+        let kept: Option<String> = redis::cmd("GET")
+            .arg(self.of_sweep(content_key).key(&key))
             .query_async(&mut conn)
-            .await?)
+            .await?;
+        // One that a stranger put there is none: it would be asked for again anyway when it ran out.
+        Ok(kept.and_then(|kept| Some(self.opened(&key, "", &kept).ok()?.to_owned())))
     }
 
     /// Keeps a paid answer, before the commit that uses it, so that a crash never pays twice.
@@ -196,10 +204,11 @@ impl Queue {
         answer: &str,
         keep: Duration,
     ) -> Result<(), QueueError> {
+        let key = keys::answer(content_key);
         let mut conn = self.conn();
         redis::cmd("SET")
-            .arg(self.of_sweep(content_key).key(&format!("ans:{content_key}")))
-            .arg(answer)
+            .arg(self.of_sweep(content_key).key(&key))
+            .arg(&*self.options().signer.seal(&key, "", answer))
             .arg("EX")
             .arg(keep.as_secs().max(1))
             .query_async::<()>(&mut conn)

@@ -4,6 +4,8 @@ use super::{Queue, QueueError, budget};
 use crate::budget::{Budget, BudgetRequest, CALLS_FIELD};
 use crate::effects::{NewJob, Priority};
 use crate::jobs::{JobKind, Plan, Review};
+use crate::keys;
+use crate::sign::Signer;
 use crate::sweep::{SweepSpec, Target, TargetStatus};
 use crate::trace::Trace;
 use serde::Serialize;
@@ -11,6 +13,9 @@ use std::collections::HashMap;
 
 /// Jobs or targets that one call removes when a sweep that is being forgotten is asked for again.
 const FORGET_BATCH: u32 = 500;
+
+/// Field of a sweep's record that holds its request.
+const SPEC_FIELD: &str = "spec";
 
 /// Field of a sweep's record that says what its planning waits for.
 pub const HELD_FIELD: &str = "held";
@@ -165,11 +170,12 @@ impl Queue {
     ) -> Result<Created, QueueError> {
         let id = spec.id();
         let json = serde_json::to_string(spec).map_err(|e| QueueError::record("sweep", e))?;
-        let (head, tail) = review_template(&id)?;
+        let signer = &self.options().signer;
+        let (head, tail) = review_template(&id, signer)?;
         let max = self.options().max_attempts.to_string();
         let mut args: Vec<Vec<u8>> = vec![
             id.clone().into(),
-            json.into(),
+            signer.seal(&keys::sweep(&id), SPEC_FIELD, &json).into_owned().into(),
             spec.limits.admission_window.to_string().into(),
             Review { sweep: id.clone(), target: 0 }.lane().into(),
             head.into(),
@@ -187,14 +193,20 @@ impl Queue {
             .map_err(|e| QueueError::record("plan", e))?
             .priority(priority);
         plan.trace(&Trace::of_sweep(&id));
-        plan.encode(self.options().max_attempts, &mut args);
+        plan.encode(self.sending(), &mut args);
         let part = self.of_sweep(&id);
         part.check_memory().await?;
         loop {
             match part.run::<(i64, u64)>(&self.scripts.create_sweep, args.clone()).await? {
                 // Somebody has begun to forget an older one of the same name; it is finished here.
                 (2, _) => self.forget_sweep(&id, FORGET_BATCH).await?,
-                (new, put_back) => return Ok(Created { id, new: new == 1, put_back }),
+                (new, put_back) => {
+                    if new != 1 {
+                        // Somebody may have written it before us.
+                        self.checking().sweep_spec(&id).await?;
+                    }
+                    return Ok(Created { id, new: new == 1, put_back });
+                }
             };
         }
     }
@@ -211,7 +223,7 @@ impl Queue {
             .priority(status.priority);
         plan.trace(&Trace::of_sweep(&status.id));
         let mut args = vec![status.id.clone().into_bytes(), first.to_string().into_bytes()];
-        plan.encode(self.options().max_attempts, &mut args);
+        plan.encode(self.sending(), &mut args);
         let part = self.of_sweep(&status.id);
         part.check_memory().await?;
         Ok(part.run::<i64>(&self.scripts.replan, args).await? == 1)
@@ -223,15 +235,16 @@ impl Queue {
     /// A failure of Redis, or a record that this program can't read.
     pub async fn sweep_spec(&self, id: &str) -> Result<Option<SweepSpec>, QueueError> {
         let mut conn = self.conn();
-        let json: Option<String> = redis::cmd("HGET")
-            .arg(self.of_sweep(id).key(&format!("sw:{id}")))
-            .arg("spec")
+        let key = keys::sweep(id);
+        let kept: Option<String> = redis::cmd("HGET")
+            .arg(self.of_sweep(id).key(&key))
+            .arg(SPEC_FIELD)
             .query_async(&mut conn)
             .await?;
-        json.map(|j| {
-            serde_json::from_str(&j).map_err(|e| QueueError::record(format!("sweep {id}"), e))
-        })
-        .transpose()
+        let Some(kept) = kept else { return Ok(None) };
+        let json = self.opened(&key, SPEC_FIELD, &kept)?;
+        let spec = serde_json::from_str(json);
+        spec.map(Some).map_err(|e| QueueError::record(format!("sweep {id}"), e))
     }
 
     /// How far a sweep is; `None` when there is no such sweep.
@@ -319,7 +332,7 @@ impl Queue {
             .arg(ordinal)
             .query_async(&mut conn)
             .await?;
-        json.map(|j| read_target(sweep, ordinal, &j)).transpose()
+        json.map(|j| self.read_target(sweep, ordinal, &j)).transpose()
     }
 
     /// All targets with their status, in order: the coverage ledger.
@@ -352,10 +365,16 @@ impl Queue {
                 let status = TargetStatus::from_code(*code).ok_or_else(|| {
                     QueueError::record(format!("status of target {ordinal}"), code)
                 })?;
-                out.push((read_target(sweep, ordinal, &json)?, status));
+                out.push((self.read_target(sweep, ordinal, &json)?, status));
             }
         }
         Ok(out)
+    }
+
+    fn read_target(&self, sweep: &str, ordinal: u32, kept: &str) -> Result<Target, QueueError> {
+        let json = self.opened(&keys::targets(sweep), &ordinal.to_string(), kept)?;
+        serde_json::from_str(json)
+            .map_err(|e| QueueError::record(format!("target {ordinal} of sweep {sweep}"), e))
     }
 }
 
@@ -376,20 +395,17 @@ fn budget_args(b: &BudgetRequest) -> Vec<Vec<u8>> {
     ]
 }
 
-fn read_target(sweep: &str, ordinal: u32, json: &str) -> Result<Target, QueueError> {
-    serde_json::from_str(json)
-        .map_err(|e| QueueError::record(format!("target {ordinal} of sweep {sweep}"), e))
-}
 
 /// The body of a target's first job, before and after the ordinal: the admission script puts
 /// the two around the number, so that a waiting target costs no job record.
-fn review_template(sweep: &str) -> Result<(String, String), QueueError> {
+fn review_template(sweep: &str, signer: &Signer) -> Result<(String, String), QueueError> {
     // A number that can't occur in a sweep id, which is hex.
     const MARK: u32 = u32::MAX;
     let mut job = NewJob::of(&Review { sweep: sweep.to_owned(), target: MARK })
         .map_err(|e| QueueError::record("review", e))?;
     job.trace(&Trace::of_sweep(sweep));
-    job.body
+    signer
+        .seal_job(&job.body)
         .split_once(&MARK.to_string())
         .map(|(h, t)| (h.to_owned(), t.to_owned()))
         .ok_or_else(|| QueueError::record("review", "its template lacks the ordinal"))
@@ -403,7 +419,7 @@ mod tests {
 
     #[test]
     fn the_admission_template_makes_the_job_that_rust_would_make() {
-        let (head, tail) = review_template("0123456789abcdef").unwrap();
+        let (head, tail) = review_template("0123456789abcdef", &Signer::default()).unwrap();
         let want = Review { sweep: "0123456789abcdef".into(), target: 4711 };
         let body = format!("{head}4711{tail}");
         assert_eq!(

@@ -18,7 +18,7 @@ pub struct Setup {
     /// Three small files, one of which gets a patch; a large one; two that no model can review.
     pub repo: TestRepo,
     /// Answers everything.
-    _stub: ModelStub,
+    pub stub: ModelStub,
 }
 
 /// Files that no model of the usual ladder can review.
@@ -40,7 +40,7 @@ impl Setup {
             .set("apply.model", "patcher");
         let better = "name='better'\n[[rungs]]\nprovider='stub'\nmodel='better'\n";
         std::fs::write(bench.dir.path().join("better.toml"), better).unwrap();
-        Self { bench, repo, _stub: stub }
+        Self { bench, repo, stub }
     }
 
     /// A ladder whose model can review every file.
@@ -110,8 +110,9 @@ pub fn every_command(setup: &Setup, mut run: impl FnMut(&[&str], &[i32]) -> Stri
     let id = id.as_str();
     run(&["status", id], &[1]);
     run(&["report", id, "--out", out], &[1]);
-    run(&["apply", id, "--check", "true"], &[0]);
-    run(&["apply", id, "--check", "true", "--commit"], &[0]);
+    run(&["apply", id, "--check", "true", "--wait"], &[0]);
+    run(&["apply", id, "--check", "true", "--commit", "--wait"], &[0]);
+    assert!(setup.repo.git(&["branch", "--list", "scrum/*"]).contains("auto-apply"));
     run(&["models", "--sweep", id], &[0]);
     run(&["metrics"], &[0]);
     let letters: Value = serde_json::from_str(&run(&["dlq", "list", "--json"], &[0])).unwrap();

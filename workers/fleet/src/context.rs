@@ -122,6 +122,9 @@ impl Context {
                     tracing::warn!(%error, what, "Redis is away; waiting");
                     tokio::time::sleep(backoff.next_wait()).await;
                 }
+                Err(error @ QueueError::Unsigned { .. }) => {
+                    return Err(HandlerError::Unsigned(error.to_string()));
+                }
                 Err(error) => return Err(HandlerError::retry(what, error)),
             }
         }
@@ -142,14 +145,18 @@ impl Context {
         Ok(self.0.specs.put(sweep, spec))
     }
 
-    /// One target of a sweep.
+    /// One target of a sweep that is to be reviewed.
     ///
     /// # Errors
-    /// Fatal when there is no such target.
+    /// Fatal when there is no such target, or it was skipped: then no job of ours is about it.
     pub async fn target(&self, sweep: &str, ordinal: u32) -> Result<Target, HandlerError> {
-        self.read("the target", |q| async move { q.target(sweep, ordinal).await })
-            .await?
-            .ok_or_else(|| HandlerError::Fatal(format!("sweep {sweep} has no target {ordinal}")))
+        let found = self.read("the target", |q| async move { q.target(sweep, ordinal).await });
+        let fatal = |why: String| HandlerError::Fatal(format!("sweep {sweep} {why}"));
+        let target = found.await?.ok_or_else(|| fatal(format!("has no target {ordinal}")))?;
+        match &target.skip {
+            None => Ok(target),
+            Some(why) => Err(fatal(format!("does not review target {ordinal}: it is skipped ({why})"))),
+        }
     }
 
     /// A run of the applier.

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use queue_schema::client::Queue;
+use queue_schema::client::{Queue, QueueOptions};
 use scrum_config::{LoadOptions, LogFormat, Settings};
 use scrum_fleet::context::Context;
 use scrum_fleet::probe;
@@ -105,7 +105,9 @@ async fn connect(settings: &Settings) -> anyhow::Result<Queue> {
         !settings.redis.url.is_empty(),
         "no Redis is given; set SCRUM_REDIS_URL or pass --redis (for a fleet of one, use `scrum run`)"
     );
-    Ok(Queue::connect(settings.queue_options(&settings.redis.url)).await?)
+    let signer = settings.signer(|name| std::env::var(name).ok())?;
+    let options = QueueOptions { signer, ..settings.queue_options(&settings.redis.url) };
+    Ok(Queue::connect(options).await?)
 }
 
 async fn work(
@@ -127,6 +129,10 @@ async fn work(
         concurrency: settings.worker.concurrency as usize,
         grace: Duration::from_secs(settings.worker.grace_s),
     };
+    match queue.options().signer.fingerprint() {
+        Some(key) => tracing::info!(key, "jobs are run when they are signed with this key"),
+        None => tracing::info!("jobs are run unsigned: there is no key (queue.signing_key_env)"),
+    }
     let (stop, kill) = signals()?;
     for (name, provider) in &settings.providers {
         queue.set_limits(name, Some(provider.concurrency), provider.rate_per_minute).await?;

@@ -5,9 +5,10 @@ use crate::context::Context;
 use crate::handlers;
 use crate::runtime::{Handler, HandlerError};
 use queue_schema::client::{ClaimedJob, Lease};
-use queue_schema::effects::Effects;
+use queue_schema::effects::{Effects, Ending};
 use queue_schema::envelope::{DecodeError, Envelope};
 use queue_schema::jobs::Job;
+use queue_schema::sign::Unsigned;
 use std::future::Future;
 
 /// What every handler gets beside its payload.
@@ -52,9 +53,22 @@ impl Handler for Registry {
         async move {
             let info = JobInfo::of(&job);
             let envelope = Envelope::decode(&job.body.map_err(DecodeError::from)?)?;
+            match ctx.queue().options().signer.check_job(&envelope) {
+                Ok(()) => {}
+                Err(why @ Unsigned::NoKey) => return Ok(leave(&ctx, &job.lease.job, why)),
+                Err(why) => return Err(HandlerError::Unsigned(format!("the job is refused: {why}"))),
+            }
             dispatch(&ctx, info, Job::decode(&envelope)?).await
         }
     }
+}
+
+/// A fleet with a key has a worker without it: others can do the job, and no attempt is counted.
+fn leave(ctx: &Context, job: &str, why: Unsigned) -> Effects {
+    let reason = format!("this worker leaves the job to others: {why}");
+    tracing::error!(job, reason);
+    let delay_ms = ctx.settings().queue.sweep_interval_ms;
+    Effects::done().ending(Ending::Wait { delay_ms, reason })
 }
 
 macro_rules! dispatch {

@@ -58,8 +58,11 @@ async fn over(ctx: &Context, job: &Apply) -> Result<Vec<String>, HandlerError> {
     let runs = ctx.read("the runs of the applier", |q| async move { q.apply_runs(sweep).await });
     let mut over = Vec::new();
     for run in runs.await?.into_iter().rev().filter(|r| *r != job.run).take(LOOKED_BACK) {
-        if ctx.apply_run(sweep, &run).await?.ended.is_some() {
-            over.push(run);
+        match ctx.apply_run(sweep, &run).await {
+            Ok(state) if state.ended.is_some() => over.push(run),
+            // One of before there was a key, or a stranger's: nothing of it is taken up.
+            Ok(_) | Err(HandlerError::Unsigned(_)) => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(over)

@@ -24,6 +24,9 @@ pub enum HandlerError {
     /// It will never work: a dead letter, with what to do in the text.
     #[error("{0}")]
     Fatal(String),
+    /// It, or what it goes by, is not the fleet's own: a dead letter of a class of its own.
+    #[error("{0}")]
+    Unsigned(String),
     /// It may work later: tried again with backoff, a bounded number of times.
     #[error("{0}")]
     Retry(String),

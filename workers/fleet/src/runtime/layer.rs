@@ -42,6 +42,7 @@ impl CommitLayer {
     fn on_error(&self, error: &HandlerError, attempt: u32) -> Effects {
         match error {
             HandlerError::Undecodable(e) => Effects::dead(DeadClass::Undecodable, e.to_string()),
+            HandlerError::Unsigned(why) => Effects::dead(DeadClass::Unsigned, why.clone()),
             HandlerError::Fatal(why) => Effects::dead(DeadClass::Fatal, why.clone()),
             HandlerError::Retry(why) => {
                 let wait = Backoff::nth(self.base, self.max, self.jitter, attempt);
