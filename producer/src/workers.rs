@@ -28,7 +28,7 @@ pub struct Workers {
     config: Option<PathBuf>,
     state: PathBuf,
     logs: OwnedFd,
-    /// A variable that they must not see: the key of a fleet, which a private server's is none of.
+    /// The variable with the key of a fleet, where this command does not sign: a private server is no fleet.
     hidden: Option<String>,
     log: PathBuf,
     children: Vec<Worker>,
@@ -57,7 +57,8 @@ impl Workers {
             state: session.state.clone(),
             log: logs.join(LOG),
             logs: dir,
-            hidden: session.private.as_ref().map(|_| session.settings.queue.signing_key_env.clone()),
+            hidden: (!session.queue.options().signer.is_on())
+                .then(|| session.settings.queue.signing_key_env.clone()),
             children: Vec::new(),
         };
         for _ in 0..n {

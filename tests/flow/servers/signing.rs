@@ -253,8 +253,8 @@ fn poisoned_answers_and_rows(fleet: &mut Fleet, id: &str) {
 #[test]
 fn programs_without_the_key_or_with_another_one_are_told() {
     let fleet = Fleet::new();
-    let (sweep, better) = (fleet.setup.sweep(), fleet.setup.better());
-    let sweep = ["sweep", &sweep[1], "--ladder", better.to_str().unwrap(), "--target", "src/f0.rs"];
+    let (all, better) = (fleet.setup.sweep(), fleet.setup.better());
+    let sweep = ["sweep", &all[1], "--ladder", better.to_str().unwrap(), "--target", "src/f0.rs"];
     let wait = |again: &'static str| [&sweep[..], &["--wait", again]].concat();
     // A command without the key, or with another one.
     let other = Some("another key of thirty-two letters");
@@ -269,6 +269,10 @@ fn programs_without_the_key_or_with_another_one_are_told() {
     fleet.bench_with(None).run(&wait("--quiet")).expect(2);
     let said = fleet.run(&wait("--quiet")).expect(2).stderr;
     assert!(said.contains(MISSING), "{said}");
+    // A private server is out of the reach of others: the key of a fleet means nothing there.
+    let private = Bench::with_stub(None, &fleet.setup.stub.openai_url(), &["m"]).env(VARIABLE, KEY);
+    let own = ["run", &sweep[1], "--ladder", "builtin", "--target", "src/f0.rs"];
+    private.run(&own).expect(0);
     // A worker without the key leaves signed jobs to the others.
     let other = Fleet { _worker: fleet.bench_with(None).worker(&[]), ..fleet };
     let keyless = other.bench_with(None);
