@@ -53,7 +53,9 @@ pub enum Unsigned {
 
 /// A key is too short.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("it has {0} characters; at least {MIN_KEY_CHARS} are needed, for instance those of `openssl rand -hex 32`")]
+#[error(
+    "it has {0} characters; at least {MIN_KEY_CHARS} are needed, for instance those of `openssl rand -hex 32`"
+)]
 pub struct ShortKey(usize);
 
 /// Signs and checks with the key of a fleet, or does nothing without one. Cheap to clone.
@@ -190,7 +192,8 @@ fn value_parts<'a>(key: &'a str, field: &'a str, value: &'a str) -> [Cow<'a, str
 /// What is signed of a job. Scripts put the number of the target into the body of a `review`, so that one
 /// counts for every target of its sweep: which ones there are, their own records say.
 fn job_parts(envelope: &Envelope) -> [Cow<'_, str>; 4] {
-    let sweep = if envelope.kind == Review::KIND { envelope.payload::<Review>().ok() } else { None };
+    let sweep =
+        if envelope.kind == Review::KIND { envelope.payload::<Review>().ok() } else { None };
     let subject = match sweep {
         Some(review) => Cow::Owned(review.sweep),
         None => Cow::Borrowed(envelope.p.get()),
@@ -203,7 +206,9 @@ pub fn is_signed(key: &str, field: &str) -> bool {
     match key.split(':').next().unwrap_or_default() {
         "tg" => true,
         "sw" => field == "spec",
-        "ap" => field == "spec" || field.strip_prefix('p').is_some_and(|k| k.parse::<u32>().is_ok()),
+        "ap" => {
+            field == "spec" || field.strip_prefix('p').is_some_and(|k| k.parse::<u32>().is_ok())
+        }
         "rev" => field == LADDER_FIELD,
         _ => false,
     }

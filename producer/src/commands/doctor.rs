@@ -143,12 +143,16 @@ fn signing(queue: &Queue, variable: &str, add: &mut impl FnMut(&str, Level, Stri
         Some(key) => add(
             "signing",
             Level::Ok,
-            format!("jobs are signed with the key {key}.. of {variable}; workers log the same digits at their start"),
+            format!(
+                "jobs are signed with the key {key}.. of {variable}; workers log the same digits at their start"
+            ),
         ),
         None => add(
             "signing",
             Level::Note,
-            format!("jobs are not signed: whoever can write this Redis decides what workers run and commit; set {variable} for all programs of the fleet (openssl rand -hex 32)"),
+            format!(
+                "jobs are not signed: whoever can write this Redis decides what workers run and commit; set {variable} for all programs of the fleet (openssl rand -hex 32)"
+            ),
         ),
     }
 }

@@ -395,7 +395,6 @@ fn budget_args(b: &BudgetRequest) -> Vec<Vec<u8>> {
     ]
 }
 
-
 /// The body of a target's first job, before and after the ordinal: the admission script puts
 /// the two around the number, so that a waiting target costs no job record.
 fn review_template(sweep: &str, signer: &Signer) -> Result<(String, String), QueueError> {

@@ -40,7 +40,8 @@ impl Fleet {
 
     /// A program without the key, or with another one.
     fn bench_with(&self, key: Option<&str>) -> Bench {
-        let bench = Bench::with_stub(Some(self.server.url()), &self.setup.stub.openai_url(), &["m"]);
+        let bench =
+            Bench::with_stub(Some(self.server.url()), &self.setup.stub.openai_url(), &["m"]);
         let bench = bench.set("facts.enabled", "true");
         key.into_iter().fold(bench, |bench, key| bench.env(VARIABLE, key))
     }
@@ -126,7 +127,9 @@ async fn what_a_stranger_makes_of_a_sweep_is_refused_and_the_others_go_on() {
     let elsewhere = scrum_tests::repo::TestRepo::with_files(1);
     let there = elsewhere.path().display().to_string();
     let here = fleet.setup.repo.path().display().to_string();
-    for (old, new) in [(here.as_str(), there.as_str()), ("\"provider\":\"stub\"", "\"provider\":\"openai\"")] {
+    for (old, new) in
+        [(here.as_str(), there.as_str()), ("\"provider\":\"stub\"", "\"provider\":\"openai\"")]
+    {
         let id = fleet.sweep_without("plan", "src/f0.rs");
         fleet.change(&format!("sw:{id}"), "spec", old, new);
         fleet.run(&["resume", "plan"]).expect(0);
@@ -209,7 +212,8 @@ fn what_a_stranger_makes_of_an_apply_run_is_refused_and_nothing_is_committed() {
             } else {
                 let other: Vec<String> = fleet.ask(&["LRANGE", &runs, "0", "0"]);
                 let kept = body::pack(&body.replace(&run, &other[0]));
-                let kept = redis::cmd("SET").arg(format!("{{scrum:0}}:b:{job}")).arg(kept).to_owned();
+                let kept =
+                    redis::cmd("SET").arg(format!("{{scrum:0}}:b:{job}")).arg(kept).to_owned();
                 kept.query::<()>(&mut fleet.stranger).unwrap();
             }
             fleet.run(&["resume", &lane]).expect(0);
@@ -264,14 +268,17 @@ fn programs_without_the_key_or_with_another_one_are_told() {
         assert!(said.stderr.contains(why), "{}\n{}", said.stdout, said.stderr);
     }
     let said = fleet.bench_with(Some("short")).run(&["status"]).expect(2).stderr;
-    assert!(said.contains("environment variable SCRUM_SIGNING_KEY") && said.contains("openssl"), "{said}");
+    assert!(
+        said.contains("environment variable SCRUM_SIGNING_KEY") && said.contains("openssl"),
+        "{said}"
+    );
     // A sweep that was asked for without the key is not taken up with it.
     fleet.bench_with(None).run(&wait("--quiet")).expect(2);
     let said = fleet.run(&wait("--quiet")).expect(2).stderr;
     assert!(said.contains(MISSING), "{said}");
     // A private server is out of the reach of others: the key of a fleet means nothing there.
     let private = Bench::with_stub(None, &fleet.setup.stub.openai_url(), &["m"]).env(VARIABLE, KEY);
-    let own = ["run", &sweep[1], "--ladder", "builtin", "--target", "src/f0.rs"];
+    let own = ["run", sweep[1], "--ladder", "builtin", "--target", "src/f0.rs"];
     private.run(&own).expect(0);
     // A worker without the key leaves signed jobs to the others.
     let other = Fleet { _worker: fleet.bench_with(None).worker(&[]), ..fleet };

@@ -155,7 +155,9 @@ impl Context {
         let target = found.await?.ok_or_else(|| fatal(format!("has no target {ordinal}")))?;
         match &target.skip {
             None => Ok(target),
-            Some(why) => Err(fatal(format!("does not review target {ordinal}: it is skipped ({why})"))),
+            Some(why) => {
+                Err(fatal(format!("does not review target {ordinal}: it is skipped ({why})")))
+            }
         }
     }
 

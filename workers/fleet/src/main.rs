@@ -129,9 +129,10 @@ async fn work(
         concurrency: settings.worker.concurrency as usize,
         grace: Duration::from_secs(settings.worker.grace_s),
     };
-    match queue.options().signer.fingerprint() {
-        Some(key) => tracing::info!(key, "jobs are run when they are signed with this key"),
-        None => tracing::info!("jobs are run unsigned: there is no key (queue.signing_key_env)"),
+    if let Some(key) = queue.options().signer.fingerprint() {
+        tracing::info!(key, "jobs are run when they are signed with this key");
+    } else {
+        tracing::info!("jobs are run unsigned: there is no key (queue.signing_key_env)");
     }
     let (stop, kill) = signals()?;
     for (name, provider) in &settings.providers {

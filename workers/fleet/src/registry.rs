@@ -56,7 +56,9 @@ impl Handler for Registry {
             match ctx.queue().options().signer.check_job(&envelope) {
                 Ok(()) => {}
                 Err(why @ Unsigned::NoKey) => return Ok(leave(&ctx, &job.lease.job, why)),
-                Err(why) => return Err(HandlerError::Unsigned(format!("the job is refused: {why}"))),
+                Err(why) => {
+                    return Err(HandlerError::Unsigned(format!("the job is refused: {why}")));
+                }
             }
             dispatch(&ctx, info, Job::decode(&envelope)?).await
         }
