@@ -1,7 +1,7 @@
 //! What is written for people: directories of reports, and single files.
 
 use crate::at::{self, Kind, create, dated_after, exclusive, kind, lock_file, names};
-use crate::walk::{holds_repository, is_git_dir, refused, reopened, same, upwards, walk};
+use crate::walk::{holds_repository, is_git_dir, refused, same, upwards, walk};
 use rustix::fs::{Mode, Stat, fstat, fsync};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -244,10 +244,10 @@ struct State {
 
 impl State {
     fn of(path: &Path) -> io::Result<Self> {
-        let walked = walk(path, None)?;
-        if walked.missing.is_some() {
+        // One that can't be reached holds no report of ours either.
+        let Some(walked) = walk(path, None).ok().filter(|walked| walked.missing.is_none()) else {
             return Ok(Self { root: None, reports: None });
-        }
+        };
         let reports = at::entry(&walked.dir, REPORTS)?;
         Ok(Self { root: Some(fstat(&walked.dir)?), reports })
     }
@@ -309,7 +309,7 @@ fn content(dir: &OwnedFd, is_ours: impl Fn(&str) -> bool) -> io::Result<()> {
         return Ok(());
     }
     let mut foreign = Vec::new();
-    for name in names(reopened(dir)?)? {
+    for name in names(dir)? {
         let ours = std::str::from_utf8(&name).is_ok_and(&is_ours);
         if !ours || kind(dir, &name)? != Some(Kind::File) {
             foreign.push(String::from_utf8_lossy(&name).into_owned());
