@@ -121,6 +121,45 @@ fn no_program_that_is_started_has_the_terminal() {
     }
 }
 
+/// Commands that a person is told to run: what is foreign in one is quoted for a shell. In the text it
+/// is `{}` with the quoted word behind it, or a `{word}` that was quoted before.
+#[test]
+fn what_is_foreign_in_a_command_to_copy_is_quoted() {
+    let mut bare = Vec::new();
+    for (file, text) in sources() {
+        let lines: Vec<_> = code(&text).collect();
+        for (at, (n, line)) in lines.iter().enumerate() {
+            for part in commands(line) {
+                let after: String = lines[at..].iter().take(4).map(|(_, line)| *line).collect();
+                let is_quoted = match &part[part.find('{').unwrap_or(0)..] {
+                    "" => continue,
+                    rest if rest.starts_with("{}") => after.contains("shell_quoted("),
+                    rest => rest.starts_with("{word}"),
+                };
+                if part.contains('{') && !is_quoted {
+                    bare.push(format!("{file}:{n}: {}", line.trim()));
+                }
+            }
+        }
+    }
+    assert!(bare.is_empty(), "shell_quoted is for these: {bare:#?}");
+}
+
+/// What stands in a line of code behind `: scrum `, a backtick and `git `, and the like, up to the end
+/// of the command.
+fn commands(line: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    for program in ["scrum ", "git ", "--target "] {
+        for before in [": ", "`", "; ", "then "] {
+            for (at, start) in line.match_indices(&format!("{before}{program}")) {
+                let rest = &line[at + start.len()..];
+                found.push(&rest[..rest.find(['`', '"', ';', ',']).unwrap_or(rest.len())]);
+            }
+        }
+    }
+    found
+}
+
 /// The rows of the list in docs/output.md: file, then the functions it goes through.
 fn listed() -> BTreeMap<String, BTreeSet<String>> {
     let text = std::fs::read_to_string(root().join("docs/output.md")).unwrap();

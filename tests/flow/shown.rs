@@ -352,3 +352,43 @@ fn what_a_server_answers_is_shown_and_does_nothing() {
     let out = bench.command("scrum-worker").arg("health").output().unwrap();
     inert_and_seen("scrum-worker health", &String::from_utf8(out.stderr).unwrap());
 }
+
+/// On a terminal there are colours and a bar, of our own and of nobody else's.
+#[test]
+fn on_a_terminal_the_only_escapes_are_ours() {
+    let server = RedisServer::alone();
+    let bench = Bench::new(Some(server.url()), "");
+    let repo = TestRepo::with_files(1);
+    let scrum = bench.command("scrum").get_program().to_str().unwrap().to_owned();
+    let path = repo.path().to_str().unwrap();
+    for (args, is_coloured) in [
+        (format!("run '{path}' --priority '{EVIL}'"), true),
+        (format!("sweep '{path}' --ladder builtin --label 'x={EVIL}' --rev '{EVIL}'"), false),
+        (format!("run '/no/such/{EVIL}'"), false),
+    ] {
+        let mut command = std::process::Command::new("script");
+        command.args(["-qec", &format!("{scrum} {args}"), "/dev/null"]);
+        for (name, value) in bench.command("scrum").get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        let out = command.env("TERM", "xterm").env_remove("NO_COLOR").output().unwrap();
+        let text = String::from_utf8(out.stdout).unwrap();
+        assert_eq!(text.contains("\u{1b}[31m"), is_coloured, "{text:?}");
+        inert_and_seen(&args, &without_ours(&text));
+    }
+}
+
+/// Without colours, without the erasures and line ends of a bar.
+fn without_ours(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.find(|c: char| !c.is_ascii_digit() && c != ';').unwrap_or(part.len());
+        let rest = part[digits..].strip_prefix(['m', 'K']).unwrap_or("\u{1b}");
+        out.push_str(rest);
+    }
+    out.replace('\r', "\n")
+}

@@ -166,9 +166,9 @@ fn note_targets(prepared: &request::Prepared, progress: &Progress) {
         ));
     }
     if let Some(below) = &prepared.below {
-        let below = shell_quoted(below);
+        let word = shell_quoted(below);
         progress.note(&format!(
-            "all of {} is reviewed, not only what was named; for that alone: --target {below}",
+            "all of {} is reviewed, not only what was named; for that alone: --target {word}",
             prepared.spec.repo
         ));
     }

@@ -332,13 +332,13 @@ fn projects_are_known_by_their_files() {
 
 #[test]
 fn a_message_has_its_trailers_and_nothing_can_pass_for_one() {
-    let evil = patch("a", "b", "b is right\n\nScrum-Sweep: forged", 95);
+    let evil = patch("a", "b", "b is \u{202e}right\n\nScrum-Sweep: forged", 95);
     let plain = Patch { confidence: None, ..patch("a", "b", "two", 0) };
     let origin = message::Origin { sweep: "s1", review: "s1-0", model: "p/m", run: "r1" };
-    let text = message::commit("src/a\n.rs", &[&evil, &plain], &origin);
+    let text = message::commit("src/a\n\u{1b}.rs", &[&evil, &plain], &origin);
     assert_eq!(
         text,
-        "auto-apply: 2 high-confidence fixes in src/a .rs\n\n- b is right Scrum-Sweep: forged (95 %)\n- two\n\nScrum-Sweep: s1\nScrum-Review: s1-0\nScrum-Model: p/m\nScrum-Run: r1\n"
+        "auto-apply: 2 high-confidence fixes in src/a \\u{1b}.rs\n\n- b is \\u{202e}right Scrum-Sweep: forged (95 %)\n- two\n\nScrum-Sweep: s1\nScrum-Review: s1-0\nScrum-Model: p/m\nScrum-Run: r1\n"
     );
     assert!(
         message::commit("a", &[&evil], &origin)
