@@ -10,11 +10,11 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SandboxMode {
-    /// The best that the machine has.
-    Auto,
     /// Bubblewrap, or nothing is run.
+    Auto,
+    /// The same.
     Bubblewrap,
-    /// A clean environment and limits, nothing more.
+    /// The same, but for runs whose user does without.
     None,
 }
 
@@ -42,6 +42,10 @@ pub struct ApplySettings {
     pub max_lines: u32,
     /// Paths that are never touched.
     pub deny: Vec<String>,
+    /// Exceptions from what is not changed for its kind.
+    pub permit: Vec<String>,
+    /// Extensions of files that may be changed.
+    pub allow: Vec<String>,
     /// Branches that are never written.
     pub protected: Vec<String>,
     /// Characters of a file that is shown whole to the patch model.
@@ -56,6 +60,8 @@ pub struct ApplySettings {
     pub check_memory_mib: u64,
     /// Bytes of its output that are kept, the last ones.
     pub check_output_bytes: u64,
+    /// Commands that a worker runs beside the one that fits the project.
+    pub allowed_checks: Vec<String>,
     /// What contains it.
     pub sandbox: SandboxMode,
     /// Further paths that it may read.
@@ -99,6 +105,11 @@ impl ApplySettings {
         }
     }
 
+    /// Whether a run that was asked for so goes without a sandbox.
+    pub fn goes_without_sandbox(&self, asked: bool) -> bool {
+        asked && self.sandbox == SandboxMode::None
+    }
+
     pub(crate) fn validate(&self, check: &mut Checks) {
         check.fraction("apply.temperature", self.temperature, 2.0);
         check.range("apply.max_tokens", self.max_tokens.into(), 1, 1_000_000);
@@ -128,13 +139,21 @@ impl ApplySettings {
                 check.add(key, what, "write a text without <, > and line breaks");
             }
         }
-        if self.deny.iter().chain(&self.protected).any(|e| e.trim().is_empty()) {
-            let what = "an empty entry would mean nothing, or everything".to_owned();
-            check.add(
-                "apply.deny",
-                what,
-                "take empty entries out of apply.deny and apply.protected",
-            );
+        for (key, list) in [
+            ("apply.deny", &self.deny),
+            ("apply.permit", &self.permit),
+            ("apply.allow", &self.allow),
+            ("apply.protected", &self.protected),
+            ("apply.allowed_checks", &self.allowed_checks),
+        ] {
+            if list.iter().any(|entry| entry.trim().is_empty()) {
+                let what = "an empty entry would mean nothing, or everything".to_owned();
+                check.add(key, what, "take the empty entries out");
+            }
+        }
+        if self.allow.iter().any(|e| e != "*" && e.contains(['.', '*', '/'])) {
+            let what = "these are not all extensions of files".to_owned();
+            check.add("apply.allow", what, "write rs, not .rs or *.rs; * alone allows any file");
         }
         if !self.pass_env.iter().all(|name| is_variable(name)) {
             let what = "these are not all names of environment variables".to_owned();

@@ -28,6 +28,8 @@ pub struct Workers {
     config: Option<PathBuf>,
     state: PathBuf,
     logs: OwnedFd,
+    /// Settings of theirs that differ from ours.
+    own: Vec<(&'static str, String)>,
     /// The variable with the key of a fleet, where this command does not sign: a private server is no fleet.
     hidden: Option<String>,
     log: PathBuf,
@@ -46,6 +48,23 @@ impl Workers {
     /// # Errors
     /// No worker program, or one that can't be started.
     pub fn start(global: &Global, session: &Session, n: u16) -> anyhow::Result<Self> {
+        Self::start_with(global, session, n, Vec::new())
+    }
+
+    /// Starts `n` of them with environment variables of their own. Those of a private server run any check:
+    /// nobody but this user can ask them to.
+    ///
+    /// # Errors
+    /// As [`Workers::start`].
+    pub fn start_with(
+        global: &Global,
+        session: &Session,
+        n: u16,
+        mut own: Vec<(&'static str, String)>,
+    ) -> anyhow::Result<Self> {
+        if session.settings.redis.is_private() {
+            own.push(("SCRUM__APPLY__ALLOWED_CHECKS", "*".to_owned()));
+        }
         let logs = session.state.join("logs");
         let dir = disk::private_dir(&logs).with_context(|| {
             format!("the log directory {} can't be used; pass another --state-dir", logs.display())
@@ -55,6 +74,7 @@ impl Workers {
             url: session.url.clone(),
             config: global.config.clone(),
             state: session.state.clone(),
+            own,
             log: logs.join(LOG),
             logs: dir,
             hidden: (!session.queue.options().signer.is_on())
@@ -78,6 +98,7 @@ impl Workers {
         command
             .env("SCRUM_REDIS_URL", &self.url)
             .env("SCRUM_STATE_DIR", &self.state)
+            .envs(self.own.iter().map(|(name, value)| (name, value)))
             .env("NO_COLOR", "1")
             .stdin(Stdio::null())
             .stdout(Stdio::null())

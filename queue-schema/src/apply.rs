@@ -38,6 +38,9 @@ pub struct ApplySpec {
     /// 0, or a number that sets a forced repetition apart.
     #[serde(default)]
     pub again: u64,
+    /// The user lets the check run without a sandbox; a worker must allow it too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsafe_no_sandbox: bool,
 }
 
 /// Bounds of a run; defaults live in `config/default.toml`.

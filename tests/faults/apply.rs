@@ -49,7 +49,8 @@ impl Bed {
         let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
             .set("queue.commit_batch", "1")
             .set("apply.provider", "stub")
-            .set("apply.model", "patcher");
+            .set("apply.model", "patcher")
+            .set("apply.allowed_checks", "*");
         let worker = bench.worker(&[]);
         let ladder = bench.ladder();
         let path = repo.path().to_str().unwrap();

@@ -9,6 +9,8 @@ mod gates;
 mod hostile;
 #[path = "apply/mistakes.rs"]
 mod mistakes;
+#[path = "apply/policy.rs"]
+mod policy;
 #[path = "apply/projects.rs"]
 mod projects;
 #[path = "../support/schemas.rs"]

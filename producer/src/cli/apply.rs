@@ -28,6 +28,10 @@ pub struct ApplyArgs {
     /// The patch model.
     #[arg(long, value_name = "PROVIDER/MODEL")]
     pub model: Option<String>,
+    /// Run the check without a sandbox: it is code of the repository, and may then do all that you may.
+    /// On a fleet its workers must allow it too (apply.sandbox = "none").
+    #[arg(long)]
+    pub unsafe_no_sandbox: bool,
     /// Do it anew even if the same was done before.
     #[arg(long)]
     pub again: bool,

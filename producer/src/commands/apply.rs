@@ -14,10 +14,12 @@ use queue_schema::rows::apply::ApplyAction;
 use queue_schema::rows::{AutoApplyRow, ReviewRow};
 use queue_schema::sweep::{Rung, SweepSpec};
 use scrum_config::{Wire, nearest};
+use scrum_domain::apply::PathRules;
 use scrum_domain::apply::detect::check_command;
+use scrum_domain::apply::policy::{self, Vouched};
 use scrum_domain::apply::select::{Criteria, select};
 use scrum_domain::text::clip_marked;
-use scrum_repo::Repo;
+use scrum_repo::{Repo, Sandbox};
 use scrum_shown::shell_quoted;
 use std::path::Path;
 use std::time::Duration;
@@ -26,6 +28,9 @@ use std::time::Duration;
 const EVERY: Duration = Duration::from_millis(200);
 /// Characters of a reason that the table shows; --json has all of it.
 const REASON: usize = 48;
+/// Said whenever a check runs, or ran, without a sandbox.
+const WITHOUT: &str =
+    "without a sandbox: the check is code of the repository, and may do all that you may";
 /// Reviews that were passed over, told one by one.
 const TOLD: usize = 10;
 
@@ -43,6 +48,7 @@ pub async fn execute(global: &Global, args: ApplyArgs) -> anyhow::Result<u8> {
         }
         return Ok(0);
     };
+    sandbox(&session, &spec)?;
     let (run, new) = session.queue.start_apply(&spec).await?;
     let branch = spec.branch_of(&run);
     let files = spec.files.len();
@@ -64,7 +70,7 @@ pub async fn execute(global: &Global, args: ApplyArgs) -> anyhow::Result<u8> {
     // With a private server nobody else would do it.
     let mut private = session.private.take();
     let mut workers = match &private {
-        Some(_) => Some(Workers::start(global, &session, 1)?),
+        Some(_) => Some(Workers::start_with(global, &session, 1, own_settings(&args, &spec))?),
         None => None,
     };
     let ended = wait(&session, &id, &run, || {
@@ -101,6 +107,37 @@ pub async fn execute(global: &Global, args: ApplyArgs) -> anyhow::Result<u8> {
     code
 }
 
+/// What contains the check, as far as that shows from here: with a private server the workers run on this
+/// machine. Says so when it is nothing.
+fn sandbox(session: &Session, spec: &ApplySpec) -> anyhow::Result<()> {
+    if spec.unsafe_no_sandbox {
+        tell(&format!("warning: {WITHOUT}"));
+        if session.private.is_none() {
+            tell("a worker does so only where its own settings have apply.sandbox = \"none\"");
+        }
+    } else if session.private.is_some() {
+        Sandbox::probe().context(
+            "nothing was asked for; --unsafe-no-sandbox runs the check with all that you may do",
+        )?;
+    }
+    Ok(())
+}
+
+/// What the command's own workers are told of what was asked for: nobody else can write their Redis.
+fn own_settings(args: &ApplyArgs, spec: &ApplySpec) -> Vec<(&'static str, String)> {
+    let mut own = Vec::new();
+    if let Some(n) = args.min_conf {
+        own.push(("SCRUM__APPLY__MIN_CONF", n.to_string()));
+    }
+    if let Some(n) = args.max_files {
+        own.push(("SCRUM__APPLY__MAX_FILES", n.to_string()));
+    }
+    if spec.unsafe_no_sandbox {
+        own.push(("SCRUM__APPLY__SANDBOX", "none".to_owned()));
+    }
+    own
+}
+
 /// The request, checked; `None` when no review is sure enough, which is told.
 async fn prepare(
     session: &Session,
@@ -134,7 +171,11 @@ async fn prepare(
     let criteria = Criteria {
         min_conf: rules.min_conf,
         min_each: settings.min_each,
-        deny: rules.deny.clone(),
+        paths: PathRules {
+            deny: rules.deny.clone(),
+            permit: settings.permit.clone(),
+            allow: settings.allow.clone(),
+        },
         max_files: args.max_files.unwrap_or(settings.max_files) as usize,
     };
     let selection = select(&rows, &criteria);
@@ -164,8 +205,13 @@ async fn prepare(
             bail!("--check is empty; give a command, for instance --check 'make check'")
         }
         Some(check) => check.clone(),
-        None => detected(&repo, &base)?,
+        None => detected(&repo, &base)?.context(
+            "no check command is known for this project; give one, for instance --check 'make check'",
+        )?,
     };
+    if session.private.is_none() && !session.queue.options().signer.is_on() {
+        tell_commands(&repo, &base, args, &settings.allowed_checks, progress)?;
+    }
     Ok(Some(ApplySpec {
         v: APPLY_VERSION,
         sweep: id.to_owned(),
@@ -179,6 +225,7 @@ async fn prepare(
         rules,
         files,
         again: if args.again { request::now_ms() } else { 0 },
+        unsafe_no_sandbox: args.unsafe_no_sandbox,
     }))
 }
 
@@ -193,18 +240,29 @@ fn local(sweep: &SweepSpec) -> anyhow::Result<Repo> {
     Ok(Repo::open(Path::new(&sweep.repo))?)
 }
 
-fn detected(repo: &Repo, base: &str) -> anyhow::Result<String> {
-    let tree = repo.snapshot(base)?;
-    let root: Vec<&str> =
-        tree.iter().map(|e| e.path.as_str()).filter(|p| !p.contains('/')).collect();
-    let package = match tree.iter().find(|e| e.path == "package.json") {
-        Some(entry) => Some(repo.blob(&entry.blob)?),
-        None => None,
-    };
-    let package = package.as_deref().map(String::from_utf8_lossy);
-    check_command(&root, package.as_deref()).context(
-        "no check command is known for this project; give one, for instance --check 'make check'",
-    )
+fn detected(repo: &Repo, base: &str) -> anyhow::Result<Option<String>> {
+    let (names, package) = repo.at_root(base)?;
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    Ok(check_command(&names, package.as_deref()))
+}
+
+/// Says which commands a worker with these settings would not run.
+fn tell_commands(
+    repo: &Repo,
+    base: &str,
+    args: &ApplyArgs,
+    allowed: &[String],
+    progress: &Progress,
+) -> anyhow::Result<()> {
+    let detected = detected(repo, base)?;
+    for command in args.check.iter().chain(&args.test) {
+        if policy::command(command, detected.as_deref(), allowed, Vouched::Nobody).is_err() {
+            progress.note(&format!(
+                "a worker runs `{command}` only where its apply.allowed_checks names it"
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn model(session: &Session, asked: Option<&str>) -> anyhow::Result<Rung> {
@@ -304,6 +362,9 @@ async fn outcome(
         .unwrap_or(0);
     let landed = rows.iter().filter(|r| r.action.passed()).count();
     let branch = done.spec.branch_of(run);
+    if rows.iter().any(|r| r.unsafe_no_sandbox) {
+        tell(&format!("warning: this ran {WITHOUT}"));
+    }
     if global.json {
         say_json(&serde_json::json!({
             "sweep": sweep, "run": run, "branch": branch, "commit": done.spec.commit,

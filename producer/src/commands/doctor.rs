@@ -5,8 +5,9 @@ use crate::ladder::worker_program;
 use crate::output::{chain, plain, say, say_json};
 use crate::session::{self, Session};
 use queue_schema::client::{Queue, ServerInfo};
-use scrum_config::{Ladders, SandboxMode, Settings};
-use scrum_repo::{Sandbox, SandboxChoice, SandboxKind};
+use scrum_config::{Ladders, Settings};
+use scrum_domain::apply::detect::PROGRAMS;
+use scrum_repo::Sandbox;
 use serde::{Deserialize, Serialize};
 use std::process::{Command, Stdio};
 
@@ -77,13 +78,15 @@ pub async fn execute(global: &Global) -> anyhow::Result<u8> {
         }
         _ => add("git", Level::Note, "the git program is not installed; only repositories given by URL need it (apt-get install git)".into()),
     }
-    let usable = providers(global, &mut add);
-    applier(&settings, &usable, &mut add);
+    let health = providers(global, &mut add);
+    applier(&settings, &health, &mut add);
+    let usable: Vec<_> = health.iter().filter(|p| p.ok).map(|p| p.name.as_str()).collect();
     match Ladders::load(&settings) {
         Ok(ladders) => {
             for name in ladders.names() {
                 let Ok(ladder) = ladders.get(name) else { continue };
-                let works = ladder.rungs.iter().filter(|r| usable.contains(&r.provider)).count();
+                let works =
+                    ladder.rungs.iter().filter(|r| usable.contains(&r.provider.as_str())).count();
                 let level = if works == 0 { Level::Note } else { Level::Ok };
                 let message =
                     format!("{works} of {} rungs have a provider that answers", ladder.rungs.len());
@@ -95,15 +98,20 @@ pub async fn execute(global: &Global) -> anyhow::Result<u8> {
     print(global, &checks)
 }
 
-/// What `scrum apply` needs: a patch model, and something that contains foreign code.
-fn applier(settings: &Settings, usable: &[String], add: &mut impl FnMut(&str, Level, String)) {
+/// What `scrum apply` needs: a patch model, something that contains foreign code, and what checks run.
+fn applier(
+    settings: &Settings,
+    health: &[ProviderHealth],
+    add: &mut impl FnMut(&str, Level, String),
+) {
     let apply = &settings.apply;
     let name = apply.rung().name();
-    match (settings.providers.contains_key(&apply.provider), usable.contains(&apply.provider)) {
-        (true, true) => add("patch model", Level::Ok, name),
-        (true, false) => {
-            let message = format!("{name}: its provider does not answer; scrum apply needs it");
-            add("patch model", Level::Note, message);
+    let provider = health.iter().find(|p| p.name == apply.provider);
+    match (settings.providers.contains_key(&apply.provider), provider) {
+        (true, Some(provider)) if provider.ok => add("patch model", Level::Ok, name),
+        (true, provider) => {
+            let why = provider.map_or("its provider was not asked", |p| p.message.as_str());
+            add("patch model", Level::Note, format!("{name}: {why}; scrum apply needs it"));
         }
         (false, _) => {
             let message = format!(
@@ -113,27 +121,34 @@ fn applier(settings: &Settings, usable: &[String], add: &mut impl FnMut(&str, Le
             add("patch model", Level::Problem, message);
         }
     }
-    let choice = match apply.sandbox {
-        SandboxMode::Auto => SandboxChoice::Auto,
-        SandboxMode::Bubblewrap => SandboxChoice::Bubblewrap,
-        SandboxMode::None => SandboxChoice::None,
-    };
-    match Sandbox::probe(choice).map(|s| s.kind()) {
-        Ok(SandboxKind::Bubblewrap) => {
-            add(
-                "sandbox",
-                Level::Ok,
-                "bubblewrap: checks have no network and see no files of yours".into(),
-            );
+    match Sandbox::probe() {
+        Ok(sandbox) => {
+            let what = "bubblewrap: checks have no network and see no files of yours".to_owned();
+            add("sandbox", Level::Ok, what);
+            let found = sandbox.finds(&PROGRAMS);
+            let (level, mut message) = match found.as_slice() {
+                [] => (Level::Note, "a check finds none of the usual ones".to_owned()),
+                found => (Level::Ok, format!("a check finds {}", found.join(", "))),
+            };
+            let missing: Vec<_> = PROGRAMS.into_iter().filter(|p| !found.contains(p)).collect();
+            if !missing.is_empty() {
+                message += &format!(
+                    ", but not {}: a project that is checked by one needs it in /usr or PATH, or apply.readable",
+                    missing.join(", ")
+                );
+            }
+            add("check programs", level, message);
         }
-        Ok(kind) => {
-            let message = format!(
-                "{} on this machine: checks of scrum apply can read what a worker can; apt-get install bubblewrap, on each machine that runs workers",
-                kind.as_str()
-            );
-            add("sandbox", Level::Note, message);
-        }
-        Err(error) => add("sandbox", Level::Problem, error.to_string()),
+        // Reviews go on without.
+        Err(error) => add("sandbox", Level::Note, format!("scrum apply is refused here: {error}")),
+    }
+    if apply.goes_without_sandbox(true) {
+        let message = "apply.sandbox is none: a run that is asked for with --unsafe-no-sandbox can do here all that the worker's user may; set it to auto unless you mean that".to_owned();
+        add("sandbox", Level::Note, message);
+    }
+    if rustix::process::geteuid().is_root() {
+        let message = "this is root: what is root's stays so in the sandbox, and a fault of it is worse; run workers as a user of their own, who owns the repositories".to_owned();
+        add("user", Level::Note, message);
     }
 }
 
@@ -215,8 +230,8 @@ fn server(info: &ServerInfo, kind: &str, percent: u8, add: &mut impl FnMut(&str,
     add("memory", level, message);
 }
 
-/// Asked through the worker, from where the calls will be made. Returns who can be used.
-fn providers(global: &Global, add: &mut impl FnMut(&str, Level, String)) -> Vec<String> {
+/// Asked through the worker, from where the calls will be made. Returns what was told.
+fn providers(global: &Global, add: &mut impl FnMut(&str, Level, String)) -> Vec<ProviderHealth> {
     let probe = || -> anyhow::Result<Vec<ProviderHealth>> {
         let mut command = Command::new(worker_program()?);
         if let Some(config) = &global.config {
@@ -246,7 +261,7 @@ fn providers(global: &Global, add: &mut impl FnMut(&str, Level, String)) -> Vec<
                 };
                 add(&what, level, format!("{}{models}", p.message));
             }
-            found.into_iter().filter(|p| p.ok).map(|p| p.name).collect()
+            found
         }
         Err(error) => {
             add("providers", Level::Problem, chain(&error));

@@ -144,6 +144,9 @@ pub struct AutoApplyRow {
     /// Version of this row.
     #[cfg_attr(test, schemars(extend("const" = SCHEMA_VERSION)))]
     pub schema_version: u32,
+    /// True when the check ran without a sandbox, which its user and its worker had both asked for.
+    #[serde(default)]
+    pub unsafe_no_sandbox: bool,
 }
 
 /// Version written into every row of this kind.

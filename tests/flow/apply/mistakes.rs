@@ -1,7 +1,9 @@
 //! What a person can get wrong: said, where, what to do, exit 2, and nothing is written.
 
 use crate::bed::{bench, patch, stub, sweep};
+use scrum_tests::process::Done;
 use scrum_tests::repo::TestRepo;
+use std::os::unix::fs::PermissionsExt as _;
 
 #[test]
 fn mistakes_are_told_before_anything_is_asked() {
@@ -43,6 +45,21 @@ fn the_doctor_tells_what_contains_the_checks() {
     let bench = bench(None, &stub);
     let done = bench.run(&["doctor"]);
     assert!(done.stdout.contains("bubblewrap: checks have no network"), "{}", done.stdout);
+    assert!(done.stdout.contains("a check finds "), "{}", done.stdout);
+    // What is in the way, where it does not work: here a container's filter of system calls.
+    let path = bench.dir.path().join("bwrap");
+    let said = "bwrap: No permissions to create new namespace";
+    std::fs::write(&path, format!("#!/bin/sh\necho '{said}' >&2\nexit 1\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = bench.scrum(&["doctor"]);
+    let dirs = format!("{}:{}", bench.dir.path().display(), std::env::var("PATH").unwrap());
+    command.env("PATH", dirs).env("KUBERNETES_SERVICE_HOST", "x");
+    let done = Done::from(command.output().unwrap()).expect(0);
+    for part in
+        [said, "scrum apply is refused here", "seccomp=unconfined", "systempaths=unconfined"]
+    {
+        assert!(done.stdout.contains(part), "{part}: {}", done.stdout);
+    }
     assert!(done.stdout.contains("stub/patcher"), "{}", done.stdout);
     let wrong = bench.set("apply.provider", "nobody").run(&["doctor"]).expect(1);
     assert!(wrong.stdout.contains("there is no provider 'nobody'"), "{}", wrong.stdout);

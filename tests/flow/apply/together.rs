@@ -75,7 +75,7 @@ fn sixteen_runs_from_four_workers_make_one_line_and_lose_none() {
     let (repo, patches) = repo_and_patches(16);
     let (stub, _) = stub(&table(&patches));
     let redis = RedisServer::start();
-    let bench = bench(Some(redis.url()), &stub);
+    let bench = bench(Some(redis.url()), &stub).set("apply.allowed_checks", "true");
     let workers: Vec<_> = (0..4).map(|_| bench.worker(&["--concurrency", "8"])).collect();
     let (ladder, path) = (bench.ladder(), repo.path().to_str().unwrap().to_owned());
     let sweeps: Vec<String> = patches

@@ -7,6 +7,7 @@ use queue_schema::client::{ApplyRun, Backoff, Queue, QueueError};
 use queue_schema::limits::DocumentLimits;
 use queue_schema::sweep::{DocRef, SweepSpec, Target};
 use scrum_config::Settings;
+use scrum_domain::apply::policy;
 use scrum_domain::retrieve::{self, Chunk, LexicalIndex};
 use scrum_providers::{Embedder, Providers};
 use scrum_repo::{Entry, IgnoreFile, Repo, RepoError};
@@ -161,14 +162,18 @@ impl Context {
         }
     }
 
-    /// A run of the applier.
+    /// A run of the applier, its rules made as strict as this worker's own.
     ///
     /// # Errors
     /// Fatal when there is no such run.
     pub async fn apply_run(&self, sweep: &str, run: &str) -> Result<ApplyRun, HandlerError> {
-        self.read("the run of the applier", |q| async move { q.apply_run(sweep, run).await })
+        let mut found = self
+            .read("the run of the applier", |q| async move { q.apply_run(sweep, run).await })
             .await?
-            .ok_or_else(|| HandlerError::Fatal(format!("sweep {sweep} has no run {run}")))
+            .ok_or_else(|| HandlerError::Fatal(format!("sweep {sweep} has no run {run}")))?;
+        let own = self.0.settings.apply.rules();
+        found.spec.rules = policy::stricter(found.spec.rules, &own);
+        Ok(found)
     }
 
     /// Where the applier keeps worktrees and build caches.

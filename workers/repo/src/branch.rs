@@ -1,8 +1,11 @@
 //! Branches: which one may be committed to, and where one is.
 
+use crate::place::line_of;
 use crate::{Repo, RepoError};
 use git2::{Branch, ErrorCode, Oid, ReferenceType};
 use scrum_disk as disk;
+use std::ffi::OsStr;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Linked working trees that are looked at; somebody with more can't be sure of any of them.
@@ -144,16 +147,18 @@ impl Repo {
 
     /// Whether the repository itself has no working tree; seen from a linked one too.
     fn main_is_bare(&self) -> bool {
-        if !self.git.is_worktree() {
-            return self.git.is_bare();
-        }
-        self.git.config().and_then(|c| c.get_bool("core.bare")).unwrap_or(false)
+        // Beside a `.git` there are files, whatever the configuration says.
+        self.git.commondir().file_name() != Some(OsStr::new(".git"))
+            && self.git.config().and_then(|c| c.get_bool("core.bare")).unwrap_or(false)
     }
 
     /// git follows symbolic links in its own directory, and would write elsewhere.
     pub(crate) fn check_place(&self, name: &str) -> Result<(), RepoError> {
         let common = self.git.commondir();
-        let mut places = vec![common.join("objects")];
+        let objects = common.join("objects");
+        // Those that objects are written into, by the first byte of their names.
+        let mut places: Vec<_> = (0..=255).map(|n| objects.join(format!("{n:02x}"))).collect();
+        places.push(objects);
         for start in ["refs/heads", "logs/refs/heads"] {
             let mut place = common.to_owned();
             for part in start.split('/').chain(name.split('/')) {
@@ -161,11 +166,18 @@ impl Repo {
                 places.push(place.clone());
             }
         }
-        match places.iter().find(|place| disk::is_link(place)) {
+        let logs = common.join("logs");
+        // A log is appended to, and so would be the file that shares it under another name.
+        let is_shared = |place: &Path| {
+            let links = || disk::stat(place).is_ok_and(|m| m.nlink() > 1);
+            place.starts_with(&logs) && disk::is_file(place) && links()
+        };
+        let is_link = |place: &&PathBuf| disk::is_link(place) || is_shared(place);
+        match places.iter().find(is_link) {
             Some(link) => Err(refused(
                 name,
                 format!(
-                    "would be written through the symbolic link {}; `git clone` the repository \
+                    "would be written through the link {}; `git clone` the repository \
                      and name the clone",
                     link.display()
                 ),
@@ -210,11 +222,4 @@ fn in_use(dir: &Path) -> Vec<String> {
     let paused = ["rebase-merge/head-name", "rebase-apply/head-name", "BISECT_START"];
     let paused = paused.iter().filter_map(|file| line_of(&dir.join(file)));
     head.into_iter().chain(paused).map(full).collect()
-}
-
-/// The first line of a small file.
-fn line_of(path: &Path) -> Option<String> {
-    let bytes = disk::read_plain(path, 8192).ok()?;
-    let text = String::from_utf8_lossy(&bytes);
-    text.lines().next().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty())
 }

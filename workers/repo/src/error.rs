@@ -155,6 +155,17 @@ pub enum RepoError {
         /// Why not.
         why: String,
     },
+    /// Foreign code is run in bubblewrap or not at all, and that does not work here.
+    #[error("no_sandbox: checks run in bubblewrap or not at all; {0}")]
+    NoSandbox(String),
+    /// A repository whose git directory sends whoever uses it elsewhere.
+    #[error("{} is not used: {why}", .place.display())]
+    Elsewhere {
+        /// What was named, or what leads away from it.
+        place: PathBuf,
+        /// Where it leads, and what to do.
+        why: String,
+    },
     /// The sandbox could not be set up. This says nothing about the check in it.
     #[error("the sandbox does not work: {0}")]
     Sandbox(String),
@@ -200,7 +211,8 @@ impl RepoError {
             | Self::IgnoreFile { .. }
             | Self::TooLarge { .. }
             | Self::TooManyTargets { .. }
-            | Self::GitDirectory { .. } => true,
+            | Self::GitDirectory { .. }
+            | Self::Elsewhere { .. } => true,
             _ => false,
         }
     }

@@ -33,15 +33,12 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Looks at all that opening the repository at or above `path` reads. A path without one is the
-    /// opener's to refuse.
+    /// Looks at all that opening a git directory reads.
     ///
     /// # Errors
     /// [`RepoError::GitDirectory`] for what is no regular file, or too much.
-    pub(crate) fn check(path: &Path) -> Result<Self, RepoError> {
-        let Some(git_dir) = find(path)? else {
-            return Ok(Self { dirs: [path.to_owned(), path.to_owned()], objects: Vec::new() });
-        };
+    pub(crate) fn check(git_dir: &Path) -> Result<Self, RepoError> {
+        let git_dir = git_dir.to_owned();
         let common = match text(&git_dir.join("commondir"))? {
             Some(place) => git_dir.join(place.trim()),
             None => git_dir.clone(),
@@ -89,28 +86,8 @@ fn refused(path: &Path, why: impl Into<String>) -> RepoError {
     RepoError::GitDirectory { path: path.to_owned(), why: why.into() }
 }
 
-/// The git directory at or above a path, as libgit2 would find it.
-fn find(path: &Path) -> Result<Option<PathBuf>, RepoError> {
-    let start = disk::real_path(path).unwrap_or_else(|_| path.to_owned());
-    for dir in start.ancestors() {
-        let below = dir.join(".git");
-        if disk::is_dir(&below) {
-            return Ok(Some(below));
-        }
-        look(&below)?;
-        if let Some(link) = text(&below)? {
-            let place = link.strip_prefix("gitdir:").unwrap_or_default().trim();
-            return Ok(Some(dir.join(place)));
-        }
-        if disk::is_dir(&dir.join("objects")) && disk::stat(&dir.join("HEAD")).is_ok() {
-            return Ok(Some(dir.to_owned()));
-        }
-    }
-    Ok(None)
-}
-
 /// Looks at one file by its name, links followed; one that is not there is in nobody's way.
-fn look(path: &Path) -> Result<(), RepoError> {
+pub(crate) fn look(path: &Path) -> Result<(), RepoError> {
     let Ok(found) = disk::stat_behind(path) else { return Ok(()) };
     if let Some(kind) = blocking(found.file_type()) {
         return Err(refused(path, format!("is {kind}, which git would wait for without end")));

@@ -16,6 +16,7 @@ mod guard;
 mod land;
 mod lock;
 mod mirror;
+mod place;
 mod sandbox;
 mod snapshot;
 mod state;
@@ -26,11 +27,11 @@ pub use cache::Cache;
 pub use error::RepoError;
 pub use globs::{IgnoreFile, TargetGlobs};
 pub use land::{Begun, Change, Landing};
-pub use sandbox::{Check, Ran, Sandbox, SandboxChoice, SandboxKind};
+pub use sandbox::{Check, Ran, Sandbox, SandboxKind};
 pub use snapshot::{Entry, EntryKind};
 pub use worktree::{ExportBounds, LeftOut, Worktree, sweep_stale};
 
-use git2::{ErrorCode, Oid, Repository};
+use git2::{ErrorCode, ObjectType, Oid, Repository};
 use guard::Guard;
 use mirror::Need;
 use scrum_disk as disk;
@@ -39,12 +40,16 @@ use std::sync::Once;
 
 /// Bytes of a blob that is read without another bound.
 const BLOB_BYTES: u64 = 256 << 20;
+/// Bytes of a `package.json` that is looked at.
+const MANIFEST_BYTES: u64 = 1 << 20;
 
 /// An open repository. Not to be shared between threads: open one where it is needed, which
 /// costs little, on a thread that may block.
 pub struct Repo {
     git: Repository,
     guard: Guard,
+    /// The directory whose files it keeps; none for a bare one.
+    root: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Repo {
@@ -54,22 +59,18 @@ impl std::fmt::Debug for Repo {
 }
 
 impl Repo {
-    /// Opens the repository that holds `path`, which may be a directory inside it.
+    /// Opens the repository that holds `path`, which may be a directory inside it. What is read and
+    /// written is in the git directory that lies there, wherever its configuration points.
     ///
     /// # Errors
-    /// [`RepoError::Missing`] or [`RepoError::NotARepository`], with what to do.
+    /// [`RepoError::Missing`], [`RepoError::NotARepository`], or [`RepoError::Elsewhere`] for a git
+    /// directory that is a link to another one, with what to do.
     pub fn open(path: &Path) -> Result<Self, RepoError> {
         set_up_libgit2();
-        if !disk::exists(path) {
-            return Err(RepoError::Missing(path.to_owned()));
-        }
+        let (git_dir, root) = place::find(path)?;
         // Before libgit2 opens any of its files.
-        let guard = Guard::check(path)?;
-        let git = Repository::discover(path).map_err(|e| match e.code() {
-            ErrorCode::NotFound => RepoError::NotARepository(path.to_owned()),
-            _ => RepoError::git(path.display().to_string(), &e),
-        })?;
-        Ok(Self { git, guard })
+        let guard = Guard::check(&git_dir)?;
+        Ok(Self { git: place::open_git_dir(&git_dir)?, guard, root })
     }
 
     /// True when a repository is named by URL and not by path.
@@ -110,14 +111,14 @@ impl Repo {
 
     /// The working tree's root, or the repository itself when it is bare. Absolute.
     pub fn canonical(&self) -> PathBuf {
-        let path = self.git.workdir().unwrap_or_else(|| self.git.path());
+        let path = self.root.as_deref().unwrap_or_else(|| self.git.path());
         disk::real_path(path).unwrap_or_else(|_| path.to_owned())
     }
 
     /// Where a path lies below the root of the working tree, `/` as separator; `None` for the root
     /// itself, for what lies elsewhere, and for what git keeps for itself.
     pub fn below_root(&self, path: &Path) -> Option<String> {
-        let root = disk::real_path(self.git.workdir()?).ok()?;
+        let root = disk::real_path(self.root.as_deref()?).ok()?;
         let below = disk::real_path(path).ok()?;
         let below = below.strip_prefix(root).ok()?;
         let own = below.starts_with(".git") || below.as_os_str().is_empty();
@@ -166,6 +167,31 @@ impl Repo {
     pub fn snapshot_within(&self, commit: &str, targets: u64) -> Result<Vec<Entry>, RepoError> {
         let bounds = snapshot::Bounds { targets: Some(targets), ..snapshot::BOUNDS };
         snapshot::of(self, commit, bounds)
+    }
+
+    /// The files at the root of a commit, and the text of `package.json` among them, for finding out
+    /// what checks it.
+    ///
+    /// # Errors
+    /// [`RepoError::Git`] when one of these objects can't be read, [`RepoError::TooLarge`] for a
+    /// `package.json` of more than a MiB.
+    pub fn at_root(&self, commit: &str) -> Result<(Vec<String>, Option<String>), RepoError> {
+        let failed = |e: git2::Error| RepoError::git(format!("commit {commit}"), &e);
+        let id = Oid::from_str(commit).map_err(failed)?;
+        self.guard.check_object(id)?;
+        let id = self.git.find_commit(id).map_err(failed)?.tree_id();
+        self.guard.check_object(id)?;
+        let tree = self.git.find_tree(id).map_err(failed)?;
+        let (mut names, mut package) = (Vec::new(), None);
+        for entry in tree.iter().filter(|entry| entry.kind() == Some(ObjectType::Blob)) {
+            let name = String::from_utf8_lossy(entry.name_bytes()).into_owned();
+            if name == "package.json" {
+                let bytes = self.blob_within(&entry.id().to_string(), MANIFEST_BYTES)?;
+                package = Some(String::from_utf8_lossy(&bytes).into_owned());
+            }
+            names.push(name);
+        }
+        Ok((names, package))
     }
 
     /// The content of a blob, whole: look at [`Entry::bytes`] first.

@@ -1,8 +1,9 @@
 //! Running a check, which is foreign code: build scripts, tests, whatever a repository has.
 //!
-//! What each kind contains and what not is told in docs/operations.md.
+//! What bubblewrap contains and what not is told in docs/operations.md.
 
 mod bubblewrap;
+mod lack;
 mod output;
 mod running;
 mod tools;
@@ -10,12 +11,10 @@ mod tools;
 use crate::RepoError;
 use scrum_disk::{self as disk, Mode};
 use std::ffi::OsString;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::str::FromStr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tools::Tools;
 
@@ -44,48 +43,19 @@ exec "$@"
 "#;
 
 /// Says that the sandbox stands, then becomes the command. $1: the mark; $2: processes, or 0;
-/// $3: the command; $4: `init` where this is the first process of a namespace, which the kernel
-/// spares most signals, and which the command is therefore not to be.
+/// $3: the command.
 const BEGIN: &str = r#"
 if [ "$2" -gt 0 ]; then ulimit -u "$2" 2>/dev/null || ulimit -p "$2" 2>/dev/null; fi
 printf %s "$1"
-if [ "$4" != init ]; then exec sh -c "$3"; fi
-sh -c "$3"
-exit $?
+exec sh -c "$3"
 "#;
 
-/// What is asked for.
+/// What a check runs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SandboxChoice {
-    /// The best that works here.
-    Auto,
-    /// Bubblewrap, or an error.
-    Bubblewrap,
-    /// None: time, memory and environment are bounded all the same.
-    None,
-}
-
-impl FromStr for SandboxChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "bubblewrap" => Ok(Self::Bubblewrap),
-            "none" => Ok(Self::None),
-            other => Err(format!("'{other}' is no sandbox; it is one of auto, bubblewrap, none")),
-        }
-    }
-}
-
-/// What a check runs in, from the strongest to the weakest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SandboxKind {
     /// Files, network, processes and users of its own.
     Bubblewrap,
-    /// Network and processes of its own, all files of the worker's user.
-    NoNetwork,
-    /// Bounds only.
+    /// Nothing: time, memory and environment are bounded, and that is all.
     Plain,
 }
 
@@ -94,7 +64,6 @@ impl SandboxKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Bubblewrap => "bubblewrap",
-            Self::NoNetwork => "no-network",
             Self::Plain => "none",
         }
     }
@@ -162,100 +131,73 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Finds out what works, by trying it. Costs some milliseconds.
+    /// Finds out whether bubblewrap works, by trying it. Costs some milliseconds. Nothing less is
+    /// taken for it.
     ///
     /// # Errors
-    /// [`RepoError::Sandbox`] when what is asked for does not work, with what to do.
-    pub fn probe(choice: SandboxChoice) -> Result<Self, RepoError> {
-        let plain = Self {
-            kind: SandboxKind::Plain,
-            program: PathBuf::new(),
-            can: bubblewrap::Can::default(),
-        };
-        if choice == SandboxChoice::None {
-            return Ok(plain);
-        }
-        let why = match tools::program("bwrap") {
-            Some(program) => match Self::probe_bubblewrap(&program) {
-                Ok(sandbox) => return Ok(sandbox),
-                Err(why) => why,
-            },
-            None => "there is no program `bwrap`".to_owned(),
-        };
-        if choice == SandboxChoice::Bubblewrap {
-            return Err(RepoError::Sandbox(format!(
-                "{why}; install bubblewrap, and let users make namespaces (docs/operations.md says \
-                 how), or set the sandbox to 'auto', which takes what there is"
-            )));
-        }
-        Ok(Self::without_bubblewrap().unwrap_or(plain))
-    }
-
-    /// Namespaces by util-linux, where that works.
-    pub(crate) fn without_bubblewrap() -> Option<Self> {
-        let program = tools::program("unshare")?;
-        let sandbox =
-            Self { kind: SandboxKind::NoNetwork, program, can: bubblewrap::Can::default() };
-        sandbox.works().is_ok().then_some(sandbox)
-    }
-
-    /// With all that it can do, else with less: older ones know fewer options, and a sandbox in
-    /// a sandbox may do less.
-    fn probe_bubblewrap(program: &Path) -> Result<Self, String> {
+    /// [`RepoError::NoSandbox`] with what is in the way, and what to do.
+    pub fn probe() -> Result<Self, RepoError> {
+        let facts = lack::Facts::of_this_machine();
+        let program =
+            tools::program("bwrap").ok_or_else(|| RepoError::NoSandbox(facts.explain(None)))?;
+        // With all that it can do, else with less: older ones know fewer options, and a sandbox in
+        // a sandbox may do less.
         let mut first = None;
         for can in bubblewrap::Can::LEVELS {
-            let program = program.to_owned();
+            let program = program.clone();
             let sandbox = Self { kind: SandboxKind::Bubblewrap, program, can };
             match sandbox.works() {
                 Ok(()) => return Ok(sandbox),
-                Err(e) => first.get_or_insert(e.to_string()),
+                Err(RepoError::Sandbox(said)) => first.get_or_insert(said),
+                Err(other) => return Err(other),
             };
         }
-        Err(first.unwrap_or_default())
+        Err(RepoError::NoSandbox(facts.explain(Some(&first.unwrap_or_default()))))
+    }
+
+    /// None. Checks then do what the worker's user may: only for a user who says so.
+    pub fn unsafe_none() -> Self {
+        let can = bubblewrap::Can::default();
+        Self { kind: SandboxKind::Plain, program: PathBuf::new(), can }
     }
 
     fn works(&self) -> Result<(), RepoError> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("scrum-probe-{}-{number}", std::process::id());
-        let place = std::env::temp_dir().join(name);
-        let check = Check {
-            command: "true",
-            dir: Path::new("/usr"),
-            cache: &place,
-            read: &[],
-            env: &[],
-            timeout: PROBE_TIME,
-            memory_bytes: 512 * 1024 * 1024,
-            output_bytes: 4096,
-        };
-        let ran = self.run(&check, &AtomicBool::new(false));
-        let _ = fs::remove_dir_all(&place);
-        let ran = ran?;
+        let ran = self.try_out("true")?;
         if ran.is_green() {
             return Ok(());
         }
         Err(RepoError::Sandbox(format!("`true` failed in it: {}", ran.output.trim())))
     }
 
-    /// What a person should know before foreign code runs here; none for the strongest kind.
-    pub fn caveat(&self) -> Option<&'static str> {
-        let root = rustix::process::geteuid().is_root();
-        match self.kind {
-            SandboxKind::Bubblewrap => None,
-            _ if root => Some(
-                "checks run as root and can change this machine; install bubblewrap, or run the \
-                 worker as a user of its own",
-            ),
-            SandboxKind::NoNetwork => Some(
-                "checks have no network, but read and write what the worker's user may; install \
-                 bubblewrap",
-            ),
-            SandboxKind::Plain => Some(
-                "checks have the network, and read and write what the worker's user may; install \
-                 bubblewrap",
-            ),
-        }
+    /// Which of these programs a check finds; an empty list when that can't be found out.
+    pub fn finds<'a>(&self, programs: &[&'a str]) -> Vec<&'a str> {
+        let Ok(ran) = self.try_out(&format!(
+            "for p in {}; do command -v \"$p\" >/dev/null && echo \"$p\"; done",
+            programs.join(" ")
+        )) else {
+            return Vec::new();
+        };
+        programs.iter().copied().filter(|p| ran.output.lines().any(|line| line == *p)).collect()
+    }
+
+    /// Runs a short command over nothing.
+    fn try_out(&self, command: &str) -> Result<Ran, RepoError> {
+        // A directory of a name that nobody can know, for this user alone.
+        let failed = |e: io::Error| {
+            RepoError::io(Path::new("$TMPDIR"), e, "check that this user may write there")
+        };
+        let place = disk::temp_dir().map_err(failed)?;
+        let check = Check {
+            command,
+            dir: Path::new("/usr"),
+            cache: place.path(),
+            read: &[],
+            env: &[],
+            timeout: PROBE_TIME,
+            memory_bytes: 512 * 1024 * 1024,
+            output_bytes: 4096,
+        };
+        self.run(&check, &AtomicBool::new(false))
     }
 
     /// What checks run in.
@@ -264,18 +206,19 @@ impl Sandbox {
     }
 
     /// Runs a check to its end, and ends all that it has started. Blocks; `cancel` ends it within
-    /// a tenth of a second. When this process is killed, a check under bubblewrap dies with it; in
-    /// the other kinds it lives on until its time is over.
+    /// a tenth of a second. When this process is killed, a check under bubblewrap dies with it;
+    /// without, it lives on until its time is over.
     ///
     /// # Errors
     /// [`RepoError::Sandbox`] when the sandbox can't be set up, which says nothing about the check;
     /// [`RepoError::Io`] when `cache` can't be made.
     pub fn run(&self, check: &Check<'_>, cancel: &AtomicBool) -> Result<Ran, RepoError> {
-        let cache = fs::create_dir_all(check.cache)
-            .and_then(|()| check.cache.canonicalize())
+        let cache = disk::private_dir(check.cache)
+            .and_then(|_| disk::real_path(check.cache))
             .and_then(|cache| fresh_dirs(&cache, &["home", "tmp"]).map(|()| cache))
             .map_err(|e| RepoError::io(check.cache, e, "check that this user may write there"))?;
-        if let Some(missing) = check.read.iter().find(|path| !path.is_absolute() || !path.exists())
+        if let Some(missing) =
+            check.read.iter().find(|path| !path.is_absolute() || !disk::exists(path))
         {
             return Err(RepoError::Sandbox(format!(
                 "checks are to read {}, which is not there; write an absolute path, or take it out",
@@ -285,7 +228,7 @@ impl Sandbox {
         let tools = Tools::of_this_process(check.read);
         let inside = match self.kind {
             SandboxKind::Bubblewrap => Inside::bubblewrap(&tools),
-            _ => Inside::same(&cache, &tools),
+            SandboxKind::Plain => Inside::same(&cache, &tools),
         };
         let mut command = Command::new("/bin/sh");
         command.args(["-c", LIMITS, "sh"]);
@@ -294,14 +237,13 @@ impl Sandbox {
         // Under bubblewrap it dies with us.
         let orphan = match self.kind {
             SandboxKind::Bubblewrap => 0,
-            _ => check.timeout.as_secs().saturating_add(ORPHAN_S),
+            SandboxKind::Plain => check.timeout.as_secs().saturating_add(ORPHAN_S),
         };
         command.arg(orphan.to_string());
         command.args(self.wrapper(check, &cache, &tools));
         command.args(["/bin/sh", "-c", BEGIN, "sh", output::MARK]);
         command.arg(self.processes().to_string());
         command.arg(check.command);
-        command.arg(if self.kind == SandboxKind::NoNetwork { "init" } else { "" });
         command.current_dir(check.dir).env_clear().envs(inside.env);
         // The caller's come last and win.
         command.envs(check.env.iter().map(|(name, value)| (name, value)));
@@ -314,17 +256,10 @@ impl Sandbox {
     }
 
     fn wrapper(&self, check: &Check<'_>, cache: &Path, tools: &Tools) -> Vec<OsString> {
-        let program = self.program.clone().into_os_string();
         match self.kind {
             SandboxKind::Plain => Vec::new(),
-            SandboxKind::NoNetwork => {
-                let mut all = vec![program];
-                let options = ["-U", "-r", "-n", "-m", "-p", "-f", "--mount-proc", "--kill-child"];
-                all.extend(options.map(OsString::from));
-                all
-            }
             SandboxKind::Bubblewrap => {
-                let mut all = vec![program];
+                let mut all = vec![self.program.clone().into_os_string()];
                 all.extend(bubblewrap::arguments(self.can, check, cache, tools));
                 all
             }

@@ -5,11 +5,14 @@ use std::process::Command;
 use tempfile::TempDir;
 
 mod edges;
+mod elsewhere;
 mod guarded;
 mod hostile;
 mod kills;
 mod landing;
 mod mirrors;
+#[cfg(target_os = "linux")]
+mod probes;
 #[cfg(target_os = "linux")]
 mod sandboxes;
 #[cfg(target_os = "linux")]

@@ -6,7 +6,7 @@
 mod names;
 
 use crate::snapshot::{self, Bounds, RawEntry};
-use crate::{EntryKind, Repo, RepoError};
+use crate::{EntryKind, Repo, RepoError, place};
 use git2::{Oid, Repository};
 use rustix::io::Errno;
 use scrum_disk::{self as disk, File, Kind, Mode};
@@ -143,9 +143,8 @@ impl Worktree {
     pub fn restore(&self, path: &str) -> Result<(), RepoError> {
         let (id, mode) = *self.known(path)?;
         let (dir, name) = split(path);
-        let git = Repository::open(&self.git_dir);
+        let git = place::open_git_dir(&self.git_dir)?;
         let unreadable = |e: git2::Error| RepoError::git(path, &e);
-        let git = git.map_err(unreadable)?;
         let blob = git.find_blob(id).map_err(unreadable)?;
         self.walk(dir.as_bytes(), true)
             .and_then(|dir| disk::replace(dir, name.as_bytes(), blob.content(), mode))

@@ -1,5 +1,8 @@
 //! Which command checks a project, from what lies at its root.
 
+/// The programs that the commands of [`check_command`] begin with.
+pub const PROGRAMS: [&str; 5] = ["cargo", "npm", "npx", "go", "python3"];
+
 /// The command that checks a project with these files at its root; `None` when none is known.
 /// `package` is the text of its `package.json`.
 pub fn check_command(root: &[&str], package: Option<&str>) -> Option<String> {

@@ -1,7 +1,7 @@
 //! The gates that need only the texts: path, confidence, unique, size, rationale.
 
 use super::parse::Patch;
-use super::select::denied;
+use super::paths::PathRules;
 use crate::text::{clip_marked, is_ident, one_line};
 use serde::{Deserialize, Serialize};
 use similar::TextDiff;
@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 pub enum Gate {
     /// The file is the one that was reviewed.
     Fresh,
-    /// The path is inside the repository, a regular file, and not denied.
+    /// The path is inside the repository, a regular file, and one that may be changed.
     Path,
     /// The patch is sure enough.
     Confidence,
@@ -85,7 +85,7 @@ const NEAR: f32 = 0.6;
 ///
 /// # Errors
 /// The failure.
-pub fn path(path: &str, deny: &[String]) -> Result<(), Failed> {
+pub fn path(path: &str, rules: &PathRules) -> Result<(), Failed> {
     let fail = |reason: &str| Err(Failed::at(Gate::Path, reason));
     let bad = |part: &str| part.is_empty() || part == "." || part == "..";
     if path.is_empty() || path.starts_with('/') || path.contains('\\') || path.contains('\0') {
@@ -102,8 +102,8 @@ pub fn path(path: &str, deny: &[String]) -> Result<(), Failed> {
     if path.split('/').any(git) {
         return fail("the path leads into the repository's own directory");
     }
-    match denied(path, deny) {
-        Some(entry) => Err(Failed::at(Gate::Path, format!("the path is denied by '{entry}'"))),
+    match rules.refusal(path) {
+        Some(why) => Err(Failed::at(Gate::Path, format!("the path {why}"))),
         None => Ok(()),
     }
 }

@@ -4,13 +4,17 @@
 //!
 //! The gates are the point: a patch that fails one of them changes nothing, whoever proposed it and
 //! however sure it was. [`gates`] has those that need only the texts; what a check and a test said is
-//! judged in [`verdict`]; [`bisect`] finds out who turned it red.
+//! judged in [`verdict`]; [`bisect`] finds out who turned it red. [`paths`] says which files may be
+//! changed at all, and [`policy`] what a worker allows, whatever it is asked.
 
 pub mod bisect;
 pub mod detect;
 pub mod gates;
+mod kinds;
 pub mod message;
 pub mod parse;
+pub mod paths;
+pub mod policy;
 pub mod prompt;
 pub mod select;
 pub mod verdict;
@@ -18,6 +22,7 @@ pub mod verdict;
 pub use bisect::Bisect;
 pub use gates::{Failed, Gate};
 pub use parse::Patch;
+pub use paths::PathRules;
 
 #[cfg(test)]
 mod tests;

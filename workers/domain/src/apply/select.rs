@@ -1,5 +1,6 @@
 //! Which reviews may become patches.
 
+use super::paths::PathRules;
 use queue_schema::rows::ReviewRow;
 use std::collections::BTreeMap;
 
@@ -10,8 +11,8 @@ pub struct Criteria {
     pub min_conf: u8,
     /// Least confidence of any finding, in percent.
     pub min_each: u8,
-    /// Paths that are never touched, see [`denied`].
-    pub deny: Vec<String>,
+    /// Which paths may be changed.
+    pub paths: PathRules,
     /// Files of one run at most.
     pub max_files: usize,
 }
@@ -25,7 +26,7 @@ pub enum PassedOver {
     Mean(Option<f64>),
     /// One of its findings is too unsure.
     Least(Option<u8>),
-    /// The path is on the deny-list, by this entry.
+    /// The path may not be changed, for this reason.
     Denied(String),
     /// Others were better, and a run has room for so many.
     NoRoom(usize),
@@ -38,7 +39,7 @@ impl std::fmt::Display for PassedOver {
             Self::Mean(Some(avg)) => write!(f, "its mean confidence is {avg:.0} %"),
             Self::Mean(None) | Self::Least(None) => f.write_str("it gives no confidence"),
             Self::Least(Some(min)) => write!(f, "its least confidence is {min} %"),
-            Self::Denied(entry) => write!(f, "its path is denied by '{entry}'"),
+            Self::Denied(why) => write!(f, "its path {why}"),
             Self::NoRoom(most) => write!(f, "the best {most} were taken"),
         }
     }
@@ -82,8 +83,8 @@ pub fn select<'a>(rows: &'a [ReviewRow], criteria: &Criteria) -> Selection<'a> {
 }
 
 fn reason(row: &ReviewRow, criteria: &Criteria) -> Option<PassedOver> {
-    if let Some(entry) = denied(&row.file, &criteria.deny) {
-        return Some(PassedOver::Denied(entry.to_owned()));
+    if let Some(why) = criteria.paths.refusal(&row.file) {
+        return Some(PassedOver::Denied(why));
     }
     if !matches!(row.gradient_tier.as_str(), "auto" | "dry_run") {
         return Some(PassedOver::Tier(row.gradient_tier.clone()));
@@ -95,18 +96,4 @@ fn reason(row: &ReviewRow, criteria: &Criteria) -> Option<PassedOver> {
         return Some(PassedOver::Least(row.confidence_min));
     }
     None
-}
-
-/// The entry of a deny-list that a path falls under. An entry is a prefix of the path; one that starts
-/// with `*/` is a file's name, in whatever directory. Case does not count: some file systems fold it.
-pub fn denied<'a>(path: &str, deny: &'a [String]) -> Option<&'a str> {
-    let path = path.to_lowercase();
-    let name = path.rsplit('/').next().unwrap_or_default();
-    deny.iter().map(String::as_str).find(|entry| {
-        let entry = entry.to_lowercase();
-        match entry.strip_prefix("*/") {
-            Some(wanted) => name == wanted,
-            None => !entry.is_empty() && path.starts_with(&entry),
-        }
-    })
 }

@@ -1,7 +1,8 @@
 use super::gates::{self, Bounds, Failed, Gate};
 use super::parse::{Patch, patches};
+use super::paths::PathRules;
 use super::prompt::{PatchInput, Shown, patch_prompt, shown};
-use super::select::{Criteria, PassedOver, denied, select};
+use super::select::{Criteria, PassedOver, select};
 use super::verdict::{Ran, judge, warnings};
 use super::{Bisect, detect, message};
 use proptest::prelude::*;
@@ -80,16 +81,21 @@ fn each_gate_stops_its_patch_and_is_the_first_named() {
 
 #[test]
 fn paths_stay_inside_and_off_the_deny_list() {
-    let deny: Vec<String> = ["config/", "ops/", "*/build.rs", ".github/"].map(String::from).into();
+    let rules = PathRules {
+        deny: ["config/", "ops/", "*/build.rs", "", "*/Odd Name/"].map(String::from).into(),
+        permit: ["*/.gitignore", "config/ok.sh"].map(String::from).into(),
+        allow: vec!["*".into()],
+    };
     for path in [
         "src/main.rs",
         "a/config/x.rs",
         "opsx.rs",
         ".gitignore",
+        "a/.gitignore",
         "src/gitty.rs",
         "builder/build.rss",
     ] {
-        assert_eq!(gates::path(path, &deny), Ok(()), "{path}");
+        assert_eq!(gates::path(path, &rules), Ok(()), "{path}");
     }
     for path in [
         "",
@@ -111,11 +117,15 @@ fn paths_stay_inside_and_off_the_deny_list() {
         "build.rs",
         "a/b/Build.rs",
         ".github/workflows/ci.yml",
+        "a/odd name/b/c.rs",
+        // `permit` does not win over `deny`.
+        "config/ok.sh",
     ] {
-        assert_eq!(gates::path(path, &deny).unwrap_err().gate, Gate::Path, "{path}");
+        assert_eq!(gates::path(path, &rules).unwrap_err().gate, Gate::Path, "{path}");
     }
-    assert_eq!(denied("config/a", &deny), Some("config/"));
-    assert_eq!(denied("a", &[String::new()]), None);
+    let told = rules.refusal("Config/a").unwrap();
+    assert_eq!(told, "is denied by 'config/'");
+    assert!(rules.refusal("a/setup.py").unwrap().contains("Python runs it"));
 }
 
 #[test]
@@ -200,8 +210,9 @@ fn the_best_of_the_latest_reviews_are_chosen_and_the_others_told_why_not() {
         row("config/x.rs", "2026-01-01T00:00:00Z", 99.0, 99, "auto"),
         row("c.rs", "2026-01-01T00:00:00Z", 91.0, 91, "auto"),
     ];
-    let criteria =
-        Criteria { min_conf: 90, min_each: 70, deny: vec!["config/".into()], max_files: 2 };
+    let paths =
+        PathRules { deny: vec!["config/".into()], permit: vec![], allow: vec!["rs".into()] };
+    let criteria = Criteria { min_conf: 90, min_each: 70, paths, max_files: 2 };
     let selection = select(&rows, &criteria);
     let files: Vec<_> = selection.chosen.iter().map(|r| r.file.as_str()).collect();
     assert_eq!(files, ["a.rs", "b.rs"]);
@@ -210,7 +221,7 @@ fn the_best_of_the_latest_reviews_are_chosen_and_the_others_told_why_not() {
     assert_eq!(
         others,
         [
-            ("config/x.rs", PassedOver::Denied("config/".into())),
+            ("config/x.rs", PassedOver::Denied("is denied by 'config/'".into())),
             ("mean.rs", PassedOver::Mean(Some(89.9))),
             ("old.rs", PassedOver::Tier("simulation".into())),
             ("unsure.rs", PassedOver::Least(Some(69))),

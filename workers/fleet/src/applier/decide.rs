@@ -1,16 +1,16 @@
 //! From proposals to rows: gates, rounds, commits.
 
 use super::Work;
-use super::files::{self, File};
+use super::files::{self, File, Own};
 use super::rounds::Rounds;
 use queue_schema::ids::content_id;
 use queue_schema::rows::AutoApplyRow;
 use queue_schema::rows::apply::ApplyAction;
-use scrum_config::{ApplySettings, SandboxMode};
-use scrum_domain::apply::{Patch, message};
-use scrum_repo::{
-    Begun, Cache, Change, ExportBounds, Landing, Repo, RepoError, Sandbox, SandboxChoice,
-};
+use scrum_config::ApplySettings;
+use scrum_domain::apply::detect::check_command;
+use scrum_domain::apply::policy::{self, Refused};
+use scrum_domain::apply::{Patch, PathRules, message};
+use scrum_repo::{Begun, Cache, Change, ExportBounds, Landing, Repo, RepoError, Sandbox};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -41,20 +41,33 @@ pub struct Decided {
     pub checks: u32,
 }
 
+/// Why a run was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// What git or the sandbox says.
+    #[error(transparent)]
+    Repo(#[from] RepoError),
+    /// This worker's settings don't allow it.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+}
+
 /// Decides about every file of a run and, unless it is a dry run, commits what passed.
 ///
 /// # Errors
 /// [`RepoError::Moved`] and [`RepoError::Fenced`] when somebody else wrote the branch meanwhile: then
 /// nothing was written, and the run may be done again. Anything else that git or the sandbox says.
+/// [`ApplyError::Refused`] for commands that this worker does not run.
 pub fn run(
     work: &Work,
     settings: &ApplySettings,
     place: &Place,
     cancel: &AtomicBool,
-) -> Result<Decided, RepoError> {
+) -> Result<Decided, ApplyError> {
     let repo = Repo::open(Path::new(&work.spec.repo))?;
     let branch = work.spec.branch_of(&work.run);
     repo.check_branch(&branch, &work.spec.rules.protected)?;
+    allowed(&repo, work, settings)?;
     for over in &work.over {
         repo.forget_landed(over)?;
     }
@@ -67,7 +80,7 @@ pub fn run(
     }
     let expected = repo.branch_head(&branch)?;
     let head = expected.clone().unwrap_or_else(|| work.spec.base.clone());
-    let mut files = texts(&repo, &head, work)?;
+    let mut files = texts(&repo, &head, work, settings)?;
     let checks = checked(&repo, &head, work, settings, place, cancel, &mut files)?;
     if work.spec.commit && files.iter().any(|f| f.row.action == ApplyAction::Committed) {
         land(&repo, &branch, expected.as_deref(), work, place, checks, &mut files)?;
@@ -75,16 +88,41 @@ pub fn run(
     Ok(Decided { rows: files.into_iter().map(|f| f.row).collect(), checks })
 }
 
+/// Whether this worker runs the commands of a run.
+fn allowed(repo: &Repo, work: &Work, settings: &ApplySettings) -> Result<(), ApplyError> {
+    let (names, package) = repo.at_root(&work.spec.base)?;
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let detected = check_command(&names, package.as_deref());
+    for command in std::iter::once(&work.spec.check).chain(&work.spec.test) {
+        let list = &settings.allowed_checks;
+        policy::command(command, detected.as_deref(), list, work.vouched)?;
+    }
+    Ok(())
+}
+
 /// The gates that need only the texts.
-fn texts(repo: &Repo, head: &str, work: &Work) -> Result<Vec<File>, RepoError> {
+fn texts(
+    repo: &Repo,
+    head: &str,
+    work: &Work,
+    settings: &ApplySettings,
+) -> Result<Vec<File>, RepoError> {
     let tree = repo.snapshot(head)?;
     let entries: HashMap<&str, _> = tree.iter().map(|e| (e.path.as_str(), e)).collect();
+    let own = Own {
+        paths: PathRules {
+            deny: work.spec.rules.deny.clone(),
+            permit: settings.permit.clone(),
+            allow: settings.allow.clone(),
+        },
+        max_files: settings.max_files as usize,
+    };
     let mut files = Vec::with_capacity(work.spec.files.len());
     for (k, wanted) in work.spec.files.iter().enumerate() {
         let entry = entries.get(wanted.path.as_str()).copied();
         let fresh = entry.filter(|e| e.blob == wanted.blob);
         let content = fresh.map(|e| repo.blob(&e.blob)).transpose()?;
-        files.push(files::look(work, k, entry, content.as_deref()));
+        files.push(files::look(work, &own, k, entry, content.as_deref()));
     }
     Ok(files)
 }
@@ -102,11 +140,11 @@ fn checked(
     if files.iter().all(|f| f.patched.is_none()) {
         return Ok(0);
     }
-    let sandbox = Sandbox::probe(match settings.sandbox {
-        SandboxMode::Auto => SandboxChoice::Auto,
-        SandboxMode::Bubblewrap => SandboxChoice::Bubblewrap,
-        SandboxMode::None => SandboxChoice::None,
-    })?;
+    let without = settings.goes_without_sandbox(work.spec.unsafe_no_sandbox);
+    let sandbox = if without { Sandbox::unsafe_none() } else { Sandbox::probe()? };
+    if without {
+        tracing::warn!(run = work.run, "the check runs without a sandbox, as its user asked for");
+    }
     let trees = place.dir.join("trees");
     scrum_repo::sweep_stale(&trees, STALE_WORKTREE)?;
     // Build results are kept between checks of one repository, else each would start from nothing.

@@ -2,7 +2,7 @@
 
 use super::Work;
 use queue_schema::rows::apply::{ApplyAction, AutoApplyRow, PatchRecord, SCHEMA_VERSION};
-use scrum_domain::apply::{Failed, Gate, Patch, gates};
+use scrum_domain::apply::{Failed, Gate, Patch, PathRules, gates};
 use scrum_repo::{Entry, EntryKind};
 
 /// One file of a run on its way through the gates.
@@ -16,8 +16,22 @@ pub(super) struct File {
     pub passed: Vec<Patch>,
 }
 
+/// What the worker's own settings say of files.
+pub(super) struct Own {
+    /// Which may be changed.
+    pub paths: PathRules,
+    /// How many of one run.
+    pub max_files: usize,
+}
+
 /// Everything that is known of a file before any check.
-pub(super) fn look(work: &Work, k: usize, entry: Option<&Entry>, content: Option<&[u8]>) -> File {
+pub(super) fn look(
+    work: &Work,
+    own: &Own,
+    k: usize,
+    entry: Option<&Entry>,
+    content: Option<&[u8]>,
+) -> File {
     let (review, proposal) = (&work.reviews[k], &work.proposals[k]);
     let spec = &work.spec;
     let mut file = File {
@@ -49,10 +63,16 @@ pub(super) fn look(work: &Work, k: usize, entry: Option<&Entry>, content: Option
             cost_usd: proposal.cost_usd,
             masked: proposal.masked,
             schema_version: SCHEMA_VERSION,
+            unsafe_no_sandbox: false,
         },
         patched: None,
         passed: Vec::new(),
     };
+    if k >= own.max_files {
+        file.row.action = ApplyAction::AllRejected;
+        file.row.reason = too_many(own.max_files);
+        return file;
+    }
     if !proposal.trouble.is_empty() {
         file.row.action = ApplyAction::AllRejected;
         file.row.reason.clone_from(&proposal.trouble);
@@ -62,7 +82,7 @@ pub(super) fn look(work: &Work, k: usize, entry: Option<&Entry>, content: Option
         "the patch model proposed none".clone_into(&mut file.row.reason);
         return file;
     }
-    if let Err(failed) = whole(spec, k, entry) {
+    if let Err(failed) = whole(spec, &own.paths, k, entry) {
         file.row.action =
             if failed.gate == Gate::Fresh { ApplyAction::Stale } else { ApplyAction::AllRejected };
         file.row.reason.clone_from(&failed.reason);
@@ -82,6 +102,7 @@ pub(super) fn look(work: &Work, k: usize, entry: Option<&Entry>, content: Option
 /// The gates that all patches of a file share.
 fn whole(
     spec: &queue_schema::apply::ApplySpec,
+    paths: &PathRules,
     k: usize,
     entry: Option<&Entry>,
 ) -> Result<(), Failed> {
@@ -92,11 +113,16 @@ fn whole(
         Some(e) if e.blob != wanted.blob => return stale("the file has changed since its review"),
         Some(_) => {}
     }
-    gates::path(&wanted.path, &spec.rules.deny)?;
+    gates::path(&wanted.path, paths)?;
     match entry.map(|e| e.kind) {
         Some(EntryKind::File | EntryKind::Executable) => Ok(()),
         _ => Err(Failed::at(Gate::Path, "it is not a regular file")),
     }
+}
+
+/// Why a file of a run is left alone that has more of them than the worker takes.
+pub fn too_many(most: usize) -> String {
+    format!("this worker takes {most} files of a run (its apply.max_files)")
 }
 
 fn patches(file: &mut File, text: &str, work: &Work, proposed: &[Patch]) {

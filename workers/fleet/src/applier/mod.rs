@@ -11,10 +11,12 @@ mod decide;
 mod files;
 mod rounds;
 
-pub use decide::{Decided, Place, run};
+pub use decide::{ApplyError, Decided, Place, run};
+pub use files::too_many;
 
 use queue_schema::apply::{ApplySpec, Proposal};
 use queue_schema::rows::ReviewRow;
+use scrum_domain::apply::policy::Vouched;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -23,8 +25,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct Work {
     /// Which run.
     pub run: String,
-    /// The request.
+    /// The request, its rules made as strict as the worker's own.
     pub spec: ApplySpec,
+    /// Who answers for its commands.
+    pub vouched: Vouched,
     /// Its reviews, in the order of the spec's files.
     pub reviews: Vec<ReviewRow>,
     /// What was proposed for each.

@@ -6,7 +6,7 @@ use queue_schema::rows::apply::ApplyAction;
 use scrum_config::ApplySettings;
 use scrum_domain::apply::verdict::{self, Ran};
 use scrum_domain::apply::{Bisect, Failed, Gate};
-use scrum_repo::{Check, RepoError, Sandbox, Worktree};
+use scrum_repo::{Check, RepoError, Sandbox, SandboxKind, Worktree};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -50,6 +50,7 @@ impl Rounds<'_> {
         for k in &members {
             files[*k].row.warnings_before = Some(before);
             self.sandbox.kind().as_str().clone_into(&mut files[*k].row.sandbox);
+            files[*k].row.unsafe_no_sandbox = self.sandbox.kind() == SandboxKind::Plain;
         }
         // What is red without any patch can't tell good ones from bad.
         if let Err(failed) = verdict::judge(&check, test.as_ref(), before) {

@@ -1,6 +1,6 @@
 //! Apply: the patches of a run go through the gates; those that pass become commits.
 
-use crate::applier::{self, Cancel, Decided, Place, Work};
+use crate::applier::{self, ApplyError, Cancel, Decided, Place, Work};
 use crate::context::Context;
 use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
@@ -10,6 +10,7 @@ use queue_schema::ids::review_id;
 use queue_schema::jobs::Apply;
 use queue_schema::keys;
 use queue_schema::rows::ReviewRow;
+use scrum_domain::apply::policy::Vouched;
 use scrum_repo::RepoError;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -37,6 +38,7 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Apply) -> Result<Effects, Handl
     let now = jiff::Timestamp::now();
     let work = Work {
         run: job.run.clone(),
+        vouched: vouched(ctx),
         spec: run.spec,
         reviews,
         proposals: run.proposals.into_iter().map(Option::unwrap_or_default).collect(),
@@ -50,6 +52,12 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Apply) -> Result<Effects, Handl
     let done = tokio::task::spawn_blocking(move || applier::run(&work, &settings, &place, &flag));
     let decided = done.await.map_err(|e| HandlerError::retry("the applier", e))?;
     effects(&job, &decided.map_err(|e| trouble(&e))?)
+}
+
+/// Who answers for a run's commands. With a key, a record whose signature does not hold was refused when it
+/// was read.
+fn vouched(ctx: &Context) -> Vouched {
+    if ctx.queue().options().signer.is_on() { Vouched::Key } else { Vouched::Nobody }
 }
 
 /// Other runs over the sweep that have ended, the latest of them.
@@ -68,12 +76,16 @@ async fn over(ctx: &Context, job: &Apply) -> Result<Vec<String>, HandlerError> {
     Ok(over)
 }
 
-/// A branch that somebody else wrote is read anew; one that must not be written never may.
-fn trouble(error: &RepoError) -> HandlerError {
+/// A branch that somebody else wrote is read anew; what this worker refuses, it refuses the next time
+/// too.
+fn trouble(error: &ApplyError) -> HandlerError {
     match error {
-        RepoError::Branch { .. } | RepoError::Sandbox(_) => HandlerError::Fatal(error.to_string()),
-        _ if error.is_permanent() => HandlerError::Fatal(error.to_string()),
-        _ => HandlerError::retry("the applier", error),
+        ApplyError::Refused(_)
+        | ApplyError::Repo(
+            RepoError::Branch { .. } | RepoError::Sandbox(_) | RepoError::NoSandbox(_),
+        ) => HandlerError::Fatal(error.to_string()),
+        ApplyError::Repo(e) if e.is_permanent() => HandlerError::Fatal(error.to_string()),
+        ApplyError::Repo(_) => HandlerError::retry("the applier", error),
     }
 }
 

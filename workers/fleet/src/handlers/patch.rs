@@ -37,6 +37,12 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Patch) -> Result<Effects, Ha
     let bytes = ctx.blob(&spec, &file.blob).await?;
     let source = target::inspect(&bytes).map_err(|e| HandlerError::Fatal(e.to_string()))?;
 
+    let most = ctx.settings().apply.max_files as usize;
+    if job.member as usize >= most {
+        // The apply job would leave it alone: no call is spent on it.
+        let trouble = crate::applier::too_many(most);
+        return arrive(Effects::done(), &job, &Proposal { trouble, ..Proposal::default() });
+    }
     let rules = &run.rules;
     let shown = prompt::shown(source, &row.findings, rules.whole_chars, rules.around_lines);
     let Some(shown) = shown else {

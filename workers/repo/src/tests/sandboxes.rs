@@ -62,34 +62,23 @@ impl Place {
 
 /// The strong one; none only where somebody said that there is none.
 pub(super) fn bubblewrap() -> Option<Sandbox> {
-    match Sandbox::probe(SandboxChoice::Bubblewrap) {
+    match Sandbox::probe() {
         Ok(sandbox) => Some(sandbox),
         Err(_) if std::env::var("SCRUM_TEST_NO_SANDBOX").is_ok_and(|v| v == "1") => None,
         Err(e) => panic!("{e}; where that can't be, set SCRUM_TEST_NO_SANDBOX=1"),
     }
 }
 
-/// Every kind that this machine has.
+/// With and without.
 fn all() -> Vec<Sandbox> {
     let mut all: Vec<_> = bubblewrap().into_iter().collect();
-    all.extend(Sandbox::without_bubblewrap());
-    all.push(Sandbox::probe(SandboxChoice::None).unwrap());
+    all.push(Sandbox::unsafe_none());
     all
 }
 
 pub(super) fn has(program: &str) -> bool {
     let system = ["/usr/bin", "/usr/local/bin", "/bin"];
     system.iter().any(|dir| Path::new(dir).join(program).is_file())
-}
-
-#[test]
-fn the_best_that_works_is_taken_and_what_is_asked_for_is_kept_to() {
-    assert_eq!(Sandbox::probe(SandboxChoice::None).unwrap().kind(), SandboxKind::Plain);
-    if bubblewrap().is_some() {
-        assert_eq!(Sandbox::probe(SandboxChoice::Auto).unwrap().kind(), SandboxKind::Bubblewrap);
-    }
-    assert_eq!("auto".parse(), Ok(SandboxChoice::Auto));
-    assert!("docker".parse::<SandboxChoice>().unwrap_err().contains("bubblewrap"));
 }
 
 #[test]

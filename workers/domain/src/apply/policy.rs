@@ -1,0 +1,122 @@
+//! What a worker holds a run against: its own settings, whatever stands in Redis. Whoever may write there
+//! can ask for less than the worker allows, and for nothing more.
+
+use queue_schema::apply::ApplyRules;
+
+/// Who answers for a run's commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vouched {
+    /// Nobody: all that is known is that it stood in Redis.
+    Nobody,
+    /// Somebody with the fleet's key, who may choose commands. The other rules hold all the same.
+    Key,
+}
+
+/// A run that this worker does not do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// One word for programs.
+    pub name: &'static str,
+    /// Why, and what to do.
+    pub why: String,
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.name, self.why)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// The stricter of two sets of rules, each by itself. The author is the one that was asked for.
+pub fn stricter(asked: ApplyRules, own: &ApplyRules) -> ApplyRules {
+    ApplyRules {
+        min_conf: asked.min_conf.max(own.min_conf),
+        max_lines: asked.max_lines.min(own.max_lines),
+        max_patches: asked.max_patches.min(own.max_patches),
+        whole_chars: asked.whole_chars.min(own.whole_chars),
+        around_lines: asked.around_lines.min(own.around_lines),
+        max_checks: asked.max_checks.min(own.max_checks),
+        deny: both(asked.deny, &own.deny),
+        protected: both(asked.protected, &own.protected),
+        author: asked.author,
+    }
+}
+
+fn both(mut asked: Vec<String>, own: &[String]) -> Vec<String> {
+    asked.extend(own.iter().filter(|entry| !asked.contains(entry)).cloned().collect::<Vec<_>>());
+    asked
+}
+
+/// Whether a worker runs a command: the one that it detects for the project itself, one that its settings
+/// name, any where these say `*`, or one that the fleet's key vouches for.
+///
+/// # Errors
+/// The refusal.
+pub fn command(
+    command: &str,
+    detected: Option<&str>,
+    allowed: &[String],
+    vouched: Vouched,
+) -> Result<(), Refused> {
+    let named = allowed.iter().any(|entry| entry == "*" || entry == command);
+    if vouched == Vouched::Key || named || detected == Some(command) {
+        return Ok(());
+    }
+    let fits = detected.map_or_else(
+        || "none is known for this project".to_owned(),
+        |detected| format!("`{detected}` fits this project"),
+    );
+    Err(Refused {
+        name: "check_not_allowed",
+        why: format!(
+            "this worker does not run `{command}`: {fits}, and its apply.allowed_checks does not name it; \
+             add it there, start the worker again, and retry this job"
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_sets_of_rules_the_stricter_holds_whoever_it_is_from() {
+        let list = |entries: &[&str]| entries.iter().map(|e| (*e).to_owned()).collect::<Vec<_>>();
+        let rules = |min_conf, n: u32, deny: &[&str], protected: &[&str]| ApplyRules {
+            min_conf,
+            max_lines: n,
+            max_patches: n,
+            whole_chars: n,
+            around_lines: n,
+            max_checks: n,
+            deny: list(deny),
+            protected: list(protected),
+            author: ("asked".into(), "a@b".into()),
+        };
+        let (loose, strict) = (rules(1, 9, &["a/"], &[]), rules(90, 2, &["b/"], &["main"]));
+        assert_eq!(stricter(loose.clone(), &strict), rules(90, 2, &["a/", "b/"], &["main"]));
+        assert_eq!(stricter(strict, &loose), rules(90, 2, &["b/", "a/"], &["main"]));
+    }
+
+    #[test]
+    fn a_command_is_run_when_it_fits_is_named_or_vouched_for() {
+        let list = |entries: &[&str]| entries.iter().map(|e| (*e).to_owned()).collect::<Vec<_>>();
+        let fits = Some("cargo check --workspace");
+        for (asked, detected, allowed, vouched, ok) in [
+            ("cargo check --workspace", fits, &[][..], Vouched::Nobody, true),
+            ("cargo check --workspace; curl x", fits, &[], Vouched::Nobody, false),
+            ("make check", fits, &["make check"], Vouched::Nobody, true),
+            ("make check ", fits, &["make check"], Vouched::Nobody, false),
+            ("anything", None, &["make check"], Vouched::Nobody, false),
+            ("anything", None, &["*"], Vouched::Nobody, true),
+            ("anything", None, &[], Vouched::Key, true),
+        ] {
+            let told = command(asked, detected, &list(allowed), vouched);
+            assert_eq!(told.is_ok(), ok, "{asked}: {told:?}");
+        }
+        let told = command("x", fits, &[], Vouched::Nobody).unwrap_err().to_string();
+        assert!(told.starts_with("check_not_allowed: ") && told.contains("apply.allowed_checks"));
+    }
+}
