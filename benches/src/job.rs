@@ -4,7 +4,7 @@ use crate::BULK;
 use anyhow::Context as _;
 use queue_schema::client::Queue;
 use queue_schema::effects::NewJob;
-use queue_schema::jobs::JobKind;
+use queue_schema::jobs::{JobKind, Pool};
 use serde::{Deserialize, Serialize};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -41,6 +41,7 @@ pub struct Bench {
 impl JobKind for Bench {
     const KIND: &'static str = "bench";
     const VERSION: u32 = 1;
+    const POOL: Pool = Pool::None;
 
     fn id(&self) -> String {
         let kind = match self.k {

@@ -26,6 +26,7 @@ pub mod facts;
 mod ladders;
 mod layer;
 mod load;
+mod place;
 pub mod provider;
 mod queue;
 mod settings;

@@ -197,6 +197,8 @@ pub struct WorkerSettings {
     pub grace_s: u64,
     /// Seconds for one read of a local repository.
     pub git_read_s: u64,
+    /// Whether it skips the rungs of providers that it can't call, instead of leaving them to others.
+    pub skip_unserved: bool,
 }
 
 /// `[sweep]`: how a sweep is done; [`Settings::limits`] is what is frozen into it.

@@ -70,6 +70,9 @@ pub fn prepare(
     let named = Some(&request.repo).filter(|_| request.targets.is_empty() && !is_url);
     let below = named.and_then(|path| repo.below_root(Path::new(path)));
     let facts = settings.facts.spec(&ladder, &settings.providers).filter(|_| !request.no_facts);
+    let fact_rungs = facts.iter().flat_map(|f| [&f.extractor, &f.verifier]);
+    let rungs = ladder.rungs.iter().chain(&shard_ladder.rungs).chain(fact_rungs);
+    let local = settings.local_of(rungs);
     let spec = SweepSpec {
         v: SWEEP_VERSION,
         // A path is made absolute, because workers run elsewhere; a URL stays one.
@@ -89,6 +92,7 @@ pub fn prepare(
         policy,
         limits: settings.limits(),
         embedding: settings.embedding.model_in_use().to_owned(),
+        local,
         facts,
         labels: labels(&request.labels)?,
         again: if request.again { now_ms() } else { 0 },

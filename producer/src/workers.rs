@@ -64,6 +64,8 @@ impl Workers {
     ) -> anyhow::Result<Self> {
         if session.settings.redis.is_private() {
             own.push(("SCRUM__APPLY__ALLOWED_CHECKS", "*".to_owned()));
+            // Nobody else could do what these can't.
+            own.push(("SCRUM__WORKER__SKIP_UNSERVED", "true".to_owned()));
         }
         let logs = session.state.join("logs");
         let dir = disk::private_dir(&logs).with_context(|| {

@@ -11,7 +11,7 @@
 -- ARGV[7]  crashes after which a job is poison
 -- ARGV[8]  '' when limits are counted here; otherwise the places that the worker has reserved, as
 --          'POOL=N POOL=N ' (see reserve.lua), or ' ' for none: limited pools get no more than that
--- ARGV[9+] lanes served; '*' for all
+-- ARGV[9+] lanes served: their names, 'KIND:*' for all of a kind, '*' for all
 -- Returns { ms until something is due (-1: nothing), pools that lack places as 'POOL=READY POOL=READY ',
 -- then per job: id, lane, body, attempt, crashes, ms waited, enqueued at }.
 local worker, request, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
@@ -93,14 +93,14 @@ for _, id in ipairs(due) do
 end
 settle_up() -- what this has made ready may be taken now, and the places are free
 
-local lanes = {}
-if ARGV[9] == '*' then
-  local all = call('HKEYS', P .. 'ready')
-  table.sort(all) -- the same order on every call, so that turns are fair
-  lanes = all
-else
-  for i = 9, #ARGV do lanes[#lanes + 1] = ARGV[i] end
+local serves, lanes, filled = {}, {}, {}
+for i = 9, #ARGV do serves[ARGV[i]] = true end
+for _, lane in ipairs(call('HKEYS', P .. 'ready')) do
+  filled[lane] = true
+  local kind = string.match(lane, '^[^:]+:') or ''
+  if serves['*'] or serves[lane] or serves[kind .. '*'] then lanes[#lanes + 1] = lane end
 end
+table.sort(lanes) -- the same order on every call, so that turns are fair
 
 -- Of pools whose limits are counted elsewhere: places reserved there, and jobs a lane that lack one.
 local places
@@ -245,5 +245,11 @@ else
     if head[2] then due_at(tonumber(head[2])) end
   end
   if next_due then out[1] = math.max(1, next_due - NOW + 1) end
+  -- This call has seen what such tokens could tell. Each would wake its worker once more for nothing.
+  local stale = {}
+  for i = 9, #ARGV do
+    if ARGV[i] ~= '*' and not filled[ARGV[i]] then stale[#stale + 1] = P .. 'wake:' .. ARGV[i] end
+  end
+  if #stale > 0 then in_parts(stale, function(...) call('UNLINK', ...) end) end
 end
 return give()

@@ -25,8 +25,13 @@ local function wake(lane)
     woken['*'] = true
     if call('LLEN', P .. 'wake') == 0 then call('RPUSH', P .. 'wake', '1') end
   end
-  local k = P .. 'wake:' .. lane
-  if call('LLEN', k) == 0 then call('RPUSH', k, '1') end
+  local names = { lane }
+  -- Nobody knows the lanes of appliers beforehand: whoever serves them waits for all at once.
+  if string.sub(lane, 1, 6) == 'apply:' then names[2] = 'apply:*' end
+  for _, name in ipairs(names) do
+    local k = P .. 'wake:' .. name
+    if call('LLEN', k) == 0 then call('RPUSH', k, '1') end
+  end
 end
 
 -- A pool may have room for what waits in any of its lanes.

@@ -26,6 +26,9 @@ pub struct ApplySpec {
     pub commit: bool,
     /// The patch model.
     pub model: Rung,
+    /// Whether text may be sent to it as it is: see [`SweepSpec::local`](crate::sweep::SweepSpec::local).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub local: bool,
     /// What has to succeed with the patches.
     pub check: String,
     /// What has to succeed as well.

@@ -20,7 +20,7 @@
 //! | `dead` | zset | dead job ids by time of death (ms) |
 //! | `js:SWEEP` | set | ids of all jobs of a sweep, in whatever state; `js:` of those without a sweep |
 //! | `dt:SWEEP:TARGET` | set | dead job ids of one target, which go back together |
-//! | `wake`, `wake:LANE` | list | at most one token: somebody should claim |
+//! | `wake`, `wake:LANE`, `wake:apply:*` | list | at most one token: somebody should claim |
 //! | `workers`, `w:WORKER` | zset, hash | workers by last sign of life; what they are |
 //! | `bar:NAME` | hash | a barrier: size, arrivals, continuation |
 //! | `barm:NAME` | string | which members have arrived, a bit each |

@@ -165,6 +165,9 @@ impl Ladder {
     }
 }
 
+/// How the embedding endpoint is called among the providers; no setting can have that name.
+pub const EMBEDDING: &str = "[embedding]";
+
 /// A document of a sweep, kept under the hash of its content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DocRef {
@@ -209,6 +212,10 @@ pub struct SweepSpec {
     /// The model that ranks passages of the documents; empty = by their words.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub embedding: String,
+    /// Providers, and [`EMBEDDING`], that text may be sent to as it is: they were local when the sweep was
+    /// made. A worker that does not find them local masks all the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub local: Vec<String>,
     /// How facts are taken out of accepted reviews; none when they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub facts: Option<FactsSpec>,
@@ -282,6 +289,11 @@ impl SweepSpec {
     /// How facts are taken out of an accepted review of so many characters; none when they are not.
     pub fn facts_of(&self, chars: u32) -> Option<&FactsSpec> {
         self.facts.as_ref().filter(|facts| chars >= facts.bounds.min_chars)
+    }
+
+    /// Whether a provider was local when the sweep was made.
+    pub fn says_local(&self, provider: &str) -> bool {
+        self.local.iter().any(|name| name == provider)
     }
 
     /// True when reviewers are asked for JSON by schema.

@@ -35,6 +35,7 @@ pub fn sweep_spec(n: u8, admission_window: u32) -> SweepSpec {
         shard_ladder: ladder,
         policy: Policy::Auto,
         embedding: String::new(),
+        local: Vec::new(),
         facts: None,
         limits: Limits {
             split_over_bytes: 1,

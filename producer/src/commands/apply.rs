@@ -212,6 +212,8 @@ async fn prepare(
     if session.private.is_none() && !session.queue.options().signer.is_on() {
         tell_commands(&repo, &base, args, &settings.allowed_checks, progress)?;
     }
+    let model = model(session, args.model.as_deref())?;
+    let local = session.settings.local_of(std::iter::once(&model)).contains(&model.provider);
     Ok(Some(ApplySpec {
         v: APPLY_VERSION,
         sweep: id.to_owned(),
@@ -219,7 +221,8 @@ async fn prepare(
         base,
         branch,
         commit: args.commit,
-        model: model(session, args.model.as_deref())?,
+        model,
+        local,
         check,
         test: args.test.clone().filter(|t| !t.trim().is_empty()),
         rules,

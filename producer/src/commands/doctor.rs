@@ -1,5 +1,6 @@
 //! `scrum doctor`: what is so, and what to do about it.
 
+use super::unserved;
 use crate::cli::Global;
 use crate::ladder::worker_program;
 use crate::output::{chain, plain, say, say_json};
@@ -62,6 +63,9 @@ pub async fn execute(global: &Global) -> anyhow::Result<u8> {
                     }
                     if session.private.is_none() {
                         signing(&session.queue, &settings.queue.signing_key_env, &mut add);
+                    }
+                    for lane in unserved::look(&session.queue, &settings).await? {
+                        add("lanes", Level::Problem, lane);
                     }
                     if let Some(message) = per_review(&session.queue).await? {
                         add("reviews", Level::Ok, message);

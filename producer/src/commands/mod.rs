@@ -16,4 +16,5 @@ pub mod report;
 pub mod run;
 pub mod status;
 pub mod sweep;
+pub mod unserved;
 pub mod wait;

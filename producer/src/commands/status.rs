@@ -1,5 +1,6 @@
 //! `scrum status`: sweeps, lanes, workers.
 
+use super::unserved::{self, WORKER_SEEN};
 use super::wait::{alert, exit_code, failure};
 use crate::cli::{Global, StatusArgs};
 use crate::output::{clear_screen, duration, fancy, say, say_json, say_lines, table, time};
@@ -11,8 +12,6 @@ use std::time::Duration;
 
 /// Sweeps listed when none is named.
 const LIST: usize = 20;
-/// A worker is shown as long as its last sign of life is not older.
-const WORKER_SEEN: Duration = Duration::from_secs(15);
 /// Pause between two looks of `--watch`.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 
@@ -62,6 +61,7 @@ async fn print(
     let workers = session.queue.workers(WORKER_SEEN).await?;
     let (leased, delayed, dead) = session.queue.totals().await?;
     let paused = session.queue.paused().await?;
+    let unserved = unserved::look(&session.queue, &session.settings).await?;
     // Measured for one sweep only: it is asked of the server key by key.
     let memory = match (sweeps, one) {
         ([s], true) => Some(session.queue.sweep_memory(&s.id, s.settled()).await?),
@@ -70,6 +70,7 @@ async fn print(
     if global.json {
         return say_json(&serde_json::json!({
             "memory": memory, "sweeps": sweeps, "lanes": lanes, "workers": workers, "paused": paused,
+            "unserved": unserved,
             "jobs": { "leased": leased, "delayed": delayed, "dead": dead },
         }));
     }
@@ -125,6 +126,9 @@ async fn print(
             })
             .collect();
         say_lines(&table(&["LANE", "READY", "RUNNING", "LIMIT", "A MINUTE", "OLDEST", ""], &rows))?;
+    }
+    for lane in unserved {
+        say(&lane)?;
     }
     if !paused.is_empty() {
         say(&format!("paused: {}", paused.join(", ")))?;

@@ -1,6 +1,7 @@
 //! Waiting for a sweep, through outages, until it is over or the user leaves.
 
 use super::sweep::Asked;
+use super::unserved;
 use crate::cli::Global;
 use crate::output::{duration, say, say_json, tell};
 use crate::progress::Progress;
@@ -10,11 +11,14 @@ use queue_schema::client::{SweepState, SweepStatus};
 use scrum_domain::text::counted;
 use scrum_repo::IgnoreFile;
 use scrum_shown::shell_quoted;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
 /// How often the counters are read.
 const EVERY: Duration = Duration::from_millis(200);
+/// Of these looks, one in so many is also for lanes that nobody serves: some three seconds.
+const LANES_EVERY: u64 = 16;
 
 /// Waits until the sweep is over; `None` when the user interrupted. `tend` runs between looks.
 ///
@@ -27,6 +31,7 @@ pub async fn until_over(
     mut tend: impl FnMut(&Progress) -> anyhow::Result<()>,
 ) -> anyhow::Result<Option<SweepStatus>> {
     let mut away = false;
+    let (mut looks, mut told) = (0_u64, BTreeSet::new());
     let mut interrupted = std::pin::pin!(signals::interrupted());
     loop {
         tend(progress)?;
@@ -43,6 +48,18 @@ pub async fn until_over(
                 progress.update(&status);
                 if status.is_over() {
                     return Ok(Some(status));
+                }
+                looks += 1;
+                if looks.is_multiple_of(LANES_EVERY) {
+                    // An outage is told by the next look at the sweep.
+                    let unserved = unserved::look(&session.queue, &session.settings).await;
+                    for line in unserved.unwrap_or_default() {
+                        // Once a lane, however many jobs come to it.
+                        let lane = line.split(" (").next().unwrap_or_default().to_owned();
+                        if told.insert(lane) {
+                            progress.note(&line);
+                        }
+                    }
                 }
             }
             Ok(None) => anyhow::bail!("sweep {id} is gone from the queue"),
@@ -67,6 +84,11 @@ pub fn alert(rung: &str, message: &str) -> String {
         return format!("{rung}: {message}");
     }
     format!("provider trouble: {rung}: {message}")
+}
+
+/// `3 jobs`.
+pub fn jobs(n: u64) -> String {
+    counted(usize::try_from(n).unwrap_or(usize::MAX), "job", "jobs")
 }
 
 /// `3 files`, and what they are called after that.

@@ -51,7 +51,7 @@ pub struct ClaimRequest {
     pub request: String,
     /// Jobs wanted, at least 1.
     pub want: u32,
-    /// Lanes served; empty for all.
+    /// Lanes served, `KIND:*` for all of a kind; empty for all.
     pub lanes: Vec<String>,
     /// With several partitions: places reserved, by pool. See [`Queue::reserve`].
     pub places: BTreeMap<String, u32>,

@@ -1,6 +1,6 @@
 //! Lanes as a person sees them: what waits there, since when, and what holds it back.
 
-use super::{Queue, QueueError};
+use super::{Queue, QueueError, WorkerInfo};
 use crate::keys;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
@@ -22,6 +22,14 @@ pub struct LaneStatus {
     pub paused: bool,
     /// Milliseconds since the job was enqueued that has waited longest.
     pub oldest_ms: Option<u64>,
+}
+
+/// Lanes whose jobs wait for a worker that there is not: none of those that live serves them. None
+/// when there is no worker at all.
+pub fn unserved<'a>(lanes: &'a [LaneStatus], workers: &[WorkerInfo]) -> Vec<&'a LaneStatus> {
+    let is =
+        |lane: &&LaneStatus| !workers.is_empty() && !workers.iter().any(|w| w.serves(&lane.lane));
+    lanes.iter().filter(|lane| lane.ready > 0).filter(is).collect()
 }
 
 /// Groups of a lane whose first job is looked at for its age.

@@ -29,7 +29,7 @@ pub use claim::{Claim, ClaimRequest, ClaimedJob, Commit, Lease, Waiter};
 pub use dead::{DeadFilter, DeadLetter};
 pub use error::QueueError;
 pub use forget::{Forgotten, Retention, Upkeep};
-pub use lanes::LaneStatus;
+pub use lanes::{LaneStatus, unserved};
 pub use memory::{Memory, SweepMemory};
 pub use operate::Pausable;
 pub use places::{Place, Reserved};

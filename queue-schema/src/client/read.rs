@@ -19,8 +19,21 @@ pub struct WorkerInfo {
     pub pid: u32,
     /// Jobs it runs at a time.
     pub concurrency: u32,
+    /// Lanes that it serves, `KIND:*` for all of a kind; empty for all.
+    pub lanes: Vec<String>,
     /// Milliseconds since its last sign of life.
     pub silent_ms: u64,
+}
+
+impl WorkerInfo {
+    /// Whether it takes jobs of a lane.
+    pub fn serves(&self, lane: &str) -> bool {
+        let is = |served: &String| match served.strip_suffix('*') {
+            Some(kind) => lane.starts_with(kind),
+            None => served == lane,
+        };
+        self.lanes.is_empty() || self.lanes.iter().any(is)
+    }
 }
 
 /// What `scrum doctor` asks the server.
@@ -281,6 +294,7 @@ impl Queue {
         host: &str,
         pid: u32,
         concurrency: u32,
+        lanes: &[String],
     ) -> Result<(), QueueError> {
         let mut conn = self.conn();
         let first = self.at(0);
@@ -293,6 +307,8 @@ impl Queue {
             .arg(pid)
             .arg("conc")
             .arg(concurrency)
+            .arg("lanes")
+            .arg(lanes.join(" "))
             .query_async::<()>(&mut conn)
             .await?;
         first.renew(id, &[]).await?;
@@ -351,6 +367,11 @@ impl Queue {
                 host: map.get("host").cloned().unwrap_or_default(),
                 pid: n("pid"),
                 concurrency: n("conc"),
+                // One of before serves all.
+                lanes: map
+                    .get("lanes")
+                    .map(|l| l.split_whitespace().map(str::to_owned).collect())
+                    .unwrap_or_default(),
                 silent_ms,
                 id,
             });

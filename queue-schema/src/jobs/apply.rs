@@ -1,6 +1,6 @@
 //! Apply: put the patches of a run through the gates, and commit those that pass.
 
-use super::JobKind;
+use super::{JobKind, Pool};
 use serde::{Deserialize, Serialize};
 
 /// The gates and the commits of one run of the applier.
@@ -17,6 +17,7 @@ pub struct Apply {
 impl JobKind for Apply {
     const KIND: &'static str = "apply";
     const VERSION: u32 = 1;
+    const POOL: Pool = Pool::Own;
     fn id(&self) -> String {
         format!("{}.apply.{}", self.sweep, self.run)
     }

@@ -1,6 +1,6 @@
 //! Facts: what an accepted review says of its file, taken out by one model and checked by another.
 
-use super::JobKind;
+use super::{JobKind, Pool};
 use serde::{Deserialize, Serialize};
 
 /// Which of the two models is asked.
@@ -39,6 +39,7 @@ pub struct Facts {
 impl JobKind for Facts {
     const KIND: &'static str = "facts";
     const VERSION: u32 = 1;
+    const POOL: Pool = Pool::Provider;
     fn id(&self) -> String {
         format!("{}-{}.facts.{}", self.sweep, self.target, self.stage.as_str())
     }

@@ -4,12 +4,25 @@
 use crate::envelope::{DecodeError, Envelope};
 use serde::{Serialize, de::DeserializeOwned};
 
+/// What stands behind the `:` of a kind's lanes: the pool whose limit they count against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pool {
+    /// Nothing: the kind is its lane.
+    None,
+    /// A provider: a worker serves the lanes of those that it can call.
+    Provider,
+    /// Anything, known when the job is made.
+    Own,
+}
+
 /// A kind of job: a payload of ids and offsets, never of file contents.
 pub trait JobKind: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Name on the wire; equals the file's name.
     const KIND: &'static str;
     /// Version of the payload; raised when an older worker could not read it.
     const VERSION: u32;
+    /// What its lanes are named after.
+    const POOL: Pool;
     /// Deterministic: pushing the same job twice is pushing it once while it is in the queue.
     fn id(&self) -> String;
     /// The named queue it waits in; what stands behind a `:` is the pool that its limit counts.
@@ -62,6 +75,9 @@ macro_rules! declare_kinds {
 
             /// Names of all kinds, in the order of the list.
             pub const KINDS: &'static [&'static str] = &[$($kind::KIND,)*];
+
+            /// The kinds with what their lanes are named after.
+            pub const POOLS: &'static [(&'static str, Pool)] = &[$(($kind::KIND, $kind::POOL),)*];
         }
     };
 }

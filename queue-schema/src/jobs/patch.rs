@@ -1,6 +1,6 @@
 //! Patch: ask the patch model for patches to one reviewed file.
 
-use super::JobKind;
+use super::{JobKind, Pool};
 use serde::{Deserialize, Serialize};
 
 /// One call of the patch model for one file of a run of the applier.
@@ -19,6 +19,7 @@ pub struct Patch {
 impl JobKind for Patch {
     const KIND: &'static str = "patch";
     const VERSION: u32 = 1;
+    const POOL: Pool = Pool::Provider;
     fn id(&self) -> String {
         format!("{}.patch.{}.{}", self.sweep, self.run, self.member)
     }

@@ -1,6 +1,6 @@
 //! Plan: write one page of a sweep's targets, then ask for the next page.
 
-use super::JobKind;
+use super::{JobKind, Pool};
 use serde::{Deserialize, Serialize};
 
 /// Lists the commit's tree and records the targets from `first` on.
@@ -15,6 +15,7 @@ pub struct Plan {
 impl JobKind for Plan {
     const KIND: &'static str = "plan";
     const VERSION: u32 = 1;
+    const POOL: Pool = Pool::None;
     fn id(&self) -> String {
         format!("{}.plan.{}", self.sweep, self.first)
     }

@@ -1,6 +1,6 @@
 //! Review: look at one target and decide how it is reviewed, whole or by shards.
 
-use super::JobKind;
+use super::{JobKind, Pool};
 use serde::{Deserialize, Serialize};
 
 /// Starts the work on one target.
@@ -15,6 +15,7 @@ pub struct Review {
 impl JobKind for Review {
     const KIND: &'static str = "review";
     const VERSION: u32 = 1;
+    const POOL: Pool = Pool::None;
     fn id(&self) -> String {
         format!("{}-{}.review", self.sweep, self.target)
     }

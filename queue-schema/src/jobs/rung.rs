@@ -1,6 +1,6 @@
 //! Rung: one attempt at one review by one model.
 
-use super::JobKind;
+use super::{JobKind, Pool};
 use serde::{Deserialize, Serialize};
 
 /// One call of one rung of the ladder for one review.
@@ -31,6 +31,7 @@ fn is_zero(n: &u32) -> bool {
 impl JobKind for Rung {
     const KIND: &'static str = "rung";
     const VERSION: u32 = 1;
+    const POOL: Pool = Pool::Provider;
     fn id(&self) -> String {
         let id = format!("{}-{}.rung.{}", self.sweep, self.target, self.attempt);
         if self.passed == 0 { id } else { format!("{id}.{}", self.passed) }

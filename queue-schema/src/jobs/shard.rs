@@ -1,6 +1,6 @@
 //! Shard: summarise one piece of a file that is too large for one prompt.
 
-use super::JobKind;
+use super::{JobKind, Pool};
 use serde::{Deserialize, Serialize};
 
 /// One call of one rung of the shard ladder for one piece.
@@ -35,6 +35,7 @@ fn is_zero(n: &u32) -> bool {
 impl JobKind for Shard {
     const KIND: &'static str = "shard";
     const VERSION: u32 = 1;
+    const POOL: Pool = Pool::Provider;
     fn id(&self) -> String {
         let id = format!("{}-{}.shard.{}.{}", self.sweep, self.target, self.k, self.rung);
         if self.round == 0 { id } else { format!("{id}.{}", self.round) }

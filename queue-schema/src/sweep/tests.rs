@@ -52,6 +52,7 @@ fn what_changes_no_review_changes_no_id() {
     another("a target less", |s| drop(s.globs.pop()));
     another("a model", |s| s.ladder.rungs[0].model = "other".into());
     another("the size of shards", |s| s.limits.shard_bytes = 7);
+    another("what is masked", |s| s.local = vec!["p".into()]);
     another("a repetition", |s| s.again = 7);
 }
 
@@ -65,5 +66,6 @@ fn a_sweep_of_before_without_words_for_people_keeps_its_id() {
     }
     old.facts = None;
     let json = serde_json::to_string(&old).unwrap();
+    assert!(!json.contains("local") && !old.says_local("p"), "unsaid is masked");
     assert_eq!(old.id(), content_id(&[json.as_bytes()])[..16]);
 }

@@ -8,7 +8,6 @@ use scrum_tests::redis::RedisServer;
 use scrum_tests::repo::TestRepo;
 use scrum_tests::wait::eventually;
 use std::fs;
-use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -30,7 +29,8 @@ fn unfolding(repo: &TestRepo) {
         repo.write("list", list.as_bytes());
         let mktree = format!("git mktree < {}", repo.path().join("list").display());
         let made = Command::new("sh").args(["-c", &mktree]).current_dir(repo.path()).output();
-        tree = String::from_utf8(made.unwrap().stdout).unwrap().trim().to_owned();
+        let made = String::from_utf8(made.unwrap().stdout).unwrap();
+        made.trim().clone_into(&mut tree);
     }
     let commit = repo.git(&["commit-tree", &tree, "-m", "many"]);
     repo.git(&["update-ref", "HEAD", &commit]);
@@ -169,5 +169,5 @@ async fn the_second_signal_ends_a_worker_whose_threads_hang() {
     assert_eq!(worker.terminate(LONG), 0, "{}", bench.worker_log());
     let handed_back = status(&bench)["jobs"].clone();
     assert_eq!((&handed_back["leased"], &handed_back["dead"]), (&0.into(), &0.into()));
-    lock.write_all_at(b"", 0).unwrap();
+    drop(lock);
 }

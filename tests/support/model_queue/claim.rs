@@ -89,17 +89,11 @@ impl ModelQueue {
 
     /// Every lane gets its share, then the first ones what is left; each call starts one further.
     fn serve(&mut self, request: &ClaimRequest) -> Vec<String> {
-        let mut lanes = request.lanes.clone();
-        if lanes.is_empty() {
-            lanes = self
-                .jobs
-                .values()
-                .filter(|j| j.state == JobState::Ready)
-                .map(|j| j.lane.clone())
-                .collect();
-            lanes.sort();
-            lanes.dedup();
-        }
+        let served = |lane: &String| request.lanes.is_empty() || request.lanes.contains(lane);
+        let ready = self.jobs.values().filter(|j| j.state == JobState::Ready);
+        let mut lanes: Vec<_> = ready.map(|j| j.lane.clone()).filter(served).collect();
+        lanes.sort();
+        lanes.dedup();
         let mut got = Vec::new();
         if lanes.is_empty() {
             return got;

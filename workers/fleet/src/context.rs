@@ -224,9 +224,8 @@ impl Context {
         let (commit, most) = (spec.commit.clone(), u64::from(spec.limits.max_targets));
         // Without globs every entry is a target, and they are counted before they are listed.
         let all = spec.globs.is_empty() && most > 0;
-        let tree = self.with_repo(spec, move |repo| match all {
-            true => repo.snapshot_within(&commit, most),
-            false => repo.snapshot(&commit),
+        let tree = self.with_repo(spec, move |repo| {
+            if all { repo.snapshot_within(&commit, most) } else { repo.snapshot(&commit) }
         });
         let tree = tree.await?;
         Ok(self.0.trees.put(&key, tree))

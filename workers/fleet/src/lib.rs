@@ -8,6 +8,7 @@
 mod applier;
 pub mod context;
 pub mod handlers;
+pub mod lanes;
 pub mod probe;
 mod reading;
 pub mod registry;

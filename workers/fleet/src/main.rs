@@ -5,12 +5,14 @@ use clap::{Parser, Subcommand};
 use queue_schema::client::{Queue, QueueOptions};
 use scrum_config::{LoadOptions, LogFormat, Settings};
 use scrum_fleet::context::Context;
+use scrum_fleet::lanes;
 use scrum_fleet::probe;
 use scrum_fleet::registry::Registry;
 use scrum_fleet::runtime::{self, WorkerOptions};
 use scrum_fleet::upkeep;
 use scrum_providers::{Embedder, Providers};
 use scrum_shown::print;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -30,7 +32,8 @@ struct Cli {
     /// Redis of the fleet.
     #[arg(long, global = true, value_name = "URL")]
     redis: Option<String>,
-    /// Serve only this lane, e.g. `rung:ollama`; may be repeated. Default: all.
+    /// Serve only this lane, e.g. `rung:ollama`; may be repeated. Default: all whose providers can be
+    /// called from here.
     #[arg(long = "lane", value_name = "LANE")]
     lanes: Vec<String>,
     /// Jobs at a time.
@@ -116,6 +119,12 @@ async fn work(
     lanes: Vec<String>,
 ) -> anyhow::Result<()> {
     let embedder = Embedder::new(&settings.embedding)?;
+    let served = lanes::served(&settings, &providers, &lanes)?;
+    if !served.left.is_empty() {
+        tracing::info!("left to other workers: {}", served.left.join("; "));
+    }
+    let usable: BTreeSet<String> =
+        providers.names().filter(|p| providers.unusable(p).is_none()).map(str::to_owned).collect();
     let queue = connect(&settings).await?;
     let state = settings.state_dir(|name| std::env::var(name).ok())?;
     scrum_disk::keep_private(&state).with_context(|| {
@@ -125,7 +134,7 @@ async fn work(
     let mirrors = state.join("mirrors");
     let context = Context::new(queue.clone(), providers, embedder, settings.clone(), mirrors);
     let options = WorkerOptions {
-        lanes,
+        lanes: served.lanes,
         concurrency: settings.worker.concurrency as usize,
         grace: Duration::from_secs(settings.worker.grace_s),
     };
@@ -135,7 +144,8 @@ async fn work(
         tracing::info!("jobs are run unsigned: there is no key (queue.signing_key_env)");
     }
     let (stop, kill) = signals()?;
-    for (name, provider) in &settings.providers {
+    // What is said of a provider by somebody who can't call it counts for nothing.
+    for (name, provider) in settings.providers.iter().filter(|(name, _)| usable.contains(*name)) {
         queue.set_limits(name, Some(provider.concurrency), provider.rate_per_minute).await?;
     }
     let _upkeep = upkeep::start(queue.clone(), &settings);

@@ -1,12 +1,9 @@
 //! What `scrum doctor` and `--ladder auto` ask a worker: how things look from where it runs.
 
+use queue_schema::sweep::EMBEDDING;
 use scrum_config::Settings;
 use scrum_providers::{Embedder, Providers};
 use serde::Serialize;
-
-/// The name under which the embedding endpoint stands among the providers; a setting of that name
-/// would be a section.
-const EMBEDDING: &str = "[embedding]";
 
 /// How a provider looks from this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -56,7 +56,23 @@ impl Trouble {
 struct Lookup<'a> {
     ctx: &'a Context,
     embedder: &'a Embedder,
+    local: bool,
     trace: Option<&'a str>,
+}
+
+/// What is looked up in a document.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    /// The model that the sweep was made for.
+    pub(crate) model: &'a str,
+    /// The text that passages are looked up for, masked unless `local`.
+    pub(crate) query: &'a str,
+    /// Passages at most.
+    pub(crate) k: usize,
+    /// Whether the document may be sent as it is.
+    pub(crate) local: bool,
+    /// The job's trace.
+    pub(crate) trace: Option<&'a str>,
 }
 
 /// What finds passages by vectors, once a process.
@@ -97,12 +113,10 @@ impl Retrieval {
     pub(crate) async fn rank(
         &self,
         ctx: &Context,
-        model: &str,
         doc: &Document,
-        query: &str,
-        k: usize,
-        trace: Option<&str>,
+        wanted: Wanted<'_>,
     ) -> Result<Vec<(usize, f64)>, Trouble> {
+        let Wanted { model, query, k, local, trace } = wanted;
         let embedder =
             self.embedder.as_ref().filter(|e| e.config().model == model).ok_or_else(|| {
                 Trouble::Unfit(format!(
@@ -114,8 +128,8 @@ impl Retrieval {
             return Ok(Vec::new());
         }
         let cfg = embedder.config();
-        let lookup = Lookup { ctx, embedder, trace };
-        let name = format!("{model}/{}", doc.name);
+        let lookup = Lookup { ctx, embedder, local, trace };
+        let name = format!("{model}/{local}/{}", doc.name);
         let index = match self.indexes.get(&name) {
             Some(index) => index,
             None => self.index(lookup, doc, &name).await?,
@@ -157,7 +171,7 @@ impl Retrieval {
 
     async fn make_index(&self, lookup: Lookup<'_>, doc: &Document) -> Result<VectorIndex, Trouble> {
         let cfg = lookup.embedder.config();
-        let chunks: Cow<'_, [Chunk]> = if cfg.local {
+        let chunks: Cow<'_, [Chunk]> = if lookup.local {
             Cow::Borrowed(&doc.chunks)
         } else {
             // Masked from the whole document: a key may lie across the edge of a chunk. A large

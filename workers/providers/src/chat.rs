@@ -18,6 +18,9 @@ pub struct ChatRequest {
     pub max_tokens: u32,
     /// Sampling temperature.
     pub temperature: f64,
+    /// Whether the sweep says that the provider is local. Text is sent as it is only when this worker finds
+    /// it local as well.
+    pub local: bool,
     /// What the call is about, for the builtin provider, which reads the code itself.
     pub subject: Subject,
     /// W3C `traceparent` of the job that asks, sent as a header: a gateway can tell calls apart.

@@ -184,6 +184,17 @@ impl Endpoint {
         })
     }
 
+    /// What is wrong with the key, when it can't be sent.
+    pub(crate) fn unusable(&self) -> Option<String> {
+        match &self.key {
+            Key::NotNeeded => None,
+            Key::Missing(variable) => Some(format!("{variable} is not set")),
+            Key::Present(variable, secret) => HeaderValue::try_from(secret.reveal().to_owned())
+                .err()
+                .map(|_| format!("{variable} holds characters that no API key has")),
+        }
+    }
+
     fn authorized(&self, request: RequestBuilder) -> Result<RequestBuilder, ChatError> {
         match &self.key {
             Key::NotNeeded => Ok(request),

@@ -294,6 +294,7 @@ mod tests {
             schema: None,
             max_tokens: 1,
             temperature: 0.0,
+            local: true,
             trace: None,
             subject: crate::chat::Subject {
                 task: crate::chat::Task::Shard,

@@ -83,11 +83,11 @@ impl Providers {
     /// Asks a model. Dropping the future closes the connection, which makes local servers stop
     /// generating.
     ///
-    /// Nothing leaves for a model that is not local but through here, with its secrets masked, and with
+    /// Nothing leaves for a model that is not local by the sweep's word and by ours but through here, with its secrets masked, and with
     /// what notes and quotes hold of the secrets of the file that it is about; the reply says how many
     /// there were.
     pub async fn chat(&self, provider: &str, req: &ChatRequest) -> Result<ChatReply, ChatError> {
-        if self.is_local_model(provider, &req.model) {
+        if self.stays_here(provider, &req.model, req.local) {
             return self.send(provider, req).await;
         }
         let known = Known::of(&req.subject.source);
@@ -119,7 +119,7 @@ impl Providers {
         match self.table.get(provider) {
             Some(Provider::Builtin) => true,
             Some(Provider::Openai(endpoint, _) | Provider::Ollama(endpoint, _)) => {
-                endpoint.cfg.local
+                endpoint.cfg.stays_here()
             }
             None => false,
         }
@@ -131,6 +131,24 @@ impl Providers {
         let passed_on = matches!(self.table.get(provider), Some(Provider::Ollama(..)))
             && ollama::is_cloud_model(model);
         self.is_local(provider) && !passed_on
+    }
+
+    /// Whether what a model is asked may be sent as it is. `local` is what the sweep says of its provider;
+    /// any doubt masks. The built-in one sends nothing.
+    pub fn stays_here(&self, provider: &str, model: &str, local: bool) -> bool {
+        matches!(self.table.get(provider), Some(Provider::Builtin))
+            || (local && self.is_local_model(provider, model))
+    }
+
+    /// Why a provider can't be called from here, whatever it is asked; `None` when it can.
+    pub fn unusable(&self, provider: &str) -> Option<String> {
+        match self.table.get(provider) {
+            Some(Provider::Builtin) => None,
+            Some(Provider::Openai(endpoint, _) | Provider::Ollama(endpoint, _)) => {
+                endpoint.unusable()
+            }
+            None => Some(format!("[providers.{provider}] is not in the settings")),
+        }
     }
 
     /// Looks whether a provider is there, with its key, and which models it lists.

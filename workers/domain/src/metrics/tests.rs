@@ -104,6 +104,7 @@ fn swept(id: &str, counters: &[(&str, u64)]) -> Swept {
             policy: Policy::Auto,
             limits,
             embedding: String::new(),
+            local: Vec::new(),
             facts: None,
             labels: BTreeMap::new(),
             again: 0,

@@ -1,6 +1,6 @@
 //! Asking a model: answer cache, call, keep. Shared by the handlers that ask.
 
-use super::budget;
+use super::{budget, whom};
 use crate::context::Context;
 use crate::registry::JobInfo;
 use crate::runtime::{HandlerError, trace};
@@ -94,6 +94,8 @@ pub struct Question<'a> {
     pub review: Option<&'a str>,
     /// The rung.
     pub rung: &'a Rung,
+    /// Whether the sweep's record, or the run's, says that its provider is local.
+    pub local: bool,
     /// The ladder that it is on.
     pub ladder: &'a Ladder,
     /// Whether an earlier attempt of the same work was rejected: near the cap there is no other one.
@@ -118,7 +120,10 @@ pub struct Question<'a> {
 /// When Redis fails in a way that waiting doesn't mend.
 pub async fn ask(ctx: &Context, info: &JobInfo, q: Question<'_>) -> Result<Asked, HandlerError> {
     let temperature = q.rung.temperature.unwrap_or(q.spec.limits.temperature);
-    let leaves = leaves(ctx, q.rung);
+    if let Some(effects) = whom::left_to_others(ctx, info, q.rung) {
+        return Ok(Asked::Later(effects));
+    }
+    let leaves = whom::leaves(ctx, q.local, q.rung);
     let provider = ctx.settings().providers.get(&q.rung.provider);
     let shape = provider
         .map(|p| p.answer_shape(&q.rung.provider, q.prompt.schema.is_some()))
@@ -160,6 +165,7 @@ pub async fn ask(ctx: &Context, info: &JobInfo, q: Question<'_>) -> Result<Asked
         schema: q.prompt.schema,
         max_tokens: q.max_tokens,
         temperature,
+        local: q.local,
         subject: q.subject,
         trace: trace::current().map(|t| t.to_string()),
     };
@@ -222,11 +228,6 @@ impl From<ChatReply> for Answer {
             free: false,
         }
     }
-}
-
-/// Whether what this rung is asked leaves the user's machines: then secrets are masked.
-pub fn leaves(ctx: &Context, rung: &Rung) -> bool {
-    !ctx.providers().is_local_model(&rung.provider, &rung.model)
 }
 
 /// All that decides the answer. The fence is taken out, so that the same question has the same

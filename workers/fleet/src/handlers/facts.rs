@@ -6,6 +6,7 @@ use super::ask::{self, Answer, Asked, Question};
 use super::budget;
 use super::ledger;
 use super::rung::gather;
+use super::whom;
 use crate::context::Context;
 use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
@@ -84,7 +85,8 @@ pub(super) fn after(
     let chars = u32::try_from(answer.chars().count()).unwrap_or(u32::MAX);
     let Some(facts) = spec.facts_of(chars) else { return Ok(over(effects, sweep, ordinal)) };
     // Masked now, while it is whole: afterwards nobody knows a secret that its end cuts in two.
-    let leaves = ask::leaves(ctx, &facts.extractor) || ask::leaves(ctx, &facts.verifier);
+    let leaves =
+        [&facts.extractor, &facts.verifier].iter().any(|rung| whom::sweep_leaves(ctx, spec, rung));
     let shown = shown(answer, facts.bounds.review_chars, leaves.then_some(source));
     let accepted = Accepted { text: shown.text, masked: shown.masked };
     let effects = effects.with(Effect::Put {
@@ -188,7 +190,7 @@ impl Call<'_> {
         } else {
             (Shown::File, source)
         };
-        let leaves = ask::leaves(self.ctx, &spec.verifier);
+        let leaves = whom::sweep_leaves(self.ctx, &self.spec, &spec.verifier);
         let shown = shown(text, spec.bounds.source_chars, leaves.then_some(source));
         let fence = ask::fence(&self.job.sweep, &self.spec);
         let prompt = prompt::verify_prompt(&VerifyInput {
@@ -252,6 +254,7 @@ impl Call<'_> {
             sweep: &self.job.sweep,
             review: Some(&self.review),
             rung,
+            local: self.spec.says_local(&rung.provider),
             ladder: &self.spec.ladder,
             further: false,
             prompt,
@@ -264,7 +267,7 @@ impl Call<'_> {
                 prd_terms: Vec::new(),
             },
             max_tokens: spec.bounds.max_tokens,
-            masked: if ask::leaves(self.ctx, rung) { masked } else { 0 },
+            masked: if whom::sweep_leaves(self.ctx, &self.spec, rung) { masked } else { 0 },
         };
         let (answer, told) = match ask::ask(self.ctx, &self.info, question).await? {
             Asked::Later(effects) => {

@@ -10,3 +10,4 @@ macro_rules! declare {
 }
 
 queue_schema::for_each_job_kind!(declare);
+mod whom;

@@ -4,12 +4,12 @@
 
 use super::ask;
 use crate::context::{Context, Document};
-use crate::retrieval::Trouble;
+use crate::retrieval::{Trouble, Wanted};
 use crate::runtime::{HandlerError, trace};
 use queue_schema::effects::{Effect, Effects};
 use queue_schema::keys;
 use queue_schema::rows::review::TopChunk;
-use queue_schema::sweep::SweepSpec;
+use queue_schema::sweep::{EMBEDDING, SweepSpec};
 use scrum_domain::redact;
 use scrum_domain::retrieve::{self, Chunk, LexicalIndex};
 use std::collections::HashMap;
@@ -122,12 +122,13 @@ async fn by_vectors(ctx: &Context, asked: &Asked<'_>, found: &mut Found) -> Resu
     found.retrieval = format!("embedding:{model}");
     let query = retrieve::query_of(asked.source, &asked.spec.limits.documents);
     // What leaves for an endpoint that is not local leaves masked, as with the models.
-    let safe = (!ctx.settings().embedding.local)
-        .then(|| redact::mask_range(asked.source, 0..query.len()).text);
+    let local = asked.spec.says_local(EMBEDDING) && ctx.settings().embedding.stays_here();
+    let safe = (!local).then(|| redact::mask_range(asked.source, 0..query.len()).text);
     let query = safe.as_deref().unwrap_or(query);
+    let wanted = Wanted { model, query, k, local, trace: trace.as_deref() };
     for doc in [asked.prd, asked.proposal] {
         let ranked = match doc {
-            Some(doc) => ctx.retrieval().rank(ctx, model, doc, query, k, trace.as_deref()).await?,
+            Some(doc) => ctx.retrieval().rank(ctx, doc, wanted).await?,
             None => Vec::new(),
         };
         found.take(doc, ranked);

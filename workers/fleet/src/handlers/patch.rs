@@ -69,6 +69,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Patch) -> Result<Effects, Ha
         sweep: &job.sweep,
         review: None,
         rung: &run.model,
+        local: run.local,
         ladder: &spec.ladder,
         further: false,
         prompt,

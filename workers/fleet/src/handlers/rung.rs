@@ -5,6 +5,7 @@ use super::budget;
 use super::facts;
 use super::ledger;
 use super::passages::{self, Lookup};
+use super::whom;
 use crate::context::{Context, Document};
 use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
@@ -93,7 +94,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
         Lookup::Later(effects) => return Ok(effects),
         Lookup::Found(found) => found,
     };
-    let (prd_chunks, proposal_chunks, masked) = if ask::leaves(ctx, rung) {
+    let (prd_chunks, proposal_chunks, masked) = if whom::sweep_leaves(ctx, &spec, rung) {
         let (prd_chunks, a) = masked_chunks(prd.as_deref(), &found.prd);
         let (proposal_chunks, b) = masked_chunks(proposal.as_deref(), &found.proposal);
         (prd_chunks, proposal_chunks, a + b)
@@ -130,6 +131,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
         sweep: &job.sweep,
         review: Some(review),
         rung,
+        local: spec.says_local(&rung.provider),
         ladder: &ladder,
         further: job.attempt > 1,
         prompt,

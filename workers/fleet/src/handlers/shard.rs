@@ -2,6 +2,7 @@
 
 use super::ask::{self, Asked, Question};
 use super::ledger;
+use super::whom;
 use crate::context::Context;
 use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
@@ -41,7 +42,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
             HandlerError::Fatal(format!("the shard ladder has no rung {}", job.rung))
         })?;
     // A key that lies across the edge of the piece is known from the whole file alone.
-    let masks = ask::leaves(ctx, rung);
+    let masks = whom::sweep_leaves(ctx, &spec, rung);
     let safe = masks.then(|| redact::mask_range(source, range));
     let masked = safe.as_ref().map_or(0, Masked::count);
     let text = safe.as_ref().map_or(text, |safe| &safe.text);
@@ -54,6 +55,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Shard) -> Result<Effects, Ha
         sweep: &job.sweep,
         review: Some(&review),
         rung,
+        local: spec.says_local(&rung.provider),
         ladder: &spec.shard_ladder,
         further: job.rung > 0,
         prompt: prompt::shard_prompt(&ShardInput {

@@ -38,7 +38,7 @@ use tokio_util::sync::CancellationToken;
 /// What a worker process is told to do.
 #[derive(Debug, Clone)]
 pub struct WorkerOptions {
-    /// Lanes served; empty for all.
+    /// Lanes served, `KIND:*` for all of a kind; empty for all.
     pub lanes: Vec<String>,
     /// Jobs run at a time.
     pub concurrency: usize,
@@ -78,7 +78,7 @@ pub async fn run(
     let pid = std::process::id();
     let concurrency = u32::try_from(options.concurrency).unwrap_or(u32::MAX);
     queue
-        .register_worker(&id, &host(), pid, concurrency)
+        .register_worker(&id, &host(), pid, concurrency, &options.lanes)
         .await
         .context("this worker could not register")?;
 

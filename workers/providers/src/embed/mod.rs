@@ -111,7 +111,7 @@ impl Embedder {
         let _place = self.places.acquire().await.ok();
         // The door: whoever called, no secret of a known form leaves for somebody else's machine.
         let safe = |text: &str| {
-            if self.cfg.local { text.to_owned() } else { redact::mask(text).text }
+            if self.cfg.stays_here() { text.to_owned() } else { redact::mask(text).text }
         };
         let inputs: Vec<String> =
             texts.iter().map(|text| format!("{prefix}{}", safe(self.cut(text)))).collect();

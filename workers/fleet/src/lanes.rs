@@ -1,0 +1,72 @@
+//! Which lanes a worker serves: those whose jobs it can do. A provider that it does not know, or has no key
+//! for, is left to workers that have it: a job that fails at once would be taken sooner than one that works.
+
+use queue_schema::jobs::{Job, Pool};
+use queue_schema::keys::pool_of;
+use scrum_config::Settings;
+use scrum_providers::Providers;
+
+/// What a worker serves, and what it leaves to others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Served {
+    /// Lanes, `KIND:*` for all of a kind; empty for all there are.
+    pub lanes: Vec<String>,
+    /// Lanes that are left, or the providers whose lanes are, with the reason.
+    pub left: Vec<String>,
+}
+
+/// The lanes that a worker serves of those that it was `asked` to; of all when it was not.
+///
+/// # Errors
+/// A lane that there is not, or none that it can serve; with what to do.
+pub fn served(
+    settings: &Settings,
+    providers: &Providers,
+    asked: &[String],
+) -> anyhow::Result<Served> {
+    if settings.worker.skip_unserved {
+        return Ok(Served { lanes: asked.to_vec(), left: Vec::new() });
+    }
+    let mut served = Served::default();
+    if asked.is_empty() {
+        for (kind, pool) in Job::POOLS {
+            match pool {
+                Pool::None => served.lanes.push((*kind).to_owned()),
+                Pool::Own => served.lanes.push(format!("{kind}:*")),
+                Pool::Provider => {
+                    let usable = providers.names().filter(|p| providers.unusable(p).is_none());
+                    served.lanes.extend(usable.map(|p| format!("{kind}:{p}")));
+                }
+            }
+        }
+        let left =
+            providers.names().filter_map(|p| Some(format!("{p}: {}", providers.unusable(p)?)));
+        served.left = left.collect();
+        return Ok(served);
+    }
+    for lane in asked {
+        let kind = lane.split(':').next().unwrap_or_default();
+        let Some((_, pool)) = Job::POOLS.iter().find(|(name, _)| *name == kind) else {
+            anyhow::bail!(
+                "there is no lane '{lane}'; a lane is one of {}, and a ':' with its pool behind most of them, \
+                 as in rung:ollama",
+                Job::KINDS.join(", ")
+            );
+        };
+        let why = match pool {
+            Pool::Provider => providers.unusable(pool_of(lane)),
+            Pool::None | Pool::Own => None,
+        };
+        match why {
+            Some(why) => served.left.push(format!("{lane}: {why}")),
+            None => served.lanes.push(lane.clone()),
+        }
+    }
+    anyhow::ensure!(
+        !served.lanes.is_empty(),
+        "this worker can serve none of its lanes: {}; set the key where it runs, or add the provider to its \
+         settings",
+        served.left.join("; ")
+    );
+    Ok(served)
+}
