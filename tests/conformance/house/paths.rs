@@ -164,8 +164,8 @@ fn table() -> BTreeSet<Place> {
         assert!(cells.len() == 3 && cells[1].len() > 5, "{row}");
         let place = spans(cells[0]);
         for function in &place[1..] {
-            let calls = spans(cells[2]).into_iter();
-            all.extend(calls.map(|call| (place[0].clone(), function.clone(), call)));
+            let by = spans(cells[2]).into_iter();
+            all.extend(by.map(|call| (place[0].clone(), function.clone(), call)));
         }
     }
     all
