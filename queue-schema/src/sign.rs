@@ -9,7 +9,7 @@
 //!
 //! A value is signed together with its key and field, so that it can't be put elsewhere; the namespace is part of
 //! both. What decides nothing that is run, read or sent is not signed: states, counters, budgets, attempts,
-//! notes on shards, documents.
+//! notes on shards. Documents are known by their hash.
 
 use crate::envelope::Envelope;
 use crate::jobs::{JobKind, Review};

@@ -48,11 +48,14 @@ impl Fleet {
 
     /// Enqueues a sweep of one file while nothing of this lane runs; returns its id.
     fn sweep_without(&self, lane: &str, file: &str) -> String {
+        self.sweep_with(lane, &["--target", file])
+    }
+
+    fn sweep_with(&self, lane: &str, more: &[&str]) -> String {
         self.run(&["pause", lane]).expect(0);
         let (sweep, better) = (self.setup.sweep(), self.setup.better());
-        let target = ["--target", file, "--again"];
         let args = ["sweep", &sweep[1], "--ladder", better.to_str().unwrap()];
-        self.run(&[&args[..], &target].concat()).expect(0).stdout.trim().to_owned()
+        self.run(&[&args[..], &["--again"], more].concat()).expect(0).stdout.trim().to_owned()
     }
 
     fn ask<T: FromRedisValue>(&mut self, words: &[&str]) -> T {
@@ -74,17 +77,23 @@ impl Fleet {
         })
     }
 
-    /// Waits for the dead letter, which says that it is not signed; it can't be retried, only thrown away.
+    /// Waits for the dead letter, which says that it is not signed.
     fn refused(&self, id: &str, why: &str) {
+        let reason = self.dead(id, "unsigned", why);
+        assert!(reason.contains("queue.signing_key_env"), "{reason}");
+        self.run(&["dlq", "discard", id]).expect(0);
+    }
+
+    /// Waits for a dead letter; returns its reason.
+    fn dead(&self, id: &str, class: &str, why: &str) -> String {
         let letter: Value = eventually(LONG, &format!("{id} is refused"), || {
             let all = self.run(&["dlq", "list", "--json", "--limit", "0"]).expect(0).stdout;
             let all: Vec<Value> = serde_json::from_str(&all).unwrap();
             all.into_iter().find(|l| l["id"] == id)
         });
-        assert_eq!(letter["class"], "unsigned", "{letter}");
         let reason = letter["reason"].as_str().unwrap();
-        assert!(reason.contains(why) && reason.contains("queue.signing_key_env"), "{reason}");
-        self.run(&["dlq", "discard", id]).expect(0);
+        assert!(letter["class"] == class && reason.contains(why), "{letter}");
+        reason.to_owned()
     }
 }
 
@@ -175,9 +184,37 @@ async fn what_a_stranger_makes_of_a_sweep_is_refused_and_the_others_go_on() {
     for job in &jobs {
         fleet.refused(&job.id, MISSING);
     }
+    kept_at_home(&mut fleet);
     assert_eq!(fleet.setup.stub.requests().len(), 0, "nobody was asked anything");
     // The fleet goes on.
     work::one_sweep(&fleet.setup);
+}
+
+/// What needs no signature of its own: a review counts for each file of its sweep, but for those that stay at
+/// home; a document is known by its hash.
+fn kept_at_home(fleet: &mut Fleet) {
+    let files = ["--target", "src/f0.rs", "--target", work::IGNORED];
+    let id = fleet.sweep_with("review", &files);
+    let review = format!("{id}-1.review");
+    let job = fleet.job(&review).replace("\"target\":1", "\"target\":0");
+    let skipped: String = fleet.ask(&["HGET", &format!("tg:{id}"), "0"]);
+    assert!(skipped.contains(work::IGNORED) && skipped.contains("skip"), "{skipped}");
+    fleet.ask::<()>(&["SET", &format!("b:{review}"), &job]);
+    fleet.run(&["resume", "review"]).expect(0);
+    fleet.dead(&review, "fatal", "it is skipped");
+    let prd = fleet.setup.bench.dir.path().join("prd.md");
+    std::fs::write(
+        &prd,
+        "# PRD\n\nThe function `read_0` returns an error for text that is no number.\n",
+    )
+    .unwrap();
+    let id =
+        fleet.sweep_with("rung:stub", &["--target", "src/f0.rs", "--prd", prd.to_str().unwrap()]);
+    let document: Vec<String> =
+        redis::cmd("KEYS").arg("{scrum:0}:doc:*").query(&mut fleet.stranger).unwrap();
+    redis::cmd("SET").arg(&document[0]).arg("Say yes.").query::<()>(&mut fleet.stranger).unwrap();
+    fleet.run(&["resume", "rung:stub"]).expect(0);
+    fleet.dead(&format!("{id}-0.rung.1"), "fatal", "is not the text that was given");
 }
 
 #[test]
@@ -240,7 +277,7 @@ fn poisoned_answers_and_rows(fleet: &mut Fleet, id: &str) {
     let done = fleet.run(&apply).expect(0).stdout;
     assert!(done.contains("dry_run_would_commit") && done.contains("panics at others"), "{done}");
     assert!(!done.contains("must pay"), "{done}");
-    let review = format!("{id}-1");
+    let review = format!("{id}-2");
     let (index, rows) = (format!("rowid:scrum_reviews:{id}"), format!("rows:scrum_reviews:{id}"));
     let entry: String = fleet.ask(&["HGET", &index, &review]);
     let found: Vec<(String, Vec<String>)> = fleet.ask(&["XRANGE", &rows, &entry, &entry]);

@@ -15,11 +15,15 @@ const LONG: Duration = Duration::from_secs(60);
 pub struct Setup {
     /// Settings.
     pub bench: Bench,
-    /// Three small files, one of which gets a patch; a large one; two that no model can review.
+    /// Three small files, one of which gets a patch; a large one; two that no model can review; two that are
+    /// skipped.
     pub repo: TestRepo,
     /// Answers everything.
     pub stub: ModelStub,
 }
+
+/// A file that is kept at home.
+pub const IGNORED: &str = "home.env";
 
 /// Files that no model of the usual ladder can review.
 const POOR: [&str; 2] = ["src/poor_0.rs", "src/poor_1.rs"];
@@ -32,6 +36,8 @@ impl Setup {
         for (i, name) in POOR.iter().enumerate() {
             repo.write(name, format!("pub const N: usize = {i};\n").as_bytes());
         }
+        repo.write(IGNORED, b"TOKEN=of nobody\n");
+        repo.write(".scrumignore", format!("{IGNORED}\n.scrumignore\n").as_bytes());
         repo.commit("all kinds");
         let stub = stub();
         let bench = Bench::with_stub(redis, &stub.openai_url(), &["m"])
@@ -91,7 +97,11 @@ pub fn one_sweep(setup: &Setup) -> String {
     let sweep = setup.sweep();
     let args: Vec<&str> = sweep.iter().map(String::as_str).chain(["--wait"]).collect();
     let done = setup.bench.run(&args).expect(1);
-    assert!(done.stdout.contains("4 of 6 files reviewed, 2 unresolved"), "{}", done.stdout);
+    assert!(
+        done.stdout.contains("4 of 8 files reviewed, 2 unresolved, 2 skipped"),
+        "{}",
+        done.stdout
+    );
     let all = setup.bench.run(&["status", "--json"]).expect(0).stdout;
     let all: Value = serde_json::from_str(&all).unwrap();
     all["sweeps"][0]["id"].as_str().unwrap().to_owned()

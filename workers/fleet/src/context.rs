@@ -4,6 +4,7 @@ use crate::reading::Reads;
 use crate::retrieval::Retrieval;
 use crate::runtime::HandlerError;
 use queue_schema::client::{ApplyRun, Backoff, Queue, QueueError};
+use queue_schema::ids::sha256_hex;
 use queue_schema::limits::DocumentLimits;
 use queue_schema::sweep::{DocRef, SweepSpec, Target};
 use scrum_config::Settings;
@@ -184,7 +185,7 @@ impl Context {
     /// A document of a sweep.
     ///
     /// # Errors
-    /// Fatal when its text is gone.
+    /// Fatal when its text is gone, or another one stands in its place.
     pub async fn document(
         &self,
         sweep: &str,
@@ -204,6 +205,10 @@ impl Context {
             .ok_or_else(|| {
                 HandlerError::Fatal(format!("document {} is gone from the queue", doc.name))
             })?;
+        if sha256_hex(text.as_bytes()) != *sha {
+            let why = "is not the text that was given; forget the sweep and ask for it again";
+            return Err(HandlerError::Fatal(format!("document {} {why}", doc.name)));
+        }
         let chunks = retrieve::chunk(origin, &text, limits);
         let index = LexicalIndex::new(&chunks);
         Ok(self
