@@ -77,8 +77,10 @@ impl Settings {
     }
 
     fn queue_and_worker(&self, check: &mut Checks) {
-        check.names_a_variable("queue.signing_key_env", &self.queue.signing_key_env);
         let q = &self.queue;
+        if !q.signing_key_env.is_empty() {
+            check.names_a_variable("queue.signing_key_env", &q.signing_key_env);
+        }
         check.range("queue.lease_ms", q.lease_ms, 100, DAY_MS);
         check.range("queue.renew_ms", q.renew_ms, 10, DAY_MS);
         if q.renew_ms.saturating_mul(2) >= q.lease_ms {
@@ -254,7 +256,9 @@ impl Settings {
                 check.add("embedding.model", what, "name the model, e.g. nomic-embed-text");
             }
         }
-        check.names_a_variable("embedding.api_key_env", &e.api_key_env);
+        if !e.api_key_env.is_empty() {
+            check.names_a_variable("embedding.api_key_env", &e.api_key_env);
+        }
         check.range("embedding.timeout_s", e.timeout_s, 1, 24 * 3600);
         check.range("embedding.connect_timeout_s", e.connect_timeout_s, 1, 3600);
         // OpenAI takes 2,048 inputs a call.
@@ -339,9 +343,9 @@ pub(crate) fn is_variable(name: &str) -> bool {
 pub(crate) struct Checks(Vec<Problem>);
 
 impl Checks {
-    /// Where a key is looked for; an empty name is none.
+    /// Where a key is looked for.
     fn names_a_variable(&mut self, key: &str, name: &str) {
-        if !name.is_empty() && !is_variable(name) {
+        if !is_variable(name) {
             // Not shown: most likely it is the key itself.
             let what = "this is not the name of an environment variable".to_owned();
             let fix = "put the key into a variable, e.g. MY_API_KEY, and write that name here";
