@@ -1,50 +1,11 @@
 //! Key names. Every key that one script touches carries one hash tag, `{namespace:partition}`,
 //! so that a Redis Cluster keeps them on one node.
 //!
-//! | key after the tag | type | holds |
-//! |---|---|---|
-//! | `j:JOB` | hash | record of a job: lane, priority, sweep, target, state, attempts, crashes, token |
-//! | `b:JOB` | string | its body, an [`crate::envelope::Envelope`] as [`crate::body`] keeps it |
-//! | `q:LANE:GROUP` | list | ready job ids of one group (priority and sweep) |
-//! | `ring:LANE` | zset | groups with ready jobs, by turn |
-//! | `turn` | hash | lane -> turns given so far; `*` for the lanes' own |
-//! | `ready` | hash | lane -> ready jobs |
-//! | `leased`, `limits`, `rates` | hash | pool -> jobs leased, allowed at a time, allowed a minute |
-//! | `permits:POOL` | zset | places of a pool by deadline, in the pool's own partition, when there are several |
-//! | `freed:POOL` | list | at most one token: somebody should reserve |
-//! | `bucket:POOL` | hash | token bucket: tokens, and when they were counted |
-//! | `paused`, `cancelled` | set | `lane:NAME` and `sweep:ID` not claimed from; sweeps to be dropped |
-//! | `parked:SWEEP` | set | lanes and groups of a paused sweep that claims have set aside |
-//! | `leases` | zset | leased job ids by deadline (ms, Redis clock) |
-//! | `delayed` | zset | delayed job ids by due time (ms) |
-//! | `dead` | zset | dead job ids by time of death (ms) |
-//! | `js:SWEEP` | set | ids of all jobs of a sweep, in whatever state; `js:` of those without a sweep |
-//! | `dt:SWEEP:TARGET` | set | dead job ids of one target, which go back together |
-//! | `wake`, `wake:LANE`, `wake:apply:*` | list | at most one token: somebody should claim |
-//! | `workers`, `w:WORKER` | zset, hash | workers by last sign of life; what they are |
-//! | `bar:NAME` | hash | a barrier: size, arrivals, continuation |
-//! | `barm:NAME` | string | which members have arrived, a bit each |
-//! | `sweeps` | zset | sweep ids by time of creation |
-//! | `forgetting` | zset | sweeps that are being forgotten, by the time of its beginning |
-//! | `upkeep` | string | who looks after the partition now; ends by itself |
-//! | `sw:SWEEP` | hash | a sweep: spec, state, counters |
-//! | `st:SWEEP` | string | status of each target, a character each |
-//! | `tg:SWEEP` | hash | ordinal -> target |
-//! | `rows:STREAM:SWEEP` | stream | rows of the knowledge base |
-//! | `rowid:STREAM:SWEEP` | hash | row id -> stream entry; makes a row unique |
-//! | `rev:REVIEW` | hash | what a review has gathered: shard summaries, tokens, the facts to be checked |
-//! | `att:REVIEW` | list | its attempts |
-//! | `aps:SWEEP` | list | runs of the applier over a sweep |
-//! | `ap:SWEEP.RUN` | hash | a run of the applier: its spec, what was proposed for each file, how it ended |
-//! | `nofacts:SWEEP` | hash | ordinal -> why an accepted review has no facts, or unchecked ones |
-//! | `left:SWEEP` | hash | target -> why a review that had begun was left out, see [`crate::budget`] |
-//! | `alerts:SWEEP` | hash | rung -> what its provider keeps refusing; `.scrumignore` -> its lines that are no patterns |
-//! | `led:SWEEP` | hash | the sweep's ledger: counters by model, task and metric, see [`crate::ledger`] |
-//! | `met:SWEEP` | hash | the sweep's loop counters: findings, tiers, markers and more of accepted reviews |
-//! | `trust` | hash | the ledger of all sweeps of the partition, forgotten ones included |
-//! | `doc:SHA`, `users:doc:SHA` | string, set | a document; the sweeps that have it |
-//! | `ans:KEY` | string | a paid answer under its content key |
-//! | `vec:KEY` | string | a vector of a passage or query under its content key |
+//! [`TABLE`] has a row for each name.
+
+mod table;
+
+pub use table::{Damage, KeyRow, KeyType, SET_ASIDE, TABLE, row_of};
 
 /// Prefix of all keys of one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,335 @@
+//! The table of keys: one row a name, as data. The table of docs/state-machine.md, the check of types
+//! in `scrum doctor --queue` and the tests' choice of keys come from it.
+
+/// The type that Redis keeps a key as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum KeyType {
+    Hash,
+    List,
+    Set,
+    Stream,
+    String,
+    Zset,
+}
+
+impl KeyType {
+    /// The word that `TYPE` answers.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Hash => "hash",
+            Self::List => "list",
+            Self::Set => "set",
+            Self::Stream => "stream",
+            Self::String => "string",
+            Self::Zset => "zset",
+        }
+    }
+}
+
+/// What mending does about a key that can't be used. The key itself is set aside, see [`SET_ASIDE`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Damage {
+    /// It is made anew from the records of jobs and sweeps, or by whoever needs it next.
+    Anew,
+    /// Its job is removed; a target in work is reviewed again.
+    Job,
+    /// Its review begins again.
+    Review,
+    /// Its run of the applier is removed.
+    Run,
+    /// Its sweep is lost, and is forgotten: only when a person asks for it.
+    Sweep,
+    /// Nothing depends on it. What is lost.
+    Lost(&'static str),
+}
+
+impl Damage {
+    /// What is done, in a sentence without its subject.
+    pub const fn says(self) -> &'static str {
+        match self {
+            Self::Anew => "made anew",
+            Self::Job => "its job is removed; a file in work is reviewed again",
+            Self::Review => "its file is reviewed again, from the beginning",
+            Self::Run => "its run of the applier is removed; `scrum apply` starts it anew",
+            Self::Sweep => "its sweep is lost and forgotten; `scrum sweep` makes it anew",
+            Self::Lost(what) => what,
+        }
+    }
+}
+
+/// A row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyRow {
+    /// What stands behind the hash tag; words in capitals stand for names.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: KeyType,
+    /// What it holds.
+    pub holds: &'static str,
+    /// What mending does about it.
+    pub damage: Damage,
+}
+
+/// What stands before the name of a key that was set aside. Such a key has any type, and ends by itself.
+pub const SET_ASIDE: &str = "bad:";
+
+const fn row(name: &'static str, kind: KeyType, damage: Damage, holds: &'static str) -> KeyRow {
+    KeyRow { name, kind, holds, damage }
+}
+
+use Damage::{Anew, Job, Lost, Review, Run, Sweep};
+use KeyType::{Hash, List, Set, Stream, String as Text, Zset};
+
+/// All keys.
+pub const TABLE: &[KeyRow] = &[
+    row(
+        "j:JOB",
+        Hash,
+        Job,
+        "record of a job: `st` state, `l` lane, `p` priority, `s` sweep, `g` target, `a` attempts, `m` most attempts, `c` crashes, `e` enqueued at, `t` token, `w` worker, `lr` reason of the last retry, `res` tokens and millionths of a dollar held for its call; dead: `dc` class, `dr` reason, `da` died, `df` first died. `s`, `g`, `a` and `c` stand there only where they are not empty or 0",
+    ),
+    row(
+        "b:JOB",
+        Text,
+        Job,
+        "its body: envelope with kind, versions and payload; packed from 256 bytes on",
+    ),
+    row("q:LANE:GROUP", List, Anew, "ready jobs of one group, `PRIORITY\\|SWEEP`"),
+    row("ring:LANE", Zset, Anew, "groups with ready jobs, by turn"),
+    row("turn", Hash, Anew, "lane -> turns given; `*` -> turns of the lanes"),
+    row("ready", Hash, Anew, "lane -> ready jobs"),
+    row("leased", Hash, Anew, "pool -> jobs leased"),
+    row(
+        "limits",
+        Hash,
+        Anew,
+        "pool -> jobs allowed at a time; workers write it when they start, and when it lacks their pool",
+    ),
+    row("rates", Hash, Anew, "pool -> jobs allowed a minute; as `limits`"),
+    row(
+        "permits:POOL",
+        Zset,
+        Anew,
+        "places of a pool by deadline, in the pool's own partition, when there are several",
+    ),
+    row("freed:POOL", List, Anew, "at most one token: somebody should reserve"),
+    row("bucket:POOL", Hash, Anew, "token bucket: tokens, and when they were counted"),
+    row(
+        "paused",
+        Set,
+        Lost("nothing is paused any more; pause it again"),
+        "`lane:NAME` and `sweep:ID` that are passed over",
+    ),
+    row("cancelled", Set, Anew, "sweeps whose jobs are dropped"),
+    row("parked:SWEEP", Set, Anew, "lanes and groups of a paused sweep that claims have set aside"),
+    row("leases", Zset, Anew, "leased jobs by deadline (ms, Redis clock)"),
+    row("delayed", Zset, Anew, "delayed jobs by due time (ms); made anew, all are due"),
+    row("dead", Zset, Anew, "dead jobs by time of death (ms)"),
+    row(
+        "js:SWEEP",
+        Set,
+        Anew,
+        "all jobs of a sweep, in whatever state: found without looking through the keys of the server; `js:` of those without a sweep",
+    ),
+    row("dt:SWEEP:TARGET", Set, Anew, "dead jobs of one target, which go back together"),
+    row("wake", List, Anew, "at most one token: somebody should claim"),
+    row("wake:LANE", List, Anew, "the same, for workers of one lane; `wake:apply:*` for those of all branches"),
+    row("workers", Zset, Anew, "workers by last sign of life"),
+    row(
+        "w:WORKER",
+        Hash,
+        Lost("host and places of a worker are not shown"),
+        "a worker: host, pid, places, lanes, last claim, last job on its last chance",
+    ),
+    row("bar:NAME", Hash, Review, "a barrier: size, arrivals, continuation"),
+    row("barm:NAME", Text, Review, "which members have arrived, a bit each"),
+    row("sweeps", Zset, Anew, "sweeps by time of creation"),
+    row("forgetting", Zset, Anew, "sweeps that are being forgotten, by the time of its beginning"),
+    row("upkeep", Text, Anew, "who looks after the partition now; ends by itself"),
+    row(
+        "damaged",
+        Text,
+        Anew,
+        "a script met what it can't use: the next upkeep looks at everything; ends by itself",
+    ),
+    row("sw:SWEEP", Hash, Sweep, "a sweep: request, state, counters"),
+    row("st:SWEEP", Text, Anew, "status of each target, a character each"),
+    row("tg:SWEEP", Hash, Sweep, "ordinal -> target"),
+    row(
+        "led:SWEEP",
+        Hash,
+        Lost("what `scrum models --sweep` counted"),
+        "the sweep's ledger: counters by model, task and metric",
+    ),
+    row(
+        "met:SWEEP",
+        Hash,
+        Lost("what `scrum metrics` counted"),
+        "the sweep's loop counters: findings, tiers, markers and more of accepted reviews",
+    ),
+    row(
+        "trust",
+        Hash,
+        Lost("what `scrum models` counted"),
+        "the ledger of all sweeps of the partition, forgotten ones included",
+    ),
+    row("rows:STREAM:SWEEP", Stream, Sweep, "rows of the knowledge base"),
+    row("rowid:STREAM:SWEEP", Hash, Anew, "row id -> stream entry; makes a row unique"),
+    row(
+        "rev:REVIEW",
+        Hash,
+        Review,
+        "what a review has gathered: shard summaries, tokens, the accepted review and its facts until they are checked",
+    ),
+    row(
+        "att:REVIEW",
+        List,
+        Review,
+        "its attempts. Gone, as `rev:REVIEW`, when the target is resolved, or cancelled",
+    ),
+    row(
+        "aps:SWEEP",
+        List,
+        Lost("the list of the runs over the sweep"),
+        "runs of the applier over a sweep",
+    ),
+    row(
+        "ap:SWEEP.RUN",
+        Hash,
+        Run,
+        "a run of the applier: its request, what was proposed for each file, how it ended",
+    ),
+    row(
+        "nofacts:SWEEP",
+        Hash,
+        Lost("why reviews have no facts"),
+        "ordinal -> why an accepted review has no facts, or unchecked ones",
+    ),
+    row(
+        "left:SWEEP",
+        Hash,
+        Lost("why reviews that had begun were left out"),
+        "target -> why a review that had begun was left out",
+    ),
+    row(
+        "alerts:SWEEP",
+        Hash,
+        Lost("what the sweep's operator was to be told"),
+        "rung -> what its provider keeps refusing; `.scrumignore` -> its lines that are no patterns",
+    ),
+    row(
+        "doc:SHA",
+        Text,
+        Lost(
+            "a document of sweeps: reviews that need it fail; forget the sweep and ask for it again",
+        ),
+        "a document",
+    ),
+    row(
+        "users:doc:SHA",
+        Set,
+        Lost("the document stays when its sweeps are forgotten"),
+        "the sweeps that have a document",
+    ),
+    row(
+        "ans:KEY",
+        Text,
+        Lost("an answer that was paid for; it is asked for again"),
+        "an answer under its content key; ends by itself",
+    ),
+    row(
+        "vec:KEY",
+        Text,
+        Lost("a vector; it is made again"),
+        "a vector of a passage or query under its content key; ends by itself",
+    ),
+];
+
+impl KeyRow {
+    /// The constant beginning of the name, without the colon that may follow.
+    pub fn head(&self) -> &'static str {
+        self.name.split_once(':').map_or(self.name, |(head, _)| head)
+    }
+
+    /// True for a key that a partition has once.
+    pub fn is_single(&self) -> bool {
+        !self.name.contains(':')
+    }
+}
+
+/// The row of a key by what stands behind its hash tag; `None` for a key that is none of the queue's.
+pub fn row_of(suffix: &str) -> Option<&'static KeyRow> {
+    let (head, single) = match suffix.split_once(':') {
+        Some((head, _)) => (head, false),
+        None => (suffix, true),
+    };
+    TABLE.iter().find(|row| row.head() == head && row.is_single() == single)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fmt::Write as _;
+    use std::path::{Path, PathBuf};
+
+    fn of_crate(path: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+    }
+
+    fn page() -> String {
+        let mut text =
+            String::from("| key | type | holds | when it is damaged |\n|---|---|---|---|\n");
+        for row in TABLE {
+            let (kind, damage) = (row.kind.word(), row.damage.says());
+            let damage = if let Damage::Lost(_) = row.damage {
+                format!("lost: {damage}")
+            } else {
+                damage.into()
+            };
+            let _ = writeln!(text, "| `{}` | {kind} | {} | {damage} |", row.name, row.holds);
+        }
+        text
+    }
+
+    /// `SCRUM_UPDATE_DOCS=1` writes it.
+    #[test]
+    fn the_page_of_the_state_machine_has_this_table() {
+        const MARKS: [&str; 2] =
+            ["<!-- keys: made from queue-schema/src/keys/table.rs -->\n", "<!-- end of keys -->"];
+        let file = of_crate("../docs/state-machine.md");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let start = text.find(MARKS[0]).unwrap() + MARKS[0].len();
+        let end = text.find(MARKS[1]).unwrap();
+        if std::env::var_os("SCRUM_UPDATE_DOCS").is_some() {
+            std::fs::write(&file, format!("{}{}{}", &text[..start], page(), &text[end..])).unwrap();
+        } else {
+            assert_eq!(&text[start..end], page(), "SCRUM_UPDATE_DOCS=1 writes it");
+        }
+    }
+
+    #[test]
+    fn names_are_told_apart_by_their_beginning() {
+        for row in TABLE {
+            assert_eq!(row_of(row.name), Some(row));
+        }
+        assert_eq!(row_of("bad:j:x"), None);
+        assert_eq!(row_of("ready:x"), None);
+        assert_eq!(row_of("wake").map(|r| r.name), Some("wake"));
+    }
+
+    /// A key that a script spells and the table lacks would be checked by nobody.
+    #[test]
+    fn every_key_of_the_scripts_is_in_the_table() {
+        for entry in std::fs::read_dir(of_crate("lua")).unwrap() {
+            let file = entry.unwrap().path();
+            let text = std::fs::read_to_string(&file).unwrap();
+            for rest in text.split("P .. '").skip(1) {
+                let name = rest.split('\'').next().unwrap();
+                // A suffix of its own is either a whole name or a beginning with its colon.
+                let known = row_of(name).is_some() || [SET_ASIDE, "*"].contains(&name);
+                assert!(known, "{} spells '{name}', which has no row", file.display());
+            }
+        }
+    }
+}
