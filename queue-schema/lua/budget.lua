@@ -7,7 +7,8 @@ function budget_of(sweep)
     'res:calls', 'res:tokens', 'res:micro_usd', 'calls', 'tokens_in', 'cost_micro_usd', 'tokens_out',
     'tokens_guessed', 'cap:degrade', 'cap:stop')
   if not (b[1] or b[2] or b[3]) then return nil end
-  for k = 1, 13 do b[k] = tonumber(b[k] or 0) end
+  -- A cap that is no number lets nothing begin, rather than everything.
+  for k = 1, 13 do b[k] = tonumber(b[k] or 0) or (k < 4 and 1 or 0) end
   local caps = { degrade = b[12], stop = b[13] }
   for k, name in ipairs({ 'calls', 'tokens', 'micro_usd' }) do
     caps[k] = { name = name, cap = b[k], held = b[k + 3], spent = b[k + 6] }
@@ -34,7 +35,7 @@ end
 -- What calls hold of a budget changes; a field that is 0 is not kept.
 local function add_held(sweep, name, by)
   local sk, field = P .. 'sw:' .. sweep, 'res:' .. name
-  if by ~= 0 and call('HINCRBY', sk, field, digits(by)) <= 0 then call('HDEL', sk, field) end
+  if by ~= 0 and add(sk, field, digits(by)) <= 0 then call('HDEL', sk, field) end
 end
 
 -- What a job holds of its sweep's budget, 'tokens micro_usd' and always one call, goes back. It stays
@@ -44,6 +45,7 @@ function release(id, sweep, held)
   if not held then return end
   call('HDEL', P .. 'j:' .. id, 'res')
   local tokens, micro = string.match(held, '^(%d+) (%d+)$')
+  if not tokens then return broken('job ' .. id .. ' holds of its budget what is no number') end
   add_held(sweep, 'calls', -1)
   add_held(sweep, 'tokens', -tonumber(tokens))
   add_held(sweep, 'micro_usd', -tonumber(micro))

@@ -41,7 +41,9 @@ local function give()
   for k, j in ipairs(got) do
     local n = 2 + 7 * (k - 1)
     out[n + 1], out[n + 2], out[n + 3] = j.id, j.l, bodies[k] or ''
-    out[n + 4], out[n + 5], out[n + 6], out[n + 7] = j.a, j.c, NOW - tonumber(j.e), j.e
+    -- One record that is not whole must not cost the reply for the others.
+    local e = tonumber(j.e) or NOW
+    out[n + 4], out[n + 5], out[n + 6], out[n + 7] = tonumber(j.a) or 0, tonumber(j.c) or 0, NOW - e, digits(e)
   end
   return out
 end
@@ -50,39 +52,56 @@ end
 -- a whole lease. Before anything is taken back, so that a worker that lives loses nothing by a
 -- reply that took longer than the lease.
 local wk = P .. 'w:' .. worker
-local last = call('HMGET', wk, 'req', 'jobs', 'last')
+local last = redis.pcall('HMGET', wk, 'req', 'jobs', 'last')
+if last.err then
+  broken(last)
+  call('UNLINK', wk) -- what it says of its worker is written again
+  last = {}
+end
 if last[1] == request then
   for id in string.gmatch(last[2] or '', '[^ ]+') do
     local j = look(id, unpack(RECORD))
-    if j.t == request then got[#got + 1] = j end
+    if j.t == request and j.l then got[#got + 1] = j end
   end
   hold(1)
   return give()
 end
 
+-- Does something about each id of a set. One that can't be done, for a record that is broken, is put off and
+-- stops nobody else.
+local PUT_OFF = 60000 -- ms
+local function about(set, ids, work)
+  for _, id in ipairs(ids) do
+    local ok, why = pcall(work, id)
+    if not ok then
+      broken(why)
+      call('ZADD', P .. set, NOW + PUT_OFF, id)
+    end
+  end
+end
+
 -- Taken back: a worker that lost its lease crashed or is cut off. That is the worker's failure
 -- and not the job's, so it is counted apart from attempts.
 local taken = call('ZRANGEBYSCORE', P .. 'leases', '-inf', NOW, 'LIMIT', 0, ARGV[5])
-for _, id in ipairs(taken) do
+about('leases', taken, function(id)
   local j = look(id, 'st', 'l', 'p', 's', 'g', 'w', 'res')
   if j.st ~= 'leased' then
     -- Somebody has removed it by hand; what is left of it goes.
     call('ZREM', P .. 'leases', id)
   else
-    unlease(id, j.l)
-    local crashes = call('HINCRBY', P .. 'j:' .. id, 'c', 1)
+    local crashes = add(P .. 'j:' .. id, 'c', 1)
     if crashes >= tonumber(ARGV[7]) then
       release(id, j.s, j.res)
       bury(id, j.s, j.g, 'poison', 'its worker died ' .. crashes .. ' times while it ran; last on ' .. tostring(j.w))
     else
       back_to_ready(id, j.l, j.p, j.s)
     end
+    unlease(id, j.l)
   end
-end
+end)
 
 local due = call('ZRANGEBYSCORE', P .. 'delayed', '-inf', NOW, 'LIMIT', 0, ARGV[6])
-for _, id in ipairs(due) do
-  call('ZREM', P .. 'delayed', id)
+about('delayed', due, function(id)
   local j = look(id, 'st', 'l', 'p', 's', 'g')
   if is_cancelled(j.s) then
     drop_cancelled(id, j.s, j.g)
@@ -90,7 +109,8 @@ for _, id in ipairs(due) do
     call('HSET', P .. 'j:' .. id, 'st', 'ready')
     push_ready(id, j.l, j.p, j.s)
   end
-end
+  call('ZREM', P .. 'delayed', id)
+end)
 settle_up() -- what this has made ready may be taken now, and the places are free
 
 local serves, lanes, filled = {}, {}, {}
@@ -122,7 +142,7 @@ local holds_one = false
 if last[3] then
   local j = look(last[3], 'st', 'w', 'c')
   -- It may have been revived since, with a new count.
-  holds_one = j.st == 'leased' and j.w == worker and tonumber(j.c) >= last_chance
+  holds_one = j.st == 'leased' and j.w == worker and (tonumber(j.c) or 0) >= last_chance
 end
 local LOOK_AGAIN = 100 -- ms until a worker asks again for such jobs that it had to leave
 local pass_over = 100 -- of them in one call at most
@@ -138,7 +158,7 @@ local function take(lane, n)
     n, tokens, next_at = allowed(pool, n)
     if next_at then due_at(next_at) end
   elseif call('HEXISTS', P .. 'limits', pool) == 1 or call('HEXISTS', P .. 'rates', pool) == 1 then
-    local ready = tonumber(call('HGET', P .. 'ready', lane) or '0')
+    local ready = tonumber(call('HGET', P .. 'ready', lane) or '0') or 0
     local had = places[pool] or 0
     lacking[lane] = math.max(0, ready - had)
     n = math.min(n, had)
@@ -167,7 +187,8 @@ local function take(lane, n)
     local before, missing, left, seen = #got, 0, 0, false
     for _, id in ipairs(ids) do
       local j = look(id, unpack(RECORD))
-      local is_last = tonumber(j.c) >= last_chance
+      local is_last = (tonumber(j.c) or 0) >= last_chance
+      j.l = j.l or lane
       if j.st ~= 'ready' then
         missing = missing + 1 -- an id without its job: somebody has removed that by hand
       elseif is_last and holds_one then
@@ -202,13 +223,13 @@ local function take(lane, n)
     if left > 0 and (seen or pass_over <= 0) then break end
   end
   if served > 0 then
-    call('HINCRBY', P .. 'leased', pool, served)
+    add(P .. 'leased', pool, served)
     if tokens then spend(pool, tokens - served) end
     if places and places[pool] then places[pool] = places[pool] - served end
   end
   if dropped_here + stray > 0 then due_at(NOW) end -- there may be more of those
   local gone = served + dropped_here + stray
-  if gone > 0 and call('HINCRBY', P .. 'ready', lane, -gone) <= 0 then
+  if gone > 0 and add(P .. 'ready', lane, -gone) <= 0 then
     call('HDEL', P .. 'ready', lane)
   end
   return served
@@ -216,14 +237,16 @@ end
 
 -- Lanes take turns too: each call starts one further, and gives every lane its share first.
 if #lanes > 0 and want > 0 then
-  local start = call('HINCRBY', P .. 'turn', '*', 1)
+  local start = add(P .. 'turn', '*', 1)
   local share = math.max(1, math.floor(want / #lanes))
   for round = 1, 2 do
     for k = 0, #lanes - 1 do
       local left = want - #got
       if left <= 0 then break end
       local lane = lanes[(start + k) % #lanes + 1]
-      take(lane, round == 1 and math.min(share, left) or left)
+      -- A lane that can't be taken from is no reason to leave the others.
+      local ok, why = pcall(take, lane, round == 1 and math.min(share, left) or left)
+      if not ok then broken(why) end
     end
   end
 end

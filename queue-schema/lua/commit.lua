@@ -49,9 +49,9 @@ for k = 1, tonumber(ARGV[1]) do
     elseif ending == 'back' then
       back_to_ready(id, j.l, j.p, j.s)
     elseif ending == 'retry' or ending == 'wait' then
-      local attempts = tonumber(j.a) + 1
+      local attempts = (tonumber(j.a) or 0) + 1
       if ending == 'retry' then call('HSET', key, 'a', attempts) end
-      if ending == 'retry' and attempts >= tonumber(j.m) then
+      if ending == 'retry' and attempts >= (tonumber(j.m) or 1) then
         bury(id, j.s, j.g, 'attempts_exhausted', b)
       else
         call('HSET', key, 'st', 'delayed', 't', '', 'lr', b)

@@ -46,7 +46,7 @@ local function put_back()
   local first = string.find(codes, 'b', 1, true)
   local n = recode(sweep, 'b', 'q')
   if n > 0 then
-    call('HSET', sk, 'cursor', math.min(first - 1, tonumber(call('HGET', sk, 'cursor'))))
+    call('HSET', sk, 'cursor', math.min(first - 1, tonumber(call('HGET', sk, 'cursor')) or 0))
     judge_sweep(sweep)
   end
   return n

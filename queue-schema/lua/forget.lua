@@ -16,7 +16,7 @@ if not call('ZSCORE', P .. 'forgetting', sweep) then
   if not s[1] or not call('ZSCORE', P .. 'sweeps', sweep) then return { 0, 0 } end
   if s[1] == 'planning' or s[1] == 'running' then return { -1, 0 } end
   if ARGV[3] ~= '' then
-    local age = NOW - tonumber(s[2] or NOW)
+    local age = NOW - (tonumber(s[2] or NOW) or NOW)
     if age < tonumber(ARGV[3]) or call('EXISTS', index) == 1 then return { -2, 0 } end
   end
   -- From here on nobody sees it, and none of its jobs is claimed or put back.
@@ -34,7 +34,7 @@ for _, lane in ipairs(call('HKEYS', P .. 'turn')) do
     local ids = left > 0 and call('LPOP', list, left) or {}
     if #ids > 0 then
       for _, id in ipairs(ids) do remove(id, sweep) end
-      if call('HINCRBY', P .. 'ready', lane, -#ids) <= 0 then call('HDEL', P .. 'ready', lane) end
+      if add(P .. 'ready', lane, -#ids) <= 0 then call('HDEL', P .. 'ready', lane) end
       left, removed = left - #ids, removed + #ids
     end
     if call('EXISTS', list) == 0 then call('ZREM', P .. 'ring:' .. lane, group) end
@@ -55,7 +55,8 @@ if left <= 0 or call('EXISTS', index) == 1 then return { 2, removed } end
 
 -- What reviews have left.
 local s = call('HMGET', sk, 'total', 'forgotten', 'documents')
-local total, from = tonumber(s[1] or 0), tonumber(s[2] or 0)
+-- Of a sweep without a record, its targets say how many they are.
+local total, from = tonumber(s[1] or '') or call('STRLEN', P .. 'st:' .. sweep), tonumber(s[2] or 0) or 0
 local to = math.min(from + left, total)
 local keys = {}
 for target = from, to - 1 do

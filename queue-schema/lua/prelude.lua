@@ -16,6 +16,36 @@ local function pool_of(lane)
   return string.match(lane, ':(.+)$') or lane
 end
 
+-- Keys may hold what nobody of us has written. What a script can do without it does, and it leaves a word:
+-- the next upkeep then looks at everything. A script that is stopped by such a key does so as well.
+local met
+local function broken(what)
+  if type(what) == 'table' then what = what.err or '?' end
+  met = met or string.sub(what, 1, 200)
+end
+
+-- Adds to a counter. One that is no number begins anew: the reconciler counts what can be counted.
+local function add(key, field, by)
+  local n = redis.pcall('HINCRBY', key, field, by)
+  if type(n) ~= 'table' then return n end
+  if not string.find(n.err, 'not an integer', 1, true) and not string.find(n.err, 'overflow', 1, true) then error(n) end
+  broken(n)
+  n = math.max(0, tonumber(by) or 0)
+  call('HSET', key, field, digits(n))
+  return n
+end
+
+-- A list of one token at most. Its content says nothing, so whatever else stands there goes.
+local function token(key)
+  local n = redis.pcall('LLEN', key)
+  if type(n) == 'table' then
+    broken(n)
+    call('UNLINK', key)
+    n = 0
+  end
+  if n == 0 then call('RPUSH', key, '1') elseif n > 1 then call('LTRIM', key, 0, 0) end
+end
+
 -- Wake at most one idle worker a lane and call; whoever wakes passes it on if work is left.
 local woken = {}
 local function wake(lane)
@@ -23,15 +53,11 @@ local function wake(lane)
   woken[lane] = true
   if not woken['*'] then
     woken['*'] = true
-    if call('LLEN', P .. 'wake') == 0 then call('RPUSH', P .. 'wake', '1') end
+    token(P .. 'wake')
   end
-  local names = { lane }
+  token(P .. 'wake:' .. lane)
   -- Nobody knows the lanes of appliers beforehand: whoever serves them waits for all at once.
-  if string.sub(lane, 1, 6) == 'apply:' then names[2] = 'apply:*' end
-  for _, name in ipairs(names) do
-    local k = P .. 'wake:' .. name
-    if call('LLEN', k) == 0 then call('RPUSH', k, '1') end
-  end
+  if string.sub(lane, 1, 6) == 'apply:' then token(P .. 'wake:apply:*') end
 end
 
 -- A pool may have room for what waits in any of its lanes.
@@ -43,8 +69,8 @@ end
 
 -- Groups take turns: a group that is new or was just served goes to the end of its priority.
 local function queue_group(lane, group)
-  local turn = call('HINCRBY', P .. 'turn', lane, 1)
-  local prio = tonumber(string.sub(group, 1, 1))
+  local turn = add(P .. 'turn', lane, 1)
+  local prio = tonumber(string.sub(group, 1, 1)) or 1
   call('ZADD', P .. 'ring:' .. lane, (2 - prio) * PRIORITY_STEP + turn, group)
 end
 
@@ -72,8 +98,10 @@ local function unpark(sweep)
   local parked = P .. 'parked:' .. sweep
   for _, entry in ipairs(call('SMEMBERS', parked)) do
     local lane, group = string.match(entry, '^(%S+) (.+)$')
-    if call('EXISTS', P .. 'q:' .. lane .. ':' .. group) == 1 then queue_group(lane, group) end
-    wake(lane)
+    if lane then
+      if call('EXISTS', P .. 'q:' .. lane .. ':' .. group) == 1 then queue_group(lane, group) end
+      wake(lane)
+    end
   end
   call('UNLINK', parked)
 end
@@ -87,11 +115,12 @@ local function is_cancelled(sweep)
 end
 
 -- Fields of a job's record by name. One that has its default is not kept: a waiting job is a few
--- words, and there may be many. A job that is not there has no `st`.
+-- words, and there may be many. A job that is not there, or has no record that can be read, has no `st`.
 local DEFAULTS = { s = '', g = '', a = '0', c = '0' }
 local function look(id, ...)
   local names = { ... }
-  local values = call('HMGET', P .. 'j:' .. id, ...)
+  local values = redis.pcall('HMGET', P .. 'j:' .. id, ...)
+  if values.err then broken(values) end
   local j = { id = id }
   for k, name in ipairs(names) do j[name] = values[k] or DEFAULTS[name] end
   return j
@@ -108,7 +137,10 @@ end
 local ranks = {}
 local function rank_of(sweep)
   if sweep == '' then return nil end
-  if ranks[sweep] == nil then ranks[sweep] = call('HGET', P .. 'sw:' .. sweep, 'prio') end
+  if ranks[sweep] == nil then
+    local rank = call('HGET', P .. 'sw:' .. sweep, 'prio')
+    ranks[sweep] = rank and string.match(rank, '^[012]$') or false
+  end
   return ranks[sweep] or nil
 end
 
@@ -166,9 +198,13 @@ local function admit(sweep)
   local s = call('HMGET', sk, 'n:l', 'window', 'cursor', 'total', 'lane', 'head', 'tail', 'max', 'prio', 'state',
     'cap:calls', 'cap:tokens', 'cap:micro_usd')
   if s[10] ~= 'running' and s[10] ~= 'planning' then return end
-  if (s[11] or s[12] or s[13]) and is_stopped(sweep, tonumber(s[1])) then return end
-  local room = tonumber(s[2]) - tonumber(s[1])
-  local cursor, total = tonumber(s[3]), tonumber(s[4])
+  local live, window, cursor, total = tonumber(s[1]), tonumber(s[2]), tonumber(s[3]), tonumber(s[4])
+  -- A record that lacks what a target's first job is made of admits nobody until it is mended.
+  if not (live and window and cursor and total and s[5] and s[6] and s[7] and s[8]) then
+    return broken('the record of sweep ' .. sweep .. ' is not whole')
+  end
+  if (s[11] or s[12] or s[13]) and is_stopped(sweep, live) then return end
+  local room = window - live
   local from, admitted = cursor, 0
   while room > 0 and cursor < total do
     local code = call('GETRANGE', P .. 'st:' .. sweep, cursor, cursor)
@@ -183,8 +219,8 @@ local function admit(sweep)
   end
   if cursor > from then call('HSET', sk, 'cursor', cursor) end
   if admitted > 0 then
-    call('HINCRBY', sk, 'n:q', -admitted)
-    call('HINCRBY', sk, 'n:l', admitted)
+    add(sk, 'n:q', -admitted)
+    add(sk, 'n:l', admitted)
   end
 end
 
@@ -194,16 +230,16 @@ local function recode(sweep, from, to)
   local codes, n = string.gsub(call('GET', st) or '', from, to)
   if n > 0 then
     call('SET', st, codes)
-    call('HINCRBY', sk, 'n:' .. from, -n)
-    call('HINCRBY', sk, 'n:' .. to, n)
+    add(sk, 'n:' .. from, -n)
+    add(sk, 'n:' .. to, n)
   end
   return n
 end
 
 -- A sweep that was over goes on. The time in between is not its own.
 local function reopen(sk, state)
-  local ended = tonumber(call('HGET', sk, 'ended') or NOW)
-  call('HINCRBY', sk, 'idle', digits(math.max(0, NOW - ended)))
+  local ended = tonumber(call('HGET', sk, 'ended') or NOW) or NOW
+  add(sk, 'idle', digits(math.max(0, NOW - ended)))
   call('HDEL', sk, 'ended')
   call('HSET', sk, 'state', state)
 end
@@ -213,12 +249,13 @@ end
 local function judge_sweep(sweep)
   local sk = P .. 'sw:' .. sweep
   local s = call('HMGET', sk, 'planned', 'n:q', 'n:l', 'state')
-  if s[1] ~= '1' then return end
-  if s[4] == 'running' and tonumber(s[2]) > 0 and tonumber(s[3]) == 0 and is_stopped(sweep, 0) then
+  local waiting, live = tonumber(s[2]), tonumber(s[3])
+  if s[1] ~= '1' or not waiting or not live then return end
+  if s[4] == 'running' and waiting > 0 and live == 0 and is_stopped(sweep, 0) then
     recode(sweep, 'q', 'b')
-    s[2] = 0
+    waiting = 0
   end
-  if tonumber(s[2]) == 0 and tonumber(s[3]) == 0 then
+  if waiting == 0 and live == 0 then
     if s[4] == 'running' then call('HSET', sk, 'state', 'done', 'ended', NOW) end
   elseif s[4] == 'done' then
     reopen(sk, 'running')
@@ -242,8 +279,8 @@ settle = function(sweep, target, code)
   if old == code then return end
   call('SETRANGE', st, target, code)
   local sk = P .. 'sw:' .. sweep
-  call('HINCRBY', sk, 'n:' .. old, -1)
-  call('HINCRBY', sk, 'n:' .. code, 1)
+  add(sk, 'n:' .. old, -1)
+  add(sk, 'n:' .. code, 1)
   tidy(sweep, target, asked)
   if code == 'l' then judge_sweep(sweep) end
   if old == 'l' then admit(sweep) end
@@ -254,12 +291,13 @@ end
 -- if that is not now. The bucket holds a twentieth of a minute's worth, so that no minute sees more
 -- than 105 % of it.
 local function allowed(pool, n)
-  local rate = tonumber(call('HGET', P .. 'rates', pool) or '0')
+  local rate = tonumber(call('HGET', P .. 'rates', pool) or '0') or 0
   if rate <= 0 then return n, nil, nil end
   local most = math.max(1, rate / 20)
   local b = call('HMGET', P .. 'bucket:' .. pool, 'tokens', 'at')
   local tokens, next_at = most, nil
-  if b[1] then tokens = math.min(most, tonumber(b[1]) + (NOW - tonumber(b[2])) * rate / 60000) end
+  local had, at = tonumber(b[1] or ''), tonumber(b[2] or '')
+  if had and at then tokens = math.min(most, math.max(0, had) + math.max(0, NOW - at) * rate / 60000) end
   if tokens < 1 then next_at = NOW + math.ceil((1 - tokens) * 60000 / rate) end
   return math.min(n, math.floor(tokens)), tokens, next_at
 end
@@ -271,8 +309,7 @@ end
 
 -- Places of a pool are free, for workers that claim in other partitions: one of them looks.
 local function freed(pool)
-  local k = P .. 'freed:' .. pool
-  if call('LLEN', k) == 0 then call('RPUSH', k, '1') end
+  token(P .. 'freed:' .. pool)
 end
 
 -- A job leaves its lease; settle_up takes all of them off together.
@@ -284,22 +321,31 @@ local function unlease(id, lane)
 end
 
 -- What the jobs of this call have in common: those that left their leases, whose pools have room
--- again, which may be what others wait for; those that are ready now.
+-- again, which may be what others wait for; those that are ready now. What can't be done about one lane
+-- is no reason to leave the others; the first failure is told at the end.
 local function settle_up()
   local ready, gone, gone_of = made_ready, left, left_of
   made_ready, left, left_of = {}, {}, {}
-  for _, jobs in ipairs(ready) do
+  local failed
+  local function try(part, ...)
+    local ok, why = pcall(part, ...)
+    if not ok then failed = failed or why end
+  end
+  local function line_up(jobs)
     local length
     in_parts(jobs, function(...) length = call('RPUSH', P .. 'q:' .. jobs.list, ...) end)
     if length == #jobs then queue_group(jobs.lane, jobs.group) end
-    call('HINCRBY', P .. 'ready', jobs.lane, #jobs)
+    add(P .. 'ready', jobs.lane, #jobs)
     wake(jobs.lane)
   end
-  in_parts(gone, function(...) call('ZREM', P .. 'leases', ...) end)
-  for pool, n in pairs(gone_of) do
-    if call('HINCRBY', P .. 'leased', pool, -n) <= 0 then call('HDEL', P .. 'leased', pool) end
+  local function give_back(pool, n)
+    if add(P .. 'leased', pool, -n) <= 0 then call('HDEL', P .. 'leased', pool) end
     if call('HEXISTS', P .. 'limits', pool) == 1 then wake_pool(pool) end
   end
+  for _, jobs in ipairs(ready) do try(line_up, jobs) end
+  try(in_parts, gone, function(...) call('ZREM', P .. 'leases', ...) end)
+  for pool, n in pairs(gone_of) do try(give_back, pool, n) end
+  if failed then error(failed) end
 end
 
 -- A letter is gone for good, and with the last one of an accepted review what its facts needed: an
@@ -341,106 +387,15 @@ local function back_to_ready(id, lane, prio, sweep)
   push_ready(id, lane, prio, sweep)
 end
 
--- Effects in the flat form of Effect::encode; returns the next position.
-local function apply(i)
-  local n = tonumber(ARGV[i])
-  i = i + 1
-  for _ = 1, n do
-    local op = ARGV[i]
-    i = i + 1
-    if op == 'enqueue' then
-      local j
-      j, i = read_job(i)
-      enqueue(j)
-    elseif op == 'row' then
-      local sweep, stream, row_id, json = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
-      local index = P .. 'rowid:' .. stream .. ':' .. sweep
-      if call('HEXISTS', index, row_id) == 0 then
-        local entry = call('XADD', P .. 'rows:' .. stream .. ':' .. sweep, '*', 'id', row_id, 'row', json)
-        call('HSET', index, row_id, entry)
-      end
-      i = i + 4
-    elseif op == 'put' then
-      call('HSET', P .. ARGV[i], ARGV[i + 1], ARGV[i + 2])
-      i = i + 3
-    elseif op == 'add' then
-      call('HINCRBY', P .. ARGV[i], ARGV[i + 1], ARGV[i + 2])
-      i = i + 3
-    elseif op == 'tally' then
-      local key, last = P .. ARGV[i], i + 1 + 2 * tonumber(ARGV[i + 1])
-      for at = i + 2, last, 2 do call('HINCRBY', key, ARGV[at], ARGV[at + 1]) end
-      i = last + 1
-    elseif op == 'append' then
-      call('RPUSH', P .. ARGV[i], ARGV[i + 1])
-      i = i + 2
-    elseif op == 'delete' then
-      call('UNLINK', P .. ARGV[i])
-      i = i + 1
-    elseif op == 'barrier' then
-      local key = P .. 'bar:' .. ARGV[i]
-      local size = ARGV[i + 1]
-      local j
-      j, i = read_job(i + 2)
-      if call('EXISTS', key) == 0 then
-        call('HSET', key, 'size', size, 'n', 0, 'id', j.id, 'lane', j.lane, 'prio', j.prio,
-          'sweep', j.sweep, 'target', j.target, 'delay', j.delay, 'max', j.max, 'body', j.body)
-      end
-    elseif op == 'arrive' then
-      local key = P .. 'bar:' .. ARGV[i]
-      local members = P .. 'barm:' .. ARGV[i]
-      -- A barrier that is gone has been passed: arriving there again is nothing.
-      if call('EXISTS', key) == 1 and call('SETBIT', members, ARGV[i + 1], 1) == 0 then
-        local arrived = call('HINCRBY', key, 'n', 1)
-        local b = call('HMGET', key, 'size', 'id', 'lane', 'prio', 'sweep', 'target', 'delay', 'max', 'body')
-        if arrived >= tonumber(b[1]) then
-          call('UNLINK', key, members)
-          enqueue({ id = b[2], lane = b[3], prio = b[4], sweep = b[5], target = b[6],
-            delay = tonumber(b[7]), max = b[8], body = b[9] })
-        end
-      end
-      i = i + 2
-    elseif op == 'plan' then
-      local sweep, first, count = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
-      i = i + 3
-      local sk, tg = P .. 'sw:' .. sweep, P .. 'tg:' .. sweep
-      -- Pages come in order; one that was written before is not written again.
-      if tonumber(call('HGET', sk, 'total')) == first and not is_cancelled(sweep) then
-        local codes, skipped = {}, 0
-        for k = 0, count - 1 do
-          codes[k + 1] = ARGV[i + 2 * k]
-          if codes[k + 1] == 's' then skipped = skipped + 1 end
-          call('HSET', tg, first + k, ARGV[i + 2 * k + 1])
-        end
-        if count > 0 then call('SETRANGE', P .. 'st:' .. sweep, first, table.concat(codes)) end
-        call('HINCRBY', sk, 'n:s', skipped)
-        call('HINCRBY', sk, 'n:q', count - skipped)
-        call('HSET', sk, 'total', first + count)
-        admit(sweep)
-      end
-      i = i + 2 * count
-    elseif op == 'planned' then
-      local sk = P .. 'sw:' .. ARGV[i]
-      if call('HGET', sk, 'state') == 'planning' then
-        call('HSET', sk, 'planned', '1', 'state', 'running')
-        admit(ARGV[i])
-        judge_sweep(ARGV[i])
-      end
-      i = i + 1
-    elseif op == 'settle' then
-      settle(ARGV[i], ARGV[i + 1], ARGV[i + 2])
-      i = i + 3
-    else
-      error('unknown effect ' .. tostring(op))
-    end
-  end
-  return i
-end
-
 -- Runs a script. What its jobs have in common is settled also when it fails half way: what was done
 -- until then stays done, and no job may be ready without standing in a list.
 local function finish(script)
   local ok, result = pcall(script)
-  settle_up()
+  local settled, why = pcall(settle_up)
+  if ok and not settled then ok, result = false, why end
+  if not ok then broken(result) end
+  -- A server that refuses writes refuses this one too.
+  if met then redis.pcall('SET', P .. 'damaged', met, 'EX', 3600) end
   if ok or type(result) == 'table' then return result end
   return redis.error_reply(result) -- error() would put ERR before its code, MISCONF for one
 end

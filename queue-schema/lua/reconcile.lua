@@ -1,11 +1,10 @@
 -- reconcile.lua: judges what a look at the queue found suspicious, and mends it. A look takes many
 -- commands, so most of what it finds was only in motion; here it is judged at one moment.
 --
--- ARGV[1]  'jobs' | 'unlisted' | 'lane' | 'pools' | 'sweep' | 'targets' | 'wake'
+-- ARGV[1]  'jobs' | 'lane' | 'pools' | 'sweep' | 'targets' | 'wake'
 -- ARGV[2]  '1' to mend, '0' to tell only
 -- ARGV[3+] see each of them
--- Returns for each fault: kind, what it is about, what is wrong. Before them for 'unlisted' the
--- cursor, and for 'wake' the turn.
+-- Returns for each fault: kind, what it is about, what is wrong. Before them for 'wake' the turn.
 local mend = ARGV[2] == '1'
 local out = {}
 local function fault(kind, what, message)
@@ -90,28 +89,20 @@ function checks.jobs()
   end
 end
 
--- Jobs that no index names, found among all keys of the server: only when a person asks.
--- ARGV[3]  cursor; ARGV[4]  keys looked at
-function checks.unlisted()
-  local page = call('SCAN', ARGV[3], 'MATCH', P .. 'j:*', 'COUNT', ARGV[4])
-  out[1] = page[1]
-  for _, key in ipairs(page[2]) do
-    local id = string.sub(key, #P + 3)
-    local sweep = call('HGET', key, 's') or ''
-    if call('SISMEMBER', P .. 'js:' .. sweep, id) == 0 then out[#out + 1] = id end
-  end
-end
-
 -- Lists and turns of a lane belong together, and its counter is right.
 -- ARGV[3]  lane; ARGV[4]  jobs in its lists more than there should be, as told before;
 -- ARGV[5+] groups that may have a list
 function checks.lane()
   local lane = ARGV[3]
   local ring, groups, parked = P .. 'ring:' .. lane, {}, {}
-  for _, group in ipairs(call('ZRANGE', ring, 0, -1)) do
+  local turns = call('ZRANGE', ring, 0, -1, 'WITHSCORES')
+  for i = 1, #turns, 2 do
+    local group, at = turns[i], tonumber(turns[i + 1])
     groups[group] = true
     if call('EXISTS', list_of(lane, group)) == 0 then
       if fault('turn', lane .. ' ' .. group, 'it takes turns without a job') then call('ZREM', ring, group) end
+    elseif not (at >= 0 and at < 3 * PRIORITY_STEP) then
+      if fault('turn', lane .. ' ' .. group, 'its turn is one that nobody can have') then queue_group(lane, group) end
     end
   end
   for _, name in ipairs(call('SMEMBERS', P .. 'paused')) do
@@ -250,8 +241,8 @@ function checks.targets()
         if not busy then
           busy = {}
           for _, id in ipairs(call('SMEMBERS', P .. 'js:' .. sweep)) do
-            local of = call('HGET', P .. 'j:' .. id, 'g')
-            if of then busy[of] = true end
+            local j = look(id, 'g', 'st')
+            if j.st and busy[j.g] ~= 'work' then busy[j.g] = j.st == 'dead' and 'dead' or 'work' end
           end
         end
         if not busy[target] and is_accepted(sweep, target) then
@@ -259,6 +250,8 @@ function checks.targets()
             settle(sweep, target, 'r')
             call('UNLINK', P .. 'rev:' .. review)
           end
+        elseif busy[target] == 'dead' then
+          if fault('target', review, 'it is in work, and its jobs are dead') then settle(sweep, target, 'u') end
         elseif not busy[target] then
           if fault('target', review, 'it is in work, and no job is about it; it is reviewed again') then
             -- From the beginning, so its attempts are counted from there.

@@ -5,14 +5,16 @@
 -- ARGV[3+] pairs of job id and token
 -- Returns the ids of leases that were lost.
 local lost = {}
-call('ZADD', P .. 'workers', NOW, ARGV[1])
--- What is known of a worker outlives its last word by a day.
-call('EXPIRE', P .. 'w:' .. ARGV[1], 86400)
 for i = 3, #ARGV, 2 do
-  if call('HGET', P .. 'j:' .. ARGV[i], 't') == ARGV[i + 1] then
+  if look(ARGV[i], 't').t == ARGV[i + 1] then
     call('ZADD', P .. 'leases', NOW + tonumber(ARGV[2]), ARGV[i])
   else
     lost[#lost + 1] = ARGV[i]
   end
 end
+-- After the leases: they are what counts.
+local here = redis.pcall('ZADD', P .. 'workers', NOW, ARGV[1])
+if type(here) == 'table' then broken(here) end
+-- What is known of a worker outlives its last word by a day.
+call('EXPIRE', P .. 'w:' .. ARGV[1], 86400)
 return lost

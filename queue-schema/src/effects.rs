@@ -371,7 +371,7 @@ impl Effects {
         self.encode_list(with, out);
     }
 
-    /// The effects alone, as `apply` in `lua/prelude.lua` reads them.
+    /// The effects alone, as `apply` in `lua/effects.lua` reads them.
     pub fn encode_list(&self, with: Sending<'_>, out: &mut Vec<Vec<u8>>) {
         out.push(num(self.list.len() as u64));
         for effect in &self.list {

@@ -538,6 +538,7 @@ fn the_table_and_the_scripts_agree() {
             let others = [
                 "prelude",
                 "budget",
+                "effects",
                 "create_sweep",
                 "replan",
                 "submit",
@@ -548,6 +549,7 @@ fn the_table_and_the_scripts_agree() {
                 "release",
                 "spend",
                 "hold",
+                "form",
                 "reconcile",
                 "memory",
             ];

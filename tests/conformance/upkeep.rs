@@ -5,6 +5,8 @@
 mod accepted;
 #[path = "upkeep/bed.rs"]
 mod bed;
+#[path = "upkeep/garbage.rs"]
+mod garbage;
 #[path = "upkeep/mend.rs"]
 mod mend;
 

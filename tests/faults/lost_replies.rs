@@ -236,6 +236,7 @@ async fn every_script_can_be_sent_again() {
         })
         .await;
     assert_eq!(forgotten, Forgotten::Unknown, "the sweep is gone already");
+    it.twice("form", |q| async move { q.check(true, true).await }).await;
     let found = it.twice("reconcile", |q| async move { q.check(true, true).await }).await;
     assert!(found.faults.is_empty(), "{:?}", found.faults);
     oracle::check_jobs(&mut it.server.connection());

@@ -31,8 +31,14 @@ pub async fn execute(global: &Global, args: DoctorArgs) -> anyhow::Result<u8> {
         .collect();
     say_lines(&table(&["FAULT", "WHERE", "WHAT"], &rows))?;
     let n = found.faults.len();
+    let left = found.faults.iter().filter(|f| !f.mended).count();
     if args.mend {
-        say(&format!("{n} mended ({looked_at})"))?;
+        let again = if left > 0 { format!(", {left} not; run it again") } else { String::new() };
+        say(&format!("{} mended{again} ({looked_at})", n - left))?;
+    } else if found.partial {
+        say(&format!(
+            "{n} found, and the rest can't be looked at before they are mended; `scrum doctor --queue --mend` puts them right"
+        ))?;
     } else {
         say(&format!("{n} found ({looked_at}); `scrum doctor --queue --mend` puts them right"))?;
     }

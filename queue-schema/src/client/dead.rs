@@ -1,5 +1,6 @@
 //! The dead-letter queue: list, show, revive, discard. Nothing leaves it by itself.
 
+use super::sweeps::texts;
 use super::{Queue, QueueError};
 use crate::body;
 use crate::keys;
@@ -130,14 +131,16 @@ impl Queue {
     }
 
     async fn dead_letter_here(&self, id: &str) -> Result<Option<DeadLetter>, QueueError> {
+        type Fields = HashMap<Vec<u8>, Vec<u8>>;
         let mut conn = self.conn();
-        let (map, body): (HashMap<String, String>, Option<Vec<u8>>) = redis::pipe()
+        let (map, body): (Fields, Option<Vec<u8>>) = redis::pipe()
             .cmd("HGETALL")
             .arg(self.key(&format!("j:{id}")))
             .cmd("GET")
             .arg(self.key(&format!("b:{id}")))
             .query_async(&mut conn)
             .await?;
+        let map = texts(map);
         if map.get("st").map(String::as_str) != Some("dead") {
             return Ok(None);
         }

@@ -36,7 +36,12 @@ pub enum QueueError {
     },
     /// A command failed.
     #[error("Redis: {0}")]
-    Redis(#[from] redis::RedisError),
+    Redis(redis::RedisError),
+    /// A key is there and can't be used: its type or what it holds is not what this program writes.
+    #[error(
+        "Redis holds a key of this fleet that can't be used ({0}); `scrum doctor --queue` names it, and with --mend puts it right"
+    )]
+    Damaged(redis::RedisError),
     /// A job is larger than the bound.
     #[error("job {job} is {bytes} bytes, over the limit of {max} (queue.max_payload_bytes)")]
     TooLarge {
@@ -81,7 +86,35 @@ pub enum QueueError {
     Decode(#[from] DecodeError),
 }
 
+impl From<redis::RedisError> for QueueError {
+    fn from(error: redis::RedisError) -> Self {
+        if is_damage(&error) { Self::Damaged(error) } else { Self::Redis(error) }
+    }
+}
+
+/// True when a server has answered what only the content of its keys explains: a script that it stopped, a key
+/// of another type, a value that is none.
+pub(super) fn is_damage(error: &redis::RedisError) -> bool {
+    use redis::{ErrorKind, ServerErrorKind as S};
+    match error.kind() {
+        ErrorKind::UnexpectedReturnType | ErrorKind::Parse => true,
+        ErrorKind::Extension => error.code() == Some("WRONGTYPE"),
+        // The line of a script that stopped stands first.
+        ErrorKind::Server(S::ResponseError) => {
+            let why = error.detail().unwrap_or_default();
+            let values = ["not an integer", "would overflow", "not a valid float"];
+            why.starts_with("user_script:") || values.iter().any(|w| why.contains(w))
+        }
+        _ => false,
+    }
+}
+
 impl QueueError {
+    /// True when keys of the queue can't be used: the same call fails again until somebody mends them.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged(_) | Self::Record { .. })
+    }
+
     /// True when the same call may succeed later without anybody changing the call: the server
     /// is away, loading, read-only, or can't write to its disk.
     pub fn is_outage(&self) -> bool {

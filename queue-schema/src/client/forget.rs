@@ -3,7 +3,6 @@
 use super::{Queue, QueueError, SweepState};
 use crate::rows::STREAMS;
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What is kept, and for how long.
@@ -42,8 +41,8 @@ pub struct Upkeep {
     pub letters: u64,
 }
 
-/// Sweeps looked at by one command.
-const PAGE: usize = 200;
+/// The longest turn of upkeep that the settings allow.
+pub(super) const LONGEST_TURN_MS: i64 = 24 * 3_600_000;
 
 impl Queue {
     /// Forgets an ended sweep with its targets, rows, attempts, jobs and dead letters, and the
@@ -56,7 +55,8 @@ impl Queue {
         self.of_sweep(id).forget(id, batch, None).await
     }
 
-    async fn forget(
+    /// The same within this handle's partition.
+    pub(super) async fn forget(
         &self,
         id: &str,
         batch: u32,
@@ -97,6 +97,14 @@ impl Queue {
             .arg(lease.as_millis().max(1) as u64)
             .query_async(&mut conn)
             .await?;
+        if taken.is_none() {
+            // One that does not end is nobody's: the next round finds it gone.
+            let left: i64 =
+                redis::cmd("PTTL").arg(self.key("upkeep")).query_async(&mut conn).await?;
+            if left == -1 || left > LONGEST_TURN_MS {
+                redis::cmd("UNLINK").arg(self.key("upkeep")).query_async::<()>(&mut conn).await?;
+            }
+        }
         Ok(taken.is_some())
     }
 
@@ -174,7 +182,10 @@ impl Queue {
 
     async fn ids_of(&self, set: &str) -> Result<Vec<String>, QueueError> {
         let mut conn = self.conn();
-        Ok(redis::cmd("ZRANGE").arg(self.key(set)).arg(0).arg(-1).query_async(&mut conn).await?)
+        let all: Vec<Vec<u8>> =
+            redis::cmd("ZRANGE").arg(self.key(set)).arg(0).arg(-1).query_async(&mut conn).await?;
+        // What is no text is no id: `form` tells of it.
+        Ok(all.into_iter().filter_map(|id| String::from_utf8(id).ok()).collect())
     }
 
     /// Sweeps of this partition that are older than that: those that ended before are among them.
@@ -201,21 +212,10 @@ impl Queue {
         Ok(word.map(|w| SweepState::from_word(&w)))
     }
 
-    /// Number of jobs of each sweep, dead ones included; sweeps without are left out.
-    pub(super) async fn jobs_of(
-        &self,
-        sweeps: &[String],
-    ) -> Result<BTreeMap<String, u64>, QueueError> {
+    /// Number of jobs of a sweep of this partition, dead ones included.
+    pub(super) async fn jobs_of(&self, sweep: &str) -> Result<u64, QueueError> {
         let mut conn = self.conn();
-        let mut all = BTreeMap::new();
-        for page in sweeps.chunks(PAGE) {
-            let mut pipe = redis::pipe();
-            for sweep in page {
-                pipe.cmd("SCARD").arg(self.key(&format!("js:{sweep}")));
-            }
-            let counts: Vec<u64> = pipe.query_async(&mut conn).await?;
-            all.extend(page.iter().cloned().zip(counts).filter(|(_, n)| *n > 0));
-        }
-        Ok(all)
+        let index = self.key(&format!("js:{sweep}"));
+        Ok(redis::cmd("SCARD").arg(index).query_async(&mut conn).await?)
     }
 }

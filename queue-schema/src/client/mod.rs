@@ -9,6 +9,8 @@ mod conn;
 mod dead;
 mod error;
 mod forget;
+mod form;
+mod form_sweep;
 mod lanes;
 mod ledger;
 mod memory;

@@ -25,11 +25,39 @@ impl Queue {
         at_a_time: Option<u32>,
         per_minute: Option<u32>,
     ) -> Result<(), QueueError> {
-        let word = |n: Option<u32>| n.map_or_else(Vec::new, |n| n.to_string().into_bytes());
         for part in self.each() {
-            let args = vec![pool.into(), word(at_a_time), word(per_minute)];
-            part.run::<i64>(&self.scripts.limits, args).await?;
+            part.set_limits_here(pool, at_a_time, per_minute).await?;
         }
+        Ok(())
+    }
+
+    /// The same in this handle's partition alone, where the pool has no limit: it was lost.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn keep_limits(
+        &self,
+        pool: &str,
+        at_a_time: Option<u32>,
+        per_minute: Option<u32>,
+    ) -> Result<(), QueueError> {
+        let mut conn = self.conn();
+        let limits = self.key("limits");
+        if redis::cmd("HEXISTS").arg(limits).arg(pool).query_async(&mut conn).await? {
+            return Ok(());
+        }
+        self.set_limits_here(pool, at_a_time, per_minute).await
+    }
+
+    async fn set_limits_here(
+        &self,
+        pool: &str,
+        at_a_time: Option<u32>,
+        per_minute: Option<u32>,
+    ) -> Result<(), QueueError> {
+        let word = |n: Option<u32>| n.map_or_else(Vec::new, |n| n.to_string().into_bytes());
+        let args = vec![pool.into(), word(at_a_time), word(per_minute)];
+        self.run::<i64>(&self.scripts.limits, args).await?;
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! Reads, and the few writes that are no job's: documents, paid answers, workers' signs.
 
+use super::error::is_damage;
+use super::sweeps::texts;
 use super::{Queue, QueueError};
 use crate::keys;
 use crate::rows::{Attempt, Row};
@@ -199,11 +201,12 @@ impl Queue {
     pub async fn answer(&self, content_key: &str) -> Result<Option<String>, QueueError> {
         let mut conn = self.conn();
         let key = keys::answer(content_key);
-        let kept: Option<String> = redis::cmd("GET")
+        let kept: redis::RedisResult<Option<String>> = redis::cmd("GET")
             .arg(self.of_sweep(content_key).key(&key))
             .query_async(&mut conn)
-            .await?;
+            .await;
         // One that a stranger put there is none: it would be asked for again anyway when it ran out.
+        let kept = unless_damaged(kept)?;
         Ok(kept.and_then(|kept| Some(self.opened(&key, "", &kept).ok()?.to_owned())))
     }
 
@@ -235,10 +238,11 @@ impl Queue {
     /// A failure of Redis.
     pub async fn vector(&self, content_key: &str) -> Result<Option<Vec<u8>>, QueueError> {
         let mut conn = self.conn();
-        Ok(redis::cmd("GET")
+        let kept = redis::cmd("GET")
             .arg(self.of_sweep(content_key).key(&format!("vec:{content_key}")))
             .query_async(&mut conn)
-            .await?)
+            .await;
+        unless_damaged(kept)
     }
 
     /// Keeps a vector. Sent again, it writes the same.
@@ -358,10 +362,13 @@ impl Queue {
             if u128::from(silent_ms) > within.as_millis() {
                 continue;
             }
-            let map: HashMap<String, String> = redis::cmd("HGETALL")
+            let map: redis::RedisResult<HashMap<Vec<u8>, Vec<u8>>> = redis::cmd("HGETALL")
                 .arg(first.key(&format!("w:{id}")))
                 .query_async(&mut conn)
-                .await?;
+                .await;
+            // A worker whose record is broken is there all the same.
+            let map =
+                texts(map.or_else(|e| if is_damage(&e) { Ok(HashMap::new()) } else { Err(e) })?);
             let n = |f: &str| map.get(f).and_then(|v| v.parse().ok()).unwrap_or(0);
             out.push(WorkerInfo {
                 host: map.get("host").cloned().unwrap_or_default(),
@@ -425,6 +432,14 @@ impl Queue {
             used_memory: field("used_memory").and_then(|v| v.parse().ok()).unwrap_or(0),
             maxmemory: field("maxmemory").and_then(|v| v.parse().ok()).unwrap_or(0),
         })
+    }
+}
+
+/// What can't be read is not kept: it is had again, and written over.
+fn unless_damaged<T>(kept: redis::RedisResult<Option<T>>) -> Result<Option<T>, QueueError> {
+    match kept {
+        Err(error) if is_damage(&error) => Ok(None),
+        kept => Ok(kept?),
     }
 }
 

@@ -2,8 +2,10 @@
 //! what it mended.
 //!
 //! A look takes many commands, and a queue at work moves meanwhile. So a look only suspects; what
-//! it suspects is judged, and mended, by one script at one moment (`lua/reconcile.lua`).
+//! it suspects is judged, and mended, by one script at one moment (`lua/reconcile.lua`). What can't be
+//! read at all is told and mended before that (`form.rs`).
 
+use super::form::Level;
 use super::reconcile_look::{Look, Suspect};
 use super::{Queue, QueueError};
 use serde::Serialize;
@@ -15,8 +17,8 @@ use std::time::Duration;
 pub struct Fault {
     /// Which partition.
     pub partition: u16,
-    /// `lost`, `stray`, `twice`, `state`, `index`, `letter`, `turn`, `counter`, `window`, `ended`,
-    /// `target`, `barrier`, `wake`.
+    /// `type`, `value`, `job`, `sweep`, `plan`, `run`, `unread`; `lost`, `stray`, `twice`, `state`, `index`,
+    /// `letter`, `turn`, `counter`, `window`, `ended`, `target`, `barrier`, `wake`.
     pub kind: String,
     /// The job, lane, sweep or review that it is about.
     pub what: String,
@@ -37,6 +39,8 @@ pub struct QueueCheck {
     pub sweeps: u64,
     /// Targets in work.
     pub targets: u64,
+    /// True when what was found stood in the way of looking at the rest.
+    pub partial: bool,
     /// What is not as it must be.
     pub faults: Vec<Fault>,
 }
@@ -47,31 +51,46 @@ const WALK: usize = 200_000;
 const JUDGED: usize = 100;
 /// Leases counted by one call at most; a fleet with more of them is not checked for that.
 const MOST_LEASES: u32 = 20_000;
-/// Keys looked at by one call of the search for jobs that nothing names.
-const SCANNED: u32 = 1000;
 /// Between being woken and claiming lies the way to Redis; this is long for it.
 const CLAIM_TIME: Duration = Duration::from_millis(250);
 
 impl Queue {
-    /// Checks this handle's partition. A deep check looks at the place of each job, and for jobs
-    /// that nothing names among all keys of the server; a cheap one at counters, turns, sweeps and
-    /// their targets in work.
+    /// Checks this handle's partition. A deep check looks at the place of each job, and for keys of
+    /// another type and jobs that nothing names among all keys of the server; a cheap one at counters,
+    /// turns, sweeps and their targets in work. Mending gives up no sweep here.
     ///
     /// # Errors
     /// A failure of Redis; doing it again is safe.
     pub async fn check(&self, deep: bool, mend: bool) -> Result<QueueCheck, QueueError> {
+        self.look_over(deep, if mend { Level::Mend } else { Level::Tell }).await
+    }
+
+    async fn look_over(&self, deep: bool, level: Level) -> Result<QueueCheck, QueueError> {
+        let mend = level > Level::Tell;
+        let form = self.form(deep, level).await?;
+        if !mend && !form.faults.is_empty() {
+            // What stands in such keys can't be judged before they are mended.
+            return Ok(QueueCheck { partial: true, faults: form.faults, ..QueueCheck::default() });
+        }
         // With several partitions, limits are counted in the pools' own.
         let elsewhere = if self.partitions() > 1 { "1" } else { "0" }.to_owned();
         let wake = self.judge("wake", mend, &[String::new(), elsewhere.clone()]).await;
         let (turn, waiting) = split_first(wake?);
-        let look = Look::take(self, deep).await?;
+        let look = Look::take(self, deep, form.unlisted).await?;
         let mut done = QueueCheck {
             jobs: look.jobs.len() as u64,
             lanes: look.lanes.len() as u64,
             sweeps: look.open.len() as u64,
             targets: look.live.values().map(|all| all.len() as u64).sum(),
-            faults: Vec::new(),
+            partial: false,
+            faults: form.faults,
         };
+        for (what, error) in &look.unread {
+            self.unread(what, error, &mut done);
+        }
+        for (key, kind, members) in &look.garbage {
+            done.faults.extend(self.no_names(key, kind, members, level).await?);
+        }
         if deep {
             self.jobs(&look, mend, &mut done).await?;
         }
@@ -86,36 +105,23 @@ impl Queue {
         Ok(done)
     }
 
-    /// The same over all partitions.
+    /// A deep check of all partitions. Mending gives up sweeps whose records are destroyed.
     ///
     /// # Errors
     /// A failure of Redis; doing it again is safe.
     pub async fn check_all(&self, mend: bool) -> Result<QueueCheck, QueueError> {
         let mut all = QueueCheck::default();
         for part in self.each() {
-            let one = part.check(true, mend).await?;
+            let level = if mend { Level::GiveUp } else { Level::Tell };
+            let one = part.look_over(true, level).await?;
             all.jobs += one.jobs;
             all.lanes += one.lanes;
             all.sweeps += one.sweeps;
             all.targets += one.targets;
+            all.partial |= one.partial;
             all.faults.extend(one.faults);
         }
         Ok(all)
-    }
-
-    /// Jobs that no index of a sweep names, with the keys of the whole server looked through.
-    pub(super) async fn unlisted_jobs(&self) -> Result<Vec<String>, QueueError> {
-        let mut all = Vec::new();
-        let mut cursor = "0".to_owned();
-        loop {
-            let args = [cursor, SCANNED.to_string()];
-            let (next, ids) = split_first(self.judge("unlisted", false, &args).await?);
-            all.extend(ids);
-            if next == "0" || next.is_empty() {
-                return Ok(all);
-            }
-            cursor = next;
-        }
     }
 
     async fn jobs(&self, look: &Look, mend: bool, done: &mut QueueCheck) -> Result<(), QueueError> {
@@ -130,8 +136,7 @@ impl Queue {
                     args.extend([lane.clone(), group.clone()]);
                 }
             }
-            let faults = self.judge("jobs", mend, &args).await?;
-            self.tell(faults, mend, done);
+            self.judged("jobs", mend, &args, done).await?;
         }
         Ok(())
     }
@@ -149,27 +154,49 @@ impl Queue {
             let more = off.get(lane).copied().unwrap_or(0);
             let mut args = vec![lane.clone(), more.to_string()];
             args.extend(look.groups(lane));
-            let faults = self.judge("lane", mend, &args).await?;
-            self.tell(faults, mend, done);
+            self.judged("lane", mend, &args, done).await?;
         }
         let leases_told = !mend && done.faults.iter().any(|f| f.message.contains("leases"));
         if !leases_told {
-            let faults = self.judge("pools", mend, &[MOST_LEASES.to_string()]).await?;
-            self.tell(faults, mend, done);
+            self.judged("pools", mend, &[MOST_LEASES.to_string()], done).await?;
         }
         for sweep in &look.open {
-            let faults = self.judge("sweep", mend, std::slice::from_ref(sweep)).await?;
-            self.tell(faults, mend, done);
+            self.judged("sweep", mend, std::slice::from_ref(sweep), done).await?;
         }
         for (sweep, targets) in look.full.iter().chain(&look.idle) {
             for chunk in targets.chunks(JUDGED) {
                 let mut args = vec![sweep.clone()];
                 args.extend(chunk.iter().map(ToString::to_string));
-                let faults = self.judge("targets", mend, &args).await?;
-                self.tell(faults, mend, done);
+                self.judged("targets", mend, &args, done).await?;
             }
         }
         Ok(())
+    }
+
+    /// Judges, and tells. What a script can't read is one fault more, and keeps nothing else from being
+    /// judged.
+    async fn judged(
+        &self,
+        what: &str,
+        mend: bool,
+        rest: &[String],
+        done: &mut QueueCheck,
+    ) -> Result<(), QueueError> {
+        match self.judge(what, mend, rest).await {
+            Ok(faults) => self.tell(faults, mend, done),
+            Err(error) if error.is_damage() => {
+                let about = rest.first().map_or("", String::as_str);
+                self.unread(&format!("{what} {about}"), &error, done);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn unread(&self, what: &str, error: &QueueError, done: &mut QueueCheck) {
+        let message = format!("it can't be judged: {error}");
+        let (partition, kind) = (self.number(), "unread".to_owned());
+        done.faults.push(Fault { partition, kind, what: what.to_owned(), message, mended: false });
     }
 
     async fn judge(
@@ -182,7 +209,8 @@ impl Queue {
         let mend = mend && !(what == "wake" && rest.first().is_none_or(String::is_empty));
         let mut args: Vec<Vec<u8>> = vec![what.into(), if mend { "1" } else { "0" }.into()];
         args.extend(rest.iter().map(|r| r.clone().into_bytes()));
-        self.run(&self.scripts.reconcile, args).await
+        let words: Vec<Vec<u8>> = self.run(&self.scripts.reconcile, args).await?;
+        Ok(words.iter().map(|w| String::from_utf8_lossy(w).into_owned()).collect())
     }
 
     fn tell(&self, words: Vec<String>, mended: bool, done: &mut QueueCheck) {

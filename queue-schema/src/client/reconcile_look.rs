@@ -48,35 +48,57 @@ pub(super) struct Look {
     pub jobs: BTreeSet<String>,
     /// Length of the longest list.
     pub longest: usize,
+    /// What could not be looked at, and why.
+    pub unread: Vec<(String, QueueError)>,
+    /// Keys that hold what is no text, their types, and what that is.
+    pub garbage: Vec<(String, &'static str, Vec<Vec<u8>>)>,
+    unlisted: Vec<String>,
     records: HashMap<String, Record>,
     places: HashMap<String, Vec<&'static str>>,
     lists: HashMap<String, Vec<(String, String)>>,
 }
 
 impl Look {
-    /// Looks at a partition.
-    pub async fn take(queue: &Queue, deep: bool) -> Result<Self, QueueError> {
-        let mut look = Self { lanes: lanes(queue).await?, ..Self::default() };
-        let sweeps = queue.sweeps_here().await?;
-        let counts = queue.jobs_of(&sweeps).await?;
-        for sweep in &sweeps {
-            let over = queue.state_here(sweep).await?.is_none_or(SweepState::is_over);
-            if over && !counts.contains_key(sweep) {
-                continue;
+    /// Looks at a partition, and at jobs that no index names.
+    pub async fn take(
+        queue: &Queue,
+        deep: bool,
+        unlisted: Vec<String>,
+    ) -> Result<Self, QueueError> {
+        let mut look = Self { lanes: lanes(queue).await?, unlisted, ..Self::default() };
+        for sweep in queue.sweeps_here().await? {
+            match look.take_sweep(queue, &sweep, deep).await {
+                Err(error) if error.is_damage() => {
+                    look.unread.push((format!("sweep {sweep}"), error));
+                    look.open.remove(&sweep);
+                }
+                done => done?,
             }
-            look.open.insert(sweep.clone());
-            // Statuses before jobs: a target that is in work then has had a job since.
-            let live = live_targets(queue, sweep).await?;
-            let few = counts.get(sweep).is_none_or(|n| *n <= CHEAP_JOBS);
-            if !live.is_empty() && (deep || few) {
-                look.find_idle(queue, sweep, &live).await?;
-            }
-            look.live.insert(sweep.clone(), live);
         }
         if deep {
             look.find_jobs(queue).await?;
         }
         Ok(look)
+    }
+
+    async fn take_sweep(
+        &mut self,
+        queue: &Queue,
+        sweep: &str,
+        deep: bool,
+    ) -> Result<(), QueueError> {
+        let jobs = queue.jobs_of(sweep).await?;
+        if jobs == 0 && queue.state_here(sweep).await?.is_none_or(SweepState::is_over) {
+            return Ok(());
+        }
+        self.open.insert(sweep.to_owned());
+        // Statuses before jobs: a target that is in work then has had a job since.
+        let live = live_targets(queue, sweep).await?;
+        if !live.is_empty() && (deep || jobs <= CHEAP_JOBS) {
+            self.find_idle(queue, sweep, &live).await?;
+        }
+        self.live.insert(sweep.to_owned(), live);
+        Ok(())
     }
 
     /// Jobs whose places are not just the one that their record names.
@@ -166,21 +188,25 @@ impl Look {
         for sweep in self.open.iter().map(String::as_str).chain([""]) {
             self.jobs.extend(members(queue, &format!("js:{sweep}")).await?);
         }
-        self.jobs.extend(queue.unlisted_jobs().await?);
+        self.jobs.extend(std::mem::take(&mut self.unlisted));
         let sets = [("leases", "leased"), ("delayed", "delayed"), ("dead", "dead")];
         for (set, state) in sets {
-            for id in zset(queue, set).await? {
+            for id in self.names(queue, set, "zset").await? {
                 self.places.entry(id.clone()).or_default().push(state);
                 self.jobs.insert(id);
             }
         }
         let ids: Vec<String> = self.jobs.iter().cloned().collect();
         self.records = records(queue, &ids).await?;
+        // Lanes whose turns and counters are gone are those of their jobs.
+        let known = self.lanes.drain(..).chain(self.records.values().map(|r| r.lane.clone()));
+        let known: BTreeSet<String> = known.filter(|l| !l.is_empty()).collect();
+        self.lanes = known.into_iter().collect();
         for lane in self.lanes.clone() {
             let mut groups = self.groups(&lane);
-            groups.extend(zset(queue, &format!("ring:{lane}")).await?);
+            groups.extend(self.names(queue, &format!("ring:{lane}"), "zset").await?);
             for group in groups {
-                let list = list(queue, &format!("q:{lane}:{group}")).await?;
+                let list = self.names(queue, &format!("q:{lane}:{group}"), "list").await?;
                 self.longest = self.longest.max(list.len());
                 for id in list {
                     let place = (lane.clone(), group.clone());
@@ -192,13 +218,45 @@ impl Look {
         let late: Vec<String> =
             self.jobs.iter().filter(|id| !self.records.contains_key(*id)).cloned().collect();
         self.records.extend(records(queue, &late).await?);
-        // A job that only the index lacks is there all the same.
-        for (sweep, idle) in &mut self.idle {
-            let here = self.records.values().filter(|r| r.group.ends_with(&format!("|{sweep}")));
-            let busy: HashSet<u32> = here.filter_map(|r| r.target.parse().ok()).collect();
+        self.find_finished();
+        Ok(())
+    }
+
+    /// A job that only the index lacks is there all the same, and one that is dead does no work.
+    fn find_finished(&mut self) {
+        for (sweep, live) in &self.live {
+            let group = format!("|{sweep}");
+            let here = self.records.values().filter(|r| r.group.ends_with(&group));
+            let (dead, busy): (Vec<&Record>, Vec<&Record>) = here.partition(|r| r.state == "dead");
+            let targets = |some: Vec<&Record>| -> HashSet<u32> {
+                some.iter().filter_map(|r| r.target.parse().ok()).collect()
+            };
+            let (dead, busy) = (targets(dead), targets(busy));
+            let idle = self.idle.entry(sweep.clone()).or_default();
+            idle.extend(live.iter().filter(|n| dead.contains(n)));
             idle.retain(|n| !busy.contains(n));
         }
-        Ok(())
+    }
+
+    /// Names in a key; what is no text is kept apart.
+    async fn names(
+        &mut self,
+        queue: &Queue,
+        key: &str,
+        kind: &'static str,
+    ) -> Result<Vec<String>, QueueError> {
+        let command = if kind == "zset" { "ZRANGE" } else { "LRANGE" };
+        let (mut good, mut bad) = (Vec::new(), Vec::new());
+        for name in pages(queue, command, key).await? {
+            match String::from_utf8(name) {
+                Ok(name) => good.push(name),
+                Err(error) => bad.push(error.into_bytes()),
+            }
+        }
+        if !bad.is_empty() {
+            self.garbage.push((key.to_owned(), kind, bad));
+        }
+        Ok(good)
     }
 }
 
@@ -270,24 +328,16 @@ async fn members(queue: &Queue, key: &str) -> Result<Vec<String>, QueueError> {
     }
 }
 
-/// Members of a sorted set, in pages from its end: what is added meanwhile hides nothing.
-async fn zset(queue: &Queue, key: &str) -> Result<Vec<String>, QueueError> {
-    pages(queue, "ZRANGE", key).await
-}
-
-/// Elements of a list, in pages from its end: what is taken from its head meanwhile hides nothing.
-async fn list(queue: &Queue, key: &str) -> Result<Vec<String>, QueueError> {
-    pages(queue, "LRANGE", key).await
-}
-
-async fn pages(queue: &Queue, command: &str, key: &str) -> Result<Vec<String>, QueueError> {
+/// Elements of a list or sorted set, in pages from its end: what is taken from its head meanwhile, or added,
+/// hides nothing.
+async fn pages(queue: &Queue, command: &str, key: &str) -> Result<Vec<Vec<u8>>, QueueError> {
     const STEP: i64 = 500;
     let mut conn = queue.conn();
-    let mut all: Vec<String> = Vec::new();
+    let mut all: Vec<Vec<u8>> = Vec::new();
     let mut last = -1_i64;
     loop {
         let first = last - STEP + 1;
-        let page: Vec<String> = redis::cmd(command)
+        let page: Vec<Vec<u8>> = redis::cmd(command)
             .arg(queue.key(key))
             .arg(first)
             .arg(last)

@@ -14,7 +14,7 @@ pub struct Script {
 /// The others, which begin work, are refused there before they have done anything. Without a flag, the
 /// server would judge by the first command that writes.
 /// Source: <https://redis.io/docs/latest/develop/programmability/eval-intro/#script-flags>
-const WHEN_FULL: [&str; 12] = [
+const WHEN_FULL: [&str; 13] = [
     "commit",
     "renew",
     "spend",
@@ -25,6 +25,7 @@ const WHEN_FULL: [&str; 12] = [
     "pause",
     "forget",
     "expire",
+    "form",
     "reconcile",
     "memory",
 ];
@@ -92,6 +93,7 @@ macro_rules! scripts {
                     $($name: Script::new(stringify!($name), concat!(
                         include_str!("../../lua/prelude.lua"),
                         include_str!("../../lua/budget.lua"),
+                        include_str!("../../lua/effects.lua"),
                         "\nlocal function script()\n",
                         include_str!(concat!("../../lua/", stringify!($name), ".lua")),
                         "\nend\nreturn finish(script)\n",
@@ -126,6 +128,7 @@ scripts!(
     hold,
     forget,
     expire,
+    form,
     reconcile,
     memory,
 );

@@ -253,10 +253,11 @@ impl Queue {
     /// A failure of Redis.
     pub async fn sweep_status(&self, id: &str) -> Result<Option<SweepStatus>, QueueError> {
         let mut conn = self.conn();
-        let map: HashMap<String, String> = redis::cmd("HGETALL")
+        let map: HashMap<Vec<u8>, Vec<u8>> = redis::cmd("HGETALL")
             .arg(self.of_sweep(id).key(&format!("sw:{id}")))
             .query_async(&mut conn)
             .await?;
+        let map = texts(map);
         if map.is_empty() {
             return Ok(None);
         }
@@ -378,6 +379,12 @@ impl Queue {
     }
 }
 
+/// A hash as text. What is none is shown as well as it can be, and hides nothing else.
+pub(super) fn texts(map: HashMap<Vec<u8>, Vec<u8>>) -> HashMap<String, String> {
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    map.into_iter().map(|(field, value)| (text(field), text(value))).collect()
+}
+
 /// The caps in the order that `lua/create_sweep.lua` reads.
 fn budget_args(b: &BudgetRequest) -> Vec<Vec<u8>> {
     let asked = |n: Option<u64>| n.map(|n| n.to_string().into_bytes()).unwrap_or_default();
@@ -397,7 +404,10 @@ fn budget_args(b: &BudgetRequest) -> Vec<Vec<u8>> {
 
 /// The body of a target's first job, before and after the ordinal: the admission script puts
 /// the two around the number, so that a waiting target costs no job record.
-fn review_template(sweep: &str, signer: &Signer) -> Result<(String, String), QueueError> {
+pub(super) fn review_template(
+    sweep: &str,
+    signer: &Signer,
+) -> Result<(String, String), QueueError> {
     // A number that can't occur in a sweep id, which is hex.
     const MARK: u32 = u32::MAX;
     let mut job = NewJob::of(&Review { sweep: sweep.to_owned(), target: MARK })

@@ -134,7 +134,12 @@ pub const TABLE: &[KeyRow] = &[
     ),
     row("dt:SWEEP:TARGET", Set, Anew, "dead jobs of one target, which go back together"),
     row("wake", List, Anew, "at most one token: somebody should claim"),
-    row("wake:LANE", List, Anew, "the same, for workers of one lane; `wake:apply:*` for those of all branches"),
+    row(
+        "wake:LANE",
+        List,
+        Anew,
+        "the same, for workers of one lane; `wake:apply:*` for those of all branches",
+    ),
     row("workers", Zset, Anew, "workers by last sign of life"),
     row(
         "w:WORKER",

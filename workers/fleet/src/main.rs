@@ -8,7 +8,7 @@ use scrum_fleet::context::Context;
 use scrum_fleet::lanes;
 use scrum_fleet::probe;
 use scrum_fleet::registry::Registry;
-use scrum_fleet::runtime::{self, WorkerOptions};
+use scrum_fleet::runtime::{self, WorkerOptions, alarm};
 use scrum_fleet::upkeep;
 use scrum_providers::{Embedder, Providers};
 use scrum_shown::print;
@@ -145,10 +145,17 @@ async fn work(
     }
     let (stop, kill) = signals()?;
     // What is said of a provider by somebody who can't call it counts for nothing.
-    for (name, provider) in settings.providers.iter().filter(|(name, _)| usable.contains(*name)) {
-        queue.set_limits(name, Some(provider.concurrency), provider.rate_per_minute).await?;
+    let own = settings.providers.iter().filter(|(name, _)| usable.contains(*name));
+    let limits: Vec<_> =
+        own.map(|(name, p)| (name.clone(), p.concurrency, p.rate_per_minute)).collect();
+    for (name, at_a_time, per_minute) in &limits {
+        match queue.set_limits(name, Some(*at_a_time), *per_minute).await {
+            // Upkeep sets them once the queue is mended.
+            Err(error) if error.is_damage() => alarm::damaged("limits can't be set", &error),
+            set => set?,
+        }
     }
-    let _upkeep = upkeep::start(queue.clone(), &settings);
+    let _upkeep = upkeep::start(queue.clone(), &settings, limits);
     runtime::run(
         settings.queue.clone(),
         queue,

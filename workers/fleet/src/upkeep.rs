@@ -1,14 +1,18 @@
 //! Upkeep: what is past its retention goes, and counters are held against what they count. Every
 //! worker asks for its turn; one in the fleet gets it.
 
+use crate::runtime::alarm;
 use queue_schema::client::{Queue, QueueError, Retention};
 use scrum_config::Settings;
 use std::time::Duration;
 use tokio_util::task::AbortOnDropHandle;
 
+/// What this worker says of its providers: jobs at a time, jobs a minute.
+pub type Limits = Vec<(String, u32, Option<u32>)>;
+
 /// Starts the rounds; they end when the handle is dropped. A round that is cut short is taken up
 /// again by whoever has the next one.
-pub fn start(queue: Queue, settings: &Settings) -> AbortOnDropHandle<()> {
+pub fn start(queue: Queue, settings: &Settings, limits: Limits) -> AbortOnDropHandle<()> {
     let every = Duration::from_secs(settings.queue.upkeep_interval_s);
     let retention = settings.retention();
     let who = crate::runtime::worker_id();
@@ -17,7 +21,17 @@ pub fn start(queue: Queue, settings: &Settings) -> AbortOnDropHandle<()> {
             tokio::time::sleep(every).await;
             for part in queue.each() {
                 // An outage is told by those whose work it stops.
-                if let Err(error) = round(&part, &retention, &who, every).await {
+                let done = async {
+                    // A little less than the interval, or the next round would find the last one's turn.
+                    if part.take_upkeep(&who, every.mul_f64(0.9)).await? {
+                        round(&part, &retention, &limits).await?;
+                    }
+                    Ok(())
+                };
+                if let Err::<(), QueueError>(error) = done.await {
+                    if error.is_damage() {
+                        alarm::damaged("upkeep can't go on", &error);
+                    }
                     tracing::debug!(%error, partition = part.number(), "upkeep failed");
                 }
             }
@@ -25,29 +39,35 @@ pub fn start(queue: Queue, settings: &Settings) -> AbortOnDropHandle<()> {
     }))
 }
 
-async fn round(
-    part: &Queue,
-    retention: &Retention,
-    who: &str,
-    every: Duration,
-) -> Result<(), QueueError> {
-    // A little less than the interval, or the next round would find the last one's turn.
-    if !part.take_upkeep(who, every.mul_f64(0.9)).await? {
-        return Ok(());
+async fn round(part: &Queue, retention: &Retention, limits: &Limits) -> Result<(), QueueError> {
+    let met = part.take_damage().await?;
+    if let Some(what) = &met {
+        tracing::error!(
+            partition = part.number(),
+            what,
+            "a script met what it can't use: looking at everything"
+        );
+    }
+    for fault in part.check(met.is_some(), true).await?.faults {
+        let (partition, kind, what, message) =
+            (fault.partition, fault.kind, fault.what, fault.message);
+        if fault.mended {
+            tracing::warn!(partition, kind, what, "the queue was mended: {message}");
+        } else {
+            tracing::error!(
+                partition,
+                kind,
+                what,
+                "a person must mend the queue, by `scrum doctor --queue --mend`: {message}"
+            );
+        }
+    }
+    for (pool, at_a_time, per_minute) in limits {
+        part.keep_limits(pool, Some(*at_a_time), *per_minute).await?;
     }
     let done = part.retain(retention).await?;
     if !done.sweeps.is_empty() || done.letters > 0 {
         tracing::info!(sweeps = ?done.sweeps, letters = done.letters, "past their retention: forgotten");
-    }
-    let found = part.check(false, true).await?;
-    for fault in found.faults {
-        tracing::warn!(
-            partition = fault.partition,
-            kind = fault.kind,
-            what = fault.what,
-            "the queue was mended: {}",
-            fault.message
-        );
     }
     Ok(())
 }

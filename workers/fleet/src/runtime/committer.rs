@@ -2,6 +2,7 @@
 //! holds on to what it was given while Redis is away. There is one for each partition, so that a server
 //! that is away holds up only what lies on it.
 
+use super::alarm;
 use queue_schema::client::{Backoff, Commit, Lease, Queue, QueueError};
 use queue_schema::effects::{DeadClass, Effects, Ending};
 use scrum_config::QueueSettings;
@@ -135,7 +136,20 @@ impl Worker {
         }
     }
 
+    /// What becomes of a job whose effects can't be applied. Where keys can't be used that is not its own
+    /// failure: it is tried again later, as often as it may be. Should not even that be possible, its lease
+    /// runs out.
     async fn bury(&self, commit: &Commit, error: &QueueError) -> bool {
+        if error.is_damage() {
+            alarm::damaged("a job's effects can't be applied, and it waits", error);
+            if matches!(commit.effects.ending, Ending::HandBack) {
+                return false;
+            }
+            let wait = u64::try_from(self.max.as_millis()).unwrap_or(u64::MAX);
+            let effects = Effects::retry(wait, format!("its effects can't be applied: {error}"));
+            let later = Commit { lease: commit.lease.clone(), effects };
+            return matches!(self.send(&[later]).await.as_deref(), Ok([true]));
+        }
         tracing::error!(job = %commit.lease.job, %error, "these effects can't be applied; the job is dead");
         let effects =
             Effects::dead(DeadClass::Fatal, format!("its effects can't be applied: {error}"));

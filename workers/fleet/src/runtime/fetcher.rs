@@ -1,7 +1,7 @@
 //! The fetcher: claims as many jobs as there are free permits, else sleeps until woken. Each partition
 //! has one; they share the permits.
 
-use super::alarm::IdleAlarm;
+use super::alarm::{self, IdleAlarm};
 use super::committer::Committer;
 use super::leases::LeaseTable;
 use super::places::{HeldPlace, Places, sooner};
@@ -102,11 +102,15 @@ struct Look {
 
 impl Fetcher {
     async fn run(self, tx: mpsc::UnboundedSender<Delivery>) {
-        let mut backoff = Backoff::new(
-            Duration::from_millis(self.settings.backoff_base_ms),
-            Duration::from_millis(self.settings.backoff_max_ms),
-            self.settings.backoff_jitter,
-        );
+        let new_backoff = || {
+            Backoff::new(
+                Duration::from_millis(self.settings.backoff_base_ms),
+                Duration::from_millis(self.settings.backoff_max_ms),
+                self.settings.backoff_jitter,
+            )
+        };
+        // A claim that succeeds says nothing of the list that wakes.
+        let (mut backoff, mut unheard) = (new_backoff(), new_backoff());
         let mut waiter = None;
         let mut alarm = IdleAlarm::default();
         let mut serial = 0_u64;
@@ -123,16 +127,28 @@ impl Fetcher {
             }
             let longest = Duration::from_millis(self.settings.sweep_interval_ms);
             let nap = look.next_due.unwrap_or(longest).min(longest);
+            let listens = waiter.is_some();
             let woken = tokio::select! {
                 biased;
                 () = self.stopping.cancelled() => return,
                 done = self.wait(&mut waiter, nap, &mut alarm) => done,
                 () = self.freed(&look.full) => Ok(()),
             };
-            if let Err(error) = woken {
-                waiter = None;
-                tracing::warn!(%error, "the wake-up connection failed; making a new one");
-                tokio::time::sleep(backoff.next_wait()).await;
+            match woken {
+                Ok(()) if listens => unheard.reset(),
+                Ok(()) => {}
+                Err(error) => {
+                    waiter = None;
+                    if error.is_damage() {
+                        alarm::damaged("this worker can't be woken", &error);
+                    } else {
+                        tracing::warn!(%error, "the wake-up connection failed; making a new one");
+                    }
+                    let pause = tokio::time::sleep(unheard.next_wait());
+                    if self.unless_stopping(pause).await.is_none() {
+                        return;
+                    }
+                }
             }
         }
     }
@@ -177,7 +193,11 @@ impl Fetcher {
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(%error, pool, "no places can be reserved; trying again");
+                    if error.is_damage() {
+                        alarm::damaged("this worker can't reserve places", &error);
+                    } else {
+                        tracing::warn!(%error, pool, "no places can be reserved; trying again");
+                    }
                     look.next_due = sooner(look.next_due, Some(backoff.next_wait()));
                 }
             }
@@ -262,6 +282,17 @@ impl Fetcher {
                     }
                     backoff.reset();
                     return Some(claim);
+                }
+                // Not the same request again: its reply may be what can't be read. Jobs that it has
+                // leased come back when their leases end.
+                Err(error) if error.is_damage() => {
+                    alarm::damaged("this worker can't claim", &error);
+                    self.unless_stopping(tokio::time::sleep(backoff.next_wait())).await?;
+                    return Some(Claim {
+                        jobs: Vec::new(),
+                        next_due: Some(Duration::ZERO),
+                        lacking: BTreeMap::new(),
+                    });
                 }
                 Err(error) => {
                     let wait = backoff.next_wait();

@@ -1,0 +1,327 @@
+//! What no script can use: keys of another type than the key table says, values that are none. They are
+//! looked for first, and mended first: the rest of a check reads what this leaves.
+
+use super::forget::LONGEST_TURN_MS;
+use super::reconcile::Fault;
+use super::{Queue, QueueError};
+use crate::keys::{Damage, KeyRow, KeyType, TABLE, row_of};
+use crate::rows::STREAMS;
+use std::collections::BTreeSet;
+
+/// How far a check goes in putting things right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Level {
+    /// It tells.
+    Tell,
+    /// It mends what can be made anew: what workers do.
+    Mend,
+    /// It also gives up the sweeps that can't: what a person asks for.
+    GiveUp,
+}
+
+/// Keys looked at by one call of a search through the server.
+const SCANNED: usize = 1000;
+/// Keys, jobs or sweeps judged by one call.
+pub(super) const JUDGED: usize = 100;
+/// Records read by one command.
+pub(super) const PAGE: usize = 500;
+/// Sweeps whose keys a cheap look asks for the type of.
+const CHEAP_SWEEPS: usize = 200;
+
+/// What a look at the forms has found.
+#[derive(Debug, Default)]
+pub(super) struct Form {
+    pub faults: Vec<Fault>,
+    /// Jobs that no index of a sweep names; only of a deep look.
+    pub unlisted: Vec<String>,
+}
+
+/// What a search through the server has found.
+#[derive(Debug, Default)]
+struct Found {
+    wrong: Vec<String>,
+    unlisted: Vec<String>,
+    sweeps: BTreeSet<String>,
+}
+
+impl Queue {
+    /// What a script of this partition met and could not use, since the last time that somebody asked.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn take_damage(&self) -> Result<Option<String>, QueueError> {
+        let mut conn = self.conn();
+        let key = self.key("damaged");
+        if !redis::cmd("EXISTS").arg(&key).query_async::<bool>(&mut conn).await? {
+            return Ok(None);
+        }
+        let what: redis::RedisResult<Vec<u8>> =
+            redis::cmd("GET").arg(&key).query_async(&mut conn).await;
+        redis::cmd("UNLINK").arg(&key).query_async::<()>(&mut conn).await?;
+        Ok(Some(String::from_utf8_lossy(&what.unwrap_or_default()).into_owned()))
+    }
+
+    /// Looks at types and values, and puts them right as far as `level` goes.
+    pub(super) async fn form(&self, deep: bool, level: Level) -> Result<Form, QueueError> {
+        let mut form = Form::default();
+        let single = TABLE.iter().filter(|r| r.is_single()).map(|r| r.name.to_owned()).collect();
+        self.types(single, level, &mut form).await?;
+        if level == Level::Tell && !form.faults.is_empty() {
+            // Nothing that stands in them can be read. What has another type beside them can be told.
+            if deep {
+                let mut wrong = self.scan(level, &mut form).await?.wrong;
+                wrong.retain(|name| name.contains(':'));
+                self.types(wrong, level, &mut form).await?;
+            }
+            return Ok(form);
+        }
+        let lease = self.options().lease.as_millis().to_string();
+        let args = [lease, LONGEST_TURN_MS.to_string()].map(String::into_bytes).to_vec();
+        form.faults.extend(self.judge_form("values", level, args).await?);
+        for row in TABLE.iter().filter(|r| r.is_single() && r.kind == KeyType::Zset) {
+            self.names(row.name, "zset", level, &mut form).await?;
+        }
+        let mut found =
+            if deep { self.scan(level, &mut form).await? } else { self.cheap_keys().await? };
+        self.types(std::mem::take(&mut found.wrong), level, &mut form).await?;
+        form.unlisted = found.unlisted;
+        found.sweeps.extend(self.sweeps_here().await?);
+        if level == Level::Tell && form.faults.iter().any(|f| f.kind == "type") {
+            return Ok(form);
+        }
+        let none = BTreeSet::from([String::new()]);
+        for sweep in found.sweeps.iter().chain(deep.then_some(&none).into_iter().flatten()) {
+            match self.sweep_form(sweep, deep, level, &mut form).await {
+                // It was told above, or something has written there since.
+                Err(error) if error.is_damage() => {}
+                done => done?,
+            }
+        }
+        Ok(form)
+    }
+
+    /// Judges keys by their type, and does what must follow where one is set aside.
+    async fn types(
+        &self,
+        names: Vec<String>,
+        level: Level,
+        form: &mut Form,
+    ) -> Result<(), QueueError> {
+        let known = names.into_iter().filter_map(|n| row_of(&n).map(|r| (n, r)));
+        let rows: Vec<(String, &KeyRow)> = known.collect();
+        let first = form.faults.len();
+        for page in rows.chunks(JUDGED) {
+            let mut args = Vec::new();
+            for (name, row) in page {
+                let needs = if row.damage == Damage::Sweep { "2" } else { "1" };
+                let words = [name.as_str(), row.kind.word(), row.damage.says(), needs];
+                args.extend(words.map(|w| w.as_bytes().to_vec()));
+            }
+            form.faults.extend(self.judge_form("types", level, args).await?);
+        }
+        // When all have their types.
+        for fault in form.faults[first..].iter().filter(|f| f.mended) {
+            self.follow(&fault.what).await?;
+        }
+        Ok(())
+    }
+
+    /// What a key that was set aside takes with it. A job's and a sweep's are found by what is left of them.
+    async fn follow(&self, name: &str) -> Result<(), QueueError> {
+        if name == "rates" {
+            // Whoever sees that a pool has no limit writes both.
+            let mut conn = self.conn();
+            return Ok(redis::cmd("UNLINK").arg(self.key("limits")).query_async(&mut conn).await?);
+        }
+        let Some((row, rest)) = row_of(name).zip(name.split_once(':').map(|(_, rest)| rest)) else {
+            return Ok(());
+        };
+        let run = |rest: &str| {
+            rest.split_once('.')
+                .map(|(sweep, run)| [sweep, run].map(|w| w.as_bytes().to_vec()).to_vec())
+        };
+        let review = rest.strip_suffix(".shards").unwrap_or(rest);
+        let (check, args) = match (row.damage, review.rsplit_once('-')) {
+            (Damage::Review, Some((sweep, target))) => {
+                ("restart", vec![sweep.into(), target.into()])
+            }
+            (Damage::Review | Damage::Run, _) => match run(rest) {
+                Some(args) => ("run", args),
+                None => return Ok(()),
+            },
+            (Damage::Sweep, _) if row.name.starts_with("rows:") => {
+                // Its results are gone, so it is as if it had no record.
+                let sweep = rest.rsplit(':').next().unwrap_or(rest);
+                let mut conn = self.conn();
+                return Ok(redis::cmd("HDEL")
+                    .arg(self.key(&format!("sw:{sweep}")))
+                    .arg("spec")
+                    .query_async(&mut conn)
+                    .await?);
+            }
+            _ => return Ok(()),
+        };
+        self.judge_form(check, Level::Mend, args).await.map(|_| ())
+    }
+
+    /// All keys of the partition, in pages through the server.
+    async fn scan(&self, level: Level, form: &mut Form) -> Result<Found, QueueError> {
+        let mut types = Vec::new();
+        for row in TABLE {
+            let colon = if row.is_single() { "" } else { ":" };
+            types.push(format!("{}{colon}", row.head()).into_bytes());
+            types.push(row.kind.word().into());
+        }
+        let mut found = Found::default();
+        let mut cursor = "0".to_owned();
+        loop {
+            let mut args = vec![cursor.into_bytes(), SCANNED.to_string().into()];
+            args.extend(types.clone());
+            let mut words = self.form_words("scan", level, args).await?.into_iter();
+            cursor = words.next().unwrap_or_default();
+            while let (Some(kind), Some(name)) = (words.next(), words.next()) {
+                match kind.as_str() {
+                    "type" => found.wrong.push(name),
+                    "name" => {
+                        let message = "nothing of the queue has such a name: removed".to_owned();
+                        let (partition, mended) = (self.number(), level > Level::Tell);
+                        let kind = "type".to_owned();
+                        form.faults.push(Fault { partition, kind, what: name, message, mended });
+                    }
+                    "job" => found.unlisted.push(name),
+                    _ => {
+                        found.sweeps.insert(name);
+                    }
+                }
+            }
+            if cursor == "0" || cursor.is_empty() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// The keys that would stop more than what they are about: those of lanes, of pools and of the latest
+    /// sweeps.
+    async fn cheap_keys(&self) -> Result<Found, QueueError> {
+        type Names = Vec<Vec<u8>>;
+        let mut conn = self.conn();
+        let mut wrong = Vec::new();
+        let (turn, limits, workers): (Names, Names, Names) = redis::pipe()
+            .cmd("HKEYS")
+            .arg(self.key("turn"))
+            .cmd("HKEYS")
+            .arg(self.key("limits"))
+            .cmd("ZRANGE")
+            .arg(self.key("workers"))
+            .arg(0)
+            .arg(PAGE)
+            .query_async(&mut conn)
+            .await?;
+        let text = |all: Names| all.into_iter().filter_map(|n| String::from_utf8(n).ok());
+        for lane in text(turn).filter(|l| l != "*") {
+            wrong.extend([format!("ring:{lane}"), format!("wake:{lane}")]);
+        }
+        for pool in text(limits) {
+            wrong.extend([
+                format!("bucket:{pool}"),
+                format!("permits:{pool}"),
+                format!("freed:{pool}"),
+            ]);
+        }
+        wrong.extend(text(workers).map(|w| format!("w:{w}")));
+        for sweep in self.sweeps_here().await?.into_iter().rev().take(CHEAP_SWEEPS) {
+            for name in ["sw", "st", "tg", "js", "aps", "led", "met", "parked"] {
+                wrong.push(format!("{name}:{sweep}"));
+            }
+            for stream in STREAMS {
+                wrong.extend([format!("rows:{stream}:{sweep}"), format!("rowid:{stream}:{sweep}")]);
+            }
+        }
+        Ok(Found { wrong, ..Found::default() })
+    }
+
+    /// Members that can be no name at all: whatever else stands there without a record is found later.
+    pub(super) async fn names(
+        &self,
+        key: &str,
+        kind: &str,
+        level: Level,
+        form: &mut Form,
+    ) -> Result<Vec<String>, QueueError> {
+        let (mut good, mut bad) = (Vec::new(), Vec::new());
+        for name in self.members_of(key, kind).await? {
+            match String::from_utf8(name) {
+                Ok(name) if !name.is_empty() && !name.contains(char::is_control) => good.push(name),
+                Ok(name) => bad.push(name.into_bytes()),
+                Err(e) => bad.push(e.into_bytes()),
+            }
+        }
+        form.faults.extend(self.no_names(key, kind, &bad, level).await?);
+        Ok(good)
+    }
+
+    /// Removes what can be no name.
+    pub(super) async fn no_names(
+        &self,
+        key: &str,
+        kind: &str,
+        members: &[Vec<u8>],
+        level: Level,
+    ) -> Result<Vec<Fault>, QueueError> {
+        let mut faults = Vec::new();
+        for page in members.chunks(JUDGED) {
+            let args = [vec![key.into(), kind.into()], page.to_vec()].concat();
+            faults.extend(self.judge_form("members", level, args).await?);
+        }
+        Ok(faults)
+    }
+
+    async fn members_of(&self, key: &str, kind: &str) -> Result<Vec<Vec<u8>>, QueueError> {
+        let mut conn = self.conn();
+        let mut cmd = redis::cmd(if kind == "zset" { "ZRANGE" } else { "SMEMBERS" });
+        cmd.arg(self.key(key));
+        if kind == "zset" {
+            cmd.arg(0).arg(-1);
+        }
+        Ok(cmd.query_async(&mut conn).await?)
+    }
+
+    pub(super) async fn judge_form(
+        &self,
+        what: &str,
+        level: Level,
+        rest: Vec<Vec<u8>>,
+    ) -> Result<Vec<Fault>, QueueError> {
+        Ok(self.told(self.form_words(what, level, rest).await?))
+    }
+
+    /// What the script answers. Text that is none is shown as well as it can be.
+    pub(super) async fn form_words(
+        &self,
+        what: &str,
+        level: Level,
+        rest: Vec<Vec<u8>>,
+    ) -> Result<Vec<String>, QueueError> {
+        let mut args: Vec<Vec<u8>> = vec![what.into(), (level as u8).to_string().into()];
+        args.extend(rest);
+        let words: Vec<Vec<u8>> = self.run(&self.scripts.form, args).await?;
+        Ok(words.iter().map(|w| String::from_utf8_lossy(w).into_owned()).collect())
+    }
+
+    pub(super) fn told(&self, words: Vec<String>) -> Vec<Fault> {
+        let mut words = words.into_iter();
+        let mut faults = Vec::new();
+        while let (Some(kind), Some(what), Some(message), Some(mended)) =
+            (words.next(), words.next(), words.next(), words.next())
+        {
+            faults.push(Fault {
+                partition: self.number(),
+                kind,
+                what,
+                message,
+                mended: mended == "1",
+            });
+        }
+        faults
+    }
+}

@@ -1,0 +1,185 @@
+//! What can't be used of a sweep: its record, jobs, targets and rows. See `form.rs`.
+
+use super::form::{Form, JUDGED, Level, PAGE};
+use super::reconcile::Fault;
+use super::sweeps::review_template;
+use super::{Queue, QueueError};
+use crate::jobs::{JobKind, Review};
+use crate::keys;
+use crate::rows::STREAMS;
+use crate::sign;
+use crate::sweep::{SweepSpec, Target};
+
+/// Rows looked at by one call.
+const ROWS: usize = 200;
+/// Jobs or targets that one step of giving up a sweep removes.
+const STEP: u32 = 500;
+
+/// A value without its signature: whether that fits is for those who use it.
+fn plain(kept: &[u8]) -> &[u8] {
+    std::str::from_utf8(kept).map_or(kept, |text| sign::unchecked(text).as_bytes())
+}
+
+impl Queue {
+    /// A sweep's record, jobs, targets and rows; for the empty name the jobs without a sweep. A cheap look
+    /// passes over sweeps that say that they are over, and over all but the record.
+    pub(super) async fn sweep_form(
+        &self,
+        sweep: &str,
+        deep: bool,
+        level: Level,
+        form: &mut Form,
+    ) -> Result<(), QueueError> {
+        let jobs = if deep {
+            self.names(&format!("js:{sweep}"), "set", level, form).await?
+        } else {
+            Vec::new()
+        };
+        for page in jobs.chunks(JUDGED) {
+            let args = std::iter::once(sweep).chain(page.iter().map(String::as_str));
+            let args = args.map(|w| w.as_bytes().to_vec()).collect();
+            form.faults.extend(self.judge_form("jobs", level, args).await?);
+        }
+        if sweep.is_empty() {
+            for page in std::mem::take(&mut form.unlisted).chunks(JUDGED) {
+                let args = std::iter::once("").chain(page.iter().map(String::as_str));
+                let args = args.map(|w| w.as_bytes().to_vec()).collect();
+                form.faults.extend(self.judge_form("jobs", level, args).await?);
+                form.unlisted.extend_from_slice(page);
+            }
+            return Ok(());
+        }
+        let mut conn = self.conn();
+        let [state, spec, head, tail]: [Option<Vec<u8>>; 4] = redis::cmd("HMGET")
+            .arg(self.key(&keys::sweep(sweep)))
+            .arg(&["state", "spec", "head", "tail"])
+            .query_async(&mut conn)
+            .await?;
+        let over = matches!(state.as_deref(), Some(b"done" | b"failed" | b"cancelled"));
+        if over && !deep {
+            return Ok(());
+        }
+        let spec = spec.unwrap_or_default();
+        // What is signed can be made anew only by somebody who has the key.
+        let mute = !self.options().signer.is_on() && plain(&spec).len() < spec.len();
+        if mute && (head.is_none() || tail.is_none()) {
+            form.faults.push(self.without_key(sweep));
+            return Ok(());
+        }
+        let spec = serde_json::from_slice::<SweepSpec>(plain(&spec)).ok();
+        let mut args = vec![sweep.as_bytes().to_vec()];
+        if let Some(spec) = &spec {
+            let (head, tail) = review_template(sweep, &self.options().signer)?;
+            let lane = Review { sweep: sweep.to_owned(), target: 0 }.lane();
+            let numbers =
+                [spec.limits.admission_window, self.options().max_attempts].map(|n| n.to_string());
+            let [window, max] = numbers;
+            args.extend(["1".to_owned(), lane, head, tail, window, max].map(String::into_bytes));
+        } else {
+            args.push(b"0".to_vec());
+        }
+        let faults = self.judge_form("sweep", level, args).await?;
+        let is = |kind: &str| faults.iter().any(|f| f.kind == kind && f.mended);
+        let (lost, unplanned) = (is("sweep"), is("plan"));
+        form.faults.extend(faults);
+        if lost {
+            self.forget(sweep, STEP, None).await?;
+        } else if unplanned && mute {
+            form.faults.push(self.without_key(sweep));
+        } else if let Some(status) = if unplanned { self.sweep_status(sweep).await? } else { None }
+        {
+            self.replan(&status).await?;
+        }
+        if deep && !lost && spec.is_some() {
+            if !over {
+                let level = if mute { Level::Tell } else { level };
+                self.target_form(sweep, level, form).await?;
+            }
+            self.row_form(sweep, level, form).await?;
+        }
+        Ok(())
+    }
+
+    fn without_key(&self, sweep: &str) -> Fault {
+        let message =
+            "what it lacks is signed: mend it with the fleet's key (queue.signing_key_env)";
+        Fault {
+            partition: self.number(),
+            kind: "unread".to_owned(),
+            what: format!("sweep {sweep}"),
+            message: message.to_owned(),
+            mended: false,
+        }
+    }
+
+    /// The records of a sweep's targets.
+    async fn target_form(
+        &self,
+        sweep: &str,
+        level: Level,
+        form: &mut Form,
+    ) -> Result<(), QueueError> {
+        let mut conn = self.conn();
+        let total: u32 = redis::cmd("STRLEN")
+            .arg(self.key(&format!("st:{sweep}")))
+            .query_async(&mut conn)
+            .await?;
+        let ordinals: Vec<u32> = (0..total).collect();
+        let mut args = vec![sweep.as_bytes().to_vec()];
+        for page in ordinals.chunks(PAGE) {
+            let mut cmd = redis::cmd("HMGET");
+            cmd.arg(self.key(&format!("tg:{sweep}"))).arg(page);
+            let found: Vec<Option<Vec<u8>>> = cmd.query_async(&mut conn).await?;
+            for (n, json) in page.iter().zip(found) {
+                if json.is_some_and(|json| serde_json::from_slice::<Target>(plain(&json)).is_ok()) {
+                    continue;
+                }
+                let skip = Some("its record in the queue was damaged".to_owned());
+                let path = format!("(unknown file {n})");
+                let instead = Target { path, blob: "0".repeat(40), bytes: 0, skip };
+                let instead =
+                    serde_json::to_string(&instead).map_err(|e| QueueError::record("target", e))?;
+                let (n, signer) = (n.to_string(), &self.options().signer);
+                let instead = signer.seal(&keys::targets(sweep), &n, &instead).into_owned();
+                args.extend([n.into_bytes(), instead.into_bytes()]);
+            }
+        }
+        for page in args[1..].chunks(2 * JUDGED) {
+            let args = [&args[..1], page].concat();
+            form.faults.extend(self.judge_form("targets", level, args).await?);
+        }
+        Ok(())
+    }
+
+    /// Rows and their index, where the two differ in number.
+    async fn row_form(&self, sweep: &str, level: Level, form: &mut Form) -> Result<(), QueueError> {
+        for stream in STREAMS {
+            // What is no row goes first, and then what the index names in vain.
+            for (check, first, last) in [("rows", "-", ""), ("unrowed", "0", "0")] {
+                let (rows, index) = self.row_counts(stream, sweep).await?;
+                let mut from = (rows != index).then(|| first.to_owned());
+                while let Some(at) = from {
+                    let args = [*stream, sweep, &at, &ROWS.to_string()];
+                    let args = args.map(|w| w.as_bytes().to_vec()).to_vec();
+                    let mut words = self.form_words(check, level, args).await?;
+                    let next = (!words.is_empty()).then(|| words.remove(0));
+                    from = next.filter(|next| next != last);
+                    form.faults.extend(self.told(words));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn row_counts(&self, stream: &str, sweep: &str) -> Result<(u64, u64), QueueError> {
+        let mut conn = self.conn();
+        let counts = redis::pipe()
+            .cmd("XLEN")
+            .arg(self.key(&format!("rows:{stream}:{sweep}")))
+            .cmd("HLEN")
+            .arg(self.key(&format!("rowid:{stream}:{sweep}")))
+            .query_async(&mut conn)
+            .await?;
+        Ok(counts)
+    }
+}

@@ -1,0 +1,240 @@
+//! What somebody else has written into the keys of the queue: each row of the key table, with another type and
+//! with values that are none. It is told, it is mended, and then a new sweep is reviewed to its end.
+
+use crate::bed::{Bed, P};
+use crate::mend::Broken;
+use queue_schema::client::QueueCheck;
+use queue_schema::effects::Effects;
+use queue_schema::keys::{Damage, KeyType, TABLE};
+use queue_schema::rows::{ReviewRow, Row};
+use scrum_tests::oracle;
+
+/// Passes that mending may take: what was lost may leave something behind that is found next.
+const PASSES: usize = 3;
+
+/// Mends until nothing is left to mend. Returns all that was told.
+async fn mend(bed: &Bed, why: &str) -> Vec<String> {
+    let mut told = Vec::new();
+    for _ in 0..=PASSES {
+        let QueueCheck { faults, .. } = bed.queue.check_all(true).await.unwrap();
+        if faults.is_empty() {
+            return told;
+        }
+        told.extend(faults.iter().map(|f| format!("{} {}: {}", f.kind, f.what, f.message)));
+    }
+    panic!("after {why}, it never comes to an end: {told:#?}");
+}
+
+/// A sweep that nothing has touched is reviewed to its end.
+async fn a_new_sweep_completes(bed: &Bed, n: u8, why: &str) {
+    let sweep = bed.sweep(n, &[], 2).await;
+    for _ in 0..100 {
+        let status = bed.queue.sweep_status(&sweep).await.unwrap().unwrap();
+        if status.is_over() {
+            assert_eq!(status.resolved, 2, "after {why}: {status:?}");
+            oracle::check_sweep_counts(&bed.queue, &sweep).await;
+            oracle::check_jobs(&mut bed.conn());
+            return;
+        }
+        for job in bed.claim(20).await {
+            match job.lease.job.strip_prefix(&format!("{sweep}-")) {
+                Some(_) => bed.resolve(&sweep, &job).await,
+                None => assert!(bed.commit(&job, Effects::retry(60_000, "of another")).await),
+            }
+        }
+    }
+    panic!("after {why}, a new sweep never ends: {:?}", bed.queue.sweep_status(&sweep).await);
+}
+
+/// Breaks, sees that it is told and that telling changes nothing, mends, and reviews a new sweep.
+async fn named_and_mended(commands: &[&str], about: &str) {
+    let broken = Broken::new().await;
+    for command in commands {
+        broken.redis(command);
+    }
+    let why = format!("{commands:?}");
+    let bed = &broken.bed;
+    let about = broken.key(about);
+    for _ in 0..2 {
+        let told = bed.queue.check_all(false).await.unwrap().faults;
+        let named = told.iter().any(|f| f.what.contains(&about) || f.message.contains(&about));
+        assert!(named, "after {why}, nothing is told of {about}: {told:#?}");
+        assert!(told.iter().all(|f| !f.mended));
+    }
+    mend(bed, &why).await;
+    a_new_sweep_completes(bed, 9, &why).await;
+    mend(bed, &why).await;
+    assert_eq!(bed.queue.check_all(false).await.unwrap().faults, [], "after {why}");
+}
+
+/// A key of a row, with names that are in the queue of [`Broken`].
+fn example(name: &str) -> String {
+    let stream = ReviewRow::STREAM;
+    name.replace("rows:STREAM:SWEEP", &format!("rows:{stream}:SWEEP"))
+        .replace("rowid:STREAM:SWEEP", &format!("rowid:{stream}:SWEEP"))
+        .replace("JOB", "READY")
+        .replace("LANE:GROUP", "review:1|SWEEP")
+        .replace("LANE", "review")
+        .replace("POOL", "review")
+        .replace("SWEEP:TARGET", "SWEEP:0")
+        .replace("REVIEW", "SWEEP-2")
+        .replace("bar:NAME", "bar:SWEEP-2.shards")
+        .replace("barm:NAME", "barm:SWEEP-2.shards")
+        .replace("SWEEP.RUN", "SWEEP.abc")
+        .replace("WORKER", "w")
+        .replace("SHA", "aa")
+}
+
+/// All rows, in shares, so that tests run beside each other.
+async fn another_type(share: usize) {
+    const SHARES: usize = 4;
+    for (_, row) in TABLE.iter().enumerate().filter(|(i, _)| i % SHARES == share) {
+        let key = format!("@{}", example(row.name));
+        let other = match row.kind {
+            KeyType::Hash => format!("SET {key} garbage"),
+            KeyType::String => format!("LPUSH {key} garbage"),
+            _ => format!("HSET {key} gar bage"),
+        };
+        let name = key.trim_start_matches('@').to_owned();
+        named_and_mended(&[&format!("DEL {key}"), &other], &name).await;
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_another_type_is_told_and_mended_one() {
+    another_type(0).await;
+}
+
+#[tokio::test]
+async fn a_key_of_another_type_is_told_and_mended_two() {
+    another_type(1).await;
+}
+
+#[tokio::test]
+async fn a_key_of_another_type_is_told_and_mended_three() {
+    another_type(2).await;
+}
+
+#[tokio::test]
+async fn a_key_of_another_type_is_told_and_mended_four() {
+    another_type(3).await;
+}
+
+/// A key with a value that is none, and what the report must name.
+const VALUES: [(&str, &str); 41] = [
+    ("HSET @ready review many", "ready"),
+    ("HSET @ready review -5", "ready"),
+    ("HSET @ready review 99999999999999999999", "ready"),
+    ("HSET @leased review x", "leased"),
+    ("HSET @limits p nan", "limits"),
+    ("HSET @limits p 0", "limits"),
+    ("HSET @rates p inf", "rates"),
+    ("HSET @turn review z", "turn"),
+    ("HSET @turn * 9223372036854775807", "turn"),
+    ("ZADD @leases 95617584000000 LEASED", "leases"),
+    ("ZADD @delayed inf DELAYED", "delayed"),
+    ("ZADD @dead 95617584000000 DEAD", "dead"),
+    ("ZADD @ring:review 1e300 1|SWEEP", "review 1|SWEEP"),
+    ("ZADD @sweeps 5 nobody", "nobody"),
+    ("SADD @paused nonsense", "paused"),
+    ("SADD @cancelled SWEEP", "cancelled"),
+    ("SADD @js:SWEEP nobody", "nobody"),
+    ("LPUSH @q:review:1|SWEEP nobody", "nobody"),
+    ("SET @upkeep nobody", "upkeep"),
+    ("LPUSH @wake 1 1 1 1", "wake"),
+    ("DEL @b:READY", "READY"),
+    ("HSET @j:READY p high", "READY"),
+    ("HDEL @j:READY l", "READY"),
+    ("HSET @j:LEASED s other", "LEASED"),
+    ("HSET @j:DELAYED g 77", "DELAYED"),
+    ("HSET @j:READY e never c many a x", "READY"),
+    ("HSET @sw:SWEEP spec {}", "sweep SWEEP"),
+    ("HSET @sw:SWEEP state odd", "sweep SWEEP"),
+    ("HSET @sw:SWEEP window wide cursor none total no", "sweep SWEEP"),
+    ("HSET @sw:SWEEP n:l x n:q -4 n:r 1e9", "sweep SWEEP"),
+    ("HDEL @sw:SWEEP head tail lane prio max", "sweep SWEEP"),
+    ("HSET @sw:SWEEP cap:calls lots calls few", "sweep SWEEP"),
+    ("DEL @sw:SWEEP", "sweep SWEEP"),
+    ("DEL @st:SWEEP", "sweep SWEEP"),
+    ("SETRANGE @st:SWEEP 3 ?", "sweep SWEEP"),
+    ("DEL @tg:SWEEP", "sweep SWEEP"),
+    ("HSET @tg:SWEEP 4 {", "SWEEP-4"),
+    ("DEL @sweeps", "sweep SWEEP"),
+    ("XADD @rows:scrum_reviews:SWEEP * row junk", "rows:scrum_reviews:SWEEP"),
+    ("HSET @rowid:scrum_reviews:SWEEP SWEEP-1 1-1", "SWEEP-1"),
+    ("RPUSH @aps:SWEEP abc", "abc"),
+];
+
+#[tokio::test]
+async fn values_that_are_none_are_told_and_mended() {
+    for (command, about) in VALUES {
+        named_and_mended(&[command], about).await;
+    }
+}
+
+/// Bytes that are no text, wherever names stand.
+#[tokio::test]
+async fn names_that_are_no_text_are_told_and_mended() {
+    let broken = Broken::new().await;
+    let (bed, junk) = (&broken.bed, b"\xff\xfe\x01".to_vec());
+    for row in TABLE.iter().filter(|r| r.damage != Damage::Job) {
+        let key = format!("{P}{}", broken.key(&example(row.name)));
+        let (command, args): (_, &[&[u8]]) = match row.kind {
+            KeyType::Hash => ("HSET", &[&junk, &junk]),
+            KeyType::Set => ("SADD", &[&junk]),
+            KeyType::Zset => ("ZADD", &[b"1", &junk]),
+            KeyType::List => ("LPUSH", &[&junk]),
+            KeyType::Stream => ("XADD", &[b"*", &junk, &junk]),
+            KeyType::String => ("APPEND", &[&junk]),
+        };
+        redis::cmd(command).arg(key).arg(args).query::<redis::Value>(&mut bed.conn()).unwrap();
+    }
+    let name = [P.as_bytes(), b"wake:", &junk].concat();
+    redis::cmd("RPUSH").arg(&name).arg(1).query::<()>(&mut bed.conn()).unwrap();
+    assert!(!bed.queue.check_all(false).await.unwrap().faults.is_empty());
+    mend(bed, "junk everywhere").await;
+    let left: bool = redis::cmd("EXISTS").arg(&name).query(&mut bed.conn()).unwrap();
+    assert!(!left, "a key whose name is none goes");
+    a_new_sweep_completes(bed, 9, "junk everywhere").await;
+}
+
+/// What workers do each minute: they never give up a sweep, and mend all the rest.
+#[tokio::test]
+async fn workers_mend_what_can_be_made_anew_and_leave_lost_sweeps_to_a_person() {
+    let broken = Broken::new().await;
+    let other = broken.bed.sweep(2, &[], 1).await;
+    for command in ["DEL @ready", "SET @ready x", "DEL @leases", "SET @leases x"] {
+        broken.redis(command);
+    }
+    let key = format!("{P}sw:{other}");
+    redis::cmd("SET").arg(&key).arg("x").query::<()>(&mut broken.bed.conn()).unwrap();
+    let queue = &broken.bed.queue;
+    let failed = queue.claim(&broken.bed.request(1)).await.unwrap_err();
+    assert!(failed.is_damage() && failed.to_string().contains("scrum doctor"), "{failed}");
+    assert!(queue.take_damage().await.unwrap().is_some_and(|what| what.contains("WRONGTYPE")));
+    for _ in 0..PASSES {
+        queue.check(true, true).await.unwrap();
+    }
+    let left = queue.check(true, true).await.unwrap().faults;
+    assert!(left.iter().all(|f| !f.mended && f.what.contains(&other)), "{left:#?}");
+    assert!(!left.is_empty());
+    a_new_sweep_completes(&broken.bed, 9, "a sweep is lost").await;
+}
+
+/// An accepted review whose row somebody has removed is no accepted review.
+#[tokio::test]
+async fn a_review_whose_row_is_gone_is_done_again_though_its_sweep_was_over() {
+    let bed = Bed::new().await;
+    let sweep = bed.sweep(1, &[], 1).await;
+    let job = bed.claim(1).await.remove(0);
+    bed.resolve(&sweep, &job).await;
+    let rows = format!("{P}rows:{}:{sweep}", ReviewRow::STREAM);
+    redis::cmd("XTRIM").arg(rows).arg("MAXLEN").arg(0).query::<()>(&mut bed.conn()).unwrap();
+    let told = mend(&bed, "a row is gone").await;
+    assert!(told.iter().any(|t| t.contains("its row is gone: it is reviewed again")), "{told:?}");
+    let job = bed.claim(1).await.remove(0);
+    bed.resolve(&sweep, &job).await;
+    let status = bed.queue.sweep_status(&sweep).await.unwrap().unwrap();
+    assert!(status.is_over() && status.resolved == 1, "{status:?}");
+    bed.check_clean().await;
+}
