@@ -102,6 +102,11 @@ impl Rng {
         Self(seed)
     }
 
+    /// From a seed.
+    pub fn seeded(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// One of `from..=to`.
     pub fn within(&mut self, from: usize, to: usize) -> usize {
         // SplitMix64.

@@ -12,6 +12,7 @@ mod crash;
 mod delivered_twice;
 mod disk_full;
 mod fairness;
+mod garbage;
 mod kills;
 mod large;
 mod limits;
