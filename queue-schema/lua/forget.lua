@@ -54,9 +54,9 @@ end
 if left <= 0 or call('EXISTS', index) == 1 then return { 2, removed } end
 
 -- What reviews have left.
-local s = call('HMGET', sk, 'total', 'forgotten', 'documents')
--- Of a sweep without a record, its targets say how many they are.
-local total, from = tonumber(s[1] or '') or call('STRLEN', P .. 'st:' .. sweep), tonumber(s[2] or 0) or 0
+local s = call('HMGET', sk, 'forgotten', 'documents')
+-- Targets say how many they are: a number in a record may be any.
+local total, from = call('STRLEN', P .. 'st:' .. sweep), math.max(0, tonumber(s[1] or 0) or 0)
 local to = math.min(from + left, total)
 local keys = {}
 for target = from, to - 1 do
@@ -71,7 +71,7 @@ call('HSET', sk, 'forgotten', to)
 if to < total then return { 2, removed } end
 
 -- The large keys: the server takes them apart in a thread of its own.
-for document in string.gmatch(s[3] or '', '%S+') do
+for document in string.gmatch(s[2] or '', '%S+') do
   call('SREM', P .. 'users:' .. document, sweep)
   if call('EXISTS', P .. 'users:' .. document) == 0 then call('UNLINK', P .. document) end
 end

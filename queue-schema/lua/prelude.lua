@@ -200,7 +200,7 @@ local function admit(sweep)
   if s[10] ~= 'running' and s[10] ~= 'planning' then return end
   local live, window, cursor, total = tonumber(s[1]), tonumber(s[2]), tonumber(s[3]), tonumber(s[4])
   -- A record that lacks what a target's first job is made of admits nobody until it is mended.
-  if not (live and window and cursor and total and s[5] and s[6] and s[7] and s[8]) then
+  if not (live and window and cursor and cursor >= 0 and total and s[5] and s[6] and s[7] and s[8]) then
     return broken('the record of sweep ' .. sweep .. ' is not whole')
   end
   if (s[11] or s[12] or s[13]) and is_stopped(sweep, live) then return end
@@ -208,6 +208,7 @@ local function admit(sweep)
   local from, admitted = cursor, 0
   while room > 0 and cursor < total do
     local code = call('GETRANGE', P .. 'st:' .. sweep, cursor, cursor)
+    if code == '' then break end -- whatever the total says
     if code == 'q' then
       call('SETRANGE', P .. 'st:' .. sweep, cursor, 'l')
       enqueue({ id = sweep .. '-' .. cursor .. '.review', lane = s[5], prio = s[9], sweep = sweep,

@@ -3,10 +3,11 @@
 
 use crate::bed::{Bed, P};
 use crate::mend::Broken;
-use queue_schema::client::QueueCheck;
+use queue_schema::client::{Forgotten, QueueCheck};
 use queue_schema::effects::Effects;
 use queue_schema::keys::{Damage, KeyType, TABLE};
 use queue_schema::rows::{ReviewRow, Row};
+use redis::Commands as _;
 use scrum_tests::oracle;
 
 /// Passes that mending may take: what was lost may leave something behind that is found next.
@@ -219,6 +220,30 @@ async fn workers_mend_what_can_be_made_anew_and_leave_lost_sweeps_to_a_person() 
     assert!(left.iter().all(|f| !f.mended && f.what.contains(&other)), "{left:#?}");
     assert!(!left.is_empty());
     a_new_sweep_completes(&broken.bed, 9, "a sweep is lost").await;
+}
+
+/// Numbers that a script would count up to.
+#[tokio::test]
+async fn a_number_without_end_does_not_hold_the_server_up() {
+    for fields in [
+        "window inf total inf cursor 0",
+        "window 9223372036854775807 total 9223372036854775807",
+        "cursor -inf window 1e308",
+        "total 1e308 forgotten -inf window nan",
+    ] {
+        let bed = Bed::new().await;
+        let sweep = bed.sweep(1, &[], 30).await;
+        let mut cmd = redis::cmd("HSET");
+        cmd.arg(format!("{P}sw:{sweep}")).arg(fields.split(' ').collect::<Vec<_>>());
+        cmd.query::<()>(&mut bed.conn()).unwrap();
+        let job = bed.claim(1).await.remove(0);
+        // A script that never ends is told by the client's own time limit.
+        bed.resolve(&sweep, &job).await;
+        bed.queue.cancel_sweep(&sweep).await.unwrap();
+        let forgotten = bed.queue.forget_sweep(&sweep, 500).await.unwrap();
+        assert!(matches!(forgotten, Forgotten::Gone { .. }), "{fields}: {forgotten:?}");
+        assert!(!bed.conn().exists::<_, bool>(format!("{P}att:{sweep}-0")).unwrap());
+    }
 }
 
 /// An accepted review whose row somebody has removed is no accepted review.

@@ -286,12 +286,14 @@ fn judge(
 
 pub(super) fn gather(state: &HashMap<String, String>, source: &str, notes_chars: u32) -> Gathered {
     let n = |field: &str| state.get(field).and_then(|v| v.parse().ok()).unwrap_or(0);
-    let total = u32::try_from(n("shards")).unwrap_or(u32::MAX);
+    // No more than there are bytes, whatever the record says.
+    let most = u32::try_from(source.len()).unwrap_or(u32::MAX);
+    let total = u32::try_from(n("shards")).unwrap_or(u32::MAX).min(most);
     let mut summaries = Vec::new();
     let mut missing = Vec::new();
-    let mut masked = 0;
+    let mut masked = 0_u64;
     for k in 0..total {
-        masked += n(&keys::shard_masked(k));
+        masked = masked.saturating_add(n(&keys::shard_masked(k)));
         if let Some(summary) = state.get(&format!("s{k}")) {
             summaries.push((k, summary.clone()));
         } else if let Some(range) = state.get(&format!("m{k}")) {
