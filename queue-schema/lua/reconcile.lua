@@ -31,7 +31,7 @@ function checks.jobs()
     end
     local key = P .. 'j:' .. id
     local j = call('HMGET', key, 'st', 'l', 'p', 's', 'g', 'da')
-    local state, lane, sweep, target = j[1], j[2], j[4] or '', j[5] or ''
+    local state, lane, prio, sweep, target = j[1], j[2] or '', j[3] or '1', j[4] or '', j[5] or ''
     if state and state ~= 'ready' and not zsets[state] then
       if fault('state', id, "its record says '" .. state .. "', which is no state") then
         call('HSET', key, 'st', 'ready', 't', '')
@@ -53,7 +53,7 @@ function checks.jobs()
       end
     end
     if state then
-      local group = j[3] .. '|' .. sweep
+      local group = prio .. '|' .. sweep
       local n = #call('LPOS', list_of(lane, group), id, 'COUNT', 0)
       if state ~= 'ready' and n > 0 then
         if fault('stray', id, 'it is ready in ' .. lane .. ', but its record says ' .. state) then
@@ -78,7 +78,7 @@ function checks.jobs()
       end
     end
     for _, at in ipairs(lists) do
-      local own = state and at.lane == lane and at.group == j[3] .. '|' .. sweep
+      local own = state and at.lane == lane and at.group == prio .. '|' .. sweep
       if not own and call('LPOS', list_of(at.lane, at.group), id) then
         local why = state and 'its record names ' .. lane or 'it has no record'
         if fault('stray', id, 'it is ready in ' .. at.lane .. ' as well, but ' .. why) then

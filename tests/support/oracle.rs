@@ -103,8 +103,10 @@ pub fn check_targets<C: ConnectionLike>(conn: &mut C, id: &str) {
         names.get(format!("st:{id}").as_str()).map(|key| conn.get(*key).unwrap());
     let mut work: HashMap<String, Vec<String>> = HashMap::new();
     for key in names.iter().filter(|(name, _)| name.starts_with("j:")).map(|(_, key)| *key) {
-        let (sweep, target, state): (String, String, String) =
+        // Jobs of others may go meanwhile.
+        let fields: [Option<String>; 3] =
             redis::cmd("HMGET").arg(key).arg(&["s", "g", "st"]).query(conn).unwrap();
+        let [sweep, target, state] = fields.map(Option::unwrap_or_default);
         if sweep == id {
             work.entry(target).or_default().push(state);
         }

@@ -98,8 +98,10 @@ pub(super) fn is_damage(error: &redis::RedisError) -> bool {
     use redis::{ErrorKind, ServerErrorKind as S};
     match error.kind() {
         ErrorKind::UnexpectedReturnType | ErrorKind::Parse => true,
-        ErrorKind::Extension => error.code() == Some("WRONGTYPE"),
-        // The line of a script that stopped stands first.
+        // A script that stopped names its line first.
+        ErrorKind::Extension => {
+            error.code().is_some_and(|code| code == "WRONGTYPE" || code.starts_with("user_script:"))
+        }
         ErrorKind::Server(S::ResponseError) => {
             let why = error.detail().unwrap_or_default();
             let values = ["not an integer", "would overflow", "not a valid float"];

@@ -41,6 +41,15 @@ impl Queue {
             form.faults.extend(self.judge_form("jobs", level, args).await?);
         }
         if sweep.is_empty() {
+            // Also those that stand by time, whoever names them.
+            for set in ["leases", "delayed", "dead"] {
+                let ids = self.names(set, "zset", level, form).await?;
+                for page in ids.chunks(JUDGED) {
+                    let args = std::iter::once("").chain(page.iter().map(String::as_str));
+                    let args = args.map(|w| w.as_bytes().to_vec()).collect();
+                    form.faults.extend(self.judge_form("jobs", level, args).await?);
+                }
+            }
             for page in std::mem::take(&mut form.unlisted).chunks(JUDGED) {
                 let args = std::iter::once("").chain(page.iter().map(String::as_str));
                 let args = args.map(|w| w.as_bytes().to_vec()).collect();
