@@ -209,7 +209,7 @@ pub struct ReportArgs {
     /// Where to.
     #[arg(long, value_name = "DIR", default_value = "scrum-report")]
     pub out: PathBuf,
-    /// Which files: md, json, sarif, jsonl.
+    /// Which files: md, json, sarif, jsonl; files: a JSON file for each file, however many there are.
     #[arg(long, value_delimiter = ',', default_value = "md,json,sarif,jsonl", value_name = "LIST")]
     pub format: Vec<String>,
 }

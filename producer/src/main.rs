@@ -8,7 +8,6 @@ mod commands;
 mod embedded;
 mod ladder;
 mod output;
-mod past;
 mod progress;
 mod request;
 mod session;

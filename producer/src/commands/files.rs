@@ -1,31 +1,35 @@
-//! The files a sweep leaves behind. Read from the queue, rendered by the domain, written here.
+//! The files a sweep leaves behind. Read in pages by the read model, rendered by the domain file after
+//! file, written here: no step holds more than a page of the sweep.
 
-use crate::output::{self, tell};
-use crate::past;
+use crate::output::{say_lines, tell};
 use crate::session::Session;
 use anyhow::{Context, bail};
-use queue_schema::client::{DeadFilter, DeadLetter};
-use queue_schema::ids::review_id;
 use queue_schema::rows::{
     AuditFactsRow, AutoApplyRow, LoopMetricsRow, ModelTrustRow, ReviewRow, Row,
 };
 use queue_schema::sweep::TargetStatus;
-use scrum_disk::OutDir;
-use scrum_domain::report::{
-    FileReport, SweepReport, file, markdown, public_address, sarif, summary,
-};
-use scrum_domain::review::Spent;
+use scrum_disk::{OutDir, OutFile};
+use scrum_domain::report::applied::Applied;
+use scrum_domain::report::lines::{Array, members};
+use scrum_domain::report::overview::{self, Overview};
+use scrum_domain::report::{FileReport, SweepReport, Totals, file, index, page, sarif, summary};
 use scrum_domain::text::counted;
-use scrum_domain::{metrics, trust};
+use scrum_knowledge::Sweep;
 use scrum_shown::shown_json;
-use std::collections::{BTreeSet, HashMap};
-use std::fmt::Write as _;
+use serde::Serialize;
+use std::io::Write;
 use std::path::Path;
 
-/// Every format.
+/// Every format that is written unless a person says otherwise.
 pub const ALL: [&str; 4] = ["md", "json", "sarif", "jsonl"];
+/// A row for each file in a file of its own, however many there are. With `json`, a small sweep has them too.
+const PER_FILE: &str = "files";
+/// A sweep of more files than this gets none of those by `json`: they repeat `scrum_reviews.jsonl`.
+const MOST_PER_FILE: usize = 1_000;
+/// No report of a file is larger; what is, is not looked into.
+const MOST_REPORT_BYTES: u64 = 64 << 20;
 
-/// Writes the chosen files of a sweep into a directory; returns the report behind them.
+/// Writes the chosen files of a sweep into a directory.
 ///
 /// # Errors
 /// An unknown format, a directory that can't be used, a failure of Redis.
@@ -34,79 +38,299 @@ pub async fn write(
     id: &str,
     out: &Path,
     formats: &[impl AsRef<str>],
-) -> anyhow::Result<SweepReport> {
-    for format in formats {
-        if !ALL.contains(&format.as_ref()) {
-            bail!("unknown report format '{}'; known are {}", format.as_ref(), ALL.join(", "));
+) -> anyhow::Result<()> {
+    for format in formats.iter().map(AsRef::as_ref) {
+        if format != PER_FILE && !ALL.contains(&format) {
+            bail!("unknown report format '{format}'; known are {}, {PER_FILE}", ALL.join(", "));
         }
     }
+    let sweep = Sweep::open(&session.queue, id).await?;
+    let report = sweep.report().await?;
+    let dir = OutDir::open(out, &session.state, is_ours).with_context(|| unusable(out))?;
     let wants = |name: &str| formats.iter().any(|f| f.as_ref() == name);
-    let report = gather(session, id).await?;
-    let out = OutDir::open(out, &session.state, is_ours).with_context(|| unusable(out))?;
-    let put = |name: &str, text: &str| {
-        // The report has escaped what is foreign in it; of JSON that is done to the whole.
-        let text = if name == "scrum_report.md" { text.into() } else { shown_json(text) };
-        out.put(name, &text).with_context(|| {
-            format!("the report file {} can't be written", out.path().join(name).display())
-        })
-    };
-    if wants("md") {
-        put("scrum_report.md", &markdown::render(&report))?;
-    }
-    if wants("json") {
-        put("summary.json", &serde_json::to_string_pretty(&summary::render(&report))?)?;
-        let reviewed: Vec<_> =
-            report.files.iter().filter(|f| f.status != TargetStatus::Skipped).collect();
-        let paths: Vec<&str> = reviewed.iter().map(|f| f.target.path.as_str()).collect();
-        let names = file::file_names(&paths);
-        for (f, name) in reviewed.iter().zip(&names) {
-            put(name, &serde_json::to_string_pretty(&file::render(f))?)?;
-        }
-        remove_others(&out, &names)?;
-    }
-    if wants("sarif") {
-        put("scrum.sarif", &serde_json::to_string_pretty(&sarif::render(&report))?)?;
-    }
-    if wants("jsonl") {
-        // Empty ones as well: what an earlier report left under the name would pass for this one's.
-        for (name, text) in [
-            lines(report.files.iter().filter_map(|f| f.row.as_ref()))?,
-            lines(report.files.iter().filter_map(|f| f.facts.as_ref()))?,
-            lines(&report.applied)?,
-            lines(&report.models)?,
-            lines(&report.metrics)?,
-        ] {
-            put(&name, &text)?;
-        }
-    }
-    Ok(report)
+    let files = write_all(&sweep, &report, &dir, wants).await;
+    let written = files.with_context(|| format!("the report in {} can't be written", out.display()))?;
+    remove_others(&dir, &written, wants)
 }
 
-/// The file of a kind of row: its name, and a line a row.
-fn lines<'a, R: Row + 'a>(
-    rows: impl IntoIterator<Item = &'a R>,
-) -> anyhow::Result<(String, String)> {
-    let mut text = String::new();
-    for row in rows {
-        let _ = writeln!(text, "{}", serde_json::to_string(row)?);
+/// Writes the summary of a sweep to stdout.
+///
+/// # Errors
+/// A failure of Redis, or of stdout; a closed pipe ends the program quietly.
+pub async fn print_summary(session: &Session, id: &str) -> anyhow::Result<()> {
+    let sweep = Sweep::open(&session.queue, id).await?;
+    let mut summary = Summary::begin(Json::Stdout, &sweep, &sweep.report().await?).await?;
+    let (mut totals, mut files) = (Totals::default(), sweep.files(&TargetStatus::ALL));
+    loop {
+        let page = files.next_page().await?;
+        if page.is_empty() {
+            break;
+        }
+        for file in &page {
+            totals.add(file);
+            summary.file(file)?;
+        }
     }
-    Ok((format!("{}.jsonl", R::STREAM), text))
+    summary.end(&totals, &applied(&sweep, None).await?)
+}
+
+/// Where JSON goes, made safe to show.
+enum Json {
+    File(OutFile),
+    Stdout,
+}
+
+impl Json {
+    /// Puts a piece that begins and ends between two tokens.
+    fn put(&mut self, json: &str) -> anyhow::Result<()> {
+        match self {
+            Self::File(file) => Ok(file.write_all(shown_json(json).as_bytes())?),
+            Self::Stdout => say_lines(&shown_json(json)),
+        }
+    }
+
+    fn finish(self) -> anyhow::Result<()> {
+        match self {
+            Self::File(file) => Ok(file.finish()?),
+            Self::Stdout => Ok(()),
+        }
+    }
+}
+
+/// Writes all of them; returns the names of those that are of one file each.
+async fn write_all(
+    sweep: &Sweep,
+    report: &SweepReport,
+    dir: &OutDir,
+    wants: impl Fn(&str) -> bool,
+) -> anyhow::Result<file::Names> {
+    let mut writer = Writer::begin(sweep, report, dir, &wants).await?;
+    let mut files = sweep.files(&TargetStatus::ALL);
+    loop {
+        let page = files.next_page().await?;
+        if page.is_empty() {
+            break;
+        }
+        for file in &page {
+            writer.file(file)?;
+        }
+    }
+    let mut rows = None;
+    if wants("jsonl") {
+        put_rows(dir, &report.models)?;
+        put_rows(dir, report.metrics.as_slice())?;
+        rows = Some(dir.begin(&file_of::<AutoApplyRow>())?);
+    }
+    let applied = applied(sweep, rows.as_mut()).await?;
+    if let Some(rows) = rows {
+        rows.finish()?;
+    }
+    writer.finish(applied)
+}
+
+/// What is written from file to file.
+struct Writer<'a> {
+    report: &'a SweepReport,
+    dir: &'a OutDir,
+    names: file::Names,
+    written: file::Names,
+    per_file: bool,
+    overview: Overview,
+    index: Option<OutFile>,
+    summary: Option<Summary>,
+    sarif: Option<(Json, Array, String)>,
+    /// Reviews and facts.
+    rows: Option<(OutFile, OutFile)>,
+}
+
+impl<'a> Writer<'a> {
+    async fn begin(
+        sweep: &Sweep,
+        report: &'a SweepReport,
+        dir: &'a OutDir,
+        wants: impl Fn(&str) -> bool,
+    ) -> anyhow::Result<Self> {
+        let reviewable = sweep.count(&TargetStatus::ALL) - sweep.count(&[TargetStatus::Skipped]);
+        let per_file = wants(PER_FILE) || (wants("json") && reviewable <= MOST_PER_FILE);
+        if wants("json") && !per_file {
+            tell(&format!(
+                "{reviewable} files: no review_PATH.json is written for each, which scrum_reviews.jsonl has as well \
+                 (--format {PER_FILE} writes them)"
+            ));
+        }
+        let (mut index, mut summary, mut sarif, mut rows) = (None, None, None, None);
+        if wants("md") {
+            let file = index.insert(dir.begin(index::NAME)?);
+            file.write_all(index::head(report).as_bytes())?;
+        }
+        if wants("json") {
+            summary = Some(Summary::begin(Json::File(dir.begin("summary.json")?), sweep, report).await?);
+        }
+        if wants("sarif") {
+            let (head, tail) = sarif::frame(report);
+            let mut log = Json::File(dir.begin("scrum.sarif")?);
+            log.put(&head)?;
+            sarif = Some((log, Array::default(), tail));
+        }
+        if wants("jsonl") {
+            rows = Some((dir.begin(&file_of::<ReviewRow>())?, dir.begin(&file_of::<AuditFactsRow>())?));
+        }
+        let (names, written) = (file::Names::default(), file::Names::default());
+        let overview = Overview::default();
+        Ok(Self { report, dir, names, written, per_file, overview, index, summary, sarif, rows })
+    }
+
+    fn file(&mut self, file: &FileReport) -> anyhow::Result<()> {
+        let is_skipped = file.status == TargetStatus::Skipped;
+        let stem = if is_skipped { String::new() } else { self.names.stem_of(&file.target.path) };
+        let mut page = None;
+        if let Some(index) = &mut self.index {
+            if page::is_wanted(file) {
+                let name: &str = page.insert(format!("{stem}.md"));
+                self.dir.put(name, &page::render(self.report, file, name))?;
+                self.written.take(name);
+            }
+            index.write_all(index::line(file, page.as_deref()).as_bytes())?;
+        }
+        self.overview.add(file, page.as_deref());
+        if self.per_file && !is_skipped {
+            let name = format!("{stem}.json");
+            let json = serde_json::to_string_pretty(&file::render(file))?;
+            self.dir.put(&name, &shown_json(&json))?;
+            self.written.take(&name);
+        }
+        if let Some(summary) = &mut self.summary {
+            summary.file(file)?;
+        }
+        if let Some((out, array, _)) = &mut self.sarif {
+            for result in sarif::results(file) {
+                out.put(&array.item(&result))?;
+            }
+        }
+        if let Some((reviews, facts)) = &mut self.rows {
+            put_row(reviews, file.row.as_ref())?;
+            put_row(facts, file.facts.as_ref())?;
+        }
+        Ok(())
+    }
+
+    fn finish(self, applied: Applied) -> anyhow::Result<file::Names> {
+        if let Some(summary) = self.summary {
+            summary.end(self.overview.totals(), &applied)?;
+        }
+        if let Some((mut out, array, tail)) = self.sarif {
+            out.put(&format!("{}{tail}", array.end()))?;
+            out.finish()?;
+        }
+        if let Some((reviews, facts)) = self.rows {
+            reviews.finish()?;
+            facts.finish()?;
+        }
+        if let Some(index) = self.index {
+            index.finish()?;
+            // Last: who sees it finds all that it links to.
+            self.dir.put(overview::NAME, &self.overview.render(self.report, applied))?;
+        }
+        Ok(self.written)
+    }
+}
+
+/// `summary.json`, which is written from file to file.
+struct Summary {
+    out: Json,
+    per_file: Array,
+}
+
+impl Summary {
+    async fn begin(mut out: Json, sweep: &Sweep, report: &SweepReport) -> anyhow::Result<Self> {
+        out.put(&format!("{{\n{},\n", members(&summary::head(report))))?;
+        for (name, of) in summary::LISTS {
+            out.put(&format!("\"{name}\": ["))?;
+            let (mut files, mut array) = (sweep.files(of), Array::default());
+            loop {
+                let page = files.next_page().await?;
+                if page.is_empty() {
+                    break;
+                }
+                for file in &page {
+                    out.put(&array.item(&summary::listed(file)))?;
+                }
+            }
+            out.put(&format!("{},\n", array.end()))?;
+        }
+        out.put("\"per_file\": [")?;
+        Ok(Self { out, per_file: Array::default() })
+    }
+
+    fn file(&mut self, file: &FileReport) -> anyhow::Result<()> {
+        if file.status == TargetStatus::Skipped {
+            return Ok(());
+        }
+        self.out.put(&self.per_file.item(&summary::per_file(file)))
+    }
+
+    fn end(mut self, totals: &Totals, applied: &Applied) -> anyhow::Result<()> {
+        let tail = members(&summary::tail(totals, &applied.summary()));
+        self.out.put(&format!("{},\n{tail}\n}}\n", self.per_file.end()))?;
+        self.out.finish()
+    }
+}
+
+/// What the applier decided; its rows are written as well where they are wanted.
+async fn applied(sweep: &Sweep, mut out: Option<&mut OutFile>) -> anyhow::Result<Applied> {
+    let (mut applied, mut rows) = (Applied::default(), sweep.rows::<AutoApplyRow>());
+    loop {
+        let page = rows.next_page().await?;
+        if page.is_empty() {
+            return Ok(applied);
+        }
+        for row in &page {
+            applied.add(row);
+            if let Some(out) = &mut out {
+                put_row(out, Some(row))?;
+            }
+        }
+    }
+}
+
+/// The file of a kind of row.
+fn file_of<R: Row>() -> String {
+    format!("{}.jsonl", R::STREAM)
+}
+
+fn put_row<R: Serialize>(out: &mut OutFile, row: Option<&R>) -> anyhow::Result<()> {
+    let Some(row) = row else { return Ok(()) };
+    Ok(writeln!(out, "{}", shown_json(&serde_json::to_string(row)?))?)
+}
+
+/// A file of few rows. An empty one as well: what an earlier report left under the name would pass for
+/// this one's.
+fn put_rows<R: Row>(dir: &OutDir, rows: &[R]) -> anyhow::Result<()> {
+    let mut out = dir.begin(&file_of::<R>())?;
+    for row in rows {
+        put_row(&mut out, Some(row))?;
+    }
+    Ok(out.finish()?)
 }
 
 /// Removes reports of files that an earlier report has left here and that are not of this one: they
 /// would pass for its own. What is not surely ours stays.
-fn remove_others(out: &OutDir, names: &[String]) -> anyhow::Result<()> {
-    // Case is folded, because some file systems do.
-    let ours: BTreeSet<String> = names.iter().map(|name| name.to_lowercase()).collect();
+fn remove_others(
+    dir: &OutDir,
+    written: &file::Names,
+    wants: impl Fn(&str) -> bool,
+) -> anyhow::Result<()> {
+    let (md, json) = (wants("md"), wants("json") || wants(PER_FILE));
     let mut removed = 0;
-    for name in out.names()? {
-        if !is_file_report(&name) || ours.contains(&name.to_lowercase()) {
+    for name in dir.names()? {
+        let fits = (md && name.ends_with(".md")) || (json && name.ends_with(".json"));
+        if !name.starts_with("review_") || !fits || written.holds(&name) {
             continue;
         }
-        let Ok(Some(bytes)) = out.read(&name, MOST_REPORT_BYTES) else { continue };
-        if String::from_utf8(bytes).is_ok_and(|text| file::is_report(&name, &text)) {
-            out.remove(&name).with_context(|| {
-                let path = out.path().join(&name);
+        let Ok(Some(text)) = dir.read(&name, MOST_REPORT_BYTES) else { continue };
+        if file::is_report(&name, &String::from_utf8_lossy(&text)) {
+            let path = dir.path().join(&name);
+            dir.remove(&name).with_context(|| {
                 format!("{} is of an earlier report and can't be removed", path.display())
             })?;
             removed += 1;
@@ -114,13 +338,10 @@ fn remove_others(out: &OutDir, names: &[String]) -> anyhow::Result<()> {
     }
     if removed > 0 {
         let files = counted(removed, "file", "files");
-        tell(&format!("{files} of an earlier report removed from {}", out.path().display()));
+        tell(&format!("{files} of an earlier report removed from {}", dir.path().display()));
     }
     Ok(())
 }
-
-/// No report of a file is larger; what is, is not looked into.
-const MOST_REPORT_BYTES: u64 = 64 << 20;
 
 /// Whether a report can be written into a directory; said before any work is done for it.
 ///
@@ -134,10 +355,9 @@ fn unusable(out: &Path) -> String {
     format!("the report directory {} can't be used; pass another --out", out.display())
 }
 
-/// The names of a report's files. Reports of older versions, which left no mark in their directory,
-/// are known by them.
+/// The names of the files of a report of an older version, which left no mark in its directory and is
+/// known by them.
 fn is_ours(name: &str) -> bool {
-    let whole = ["scrum_report.md", "summary.json", "scrum.sarif"];
     let rows = [
         ReviewRow::STREAM,
         AuditFactsRow::STREAM,
@@ -145,106 +365,9 @@ fn is_ours(name: &str) -> bool {
         ModelTrustRow::STREAM,
         LoopMetricsRow::STREAM,
     ];
-    whole.contains(&name)
+    [overview::NAME, "summary.json", "scrum.sarif"].contains(&name)
         || name.strip_suffix(".jsonl").is_some_and(|stream| rows.contains(&stream))
-        || is_file_report(name)
+        || (name.starts_with("review_") && name.ends_with(".json"))
         // What an older version that was killed was writing.
         || (name.starts_with(".scrum-") && name.ends_with(".new"))
-}
-
-fn is_file_report(name: &str) -> bool {
-    name.strip_suffix(".json").is_some_and(|name| name.starts_with("review_"))
-}
-
-/// Why an accepted review has no facts when nobody has written down why.
-const NO_FACTS: &str = "the sweep was cancelled first, or their dead letter thrown away";
-
-/// Everything that is known of a sweep.
-///
-/// # Errors
-/// No such sweep, or a failure of Redis.
-pub async fn gather(session: &Session, id: &str) -> anyhow::Result<SweepReport> {
-    let queue = &session.queue;
-    let spec = queue.sweep_spec(id).await?.with_context(|| format!("there is no sweep {id}"))?;
-    let status =
-        queue.sweep_status(id).await?.with_context(|| format!("there is no sweep {id}"))?;
-    let mut rows: HashMap<String, ReviewRow> =
-        queue.rows::<ReviewRow>(id).await?.into_iter().map(|r| (r.review_id.clone(), r)).collect();
-    let facts = queue.rows::<AuditFactsRow>(id).await?;
-    let mut facts: HashMap<String, AuditFactsRow> =
-        facts.into_iter().map(|r| (r.review_id.clone(), r)).collect();
-    let mut without_facts = queue.without_facts(id).await?;
-    let filter = DeadFilter { sweep: Some(id.to_owned()), ..DeadFilter::default() };
-    let dead: HashMap<u32, DeadLetter> = queue
-        .dead_letters(&filter)
-        .await?
-        .into_iter()
-        .filter_map(|d| Some((d.target?, d)))
-        .collect();
-    let left = queue.left_out(id).await?;
-    let mut files = Vec::new();
-    for (ordinal, (target, status)) in (0_u32..).zip(queue.targets(id).await?) {
-        let review = review_id(id, ordinal);
-        let attempts = match status {
-            TargetStatus::Unresolved | TargetStatus::Live | TargetStatus::LeftOut => {
-                queue.attempts(&review).await?
-            }
-            _ => Vec::new(),
-        };
-        let dead_reason = dead.get(&ordinal).map(|d| format!("{}: {}", d.class, d.reason));
-        // Older workers wrote addresses down as they were given, credentials and all.
-        let mut row = rows.remove(&review);
-        if let Some(row) = row.as_mut() {
-            row.repo = public_address(&row.repo);
-        }
-        let mut facts = facts.remove(&review);
-        if let Some(facts) = facts.as_mut() {
-            facts.repo = public_address(&facts.repo);
-        }
-        // What died after the review was accepted can only have been work on its facts.
-        let is_resolved = status == TargetStatus::Resolved;
-        let died = dead_reason.as_ref().filter(|_| is_resolved);
-        let wanted = row.as_ref().and_then(|r| spec.facts_of(r.attempts.last()?.chars)).is_some();
-        let facts_trouble = match (without_facts.remove(&ordinal), died) {
-            (Some(why), _) => Some(why),
-            (None, Some(why)) => Some(format!("in the dead-letter queue: {why}")),
-            (None, None) => (is_resolved && wanted && facts.is_none()).then(|| NO_FACTS.to_owned()),
-        };
-        files.push(FileReport {
-            target,
-            status,
-            row,
-            attempts,
-            dead_reason: match status {
-                TargetStatus::LeftOut => left.get(&ordinal).cloned(),
-                _ => dead_reason.filter(|_| !is_resolved),
-            },
-            facts,
-            facts_trouble,
-        });
-    }
-    let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
-    let ledger = queue.ledger(id).await?;
-    let models = trust::rows(&ledger, Some(id));
-    Ok(SweepReport {
-        sweep_id: id.to_owned(),
-        repo: spec.repo,
-        commit: spec.commit,
-        generated_at: output::time(now),
-        duration_ms: status.took_ms(now),
-        ladder: spec.ladder,
-        labels: spec.labels,
-        budget: status.budget,
-        files,
-        applied: queue.rows(id).await?,
-        calls: status.calls,
-        spent: Spent {
-            tokens_in: status.tokens_in,
-            tokens_out: status.tokens_out,
-            cost_usd: metrics::told_cost(status.cost_micro_usd, &ledger),
-            duration_ms: models.iter().map(|m| m.duration_ms).sum(),
-        },
-        models,
-        metrics: past::row(session, id).await?,
-    })
 }

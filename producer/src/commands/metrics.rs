@@ -2,9 +2,9 @@
 
 use crate::cli::{Global, MetricsArgs};
 use crate::output::{dollars, duration, plain, say, say_json, say_lines, short};
-use crate::past;
 use crate::session::Session;
 use queue_schema::rows::{LoopMetricsRow, LoopNumbers};
+use scrum_knowledge::metrics_of_all;
 use scrum_repo::Repo;
 use std::path::Path;
 
@@ -25,20 +25,20 @@ pub async fn execute(global: &Global, args: MetricsArgs) -> anyhow::Result<u8> {
     let mut repos = match &args.repo {
         // A path of another machine is fine when a sweep has it.
         Some(repo) => {
-            let as_given = past::rows(&session, Some(repo), args.limit).await?;
+            let as_given = metrics_of_all(&session.queue, Some(repo), args.limit).await?;
             if as_given.is_empty() && !Repo::is_url(repo) {
-                past::rows(&session, Some(&canonical(Path::new(repo))?), args.limit).await?
+                metrics_of_all(&session.queue, Some(&canonical(Path::new(repo))?), args.limit).await?
             } else {
                 as_given
             }
         }
         None => match canonical(Path::new(".")) {
-            Ok(here) => past::rows(&session, Some(&here), args.limit).await?,
+            Ok(here) => metrics_of_all(&session.queue, Some(&here), args.limit).await?,
             Err(_) => Vec::new(),
         },
     };
     if repos.is_empty() && args.repo.is_none() {
-        repos = past::rows(&session, None, args.limit).await?;
+        repos = metrics_of_all(&session.queue, None, args.limit).await?;
     }
     if global.json {
         return say_json(&repos.concat()).map(|()| 0);

@@ -3,10 +3,9 @@
 use super::files;
 use super::wait::{exit_code, failure};
 use crate::cli::{Global, ReportArgs};
-use crate::output::{say, say_json, tell};
+use crate::output::{say, tell};
 use crate::session::Session;
 use anyhow::Context;
-use scrum_domain::report::summary;
 
 /// Writes the files; exit code as of a waited-for sweep.
 ///
@@ -15,9 +14,9 @@ use scrum_domain::report::summary;
 pub async fn execute(global: &Global, args: ReportArgs) -> anyhow::Result<u8> {
     let session = Session::open(global).await?;
     let id = session.find_sweep(&args.sweep).await?;
-    let report = files::write(&session, &id, &args.out, &args.format).await?;
+    files::write(&session, &id, &args.out, &args.format).await?;
     if global.json {
-        say_json(&summary::render(&report))?;
+        files::print_summary(&session, &id).await?;
     } else {
         say(&args.out.display().to_string())?;
     }

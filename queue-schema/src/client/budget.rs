@@ -77,18 +77,6 @@ impl Queue {
     pub async fn budget(&self, sweep: &str) -> Result<Option<Budget>, QueueError> {
         Ok(self.sweep_status(sweep).await?.and_then(|s| s.budget))
     }
-
-    /// Why reviews of a sweep that had begun were left out, by target.
-    ///
-    /// # Errors
-    /// A failure of Redis.
-    pub async fn left_out(&self, sweep: &str) -> Result<HashMap<u32, String>, QueueError> {
-        let mut conn = self.conn();
-        Ok(redis::cmd("HGETALL")
-            .arg(self.of_sweep(sweep).key(&crate::keys::left_out(sweep)))
-            .query_async(&mut conn)
-            .await?)
-    }
 }
 
 fn number(text: &str) -> u64 {

@@ -62,38 +62,6 @@ pub struct ServerInfo {
 }
 
 impl Queue {
-    /// Rows of one kind of a sweep, in order of writing.
-    ///
-    /// # Errors
-    /// A failure of Redis, or a row that this program can't read.
-    pub async fn rows<R: Row>(&self, sweep: &str) -> Result<Vec<R>, QueueError> {
-        const PAGE: usize = 500;
-        let mut conn = self.conn();
-        let key = self.of_sweep(sweep).key(&format!("rows:{}:{sweep}", R::STREAM));
-        let mut out = Vec::new();
-        let mut from = "-".to_owned();
-        loop {
-            let page: StreamRangeReply = redis::cmd("XRANGE")
-                .arg(&key)
-                .arg(&from)
-                .arg("+")
-                .arg("COUNT")
-                .arg(PAGE)
-                .query_async(&mut conn)
-                .await?;
-            let Some(last) = page.ids.last() else { return Ok(out) };
-            from = format!("({}", last.id);
-            for entry in &page.ids {
-                let kept: String = entry.get("row").unwrap_or_default();
-                let id: String = entry.get("id").unwrap_or_default();
-                let json = self.opened(&keys::rows(R::STREAM, sweep), &id, &kept)?;
-                out.push(serde_json::from_str(json).map_err(|e| {
-                    QueueError::record(format!("row {} of {}", entry.id, R::STREAM), e)
-                })?);
-            }
-        }
-    }
-
     /// One row of a sweep by its id; `None` when there is none.
     ///
     /// # Errors
@@ -115,8 +83,7 @@ impl Queue {
             .await?;
         let kept: Option<String> = found.ids.first().and_then(|e| e.get("row"));
         let Some(kept) = kept else { return Ok(None) };
-        let row = serde_json::from_str(self.opened(&keys::rows(R::STREAM, sweep), id, &kept)?);
-        row.map(Some).map_err(|e| QueueError::record(format!("row {id} of {}", R::STREAM), e))
+        self.read_row(sweep, id, &kept).map(Some)
     }
 
     /// What a review has gathered so far.
@@ -180,18 +147,6 @@ impl Queue {
         let mut alerts: Vec<_> = map.into_iter().collect();
         alerts.sort();
         Ok(alerts)
-    }
-
-    /// Why accepted reviews have no facts, or unchecked ones, by target.
-    ///
-    /// # Errors
-    /// A failure of Redis.
-    pub async fn without_facts(&self, sweep: &str) -> Result<HashMap<u32, String>, QueueError> {
-        let mut conn = self.conn();
-        Ok(redis::cmd("HGETALL")
-            .arg(self.of_sweep(sweep).key(&keys::without_facts(sweep)))
-            .query_async(&mut conn)
-            .await?)
     }
 
     /// A paid answer under its content key.

@@ -336,43 +336,12 @@ impl Queue {
         json.map(|j| self.read_target(sweep, ordinal, &j)).transpose()
     }
 
-    /// All targets with their status, in order: the coverage ledger.
-    ///
-    /// # Errors
-    /// A failure of Redis, or a record that this program can't read.
-    pub async fn targets(&self, sweep: &str) -> Result<Vec<(Target, TargetStatus)>, QueueError> {
-        const PAGE: usize = 1000;
-        let mut conn = self.conn();
-        let codes: String = redis::cmd("GET")
-            .arg(self.of_sweep(sweep).key(&format!("st:{sweep}")))
-            .query_async::<Option<String>>(&mut conn)
-            .await?
-            .unwrap_or_default();
-        let codes: Vec<char> = codes.chars().collect();
-        let mut out = Vec::with_capacity(codes.len());
-        for (page, chunk) in codes.chunks(PAGE).enumerate() {
-            let first = page * PAGE;
-            let mut cmd = redis::cmd("HMGET");
-            cmd.arg(self.of_sweep(sweep).key(&format!("tg:{sweep}")));
-            for k in 0..chunk.len() {
-                cmd.arg(first + k);
-            }
-            let found: Vec<Option<String>> = cmd.query_async(&mut conn).await?;
-            for (k, (json, code)) in found.into_iter().zip(chunk).enumerate() {
-                let ordinal = u32::try_from(first + k).unwrap_or(u32::MAX);
-                let json = json.ok_or_else(|| {
-                    QueueError::record(format!("target {ordinal} of sweep {sweep}"), "missing")
-                })?;
-                let status = TargetStatus::from_code(*code).ok_or_else(|| {
-                    QueueError::record(format!("status of target {ordinal}"), code)
-                })?;
-                out.push((self.read_target(sweep, ordinal, &json)?, status));
-            }
-        }
-        Ok(out)
-    }
-
-    fn read_target(&self, sweep: &str, ordinal: u32, kept: &str) -> Result<Target, QueueError> {
+    pub(super) fn read_target(
+        &self,
+        sweep: &str,
+        ordinal: u32,
+        kept: &str,
+    ) -> Result<Target, QueueError> {
         let json = self.opened(&keys::targets(sweep), &ordinal.to_string(), kept)?;
         serde_json::from_str(json)
             .map_err(|e| QueueError::record(format!("target {ordinal} of sweep {sweep}"), e))

@@ -1,55 +1,68 @@
 //! What the applier did with a sweep's reviews.
 
 use super::escape::{code, escape};
+use super::top::First;
 use crate::text::{clip_marked, counted, one_line};
 use queue_schema::rows::AutoApplyRow;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 /// Characters of a reason that are shown.
 const REASON: usize = 200;
+/// Lines of decisions that the report shows.
+const LINES_SHOWN: usize = 20;
 
-/// How many decisions of each kind, for `summary.json`; null when the applier was not asked.
-pub fn summary(rows: &[AutoApplyRow]) -> Value {
-    if rows.is_empty() {
-        return Value::Null;
-    }
-    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
-    for row in rows {
-        *counts.entry(row.action.as_str()).or_default() += 1;
-    }
-    json!(counts)
+/// The applier's decisions, in their order.
+#[derive(Debug)]
+pub struct Applied {
+    counts: BTreeMap<&'static str, u32>,
+    without_sandbox: usize,
+    pub(super) first: First,
 }
 
-/// The section of the report; nothing when the applier was not asked.
-pub(super) fn section(out: &mut String, rows: &[AutoApplyRow]) {
-    if rows.is_empty() {
-        return;
+impl Default for Applied {
+    fn default() -> Self {
+        Self { counts: BTreeMap::new(), without_sandbox: 0, first: First::new(LINES_SHOWN) }
     }
-    let _ = writeln!(out, "## Applied\n");
-    let unsafe_rows = rows.iter().filter(|row| row.unsafe_no_sandbox).count();
-    if unsafe_rows > 0 {
-        let _ = writeln!(
-            out,
-            "**The check ran without a sandbox** for {}, as was asked for: it could do all that the \
-             worker's user may.\n",
-            counted(unsafe_rows, "decision", "decisions")
-        );
+}
+
+impl Applied {
+    /// Adds a decision.
+    pub fn add(&mut self, row: &AutoApplyRow) {
+        *self.counts.entry(row.action.as_str()).or_default() += 1;
+        self.without_sandbox += usize::from(row.unsafe_no_sandbox);
+        self.first.offer(|| line(row));
     }
-    for row in rows {
-        let _ = write!(out, "- {}: {}", code(&row.file), row.action.as_str().replace('_', " "));
-        if let Some(commit) = &row.commit {
-            let short: String = commit.chars().take(10).collect();
-            let _ = write!(out, ", {} on {}", code(&short), code(&row.branch));
-        }
-        if row.unsafe_no_sandbox {
-            out.push_str(", without a sandbox");
-        }
-        if !row.reason.is_empty() {
-            let _ = write!(out, ": {}", escape(&clip_marked(&one_line(&row.reason), REASON)));
-        }
-        out.push('\n');
+
+    /// The head of the section.
+    pub(super) fn head(&self) -> String {
+        let warning = match self.without_sandbox {
+            0 => String::new(),
+            n => format!(
+                "**The check ran without a sandbox** for {}, as was asked for: it could do all that the \
+                 worker's user may.\n\n",
+                counted(n, "decision", "decisions")
+            ),
+        };
+        format!("# Applied\n\n{warning}")
     }
-    out.push('\n');
+
+    /// How many decisions of each kind, for `summary.json`; null when the applier was not asked.
+    pub fn summary(&self) -> Value {
+        if self.counts.is_empty() { Value::Null } else { json!(self.counts) }
+    }
+}
+
+fn line(row: &AutoApplyRow) -> String {
+    let commit = row.commit.as_ref().map(|commit| {
+        let short: String = commit.chars().take(10).collect();
+        format!(", {} on {}", code(&short), code(&row.branch))
+    });
+    let reason = match row.reason.as_str() {
+        "" => String::new(),
+        reason => format!(": {}", escape(&clip_marked(&one_line(reason), REASON))),
+    };
+    let action = row.action.as_str().replace('_', " ");
+    let bare = if row.unsafe_no_sandbox { ", without a sandbox" } else { "" };
+    format!("- {}: {action}{}{bare}{reason}\n", code(&row.file), commit.unwrap_or_default())
 }

@@ -1,51 +1,24 @@
-//! The report of one file.
+//! The report of one file: its names, and its form for programs.
 
 use super::FileReport;
 use queue_schema::ids::sha256_hex;
 use scrum_shown::shown;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 /// Longest name that common file systems take, in bytes.
 const MOST_BYTES: usize = 255;
 
-/// `review_<path with / as _>.json`. A name no file system would take is cut, and one with hidden
-/// characters shows them as `_u{..}`; both are made unique by a hash of the path.
-pub fn file_name(path: &str) -> String {
+/// `review_<path with / as _>`, to which `.json` or `.md` is added. A name no file system would take is
+/// cut and made unique by a hash of the path.
+fn stem(path: &str) -> String {
     let flat: String =
         path.chars().map(|c| if matches!(c, '/' | '\\' | '\t'..='\r') { '_' } else { c }).collect();
     let seen = shown(&flat);
     let clean = seen.replace('\\', "_");
-    let name = format!("review_{clean}.json");
-    if seen == flat && name.len() <= MOST_BYTES { name } else { hashed(&clean, path) }
-}
-
-/// The names of several files, in order. `a/b_c` and `a_b/c` want the same name; from the second
-/// on it gets a hash of its path, so that no report overwrites another.
-pub fn file_names(paths: &[&str]) -> Vec<String> {
-    // Case is folded, because some file systems do.
-    let mut taken: BTreeSet<String> = BTreeSet::new();
-    paths
-        .iter()
-        .map(|path| {
-            let mut name = file_name(path);
-            if !taken.insert(name.to_lowercase()) {
-                name = hashed(name.trim_start_matches("review_").trim_end_matches(".json"), path);
-                taken.insert(name.to_lowercase());
-            }
-            name
-        })
-        .collect()
-}
-
-/// Whether a file of this name and content is the report of a file of some sweep: so that one of an
-/// earlier report is known from what a person has put there under a similar name.
-pub fn is_report(name: &str, text: &str) -> bool {
-    let Ok(Value::Object(map)) = serde_json::from_str(text) else { return false };
-    let Some(path) = map.get("file").and_then(Value::as_str) else { return false };
-    let first = file_name(path);
-    let second = hashed(first.trim_start_matches("review_").trim_end_matches(".json"), path);
-    map.contains_key("blob") && map.contains_key("attempts") && (name == first || name == second)
+    let stem = format!("review_{clean}");
+    let fits = seen == flat && stem.len() + ".json".len() <= MOST_BYTES;
+    if fits { stem } else { hashed(&clean, path) }
 }
 
 fn hashed(clean: &str, path: &str) -> String {
@@ -53,8 +26,64 @@ fn hashed(clean: &str, path: &str) -> String {
     while !clean.is_char_boundary(end) {
         end -= 1;
     }
-    let hash: String = sha256_hex(path.as_bytes()).chars().take(10).collect();
-    format!("review_{}_{hash}.json", &clean[..end])
+    format!("review_{}_{:.10}", &clean[..end], sha256_hex(path.as_bytes()))
+}
+
+/// The names that a path may have got: the second one where another path has the first.
+fn stems(path: &str) -> [String; 2] {
+    let first = stem(path);
+    let second = hashed(first.trim_start_matches("review_"), path);
+    [first, second]
+}
+
+/// Names that are taken, as hashes: eight bytes each, however long they are. Case is folded, because some
+/// file systems do.
+#[derive(Debug, Default)]
+pub struct Names(HashSet<u64>);
+
+impl Names {
+    /// The name of a file's reports, without its end. `a/b_c` and `a_b/c` want the same one: the second
+    /// gets a hash of its path, so that no report overwrites another.
+    pub fn stem_of(&mut self, path: &str) -> String {
+        let [first, second] = stems(path);
+        if self.take(&first) {
+            return first;
+        }
+        self.take(&second);
+        second
+    }
+
+    /// Takes a name; false when it was taken already.
+    pub fn take(&mut self, name: &str) -> bool {
+        self.0.insert(folded(name))
+    }
+
+    /// Whether a name is taken.
+    pub fn holds(&self, name: &str) -> bool {
+        self.0.contains(&folded(name))
+    }
+}
+
+fn folded(name: &str) -> u64 {
+    let hash = sha256_hex(name.to_lowercase().as_bytes());
+    u64::from_str_radix(&hash[..16], 16).unwrap_or_default()
+}
+
+/// The first line of a page: by it, one that an earlier report has left is known from what a person has
+/// put there under a similar name.
+pub fn page_mark(name: &str) -> String {
+    format!("<!-- scrum page {:.16} -->", sha256_hex(name.as_bytes()))
+}
+
+/// Whether a file of this name and content is the report of a file of some sweep.
+pub fn is_report(name: &str, text: &str) -> bool {
+    if name.ends_with(".md") {
+        return text.lines().next() == Some(&page_mark(name));
+    }
+    let Ok(Value::Object(map)) = serde_json::from_str(text) else { return false };
+    let Some(path) = map.get("file").and_then(Value::as_str) else { return false };
+    let is_ours = stems(path).iter().any(|stem| name.strip_suffix(".json") == Some(stem));
+    map.contains_key("blob") && map.contains_key("attempts") && is_ours
 }
 
 /// What stands in the file: the row with its facts, or for a file without one how it stands and why.

@@ -1,27 +1,36 @@
 //! What a sweep leaves behind: Markdown for people, JSON and SARIF for programs.
 //!
+//! A sweep may have more files than fit into memory: what is rendered here takes one file after the other.
+//! What it says of a file is written at once; what it says of all of them is gathered in sums and in lists
+//! that are cut.
+//!
 //! All text here that comes from a repository or from a model is hostile until escaped: it must
 //! not be able to break a table, to inject markup, or to pass itself off as part of the report.
 
 pub mod applied;
 mod escape;
 pub mod file;
-pub mod markdown;
+pub mod index;
+pub mod lines;
 mod models;
+pub mod overview;
+pub mod page;
 mod progress;
 pub mod sarif;
 pub mod summary;
+mod top;
+mod totals;
 mod unread;
+
+pub use totals::Totals;
 
 use crate::review::{Spent, most_masked};
 use queue_schema::budget::Budget;
-use queue_schema::rows::{
-    Attempt, AuditFactsRow, AutoApplyRow, LoopMetricsRow, ModelTrustRow, ReviewRow,
-};
+use queue_schema::rows::{Attempt, AuditFactsRow, LoopMetricsRow, ModelTrustRow, ReviewRow};
 use queue_schema::sweep::{Ladder, Target, TargetStatus};
 use std::collections::BTreeMap;
 
-/// A sweep as it stands.
+/// A sweep as it stands, apart from its files.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SweepReport {
     /// Which sweep.
@@ -40,10 +49,6 @@ pub struct SweepReport {
     pub labels: BTreeMap<String, String>,
     /// What it may spend; `None` without a cap.
     pub budget: Option<Budget>,
-    /// Every target, in plan order.
-    pub files: Vec<FileReport>,
-    /// What the applier decided, in the order of its decisions.
-    pub applied: Vec<AutoApplyRow>,
     /// Model calls, by the sweep's own counter.
     pub calls: u64,
     /// Tokens, money and time of all model calls, by the sweep's own counters: rows know neither what
@@ -116,40 +121,23 @@ impl FileReport {
         review.max(self.facts.as_ref().map_or(0, |row| row.masked))
     }
 
-    fn has(&self, status: TargetStatus) -> bool {
-        self.status == status
-    }
-}
-
-impl SweepReport {
-    /// Files with this status, in plan order.
-    pub fn with(&self, status: TargetStatus) -> impl Iterator<Item = &FileReport> {
-        self.files.iter().filter(move |f| f.has(status))
+    /// Why it is as it is, where a reason is known.
+    pub fn reason(&self) -> Option<&str> {
+        self.target.skip.as_deref().or(self.dead_reason.as_deref())
     }
 
-    /// Files that were to be reviewed: all but the skipped ones.
-    pub fn reviewable(&self) -> impl Iterator<Item = &FileReport> {
-        self.files.iter().filter(|f| !f.has(TargetStatus::Skipped))
-    }
-
-    /// Attempts of all files.
-    pub fn total_attempts(&self) -> usize {
-        self.files.iter().map(|f| f.history().len()).sum()
-    }
-
-    /// Files whose facts were taken out.
-    pub fn facts(&self) -> usize {
-        self.files.iter().filter(|f| f.facts.is_some()).count()
-    }
-
-    /// Reviewed files without facts, or with unchecked ones, because of the models.
-    pub fn facts_failed(&self) -> usize {
-        self.files.iter().filter(|f| f.facts_trouble.is_some()).count()
-    }
-
-    /// Secrets that were masked in what was sent of all files.
-    pub fn masked(&self) -> u32 {
-        self.files.iter().fold(0, |sum, f| sum.saturating_add(f.masked()))
+    /// What a person is told of it.
+    fn status_word(&self) -> &'static str {
+        match self.status {
+            TargetStatus::Resolved if self.is_partial() => "partly reviewed",
+            TargetStatus::Resolved => "reviewed",
+            TargetStatus::Unresolved => "unresolved",
+            TargetStatus::Waiting => "waiting",
+            TargetStatus::Live => "in work",
+            TargetStatus::Skipped => "skipped",
+            TargetStatus::Cancelled => "cancelled",
+            TargetStatus::LeftOut => "left out",
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The sweep's ledger by model: who did what, and what it took.
 
 use super::escape::{code, escape};
-use super::markdown::{cost, duration};
+use super::page::{cost, duration};
 use queue_schema::rows::ModelTrustRow;
 use std::fmt::Write as _;
 

@@ -1,7 +1,7 @@
 //! What has changed since the sweep before: for a person who wants to know whether it gets better.
 
 use super::escape::{code, escape};
-use super::markdown::{cost, duration};
+use super::page::{cost, duration};
 use queue_schema::rows::{LoopMetricsRow, LoopNumbers};
 use std::fmt::Write as _;
 

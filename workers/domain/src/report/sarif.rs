@@ -1,5 +1,6 @@
 //! SARIF 2.1.0, the format that code hosts and editors read findings from.
 
+use super::page::own_lines;
 use super::{FileReport, SweepReport, public_address};
 use crate::severity::Severity;
 use crate::text::one_line;
@@ -27,9 +28,9 @@ const HELP: &str = "A language model claims this. Read the quoted lines and judg
                     confidence says how sure the model is, and an unanchored finding quotes what is \
                     not in the file.";
 
-/// The actionable findings of a sweep as one SARIF run.
-pub fn render(report: &SweepReport) -> Value {
-    let results: Vec<Value> = report.files.iter().flat_map(results).collect();
+/// What stands before and behind the results of a sweep's one run.
+pub fn frame(report: &SweepReport) -> (String, String) {
+    const RESULTS: &str = "\"results\": [";
     let rules: Vec<Value> = RULES
         .iter()
         .map(|(kind, about)| {
@@ -42,7 +43,7 @@ pub fn render(report: &SweepReport) -> Value {
             })
         })
         .collect();
-    json!({
+    let log = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
         "runs": [{
@@ -58,12 +59,18 @@ pub fn render(report: &SweepReport) -> Value {
                 "revisionId": report.commit,
             }],
             "columnKind": "unicodeCodePoints",
-            "results": results,
+            "results": [],
         }]
-    })
+    });
+    // Within strings the quotes are escaped: only the member itself is written like this.
+    let text = format!("{log:#}\n");
+    let (head, tail) = text.split_once(RESULTS).unwrap_or((&text, ""));
+    let tail = tail.strip_prefix(']').unwrap_or(tail);
+    (format!("{head}{RESULTS}"), tail.to_owned())
 }
 
-fn results(file: &FileReport) -> Vec<Value> {
+/// The actionable findings of a file.
+pub fn results(file: &FileReport) -> Vec<Value> {
     let Some(row) = &file.row else { return Vec::new() };
     row.findings
         .iter()
@@ -104,9 +111,11 @@ fn result(row: &ReviewRow, finding: &Finding) -> Option<Value> {
     }))
 }
 
-/// Plain text on one line, without emphasis and safe to show: viewers decode JSON and show it. `[text](target)` would be a link in a SARIF message.
+/// Plain text on one line, without emphasis and safe to show: viewers decode JSON and show it.
+/// `[text](target)` would be a link in a SARIF message. What the result holds in places of its own is left out.
 fn message(text: &str, instead: &str) -> String {
-    let said = one_line(&shown(text)).replace("**", "").replace("](", "] (");
+    let lines: Vec<&str> = own_lines(text).collect();
+    let said = one_line(&shown(&lines.join("\n"))).replace("**", "").replace("](", "] (");
     if said.trim().is_empty() { instead.to_owned() } else { said }
 }
 
@@ -116,7 +125,7 @@ fn uri_path(path: &str) -> String {
 }
 
 /// Letters, digits and the bytes of `kept`; the others percent-encoded.
-fn encoded(text: &str, kept: &[u8]) -> String {
+pub(super) fn encoded(text: &str, kept: &[u8]) -> String {
     let mut out = String::with_capacity(text.len());
     for b in text.bytes() {
         if b.is_ascii_alphanumeric() || kept.contains(&b) {

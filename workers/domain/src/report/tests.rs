@@ -1,9 +1,81 @@
+use super::applied::Applied;
+use super::overview::Overview;
 use super::*;
 use queue_schema::budget::{Amount, Budget, Caps};
 use queue_schema::rows::{Finding, FindingKind, Outcome};
 use serde_json::Value;
+use std::ops::{Deref, DerefMut};
 
 mod files;
+mod large;
+
+/// A sweep with its files, which are rendered one after the other.
+struct Whole {
+    report: SweepReport,
+    files: Vec<FileReport>,
+}
+
+impl Deref for Whole {
+    type Target = SweepReport;
+    fn deref(&self) -> &SweepReport {
+        &self.report
+    }
+}
+
+impl DerefMut for Whole {
+    fn deref_mut(&mut self) -> &mut SweepReport {
+        &mut self.report
+    }
+}
+
+/// The overview, and the pages under their names.
+fn markdown(sweep: &Whole) -> (String, Vec<(String, String)>) {
+    let (mut overview, mut names) = (Overview::default(), file::Names::default());
+    let mut pages = Vec::new();
+    for file in &sweep.files {
+        let name = format!("{}.md", names.stem_of(&file.target.path));
+        let page = page::is_wanted(file).then_some(name.as_str());
+        overview.add(file, page);
+        if let Some(name) = page {
+            pages.push((name.to_owned(), page::render(sweep, file, name)));
+        }
+    }
+    (overview.render(sweep, Applied::default()), pages)
+}
+
+fn render(sweep: &Whole) -> String {
+    markdown(sweep).0
+}
+
+fn summarized(sweep: &Whole) -> Value {
+    let (mut totals, mut value) = (Totals::default(), summary::head(sweep));
+    sweep.files.iter().for_each(|file| totals.add(file));
+    let with = |of: &[TargetStatus], make: fn(&FileReport) -> Value| -> Value {
+        sweep.files.iter().filter(|f| of.contains(&f.status)).map(make).collect()
+    };
+    for (name, of) in summary::LISTS {
+        value[name] = with(of, summary::listed);
+    }
+    value["per_file"] = sweep
+        .files
+        .iter()
+        .filter(|f| f.status != TargetStatus::Skipped)
+        .map(summary::per_file)
+        .collect();
+    for (name, member) in summary::tail(&totals, &Applied::default().summary()).as_object().unwrap() {
+        value[name] = member.clone();
+    }
+    value
+}
+
+fn sarif(sweep: &Whole) -> Value {
+    let (mut text, tail) = sarif::frame(sweep);
+    let mut array = lines::Array::default();
+    for result in sweep.files.iter().flat_map(sarif::results) {
+        text.push_str(&array.item(&result));
+    }
+    serde_json::from_str(&format!("{text}{}{tail}", array.end())).unwrap()
+}
 
 fn attempt(n: u32, outcome: Outcome, reason: &str) -> Attempt {
     Attempt {
@@ -84,7 +156,7 @@ fn row(path: &str, findings: Vec<Finding>, attempts: &[Attempt]) -> ReviewRow {
     })
 }
 
-fn sweep(text: &str, path: &str) -> SweepReport {
+fn sweep(text: &str, path: &str) -> Whole {
     let mut done = file(path, TargetStatus::Resolved);
     let history = vec![attempt(1, Outcome::Thin, text), attempt(2, Outcome::Accepted, "")];
     let findings = vec![
@@ -98,7 +170,7 @@ fn sweep(text: &str, path: &str) -> SweepReport {
     dead.dead_reason = Some(format!("all rungs spent {text}"));
     let mut skipped = file("logo.png", TargetStatus::Skipped);
     skipped.target.skip = Some("not a text file (by its name)".into());
-    SweepReport {
+    let report = SweepReport {
         budget: None,
         sweep_id: "s".into(),
         repo: "https://me:secret@host/r.git".into(),
@@ -107,13 +179,12 @@ fn sweep(text: &str, path: &str) -> SweepReport {
         duration_ms: 83_000,
         ladder: Ladder { name: "local".into(), description: String::new(), rungs: Vec::new() },
         labels: BTreeMap::new(),
-        files: vec![done, dead, skipped],
-        applied: Vec::new(),
         calls: 4,
         spent: Spent { tokens_in: 400, tokens_out: 80, cost_usd: Some(1.0), duration_ms: 6_000 },
         models: Vec::new(),
         metrics: None,
-    }
+    };
+    Whole { report, files: vec![done, dead, skipped] }
 }
 
 #[test]
@@ -131,8 +202,9 @@ fn an_answer_of_which_nothing_was_read_is_shown() {
     quiet.row = Some(answer);
     let mut sweep = sweep("swallows errors", "src/a.rs");
     sweep.files = vec![observed, quiet];
-    let md = markdown::render(&sweep);
-    let (clean, unread) = md.split_once("# Accepted, but nothing could be read").unwrap();
+    let md = render(&sweep);
+    let rest = md.split("# Accepted, but nothing could be read as a finding").nth(1).unwrap();
+    let (unread, clean) = rest.split_once("# Reviewed, without findings").unwrap();
     assert!(clean.contains("quiet.rs") && !clean.contains("observed.rs"), "{md}");
     assert!(unread.contains("observed.rs") && !unread.contains("quiet.rs"), "{md}");
     assert!(
@@ -143,14 +215,14 @@ fn an_answer_of_which_nothing_was_read_is_shown() {
 
 #[test]
 fn the_report_tells_the_whole_story() {
-    let md = markdown::render(&sweep("swallows errors", "src/a.rs"));
+    let md = render(&sweep("swallows errors", "src/a.rs"));
     for part in [
         "Repository: `https://host/r.git` at `c0ffee`",
         "Generated at: 2026-01-02T03:04:05Z",
         "1 reviewed of 2, 1 unresolved, 1 skipped",
         "Duration: 1 min 23 s",
         "Review attempts: 3; model calls: 4, tokens 400 in and 80 out, cost $1.0000",
-        "| `src/a.rs` | partly reviewed | 3 | dry_run | 4.5 | 2 | `ollama/m2` |",
+        "| [`src/a.rs`](review_src_a.rs.md) | partly reviewed | 3 | dry_run | 4.5 | 2 | `ollama/m2` |",
         "Accepted on attempt: 2 (`ollama/m2`)",
         "Escalated to: `ollama/m2`",
         "Total attempts: 2",
@@ -158,7 +230,7 @@ fn the_report_tells_the_whole_story() {
         "`src/a.rs:7`, 80%",
         "quote not found in the file",
         "Not covered: bytes 3500 to 7000",
-        "## `src/dead.rs`",
+        "## [`src/dead.rs`](review_src_dead.rs.md)",
         "malformed, 120 characters, 1.5 s: no JSON",
         "| `logo.png` | not a text file (by its name) |",
     ] {
@@ -174,12 +246,13 @@ fn files_without_findings_are_a_list_with_their_history() {
     clean.row = Some(row("src/clean.rs", Vec::new(), &history));
     report.files.push(clean);
     report.files.push(file("src/later.rs", TargetStatus::Waiting));
-    let md = markdown::render(&report);
+    let md = render(&report);
     let (findings, rest) = md.split_once("# Reviewed, without findings").unwrap();
     assert!(!findings.contains("clean.rs"), "{md}");
-    assert!(rest.contains("- `src/clean.rs`: accepted on attempt 2 of 2 (`ollama/m2`)"), "{md}");
+    let told = "- [`src/clean.rs`](review_src_clean.rs.md): accepted on attempt 2 of 2 (`ollama/m2`)";
+    assert!(rest.contains(told), "{md}");
     assert!(rest.contains("  - 1: `ollama/m1`, thin") && rest.contains("too short"), "{md}");
-    assert!(rest.contains("# Not done\n\n- `src/later.rs`: waiting"), "{md}");
+    assert!(findings.contains("# Not done\n\n- `src/later.rs`: waiting"), "{md}");
 }
 
 #[test]
@@ -193,42 +266,49 @@ fn what_a_budget_left_out_is_named_with_the_reason_and_what_to_do() {
     let amount = |calls| Amount { calls, ..Amount::default() };
     let caps = Caps { most: amount(5), degrade_percent: 80, stop_percent: 95 };
     report.budget = Some(Budget { caps, spent: amount(4), reserved: amount(0) });
-    let md = markdown::render(&report);
+    let md = render(&report);
     for part in [
         "- Budget: 4 of 5 calls spent; near the cap it made do with less; 2 files **left out**",
         "1 reviewed of 4, 1 unresolved, 1 skipped",
         "# Left out",
         "budget did not reach 2 files",
-        "- `src/begun.rs`: 4 of 5 calls are spent \\| &lt;b&gt;",
+        "- [`src/begun.rs`](review_src_begun.rs.md): 4 of 5 calls are spent \\| &lt;b&gt;",
         "  - 1: `ollama/m1`, thin, 120 characters, 1.5 s: too short",
         "- `src/later.rs`: not begun",
     ] {
         assert!(md.contains(part), "{part:?} not in\n{md}");
     }
-    let v = summary::render(&report);
+    let v = summarized(&report);
     assert_eq!(v["left_out"][0]["file"], "src/begun.rs");
     assert_eq!(v["left_out"][1]["reason"], Value::Null);
     assert_eq!((&v["budget"]["degraded"], &v["budget"]["stopped"]), (&true.into(), &false.into()));
     assert_eq!(v["per_file"][2]["coverage"], "none");
-    assert_eq!(summary::render(&sweep("x", "a.rs"))["budget"], Value::Null);
+    assert_eq!(summarized(&sweep("x", "a.rs"))["budget"], Value::Null);
 }
 
 #[test]
 fn hostile_text_is_inert() {
     let evil = "<script>alert(1)</script>\n# Forged\n| a | b |\n[x](javascript:1) ![i](http://e) `</code><img src=x onerror=1>`";
     let path = "a|b`<script>\n## c.rs";
-    let md = markdown::render(&sweep(evil, path));
-    assert!(!md.contains("<script") && !md.contains("<img") && !md.contains("</code><"));
-    assert!(!md.lines().any(|l| l.starts_with("# Forged") || l.starts_with("## c.rs")));
-    assert!(!md.replace("\\]", "").contains("]("), "no link survives");
-    let bars = |l: &str| l.replace("\\|", "").matches('|').count();
-    let rows: Vec<&str> = md.lines().filter(|l| l.starts_with('|')).collect();
-    assert!(rows.iter().all(|l| bars(l) == 8 || bars(l) == 3), "{rows:#?}");
+    let (overview, pages) = markdown(&sweep(evil, path));
+    for md in pages.iter().map(|(_, page)| page).chain([&overview]) {
+        assert!(!md.contains("<script") && !md.contains("<img") && !md.contains("</code><"));
+        assert!(!md.lines().any(|l| l.starts_with("# Forged") || l.starts_with("## c.rs")));
+        for target in md.replace("\\]", "").split("](").skip(1) {
+            let ours = target.split_once(".md)").map_or("", |(name, _)| name);
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-._%".contains(c);
+            let known = ours.starts_with("scrum_") || ours.starts_with("review_");
+            assert!(known && ours.chars().all(plain), "no link of theirs survives: {target}");
+        }
+        let bars = |l: &str| l.replace("\\|", "").matches('|').count();
+        let rows: Vec<&str> = md.lines().filter(|l| l.starts_with('|')).collect();
+        assert!(rows.iter().all(|l| bars(l) == 8 || bars(l) == 3), "{rows:#?}");
+    }
 }
 
 #[test]
 fn the_summary_keeps_the_names_of_the_original() {
-    let v = summary::render(&sweep("x", "src/a.rs"));
+    let v = summarized(&sweep("x", "src/a.rs"));
     assert_eq!(v["ran_at"], "2026-01-02T03:04:05Z");
     assert_eq!((&v["target_count"], &v["resolved"]), (&2.into(), &1.into()));
     assert_eq!((&v["total_attempts"], &v["total_duration_ms"]), (&3.into(), &83_000.into()));
@@ -244,7 +324,7 @@ fn the_summary_keeps_the_names_of_the_original() {
 
 #[test]
 fn sarif_holds_actionable_findings_only() {
-    let v = sarif::render(&sweep("Fails [here](evil)\nbadly", "src/a b.rs"));
+    let v = sarif(&sweep("Fails [here](evil)\nbadly", "src/a b.rs"));
     assert_eq!(v["version"], "2.1.0");
     let run = &v["runs"][0];
     assert_eq!(run["versionControlProvenance"][0]["repositoryUri"], "https://host/r.git");
@@ -274,11 +354,12 @@ fn sarif_names_the_repository_by_a_uri() {
         ("https://me:key@host/a b.git", "https://host/a%20b.git"),
         ("ssh://git@host:22/r", "ssh://host:22/r"),
     ] {
-        let report = SweepReport { repo: repo.into(), ..sweep("x", "a.rs") };
-        let log = sarif::render(&report);
+        let mut report = sweep("x", "a.rs");
+        report.repo = repo.into();
+        let log = sarif(&report);
         assert_eq!(log["runs"][0]["versionControlProvenance"][0]["repositoryUri"], uri);
     }
-    let log = sarif::render(&sweep("**", "a.rs"));
+    let log = sarif(&sweep("**", "a.rs"));
     assert_ne!(log["runs"][0]["results"][0]["message"]["text"], "", "something is always said");
 }
 
@@ -299,7 +380,7 @@ fn every_actionable_kind_has_a_rule() {
     ] {
         let mut report = sweep("x", "a.rs");
         report.files[0].row.as_mut().unwrap().findings = vec![finding(kind, "x", None)];
-        let results = sarif::render(&report)["runs"][0]["results"].as_array().map_or(0, Vec::len);
+        let results = sarif(&report)["runs"][0]["results"].as_array().map_or(0, Vec::len);
         assert_eq!(results, usize::from(kind.is_actionable()), "{kind:?}");
     }
 }
@@ -317,9 +398,9 @@ fn a_file_report_is_its_row_or_its_history() {
 #[test]
 fn facts_are_a_line_in_the_report_and_whole_in_the_files() {
     let mut report = sweep("x", "a.rs");
-    assert!(!markdown::render(&report).contains("acts:"), "nobody was asked");
+    assert!(!render(&report).contains("acts:"), "nobody was asked");
     report.files[0].facts_trouble = Some("thin: <b>|empty</b> answer".into());
-    assert!(markdown::render(&report).contains("- No facts: thin: &lt;b&gt;\\|empty"));
+    assert!(render(&report).contains("- No facts: thin: &lt;b&gt;\\|empty"));
     let extracted = crate::facts::Extracted {
         facts: vec!["one".into(), "two".into()],
         ..crate::facts::Extracted::default()
@@ -345,8 +426,8 @@ fn facts_are_a_line_in_the_report_and_whole_in_the_files() {
     });
     report.files[0].facts = Some(row);
     report.files[0].facts_trouble = None;
-    assert!(markdown::render(&report).contains("- Facts: 2 facts, 1 held by `p/b`"));
-    let summary = summary::render(&report);
+    assert!(render(&report).contains("- Facts: 2 facts, 1 held by `p/b`"));
+    let summary = summarized(&report);
     assert_eq!((&summary["facts"], &summary["facts_failed"]), (&1.into(), &0.into()));
     assert_eq!(file::render(&report.files[0])["facts"]["facts"][1], "two");
 }
@@ -355,7 +436,7 @@ fn facts_are_a_line_in_the_report_and_whole_in_the_files() {
 fn progress_is_told_in_plain_words_and_honestly() {
     use queue_schema::rows::{LoopMetricsRow, LoopNumbers};
     let mut report = sweep("x", "src/a.rs");
-    assert!(!markdown::render(&report).contains("# Progress"), "there is nothing before it");
+    assert!(!render(&report).contains("# Progress"), "there is nothing before it");
     let mut numbers = LoopNumbers { resolved: 3, wall_ms: 2_000, ..LoopNumbers::default() };
     numbers.severity.critical = 1;
     numbers.markers.todo = 4;
@@ -378,8 +459,8 @@ fn progress_is_told_in_plain_words_and_honestly() {
         not_like_for_like: Vec::new(),
         schema_version: 1,
     });
-    let section = |report: &SweepReport| {
-        let md = markdown::render(report);
+    let section = |report: &Whole| {
+        let md = render(report);
         let section = md.split("# Progress").nth(1).unwrap();
         section.split("# Findings").next().unwrap().to_owned()
     };
@@ -412,17 +493,17 @@ fn progress_is_told_in_plain_words_and_honestly() {
 fn models_stand_in_the_report_and_in_the_summary() {
     use queue_schema::ledger::{self, Ledger, Taken, TaskClass, Tried};
     let mut report = sweep("x", "src/a.rs");
-    assert!(!markdown::render(&report).contains("# Models"));
+    assert!(!render(&report).contains("# Models"));
     let mut sums = Ledger::new();
     let taken = Taken { tokens_in: 7, tokens_out: 2, cost_micro_usd: Some(1500), ms: 3_000 };
     let tried = Tried::Answered(Outcome::Accepted, taken);
     let adds = ledger::adds("ollama", "m|1", TaskClass::Review, tried);
     ledger::gather(&mut sums, adds.into_iter().map(|(f, n)| (f, n.unsigned_abs())));
     report.models = crate::trust::rows(&sums, Some("s"));
-    let md = markdown::render(&report);
+    let md = render(&report);
     let line = "| <code>ollama/m\\|1</code> | review | 1 | 1 | 7 | 2 | $0.0015 | 3.0 s |";
     assert!(md.contains(line), "{md}");
-    let row = &summary::render(&report)["models"][0];
+    let row = &summarized(&report)["models"][0];
     assert_eq!((&row["model"], &row["calls"]), (&"m|1".into(), &1.into()));
     assert_eq!(row["cost_usd"], 0.0015);
 }

@@ -1,8 +1,7 @@
 //! Sweeps of one repository over time: loop metrics, each held against the sweep before.
 
-use crate::output::time;
-use crate::session::Session;
-use queue_schema::client::SweepStatus;
+use crate::{Error, now_ms, time};
+use queue_schema::client::{Queue, SweepStatus};
 use queue_schema::rows::LoopMetricsRow;
 use scrum_domain::metrics::{self, Swept, same_repository};
 
@@ -14,13 +13,13 @@ const LOOK_BACK: usize = 1000;
 ///
 /// # Errors
 /// A failure of Redis.
-pub async fn row(session: &Session, id: &str) -> anyhow::Result<Option<LoopMetricsRow>> {
-    let Some(now) = swept(session, id).await? else { return Ok(None) };
-    let all = session.queue.sweeps().await?;
+pub async fn metrics_of(queue: &Queue, id: &str) -> Result<Option<LoopMetricsRow>, Error> {
+    let Some(now) = swept(queue, id).await? else { return Ok(None) };
+    let all = queue.sweeps().await?;
     for older in all.iter().skip_while(|other| *other != id).skip(1).take(LOOK_BACK) {
-        let spec = session.queue.sweep_spec(older).await?;
+        let spec = queue.sweep_spec(older).await?;
         if spec.is_some_and(|spec| same_repository(&spec.repo, &now.spec.repo)) {
-            let before = swept(session, older).await?;
+            let before = swept(queue, older).await?;
             return Ok(Some(metrics::row(&now, before.as_ref())));
         }
     }
@@ -32,16 +31,16 @@ pub async fn row(session: &Session, id: &str) -> anyhow::Result<Option<LoopMetri
 ///
 /// # Errors
 /// A failure of Redis.
-pub async fn rows(
-    session: &Session,
+pub async fn metrics_of_all(
+    queue: &Queue,
     repo: Option<&str>,
     limit: usize,
-) -> anyhow::Result<Vec<Vec<LoopMetricsRow>>> {
+) -> Result<Vec<Vec<LoopMetricsRow>>, Error> {
     // One more of each is read than is shown: the last one is held against it.
     let most = if limit == 0 { LOOK_BACK } else { limit };
     let mut by_repo: Vec<Vec<Swept>> = Vec::new();
-    for id in session.queue.sweeps().await?.iter().take(LOOK_BACK) {
-        let Some(spec) = session.queue.sweep_spec(id).await? else { continue };
+    for id in queue.sweeps().await?.iter().take(LOOK_BACK) {
+        let Some(spec) = queue.sweep_spec(id).await? else { continue };
         if repo.is_some_and(|repo| !same_repository(repo, &spec.repo)) {
             continue;
         }
@@ -52,7 +51,7 @@ pub async fn rows(
             }
             continue;
         }
-        let Some(sweep) = swept(session, id).await? else { continue };
+        let Some(sweep) = swept(queue, id).await? else { continue };
         match known {
             Some(all) => all.push(sweep),
             None => by_repo.push(vec![sweep]),
@@ -65,20 +64,18 @@ pub async fn rows(
     Ok(by_repo.iter().map(rows).collect())
 }
 
-async fn swept(session: &Session, id: &str) -> anyhow::Result<Option<Swept>> {
-    let queue = &session.queue;
+async fn swept(queue: &Queue, id: &str) -> Result<Option<Swept>, Error> {
     let (Some(spec), Some(status)) = (queue.sweep_spec(id).await?, queue.sweep_status(id).await?)
     else {
         return Ok(None);
     };
-    let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
     let SweepStatus { state, created_ms, .. } = status;
     Ok(Some(Swept {
         id: id.to_owned(),
         spec,
         state: format!("{state:?}").to_lowercase(),
         started_at: time(created_ms),
-        wall_ms: status.took_ms(now),
+        wall_ms: status.took_ms(now_ms()),
         resolved: status.resolved,
         unresolved: status.unresolved,
         skipped: status.skipped,

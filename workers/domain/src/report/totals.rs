@@ -1,0 +1,54 @@
+//! What all files of a sweep come to.
+
+use super::FileReport;
+use crate::severity::Severity;
+use queue_schema::sweep::TargetStatus;
+
+/// Sums over files.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    statuses: [usize; TargetStatus::ALL.len()],
+    /// Attempts of all files.
+    pub attempts: usize,
+    /// Files whose facts were taken out.
+    pub facts: usize,
+    /// Reviewed files without facts, or with unchecked ones, because of the models.
+    pub facts_failed: usize,
+    /// Secrets that were masked in what was sent of all files.
+    pub masked: u32,
+    /// Files with findings.
+    pub telling: usize,
+    /// Findings by severity, gravest first.
+    pub findings: [usize; 4],
+}
+
+impl Totals {
+    /// Adds a file.
+    pub fn add(&mut self, file: &FileReport) {
+        self.statuses[at(file.status)] += 1;
+        self.attempts += file.history().len();
+        self.facts += usize::from(file.facts.is_some());
+        self.facts_failed += usize::from(file.facts_trouble.is_some());
+        self.masked = self.masked.saturating_add(file.masked());
+        if let Some(row) = &file.row {
+            self.telling += usize::from(row.findings_count > 0);
+            for finding in row.findings.iter().filter(|f| f.kind.is_actionable()) {
+                self.findings[Severity::of(finding.kind) as usize] += 1;
+            }
+        }
+    }
+
+    /// Files with this status.
+    pub fn with(&self, status: TargetStatus) -> usize {
+        self.statuses[at(status)]
+    }
+
+    /// Files that were to be reviewed: all but the skipped ones.
+    pub fn reviewable(&self) -> usize {
+        self.statuses.iter().sum::<usize>() - self.with(TargetStatus::Skipped)
+    }
+}
+
+fn at(status: TargetStatus) -> usize {
+    TargetStatus::ALL.iter().position(|s| *s == status).unwrap_or(0)
+}

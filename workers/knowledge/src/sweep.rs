@@ -1,0 +1,111 @@
+//! One sweep as it stands.
+
+use crate::{Error, Files, PAGE, metrics_of, now_ms, time};
+use queue_schema::client::{Queue, SweepStatus};
+use queue_schema::rows::Row;
+use queue_schema::sweep::{SweepSpec, TargetStatus};
+use scrum_domain::report::SweepReport;
+use scrum_domain::review::Spent;
+use scrum_domain::{metrics, trust};
+use std::marker::PhantomData;
+
+/// A sweep, and how each of its targets stood when it was opened: what is read of it later belongs
+/// together, though the sweep may go on.
+#[derive(Debug)]
+pub struct Sweep {
+    pub(crate) queue: Queue,
+    pub(crate) id: String,
+    pub(crate) spec: SweepSpec,
+    pub(crate) states: Vec<TargetStatus>,
+    status: SweepStatus,
+}
+
+impl Sweep {
+    /// Opens a sweep by its whole id.
+    ///
+    /// # Errors
+    /// No such sweep, or a failure of Redis.
+    pub async fn open(queue: &Queue, id: &str) -> Result<Self, Error> {
+        let (spec, status) = (queue.sweep_spec(id).await?, queue.sweep_status(id).await?);
+        let (Some(spec), Some(status)) = (spec, status) else {
+            return Err(Error::NoSweep(id.to_owned()));
+        };
+        let states = queue.target_states(id).await?;
+        Ok(Self { queue: queue.clone(), id: id.to_owned(), spec, states, status })
+    }
+
+    /// How far it was.
+    pub fn status(&self) -> &SweepStatus {
+        &self.status
+    }
+
+    /// Targets that stood so.
+    pub fn count(&self, of: &[TargetStatus]) -> usize {
+        self.states.iter().filter(|state| of.contains(state)).count()
+    }
+
+    /// The targets that stood so, in the order of the plan.
+    pub fn files(&self, of: &'static [TargetStatus]) -> Files<'_> {
+        Files::new(self, of)
+    }
+
+    /// Its rows of one kind, in the order of writing.
+    pub fn rows<R: Row>(&self) -> Rows<'_, R> {
+        Rows { sweep: self, after: None, is_over: false, kind: PhantomData }
+    }
+
+    /// All that is known of it but for its files.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn report(&self) -> Result<SweepReport, Error> {
+        let (id, status, now) = (&self.id, &self.status, now_ms());
+        let ledger = self.queue.ledger(id).await?;
+        let models = trust::rows(&ledger, Some(id));
+        Ok(SweepReport {
+            sweep_id: id.clone(),
+            repo: self.spec.repo.clone(),
+            commit: self.spec.commit.clone(),
+            generated_at: time(now),
+            duration_ms: status.took_ms(now),
+            ladder: self.spec.ladder.clone(),
+            labels: self.spec.labels.clone(),
+            budget: status.budget,
+            calls: status.calls,
+            spent: Spent {
+                tokens_in: status.tokens_in,
+                tokens_out: status.tokens_out,
+                cost_usd: metrics::told_cost(status.cost_micro_usd, &ledger),
+                duration_ms: models.iter().map(|m| m.duration_ms).sum(),
+            },
+            models,
+            metrics: metrics_of(&self.queue, id).await?,
+        })
+    }
+}
+
+/// Rows of one kind of a sweep, page by page.
+#[derive(Debug)]
+pub struct Rows<'a, R> {
+    sweep: &'a Sweep,
+    after: Option<String>,
+    is_over: bool,
+    kind: PhantomData<R>,
+}
+
+impl<R: Row> Rows<'_, R> {
+    /// The next page; empty when there are no further rows.
+    ///
+    /// # Errors
+    /// A failure of Redis, or a row that this program can't read.
+    pub async fn next_page(&mut self) -> Result<Vec<R>, Error> {
+        if self.is_over {
+            return Ok(Vec::new());
+        }
+        let Sweep { queue, id, .. } = self.sweep;
+        let (rows, end) = queue.rows_page(id, self.after.as_deref(), PAGE).await?;
+        self.is_over = end.is_none();
+        self.after = end;
+        Ok(rows)
+    }
+}
