@@ -147,7 +147,7 @@ fn names_as_long_as_file_systems_take_have_their_reports() {
         .collect();
     let reported: Vec<String> = names
         .iter()
-        .filter(|n| n.starts_with("review_"))
+        .filter(|n| n.starts_with("review_") && n.ends_with(".json"))
         .map(|n| read_json(&out.join(n))["file"].as_str().unwrap().to_owned())
         .collect();
     assert!(paths.iter().all(|p| reported.contains(p)) && reported.len() == 11, "{names:?}");
@@ -316,13 +316,21 @@ fn a_report_replaces_the_one_that_was_in_its_directory() {
         names
     };
     run(&[]);
-    let files = ["review_src_f0.rs.json", "review_src_f1.rs.json", "review_src_f2.rs.json"];
+    let files = [
+        "review_src_f0.rs.json",
+        "review_src_f0.rs.md",
+        "review_src_f1.rs.json",
+        "review_src_f1.rs.md",
+        "review_src_f2.rs.json",
+        "review_src_f2.rs.md",
+    ];
     let always = [
         ".scrum-report",
         "audit_facts.jsonl",
         "auto_apply.jsonl",
         "model_trust.jsonl",
         "scrum.sarif",
+        "scrum_files.md",
         "scrum_loop_metrics.jsonl",
         "scrum_report.md",
         "scrum_reviews.jsonl",
@@ -340,13 +348,15 @@ fn a_report_replaces_the_one_that_was_in_its_directory() {
     // What an earlier `scrum apply` left, and what people put there.
     std::fs::write(out.join("auto_apply.jsonl"), "{}\n").unwrap();
     std::fs::write(out.join("review_notes.json"), "{\"file\":\"src/f1.rs\"}").unwrap();
+    std::fs::copy(out.join(files[1]), out.join("review_notes.md")).unwrap();
     std::fs::create_dir(out.join("review_dir.json")).unwrap();
-    std::os::unix::fs::symlink(out.join(files[1]), out.join("review_src_f9.rs.json")).unwrap();
+    std::os::unix::fs::symlink(out.join(files[2]), out.join("review_src_f9.rs.json")).unwrap();
 
     let done = run(&["--target", "src/f0.rs"]);
-    assert!(done.stderr.contains("2 files of an earlier report removed"), "{}", done.stderr);
-    let theirs = ["review_dir.json", "review_notes.json", "review_src_f9.rs.json"];
-    assert_eq!(list(), all(&[&files[..1], &theirs].concat()));
+    assert!(done.stderr.contains("4 files of an earlier report removed"), "{}", done.stderr);
+    let theirs =
+        ["review_dir.json", "review_notes.json", "review_notes.md", "review_src_f9.rs.json"];
+    assert_eq!(list(), all(&[&files[..2], &theirs].concat()));
     std::fs::remove_file(out.join("review_src_f9.rs.json")).unwrap();
     assert_eq!(schemas::check_report(&out), 1);
     assert_eq!(std::fs::read_to_string(out.join("auto_apply.jsonl")).unwrap(), "");

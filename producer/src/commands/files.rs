@@ -324,7 +324,7 @@ fn remove_others(
     let mut removed = 0;
     for name in dir.names()? {
         let fits = (md && name.ends_with(".md")) || (json && name.ends_with(".json"));
-        if !name.starts_with("review_") || !fits || written.holds(&name) {
+        if !is_of_a_file(&name) || !fits || written.holds(&name) {
             continue;
         }
         let Ok(Some(text)) = dir.read(&name, MOST_REPORT_BYTES) else { continue };
@@ -355,8 +355,8 @@ fn unusable(out: &Path) -> String {
     format!("the report directory {} can't be used; pass another --out", out.display())
 }
 
-/// The names of the files of a report of an older version, which left no mark in its directory and is
-/// known by them.
+/// The names of a report's files. Reports of older versions, which left no mark in their directory,
+/// are known by them.
 fn is_ours(name: &str) -> bool {
     let rows = [
         ReviewRow::STREAM,
@@ -365,9 +365,13 @@ fn is_ours(name: &str) -> bool {
         ModelTrustRow::STREAM,
         LoopMetricsRow::STREAM,
     ];
-    [overview::NAME, "summary.json", "scrum.sarif"].contains(&name)
+    [overview::NAME, index::NAME, "summary.json", "scrum.sarif"].contains(&name)
         || name.strip_suffix(".jsonl").is_some_and(|stream| rows.contains(&stream))
-        || (name.starts_with("review_") && name.ends_with(".json"))
+        || is_of_a_file(name)
         // What an older version that was killed was writing.
         || (name.starts_with(".scrum-") && name.ends_with(".new"))
+}
+
+fn is_of_a_file(name: &str) -> bool {
+    name.starts_with("review_") && [".json", ".md"].iter().any(|end| name.ends_with(end))
 }
