@@ -58,6 +58,11 @@ fn the_producer_links_no_worker_code() {
 }
 
 #[test]
+fn the_read_model_knows_neither_a_command_line_nor_a_server() {
+    none_of("scrum-knowledge", &["clap", "axum", "hyper", "git2", "scrum-producer", "scrum-fleet"]);
+}
+
+#[test]
 fn only_repo_links_git_only_providers_link_http_only_the_queue_links_redis() {
     let direct = direct_dependencies();
     for (package, dependencies) in &direct {

@@ -230,7 +230,8 @@ async fn the_report_of_a_large_sweep_is_short_where_one_begins_and_has_every_row
     let (telling, dead) = (count("telling"), count("dead"));
     assert_eq!(schemas::check_report(&out), telling + count("clean"));
     let all = files(&out);
-    let file = |name: &str| &all.iter().find(|(n, _)| n == name).unwrap_or_else(|| panic!("{name}")).1;
+    let file =
+        |name: &str| &all.iter().find(|(n, _)| n == name).unwrap_or_else(|| panic!("{name}")).1;
     let overview = file("scrum_report.md");
     assert!(overview.lines().count() <= MOST_LINES, "{} lines", overview.lines().count());
     let first = overview.split("# Findings\n\n").nth(1).unwrap().lines().next().unwrap();

@@ -49,7 +49,8 @@ pub async fn write(
     let dir = OutDir::open(out, &session.state, is_ours).with_context(|| unusable(out))?;
     let wants = |name: &str| formats.iter().any(|f| f.as_ref() == name);
     let files = write_all(&sweep, &report, &dir, wants).await;
-    let written = files.with_context(|| format!("the report in {} can't be written", out.display()))?;
+    let written =
+        files.with_context(|| format!("the report in {} can't be written", out.display()))?;
     remove_others(&dir, &written, wants)
 }
 
@@ -164,7 +165,8 @@ impl<'a> Writer<'a> {
             file.write_all(index::head(report).as_bytes())?;
         }
         if wants("json") {
-            summary = Some(Summary::begin(Json::File(dir.begin("summary.json")?), sweep, report).await?);
+            summary =
+                Some(Summary::begin(Json::File(dir.begin("summary.json")?), sweep, report).await?);
         }
         if wants("sarif") {
             let (head, tail) = sarif::frame(report);
@@ -173,7 +175,10 @@ impl<'a> Writer<'a> {
             sarif = Some((log, Array::default(), tail));
         }
         if wants("jsonl") {
-            rows = Some((dir.begin(&file_of::<ReviewRow>())?, dir.begin(&file_of::<AuditFactsRow>())?));
+            rows = Some((
+                dir.begin(&file_of::<ReviewRow>())?,
+                dir.begin(&file_of::<AuditFactsRow>())?,
+            ));
         }
         let (names, written) = (file::Names::default(), file::Names::default());
         let overview = Overview::default();

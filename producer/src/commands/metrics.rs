@@ -27,7 +27,8 @@ pub async fn execute(global: &Global, args: MetricsArgs) -> anyhow::Result<u8> {
         Some(repo) => {
             let as_given = metrics_of_all(&session.queue, Some(repo), args.limit).await?;
             if as_given.is_empty() && !Repo::is_url(repo) {
-                metrics_of_all(&session.queue, Some(&canonical(Path::new(repo))?), args.limit).await?
+                metrics_of_all(&session.queue, Some(&canonical(Path::new(repo))?), args.limit)
+                    .await?
             } else {
                 as_given
             }

@@ -74,8 +74,7 @@ impl<'a> Files<'a> {
         let dying = Chosen::new(&states, |s| matches!(s, Unresolved | Resolved | Live));
         let dead = queue.dead_of(id, &dying.of(&ordinals, |o| o)).await?;
         let trying = Chosen::new(&states, |s| matches!(s, Unresolved | Live | LeftOut));
-        let attempts =
-            queue.attempts_of(id, &trying.of(&ordinals, |o| review_id(id, o))).await?;
+        let attempts = queue.attempts_of(id, &trying.of(&ordinals, |o| review_id(id, o))).await?;
         Ok(Page {
             targets: queue.targets_of(id, &ordinals).await?,
             rows: begun.spread(rows),
@@ -137,7 +136,8 @@ impl Page {
                 let is_resolved = status == TargetStatus::Resolved;
                 // What died after the review was accepted can only have been work on its facts.
                 let (died, dead_reason) = if is_resolved { (dead, None) } else { (None, dead) };
-                let lacks = is_resolved && facts.is_none() && row.as_ref().is_some_and(&wants_facts);
+                let lacks =
+                    is_resolved && facts.is_none() && row.as_ref().is_some_and(&wants_facts);
                 let facts_trouble = without_facts
                     .or_else(|| died.map(|why| format!("in the dead-letter queue: {why}")))
                     .or_else(|| lacks.then(|| NO_FACTS.to_owned()));
@@ -146,7 +146,11 @@ impl Page {
                     status,
                     row,
                     attempts,
-                    dead_reason: if status == TargetStatus::LeftOut { left_out } else { dead_reason },
+                    dead_reason: if status == TargetStatus::LeftOut {
+                        left_out
+                    } else {
+                        dead_reason
+                    },
                     facts,
                     facts_trouble,
                 }

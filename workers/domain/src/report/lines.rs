@@ -24,7 +24,9 @@ impl Array {
 /// The members of an object, each on a line, with commas between.
 pub fn members(object: &Value) -> String {
     let Some(map) = object.as_object() else { return String::new() };
-    let lines: Vec<String> =
-        map.iter().map(|(name, value)| format!("{}: {value}", Value::from(name.as_str()))).collect();
+    let lines: Vec<String> = map
+        .iter()
+        .map(|(name, value)| format!("{}: {value}", Value::from(name.as_str())))
+        .collect();
     lines.join(",\n")
 }

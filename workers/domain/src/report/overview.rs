@@ -116,8 +116,7 @@ impl Overview {
         let actionable = row.findings.iter().filter(|f| f.kind.is_actionable());
         for (n, finding) in actionable.enumerate() {
             let sure = Reverse(finding.confidence);
-            let rank =
-                (Severity::of(finding.kind), !finding.anchored, sure, self.files, n);
+            let rank = (Severity::of(finding.kind), !finding.anchored, sure, self.files, n);
             self.findings.offer(rank, || finding_line(row, finding, page));
         }
         let Some((lines, reviews)) = &mut self.reviews else { return };

@@ -67,12 +67,7 @@ pub fn is_wanted(file: &FileReport) -> bool {
 /// The page of a file, under the name that it gets.
 pub fn render(report: &SweepReport, file: &FileReport, name: &str) -> String {
     let mut out = format!("{}\n# {}\n\n", file::page_mark(name), title(&file.target.path));
-    let _ = writeln!(
-        out,
-        "- [Overview]({}) of sweep {}",
-        overview::NAME,
-        code(&report.sweep_id)
-    );
+    let _ = writeln!(out, "- [Overview]({}) of sweep {}", overview::NAME, code(&report.sweep_id));
     match (Kind::of(file), &file.row) {
         (Kind::Telling, Some(row)) => reviewed(&mut out, file, row),
         (_, Some(row)) => {

@@ -9,7 +9,10 @@ fn names(paths: &[&str]) -> Vec<String> {
 
 #[test]
 fn names_of_files() {
-    assert_eq!(names(&["src/a/b.rs", "../../etc/x\n"]), ["review_src_a_b.rs", "review_.._.._etc_x_"]);
+    assert_eq!(
+        names(&["src/a/b.rs", "../../etc/x\n"]),
+        ["review_src_a_b.rs", "review_.._.._etc_x_"]
+    );
     let turned = names(&["a/\u{202e}cod.rs", "a/\u{202e}cod_rs"]);
     assert!(turned[0].starts_with("review_a__u{202e}cod.rs_"), "{turned:?}");
     assert_ne!(turned[0], turned[1]);

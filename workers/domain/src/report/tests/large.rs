@@ -54,7 +54,11 @@ fn an_overview_is_short_and_names_the_gravest_however_large_the_sweep_is() {
     let first = report.split("# Findings\n\n").nth(1).unwrap().lines().next().unwrap();
     let want = "1. **critical failure**, [`telling/399.rs:7`](review_telling_399.rs.md), 99%: It loses data";
     assert_eq!(first, want);
-    assert!(report.contains("- Findings: 400 critical, 0 major, 800 minor, 0 for information, in 400 files"));
+    assert!(
+        report.contains(
+            "- Findings: 400 critical, 0 major, 800 minor, 0 for information, in 400 files"
+        )
+    );
     for (title, more) in
         [("# Unresolved", 370), ("# Left out", 385), ("# Not done", 370), ("# Skipped", 370)]
     {

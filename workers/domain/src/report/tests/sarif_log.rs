@@ -1,0 +1,66 @@
+//! Findings for code hosts.
+
+use super::*;
+
+#[test]
+fn sarif_holds_actionable_findings_only() {
+    let v = sarif(&sweep("Fails [here](evil)\nbadly", "src/a b.rs"));
+    assert_eq!(v["version"], "2.1.0");
+    let run = &v["runs"][0];
+    assert_eq!(run["versionControlProvenance"][0]["repositoryUri"], "https://host/r.git");
+    let results = run["results"].as_array().unwrap();
+    assert_eq!(results.len(), 2);
+    let [anchored, loose] = &results[..] else { panic!("two results") };
+    assert_eq!(
+        (&anchored["ruleId"], &anchored["level"]),
+        (&"critical_failure".into(), &"error".into())
+    );
+    let place = &anchored["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "src/a%20b.rs");
+    assert_eq!(place["region"]["startLine"], 7);
+    assert_eq!(anchored["message"]["text"], "Fails [here] (evil) badly");
+    assert!(loose["locations"][0]["physicalLocation"].get("region").is_none());
+    for result in results {
+        let at = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+        assert_eq!(run["tool"]["driver"]["rules"][at]["id"], result["ruleId"]);
+    }
+}
+
+#[test]
+fn sarif_names_the_repository_by_a_uri() {
+    for (repo, uri) in [
+        ("/srv/my repo", "file:///srv/my%20repo"),
+        ("git@host:team/app.git", "ssh://host/team/app.git"),
+        ("https://me:key@host/a b.git", "https://host/a%20b.git"),
+        ("ssh://git@host:22/r", "ssh://host:22/r"),
+    ] {
+        let mut report = sweep("x", "a.rs");
+        report.repo = repo.into();
+        let log = sarif(&report);
+        assert_eq!(log["runs"][0]["versionControlProvenance"][0]["repositoryUri"], uri);
+    }
+    let log = sarif(&sweep("**", "a.rs"));
+    assert_ne!(log["runs"][0]["results"][0]["message"]["text"], "", "something is always said");
+}
+
+#[test]
+fn every_actionable_kind_has_a_rule() {
+    use FindingKind as K;
+    for kind in [
+        K::Suggestion,
+        K::Contradiction,
+        K::CriticalFailure,
+        K::PseudocodeFlag,
+        K::PrdMismatch,
+        K::BrokenPipeline,
+        K::MissingComponent,
+        K::RiskPoint,
+        K::VerifiedComponent,
+        K::RequiredNextAction,
+    ] {
+        let mut report = sweep("x", "a.rs");
+        report.files[0].row.as_mut().unwrap().findings = vec![finding(kind, "x", None)];
+        let results = sarif(&report)["runs"][0]["results"].as_array().map_or(0, Vec::len);
+        assert_eq!(results, usize::from(kind.is_actionable()), "{kind:?}");
+    }
+}
