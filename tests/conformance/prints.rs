@@ -184,7 +184,9 @@ fn calls(text: &str) -> BTreeSet<String> {
             line.match_indices(&call).any(|(at, _)| {
                 let before = &line[..at];
                 let is_longer = before.ends_with(|c: char| c.is_alphanumeric() || c == '_');
-                !is_longer && !before.ends_with("fn ")
+                // A file of a report is begun as well.
+                let is_file = *name == "begin" && before.ends_with('.');
+                !is_longer && !is_file && !before.ends_with("fn ")
             })
         });
         if is_called {

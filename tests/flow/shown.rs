@@ -127,8 +127,8 @@ async fn what_strangers_write_is_shown_and_does_nothing() {
     let reviews = files.iter().filter(|(name, _)| name.starts_with("review_"));
     assert_eq!(
         reviews.count(),
-        4,
-        "one each: {:?}",
+        8,
+        "a page and a row for each: {:?}",
         files.iter().map(|f| &f.0).collect::<Vec<_>>()
     );
     for (name, text) in &files {

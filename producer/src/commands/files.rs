@@ -60,7 +60,7 @@ pub async fn write(
 /// A failure of Redis, or of stdout; a closed pipe ends the program quietly.
 pub async fn print_summary(session: &Session, id: &str) -> anyhow::Result<()> {
     let sweep = Sweep::open(&session.queue, id).await?;
-    let mut summary = Summary::begin(Json::Stdout, &sweep, &sweep.report().await?).await?;
+    let mut summary = Summary::open(Json::Stdout, &sweep, &sweep.report().await?).await?;
     let (mut totals, mut files) = (Totals::default(), sweep.files(&TargetStatus::ALL));
     loop {
         let page = files.next_page().await?;
@@ -105,7 +105,7 @@ async fn write_all(
     dir: &OutDir,
     wants: impl Fn(&str) -> bool,
 ) -> anyhow::Result<file::Names> {
-    let mut writer = Writer::begin(sweep, report, dir, &wants).await?;
+    let mut writer = Writer::open(sweep, report, dir, &wants).await?;
     let mut files = sweep.files(&TargetStatus::ALL);
     loop {
         let page = files.next_page().await?;
@@ -145,7 +145,7 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    async fn begin(
+    async fn open(
         sweep: &Sweep,
         report: &'a SweepReport,
         dir: &'a OutDir,
@@ -166,7 +166,7 @@ impl<'a> Writer<'a> {
         }
         if wants("json") {
             summary =
-                Some(Summary::begin(Json::File(dir.begin("summary.json")?), sweep, report).await?);
+                Some(Summary::open(Json::File(dir.begin("summary.json")?), sweep, report).await?);
         }
         if wants("sarif") {
             let (head, tail) = sarif::frame(report);
@@ -247,7 +247,7 @@ struct Summary {
 }
 
 impl Summary {
-    async fn begin(mut out: Json, sweep: &Sweep, report: &SweepReport) -> anyhow::Result<Self> {
+    async fn open(mut out: Json, sweep: &Sweep, report: &SweepReport) -> anyhow::Result<Self> {
         out.put(&format!("{{\n{},\n", members(&summary::head(report))))?;
         for (name, of) in summary::LISTS {
             out.put(&format!("\"{name}\": ["))?;
