@@ -303,7 +303,7 @@ fn file_of<R: Row>() -> String {
     format!("{}.jsonl", R::STREAM)
 }
 
-fn put_row<R: Serialize>(out: &mut OutFile, row: Option<&R>) -> anyhow::Result<()> {
+fn put_row<R: Serialize>(out: &mut impl Write, row: Option<&R>) -> anyhow::Result<()> {
     let Some(row) = row else { return Ok(()) };
     Ok(writeln!(out, "{}", shown_json(&serde_json::to_string(row)?))?)
 }
