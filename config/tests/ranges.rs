@@ -152,6 +152,8 @@ fn secrets_in_the_wrong_place_are_found_and_not_repeated() {
         let text = refused("providers.openai.api_key_env", key, "environment variable");
         assert!(key.is_empty() || !text.contains(key), "{text}");
     }
+    let text = refused("queue.signing_key_env", "0123456789abcdef", "environment variable");
+    assert!(!text.contains("0123456789"), "{text}");
     let text = refused("redis.url", "http://user:hunter2@host", "URL of a Redis server");
     assert!(!text.contains("hunter2"));
     let url = "https://user:hunter2@host/v1";
