@@ -1,6 +1,6 @@
 //! The container image: what its Dockerfile installs is enough for checks in a sandbox, run by its user.
 //! Building its file system takes a minute and the network, so that is done with `SCRUM_TEST_IMAGE=1` alone.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use scrum_tests::model_stub::{ModelStub, Reply, answers};
 use scrum_tests::process::{Bench, Done, Process, program};

@@ -136,8 +136,8 @@ fn applier(
             };
             let missing: Vec<_> = PROGRAMS.into_iter().filter(|p| !found.contains(p)).collect();
             if !missing.is_empty() {
-                message += &format!(
-                    ", but not {}: a project that is checked by one needs it in /usr or PATH, or apply.readable",
+                message = format!(
+                    "{message}, but not {}: a project that is checked by one needs it in /usr or PATH, or apply.readable",
                     missing.join(", ")
                 );
             }
