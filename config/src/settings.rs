@@ -85,22 +85,7 @@ impl RedisSettings {
 
     /// The URL with its password masked, for messages and logs.
     pub fn url_masked(&self) -> String {
-        let Some((scheme, rest)) = self.url.split_once("://") else {
-            return self.url.clone();
-        };
-        // A password may itself hold an '@': the last one before the path ends it.
-        let authority = rest.find('/').map_or(rest, |end| &rest[..end]);
-        match authority.rfind('@') {
-            Some(at) => {
-                let user = rest[..at].split(':').next().unwrap_or_default();
-                format!("{scheme}://{user}:***{}", &rest[at..])
-            }
-            // unix:///path?pass=.. carries it in the query.
-            None => match self.url.split_once('?') {
-                Some((head, query)) if query.contains("pass=") => format!("{head}?***"),
-                _ => self.url.clone(),
-            },
-        }
+        queue_schema::url::masked(&self.url)
     }
 }
 

@@ -318,6 +318,10 @@ fn check_base_url(key: &str, url: &str, check: &mut Checks) {
             let fix = "take it out, and name the variable that holds the key in api_key_env";
             check.add(key, "it holds a user or a password".to_owned(), fix);
         }
+        Some(_) if queue_schema::url::has_query(url) => {
+            let fix = "take out all from the '?' or '#' on, and name the variable that holds the key in api_key_env";
+            check.add(key, "it holds a query or a fragment".to_owned(), fix);
+        }
         Some(_) if url.ends_with('/') => {
             check.add(key, "it ends with a slash".to_owned(), "take the slash off");
         }

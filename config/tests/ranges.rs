@@ -159,6 +159,9 @@ fn secrets_in_the_wrong_place_are_found_and_not_repeated() {
     let url = "https://user:hunter2@host/v1";
     let text = refused("providers.openai.base_url", url, "api_key_env");
     assert!(!text.contains("hunter2"));
+    let url = "https://host/v1?key=hunter2";
+    let text = refused("providers.openai.base_url", url, "api_key_env");
+    assert!(!text.contains("hunter2"));
     let url = "rediss://me:hunt@er2@host:6380/1";
     let settings = with(&[("redis.url", url)]).unwrap();
     assert!(!format!("{settings:?}").contains("er2"), "{settings:?}");

@@ -30,3 +30,4 @@ pub mod sign;
 pub mod state;
 pub mod sweep;
 pub mod trace;
+pub mod url;

@@ -28,6 +28,11 @@ fn mistakes_are_told_and_cost_nothing() {
     refused(&bench, &["run", plain], &[plain, "not a git repository", "git init"]);
     refused(
         &bench,
+        &["run", "https://example.invalid/o/r.git?token=t0ken"],
+        &["https://example.invalid/o/r.git?***", "credential helper"],
+    );
+    refused(
+        &bench,
         &["run", "https://t0ken@example.invalid/o/r.git"],
         &["https://***@example.invalid/o/r.git", "credential helper"],
     );

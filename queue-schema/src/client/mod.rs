@@ -46,6 +46,7 @@ pub use tls::TlsFiles;
 use crate::effects::{NewJob, Sending};
 use crate::keys::{self, Partition};
 use crate::sign::{self, Signer};
+use crate::url::masked;
 use address::Address;
 use conn::Conn;
 use redis::aio::MultiplexedConnection;
@@ -118,7 +119,7 @@ impl Queue {
     /// [`QueueError::Url`] for an address that can't be read, [`QueueError::Tls`] for certificates
     /// that can't, [`QueueError::Unreachable`] when nothing answers there.
     pub async fn connect(options: QueueOptions) -> Result<Self, QueueError> {
-        let bad = |message| QueueError::Url { url: redact(&options.url), message };
+        let bad = |message| QueueError::Url { url: masked(&options.url), message };
         let address = Address::parse(&options.url).map_err(bad)?;
         let dial = Dial {
             connect_timeout: options.connect_timeout,
@@ -127,7 +128,7 @@ impl Queue {
             sentinel_auth: options.sentinel_auth,
         };
         let server = Server::new(&address, dial).map_err(|e| bad(e.to_string()))?;
-        let away = |cause| QueueError::Unreachable { url: redact(&options.url), cause };
+        let away = |cause| QueueError::Unreachable { url: masked(&options.url), cause };
         let mut conn = server.connect().await.map_err(away)?;
         redis::cmd("PING").query_async::<String>(&mut conn).await.map_err(away)?;
         Ok(Self {
@@ -275,25 +276,4 @@ impl Queue {
 /// Every script by its name: to load them ahead, or to know them again on the wire.
 pub fn scripts() -> Vec<(&'static str, Script)> {
     Scripts::load().named()
-}
-
-/// The URL without its password, for messages.
-pub(crate) fn redact(url: &str) -> String {
-    match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) if at > scheme => {
-            format!("{}://***@{}", &url[..scheme], &url[at + 1..])
-        }
-        _ => url.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::redact;
-
-    #[test]
-    fn passwords_do_not_reach_messages() {
-        assert_eq!(redact("redis://:s3cret@host:6379/0"), "redis://***@host:6379/0");
-        assert_eq!(redact("redis://host/0"), "redis://host/0");
-    }
 }

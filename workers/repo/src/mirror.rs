@@ -5,6 +5,7 @@ use crate::RepoError;
 use crate::command::git;
 use git2::{Oid, Repository};
 use queue_schema::ids::sha256_hex;
+use queue_schema::url::{has_query, masked};
 use scrum_disk::{self as disk, File, Mode};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -131,6 +132,12 @@ fn check(url: &str) -> Result<(), RepoError> {
     if url.chars().any(char::is_control) {
         return fail("holds control characters; leave them out");
     }
+    if has_query(url) {
+        // As a password, it would be kept and shown.
+        return fail(
+            "holds a query or fragment, where some hosts take a token; leave out all from the '?' or '#' on, and let a git credential helper give the token",
+        );
+    }
     if masked(url) != url {
         // It would be kept in the sweep's record and shown in reports.
         return fail(
@@ -138,21 +145,6 @@ fn check(url: &str) -> Result<(), RepoError> {
         );
     }
     Ok(())
-}
-
-/// The URL without what might be a secret, for messages: all that stands before the host, because hosts
-/// take a token as user, too. With ssh only a password is one.
-fn masked(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let authority = rest.split('/').next().unwrap_or_default();
-    let Some((user, _)) = authority.rsplit_once('@') else { return url.to_owned() };
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    let path = &rest[authority.len()..];
-    match user.split_once(':') {
-        None if scheme == "ssh" => url.to_owned(),
-        Some((user, _)) if scheme == "ssh" => format!("ssh://{user}:***@{host}{path}"),
-        _ => format!("{scheme}://***@{host}{path}"),
-    }
 }
 
 #[cfg(test)]
@@ -205,14 +197,15 @@ mod tests {
             ("http://t0ken@h/r", "http://***@h/r"),
             ("HTTPS://t0ken@h/r", "HTTPS://***@h/r"),
             ("git://t0ken@h/r", "git://***@h/r"),
+            ("https://h/r.git?token=t0ken", "https://h/r.git?***"),
+            ("https://h/r.git#t0ken", "https://h/r.git#***"),
+            ("git@h:r.git?token=t0ken", "git@h:r.git?***"),
         ] {
             let error = ensure(url, dir.path(), Need::Latest).unwrap_err().to_string();
             assert!(error.contains(shown), "{error}");
             assert!(!error.contains("t0ken"), "{error}");
         }
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "nothing was started");
-        assert_eq!(masked("ssh://git@host:22/r"), "ssh://git@host:22/r");
-        assert_eq!(masked("https://host/a:b@c"), "https://host/a:b@c");
     }
 
     #[test]

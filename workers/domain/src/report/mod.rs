@@ -25,6 +25,8 @@ mod unread;
 pub use totals::Totals;
 
 use crate::review::{Spent, most_masked};
+pub use queue_schema::url::public_address;
+
 use queue_schema::budget::Budget;
 use queue_schema::rows::{Attempt, AuditFactsRow, LoopMetricsRow, ModelTrustRow, ReviewRow};
 use queue_schema::sweep::{Ladder, Target, TargetStatus};
@@ -139,14 +141,6 @@ impl FileReport {
             TargetStatus::LeftOut => "left out",
         }
     }
-}
-
-/// A repository's address without the credentials that a URL may carry: reports and rows are passed on.
-pub fn public_address(repo: &str) -> String {
-    let Some((scheme, rest)) = repo.split_once("://") else { return repo.to_owned() };
-    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    format!("{scheme}://{host}{path}")
 }
 
 #[cfg(test)]

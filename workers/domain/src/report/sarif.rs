@@ -139,8 +139,9 @@ pub(super) fn encoded(text: &str, kept: &[u8]) -> String {
 
 /// A URL stays, `user@host:path` is what git means by it, and a local path is a file URI.
 fn repository_uri(repo: &str) -> String {
+    let repo = &public_address(repo);
     if repo.contains("://") {
-        return encoded(&public_address(repo), b":/?#@!$&'()*+,;=-._~%");
+        return encoded(repo, b":/?#@!$&'()*+,;=-._~%");
     }
     match repo.split_once(':') {
         Some((host, path)) if !host.contains('/') => {

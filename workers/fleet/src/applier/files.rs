@@ -51,7 +51,7 @@ pub(super) fn look(
             sweep_id: spec.sweep.clone(),
             review_id: review.review_id.clone(),
             run_id: work.run.clone(),
-            repo: spec.repo.clone(),
+            repo: queue_schema::url::public_address(&spec.repo),
             base: spec.base.clone(),
             patches: Vec::new(),
             warnings_before: None,

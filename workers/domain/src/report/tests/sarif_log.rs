@@ -33,6 +33,8 @@ fn sarif_names_the_repository_by_a_uri() {
         ("git@host:team/app.git", "ssh://host/team/app.git"),
         ("https://me:key@host/a b.git", "https://host/a%20b.git"),
         ("ssh://git@host:22/r", "ssh://host:22/r"),
+        ("https://host/r?token=t0ken", "https://host/r?***"),
+        ("git@host:team/app?token=t0ken", "ssh://host/team/app%3F%2A%2A%2A"),
     ] {
         let mut report = sweep("x", "a.rs");
         report.repo = repo.into();

@@ -1,0 +1,116 @@
+//! URLs without what may be secret in them, for messages, records and reports.
+
+/// What may be secret, wherever it stood.
+const MASK: &str = "***";
+
+struct Parts<'a> {
+    scheme: &'a str,
+    user: Option<&'a str>,
+    host: &'a str,
+    path: &'a str,
+    /// A query, or a fragment.
+    more: Option<char>,
+}
+
+fn parts(url: &str) -> Option<Parts<'_>> {
+    let (scheme, rest) = url.split_once("://")?;
+    let mut end = rest.find('/').unwrap_or(rest.len());
+    // A password may itself hold a slash: no port is made of letters.
+    let port = rest[..end].split_once(':').map_or("", |(_, port)| port);
+    if !rest[..end].contains('@')
+        && !port.bytes().all(|b| b.is_ascii_digit() || b",:[]".contains(&b))
+    {
+        end =
+            rest.rfind('@').map_or(end, |at| at + rest[at..].find('/').unwrap_or(rest.len() - at));
+    }
+    // It may hold an '@' as well: the last one ends it.
+    let (user, host) = match rest[..end].rsplit_once('@') {
+        Some((user, host)) => (Some(user), host),
+        None => (None, &rest[..end]),
+    };
+    let after = &rest[end - host.len()..];
+    let open = after.find(['?', '#']);
+    let plain = &after[..open.unwrap_or(after.len())];
+    let (host, path) = plain.split_at(plain.find('/').unwrap_or(plain.len()));
+    Some(Parts { scheme, user, host, path, more: open.and_then(|at| after[at..].chars().next()) })
+}
+
+/// A URL for messages: what stands before the host is masked, because hosts take a token as user, too, and
+/// so is a query or fragment. The user of ssh and Redis stays. What is no URL comes back as it is.
+pub fn masked(url: &str) -> String {
+    let Some(parts) = parts(url) else { return short_form(url) };
+    let takes_token = ["http", "https", "git"].iter().any(|s| parts.scheme.eq_ignore_ascii_case(s));
+    let user = match parts.user.map(|user| user.split_once(':').unwrap_or((user, ""))) {
+        None => String::new(),
+        Some((user, "")) if !takes_token => format!("{user}@"),
+        Some((user, _)) if !takes_token && !user.is_empty() => format!("{user}:{MASK}@"),
+        Some(_) => format!("{MASK}@"),
+    };
+    format!("{}://{user}{}", parts.scheme, place(&parts))
+}
+
+/// A repository's address for reports and rows, which are passed on: without what stands before the host,
+/// and with any query or fragment masked.
+pub fn public_address(repo: &str) -> String {
+    let Some(parts) = parts(repo) else { return short_form(repo) };
+    format!("{}://{}", parts.scheme, place(&parts))
+}
+
+/// Whether a URL has a query or a fragment.
+pub fn has_query(url: &str) -> bool {
+    parts(url).map_or_else(|| short_form(url) != url, |parts| parts.more.is_some())
+}
+
+fn place(parts: &Parts<'_>) -> String {
+    let more = parts.more.map_or_else(String::new, |sign| format!("{sign}{MASK}"));
+    format!("{}{}{more}", parts.host, parts.path)
+}
+
+/// `user@host:path`, the short form of ssh; a path on this machine has no such beginning.
+fn short_form(url: &str) -> String {
+    let is_short =
+        url.split_once(':').is_some_and(|(host, _)| host.contains('@') && !host.contains('/'));
+    match url.find(['?', '#']).filter(|_| is_short) {
+        Some(at) => format!("{}{MASK}", &url[..=at]),
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{has_query, masked, public_address};
+
+    #[test]
+    fn nothing_that_may_be_secret_is_shown() {
+        for (url, shown, public) in [
+            ("https://t0ken@h/r.git", "https://***@h/r.git", "https://h/r.git"),
+            ("https://me:t0ken@h/r.git?x=1", "https://***@h/r.git?***", "https://h/r.git?***"),
+            ("https://h/r.git?token=t0ken", "https://h/r.git?***", "https://h/r.git?***"),
+            ("https://h?t0ken", "https://h?***", "https://h?***"),
+            ("https://h/r#access_token=t0ken", "https://h/r#***", "https://h/r#***"),
+            ("HTTPS://t0ken@h/r", "HTTPS://***@h/r", "HTTPS://h/r"),
+            ("git://t0ken@h/r", "git://***@h/r", "git://h/r"),
+            ("https://me:t0@ken@h/a@b", "https://***@h/a@b", "https://h/a@b"),
+            ("https://h/a:b@c", "https://h/a:b@c", "https://h/a:b@c"),
+            ("https://h:8443/a:b@c", "https://h:8443/a:b@c", "https://h:8443/a:b@c"),
+            ("ssh://git@h:22/r", "ssh://git@h:22/r", "ssh://h:22/r"),
+            ("ssh://git:t0ken@h/r", "ssh://git:***@h/r", "ssh://h/r"),
+            ("redis://:t0ken@h:6379/0", "redis://***@h:6379/0", "redis://h:6379/0"),
+            ("redis://:t0/ken@h:6379/0", "redis://***@h:6379/0", "redis://h:6379/0"),
+            ("rediss://me:t0@ken@h:1/1", "rediss://me:***@h:1/1", "rediss://h:1/1"),
+            ("redis+cluster://a:1,b:2", "redis+cluster://a:1,b:2", "redis+cluster://a:1,b:2"),
+            ("unix:///r.sock?pass=t0ken", "unix:///r.sock?***", "unix:///r.sock?***"),
+            ("git@h:r.git?token=t0ken", "git@h:r.git?***", "git@h:r.git?***"),
+            ("git@h:r.git", "git@h:r.git", "git@h:r.git"),
+            ("/home/me/what?#1", "/home/me/what?#1", "/home/me/what?#1"),
+        ] {
+            assert_eq!(
+                (masked(url).as_str(), public_address(url).as_str()),
+                (shown, public),
+                "{url}"
+            );
+            assert_eq!(masked(shown), shown, "masking what is masked changes nothing");
+            assert_eq!(has_query(url), shown.ends_with("?***") || shown.ends_with("#***"), "{url}");
+        }
+    }
+}
