@@ -19,7 +19,7 @@ fn random(n: usize, len: usize) -> String {
 
 /// One secret of each kind, in a line of code. Written in pieces, so that this file holds none.
 fn canaries(seed: usize) -> Vec<(String, String)> {
-    let r = |n: usize, len: usize| random(seed * 40 + n, len);
+    let r = |n: usize, len: usize| random(seed * 50 + n, len);
     let secrets = [
         ("let openai = \"@\";", ["sk", "-proj-", &r(1, 44)].concat()),
         ("let anthropic = \"@\";", ["sk", "-ant-api03-", &r(2, 60)].concat()),
@@ -44,6 +44,29 @@ fn canaries(seed: usize) -> Vec<(String, String)> {
         ("let password = \"@\";", [&r(20, 12), "#1"].concat()),
         ("api_token: @", r(21, 32)),
         ("    .header(\"Authorization\", \"Bearer @\")", r(22, 40)),
+        ("DB_PASS=@", r(23, 14)),
+        ("let passwort = \"@\";", [&r(24, 12), "#1"].concat()),
+        ("пароль: \"@\"", [&r(40, 12), "#1"].concat()),
+        ("password = \"@\"", ["correct horse ", &r(25, 6).to_lowercase()].concat()),
+        ("ENV SMTP_PASS @", r(26, 16)),
+        ("CREATE USER app IDENTIFIED BY '@';", r(27, 14)),
+        ("curl -u app:@ https://h.internal/x", r(28, 16)),
+        ("mysql -u app -p@ shop", r(29, 16)),
+        ("sshpass -p @ ssh h.internal", r(30, 16)),
+        ("redis-cli -a @ PING", r(31, 16)),
+        ("jdbc:oracle:thin:app/@@db.internal:1521:x", r(32, 14)),
+        ("app:$6$Zk3vT9wQ$@:19000:0:99999:7:::", r(33, 86)),
+        ("dsn = \"host=db user=app password=@ dbname=x\"", r(34, 14)),
+        ("db.internal:5432:shop:app:@", r(35, 14)),
+        ("kind: Secret\ndata:\n  login: @\n", base64(r(36, 24).as_bytes())),
+        // Of one in two literals, each half.
+        ("let split = \"@\" +", ["gh", "p_", &r(37, 18)].concat()),
+        ("    \"@\";", r(38, 18)),
+        (
+            "let escaped = \"api_key=@\";",
+            r(39, 24).chars().map(|c| format!("\\x{:02x}", c as u32)).collect(),
+        ),
+        ("let unseen = \"@\";", ["gh", "o_", &r(41, 16), "\u{200b}", &r(42, 20)].concat()),
     ];
     secrets.map(|(line, secret)| (line.replacen('@', &secret, 1), secret)).into()
 }
@@ -137,9 +160,9 @@ impl Place {
             )
         };
         let small = text(1, 4);
-        // The key lies across the border of two shards: shards have 3,500 bytes.
+        // The key lies across many shards, of which most see neither end of it: they have 3,500 bytes.
         let (lead, tail) = (large_file(3000), large_file(3000));
-        let large = format!("{lead}\n{}\n{tail}", text(2, 40));
+        let large = format!("{lead}\n{}\n{tail}", text(2, 900));
         let documents = [("prd", 3), ("proposal", 4), ("forensic", 5)].map(|(name, seed)| {
             let path = bench.dir.path().join(format!("{name}.md"));
             std::fs::write(&path, format!("The store keeps lines.\n{}", text(seed, 24))).unwrap();
@@ -219,13 +242,13 @@ fn no_secret_arrives_at_a_model_that_is_not_local() {
 
     let rows = place.rows();
     let row = rows.iter().find(|r| r.file == "src/store.rs").unwrap();
-    assert!(row.masked >= 21, "{}", row.masked);
+    assert!(row.masked >= 40, "{}", row.masked);
     assert_eq!(row.attempts[0].masked, row.masked);
     let quote = &row.findings[0];
     assert!(quote.quote.as_deref().unwrap().contains("[masked:"), "{quote:?}");
     assert_eq!((quote.anchored, quote.line), (true, Some(3)), "a masked line is found again");
     let large = rows.iter().find(|r| r.file == "src/large.rs").unwrap();
-    assert!(large.tree_split_fired && large.masked >= 21, "{}", large.masked);
+    assert!(large.tree_split_fired && large.masked >= 40, "{}", large.masked);
     let report = std::fs::read_to_string(place.bench.out().join("scrum_report.md")).unwrap();
     assert!(report.contains("Masked before the text left: "), "{report}");
 

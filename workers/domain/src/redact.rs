@@ -1,14 +1,19 @@
 //! Secrets taken out of text before it leaves for a model that is not local.
 //!
-//! What is found stands behind a known prefix, in a known frame (a key block, a URL), or behind a
-//! name such as `password` with a value that looks random. A mask says which kind it replaced and
+//! What is found stands behind a known prefix, in a known frame (a key block, a URL, a command), or
+//! behind a name such as `password` with a value that looks random or chosen. A mask says which kind it replaced and
 //! nothing else. Lines stay lines: findings are anchored by quotes and lines, so a mask never
 //! holds or takes a line break. Masking what is masked changes nothing.
 
 mod assign;
+mod disguise;
 mod keys;
 mod known;
+mod places;
+mod rules;
 mod tokens;
+mod values;
+mod words;
 
 pub use known::Known;
 
@@ -16,7 +21,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// Version of what is found and how it is masked; cached answers to masked prompts are kept by it.
-pub const MASK_VERSION: &str = "2";
+pub const MASK_VERSION: &str = "3";
 
 /// What every mask begins with.
 pub const MASK_START: &str = "[masked:";
@@ -50,11 +55,28 @@ pub enum Kind {
     Authorization,
     /// Password in a URL.
     UrlPassword,
+    /// Hash of a password, as files of users hold it.
+    PasswordHash,
     /// Value behind a name such as `password` or `api_key`.
     Assigned,
 }
 
 impl Kind {
+    /// Those that a rule of the list may name.
+    const LISTED: [Self; 11] = [
+        Self::PrivateKey,
+        Self::ModelKey,
+        Self::AwsKey,
+        Self::ForgeToken,
+        Self::ChatToken,
+        Self::GoogleKey,
+        Self::PaymentKey,
+        Self::RegistryToken,
+        Self::ServiceKey,
+        Self::AzureKey,
+        Self::Jwt,
+    ];
+
     /// The name that stands in the mask.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -71,6 +93,7 @@ impl Kind {
             Self::Jwt => "jwt",
             Self::Authorization => "authorization",
             Self::UrlPassword => "url_password",
+            Self::PasswordHash => "password_hash",
             Self::Assigned => "secret",
         }
     }
@@ -117,8 +140,8 @@ const PASSES: usize = 4;
 pub fn mask(text: &str) -> Masked {
     let mut masked = cut(text, 0..text.len(), &spans(text));
     for _ in 1..PASSES {
-        let more = spans(&masked.text);
-        if masked.kinds.is_empty() || more.is_empty() {
+        let more = if masked.kinds.is_empty() { Vec::new() } else { spans(&masked.text) };
+        if more.is_empty() {
             break;
         }
         let next = cut(&masked.text, 0..masked.text.len(), &more);
@@ -145,11 +168,11 @@ pub fn mask_range(whole: &str, range: Range<usize>) -> Masked {
 /// The secrets of a text, in order, none overlapping another.
 pub fn spans(text: &str) -> Vec<Span> {
     let mut found = Vec::new();
-    keys::find(text, &mut found);
-    tokens::find(text, &mut found);
-    assign::find(text, &mut found);
+    scan(text, &mut found);
+    disguise::find(text, &mut found);
+    let found = found.into_iter().flat_map(|span| by_line(text, &span));
     // Of two that overlap, the earlier finder knows better what it is; both ends count.
-    let mut order: Vec<(usize, Span)> = found.into_iter().enumerate().collect();
+    let mut order: Vec<(usize, Span)> = found.enumerate().collect();
     order.sort_by_key(|(i, span)| (span.range.start, *i));
     let mut out: Vec<(usize, Span)> = Vec::with_capacity(order.len());
     for (rank, span) in order {
@@ -164,6 +187,39 @@ pub fn spans(text: &str) -> Vec<Span> {
         }
     }
     out.into_iter().map(|(_, span)| span).collect()
+}
+
+/// What stands in a text as it is written.
+fn scan(text: &str, found: &mut Vec<Span>) {
+    keys::find(text, found);
+    rules::find(text, found);
+    tokens::find(text, found);
+    places::find(text, found);
+    assign::find(text, found);
+}
+
+/// A span for each line, so that no mask takes a line break.
+fn by_line(text: &str, span: &Span) -> Vec<Span> {
+    let mut pieces = Vec::new();
+    let mut start = span.range.start;
+    for line in text.get(span.range.clone()).unwrap_or_default().split_inclusive('\n') {
+        let body = line.trim_end_matches(['\n', '\r']);
+        if !body.is_empty() {
+            let continued = span.continued || !pieces.is_empty();
+            pieces.push(Span { range: start..start + body.len(), kind: span.kind, continued });
+        }
+        start += line.len();
+    }
+    pieces
+}
+
+/// At most `most` bytes from `at` on, no character cut.
+fn window(text: &str, at: usize, most: usize) -> &str {
+    let mut end = at.saturating_add(most).min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[at..end]
 }
 
 pub(crate) fn cut(text: &str, range: Range<usize>, spans: &[Span]) -> Masked {

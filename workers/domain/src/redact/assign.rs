@@ -1,10 +1,13 @@
 //! Values behind a telling name: `password = "…"`, `API_KEY=…`, `token: …`.
 //!
-//! A name alone proves nothing: most of what stands behind `token` in code is code. A value is
-//! masked when it looks random, or, behind a password's name, when it is no plain word.
+//! A name alone proves nothing: most of what stands behind `token` in code is code. What a value must
+//! look like hangs on how much the name says (`words`, `values`), and on whether it stands where
+//! only a value can.
 
-use super::tokens::{ascii, window};
-use super::{Kind, Span};
+use super::tokens::ascii;
+use super::values::{Name, changes, is_secret};
+use super::words::{self, Class, Hit};
+use super::{Kind, Span, window};
 use regex::Regex;
 use std::sync::LazyLock;
 
@@ -13,103 +16,100 @@ const NEAR: usize = 64;
 /// Bytes of one value at most.
 const MOST_VALUE: usize = 512;
 
-static NAMES: LazyLock<Option<Regex>> = LazyLock::new(|| {
+/// A name that is itself a value, with its value behind: `name: DB_PASSWORD`, `value: …`.
+static PAIR: LazyLock<Option<Regex>> = LazyLock::new(|| {
     ascii(
-        r"(?i)(?:passw(?:or)?d|passphrase|passwd|pwd|secret|token|credential|api[_\-]?key|apikey|(?:access|private|signing|encryption|auth|account|master|service|client|shared|storage|webhook|license)[_\-]?key)",
+        r#"(?i)^["']?[\s,{]{1,40}["']?(?:value|default|val|content|secret)["']?\s{0,4}[:=]\s{0,4}|^\s*</key>\s*<string>"#,
     )
 });
 
-/// What a name ends in when its value is no secret.
-const TELLS_NO_SECRET: &[&str] = &[
-    "_id",
-    "-id",
-    "keyid",
-    "_len",
-    "length",
-    "count",
-    "name",
-    "type",
-    "kind",
-    "path",
-    "file",
-    "url",
-    "uri",
-    "endpoint",
-    "regex",
-    "pattern",
-    "field",
-    "header",
+/// Words behind which a name and its value stand with nothing but a blank between.
+const DIRECTIVES: &[&str] = &[
+    "env",
+    "arg",
+    "export",
+    "set",
+    "setenv",
+    "set -x",
+    "set -gx",
+    "set -ux",
+    "set -xg",
+    "set -lx",
+    "setx",
+    "passenv",
+    "fastcgi_param",
+    "uwsgi_param",
+    "proxy_set_header",
+    "#define",
+    "define",
     "label",
-    "prefix",
-    "suffix",
-    "limit",
-    "size",
-    "ttl",
-    "expiry",
-    "policy",
-    "mode",
-    "format",
-    "version",
-    "alg",
-    "algorithm",
-    "hint",
-    "class",
-    "ref",
-    "placeholder",
-    "_at",
-    "selector",
-    "tokens",
-    "budget",
+    "putenv",
 ];
-const NEVER: &[&str] =
-    &["hash", "digest", "checksum", "fingerprint", "public", "tokeniz", "tokenis", "max_token"];
-
-/// The name in front of a value.
-struct Name {
-    is_password: bool,
-    /// A name after which even a UUID is a secret.
-    is_plain: bool,
-    /// `KEY=value` of an environment file, `key: value` of YAML, a part of a connection string:
-    /// no code, so what is not quoted is a value all the same.
-    is_setting: bool,
-    in_query: bool,
-}
 
 pub(super) fn find(text: &str, found: &mut Vec<Span>) {
     let mut done = 0;
-    for hit in NAMES.iter().flat_map(|re| re.find_iter(text)) {
-        if hit.start() < done {
-            continue;
+    let mut best: Option<Hit> = None;
+    // Of the words in one name the last one says what it is.
+    for hit in words::hits(text).map(Some).chain([None]) {
+        match (best, hit) {
+            (Some(now), Some(next)) if next.start <= now.end && next.end >= now.end => {
+                best = Some(Hit { class: now.class.max(next.class), ..next });
+                continue;
+            }
+            (Some(now), Some(next)) if next.start < now.end => {
+                best = Some(Hit { class: now.class.max(next.class), ..now });
+                continue;
+            }
+            _ => {}
         }
-        if let Some((start, end)) = value_after(text, hit.start(), hit.end()) {
+        if let Some(now) = best.filter(|now| now.start >= done)
+            && let Some((start, end)) = value_after(text, now)
+        {
             found.push(Span::new(start..end, Kind::Assigned));
             done = end;
         }
+        best = hit;
     }
 }
 
-fn value_after(text: &str, word: usize, word_end: usize) -> Option<(usize, usize)> {
+/// What the way a value is written says.
+struct Place {
+    at: usize,
+    /// It is no code, so what is not quoted is a value all the same.
+    is_setting: bool,
+    /// What stands there unquoted may be a name: it is a value if it looks like none.
+    is_blank: bool,
+    /// An argument of a call, or a sentence: of a value that looks like one.
+    is_loose: bool,
+    in_query: bool,
+}
+
+fn value_after(text: &str, hit: Hit) -> Option<(usize, usize)> {
     let bytes = text.as_bytes();
-    let is_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
-    let back = bytes[..word].iter().rev().take(NEAR).take_while(|b| is_name(**b)).count();
-    let start = word - back;
-    let more = bytes[word_end..].iter().take(NEAR).take_while(|b| is_name(**b)).count();
-    let end = word_end + more;
-    let key = text.get(start..end)?.to_ascii_lowercase();
-    if NEVER.iter().any(|w| key.contains(w)) || TELLS_NO_SECRET.iter().any(|w| key.ends_with(w)) {
+    let is_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.') || b >= 0x80;
+    let back = bytes[..hit.start].iter().rev().take(NEAR).take_while(|b| is_name(**b)).count();
+    let mut start = hit.start - back;
+    let more = bytes[hit.end..].iter().take(NEAR).take_while(|b| is_name(**b)).count();
+    let mut end = hit.end + more;
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let key = text.get(start..end)?.to_lowercase();
+    let (lead, tail) = (text.get(start..hit.start)?, text.get(hit.end..end)?);
+    if words::tells_no_secret(&key) {
         return None;
     }
-    let before = line_before(text, start);
-    let (value, setting) = separator(text, start, end, before)?;
-    let before = before.strip_prefix("export ").unwrap_or(before).trim_start();
-    let leads = matches!(before, "" | "- " | "-e " | "ENV " | "set ") || before.ends_with(';');
-    let name = Name {
-        is_password: ["passw", "pwd", "passphrase"].iter().any(|w| key.contains(w)),
-        is_plain: ["secret", "passw", "api"].iter().any(|w| key.contains(w)),
-        is_setting: setting.unwrap_or(leads),
-        in_query: matches!(bytes.get(start.wrapping_sub(1)), Some(b'?' | b'&')),
+    let class = words::class_of(hit.class, &lead.to_lowercase(), &tail.to_lowercase())?;
+    let place = separator(text, start, end)?;
+    let class = match class {
+        Class::Password if place.is_loose => Class::Weak,
+        class => class,
     };
-    value_at(text, value, &name)
+    let is_plain = ["secret", "passw", "api"].iter().any(|w| key.contains(w));
+    value_at(text, &place, Name { class, is_plain, is_text: true })
 }
 
 /// What stands before `at` on its line, as far as it matters.
@@ -122,66 +122,176 @@ fn line_before(text: &str, at: usize) -> &str {
     before[before.rfind('\n').map_or(0, |i| i + 1)..].trim_start()
 }
 
-/// Where the value starts, and whether the way it is written tells that it is a value (true) or
-/// code (false).
-fn separator(text: &str, name: usize, end: usize, before: &str) -> Option<(usize, Option<bool>)> {
-    let tail = window(text, end, NEAR);
-    let tail = &tail[..tail.find('\n').unwrap_or(tail.len())];
-    let mut rest = tail.trim_start_matches(['"', '\'', '`', '\\', ']', ')']);
-    // `--token value` and `.netrc`'s `password value` have no sign.
-    let flag = text[name..].starts_with("--");
-    if rest.starts_with([' ', '\t']) && (flag || before.contains("login ")) {
-        let value = rest.trim_start();
-        if !value.starts_with(['=', ':', '-']) {
-            return Some((end + tail.len() - value.len(), Some(true)));
-        }
+/// Where the value of a name starts, and what that place says.
+fn separator(text: &str, name: usize, end: usize) -> Option<Place> {
+    let tail = window(text, end, 2 * NEAR);
+    if let Some(pair) = PAIR.as_ref().and_then(|re| re.find(tail)) {
+        return Some(Place::new(end + pair.end(), true));
     }
-    let element = rest.starts_with('>') && before.ends_with('<');
+    let before = line_before(text, name);
+    let line = &tail[..tail.find('\n').unwrap_or(tail.len())];
+    let mut rest = line.trim_start_matches(['"', '\'', '`', '\\', ']', ')', '?']);
+    if rest.starts_with("!:") {
+        rest = &rest[1..];
+    }
+    let own = &text[name..end];
+    let in_query = matches!(text.as_bytes().get(name.wrapping_sub(1)), Some(b'?' | b'&'));
+    if rest.starts_with([' ', '\t'])
+        && let Some(value) = by_blank(own, before, rest)
+    {
+        let at = end + line.len() - value.len();
+        let directive = own.starts_with('-') || is_directive(before) || before.contains("login ");
+        return Some(Place { is_blank: !directive, ..Place::new(at, true) });
+    }
+    rest = rest.strip_prefix("[]").unwrap_or(rest);
     let blanks = rest.len() - rest.trim_start().len();
     rest = rest.trim_start();
-    let mut spaced = blanks > 0;
-    let sign = ["=>", ":=", "===", "!==", "==", "!=", "=", ":", ">", "(", ","];
+    rest = typed(rest);
+    let sign = ["=>", ":=", "<-", "===", "!==", "==", "!=", "?=", "=", ":", ">", "(", ","];
     let sign = sign.iter().find(|s| rest.starts_with(**s))?;
     rest = &rest[sign.len()..];
     if rest.starts_with(['=', ':']) {
         return None;
     }
-    spaced |= matches!(*sign, "=>" | ":=" | "==" | "===" | "!=" | "!==" | "(" | ",");
+    let mut spaced =
+        blanks > 0 || matches!(*sign, "=>" | "<-" | "==" | "===" | "!=" | "!==" | "(" | ",");
     spaced |= *sign == "=" && rest.starts_with(' ');
     // The type between a name and its value: `token: &str = "…"`.
     if *sign == ":"
         && let Some((kind, value)) = rest.split_once('=')
         && kind.len() < 40
-        && kind.chars().all(|c| c.is_alphanumeric() || " &_<>'[]|?.".contains(c))
+        && !kind.is_empty()
+        && kind.chars().all(|c| c.is_alphanumeric() || " &_<>'[]|?.*".contains(c))
+        && value.starts_with([' ', '"', '\''])
     {
         rest = value;
         spaced = true;
     }
     rest = rest.trim_start();
-    // Wrappers and prefixes of strings: `Some("`, `String::from("`, `b"`.
-    if let Some(quote) = rest.find(['"', '\'', '`'])
-        && rest[..quote].ends_with(['(', 'b', 'r', 'f', 'u', '#', '@', 'L', '\\'])
-        && rest[..quote].chars().all(|c| c.is_alphanumeric() || "_:.(#@\\!&".contains(c))
+    let mut at = end + line.len() - rest.len();
+    if matches!(rest, "" | "(" | "\\")
+        && let Some(next) = next_line(text, end + line.len())
     {
-        rest = &rest[quote..];
+        at = next;
+        rest = window(text, at, NEAR);
     }
-    if matches!(*sign, "(" | ",") && !rest.starts_with(['"', '\'', '`']) {
+    let inner = unwrapped(rest);
+    at += rest.len() - inner.len();
+    let is_quoted = inner.starts_with(['"', '\'', '`']);
+    if matches!(*sign, "(" | ",") && !is_quoted {
         return None;
     }
-    let setting = if element { Some(true) } else { spaced.then_some(false) };
-    Some((end + tail.len() - rest.len(), setting))
+    let is_setting = settles(text, name, own, before, sign, spaced, rest);
+    let is_loose = matches!(*sign, "(" | ",");
+    Some(Place { is_loose, in_query, ..Place::new(at, is_setting) })
 }
 
-fn value_at(text: &str, at: usize, name: &Name) -> Option<(usize, usize)> {
+impl Place {
+    const fn new(at: usize, is_setting: bool) -> Self {
+        Self { at, is_setting, is_blank: false, is_loose: false, in_query: false }
+    }
+}
+
+/// Whether what stands behind a sign without quotes is a value rather than code.
+fn settles(
+    text: &str,
+    name: usize,
+    own: &str,
+    before: &str,
+    sign: &str,
+    spaced: bool,
+    rest: &str,
+) -> bool {
+    let before = before.strip_prefix("export ").unwrap_or(before).trim_start();
+    let leads =
+        matches!(before, "" | "- " | "-e ") || is_directive(before) || before.ends_with(';');
+    let shouts =
+        !own.bytes().any(|b| b.is_ascii_lowercase()) && own.bytes().any(|b| b.is_ascii_uppercase());
+    let prior = text[..name].bytes().next_back();
+    // `host=db user=app password=…`, `"Password=…;`, `'PRIVATE-TOKEN: …'`.
+    let in_string = matches!(prior, Some(b'"' | b'\''));
+    let among = before.ends_with(' ')
+        && before
+            .split_whitespace()
+            .next_back()
+            .is_some_and(|w| w.contains('=') && !w.ends_with([',', '(']));
+    if own.starts_with(['-', '_']) && !spaced || (sign == ">" && rest.contains('<')) {
+        return true;
+    }
+    if matches!(sign, "=" | ":=" | "?=") && shouts {
+        return leads || (!spaced && matches!(prior, Some(b' ' | b'\t' | b'"' | b'\'') | None));
+    }
+    if spaced {
+        return false;
+    }
+    leads
+        || (sign == "=" && (in_string || among))
+        || (sign == ":" && in_string && !rest.starts_with('"'))
+}
+
+/// The value behind a name and a blank: of a flag, of a directive, or alone on the line.
+fn by_blank<'a>(own: &str, before: &str, rest: &'a str) -> Option<&'a str> {
+    let value = rest.trim_start();
+    if value.is_empty()
+        || value.starts_with(['=', ':', '-', '<', '>', '(', ',', '?', '!', '{', '+', '|', '&'])
+    {
+        return None;
+    }
+    let flag = own.starts_with('-') || before.contains("login ") || is_directive(before);
+    let alone = before.is_empty() && !value.trim_end().contains([' ', '\t']);
+    (flag || alone).then_some(value)
+}
+
+fn is_directive(before: &str) -> bool {
+    let lower = before.trim_end().to_ascii_lowercase();
+    before.ends_with([' ', '\t']) && DIRECTIVES.iter().any(|d| lower == *d)
+}
+
+/// Without a type that is written behind the name: ` As String = "…"`.
+fn typed(rest: &str) -> &str {
+    let Some(kind) = rest.strip_prefix("As ") else { return rest };
+    kind.trim_start_matches(|c: char| c.is_ascii_alphanumeric()).trim_start()
+}
+
+/// Where the string on the line below starts.
+fn next_line(text: &str, end: usize) -> Option<usize> {
+    let below = text.get(end..)?.strip_prefix('\n').unwrap_or_default();
+    let blanks = below.bytes().take(NEAR).take_while(|b| matches!(b, b' ' | b'\t')).count();
+    below[blanks..].starts_with(['"', '\'']).then_some(end + 1 + blanks)
+}
+
+/// Without wrappers and prefixes of strings: `Some("`, `String::from("`, `b"`, `("`.
+fn unwrapped(rest: &str) -> &str {
+    match rest.find(['"', '\'', '`']) {
+        // Letters alone are a prefix when they are few: else they are a value in front of its quote.
+        Some(quote)
+            if (quote <= 2 && rest[..quote].ends_with(['b', 'r', 'f', 'u', 'L', 'N'])
+                || rest[..quote].ends_with(['(', '#', '@', '\\']))
+                && rest[..quote]
+                    .chars()
+                    .all(|c| c.is_alphanumeric() || "_:.(#@\\!&".contains(c)) =>
+        {
+            &rest[quote..]
+        }
+        _ => rest,
+    }
+}
+
+fn value_at(text: &str, place: &Place, name: Name) -> Option<(usize, usize)> {
+    let mut at = place.at;
+    let triple = ["\"\"\"", "'''"].iter().any(|q| text[at..].starts_with(q));
+    at += if triple { 2 } else { 0 };
     let rest = window(text, at, MOST_VALUE);
     let rest = &rest[..rest.find(['\n', '\r']).unwrap_or(rest.len())];
-    let (start, value) = if let Some(quote @ ('"' | '\'' | '`')) = rest.chars().next() {
+    let (start, value, is_text) = if let Some(quote @ ('"' | '\'' | '`')) = rest.chars().next() {
         let inner = &rest[1..];
-        (at + 1, &inner[..closing(inner, quote, text[..at].ends_with('\\'))?])
+        (at + 1, &inner[..closing(inner, quote, text[..at].ends_with('\\'))?], true)
     } else {
-        (at, bare(rest, name)?)
+        (at, bare(rest, place)?, place.is_setting && !place.is_blank)
     };
+    let shown = name.class == Class::Password && is_text && place.is_setting;
     let whole = start + value.len() < at + MOST_VALUE;
+    let name = Name { is_text: is_text && (shown || start > at), ..name };
     (whole && is_secret(value, name)).then(|| (start, start + value.len()))
 }
 
@@ -200,195 +310,46 @@ fn closing(text: &str, quote: char, opened_escaped: bool) -> Option<usize> {
 }
 
 /// A value without quotes, when it is one rather than code.
-fn bare<'a>(rest: &'a str, name: &Name) -> Option<&'a str> {
+fn bare<'a>(rest: &'a str, place: &Place) -> Option<&'a str> {
     let ends = |b: &u8| {
         b.is_ascii_whitespace()
             || matches!(b, b'"' | b'\'' | b'`' | b',' | b';' | b'<' | b'>' | b')' | b']' | b'}')
-            || (name.in_query && matches!(b, b'&' | b'#'))
+            || (place.in_query && matches!(b, b'&' | b'#'))
     };
     let end = rest.bytes().position(|b| ends(&b)).unwrap_or(rest.len());
     if end == MOST_VALUE {
         return None;
     }
     let value = rest[..end].strip_suffix('\\').unwrap_or(&rest[..end]);
+    let value =
+        value.split_once('&').map_or(value, |(v, more)| if more.contains('=') { v } else { value });
     let goes_on = rest[end..].trim_start();
     let alone = goes_on.is_empty() || goes_on.starts_with(['#', ';', '"', '\'', '\\', '<']);
-    bare_is_value(value, (name.is_setting && alone) || name.in_query).then_some(value)
+    let is_setting = place.is_setting && (alone || rest[end..].starts_with([' ', '\t']));
+    bare_is_value(value, is_setting || place.in_query, alone).then_some(value)
 }
 
 /// Whether text without quotes is a value rather than code.
-fn bare_is_value(value: &str, is_setting: bool) -> bool {
-    if value.contains(['(', '[', '{', '$', '|']) || value.contains("::") || value.contains("->") {
+fn bare_is_value(value: &str, is_setting: bool, alone: bool) -> bool {
+    if value.contains(['(', '[', '{', '|'])
+        || value.starts_with('$')
+        || value.contains("::")
+        || value.contains("->")
+    {
         return false;
     }
     if is_setting {
         return true;
     }
+    if value.contains('$') || value.starts_with(['@', '&', '*', '!', '-', '%', ':', '.']) {
+        return false;
+    }
     let is_path = value.contains('.')
         && value.split('.').all(|p| p.starts_with(|c: char| c.is_alphabetic() || c == '_'));
     let digits = value.bytes().filter(u8::is_ascii_digit).count();
-    !is_path && value.len() >= 16 && digits >= 3 && changes(value) * 4 >= value.len()
-}
-
-fn is_secret(value: &str, name: &Name) -> bool {
-    let has = |test: fn(&u8) -> bool| value.as_bytes().iter().any(test);
-    let (digit, letter) = (has(u8::is_ascii_digit), has(u8::is_ascii_alphabetic));
-    if value.len() < 8
-        || value.contains(char::is_whitespace)
-        || value.contains(super::MASK_START)
-        || is_stand_in(value)
-        || is_place(value)
-        || (is_uuid(value) && !name.is_plain)
-    {
-        return false;
-    }
-    if name.is_password {
-        let other = has(|b| b.is_ascii_punctuation() && !matches!(b, b'_' | b'-' | b'.'));
-        let mixed = has(u8::is_ascii_lowercase)
-            && has(u8::is_ascii_uppercase)
-            && changes(value) * 3 >= value.len();
-        return (letter && (digit || other) || mixed) && !is_wordy(value) && shannon(value) >= 2.25;
-    }
-    value.len() >= 12
-        && letter
-        && (digit || (value.len() >= 24 && has(u8::is_ascii_uppercase)))
-        && !is_wordy(value)
-        && changes(value) * 6 >= value.len()
-        && shannon(value) >= 2.75
-}
-
-/// Words and short numbers with signs between: a name, a slug, a media type, a version.
-fn is_wordy(value: &str) -> bool {
-    let parts = value.split(|c: char| !c.is_ascii_alphanumeric()).filter(|p| !p.is_empty());
-    let mut several = false;
-    for (n, part) in parts.enumerate() {
-        several |= n > 0;
-        let digits = part.bytes().filter(u8::is_ascii_digit).count();
-        let word = digits == 0 && part.len() <= 16 && changes(part) <= 2;
-        let number = digits == part.len() && digits <= 4;
-        let version = digits > 0 && digits <= 2 && part.len() <= 6 && changes(part) <= 2;
-        if !(word || number || version) {
-            return false;
-        }
-    }
-    several
-}
-
-/// Paths, addresses without a password, mail addresses.
-fn is_place(value: &str) -> bool {
-    let path = value.starts_with(['/', '.', '~', '@']) && value.matches('/').count() > 1;
-    let mail = value.split_once('@').is_some_and(|(user, host)| {
-        is_wordy(host) && user.chars().all(|c| c.is_alphanumeric() || ".-_+".contains(c))
-    });
-    path || value.contains("://") || mail
-}
-
-fn is_uuid(value: &str) -> bool {
-    value.len() == 36
-        && value.bytes().enumerate().all(|(i, b)| match i {
-            8 | 13 | 18 | 23 => b == b'-',
-            _ => b.is_ascii_hexdigit(),
-        })
-}
-
-/// True for what people write where a secret would stand.
-pub(super) fn is_stand_in(value: &str) -> bool {
-    const WITHIN: &[&str] = &[
-        "example",
-        "changeme",
-        "change_me",
-        "change-me",
-        "placeholder",
-        "your_",
-        "your-",
-        "yourpass",
-        "xxxx",
-        "****",
-        "....",
-        "redacted",
-        "dummy",
-        "insert",
-        "replace",
-    ];
-    const ALONE: &[&str] = &[
-        "password",
-        "passwd",
-        "passwort",
-        "pass",
-        "pwd",
-        "pw",
-        "secret",
-        "token",
-        "test",
-        "testing",
-        "user",
-        "username",
-        "root",
-        "admin",
-        "guest",
-        "postgres",
-        "mysql",
-        "redis",
-        "rabbitmq",
-        "mongo",
-        "foo",
-        "bar",
-        "baz",
-        "foobar",
-        "hunter",
-        "mypassword",
-        "mysecret",
-        "none",
-        "null",
-        "true",
-        "false",
-        "undefined",
-        "apikey",
-        "key",
-        "letmein",
-        "default",
-        "sample",
-        "fake",
-        "testpassword",
-        "testsecret",
-        "testtoken",
-        "secretpassword",
-        "supersecret",
-        "s3cr3t",
-    ];
-    let lower = value.to_ascii_lowercase();
-    let framed =
-        [("<", ">"), ("${", "}"), ("{{", "}}"), ("{", "}"), ("%", "%"), ("$(", ")"), ("[", "]")];
-    let word = lower.trim_end_matches(|c: char| c.is_ascii_digit() || c == '!');
-    let distinct: std::collections::BTreeSet<u8> = value.bytes().collect();
-    framed.iter().any(|(a, b)| value.starts_with(a) && value.ends_with(b))
-        || (value.starts_with('$') && value[1..].chars().all(|c| c.is_alphanumeric() || c == '_'))
-        || value.starts_with("%(")
-        || matches!(value, "%s" | "%v" | "{}" | "?")
-        || WITHIN.iter().any(|w| lower.contains(w))
-        || ALONE.contains(&word)
-        || ALONE.contains(&lower.as_str())
-        || distinct.len() < 4
-}
-
-/// How often the class of character changes: few times in words, often in what is random.
-fn changes(value: &str) -> usize {
-    let class = |b: u8| match b {
-        b'a'..=b'z' => 0,
-        b'A'..=b'Z' => 1,
-        b'0'..=b'9' => 2,
-        _ => 3,
-    };
-    value.as_bytes().windows(2).filter(|w| class(w[0]) != class(w[1])).count()
-}
-
-/// Entropy in bits a byte, from the counts of the text's own bytes.
-pub(super) fn shannon(value: &str) -> f64 {
-    let mut counts = [0u32; 256];
-    for b in value.bytes() {
-        counts[usize::from(b)] += 1;
-    }
-    let total = value.len() as f64;
-    let share = |n: u32| f64::from(n) / total;
-    -counts.iter().filter(|n| **n > 0).map(|n| share(*n) * share(*n).log2()).sum::<f64>()
+    let is_no_name =
+        value.bytes().any(|b| matches!(b, b'!' | b'#' | b'@' | b'^' | b'%' | b'+' | b'='));
+    let random = value.len() >= 10 && digits >= 2 && changes(value) * 3 >= value.len();
+    let long = value.len() >= 16 && digits >= 3 && changes(value) * 4 >= value.len();
+    !is_path && (long || (alone && (random || (is_no_name && digits > 0))))
 }

@@ -1,14 +1,14 @@
 //! Private keys in their frames: PEM of all kinds, PGP, SSH2, PuTTY, and keys as JSON.
 
-use super::tokens::{ascii, window};
-use super::{Kind, Span};
+use super::tokens::ascii;
+use super::{Kind, Span, window};
 use regex::Regex;
 use std::sync::LazyLock;
 
-/// Lines of one key at most; the largest in use have some hundred.
-const MOST_LINES: usize = 400;
-/// Bytes of one key at most, for one that is written on a single line.
-const MOST_BYTES: usize = 32_768;
+/// Bytes of one key at most; the largest in use have some ten thousand.
+const MOST_BYTES: usize = 4 << 20;
+/// Bytes of one that is written on a single line.
+const MOST_LINE: usize = 32_768;
 /// Characters from which a run of base64 is key material rather than a word.
 const LEAST_RUN: usize = 16;
 
@@ -56,11 +56,12 @@ fn frames(text: &str, found: &mut Vec<Span>) {
 
 /// Masks the material from `at` on; returns where it ends.
 fn below(text: &str, at: usize, found: &mut Vec<Span>) -> usize {
-    let mut lines = lines_from(window(text, at, MOST_BYTES), at).take(MOST_LINES);
+    let mut lines = lines_from(window(text, at, MOST_BYTES), at);
     let mut end = at;
     let mut block = Block::default();
     // What stands behind the frame on its own line: a key written as one string.
     if let Some((start, line)) = lines.next() {
+        let line = window(line, 0, MOST_LINE);
         let body = line.find("-----END").or_else(|| line.find("---- END"));
         let inner = &line[..body.unwrap_or(line.len())];
         if has_run(inner) {
@@ -96,7 +97,7 @@ fn above(text: &str, at: usize, floor: usize, found: &mut Vec<Span>) {
         let (lead, body) = trimmed(same_line);
         lines.push((end + lead, body.len()));
     } else {
-        while end > floor && lines.len() < MOST_LINES {
+        while end > floor {
             let start = text[floor..end].rfind('\n').map_or(floor, |i| floor + i + 1);
             let (lead, body) = trimmed(&text[start..end]);
             if !is_material(body) || (lines.len() > 1 && body.len() < LEAST_RUN) {

@@ -1,0 +1,182 @@
+//! Runs forms over a text: only where a word of the form stands, and each form compiled when its word
+//! first does, so that hundreds of forms cost little more than one search.
+
+use super::Kind;
+use super::tokens::{OWN, accepts};
+use super::values::{is_stand_in, shannon};
+use super::{Span, window};
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use regex::bytes::{Regex, RegexBuilder};
+use std::sync::{LazyLock, OnceLock};
+
+/// The rules of gitleaks, as data.
+const LIST: &str = include_str!("rules.tsv");
+/// Between the name and the value of a rule that tells by a name, and behind the value.
+const NAMED: (&str, &str) = (
+    r#"(?:[ \t\w.-]{0,20})[\s'"]{0,3}(?:=|>|:{1,3}=|\|\||:|=>|\?=|,)[\x60'"\s=]{0,5}("#,
+    r#")(?:[\x60'"\s;]|\\[nr]|$)"#,
+);
+/// Least entropy of a value that a name tells, in bits a byte.
+const NAMED_ENTROPY: f64 = 3.0;
+
+/// Bytes before a word, back to its line's start at most, that a form is looked for in.
+const BEFORE: usize = 256;
+/// Bytes behind a word that a form is looked for in.
+const BEHIND: usize = 2048;
+
+/// What a match must be to count.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Check {
+    /// Of this entropy at least, in bits a byte.
+    Entropy(f64),
+    /// As [`Check::Entropy`], and it holds a digit: what only a name tells.
+    Named(f64),
+    /// What `tokens` says of its kind.
+    Own,
+    /// A password in its place, if it is no stand-in.
+    Password,
+    /// Nothing else looks like it.
+    Sure,
+}
+
+struct Rule {
+    kind: Kind,
+    check: Check,
+    words: Vec<String>,
+    form: String,
+    compiled: OnceLock<Option<Regex>>,
+}
+
+impl Rule {
+    fn regex(&self) -> Option<&Regex> {
+        let build = || RegexBuilder::new(&self.form).unicode(false).build().ok();
+        self.compiled.get_or_init(build).as_ref()
+    }
+}
+
+struct Table {
+    rules: Vec<Rule>,
+    find: AhoCorasick,
+    /// The rule of each word.
+    of_word: Vec<usize>,
+}
+
+static TABLE: LazyLock<Option<Table>> = LazyLock::new(|| {
+    let mut rules: Vec<Rule> = OWN
+        .iter()
+        .map(|(kind, check, words, form)| rule(*kind, *check, words, (*form).to_owned()))
+        .collect();
+    rules.extend(LIST.lines().filter(|l| !l.starts_with('#')).filter_map(listed));
+    let words = || rules.iter().enumerate().flat_map(|(i, r)| r.words.iter().map(move |w| (i, w)));
+    let of_word = words().map(|(i, _)| i).collect();
+    let find = AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .kind(Some(AhoCorasickKind::DFA))
+        .build(words().map(|(_, w)| w))
+        .ok()?;
+    Some(Table { rules, find, of_word })
+});
+
+fn rule(kind: Kind, check: Check, words: &str, form: String) -> Rule {
+    let words = words.split(',').map(str::to_owned).collect();
+    Rule { kind, check, words, form, compiled: OnceLock::new() }
+}
+
+/// A line of the list.
+fn listed(line: &str) -> Option<Rule> {
+    let mut columns = line.splitn(6, '\t');
+    let (_, kind, entropy) = (columns.next()?, columns.next()?, columns.next()?);
+    let (words, name, form) = (columns.next()?, columns.next()?, columns.next()?);
+    let kind = Kind::LISTED.into_iter().find(|k| k.as_str() == kind)?;
+    let entropy: f64 = entropy.parse().ok()?;
+    Some(if name == "-" {
+        rule(kind, Check::Entropy(entropy), words, form.to_owned())
+    } else {
+        let form = format!("(?i){name}{}{form}{}", NAMED.0, NAMED.1);
+        rule(kind, Check::Named(entropy.max(NAMED_ENTROPY)), words, form)
+    })
+}
+
+pub(super) fn find(text: &str, found: &mut Vec<Span>) {
+    let Some(table) = TABLE.as_ref() else { return };
+    // Up to where each rule has looked.
+    let mut looked = vec![0; table.rules.len()];
+    for hit in table.find.find_overlapping_iter(text) {
+        let i = table.of_word[hit.pattern().as_usize()];
+        if looked[i] > hit.end() {
+            continue;
+        }
+        let start = line_start(text, hit.start());
+        let piece = window(text, start, hit.end() + BEHIND - start);
+        looked[i] = start + piece.len() - piece.len().min(BEHIND / 2);
+        if start + piece.len() == text.len() {
+            looked[i] = usize::MAX;
+        }
+        run(&table.rules[i], text, start, piece, found);
+    }
+}
+
+/// Where the line of `at` starts, or `BEFORE` bytes before it.
+fn line_start(text: &str, at: usize) -> usize {
+    let mut from = at.saturating_sub(BEFORE);
+    while !text.is_char_boundary(from) {
+        from += 1;
+    }
+    text[from..at].rfind('\n').map_or(from, |i| from + i + 1)
+}
+
+fn run(rule: &Rule, text: &str, start: usize, piece: &str, found: &mut Vec<Span>) {
+    for hit in rule.regex().iter().flat_map(|re| re.captures_iter(piece.as_bytes())) {
+        let groups = (1..hit.len()).find_map(|g| hit.get(g));
+        let Some(secret) = groups.or_else(|| hit.get(0)) else { continue };
+        let range = start + secret.start()..start + secret.end();
+        let Some(value) = text.get(range.clone()) else { continue };
+        let is_word = groups.is_some() || starts_word(text, range.start);
+        if is_word && passes(rule, value) {
+            found.push(Span::new(range.clone(), rule.kind));
+            if rule.kind == Kind::AwsKey {
+                super::tokens::aws_secret(text, range.start, range.end, found);
+            }
+        }
+    }
+}
+
+fn passes(rule: &Rule, value: &str) -> bool {
+    if value.contains(super::MASK_START) || is_stand_in(value) {
+        return false;
+    }
+    match rule.check {
+        Check::Sure => true,
+        Check::Entropy(least) => shannon(value) >= least.max(2.0),
+        Check::Named(least) => value.bytes().any(|b| b.is_ascii_digit()) && shannon(value) >= least,
+        check => accepts(rule.kind, check, value),
+    }
+}
+
+/// True where a word starts. The letter of an escape such as `\n` belongs to no word.
+fn starts_word(text: &str, at: usize) -> bool {
+    let mut before = text[..at].bytes().rev();
+    match before.next() {
+        Some(b) if b.is_ascii_alphanumeric() => {
+            matches!(b, b'n' | b't' | b'r') && before.next() == Some(b'\\')
+        }
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_is_read_and_compiles() {
+        let table = TABLE.as_ref().unwrap();
+        let lines = LIST.lines().filter(|l| !l.starts_with('#')).count();
+        assert_eq!(table.rules.len(), lines + OWN.len());
+        assert!(lines > 150, "{lines}");
+        for rule in &table.rules {
+            assert!(rule.regex().is_some(), "{}", rule.form);
+            assert!(rule.words.iter().all(|w| w.len() >= 2), "{}", rule.form);
+        }
+    }
+}
