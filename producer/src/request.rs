@@ -104,15 +104,15 @@ fn document(what: &str, path: &Path, settings: &Settings) -> anyhow::Result<(Doc
     let (shown, max) = (path.display(), settings.sweep.max_file_bytes);
     let bytes = match disk::read_file(path, max) {
         Ok(bytes) => bytes,
-        Err(e) => match disk::too_large(&e) {
-            Some(bytes) => bail!(
-                "the document --{what} {shown} is {bytes} bytes, over the limit of {max} (sweep.max_file_bytes); shorten it or raise the limit"
-            ),
-            None => {
-                let failed = format!("the document --{what} {shown} can't be read; check the path");
-                return Err(anyhow::Error::new(e).context(failed));
+        Err(e) => {
+            if let Some(bytes) = disk::too_large(&e) {
+                bail!(
+                    "the document --{what} {shown} is {bytes} bytes, over the limit of {max} (sweep.max_file_bytes); shorten it or raise the limit"
+                );
             }
-        },
+            let failed = format!("the document --{what} {shown} can't be read; check the path");
+            return Err(anyhow::Error::new(e).context(failed));
+        }
     };
     let text = String::from_utf8(bytes).map_err(|e| {
         anyhow::anyhow!(

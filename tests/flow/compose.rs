@@ -86,7 +86,7 @@ fn server_script() -> (String, String) {
     let lines: Vec<_> = lines.map(|l| l.trim().replace("$$", "$")).collect();
     let [start, settings @ .., end] = lines.as_slice() else { panic!("{lines:?}") };
     assert!(start.ends_with("<<END") && end == "END", "{lines:?}");
-    (start.clone(), settings.iter().map(|l| format!("{l}\n")).collect())
+    (start.clone(), settings.join("\n") + "\n")
 }
 
 /// `up --scale worker=2`, without the containers: the commands are read from the file.

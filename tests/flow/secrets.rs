@@ -64,7 +64,7 @@ fn canaries(seed: usize) -> Vec<(String, String)> {
         ("    \"@\";", r(38, 18)),
         (
             "let escaped = \"api_key=@\";",
-            r(39, 24).chars().map(|c| format!("\\x{:02x}", c as u32)).collect(),
+            r(39, 24).bytes().fold(String::new(), |text, b| format!("{text}\\x{b:02x}")),
         ),
         ("let unseen = \"@\";", ["gh", "o_", &r(41, 16), "\u{200b}", &r(42, 20)].concat()),
     ];

@@ -7,6 +7,7 @@ use scrum_tests::redis::RedisServer;
 use scrum_tests::repo::TestRepo;
 use scrum_tests::wait::eventually;
 use serde_json::Value;
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
@@ -28,7 +29,7 @@ fn inert(what: &str, text: &str) {
         if bad {
             let start = text[..at].rfind('\n').map_or(0, |i| i + 1);
             let line = text[start..].lines().next().unwrap_or_default();
-            panic!("{what} shows {:?} in {line:?}", c);
+            panic!("{what} shows {c:?} in {line:?}");
         }
     }
 }
@@ -317,7 +318,10 @@ fn what_a_person_mistypes_or_pastes_is_shown_and_does_nothing() {
         inert(program, &String::from_utf8(out.stdout).unwrap());
     }
     // TOML has an escape for each character.
-    let escaped: String = EVIL.chars().map(|c| format!("\\U{:08x}", u32::from(c))).collect();
+    let mut escaped = String::new();
+    for c in EVIL.chars() {
+        write!(escaped, "\\U{:08x}", u32::from(c)).unwrap();
+    }
     for settings in
         ["[queue.\"@\"]\nx = 1\n", "[queue]\n\"lease_ms@\" = 1\n", "[log]\nformat = \"@\"\n"]
     {
@@ -339,7 +343,7 @@ fn what_a_server_answers_is_shown_and_does_nothing() {
             std::thread::spawn(move || {
                 let mut buffer = [0; 4096];
                 while let Ok(1..) = stream.read(&mut buffer) {
-                    let n = buffer.iter().filter(|b| **b == b'*').count().max(1);
+                    let n = String::from_utf8_lossy(&buffer).matches('*').count().max(1);
                     let refusal = format!("-ERR {EVIL}\r\n").repeat(n);
                     if stream.write_all(refusal.as_bytes()).is_err() {
                         return;

@@ -126,7 +126,7 @@ async fn write_all(
     if let Some(rows) = rows {
         rows.finish()?;
     }
-    writer.finish(applied)
+    writer.finish(&applied)
 }
 
 /// What is written from file to file.
@@ -219,9 +219,9 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn finish(self, applied: Applied) -> anyhow::Result<file::Names> {
+    fn finish(self, applied: &Applied) -> anyhow::Result<file::Names> {
         if let Some(summary) = self.summary {
-            summary.end(self.overview.totals(), &applied)?;
+            summary.end(self.overview.totals(), applied)?;
         }
         if let Some((mut out, array, tail)) = self.sarif {
             out.put(&format!("{}{tail}", array.end()))?;

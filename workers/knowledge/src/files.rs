@@ -42,7 +42,7 @@ impl<'a> Files<'a> {
     /// A failure of Redis, or a record that this program can't read.
     pub async fn next_page(&mut self) -> Result<Vec<FileReport>, Error> {
         let mut ordinals = Vec::new();
-        while let Some(state) = self.sweep.states.get(self.at).filter(|_| ordinals.len() < PAGE) {
+        while let Some(state) = self.sweep.targets.get(self.at).filter(|_| ordinals.len() < PAGE) {
             if self.of.contains(state) {
                 ordinals.push(u32::try_from(self.at).unwrap_or(u32::MAX));
             }
@@ -63,7 +63,7 @@ impl<'a> Files<'a> {
         use TargetStatus::{LeftOut, Live, Resolved, Skipped, Unresolved, Waiting};
         let (queue, id) = (&self.sweep.queue, self.sweep.id.as_str());
         let states: Vec<TargetStatus> =
-            ordinals.iter().map(|o| self.sweep.states[*o as usize]).collect();
+            ordinals.iter().map(|o| self.sweep.targets[*o as usize]).collect();
         let begun = Chosen::new(&states, |s| !matches!(s, Skipped | Waiting));
         let reviews = begun.of(&ordinals, |o| review_id(id, o));
         let rows = queue.rows_of::<ReviewRow>(id, &reviews).await?;

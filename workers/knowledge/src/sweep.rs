@@ -16,7 +16,7 @@ pub struct Sweep {
     pub(crate) queue: Queue,
     pub(crate) id: String,
     pub(crate) spec: SweepSpec,
-    pub(crate) states: Vec<TargetStatus>,
+    pub(crate) targets: Vec<TargetStatus>,
     status: SweepStatus,
 }
 
@@ -30,21 +30,21 @@ impl Sweep {
         let (Some(spec), Some(status)) = (spec, status) else {
             return Err(Error::NoSweep(id.to_owned()));
         };
-        let states = queue.target_states(id).await?;
-        Ok(Self { queue: queue.clone(), id: id.to_owned(), spec, states, status })
+        let targets = queue.target_states(id).await?;
+        Ok(Self { queue: queue.clone(), id: id.to_owned(), spec, targets, status })
     }
 
-    /// How far it was.
+    /// Its state and counters when it was opened.
     pub fn status(&self) -> &SweepStatus {
         &self.status
     }
 
-    /// Targets that stood so.
+    /// How many targets had one of these states.
     pub fn count(&self, of: &[TargetStatus]) -> usize {
-        self.states.iter().filter(|state| of.contains(state)).count()
+        self.targets.iter().filter(|state| of.contains(state)).count()
     }
 
-    /// The targets that stood so, in the order of the plan.
+    /// The targets that had one of these states, in the order of the plan.
     pub fn files(&self, of: &'static [TargetStatus]) -> Files<'_> {
         Files::new(self, of)
     }

@@ -32,15 +32,21 @@ const REVIEW_LINES: usize = 150;
 /// the order of the plan.
 type Rank = (Severity, bool, Reverse<Option<u8>>, u32, usize);
 
+/// How a file is ranked: most findings first, then in the order of the plan.
+type FileRank = (Reverse<u32>, u32);
+
+/// Lines and texts of the reviews, while they fit; each text with the number of its findings.
+type Reviews = Option<(usize, Vec<(Reverse<u32>, String)>)>;
+
 /// What is gathered from file to file.
 #[derive(Debug)]
 pub struct Overview {
     files: u32,
     totals: Totals,
     findings: Top<Rank>,
-    table: Top<(Reverse<u32>, u32)>,
+    table: Top<FileRank>,
     /// The reviews with findings, while they fit.
-    reviews: Option<(usize, Vec<(Reverse<u32>, String)>)>,
+    reviews: Reviews,
     unresolved: First,
     left_out: First,
     clean: First,
@@ -130,27 +136,27 @@ impl Overview {
     }
 
     /// The overview.
-    pub fn render(self, report: &SweepReport, applied: Applied) -> String {
+    pub fn render(self, report: &SweepReport, applied: &Applied) -> String {
         let mut out = String::new();
         header(&mut out, report, &self.totals);
         progress::section(&mut out, report.metrics.as_ref());
         // What a person should look at comes first: findings, then what is missing.
         findings(&mut out, self.table, self.findings, self.reviews);
-        list(&mut out, &applied.head(), applied.first, "scrum report --format jsonl");
-        list(&mut out, "# Unresolved\n\n", self.unresolved, INDEX);
+        list(&mut out, &applied.head(), &applied.first, "scrum report --format jsonl");
+        list(&mut out, "# Unresolved\n\n", &self.unresolved, INDEX);
         let left = format!(
             "# Left out\n\nThe budget did not reach {}. The same command with a larger budget (`--budget-usd`, \
              `--budget-tokens`, `--budget-calls`; 0 for none) goes on with them, and what was answered already \
              costs nothing again.\n\n",
             counted(self.left_out.all, "file", "files")
         );
-        list(&mut out, &left, self.left_out, INDEX);
+        list(&mut out, &left, &self.left_out, INDEX);
         let unread = "# Accepted, but nothing could be read as a finding\n\n";
-        list(&mut out, unread, self.unread, INDEX);
-        list(&mut out, "# Not done\n\n", self.open, INDEX);
-        list(&mut out, "# Reviewed, without findings\n\n", self.clean, INDEX);
+        list(&mut out, unread, &self.unread, INDEX);
+        list(&mut out, "# Not done\n\n", &self.open, INDEX);
+        list(&mut out, "# Reviewed, without findings\n\n", &self.clean, INDEX);
         models::section(&mut out, &report.models);
-        list(&mut out, "# Skipped\n\n| File | Reason |\n|---|---|\n", self.skipped, INDEX);
+        list(&mut out, "# Skipped\n\n| File | Reason |\n|---|---|\n", &self.skipped, INDEX);
         out.truncate(out.trim_end().len());
         out.push('\n');
         out
@@ -158,7 +164,7 @@ impl Overview {
 }
 
 /// A section: its head, what is shown, and how many more there are.
-fn list(out: &mut String, head: &str, list: First, rest: &str) {
+fn list(out: &mut String, head: &str, list: &First, rest: &str) {
     if list.all == 0 {
         return;
     }
@@ -235,12 +241,7 @@ fn header(out: &mut String, report: &SweepReport, totals: &Totals) {
 }
 
 /// The files with findings, and then their reviews; where those are too long, the findings, gravest first.
-fn findings(
-    out: &mut String,
-    table: Top<(Reverse<u32>, u32)>,
-    findings: Top<Rank>,
-    reviews: Option<(usize, Vec<(Reverse<u32>, String)>)>,
-) {
+fn findings(out: &mut String, table: Top<FileRank>, findings: Top<Rank>, reviews: Reviews) {
     if table.all == 0 {
         return;
     }

@@ -41,7 +41,7 @@ fn markdown(sweep: &Whole) -> (String, Vec<(String, String)>) {
             pages.push((name.to_owned(), page::render(sweep, file, name)));
         }
     }
-    (overview.render(sweep, Applied::default()), pages)
+    (overview.render(sweep, &Applied::default()), pages)
 }
 
 fn render(sweep: &Whole) -> String {
