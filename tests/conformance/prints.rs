@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The one file that prints.
-const SINKS: &str = "shown/src/print.rs";
+const SINKS: &str = "workers/shown/src/print.rs";
 
 /// Ways to write to a terminal around it.
 const PRINTS: &[&str] = &[
@@ -199,7 +199,7 @@ fn calls(text: &str) -> BTreeSet<String> {
 #[test]
 fn the_list_of_prints_is_what_the_sources_do() {
     let listed = listed();
-    let ours = sources().into_iter().filter(|(file, _)| !file.starts_with("shown/"));
+    let ours = sources().into_iter().filter(|(file, _)| !file.starts_with("workers/shown/"));
     let real: BTreeMap<_, _> = ours
         .map(|(file, text)| (file, calls(&text)))
         .filter(|(_, names)| !names.is_empty())

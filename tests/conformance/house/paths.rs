@@ -47,7 +47,7 @@ type Place = (String, String, String);
 
 /// The product's sources: name, and text without tests and comments.
 fn sources() -> Vec<(String, String)> {
-    let folders = ["config/src", "queue-schema/src", "shown/src", "producer/src", "workers"];
+    let folders = ["config/src", "queue-schema/src", "producer/src", "workers"];
     let files = folders.iter().flat_map(|folder| rust_files(folder));
     files
         .map(|file| (file.strip_prefix(root()).unwrap().to_str().unwrap().to_owned(), file))
