@@ -16,10 +16,10 @@ local function fault(kind, what, message, needs)
   return mend
 end
 local SHOWN, MOST_FIELDS, MOST_MEMBERS = 40, 10000, 1000
-local KEPT = 7 * 86400 -- s that a key is kept which was set aside
-local AHEAD = 2 * 86400000 -- ms: leases, delays and the like are shorter
+local KEPT, AHEAD = 7 * 86400, 2 * 86400000 -- s that a key set aside is kept; ms, leases and delays are shorter
 local UNSEEN = '[^\32-\126]'
-local function shown(value) return "'" .. string.gsub(string.sub(value, 1, SHOWN), UNSEEN, '?') .. "'" end
+local function byte(c) return string.format('\\x%02x', string.byte(c)) end
+local function shown(value) return "'" .. string.gsub(string.sub(value, 1, SHOWN), UNSEEN, byte) .. "'" end
 local function set_aside(name)
   call('RENAME', P .. name, P .. 'bad:' .. name)
   call('EXPIRE', P .. 'bad:' .. name, KEPT)
