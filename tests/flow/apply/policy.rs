@@ -238,7 +238,11 @@ fn on_a_fleet_the_user_and_the_worker_must_both_do_without_a_sandbox() {
 
 #[test]
 fn a_repository_that_points_at_another_has_its_own_branch_written() {
-    let (named, other) = (TestRepo::with_files(1), TestRepo::with_files(1));
+    let (named, other) = (TestRepo::with_files(1), TestRepo::new());
+    // It has the same commit, so that the branch could land in it, and one of its own.
+    other.git(&["pull", "-q", named.path().to_str().unwrap(), "main"]);
+    other.write("own.rs", b"pub const OWN: u8 = 1;\n");
+    other.commit("own");
     named.git(&["config", "core.worktree", other.path().to_str().unwrap()]);
     let good = patch("Reads a number", "Reads one number", "reads one number", 97);
     let (stub, _) = stub(&[("src/f0.rs", good)]);
@@ -256,6 +260,6 @@ fn a_repository_that_points_at_another_has_its_own_branch_written() {
     }
     let done = Done::from(command.output().unwrap()).expect(0);
     assert!(done.stdout.contains("committed on scrum/x"), "{}{}", done.stdout, done.stderr);
-    assert!(named.path().join(".git/refs/heads/scrum/x").is_file());
     other.assert_untouched();
+    assert!(named.path().join(".git/refs/heads/scrum/x").is_file());
 }

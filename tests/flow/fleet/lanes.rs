@@ -53,14 +53,16 @@ async fn a_worker_that_cannot_call_a_provider_leaves_its_files_to_those_that_can
     eventually(LONG, "both are there", || {
         (status(&bench)["workers"].as_array().unwrap().len() == 2).then_some(())
     });
-    let log = bench.worker_log();
-    assert!(log.contains(&format!("stub: {KEY} is not set")), "{log}");
     let id = bench.enqueue(&repo);
     let told = eventually(LONG, "it is told what is missing", || {
+        let jobs = status(&bench)["jobs"].clone();
+        assert_eq!(jobs["dead"], 0, "a worker without the provider took files: {jobs}");
         let told = bench.run(&["status"]).stdout;
         told.contains("no worker serves rung:stub (21 jobs wait)").then_some(told)
     });
     assert!(told.contains(&format!("set {KEY} where workers run")), "{told}");
+    let log = bench.worker_log();
+    assert!(log.contains(&format!("stub: {KEY} is not set")), "{log}");
     let doctor = bench.run(&["doctor"]).expect(1).stdout;
     assert!(doctor.contains("no worker serves rung:stub (21 jobs wait)"), "{doctor}");
     // Whoever waits for the sweep is told as well.
@@ -98,9 +100,10 @@ async fn a_worker_that_can_serve_none_of_its_lanes_says_so_and_one_that_is_alone
         (vec!["--lane", "rung:nosuch"], "[providers.nosuch] is not in the settings"),
         (vec!["--lane", "rungs:stub"], "there is no lane 'rungs:stub'"),
     ] {
-        let ended = bench.command("scrum-worker").args(&args).output().unwrap();
-        let text = String::from_utf8_lossy(&ended.stderr).into_owned();
-        assert!(ended.status.code() == Some(2) && text.contains(told), "{args:?}: {text}");
+        // One that went on would hold the test for ever.
+        let code = bench.worker(&args).wait(LONG);
+        let text = bench.worker_log();
+        assert!(code == 2 && text.contains(told), "{args:?}: {text}");
     }
     // `scrum run` with a server of its own: nobody else will come.
     let own = Bench::new(None, "");
