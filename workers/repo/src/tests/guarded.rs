@@ -40,8 +40,8 @@ fn loose(f: &Fixture, id: &str) -> PathBuf {
 #[test]
 fn a_named_pipe_in_a_git_directory_is_refused_and_not_waited_for() {
     for place in [
-        "HEAD",
         "config",
+        "HEAD",
         "commondir",
         "packed-refs",
         "shallow",
