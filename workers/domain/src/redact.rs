@@ -6,11 +6,14 @@
 //! holds or takes a line break. Masking what is masked changes nothing.
 
 mod assign;
+mod behind;
+mod calls;
 mod disguise;
 mod keys;
 mod known;
 mod places;
 mod rules;
+mod table;
 mod tokens;
 mod values;
 mod words;
@@ -21,7 +24,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// Version of what is found and how it is masked; cached answers to masked prompts are kept by it.
-pub const MASK_VERSION: &str = "3";
+pub const MASK_VERSION: &str = "4";
 
 /// What every mask begins with.
 pub const MASK_START: &str = "[masked:";
@@ -195,6 +198,7 @@ fn scan(text: &str, found: &mut Vec<Span>) {
     rules::find(text, found);
     tokens::find(text, found);
     places::find(text, found);
+    calls::find(text, found);
     assign::find(text, found);
 }
 
@@ -220,6 +224,15 @@ fn window(text: &str, at: usize, most: usize) -> &str {
         end -= 1;
     }
     &text[at..end]
+}
+
+/// The same, of what stands before `at`.
+fn window_before(text: &str, at: usize, most: usize) -> &str {
+    let mut start = at.saturating_sub(most);
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    &text[start..at]
 }
 
 pub(crate) fn cut(text: &str, range: Range<usize>, spans: &[Span]) -> Masked {

@@ -4,11 +4,14 @@
 //! look like hangs on how much the name says (`words`, `values`), and on whether it stands where
 //! only a value can.
 
+use super::behind::{self, Sure};
+use super::table;
 use super::tokens::ascii;
 use super::values::{Name, changes, is_secret};
 use super::words::{self, Class, Hit};
-use super::{Kind, Span, window};
+use super::{Kind, Span, window, window_before};
 use regex::Regex;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 /// Bytes of a name to either side of its telling word, and between it and the value.
@@ -63,10 +66,14 @@ pub(super) fn find(text: &str, found: &mut Vec<Span>) {
             _ => {}
         }
         if let Some(now) = best.filter(|now| now.start >= done)
-            && let Some((start, end)) = value_after(text, now)
+            && let Some(named) = named(text, now)
         {
-            found.push(Span::new(start..end, Kind::Assigned));
-            done = end;
+            if let Some((start, end)) = value_after(text, &named) {
+                found.push(Span::new(start..end, Kind::Assigned));
+                done = end;
+            } else {
+                elsewhere(text, &named, found);
+            }
         }
         best = hit;
     }
@@ -84,7 +91,14 @@ struct Place {
     in_query: bool,
 }
 
-fn value_after(text: &str, hit: Hit) -> Option<(usize, usize)> {
+/// A name that tells of a secret, and where it stands.
+struct Named {
+    at: Range<usize>,
+    class: Class,
+    is_plain: bool,
+}
+
+fn named(text: &str, hit: Hit) -> Option<Named> {
     let bytes = text.as_bytes();
     let is_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.') || b >= 0x80;
     let back = bytes[..hit.start].iter().rev().take(NEAR).take_while(|b| is_name(**b)).count();
@@ -103,22 +117,38 @@ fn value_after(text: &str, hit: Hit) -> Option<(usize, usize)> {
         return None;
     }
     let class = words::class_of(hit.class, &lead.to_lowercase(), &tail.to_lowercase())?;
-    let place = separator(text, start, end)?;
-    let class = match class {
+    let is_plain = ["secret", "passw", "api"].iter().any(|w| key.contains(w));
+    Some(Named { at: start..end, class, is_plain })
+}
+
+fn value_after(text: &str, named: &Named) -> Option<(usize, usize)> {
+    let place = separator(text, named.at.start, named.at.end)?;
+    let class = match named.class {
         Class::Password if place.is_loose => Class::Weak,
         class => class,
     };
-    let is_plain = ["secret", "passw", "api"].iter().any(|w| key.contains(w));
-    value_at(text, &place, Name { class, is_plain, is_text: true })
+    value_at(text, &place, Name { class, is_plain: named.is_plain, is_text: true })
+}
+
+/// Values that stand behind the name in other ways.
+fn elsewhere(text: &str, named: &Named, found: &mut Vec<Span>) {
+    let before = line_before(text, named.at.start);
+    let columns = table::find(text, named.at.clone()).into_iter().map(|cell| (cell, Sure::Yes));
+    for (range, sure) in behind::find(text, named.at.clone(), before).into_iter().chain(columns) {
+        let class = match named.class {
+            Class::Password if sure == Sure::Loose => Class::Weak,
+            class => class,
+        };
+        let name = Name { class, is_plain: named.is_plain, is_text: sure == Sure::Yes };
+        if text.get(range.clone()).is_some_and(|value| is_secret(value, name)) {
+            found.push(Span::new(range, Kind::Assigned));
+        }
+    }
 }
 
 /// What stands before `at` on its line, as far as it matters.
 fn line_before(text: &str, at: usize) -> &str {
-    let mut start = at.saturating_sub(4 * NEAR);
-    while !text.is_char_boundary(start) {
-        start += 1;
-    }
-    let before = &text[start..at];
+    let before = window_before(text, at, 4 * NEAR);
     before[before.rfind('\n').map_or(0, |i| i + 1)..].trim_start()
 }
 

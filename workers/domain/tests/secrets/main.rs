@@ -8,6 +8,7 @@ mod first;
 mod innocent;
 mod library;
 mod second;
+mod third;
 
 use corpus::{Case, Figures, Sent};
 use queue_schema::sweep::SplitMode;
@@ -69,12 +70,14 @@ fn sharded(name: &str, cases: &[Case], innocents: &[String]) -> Figures {
 fn figures_of_the_corpus() {
     let (first, second, innocents) = (first::cases(), second::cases(), innocent::texts());
     assert!(first.len() >= 200 && second.len() >= 60, "{} {}", first.len(), second.len());
+    let third = third::cases();
     assert!(innocents.len() >= 100, "{}", innocents.len());
     let all = [
         whole("corpus, whole files", &first, &innocents),
         sharded("corpus, shards", &first, &innocents),
         whole("held out, whole files", &second, &innocents),
         sharded("held out, shards", &second, &innocents),
+        whole("away from the name, whole files", &third, &innocents),
     ];
     for figures in &all {
         println!("{figures}");
