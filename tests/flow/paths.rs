@@ -2,13 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use queue_schema::ids::sha256_hex;
-use scrum_tests::process::{Bench, Done};
+use scrum_tests::process::{Bench, Done, Process};
 use scrum_tests::repo::TestRepo;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
+const LONG: Duration = Duration::from_secs(60);
 const TREASURE: &str = "alias ls=ls\n";
 
 /// A bench, a repository of one file, and a place outside with a file that nobody may change.
@@ -289,7 +291,11 @@ fn a_pipe_is_no_document() {
         &["run", repo, "--ladder", pipe],
         &["--config", pipe, "status"],
     ] {
-        let told = scene.bench.run(args).expect(2).stderr;
+        let said = scene.bench.dir.path().join("said");
+        let mut command = scene.bench.scrum(args);
+        command.stdout(Stdio::null()).stderr(fs::File::create(&said).unwrap());
+        assert_eq!(Process(command.spawn().unwrap()).wait(LONG), 2, "{args:?}");
+        let told = fs::read_to_string(said).unwrap();
         assert!(told.contains("it is not a regular file"), "{args:?}: {told}");
     }
 }
