@@ -116,9 +116,11 @@ fn sandbox(session: &Session, spec: &ApplySpec) -> anyhow::Result<()> {
             tell("a worker does so only where its own settings have apply.sandbox = \"none\"");
         }
     } else if session.private.is_some() {
-        Sandbox::probe().context(
-            "nothing was asked for; --unsafe-no-sandbox runs the check with all that you may do",
-        )?;
+        Sandbox::probe().map_err(|why| {
+            anyhow::anyhow!(
+                "nothing was run: {why} (--unsafe-no-sandbox gives the check all that you may do)"
+            )
+        })?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use crate::output::{say, say_json, say_lines, table, time};
 use crate::session::Session;
 use anyhow::{Context, anyhow, bail};
 use queue_schema::client::{DeadLetter, SweepState};
+use queue_schema::effects::DeadClass;
 use queue_schema::effects::NewJob;
 use queue_schema::envelope::Envelope;
 use queue_schema::ids::review_id;
@@ -125,7 +126,12 @@ async fn show(global: &Global, session: &Session, id: &str) -> anyhow::Result<u8
         }
     }
     say("")?;
-    say(&format!("try again: scrum dlq retry {}", shell_quoted(&letter.id)))?;
+    if letter.class == DeadClass::Unsigned.as_str() {
+        say("it would be refused again; ask for the work anew, and throw this letter away:")?;
+        say(&format!("  scrum dlq discard {}", shell_quoted(&letter.id)))?;
+    } else {
+        say(&format!("try again: scrum dlq retry {}", shell_quoted(&letter.id)))?;
+    }
     Ok(0)
 }
 

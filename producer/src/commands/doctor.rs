@@ -62,9 +62,10 @@ pub async fn execute(global: &Global) -> anyhow::Result<u8> {
                         server(info, kind, settings.queue.max_memory_percent, &mut add_one);
                     }
                     if session.private.is_none() {
+                        access(&session, &mut add).await;
                         signing(&session.queue, &settings.queue.signing_key_env, &mut add);
                     }
-                    for lane in unserved::look(&session.queue, &settings).await? {
+                    for lane in unserved::look(&session).await? {
                         add("lanes", Level::Problem, lane);
                     }
                     if let Some(message) = per_review(&session.queue).await? {
@@ -127,7 +128,7 @@ fn applier(
     }
     match Sandbox::probe() {
         Ok(sandbox) => {
-            let what = "bubblewrap: checks have no network and see no files of yours".to_owned();
+            let what = "bubblewrap: checks have no network, and of your files see toolchains and apply.readable only".to_owned();
             add("sandbox", Level::Ok, what);
             let found = sandbox.finds(&PROGRAMS);
             let (level, mut message) = match found.as_slice() {
@@ -157,6 +158,34 @@ fn applier(
 }
 
 /// Whether workers can tell the fleet's jobs from a stranger's.
+/// Whether the fleet's Redis lets in who gives no password.
+async fn access(session: &Session, add: &mut impl FnMut(&str, Level, String)) {
+    let mut options = session.queue.options().clone();
+    options.url = without_user(&options.url);
+    let open = match Queue::connect(options).await {
+        Ok(queue) => queue.servers().await.is_ok(),
+        Err(_) => false,
+    };
+    if open {
+        let message = "this Redis lets in whoever reaches it, without a password: they decide what workers do; give \
+                       it one (requirepass, or 'user default off' beside a user of its own; docs/operations.md, Redis)";
+        add("access", Level::Note, message.to_owned());
+    } else {
+        add("access", Level::Ok, "nobody gets in without a password".to_owned());
+    }
+}
+
+/// The URL of a Redis without user and password, which stand in the query for a socket.
+fn without_user(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    if scheme.ends_with("unix") {
+        return url.split('?').next().unwrap_or_default().to_owned();
+    }
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}{}", &rest[authority.len()..])
+}
+
 fn signing(queue: &Queue, variable: &str, add: &mut impl FnMut(&str, Level, String)) {
     match queue.options().signer.fingerprint() {
         Some(key) => add(

@@ -61,7 +61,7 @@ async fn print(
     let workers = session.queue.workers(WORKER_SEEN).await?;
     let (leased, delayed, dead) = session.queue.totals().await?;
     let paused = session.queue.paused().await?;
-    let unserved = unserved::look(&session.queue, &session.settings).await?;
+    let unserved = unserved::look(session).await?;
     // Measured for one sweep only: it is asked of the server key by key.
     let memory = match (sweeps, one) {
         ([s], true) => Some(session.queue.sweep_memory(&s.id, s.settled()).await?),

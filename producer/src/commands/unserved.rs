@@ -1,7 +1,8 @@
 //! Lanes whose jobs wait for a worker that there is not, and what to do about it.
 
 use super::wait::jobs;
-use queue_schema::client::{LaneStatus, Queue, QueueError, unserved};
+use crate::session::Session;
+use queue_schema::client::{LaneStatus, QueueError, unserved};
 use queue_schema::jobs::{Job, Pool};
 use queue_schema::keys::pool_of;
 use scrum_config::Settings;
@@ -10,13 +11,22 @@ use std::time::Duration;
 /// A worker counts as long as its last sign of life is not older.
 pub const WORKER_SEEN: Duration = Duration::from_secs(15);
 
-/// One line for each lane that no live worker serves, though some live.
+/// One line for each lane that no live worker serves, or one where jobs of a fleet wait and no worker lives.
 ///
 /// # Errors
 /// A failure of Redis.
-pub async fn look(queue: &Queue, settings: &Settings) -> Result<Vec<String>, QueueError> {
+pub async fn look(session: &Session) -> Result<Vec<String>, QueueError> {
+    let queue = &session.queue;
     let (lanes, workers) = (queue.lanes().await?, queue.workers(WORKER_SEEN).await?);
-    Ok(unserved(&lanes, &workers).into_iter().map(|lane| told(lane, settings)).collect())
+    let ready = lanes.iter().map(|lane| lane.ready).sum();
+    // The commands that use a private server start its workers.
+    if workers.is_empty() && ready > 0 && session.private.is_none() {
+        let wait = jobs(ready);
+        return Ok(vec![format!(
+            "no worker runs ({wait} wait): start scrum-worker with this Redis"
+        )]);
+    }
+    Ok(unserved(&lanes, &workers).into_iter().map(|lane| told(lane, &session.settings)).collect())
 }
 
 fn told(lane: &LaneStatus, settings: &Settings) -> String {

@@ -25,9 +25,7 @@ pub enum QueueError {
         message: String,
     },
     /// Nothing answers there.
-    #[error(
-        "no Redis answers at {url}: {cause}; start it, or correct SCRUM_REDIS_URL (unset it to use a private server)"
-    )]
+    #[error("{}", unreachable(url, cause))]
     Unreachable {
         /// Without its password.
         url: String,
@@ -90,6 +88,18 @@ impl From<redis::RedisError> for QueueError {
     fn from(error: redis::RedisError) -> Self {
         if is_damage(&error) { Self::Damaged(error) } else { Self::Redis(error) }
     }
+}
+
+/// A server that refuses who asks is there: starting it would not help.
+fn unreachable(url: &str, cause: &redis::RedisError) -> String {
+    if cause.kind() == redis::ErrorKind::AuthenticationFailed {
+        return format!(
+            "Redis at {url} refuses this user or password: {cause}; correct SCRUM_REDIS_URL"
+        );
+    }
+    format!(
+        "no Redis answers at {url}: {cause}; start it, or correct SCRUM_REDIS_URL (unset it to use a private server)"
+    )
 }
 
 /// True when a server has answered what only the content of its keys explains: a script that it stopped, a key

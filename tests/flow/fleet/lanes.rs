@@ -89,6 +89,21 @@ async fn a_worker_that_cannot_call_a_provider_leaves_its_files_to_those_that_can
     assert!(oracle::check_jobs(&mut server.connection()).is_empty());
 }
 
+#[test]
+fn a_fleet_without_a_worker_says_so() {
+    let server = RedisServer::start();
+    let bench = Bench::new(Some(server.url()), "");
+    let repo = TestRepo::with_files(1);
+    bench.run(&["sweep", repo.path().to_str().unwrap(), "--ladder", "builtin"]).expect(0);
+    let told = "no worker runs (1 job wait): start scrum-worker";
+    for (args, code) in [(["status"], 0), (["doctor"], 1)] {
+        let said = bench.run(&args).expect(code).stdout;
+        assert!(said.contains(told), "{args:?}: {said}");
+    }
+    let doctor = bench.run(&["doctor"]).stdout;
+    assert!(doctor.contains("lets in whoever reaches it"), "{doctor}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_can_serve_none_of_its_lanes_says_so_and_one_that_is_alone_skips_the_rung() {
     let server = RedisServer::start();
