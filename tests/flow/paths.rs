@@ -231,6 +231,25 @@ fn what_is_kept_is_for_its_owner_alone_whatever_was_there() {
 }
 
 #[test]
+fn a_directory_of_others_is_no_state_directory_and_keeps_its_modes() {
+    let scene = Scene::new();
+    let place = scene.bench.dir.path().join("projects");
+    fs::create_dir_all(place.join("thesis")).unwrap();
+    let all = [place.clone(), place.join("thesis")];
+    for path in &all {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let repo = scene.repo.path().to_str().unwrap();
+    let named = ["--state-dir", place.to_str().unwrap()];
+    let told =
+        scene.bench.run(&[&["run", repo, "--ladder", "builtin"], &named[..]].concat()).expect(2);
+    assert!(told.stderr.contains("thesis") && told.stderr.contains("empty"), "{}", told.stderr);
+    for path in all {
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o755);
+    }
+}
+
+#[test]
 fn links_in_the_state_directory_are_not_followed() {
     let scene = Scene::new();
     let state = scene.bench.state();

@@ -16,6 +16,9 @@ const OTHERS: Mode = Mode::from_raw_mode(0o077);
 /// How deep modes are mended, each level being open at the time.
 const MOST_LEVELS: usize = 64;
 
+/// What a state directory holds, and what a new file system does.
+const STATE: [&[u8]; 6] = [b"apply", b"logs", b"mirrors", b"redis", b"reports", b"lost+found"];
+
 /// The root of what is kept on this machine: made, or taken over from before, and then for its
 /// owner alone, with all that is in it. The path may be a symbolic link, but not inside a
 /// repository.
@@ -46,18 +49,38 @@ pub fn private_in(parent: impl AsFd, name: &[u8]) -> io::Result<OwnedFd> {
     owned(made_dir_in(parent, name, OWNERS)?)
 }
 
+/// Refuses a directory that others may enter and that holds something else than our state: closing it would
+/// take it, and all that is in it, from those others. `/` or a folder of projects is named by mistake.
+fn only_ours(dir: &OwnedFd) -> io::Result<()> {
+    if !Mode::from_raw_mode(fstat(dir)?.st_mode).intersects(OTHERS) {
+        return Ok(());
+    }
+    let foreign = names(dir)?.into_iter().find(|name| !STATE.contains(&&name[..]));
+    foreign.map_or(Ok(()), |name| {
+        let why = format!(
+            "it holds {:?}, which is none of ours, and it would be closed to all other users; name a new or \
+             an empty directory",
+            String::from_utf8_lossy(&name)
+        );
+        Err(io::Error::new(io::ErrorKind::InvalidInput, why))
+    })
+}
+
 /// Makes the root private when it is there and ours. One that is somebody else's, that can't be
 /// reached or that nobody can write to is left alone: whoever needs it learns that from
 /// [`private_root`].
 ///
 /// # Errors
-/// As [`private_root`].
+/// As [`private_root`], and kind `InvalidInput` for a directory that is open to others and holds something
+/// else than our state.
 pub fn keep_private(path: &Path) -> io::Result<()> {
     let Ok(found) = walk(path, None) else { return Ok(()) };
     if found.missing.is_some() || fstat(&found.dir)?.st_uid != geteuid().as_raw() {
         return Ok(());
     }
-    match owned(reopened(found.dir)?) {
+    let dir = reopened(found.dir)?;
+    only_ours(&dir)?;
+    match owned(dir) {
         Err(e) if e.kind() != io::ErrorKind::ReadOnlyFilesystem => Err(e),
         _ => Ok(()),
     }
@@ -134,19 +157,28 @@ mod tests {
         fs::write(&outside, "").unwrap();
         fs::set_permissions(&outside, fs::Permissions::from_mode(0o644)).unwrap();
         let root = place.path().join("root");
-        let deep = root.join("a/b/c");
+        let deep = root.join("mirrors/b/c");
         fs::create_dir_all(&deep).unwrap();
         fs::write(deep.join("tool"), "").unwrap();
         fs::set_permissions(deep.join("tool"), fs::Permissions::from_mode(0o755)).unwrap();
         std::os::unix::fs::symlink(&outside, deep.join("link")).unwrap();
-        for dir in [&root, &root.join("a"), &deep] {
+        for dir in [&root, &root.join("mirrors"), &deep] {
             fs::set_permissions(dir, fs::Permissions::from_mode(0o775)).unwrap();
         }
         keep_private(&root).unwrap();
-        for path in [&root, &root.join("a"), &root.join("a/b"), &deep, &deep.join("tool")] {
+        for path in
+            [&root, &root.join("mirrors"), &root.join("mirrors/b"), &deep, &deep.join("tool")]
+        {
             assert_eq!(mode(path), 0o700, "{}", path.display());
         }
         assert_eq!(mode(&outside), 0o644);
+        // Named by mistake: nothing is taken from anybody.
+        fs::write(root.join("thesis.txt"), "").unwrap();
+        keep_private(&root).unwrap();
+        fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
+        let error = keep_private(&root).unwrap_err().to_string();
+        assert!(error.contains("thesis.txt") && error.contains("empty directory"), "{error}");
+        assert_eq!((mode(&root), mode(&root.join("mirrors"))), (0o755, 0o700));
         keep_private(&root.join("nothing/there")).unwrap();
         keep_private(&outside.join("below")).unwrap();
     }
