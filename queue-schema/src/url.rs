@@ -49,6 +49,18 @@ pub fn masked(url: &str) -> String {
     format!("{}://{user}{}", parts.scheme, place(&parts))
 }
 
+/// A text, such as what a program says of an error, with each URL in it as [`masked`] has it.
+pub fn masked_in(text: &str) -> String {
+    let ends = |c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '`' | '<' | '>');
+    let word = |word: &str| {
+        let url = word.trim_end_matches(ends);
+        // What ends a sentence ends no URL.
+        let url = url.trim_end_matches([':', ',', ';', '.', ')']);
+        format!("{}{}", masked(url), &word[url.len()..])
+    };
+    text.split_inclusive(ends).map(word).collect()
+}
+
 /// A repository's address for reports and rows, which are passed on: without what stands before the host,
 /// and with any query or fragment masked.
 pub fn public_address(repo: &str) -> String {
@@ -78,7 +90,24 @@ fn short_form(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{has_query, masked, public_address};
+    use super::{has_query, masked, masked_in, public_address};
+
+    #[test]
+    fn urls_in_a_text_are_masked_and_the_text_stays() {
+        for (text, shown) in [
+            (
+                "could not read Password for 'https://t0ken@h': terminal prompts disabled",
+                "could not read Password for 'https://***@h': terminal prompts disabled",
+            ),
+            (
+                "see https://h/r?token=t0ken.\nhttps://a:t0ken@h/x: no",
+                "see https://h/r?***.\nhttps://***@h/x: no",
+            ),
+            ("no route to host: 'a: b'", "no route to host: 'a: b'"),
+        ] {
+            assert_eq!(masked_in(text), shown);
+        }
+    }
 
     #[test]
     fn nothing_that_may_be_secret_is_shown() {

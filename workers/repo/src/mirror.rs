@@ -5,7 +5,7 @@ use crate::RepoError;
 use crate::command::git;
 use git2::{Oid, Repository};
 use queue_schema::ids::sha256_hex;
-use queue_schema::url::{has_query, masked};
+use queue_schema::url::{has_query, masked, masked_in};
 use scrum_disk::{self as disk, File, Mode};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -40,7 +40,9 @@ pub(crate) fn is_url(spec: &str) -> bool {
 /// [`RepoError::CommitGone`] when the remote lacks the commit.
 pub(crate) fn ensure(url: &str, mirrors: &Path, need: Need<'_>) -> Result<PathBuf, RepoError> {
     check(url)?;
-    let fail = |message: String| RepoError::Mirror { url: masked(url), message };
+    // git repeats URLs as it uses them, after `url.*.insteadOf`, which may put a token in.
+    let fail =
+        |message: String| RepoError::Mirror { url: masked(url), message: masked_in(&message) };
     let name = &sha256_hex(url.as_bytes())[..32];
     let dir = mirrors.join(name);
     // Without the lock: a mirror appears complete or not at all, and a fetch only adds objects.
