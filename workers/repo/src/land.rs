@@ -115,7 +115,10 @@ impl Repo {
         let Landing { branch, expected, .. } = *landing;
         self.check_branch(branch, landing.protected)?;
         let time = Time::new(landing.time, 0);
-        let who = Signature::new(landing.author_name, landing.author_email, &time)
+        // A line break would begin a line of the commit's own: another parent, another author.
+        let [name, email] = [landing.author_name, landing.author_email]
+            .map(|text| text.replace(|c: char| c.is_control(), " "));
+        let who = Signature::new(&name, &email, &time)
             .map_err(|e| RepoError::git("the author of the commits", &e))?;
         let commits = self.commits(landing, changes, &who)?;
         let Some(&head) = commits.last() else { return Ok(Vec::new()) };

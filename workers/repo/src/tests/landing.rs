@@ -71,11 +71,19 @@ fn changes_become_one_commit_each_on_a_new_branch() {
     assert_eq!(f.git(&["diff", "--stat", "main", &ids[0], "--name-only"]), "src/deep/b.rs");
     f.git(&["fsck", "--strict"]);
     // And on from there.
-    let next = Landing { run: "next", ..landing("scrum/x", Some(&ids[1]), "unused") };
+    let forged = format!("A\nparent {base}\nauthor B");
+    let next = Landing {
+        run: "next",
+        author_name: &forged,
+        ..landing("scrum/x", Some(&ids[1]), "unused")
+    };
     let more = repo.land(&next, &[change("a.txt", "b\n")], text).unwrap();
     assert_eq!(f.git(&["rev-list", "--count", "main..scrum/x"]), "3");
     assert_eq!(f.git(&["rev-parse", "scrum/x"]), more[0]);
     assert_eq!(f.git(&["reflog", "show", "--format=%gs", "scrum/x", "-1"]), "scrum: apply");
+    // Nobody's name adds a line to a commit.
+    assert_eq!(f.git(&["log", "--format=%P", "scrum/x", "-1"]), ids[1]);
+    assert!(f.git(&["log", "--format=%an", "scrum/x", "-1"]).starts_with("A parent"));
 }
 
 #[test]
