@@ -330,6 +330,9 @@ fn what_a_person_mistypes_or_pastes_is_shown_and_does_nothing() {
         let told = bench.run(&["status", "--config", file.to_str().unwrap()]).expect(2).stderr;
         inert_and_seen(settings, &told);
     }
+    let out =
+        bench.command("scrum").arg("status").env("SCRUM__LOG__FILTER", EVIL).output().unwrap();
+    inert_and_seen("log.filter", &String::from_utf8(out.stderr).unwrap());
 }
 
 /// A server that refuses every command, in words of its own.

@@ -92,10 +92,13 @@ pub fn fancy() -> bool {
 /// Starts the log on stderr: lines for a person, coloured on a terminal, or JSON. `filter` is a
 /// level, or directives of `EnvFilter`.
 pub fn start_log(filter: &str, json: bool) {
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(filter))
-        .with_ansi(fancy())
-        .with_target(false);
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|error| {
+        // What the library would say by itself is said around us.
+        tell(&format!("log.filter '{filter}' is not used, 'info' is: {error}"));
+        EnvFilter::new("info")
+    });
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(fancy()).with_target(false);
     let _ = if json {
         log.with_writer(|| JsonLine(io::stderr())).json().try_init()
     } else {
