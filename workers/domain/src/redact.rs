@@ -143,7 +143,7 @@ const PASSES: usize = 4;
 pub fn mask(text: &str) -> Masked {
     let mut masked = cut(text, 0..text.len(), &spans(text));
     for _ in 1..PASSES {
-        let more = if masked.kinds.is_empty() { Vec::new() } else { spans(&masked.text) };
+        let more = around_masks(&masked.text);
         if more.is_empty() {
             break;
         }
@@ -154,6 +154,42 @@ pub fn mask(text: &str) -> Masked {
         }
     }
     masked
+}
+
+/// Bytes to either side of a mask in which it may change what stands there.
+const NEAR_MASK: usize = 512;
+/// Bytes from where a text is cut in which nothing is sure: a name may have lost its beginning.
+const EDGE: usize = 64;
+
+/// The secrets near masks that are there already.
+fn around_masks(text: &str) -> Vec<Span> {
+    let mut near: Vec<Range<usize>> = Vec::new();
+    for (at, _) in text.match_indices(MASK_START) {
+        let from = border(text, at.saturating_sub(NEAR_MASK));
+        let (from, to) = (text[from..at].find('\n').map_or(from, |i| from + i + 1), at + NEAR_MASK);
+        let to = border(text, to);
+        let to = text[at..to].rfind('\n').map_or(to, |i| at + i + 1);
+        match near.last_mut() {
+            Some(last) if from <= last.end => last.end = to.max(last.end),
+            _ => near.push(from..to),
+        }
+    }
+    let mut found = Vec::new();
+    for Range { start, end } in near {
+        let is_cut = |at: usize| at > 0 && at < text.len() && text.as_bytes()[at - 1] != b'\n';
+        let first = if is_cut(start) { start + EDGE } else { start };
+        let last = if is_cut(end) { end - EDGE } else { end };
+        found.extend(spans(&text[start..end]).into_iter().filter_map(|mut span| {
+            span.range = span.range.start + start..span.range.end + start;
+            (span.range.start >= first && span.range.end <= last).then_some(span)
+        }));
+    }
+    found
+}
+
+/// The border of characters at `at` or right before it.
+fn border(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|i| text.is_char_boundary(*i)).unwrap_or_default()
 }
 
 /// A part of a text without the secrets of the whole. A secret that the edge of the part cuts in
@@ -195,11 +231,11 @@ pub fn spans(text: &str) -> Vec<Span> {
 /// What stands in a text as it is written.
 fn scan(text: &str, found: &mut Vec<Span>) {
     keys::find(text, found);
-    rules::find(text, found);
+    let words = rules::find(text, found);
     tokens::find(text, found);
     places::find(text, found);
     calls::find(text, found);
-    assign::find(text, found);
+    assign::find(text, words, found);
 }
 
 /// A span for each line, so that no mask takes a line break.
@@ -219,11 +255,7 @@ fn by_line(text: &str, span: &Span) -> Vec<Span> {
 
 /// At most `most` bytes from `at` on, no character cut.
 fn window(text: &str, at: usize, most: usize) -> &str {
-    let mut end = at.saturating_add(most).min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[at..end]
+    &text[at..border(text, at.saturating_add(most))]
 }
 
 /// The same, of what stands before `at`.

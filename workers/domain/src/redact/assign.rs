@@ -49,11 +49,11 @@ const DIRECTIVES: &[&str] = &[
     "putenv",
 ];
 
-pub(super) fn find(text: &str, found: &mut Vec<Span>) {
+pub(super) fn find(text: &str, words: Vec<Hit>, found: &mut Vec<Span>) {
     let mut done = 0;
     let mut best: Option<Hit> = None;
     // Of the words in one name the last one says what it is.
-    for hit in words::hits(text).map(Some).chain([None]) {
+    for hit in words.into_iter().map(Some).chain([None]) {
         match (best, hit) {
             (Some(now), Some(next)) if next.start <= now.end && next.end >= now.end => {
                 best = Some(Hit { class: now.class.max(next.class), ..next });
@@ -110,6 +110,10 @@ fn named(text: &str, hit: Hit) -> Option<Named> {
     }
     while !text.is_char_boundary(end) {
         end -= 1;
+    }
+    // `key` alone is no secret's name, and the most frequent of all words.
+    if hit.class == Class::Key && (start, end) == (hit.start, hit.end) {
+        return None;
     }
     let key = text.get(start..end)?.to_lowercase();
     let (lead, tail) = (text.get(start..hit.start)?, text.get(hit.end..end)?);
@@ -296,10 +300,10 @@ fn unwrapped(rest: &str) -> &str {
         // Letters alone are a prefix when they are few: else they are a value in front of its quote.
         Some(quote)
             if (quote <= 2 && rest[..quote].ends_with(['b', 'r', 'f', 'u', 'L', 'N'])
-                || rest[..quote].ends_with(['(', '#', '@', '\\']))
+                || rest[..quote].ends_with(['(', '#', '@', '\\', '[']))
                 && rest[..quote]
                     .chars()
-                    .all(|c| c.is_alphanumeric() || "_:.(#@\\!&".contains(c)) =>
+                    .all(|c| c.is_alphanumeric() || "_:.(#@\\!&[".contains(c)) =>
         {
             &rest[quote..]
         }

@@ -4,18 +4,18 @@
 //! The lines where that is so are read as what they mean, searched like any other text, and what is
 //! found is masked where it is written.
 
-use super::{Kind, Span, scan};
-use regex::Regex;
+use super::{Kind, Span, scan, window};
+use aho_corasick::{AhoCorasick, MatchKind};
 use std::ops::Range;
 use std::sync::LazyLock;
 
-/// A joint of two literals, a line that goes on, an escape of an ASCII character, or a mark without width.
-static MARKS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    const OPERATOR: &str = r"(?:\+\+?|\.\.?|&|<>|~|\|\|)?";
-    let gap = format!(r"[ \t]*{OPERATOR}[ \t]*(?:\\?\r?\n[ \t]*{OPERATOR}[ \t]*)?");
-    let escape = r"\\(?:u00[2-7][0-9a-fA-F]|u\{0{0,4}[2-7][0-9a-fA-F]\}|x[2-7][0-9a-fA-F]|U000000[2-7][0-9a-fA-F])";
-    let marks = r"\x{00ad}\x{180e}\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2060}-\x{2064}\x{2066}-\x{2069}\x{feff}";
-    Regex::new(&format!(r#""{gap}"|'{gap}'|\\\r?\n[ \t]*|{escape}|[{marks}]"#)).ok()
+/// Signs between two literals that are put together. The longer ones stand first.
+const OPERATORS: &[&str] = &["++", "+", "..", ".", "&", "<>", "~", "||"];
+
+/// What puts literals together that have commas between them.
+static JOINS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let signs = ["concat", "CONCAT", "join(\"\")", "join('')", "\"\".join(", "''.join("];
+    AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(signs).ok()
 });
 
 /// Bytes of a line that are read before its first disguise, and behind its last.
@@ -77,8 +77,12 @@ pub(super) fn find(text: &str, found: &mut Vec<Span>) {
     let mut view = View::default();
     // Up to where the text is read.
     let mut read = 0;
-    for hit in MARKS.iter().flat_map(|re| re.find_iter(text)) {
-        let line = line_around(text, hit.start(), read);
+    let joins: Vec<usize> =
+        JOINS.iter().flat_map(|find| find.find_iter(text)).map(|hit| hit.start()).collect();
+    let mut at = 0;
+    while let Some((hit, meant)) = next(text, at, &joins) {
+        at = hit.end;
+        let line = line_around(text, hit.start, read);
         if line > read || view.text.is_empty() {
             if !view.text.is_empty() {
                 let end = line_end(text, read).min(line);
@@ -88,12 +92,11 @@ pub(super) fn find(text: &str, found: &mut Vec<Span>) {
             }
             read = line;
         }
-        view.copy(text, read..hit.start().max(read));
-        let meant = escaped(hit.as_str());
+        view.copy(text, read..hit.start.max(read));
+        read = hit.end;
         if let Some(meant) = meant {
-            view.put(meant, hit.range());
+            view.put(meant, hit);
         }
-        read = hit.end();
     }
     if !view.text.is_empty() {
         let end = line_end(text, read);
@@ -102,11 +105,94 @@ pub(super) fn find(text: &str, found: &mut Vec<Span>) {
     }
 }
 
-/// The character of an escape: its last two digits tell it.
-fn escaped(written: &str) -> Option<char> {
-    let digits = written.strip_prefix('\\')?.trim_end_matches('}');
-    let code = digits.get(digits.len().checked_sub(2)?..)?;
-    u8::from_str_radix(code, 16).ok().map(char::from).filter(|c| !c.is_control())
+/// Bytes that a disguise starts with.
+static STARTS: [bool; 256] = {
+    let mut starts = [false; 256];
+    let mut i = 0;
+    while i < 256 {
+        starts[i] = matches!(i, 0x22 | 0x27 | 0x5c | 0xc2 | 0xe1 | 0xe2 | 0xef);
+        i += 1;
+    }
+    starts
+};
+
+/// The next disguise from `at` on: where it is written, and the character that it means, if one.
+fn next(text: &str, mut at: usize, joins: &[usize]) -> Option<(Range<usize>, Option<char>)> {
+    let bytes = text.as_bytes();
+    loop {
+        at += bytes.get(at..)?.iter().position(|b| STARTS[usize::from(*b)])?;
+        let found = match bytes[at] {
+            b'"' | b'\'' => joint(bytes, at, joins).map(|end| (end, None)),
+            b'\\' => escape(text, at).or_else(|| {
+                let end = at + 1 + line_break(&bytes[at + 1..])?;
+                Some((blanks(bytes, end), None))
+            }),
+            _ => text[at..]
+                .chars()
+                .next()
+                .filter(|c| is_unseen(*c))
+                .map(|c| (at + c.len_utf8(), None)),
+        };
+        if let Some((end, meant)) = found {
+            return Some((at..end, meant));
+        }
+        at += 1;
+    }
+}
+
+/// Where the next literal begins, when that which ends at `at` is put together with it.
+fn joint(bytes: &[u8], at: usize, joins: &[usize]) -> Option<usize> {
+    let operator = |i: usize| {
+        let signs = OPERATORS.iter().find(|sign| bytes[i..].starts_with(sign.as_bytes()));
+        let comma = || {
+            let near = joins.partition_point(|join| join + AROUND < i);
+            bytes.get(i) == Some(&b',') && joins.get(near).is_some_and(|join| *join < i + AROUND)
+        };
+        blanks(bytes, i + signs.map_or_else(|| usize::from(comma()), |sign| sign.len()))
+    };
+    let mut i = operator(blanks(bytes, at + 1));
+    let escaped = usize::from(bytes.get(i) == Some(&b'\\'));
+    if let Some(n) = line_break(bytes.get(i + escaped..)?) {
+        i = operator(blanks(bytes, i + escaped + n));
+    }
+    // A literal that is empty, or three quotes in a row, is no joint.
+    let within = |b: Option<&u8>| {
+        b.is_some_and(|b| !b.is_ascii_whitespace() && !b"\"'([{,;:)]}".contains(b))
+    };
+    let is_joint = bytes[i..].first() == Some(&bytes[at])
+        && within(at.checked_sub(1).and_then(|i| bytes.get(i)))
+        && within(bytes.get(i + 1))
+        && (i > at + 1 || bytes[at - 1] != b'=');
+    is_joint.then_some(i + 1)
+}
+
+/// Where the blanks end that start at `at`.
+fn blanks(bytes: &[u8], at: usize) -> usize {
+    at + bytes[at..].iter().take_while(|b| matches!(b, b' ' | b'\t')).count()
+}
+
+/// Bytes of the line break at the start.
+fn line_break(bytes: &[u8]) -> Option<usize> {
+    [&b"\n"[..], b"\r\n"].into_iter().find(|end| bytes.starts_with(end)).map(<[u8]>::len)
+}
+
+/// The escape of an ASCII character that starts at `at`: its end, and the character.
+fn escape(text: &str, at: usize) -> Option<(usize, Option<char>)> {
+    let (form, close) = [("\\x", ""), ("\\u00", ""), ("\\U000000", ""), ("\\u{", "}")]
+        .into_iter()
+        .find(|(form, _)| text[at..].starts_with(form))?;
+    let rest = window(text, at + form.len(), 8);
+    let digits = if close.is_empty() { rest } else { rest.trim_start_matches('0') };
+    let (digits, behind) = digits.split_at_checked(2)?;
+    let code = u8::from_str_radix(digits, 16).ok().filter(|code| (0x20..0x7f).contains(code))?;
+    let end = at + form.len() + rest.len() - behind.len() + close.len();
+    behind.starts_with(close).then_some((end, Some(char::from(code))))
+}
+
+/// Marks without width.
+const fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Where the line before that of `at` starts, not before `floor`, nor further back than is read: the name
@@ -121,14 +207,6 @@ fn line_around(text: &str, at: usize, floor: usize) -> usize {
 }
 
 fn line_end(text: &str, at: usize) -> usize {
-    let rest = super::window(text, at, AROUND);
+    let rest = window(text, at, AROUND);
     at + rest.find('\n').unwrap_or(rest.len())
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_form_is_read() {
-        assert!(super::MARKS.is_some());
-    }
 }

@@ -2,6 +2,7 @@
 
 use super::tokens::ascii;
 use super::{Kind, Span, window};
+use aho_corasick::{AhoCorasick, MatchKind};
 use regex::Regex;
 use std::sync::LazyLock;
 
@@ -22,14 +23,23 @@ static JWK: LazyLock<Option<Regex>> = LazyLock::new(|| {
     ascii(r#"\\?"(?:d|p|q|dp|dq|qi|k)\\?"[ \t]*:[ \t]*\\?"([A-Za-z0-9_\-]{20,})"#)
 });
 
+/// One of these is in every text that holds a key.
+static SIGNS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let signs = ["PRIVATE KEY", "Private-Lines:", "\"kty\\\"", "\"kty\""];
+    AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(signs).ok()
+});
+
 pub(super) fn find(text: &str, found: &mut Vec<Span>) {
+    if !SIGNS.as_ref().is_some_and(|signs| signs.is_match(text)) {
+        return;
+    }
     if text.contains("PRIVATE KEY") {
         frames(text, found);
     }
     if text.contains("Private-Lines:") {
         putty(text, found);
     }
-    if text.contains("\"kty\"") || text.contains("\\\"kty\\\"") {
+    if text.contains("\"kty") {
         for hit in JWK.iter().flat_map(|re| re.captures_iter(text)).filter_map(|c| c.get(1)) {
             found.push(Span::new(hit.range(), Kind::PrivateKey));
         }

@@ -4,9 +4,11 @@
 use super::Kind;
 use super::tokens::{OWN, accepts};
 use super::values::{is_stand_in, shannon};
+use super::words::{self, Hit};
 use super::{Span, window};
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::bytes::{Regex, RegexBuilder};
+use std::ops::Range;
 use std::sync::{LazyLock, OnceLock};
 
 /// The rules of gitleaks, as data.
@@ -56,8 +58,9 @@ impl Rule {
 
 struct Table {
     rules: Vec<Rule>,
+    /// Finds the words of the rules, and behind them those of names: one search for both.
     find: AhoCorasick,
-    /// The rule of each word.
+    /// The rule of each word of a rule.
     of_word: Vec<usize>,
 }
 
@@ -72,7 +75,7 @@ static TABLE: LazyLock<Option<Table>> = LazyLock::new(|| {
     let find = AhoCorasick::builder()
         .ascii_case_insensitive(true)
         .kind(Some(AhoCorasickKind::DFA))
-        .build(words().map(|(_, w)| w))
+        .build(words().map(|(_, word)| word.as_str()).chain(words::all()))
         .ok()?;
     Some(Table { rules, find, of_word })
 });
@@ -97,23 +100,40 @@ fn listed(line: &str) -> Option<Rule> {
     })
 }
 
-pub(super) fn find(text: &str, found: &mut Vec<Span>) {
-    let Some(table) = TABLE.as_ref() else { return };
+/// Finds what the rules know; returns the words that names tell by.
+pub(super) fn find(text: &str, found: &mut Vec<Span>) -> Vec<Hit> {
     // Up to where each rule has looked.
-    let mut looked = vec![0; table.rules.len()];
+    let mut looked = vec![0; TABLE.as_ref().map_or(0, |table| table.rules.len())];
+    search(text, |rules, i, word| {
+        if looked[i] > word.end {
+            return;
+        }
+        let start = line_start(text, word.start);
+        let piece = window(text, start, word.end + BEHIND - start);
+        let end = start + piece.len();
+        looked[i] = if end == text.len() { usize::MAX } else { end - piece.len().min(BEHIND / 2) };
+        run(&rules[i], text, start, piece, found);
+    })
+}
+
+/// The words of a text that names tell by.
+pub(super) fn names(text: &str) -> Vec<Hit> {
+    search(text, |_, _, _| {})
+}
+
+fn search(text: &str, mut on_rule: impl FnMut(&[Rule], usize, Range<usize>)) -> Vec<Hit> {
+    let mut names = Vec::new();
+    let Some(table) = TABLE.as_ref() else { return names };
     for hit in table.find.find_overlapping_iter(text) {
-        let i = table.of_word[hit.pattern().as_usize()];
-        if looked[i] > hit.end() {
-            continue;
+        let word = hit.pattern().as_usize();
+        if let Some(rule) = table.of_word.get(word) {
+            on_rule(&table.rules, *rule, hit.range());
+        } else {
+            let name = word - table.of_word.len();
+            names.extend(words::hit(text, name, hit.start(), hit.end()));
         }
-        let start = line_start(text, hit.start());
-        let piece = window(text, start, hit.end() + BEHIND - start);
-        looked[i] = start + piece.len() - piece.len().min(BEHIND / 2);
-        if start + piece.len() == text.len() {
-            looked[i] = usize::MAX;
-        }
-        run(&table.rules[i], text, start, piece, found);
     }
+    names
 }
 
 /// Where the line of `at` starts, or `BEFORE` bytes before it.

@@ -1,6 +1,5 @@
 //! Words in names that tell of a secret, in the languages that people name things in.
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use std::sync::LazyLock;
 
 /// What stands behind a name.
@@ -67,26 +66,16 @@ const PASSWORD_TAILS: &[&str] = &[
     "new",
 ];
 
-struct Word {
-    class: Class,
-    stands: Stands,
-}
-
-struct Index {
-    find: AhoCorasick,
-    words: Vec<Word>,
-}
-
-static INDEX: LazyLock<Option<Index>> = LazyLock::new(|| {
-    let lines = || WORDS.lines().filter_map(listed);
-    let all = || lines().flat_map(|(c, s, list)| list.split(',').map(move |word| (c, s, word)));
-    let find = AhoCorasick::builder()
-        .ascii_case_insensitive(true)
-        .kind(Some(AhoCorasickKind::DFA))
-        .build(all().map(|(.., text)| text))
-        .ok()?;
-    Some(Index { find, words: all().map(|(class, stands, _)| Word { class, stands }).collect() })
+/// All words, with what stands behind a name that has one.
+static LISTED: LazyLock<Vec<(Class, Stands, &str)>> = LazyLock::new(|| {
+    let lines = WORDS.lines().filter_map(listed);
+    lines.flat_map(|(c, s, list)| list.split(',').map(move |word| (c, s, word))).collect()
 });
+
+/// The words alone.
+pub(super) fn all<'a>() -> impl Iterator<Item = &'a str> {
+    LISTED.iter().map(|(.., word)| *word)
+}
 
 /// A word that tells, where it stands in a text.
 #[derive(Debug, Clone, Copy)]
@@ -96,22 +85,15 @@ pub(super) struct Hit {
     pub end: usize,
 }
 
-/// All of them in a text, those that stand within longer ones as well.
-pub(super) fn hits(text: &str) -> impl Iterator<Item = Hit> + '_ {
-    let index = INDEX.iter();
-    index.flat_map(move |index| {
-        index.find.find_overlapping_iter(text).filter_map(|m| {
-            let word = &index.words[m.pattern().as_usize()];
-            let (start, end) = (m.start(), m.end());
-            let counts = word.stands == Within || is_word(text, start, end);
-            counts.then_some(Hit { class: word.class, start, end })
-        })
-    })
+/// The word of a number in [`all`], where it counts.
+pub(super) fn hit(text: &str, word: usize, start: usize, end: usize) -> Option<Hit> {
+    let (class, stands, _) = LISTED.get(word)?;
+    (*stands == Within || is_word(text, start, end)).then_some(Hit { class: *class, start, end })
 }
 
 /// Whether a text names a password, in any language: a label says so, and is none.
 pub(super) fn names_password(text: &str) -> bool {
-    hits(text).any(|hit| hit.class == Password)
+    super::rules::names(text).iter().any(|hit| hit.class == Password)
 }
 
 /// Whether what stands there is a word of its own: between signs, as a hump of `camelCase`, or joined to
@@ -182,6 +164,5 @@ mod tests {
     fn every_line_of_the_words_is_read() {
         let lines = super::WORDS.lines().filter(|l| !l.starts_with('#')).count();
         assert_eq!(super::WORDS.lines().filter_map(super::listed).count(), lines);
-        assert!(super::INDEX.is_some());
     }
 }

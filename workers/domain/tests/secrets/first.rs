@@ -237,6 +237,8 @@ const FORMS: &[(&str, &str, V)] = &[
     ("service", "\"ya29.§\"", V::R(60)),
     ("service", "\"GOC¦SPX-§\"", V::R(28)),
     ("service", "bot = \"1234567890:AA§\"", V::R(33)),
+    ("split", "let key = concat!(\"gh¦p_«\", \"»\");", V::R(36)),
+    ("split", "password = [\"«\", \"»\"].join(\"\");", V::P(16)),
 ];
 
 pub fn cases() -> Vec<Case> {
