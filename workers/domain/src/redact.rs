@@ -7,7 +7,6 @@
 
 mod assign;
 mod behind;
-mod calls;
 mod disguise;
 mod keys;
 mod known;
@@ -29,77 +28,58 @@ pub const MASK_VERSION: &str = "4";
 /// What every mask begins with.
 pub const MASK_START: &str = "[masked:";
 
-/// What a secret is, as far as its form tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// The body of a private key.
-    PrivateKey,
-    /// Key of a model provider.
-    ModelKey,
-    /// AWS access key id or secret.
-    AwsKey,
-    /// Token of GitHub or GitLab.
-    ForgeToken,
-    /// Token or webhook of a chat service.
-    ChatToken,
-    /// Key of a Google service.
-    GoogleKey,
-    /// Key of a payment service.
-    PaymentKey,
-    /// Token of a package registry.
-    RegistryToken,
-    /// Key of some other service, known by its prefix.
-    ServiceKey,
-    /// Account key or signature of Azure.
-    AzureKey,
-    /// JSON web token.
-    Jwt,
-    /// Value of an `Authorization` header.
-    Authorization,
-    /// Password in a URL.
-    UrlPassword,
-    /// Hash of a password, as files of users hold it.
-    PasswordHash,
-    /// Value behind a name such as `password` or `api_key`.
-    Assigned,
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $name:literal,)+) => {
+        /// What a secret is, as far as its form tells.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Kind {
+            $($(#[$doc])* $kind,)+
+        }
+
+        impl Kind {
+            const ALL: &[Self] = &[$(Self::$kind),+];
+
+            /// The name that stands in the mask.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)+
+                }
+            }
+        }
+    };
 }
 
-impl Kind {
-    /// Those that a rule of the list may name.
-    const LISTED: [Self; 11] = [
-        Self::PrivateKey,
-        Self::ModelKey,
-        Self::AwsKey,
-        Self::ForgeToken,
-        Self::ChatToken,
-        Self::GoogleKey,
-        Self::PaymentKey,
-        Self::RegistryToken,
-        Self::ServiceKey,
-        Self::AzureKey,
-        Self::Jwt,
-    ];
-
-    /// The name that stands in the mask.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::PrivateKey => "private_key",
-            Self::ModelKey => "model_key",
-            Self::AwsKey => "aws_key",
-            Self::ForgeToken => "forge_token",
-            Self::ChatToken => "chat_token",
-            Self::GoogleKey => "google_key",
-            Self::PaymentKey => "payment_key",
-            Self::RegistryToken => "registry_token",
-            Self::ServiceKey => "service_key",
-            Self::AzureKey => "azure_key",
-            Self::Jwt => "jwt",
-            Self::Authorization => "authorization",
-            Self::UrlPassword => "url_password",
-            Self::PasswordHash => "password_hash",
-            Self::Assigned => "secret",
-        }
-    }
+kinds! {
+    /// The body of a private key.
+    PrivateKey = "private_key",
+    /// Key of a model provider.
+    ModelKey = "model_key",
+    /// AWS access key id or secret.
+    AwsKey = "aws_key",
+    /// Token of GitHub or GitLab.
+    ForgeToken = "forge_token",
+    /// Token or webhook of a chat service.
+    ChatToken = "chat_token",
+    /// Key of a Google service.
+    GoogleKey = "google_key",
+    /// Key of a payment service.
+    PaymentKey = "payment_key",
+    /// Token of a package registry.
+    RegistryToken = "registry_token",
+    /// Key of some other service, known by its prefix.
+    ServiceKey = "service_key",
+    /// Account key or signature of Azure.
+    AzureKey = "azure_key",
+    /// JSON web token.
+    Jwt = "jwt",
+    /// Value of an `Authorization` header.
+    Authorization = "authorization",
+    /// Password in a URL.
+    UrlPassword = "url_password",
+    /// Hash of a password, as files of users hold it.
+    PasswordHash = "password_hash",
+    /// Value behind a name such as `password` or `api_key`.
+    Assigned = "secret",
 }
 
 /// Where a secret stands. A key block has one for each of its lines.
@@ -234,7 +214,6 @@ fn scan(text: &str, found: &mut Vec<Span>) {
     let words = rules::find(text, found);
     tokens::find(text, found);
     places::find(text, found);
-    calls::find(text, found);
     assign::find(text, words, found);
 }
 

@@ -27,27 +27,8 @@ static PAIR: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 /// Words behind which a name and its value stand with nothing but a blank between.
-const DIRECTIVES: &[&str] = &[
-    "env",
-    "arg",
-    "export",
-    "set",
-    "setenv",
-    "set -x",
-    "set -gx",
-    "set -ux",
-    "set -xg",
-    "set -lx",
-    "setx",
-    "passenv",
-    "fastcgi_param",
-    "uwsgi_param",
-    "proxy_set_header",
-    "#define",
-    "define",
-    "label",
-    "putenv",
-];
+const DIRECTIVES: &str = "env,arg,export,set,setenv,set -x,set -gx,set -ux,set -xg,\
+    set -lx,setx,passenv,fastcgi_param,uwsgi_param,proxy_set_header,#define,define,label,putenv";
 
 pub(super) fn find(text: &str, words: Vec<Hit>, found: &mut Vec<Span>) {
     let mut done = 0;
@@ -144,7 +125,9 @@ fn elsewhere(text: &str, named: &Named, found: &mut Vec<Span>) {
             class => class,
         };
         let name = Name { class, is_plain: named.is_plain, is_text: sure == Sure::Yes };
-        if text.get(range.clone()).is_some_and(|value| is_secret(value, name)) {
+        let is_pattern =
+            |value: &str| value.contains("[a-z") || sure == Sure::Loose && value.contains('\\');
+        if text.get(range.clone()).is_some_and(|v| !is_pattern(v) && is_secret(v, name)) {
             found.push(Span::new(range, Kind::Assigned));
         }
     }
@@ -278,7 +261,7 @@ fn by_blank<'a>(own: &str, before: &str, rest: &'a str) -> Option<&'a str> {
 
 fn is_directive(before: &str) -> bool {
     let lower = before.trim_end().to_ascii_lowercase();
-    before.ends_with([' ', '\t']) && DIRECTIVES.iter().any(|d| lower == *d)
+    before.ends_with([' ', '\t']) && DIRECTIVES.split(',').any(|d| lower == d)
 }
 
 /// Without a type that is written behind the name: ` As String = "…"`.

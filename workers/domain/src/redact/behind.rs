@@ -50,13 +50,13 @@ forms! {
     QUOTES = r"^\s{0,8}(?:=>|:=|=|:|,)\s{0,8}(?:qq?|%[qQwWi]?)\s?(?:\{([^}\n]+)\}|\(([^)\n]+)\)|\[([^\]\n]+)\]|<([^>\n]+)>|\|([^|\n]+)\||!([^!\n]+)!|/([^/\n]+)/)";
     // What leads to the first text behind a sign: brackets alone.
     DIRECT = r#"^["'\])]{0,3}\s{0,8}(?:=>|:=|<-|=|:|←)?\s{0,8}[({\[\s]{0,4}[bru]?["'`]"#;
-    SIGN = r#"^(?:["'\])]{0,3}\s{0,8}(?:=>|:=|<-|=|:|←|\{)|\s{1,4}(?i:for)\s\S{1,64}\s{0,4}=)"#;
+    SIGN = r#"^(?:["'\])]{0,3}\s{0,8}(?:=>|:=|<-|=|:|←|\{)|\s{1,4}(?i-u:for)\s\S{1,64}\s{0,4}=)"#;
     // `(setq name "value")`.
     LIST = r"\((?:setq|setf|def\w*|define|let)\s+\(?$";
     // `"name" {`, and a default in the block.
     DEFAULT = r#"^"?\s{0,8}\{[^}]*?\bdefault\s*=\s*"([^"\n]+)""#;
     // `the password is value`, `password for the database is value`.
-    SENTENCE = r#"(?i)^(?:\s[a-z]{1,12}){0,5}\s(?:is|was|ist|lautet|est|es)(?:\snow)?:?\s["'`]?([^\s"'`]{6,128})"#;
+    SENTENCE = r#"^(?i-u:(?:\s[a-z]{1,12}){0,5}\s(?:is|was|ist|lautet|est|es)(?:\snow)?):?\s["'`]?([^\s"'`]{6,128})"#;
     // `password 0 value`, as network devices have it.
     DEVICE = r"^\s[05789]\s([^\s]{4,128})\s{0,4}$";
 }

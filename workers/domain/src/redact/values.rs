@@ -179,7 +179,7 @@ fn is_uuid(value: &str) -> bool {
 
 /// Within a stand-in.
 const WITHIN: &str = "example,changeme,change_me,change-me,changeit,placeholder,your_,your-,yourpass,xxxx,\
-    ****,....,redacted,dummy,insert,replace";
+    ****,....,redacted,dummy,insert,replace,anonymous";
 /// Stand-ins as they are, with numbers behind them or not.
 const ALONE: &str = "password,passwd,passwort,pass,pwd,pw,secret,token,test,testing,user,username,root,\
     admin,guest,postgres,mysql,redis,rabbitmq,mongo,foo,bar,baz,foobar,hunter,mypassword,\

@@ -29,7 +29,7 @@ pub enum V {
     Is(&'static str),
 }
 
-const HUMAN: &[&str] = &[
+const HUMAN: [&str; 12] = [
     "Summer2024!",
     "correct horse",
     "hunter2horse",

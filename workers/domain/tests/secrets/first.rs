@@ -3,80 +3,15 @@
 use super::corpus::{Case, V, case, pem, value};
 
 /// Names after which a password stands, in code and in many languages.
-const PASSWORDS: &[&str] = &[
-    "DB_PASS",
-    "dbPass",
-    "pass",
-    "password",
-    "DB_PASSWORD",
-    "userPassword",
-    "passwd",
-    "pwd",
-    "db_pw",
-    "adminPw",
-    "passphrase",
-    "PGPASSWORD",
-    "rootpass",
-    "smtp.password",
-    "passwort",
-    "kennwort",
-    "mot_de_passe",
-    "mdp",
-    "contraseña",
-    "contrasena",
-    "clave",
-    "senha",
-    "senhaBanco",
-    "parola",
-    "wachtwoord",
-    "hasło",
-    "haslo",
-    "пароль",
-    "Пароль",
-    "şifre",
-    "sifre",
-    "密码",
-    "数据库密码",
-    "パスワード",
-    "비밀번호",
-    "DATENBANK_PASSWORT",
-    "motDePasse",
-];
+const PASSWORDS: &str = "DB_PASS,dbPass,pass,password,DB_PASSWORD,userPassword,passwd,pwd,db_pw,adminPw,\
+    passphrase,PGPASSWORD,rootpass,smtp.password,passwort,kennwort,mot_de_passe,\
+    mdp,contraseña,contrasena,clave,senha,senhaBanco,parola,wachtwoord,hasło,haslo,\
+    пароль,Пароль,şifre,sifre,密码,数据库密码,パスワード,비밀번호,DATENBANK_PASSWORT,motDePasse";
 /// Names after which a key or a token stands.
-const KEYS: &[&str] = &[
-    "API_KEY",
-    "apiKey",
-    "auth_token",
-    "accessToken",
-    "client_secret",
-    "SECRET_KEY",
-    "jwtSecret",
-    "encryption_key",
-    "signing_key",
-    "credential",
-    "session_secret",
-    "geheimnis",
-    "api_schluessel",
-    "jeton_acces",
-    "cle_api",
-    "clave_api",
-    "chave_api",
-    "segredo",
-    "chiave_api",
-    "segreto",
-    "klucz_api",
-    "sekret",
-    "ключ_api",
-    "токен",
-    "секрет",
-    "api_anahtari",
-    "密钥",
-    "令牌",
-    "トークン",
-    "秘密鍵",
-    "토큰",
-    "geheime_sleutel",
-];
+const KEYS: &str = "API_KEY,apiKey,auth_token,accessToken,client_secret,SECRET_KEY,jwtSecret,\
+    encryption_key,signing_key,credential,session_secret,geheimnis,api_schluessel,\
+    jeton_acces,cle_api,clave_api,chave_api,segredo,chiave_api,segreto,klucz_api,\
+    sekret,ключ_api,токен,секрет,api_anahtari,密钥,令牌,トークン,秘密鍵,토큰,geheime_sleutel";
 /// Where a name meets its value; `№` stands for the name.
 const PLACES: &[(&str, &str)] = &[
     ("rust", "let № = \"§\";"),
@@ -246,7 +181,7 @@ pub fn cases() -> Vec<Case> {
     let mut add = |kind, place: &str, name: &str, v: &str| {
         all.push(case(kind, &place.replace('№', name), v));
     };
-    for (n, name) in PASSWORDS.iter().enumerate() {
+    for (n, name) in PASSWORDS.split(',').enumerate() {
         for (step, v) in [(0, V::Human), (7, V::P(12))] {
             let (kind, place) = PLACES[(n * 3 + step) % PLACES.len()];
             add(kind, place, name, &value(v, n * 7 + step));
@@ -254,7 +189,7 @@ pub fn cases() -> Vec<Case> {
         let (kind, place) = BARE[n % BARE.len()];
         add(kind, place, name, &value(V::R(10), n * 31 + 5).replace(' ', ""));
     }
-    for (n, name) in KEYS.iter().enumerate() {
+    for (n, name) in KEYS.split(',').enumerate() {
         for (step, v) in [(1, V::R(32)), (9, V::H(40))] {
             let (kind, place) = PLACES[(n * 7 + step) % PLACES.len()];
             add(kind, place, name, &value(v, n * 13 + step));

@@ -136,6 +136,8 @@ const TEXTS: &[&str] = &[
     "kind: SecretStore\nspec:\n  provider: vault\n",
     "-----BEGIN CERTIFICATE-----",
     "price = \"$1$000\"",
+    "token: [\"name\", \"type\"], regex: \"'[a-zA-Z_][a-zA-Z0-9_]*(?![\\\\'])\"",
+    "ftp.login(\"anonymous\", \"anonymous@\")",
     "echo \"$6 is more than $5\"",
     // Away from the name.
     "password:\n  type: string\n  description: Password of the user, 8 characters or more\n",
