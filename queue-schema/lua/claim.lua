@@ -41,7 +41,7 @@ local function give()
   for k, j in ipairs(got) do
     local n = 2 + 7 * (k - 1)
     out[n + 1], out[n + 2], out[n + 3] = j.id, j.l, bodies[k] or ''
-    -- One record that is not whole must not cost the reply for the others.
+    -- One incomplete record must not cost the reply for the others.
     local e = tonumber(j.e) or NOW
     out[n + 4], out[n + 5], out[n + 6], out[n + 7] = tonumber(j.a) or 0, tonumber(j.c) or 0, NOW - e, digits(e)
   end
@@ -67,8 +67,7 @@ if last[1] == request then
   return give()
 end
 
--- Does something about each id of a set. One that can't be done, for a record that is broken, is put off and
--- stops nobody else.
+-- Handles each id of a set. An id with a broken record is put off, and the others go on.
 local PUT_OFF = 60000 -- ms
 local function about(set, ids, work)
   for _, id in ipairs(ids) do
@@ -268,7 +267,7 @@ else
     if head[2] then due_at(tonumber(head[2])) end
   end
   if next_due then out[1] = math.max(1, next_due - NOW + 1) end
-  -- This call has seen what such tokens could tell. Each would wake its worker once more for nothing.
+  -- This call has seen what such tokens announce. Each would wake its worker once more in vain.
   local stale = {}
   for i = 9, #ARGV do
     if ARGV[i] ~= '*' and not filled[ARGV[i]] then stale[#stale + 1] = P .. 'wake:' .. ARGV[i] end

@@ -16,15 +16,15 @@ local function pool_of(lane)
   return string.match(lane, ':(.+)$') or lane
 end
 
--- Keys may hold what nobody of us has written. What a script can do without it does, and it leaves a word:
--- the next upkeep then looks at everything. A script that is stopped by such a key does so as well.
+-- Keys may hold foreign values. A script does what it can without them and sets the key `damaged`, so that the
+-- next upkeep checks everything. A script that such a key stops sets it as well.
 local met
 local function broken(what)
   if type(what) == 'table' then what = what.err or '?' end
   met = met or string.sub(what, 1, 200)
 end
 
--- Adds to a counter. One that is no number begins anew: the reconciler counts what can be counted.
+-- Adds to a counter. An invalid one begins at 0; the reconciler counts it anew.
 local function add(key, field, by)
   local n = redis.pcall('HINCRBY', key, field, by)
   if type(n) ~= 'table' then return n end
@@ -35,7 +35,7 @@ local function add(key, field, by)
   return n
 end
 
--- A list of one token at most. Its content says nothing, so whatever else stands there goes.
+-- A list of one token at most. A foreign value there is removed.
 local function token(key)
   local n = redis.pcall('LLEN', key)
   if type(n) == 'table' then

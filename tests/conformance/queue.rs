@@ -550,6 +550,7 @@ fn the_table_and_the_scripts_agree() {
                 "spend",
                 "hold",
                 "form",
+                "form_sweep",
                 "reconcile",
                 "memory",
             ];

@@ -77,8 +77,8 @@ impl Script {
 }
 
 macro_rules! scripts {
-    ($($name:ident),* $(,)?) => {
-        /// One [`Script`] a file of `lua/`.
+    ($($name:ident $(+ $second:ident)?),* $(,)?) => {
+        /// One [`Script`] a file of `lua/`, or of two that stand behind each other.
         pub struct Scripts {
             $(
                 #[allow(missing_docs)]
@@ -96,6 +96,7 @@ macro_rules! scripts {
                         include_str!("../../lua/effects.lua"),
                         "\nlocal function script()\n",
                         include_str!(concat!("../../lua/", stringify!($name), ".lua")),
+                        $(include_str!(concat!("../../lua/", stringify!($second), ".lua")),)?
                         "\nend\nreturn finish(script)\n",
                     )),)*
                 }
@@ -128,7 +129,7 @@ scripts!(
     hold,
     forget,
     expire,
-    form,
+    form + form_sweep,
     reconcile,
     memory,
 );
