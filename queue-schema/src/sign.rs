@@ -1,15 +1,15 @@
-//! Signatures: what a fleet with a key writes into Redis so that its workers can tell it from what a stranger
-//! put there. HMAC-SHA256 over what a record says and where it stands; without a key nothing is added.
+//! Signatures: a fleet with a key signs its records in Redis, and its workers reject others. HMAC-SHA256 over the
+//! content and the place of a record; without a key nothing is added.
 //!
 //! | signed | at |
 //! |---|---|
-//! | a job's kind and payload; of a `review`, which scripts make out of a template, kind and sweep | field `s` of its envelope |
+//! | a job's kind and payload; of a `review`, which scripts make from a template, kind and sweep | field `s` of its envelope |
 //! | the specs of sweeps and runs, proposals, targets, the ladder of one review | a last line of the value, see [`is_signed`] |
 //! | rows, and paid answers | the same |
 //!
 //! A value is signed together with its key and field, so that it can't be put elsewhere; the namespace is part of
-//! both. What decides nothing that is run, read or sent is not signed: states, counters, budgets, attempts,
-//! notes on shards. Documents are known by their hash.
+//! both. Records that do not decide what is run, read or sent are not signed: states, counters, budgets,
+//! attempts, notes on shards. Documents are identified by their hash.
 
 use crate::envelope::Envelope;
 use crate::jobs::{JobKind, Review};
@@ -31,7 +31,7 @@ const DOMAIN: &str = "scrum-fleet signature 1";
 /// Bytes by which a signature makes a job's body longer: `,"s":"..."`.
 const JOB_BYTES: usize = DIGITS + 7;
 
-/// Why something is not taken for the fleet's own.
+/// Why a record is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unsigned {
     /// It has no signature.
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_signed_is_taken_and_whatever_is_changed_is_not() {
+    fn a_changed_job_is_rejected() {
         let signer = signer();
         let sealed = signer.seal_job(&body(&rung())).into_owned();
         assert_eq!(check(&signer, &sealed), Ok(()));
@@ -265,12 +265,12 @@ mod tests {
             assert_eq!(signer.check_job(&envelope), Err(Unsigned::Wrong), "{s}");
         }
         assert_eq!(check(&signer, &body(&rung())), Err(Unsigned::Missing));
-        // What caused a job is no part of what it does.
+        // The trace of a job is not signed.
         assert_eq!(check(&signer, &sealed.replace("00-1-2-01", "00-3-4-01")), Ok(()));
     }
 
     #[test]
-    fn keys_and_namespaces_are_told_apart() {
+    fn signatures_of_other_keys_and_namespaces_are_rejected() {
         let sealed = signer().seal_job(&body(&Plan { sweep: "ab".into(), first: 0 })).into_owned();
         let other = Signer::new(&KEY.replace('0', "1"), "scrum").unwrap();
         let elsewhere = Signer::new(KEY, "other").unwrap();
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_review_counts_for_each_target_of_its_sweep_and_no_other() {
+    fn the_signature_of_a_review_fits_every_target_of_its_sweep_only() {
         let signer = signer();
         let sealed = signer.seal_job(&body(&Review { sweep: "ab".into(), target: 9 })).into_owned();
         assert_eq!(check(&signer, &sealed.replace("\"target\":9", "\"target\":4711")), Ok(()));
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_counts_where_it_was_put() {
+    fn the_signature_of_a_value_fits_its_key_and_field_only() {
         let signer = signer();
         let sealed = signer.seal("ap:ab.cd", "p0", "{}").into_owned();
         assert_eq!(signer.open("ap:ab.cd", "p0", &sealed), Ok("{}"));

@@ -35,8 +35,8 @@ fn parts(url: &str) -> Option<Parts<'_>> {
     Some(Parts { scheme, user, host, path, more: open.and_then(|at| after[at..].chars().next()) })
 }
 
-/// A URL for messages: what stands before the host is masked, because hosts take a token as user, too, and
-/// so is a query or fragment. The user of ssh and Redis stays. What is no URL comes back as it is.
+/// A URL for messages. User and password are masked, because hosts also take a token as user, and so are query and
+/// fragment. The user of ssh and Redis stays. Text that is not a URL is returned unchanged.
 pub fn masked(url: &str) -> String {
     let Some(parts) = parts(url) else { return short_form(url) };
     let takes_token = ["http", "https", "git"].iter().any(|s| parts.scheme.eq_ignore_ascii_case(s));
@@ -61,8 +61,8 @@ pub fn masked_in(text: &str) -> String {
     text.split_inclusive(ends).map(word).collect()
 }
 
-/// A repository's address for reports and rows, which are passed on: without what stands before the host,
-/// and with any query or fragment masked.
+/// A repository's address for reports and rows, which are passed on: without user and password, and with query
+/// and fragment masked.
 pub fn public_address(repo: &str) -> String {
     let Some(parts) = parts(repo) else { return short_form(repo) };
     format!("{}://{}", parts.scheme, place(&parts))
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_may_be_secret_is_shown() {
+    fn secret_parts_of_urls_are_masked() {
         for (url, shown, public) in [
             ("https://t0ken@h/r.git", "https://***@h/r.git", "https://h/r.git"),
             ("https://me:t0ken@h/r.git?x=1", "https://***@h/r.git?***", "https://h/r.git?***"),

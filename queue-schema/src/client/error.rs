@@ -71,7 +71,7 @@ pub enum QueueError {
         /// What was wrong.
         message: String,
     },
-    /// A record is not the fleet's own.
+    /// A record lacks a signature that fits.
     #[error("the record {what} is refused: {why}")]
     Unsigned {
         /// Which record: its key and field.
@@ -102,8 +102,7 @@ fn unreachable(url: &str, cause: &redis::RedisError) -> String {
     )
 }
 
-/// True when a server has answered what only the content of its keys explains: a script that it stopped, a key
-/// of another type, a value that is none.
+/// True for an error caused by the content of keys: a stopped script, a key of the wrong type, an invalid value.
 pub(super) fn is_damage(error: &redis::RedisError) -> bool {
     use redis::{ErrorKind, ServerErrorKind as S};
     match error.kind() {
@@ -122,7 +121,7 @@ pub(super) fn is_damage(error: &redis::RedisError) -> bool {
 }
 
 impl QueueError {
-    /// True when keys of the queue can't be used: the same call fails again until somebody mends them.
+    /// True when keys of the queue can't be used: the call fails until they are mended.
     pub fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged(_) | Self::Record { .. })
     }

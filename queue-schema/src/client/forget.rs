@@ -98,7 +98,7 @@ impl Queue {
             .query_async(&mut conn)
             .await?;
         if taken.is_none() {
-            // One that does not end is nobody's: the next round finds it gone.
+            // A lock without an end is stale: the next round finds it gone.
             let left: i64 =
                 redis::cmd("PTTL").arg(self.key("upkeep")).query_async(&mut conn).await?;
             if left == -1 || left > LONGEST_TURN_MS {
@@ -184,7 +184,7 @@ impl Queue {
         let mut conn = self.conn();
         let all: Vec<Vec<u8>> =
             redis::cmd("ZRANGE").arg(self.key(set)).arg(0).arg(-1).query_async(&mut conn).await?;
-        // What is no text is no id: `form` tells of it.
+        // Ids are text; `form` reports others.
         Ok(all.into_iter().filter_map(|id| String::from_utf8(id).ok()).collect())
     }
 

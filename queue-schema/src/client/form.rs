@@ -1,5 +1,5 @@
-//! What no script can use: keys of another type than the key table says, values that are none. They are
-//! looked for first, and mended first: the rest of a check reads what this leaves.
+//! Finds and mends keys of the wrong type and values that no script can use. This comes before the rest of a
+//! check, which reads what this leaves.
 
 use super::forget::LONGEST_TURN_MS;
 use super::reconcile::Fault;
@@ -11,11 +11,11 @@ use std::collections::BTreeSet;
 /// How far a check goes in putting things right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Level {
-    /// It tells.
-    Tell,
-    /// It mends what can be made anew: what workers do.
+    /// Reports only.
+    Look,
+    /// Also mends what can be made anew. Workers do this.
     Mend,
-    /// It also gives up the sweeps that can't: what a person asks for.
+    /// Also gives up sweeps that can't be mended. Only a person asks for this.
     GiveUp,
 }
 
@@ -25,7 +25,7 @@ const SCANNED: usize = 1000;
 pub(super) const JUDGED: usize = 100;
 /// Records read by one command.
 pub(super) const PAGE: usize = 500;
-/// Sweeps whose keys a cheap look asks for the type of.
+/// Sweeps whose keys a cheap look checks the types of.
 const CHEAP_SWEEPS: usize = 200;
 
 /// What a look at the forms has found.
@@ -45,7 +45,7 @@ struct Found {
 }
 
 impl Queue {
-    /// What a script of this partition met and could not use, since the last time that somebody asked.
+    /// What a script of this partition could not use since the last call of this.
     ///
     /// # Errors
     /// A failure of Redis.
@@ -66,8 +66,8 @@ impl Queue {
         let mut form = Form::default();
         let single = TABLE.iter().filter(|r| r.is_single()).map(|r| r.name.to_owned()).collect();
         self.types(single, level, &mut form).await?;
-        if level == Level::Tell && !form.faults.is_empty() {
-            // Nothing that stands in them can be read. What has another type beside them can be told.
+        if level == Level::Look && !form.faults.is_empty() {
+            // Their contents can't be read. Other keys of a wrong type can still be reported.
             if deep {
                 let mut wrong = self.scan(level, &mut form).await?.wrong;
                 wrong.retain(|name| name.contains(':'));
@@ -86,13 +86,13 @@ impl Queue {
         self.types(std::mem::take(&mut found.wrong), level, &mut form).await?;
         form.unlisted = found.unlisted;
         found.sweeps.extend(self.sweeps_here().await?);
-        if level == Level::Tell && form.faults.iter().any(|f| f.kind == "type") {
+        if level == Level::Look && form.faults.iter().any(|f| f.kind == "type") {
             return Ok(form);
         }
         let none = BTreeSet::from([String::new()]);
         for sweep in found.sweeps.iter().chain(deep.then_some(&none).into_iter().flatten()) {
             match self.sweep_form(sweep, deep, level, &mut form).await {
-                // It was told above, or something has written there since.
+                // Reported above, or written since.
                 Err(error) if error.is_damage() => {}
                 done => done?,
             }
@@ -100,7 +100,7 @@ impl Queue {
         Ok(form)
     }
 
-    /// Judges keys by their type, and does what must follow where one is set aside.
+    /// Checks the types of keys, and does what must follow where one is set aside.
     async fn types(
         &self,
         names: Vec<String>,
@@ -119,14 +119,15 @@ impl Queue {
             }
             form.faults.extend(self.judge_form("types", level, args).await?);
         }
-        // When all have their types.
+        // Only now do all keys have their types.
         for fault in form.faults[first..].iter().filter(|f| f.mended) {
             self.follow(&fault.what).await?;
         }
         Ok(())
     }
 
-    /// What a key that was set aside takes with it. A job's and a sweep's are found by what is left of them.
+    /// Removes what depends on a key that was set aside. What depends on jobs and sweeps is found later, by
+    /// what is left of them.
     async fn follow(&self, name: &str) -> Result<(), QueueError> {
         if name == "rates" {
             // Whoever sees that a pool has no limit writes both.
@@ -184,9 +185,8 @@ impl Queue {
                     "type" => found.wrong.push(name),
                     "name" => {
                         let message = "nothing of the queue has such a name: removed".to_owned();
-                        let (partition, mended) = (self.number(), level > Level::Tell);
-                        let kind = "type".to_owned();
-                        form.faults.push(Fault { partition, kind, what: name, message, mended });
+                        let mended = level > Level::Look;
+                        form.faults.push(self.fault("type", &name, message, mended));
                     }
                     "job" => found.unlisted.push(name),
                     _ => {
@@ -200,8 +200,7 @@ impl Queue {
         }
     }
 
-    /// The keys that would stop more than what they are about: those of lanes, of pools and of the latest
-    /// sweeps.
+    /// The keys that can stop unrelated work: those of lanes, pools and the latest sweeps.
     async fn cheap_keys(&self) -> Result<Found, QueueError> {
         type Names = Vec<Vec<u8>>;
         let mut conn = self.conn();
@@ -240,7 +239,7 @@ impl Queue {
         Ok(Found { wrong, ..Found::default() })
     }
 
-    /// Members that can be no name at all: whatever else stands there without a record is found later.
+    /// The members of a key; those that can't be names are faults. Names without a record are found later.
     pub(super) async fn names(
         &self,
         key: &str,
@@ -260,7 +259,7 @@ impl Queue {
         Ok(good)
     }
 
-    /// Removes what can be no name.
+    /// Removes members that can't be names.
     pub(super) async fn no_names(
         &self,
         key: &str,
@@ -292,10 +291,10 @@ impl Queue {
         level: Level,
         rest: Vec<Vec<u8>>,
     ) -> Result<Vec<Fault>, QueueError> {
-        Ok(self.told(self.form_words(what, level, rest).await?))
+        Ok(self.faults_of(self.form_words(what, level, rest).await?))
     }
 
-    /// What the script answers. Text that is none is shown as well as it can be.
+    /// The script's answer, as text; what is not UTF-8 is replaced.
     pub(super) async fn form_words(
         &self,
         what: &str,
@@ -308,19 +307,14 @@ impl Queue {
         Ok(words.iter().map(|w| String::from_utf8_lossy(w).into_owned()).collect())
     }
 
-    pub(super) fn told(&self, words: Vec<String>) -> Vec<Fault> {
+    /// The faults in the script's answer: four words each.
+    pub(super) fn faults_of(&self, words: Vec<String>) -> Vec<Fault> {
         let mut words = words.into_iter();
         let mut faults = Vec::new();
         while let (Some(kind), Some(what), Some(message), Some(mended)) =
             (words.next(), words.next(), words.next(), words.next())
         {
-            faults.push(Fault {
-                partition: self.number(),
-                kind,
-                what,
-                message,
-                mended: mended == "1",
-            });
+            faults.push(self.fault(&kind, &what, message, mended == "1"));
         }
         faults
     }

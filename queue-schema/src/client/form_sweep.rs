@@ -1,4 +1,4 @@
-//! What can't be used of a sweep: its record, jobs, targets and rows. See `form.rs`.
+//! Finds and mends what can't be used of a sweep: its record, jobs, targets and rows. See `form.rs`.
 
 use super::form::{Form, JUDGED, Level, PAGE};
 use super::reconcile::Fault;
@@ -12,17 +12,17 @@ use crate::sweep::{SweepSpec, Target};
 
 /// Rows looked at by one call.
 const ROWS: usize = 200;
-/// Jobs or targets that one step of giving up a sweep removes.
+/// Jobs or targets that one step of forgetting a lost sweep removes.
 const STEP: u32 = 500;
 
-/// A value without its signature: whether that fits is for those who use it.
+/// A value without its signature, which is checked where the value is used.
 fn plain(kept: &[u8]) -> &[u8] {
     std::str::from_utf8(kept).map_or(kept, |text| sign::unchecked(text).as_bytes())
 }
 
 impl Queue {
-    /// A sweep's record, jobs, targets and rows; for the empty name the jobs without a sweep. A cheap look
-    /// passes over sweeps that say that they are over, and over all but the record.
+    /// Checks a sweep's record, jobs, targets and rows; for the empty name, the jobs without a sweep. A cheap
+    /// look checks only the record, and only of sweeps that are not over.
     pub(super) async fn sweep_form(
         &self,
         sweep: &str,
@@ -35,27 +35,15 @@ impl Queue {
         } else {
             Vec::new()
         };
-        for page in jobs.chunks(JUDGED) {
-            let args = std::iter::once(sweep).chain(page.iter().map(String::as_str));
-            let args = args.map(|w| w.as_bytes().to_vec()).collect();
-            form.faults.extend(self.judge_form("jobs", level, args).await?);
-        }
+        form.faults.extend(self.job_form(sweep, &jobs, level).await?);
         if sweep.is_empty() {
-            // Also those that stand by time, whoever names them.
+            // Also leased, delayed and dead jobs, of whatever sweep.
             for set in ["leases", "delayed", "dead"] {
                 let ids = self.names(set, "zset", level, form).await?;
-                for page in ids.chunks(JUDGED) {
-                    let args = std::iter::once("").chain(page.iter().map(String::as_str));
-                    let args = args.map(|w| w.as_bytes().to_vec()).collect();
-                    form.faults.extend(self.judge_form("jobs", level, args).await?);
-                }
+                form.faults.extend(self.job_form("", &ids, level).await?);
             }
-            for page in std::mem::take(&mut form.unlisted).chunks(JUDGED) {
-                let args = std::iter::once("").chain(page.iter().map(String::as_str));
-                let args = args.map(|w| w.as_bytes().to_vec()).collect();
-                form.faults.extend(self.judge_form("jobs", level, args).await?);
-                form.unlisted.extend_from_slice(page);
-            }
+            let faults = self.job_form("", &form.unlisted, level).await?;
+            form.faults.extend(faults);
             return Ok(());
         }
         let mut conn = self.conn();
@@ -69,24 +57,14 @@ impl Queue {
             return Ok(());
         }
         let spec = spec.unwrap_or_default();
-        // What is signed can be made anew only by somebody who has the key.
+        // Only a program with the key can make signed values anew.
         let mute = !self.options().signer.is_on() && plain(&spec).len() < spec.len();
         if mute && (head.is_none() || tail.is_none()) {
             form.faults.push(self.without_key(sweep));
             return Ok(());
         }
         let spec = serde_json::from_slice::<SweepSpec>(plain(&spec)).ok();
-        let mut args = vec![sweep.as_bytes().to_vec()];
-        if let Some(spec) = &spec {
-            let (head, tail) = review_template(sweep, &self.options().signer)?;
-            let lane = Review { sweep: sweep.to_owned(), target: 0 }.lane();
-            let numbers =
-                [spec.limits.admission_window, self.options().max_attempts].map(|n| n.to_string());
-            let [window, max] = numbers;
-            args.extend(["1".to_owned(), lane, head, tail, window, max].map(String::into_bytes));
-        } else {
-            args.push(b"0".to_vec());
-        }
+        let args = self.sweep_args(sweep, spec.as_ref())?;
         let faults = self.judge_form("sweep", level, args).await?;
         let is = |kind: &str| faults.iter().any(|f| f.kind == kind && f.mended);
         let (lost, unplanned) = (is("sweep"), is("plan"));
@@ -101,7 +79,7 @@ impl Queue {
         }
         if deep && !lost && spec.is_some() {
             if !over {
-                let level = if mute { Level::Tell } else { level };
+                let level = if mute { Level::Look } else { level };
                 self.target_form(sweep, level, form).await?;
             }
             self.row_form(sweep, level, form).await?;
@@ -109,16 +87,41 @@ impl Queue {
         Ok(())
     }
 
+    /// The records of jobs; `sweep` is the one whose index names them, empty for none.
+    async fn job_form(
+        &self,
+        sweep: &str,
+        ids: &[String],
+        level: Level,
+    ) -> Result<Vec<Fault>, QueueError> {
+        let mut faults = Vec::new();
+        for page in ids.chunks(JUDGED) {
+            let args = std::iter::once(sweep).chain(page.iter().map(String::as_str));
+            let args = args.map(|w| w.as_bytes().to_vec()).collect();
+            faults.extend(self.judge_form("jobs", level, args).await?);
+        }
+        Ok(faults)
+    }
+
     fn without_key(&self, sweep: &str) -> Fault {
         let message =
             "what it lacks is signed: mend it with the fleet's key (queue.signing_key_env)";
-        Fault {
-            partition: self.number(),
-            kind: "unread".to_owned(),
-            what: format!("sweep {sweep}"),
-            message: message.to_owned(),
-            mended: false,
-        }
+        self.fault("unread", &format!("sweep {sweep}"), message.to_owned(), false)
+    }
+
+    /// What the script makes a sweep's record anew of, where its request can be read.
+    fn sweep_args(
+        &self,
+        sweep: &str,
+        spec: Option<&SweepSpec>,
+    ) -> Result<Vec<Vec<u8>>, QueueError> {
+        let Some(spec) = spec else { return Ok(vec![sweep.into(), b"0".to_vec()]) };
+        let (head, tail) = review_template(sweep, &self.options().signer)?;
+        let lane = Review { sweep: sweep.to_owned(), target: 0 }.lane();
+        let [window, max] =
+            [spec.limits.admission_window, self.options().max_attempts].map(|n| n.to_string());
+        let args = [sweep.to_owned(), "1".to_owned(), lane, head, tail, window, max];
+        Ok(args.map(String::into_bytes).to_vec())
     }
 
     /// The records of a sweep's targets.
@@ -160,10 +163,10 @@ impl Queue {
         Ok(())
     }
 
-    /// Rows and their index, where the two differ in number.
+    /// Checks rows and their index where the two differ in number.
     async fn row_form(&self, sweep: &str, level: Level, form: &mut Form) -> Result<(), QueueError> {
         for stream in STREAMS {
-            // What is no row goes first, and then what the index names in vain.
+            // First entries that are not rows are removed, then index entries without a row.
             for (check, first, last) in [("rows", "-", ""), ("unrowed", "0", "0")] {
                 let (rows, index) = self.row_counts(stream, sweep).await?;
                 let mut from = (rows != index).then(|| first.to_owned());
@@ -173,7 +176,7 @@ impl Queue {
                     let mut words = self.form_words(check, level, args).await?;
                     let next = (!words.is_empty()).then(|| words.remove(0));
                     from = next.filter(|next| next != last);
-                    form.faults.extend(self.told(words));
+                    form.faults.extend(self.faults_of(words));
                 }
             }
         }

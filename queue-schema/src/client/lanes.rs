@@ -24,8 +24,7 @@ pub struct LaneStatus {
     pub oldest_ms: Option<u64>,
 }
 
-/// Lanes whose jobs wait for a worker that there is not: none of those that live serves them. None
-/// when there is no worker at all.
+/// Lanes with jobs that no live worker serves; empty if there is no worker at all.
 pub fn unserved<'a>(lanes: &'a [LaneStatus], workers: &[WorkerInfo]) -> Vec<&'a LaneStatus> {
     let is =
         |lane: &&LaneStatus| !workers.is_empty() && !workers.iter().any(|w| w.serves(&lane.lane));

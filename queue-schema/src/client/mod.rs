@@ -177,14 +177,13 @@ impl Queue {
         self.of_sweep(review.rsplit_once('-').map_or(review, |(sweep, _)| sweep))
     }
 
-    /// A handle that reads what has no signature, or a wrong one, as well: for showing it, never for acting
-    /// on it.
+    /// A handle that also reads records without a valid signature: to show them, never to act on them.
     #[must_use]
     pub fn trusting(&self) -> Self {
         Self { trusting: true, ..self.clone() }
     }
 
-    /// A handle that takes only what the fleet signed, where there is a key.
+    /// A handle that reads only signed records, if there is a key.
     #[must_use]
     pub fn checking(&self) -> Self {
         Self { trusting: false, ..self.clone() }

@@ -1,5 +1,5 @@
-//! Reads of a sweep in pages. Whoever goes through a large sweep asks for so many targets or rows at a
-//! time, in a handful of round trips a page, and holds no more than that.
+//! Reads of a sweep in pages. A reader of a large sweep asks for a number of targets or rows at a time: a
+//! page takes a few round trips, and nothing else is held in memory.
 
 use super::{Queue, QueueError};
 use crate::keys;
@@ -106,7 +106,7 @@ impl Queue {
             .map_err(|e| QueueError::record(format!("row {id} of {}", R::STREAM), e))
     }
 
-    /// How each target of a sweep stands, in order: a byte each.
+    /// The status of each target of a sweep, in order.
     ///
     /// # Errors
     /// A failure of Redis, or a state that this program does not know.
@@ -158,19 +158,15 @@ impl Queue {
         Ok(targets.into_iter().zip(states).collect())
     }
 
-    /// The attempts of these reviews of a sweep so far.
+    /// The attempts so far of these reviews, all of one sweep.
     ///
     /// # Errors
     /// A failure of Redis, or a record that this program can't read.
-    pub async fn attempts_of(
-        &self,
-        sweep: &str,
-        reviews: &[String],
-    ) -> Result<Vec<Vec<Attempt>>, QueueError> {
-        let part = self.of_sweep(sweep);
+    pub async fn attempts_of(&self, reviews: &[String]) -> Result<Vec<Vec<Attempt>>, QueueError> {
         let mut pipe = redis::pipe();
         for review in reviews {
-            pipe.cmd("LRANGE").arg(part.key(&keys::attempts(review))).arg(0).arg(-1);
+            let key = self.of_review(review).key(&keys::attempts(review));
+            pipe.cmd("LRANGE").arg(key).arg(0).arg(-1);
         }
         let found = self.all::<Vec<String>>(&pipe).await?;
         let read = |(review, lines): (&String, Vec<String>)| {
@@ -207,7 +203,7 @@ impl Queue {
         self.fields(&self.of_sweep(sweep).key(&keys::left_out(sweep)), ordinals).await
     }
 
-    /// Why these targets have a dead job; of several dead jobs, the one that died first speaks.
+    /// Why these targets have a dead job: the reason of the one that died first.
     ///
     /// # Errors
     /// A failure of Redis.
@@ -216,7 +212,7 @@ impl Queue {
         sweep: &str,
         ordinals: &[u32],
     ) -> Result<Vec<Option<DeadReason>>, QueueError> {
-        type Told = (Option<String>, Option<String>, Option<String>, Option<u64>);
+        type Record = (Option<String>, Option<String>, Option<String>, Option<u64>);
         let part = self.of_sweep(sweep);
         let mut pipe = redis::pipe();
         for ordinal in ordinals {
@@ -228,9 +224,9 @@ impl Queue {
             let key = part.key(&format!("j:{id}"));
             pipe.cmd("HMGET").arg(key).arg("st").arg("dc").arg("dr").arg("da");
         }
-        let mut told = self.all::<Told>(&pipe).await?.into_iter();
+        let mut records = self.all::<Record>(&pipe).await?.into_iter();
         let first = |group: &Vec<String>| {
-            let dead = told.by_ref().take(group.len()).collect::<Vec<_>>().into_iter();
+            let dead = records.by_ref().take(group.len()).collect::<Vec<_>>().into_iter();
             let dead = dead.filter(|(state, ..)| state.as_deref() == Some("dead"));
             let first = dead.min_by_key(|(.., at)| at.unwrap_or(u64::MAX));
             first.map(|(_, class, reason, _)| DeadReason {
@@ -241,7 +237,7 @@ impl Queue {
         Ok(groups.iter().map(first).collect())
     }
 
-    /// Fields of a hash; none are asked for without a command.
+    /// Fields of a hash. Without fields no command is sent.
     async fn fields<F: ToString>(
         &self,
         key: &str,

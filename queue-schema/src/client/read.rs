@@ -5,7 +5,6 @@ use super::sweeps::texts;
 use super::{Queue, QueueError};
 use crate::keys;
 use crate::rows::{Attempt, Row};
-use redis::streams::StreamRangeReply;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -67,23 +66,7 @@ impl Queue {
     /// # Errors
     /// A failure of Redis, or a row that this program can't read.
     pub async fn row<R: Row>(&self, sweep: &str, id: &str) -> Result<Option<R>, QueueError> {
-        let mut conn = self.conn();
-        let part = self.of_sweep(sweep);
-        let entry: Option<String> = redis::cmd("HGET")
-            .arg(part.key(&format!("rowid:{}:{sweep}", R::STREAM)))
-            .arg(id)
-            .query_async(&mut conn)
-            .await?;
-        let Some(entry) = entry else { return Ok(None) };
-        let found: StreamRangeReply = redis::cmd("XRANGE")
-            .arg(part.key(&format!("rows:{}:{sweep}", R::STREAM)))
-            .arg(&entry)
-            .arg(&entry)
-            .query_async(&mut conn)
-            .await?;
-        let kept: Option<String> = found.ids.first().and_then(|e| e.get("row"));
-        let Some(kept) = kept else { return Ok(None) };
-        self.read_row(sweep, id, &kept).map(Some)
+        Ok(self.rows_of(sweep, &[id.to_owned()]).await?.pop().flatten())
     }
 
     /// What a review has gathered so far.
@@ -108,20 +91,7 @@ impl Queue {
     /// # Errors
     /// A failure of Redis, or a record that this program can't read.
     pub async fn attempts(&self, review: &str) -> Result<Vec<Attempt>, QueueError> {
-        let mut conn = self.conn();
-        let found: Vec<String> = redis::cmd("LRANGE")
-            .arg(self.of_review(review).key(&keys::attempts(review)))
-            .arg(0)
-            .arg(-1)
-            .query_async(&mut conn)
-            .await?;
-        found
-            .iter()
-            .map(|j| {
-                serde_json::from_str(j)
-                    .map_err(|e| QueueError::record(format!("attempts of {review}"), e))
-            })
-            .collect()
+        Ok(self.attempts_of(&[review.to_owned()]).await?.pop().unwrap_or_default())
     }
 
     /// A document of a sweep by the hash of its content.
@@ -160,7 +130,7 @@ impl Queue {
             .arg(self.of_sweep(content_key).key(&key))
             .query_async(&mut conn)
             .await;
-        // One that a stranger put there is none: it would be asked for again anyway when it ran out.
+        // A forged answer counts as missing: the model is asked again.
         let kept = unless_damaged(kept)?;
         Ok(kept.and_then(|kept| Some(self.opened(&key, "", &kept).ok()?.to_owned())))
     }
@@ -321,7 +291,7 @@ impl Queue {
                 .arg(first.key(&format!("w:{id}")))
                 .query_async(&mut conn)
                 .await;
-            // A worker whose record is broken is there all the same.
+            // A worker with a broken record is still listed.
             let map =
                 texts(map.or_else(|e| if is_damage(&e) { Ok(HashMap::new()) } else { Err(e) })?);
             let n = |f: &str| map.get(f).and_then(|v| v.parse().ok()).unwrap_or(0);
@@ -329,7 +299,7 @@ impl Queue {
                 host: map.get("host").cloned().unwrap_or_default(),
                 pid: n("pid"),
                 concurrency: n("conc"),
-                // One of before serves all.
+                // Workers of older versions serve all lanes.
                 lanes: map
                     .get("lanes")
                     .map(|l| l.split_whitespace().map(str::to_owned).collect())
@@ -371,7 +341,7 @@ impl Queue {
                 .find_map(|l| l.strip_prefix(name)?.strip_prefix(':'))
                 .map(|v| v.trim().to_owned())
         };
-        // CONFIG is often renamed or forbidden by ACL on hosted servers, which is an answer too.
+        // CONFIG is often renamed or forbidden by ACL on hosted servers: that is no error.
         let mut fsync = redis::cmd("CONFIG");
         fsync.arg("GET").arg("appendfsync");
         let fsync = conn.ask_at(&here, fsync).await.ok();
@@ -390,7 +360,7 @@ impl Queue {
     }
 }
 
-/// What can't be read is not kept: it is had again, and written over.
+/// A damaged value counts as missing: it is made again and overwritten.
 fn unless_damaged<T>(kept: redis::RedisResult<Option<T>>) -> Result<Option<T>, QueueError> {
     match kept {
         Err(error) if is_damage(&error) => Ok(None),

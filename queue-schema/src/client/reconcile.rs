@@ -2,8 +2,8 @@
 //! what it mended.
 //!
 //! A look takes many commands, and a queue at work moves meanwhile. So a look only suspects; what
-//! it suspects is judged, and mended, by one script at one moment (`lua/reconcile.lua`). What can't be
-//! read at all is told and mended before that (`form.rs`).
+//! it suspects is judged, and mended, by one script at one moment (`lua/reconcile.lua`). Values that can't
+//! be read are reported and mended before that (`form.rs`).
 
 use super::form::Level;
 use super::reconcile_look::{Look, Suspect};
@@ -39,7 +39,7 @@ pub struct QueueCheck {
     pub sweeps: u64,
     /// Targets in work.
     pub targets: u64,
-    /// True when what was found stood in the way of looking at the rest.
+    /// True when the faults found hide other parts of the queue, which were not checked.
     pub partial: bool,
     /// What is not as it must be.
     pub faults: Vec<Fault>,
@@ -62,14 +62,14 @@ impl Queue {
     /// # Errors
     /// A failure of Redis; doing it again is safe.
     pub async fn check(&self, deep: bool, mend: bool) -> Result<QueueCheck, QueueError> {
-        self.look_over(deep, if mend { Level::Mend } else { Level::Tell }).await
+        self.look_over(deep, if mend { Level::Mend } else { Level::Look }).await
     }
 
     async fn look_over(&self, deep: bool, level: Level) -> Result<QueueCheck, QueueError> {
-        let mend = level > Level::Tell;
+        let mend = level > Level::Look;
         let form = self.form(deep, level).await?;
         if !mend && !form.faults.is_empty() {
-            // What stands in such keys can't be judged before they are mended.
+            // The rest can't be judged before these keys are mended.
             return Ok(QueueCheck { partial: true, faults: form.faults, ..QueueCheck::default() });
         }
         // With several partitions, limits are counted in the pools' own.
@@ -100,7 +100,7 @@ impl Queue {
             // wakes somebody for nothing.
             tokio::time::sleep(CLAIM_TIME).await;
             let (_, faults) = split_first(self.judge("wake", mend, &[turn, elsewhere]).await?);
-            self.tell(faults, mend, &mut done);
+            self.report(faults, mend, &mut done);
         }
         Ok(done)
     }
@@ -112,7 +112,7 @@ impl Queue {
     pub async fn check_all(&self, mend: bool) -> Result<QueueCheck, QueueError> {
         let mut all = QueueCheck::default();
         for part in self.each() {
-            let level = if mend { Level::GiveUp } else { Level::Tell };
+            let level = if mend { Level::GiveUp } else { Level::Look };
             let one = part.look_over(true, level).await?;
             all.jobs += one.jobs;
             all.lanes += one.lanes;
@@ -148,7 +148,7 @@ impl Queue {
         mend: bool,
         done: &mut QueueCheck,
     ) -> Result<(), QueueError> {
-        // Told and not mended, a job in a wrong place would be told once more by each counter.
+        // Without mending, a job in a wrong place would be reported again by each counter.
         let off = if mend { BTreeMap::new() } else { look.off(&done.faults) };
         for lane in &look.lanes {
             let more = off.get(lane).copied().unwrap_or(0);
@@ -173,8 +173,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Judges, and tells. What a script can't read is one fault more, and keeps nothing else from being
-    /// judged.
+    /// Judges and reports. A value that the script can't read is one more fault; the rest is still judged.
     async fn judged(
         &self,
         what: &str,
@@ -183,7 +182,7 @@ impl Queue {
         done: &mut QueueCheck,
     ) -> Result<(), QueueError> {
         match self.judge(what, mend, rest).await {
-            Ok(faults) => self.tell(faults, mend, done),
+            Ok(faults) => self.report(faults, mend, done),
             Err(error) if error.is_damage() => {
                 let about = rest.first().map_or("", String::as_str);
                 self.unread(&format!("{what} {about}"), &error, done);
@@ -195,8 +194,12 @@ impl Queue {
 
     fn unread(&self, what: &str, error: &QueueError, done: &mut QueueCheck) {
         let message = format!("it can't be judged: {error}");
-        let (partition, kind) = (self.number(), "unread".to_owned());
-        done.faults.push(Fault { partition, kind, what: what.to_owned(), message, mended: false });
+        done.faults.push(self.fault("unread", what, message, false));
+    }
+
+    pub(super) fn fault(&self, kind: &str, what: &str, message: String, mended: bool) -> Fault {
+        let (kind, what) = (kind.to_owned(), what.to_owned());
+        Fault { partition: self.number(), kind, what, message, mended }
     }
 
     async fn judge(
@@ -213,13 +216,12 @@ impl Queue {
         Ok(words.iter().map(|w| String::from_utf8_lossy(w).into_owned()).collect())
     }
 
-    fn tell(&self, words: Vec<String>, mended: bool, done: &mut QueueCheck) {
+    fn report(&self, words: Vec<String>, mended: bool, done: &mut QueueCheck) {
         let mut words = words.into_iter();
         while let (Some(kind), Some(what), Some(message)) =
             (words.next(), words.next(), words.next())
         {
-            let fault = Fault { partition: self.number(), kind, what, message, mended };
-            done.faults.push(fault);
+            done.faults.push(self.fault(&kind, &what, message, mended));
         }
     }
 }

@@ -50,7 +50,7 @@ pub(super) struct Look {
     pub longest: usize,
     /// What could not be looked at, and why.
     pub unread: Vec<(String, QueueError)>,
-    /// Keys that hold what is no text, their types, and what that is.
+    /// Keys with members that are not text: key, type, members.
     pub garbage: Vec<(String, &'static str, Vec<Vec<u8>>)>,
     unlisted: Vec<String>,
     records: HashMap<String, Record>,
@@ -135,7 +135,7 @@ impl Look {
         groups
     }
 
-    /// Jobs that the lists of each lane have too many, by faults that were told.
+    /// By how many jobs the lists of each lane are too long, by the reported faults.
     pub fn off(&self, faults: &[Fault]) -> BTreeMap<String, i64> {
         let mut off: BTreeMap<String, i64> = BTreeMap::new();
         let told: BTreeSet<&String> = faults.iter().map(|f| &f.what).collect();
@@ -222,7 +222,7 @@ impl Look {
         Ok(())
     }
 
-    /// A job that only the index lacks is there all the same, and one that is dead does no work.
+    /// Counts jobs that only the index lacks as work, and dead ones not.
     fn find_finished(&mut self) {
         for (sweep, live) in &self.live {
             let group = format!("|{sweep}");
@@ -238,7 +238,7 @@ impl Look {
         }
     }
 
-    /// Names in a key; what is no text is kept apart.
+    /// Names in a key; those that are not text are kept apart.
     async fn names(
         &mut self,
         queue: &Queue,
@@ -328,8 +328,7 @@ async fn members(queue: &Queue, key: &str) -> Result<Vec<String>, QueueError> {
     }
 }
 
-/// Elements of a list or sorted set, in pages from its end: what is taken from its head meanwhile, or added,
-/// hides nothing.
+/// Elements of a list or sorted set, in pages from its end, so that changes at its head meanwhile hide nothing.
 async fn pages(queue: &Queue, command: &str, key: &str) -> Result<Vec<Vec<u8>>, QueueError> {
     const STEP: i64 = 500;
     let mut conn = queue.conn();

@@ -348,7 +348,7 @@ impl Queue {
     }
 }
 
-/// A hash as text. What is none is shown as well as it can be, and hides nothing else.
+/// A hash as text; bytes that are not UTF-8 are replaced.
 pub(super) fn texts(map: HashMap<Vec<u8>, Vec<u8>>) -> HashMap<String, String> {
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     map.into_iter().map(|(field, value)| (text(field), text(value))).collect()

@@ -27,10 +27,10 @@ impl KeyType {
     }
 }
 
-/// What mending does about a key that can't be used. The key itself is set aside, see [`SET_ASIDE`].
+/// What mending does after it has set an unusable key aside, see [`SET_ASIDE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Damage {
-    /// It is made anew from the records of jobs and sweeps, or by whoever needs it next.
+    /// It is made anew from the records of jobs and sweeps, or when it is next needed.
     Anew,
     /// Its job is removed; a target in work is reviewed again.
     Job,
@@ -81,174 +81,58 @@ const fn row(name: &'static str, kind: KeyType, damage: Damage, holds: &'static 
 use Damage::{Anew, Job, Lost, Review, Run, Sweep};
 use KeyType::{Hash, List, Set, Stream, String as Text, Zset};
 
-/// All keys.
+/// All keys, a line each.
+#[rustfmt::skip]
 pub const TABLE: &[KeyRow] = &[
-    row(
-        "j:JOB",
-        Hash,
-        Job,
-        "record of a job: `st` state, `l` lane, `p` priority, `s` sweep, `g` target, `a` attempts, `m` most attempts, `c` crashes, `e` enqueued at, `t` token, `w` worker, `lr` reason of the last retry, `res` tokens and millionths of a dollar held for its call; dead: `dc` class, `dr` reason, `da` died, `df` first died. `s`, `g`, `a` and `c` stand there only where they are not empty or 0",
-    ),
-    row(
-        "b:JOB",
-        Text,
-        Job,
-        "its body: envelope with kind, versions and payload; packed from 256 bytes on",
-    ),
+    row("j:JOB", Hash, Job, "record of a job: `st` state, `l` lane, `p` priority, `s` sweep, `g` target, `a` attempts, `m` most attempts, `c` crashes, `e` enqueued at, `t` token, `w` worker, `lr` reason of the last retry, `res` tokens and millionths of a dollar held for its call; dead: `dc` class, `dr` reason, `da` died, `df` first died. `s`, `g`, `a` and `c` stand there only where they are not empty or 0"),
+    row("b:JOB", Text, Job, "its body: envelope with kind, versions and payload; packed from 256 bytes on"),
     row("q:LANE:GROUP", List, Anew, "ready jobs of one group, `PRIORITY\\|SWEEP`"),
     row("ring:LANE", Zset, Anew, "groups with ready jobs, by turn"),
     row("turn", Hash, Anew, "lane -> turns given; `*` -> turns of the lanes"),
     row("ready", Hash, Anew, "lane -> ready jobs"),
     row("leased", Hash, Anew, "pool -> jobs leased"),
-    row(
-        "limits",
-        Hash,
-        Anew,
-        "pool -> jobs allowed at a time; workers write it when they start, and when it lacks their pool",
-    ),
+    row("limits", Hash, Anew, "pool -> jobs allowed at a time; workers write it when they start, and when it lacks their pool"),
     row("rates", Hash, Anew, "pool -> jobs allowed a minute; as `limits`"),
-    row(
-        "permits:POOL",
-        Zset,
-        Anew,
-        "places of a pool by deadline, in the pool's own partition, when there are several",
-    ),
+    row("permits:POOL", Zset, Anew, "places of a pool by deadline, in the pool's own partition, when there are several"),
     row("freed:POOL", List, Anew, "at most one token: somebody should reserve"),
     row("bucket:POOL", Hash, Anew, "token bucket: tokens, and when they were counted"),
-    row(
-        "paused",
-        Set,
-        Lost("nothing is paused any more; pause it again"),
-        "`lane:NAME` and `sweep:ID` that are passed over",
-    ),
+    row("paused", Set, Lost("nothing is paused any more; pause it again"), "`lane:NAME` and `sweep:ID` that are passed over"),
     row("cancelled", Set, Anew, "sweeps whose jobs are dropped"),
     row("parked:SWEEP", Set, Anew, "lanes and groups of a paused sweep that claims have set aside"),
     row("leases", Zset, Anew, "leased jobs by deadline (ms, Redis clock)"),
     row("delayed", Zset, Anew, "delayed jobs by due time (ms); made anew, all are due"),
     row("dead", Zset, Anew, "dead jobs by time of death (ms)"),
-    row(
-        "js:SWEEP",
-        Set,
-        Anew,
-        "all jobs of a sweep, in whatever state: found without looking through the keys of the server; `js:` of those without a sweep",
-    ),
+    row("js:SWEEP", Set, Anew, "all jobs of a sweep, in whatever state: found without looking through the keys of the server; `js:` of those without a sweep"),
     row("dt:SWEEP:TARGET", Set, Anew, "dead jobs of one target, which go back together"),
     row("wake", List, Anew, "at most one token: somebody should claim"),
-    row(
-        "wake:LANE",
-        List,
-        Anew,
-        "the same, for workers of one lane; `wake:apply:*` for those of all branches",
-    ),
+    row("wake:LANE", List, Anew, "the same, for workers of one lane; `wake:apply:*` for those of all branches"),
     row("workers", Zset, Anew, "workers by last sign of life"),
-    row(
-        "w:WORKER",
-        Hash,
-        Lost("host and places of a worker are not shown"),
-        "a worker: host, pid, places, lanes, last claim, last job on its last chance",
-    ),
+    row("w:WORKER", Hash, Lost("host and places of a worker are not shown"), "a worker: host, pid, places, lanes, last claim, last job on its last chance"),
     row("bar:NAME", Hash, Review, "a barrier: size, arrivals, continuation"),
     row("barm:NAME", Text, Review, "which members have arrived, a bit each"),
     row("sweeps", Zset, Anew, "sweeps by time of creation"),
     row("forgetting", Zset, Anew, "sweeps that are being forgotten, by the time of its beginning"),
     row("upkeep", Text, Anew, "who looks after the partition now; ends by itself"),
-    row(
-        "damaged",
-        Text,
-        Anew,
-        "a script met what it can't use: the next upkeep looks at everything; ends by itself",
-    ),
+    row("damaged", Text, Anew, "a script met what it can't use: the next upkeep looks at everything; ends by itself"),
     row("sw:SWEEP", Hash, Sweep, "a sweep: request, state, counters"),
     row("st:SWEEP", Text, Anew, "status of each target, a character each"),
     row("tg:SWEEP", Hash, Sweep, "ordinal -> target"),
-    row(
-        "led:SWEEP",
-        Hash,
-        Lost("what `scrum models --sweep` counted"),
-        "the sweep's ledger: counters by model, task and metric",
-    ),
-    row(
-        "met:SWEEP",
-        Hash,
-        Lost("what `scrum metrics` counted"),
-        "the sweep's loop counters: findings, tiers, markers and more of accepted reviews",
-    ),
-    row(
-        "trust",
-        Hash,
-        Lost("what `scrum models` counted"),
-        "the ledger of all sweeps of the partition, forgotten ones included",
-    ),
+    row("led:SWEEP", Hash, Lost("what `scrum models --sweep` counted"), "the sweep's ledger: counters by model, task and metric"),
+    row("met:SWEEP", Hash, Lost("what `scrum metrics` counted"), "the sweep's loop counters: findings, tiers, markers and more of accepted reviews"),
+    row("trust", Hash, Lost("what `scrum models` counted"), "the ledger of all sweeps of the partition, forgotten ones included"),
     row("rows:STREAM:SWEEP", Stream, Sweep, "rows of the knowledge base"),
     row("rowid:STREAM:SWEEP", Hash, Anew, "row id -> stream entry; makes a row unique"),
-    row(
-        "rev:REVIEW",
-        Hash,
-        Review,
-        "what a review has gathered: shard summaries, tokens, the accepted review and its facts until they are checked",
-    ),
-    row(
-        "att:REVIEW",
-        List,
-        Review,
-        "its attempts. Gone, as `rev:REVIEW`, when the target is resolved, or cancelled",
-    ),
-    row(
-        "aps:SWEEP",
-        List,
-        Lost("the list of the runs over the sweep"),
-        "runs of the applier over a sweep",
-    ),
-    row(
-        "ap:SWEEP.RUN",
-        Hash,
-        Run,
-        "a run of the applier: its request, what was proposed for each file, how it ended",
-    ),
-    row(
-        "nofacts:SWEEP",
-        Hash,
-        Lost("why reviews have no facts"),
-        "ordinal -> why an accepted review has no facts, or unchecked ones",
-    ),
-    row(
-        "left:SWEEP",
-        Hash,
-        Lost("why reviews that had begun were left out"),
-        "target -> why a review that had begun was left out",
-    ),
-    row(
-        "alerts:SWEEP",
-        Hash,
-        Lost("what the sweep's operator was to be told"),
-        "rung -> what its provider keeps refusing; `.scrumignore` -> its lines that are no patterns",
-    ),
-    row(
-        "doc:SHA",
-        Text,
-        Lost(
-            "a document of sweeps: reviews that need it fail; forget the sweep and ask for it again",
-        ),
-        "a document",
-    ),
-    row(
-        "users:doc:SHA",
-        Set,
-        Lost("the document stays when its sweeps are forgotten"),
-        "the sweeps that have a document",
-    ),
-    row(
-        "ans:KEY",
-        Text,
-        Lost("an answer that was paid for; it is asked for again"),
-        "an answer under its content key; ends by itself",
-    ),
-    row(
-        "vec:KEY",
-        Text,
-        Lost("a vector; it is made again"),
-        "a vector of a passage or query under its content key; ends by itself",
-    ),
+    row("rev:REVIEW", Hash, Review, "what a review has gathered: shard summaries, tokens, the accepted review and its facts until they are checked"),
+    row("att:REVIEW", List, Review, "its attempts. Gone, as `rev:REVIEW`, when the target is resolved, or cancelled"),
+    row("aps:SWEEP", List, Lost("the list of the runs over the sweep"), "runs of the applier over a sweep"),
+    row("ap:SWEEP.RUN", Hash, Run, "a run of the applier: its request, what was proposed for each file, how it ended"),
+    row("nofacts:SWEEP", Hash, Lost("why reviews have no facts"), "ordinal -> why an accepted review has no facts, or unchecked ones"),
+    row("left:SWEEP", Hash, Lost("why reviews that had begun were left out"), "target -> why a review that had begun was left out"),
+    row("alerts:SWEEP", Hash, Lost("what the sweep's operator was to be told"), "rung -> what its provider keeps refusing; `.scrumignore` -> its lines that are no patterns"),
+    row("doc:SHA", Text, Lost("a document of sweeps: reviews that need it fail; forget the sweep and ask for it again"), "a document"),
+    row("users:doc:SHA", Set, Lost("the document stays when its sweeps are forgotten"), "the sweeps that have a document"),
+    row("ans:KEY", Text, Lost("an answer that was paid for; it is asked for again"), "an answer under its content key; ends by itself"),
+    row("vec:KEY", Text, Lost("a vector; it is made again"), "a vector of a passage or query under its content key; ends by itself"),
 ];
 
 impl KeyRow {
@@ -263,7 +147,7 @@ impl KeyRow {
     }
 }
 
-/// The row of a key by what stands behind its hash tag; `None` for a key that is none of the queue's.
+/// The row of a key by its name behind the hash tag; `None` for foreign keys.
 pub fn row_of(suffix: &str) -> Option<&'static KeyRow> {
     let (head, single) = match suffix.split_once(':') {
         Some((head, _)) => (head, false),
@@ -314,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_told_apart_by_their_beginning() {
+    fn a_key_name_has_one_row() {
         for row in TABLE {
             assert_eq!(row_of(row.name), Some(row));
         }
@@ -323,7 +207,7 @@ mod tests {
         assert_eq!(row_of("wake").map(|r| r.name), Some("wake"));
     }
 
-    /// A key that a script spells and the table lacks would be checked by nobody.
+    /// A key that is missing in the table would not be checked.
     #[test]
     fn every_key_of_the_scripts_is_in_the_table() {
         for entry in std::fs::read_dir(of_crate("lua")).unwrap() {

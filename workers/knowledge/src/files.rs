@@ -74,7 +74,7 @@ impl<'a> Files<'a> {
         let dying = Chosen::new(&states, |s| matches!(s, Unresolved | Resolved | Live));
         let dead = queue.dead_of(id, &dying.of(&ordinals, |o| o)).await?;
         let trying = Chosen::new(&states, |s| matches!(s, Unresolved | Live | LeftOut));
-        let attempts = queue.attempts_of(id, &trying.of(&ordinals, |o| review_id(id, o))).await?;
+        let attempts = queue.attempts_of(&trying.of(&ordinals, |o| review_id(id, o))).await?;
         Ok(Page {
             targets: queue.targets_of(id, &ordinals).await?,
             rows: begun.spread(rows),

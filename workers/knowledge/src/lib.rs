@@ -1,8 +1,8 @@
-//! What is known of sweeps, for whoever shows it: the targets of a sweep joined with their rows, facts,
-//! attempts and reasons; sweeps of one repository over time.
+//! Reads sweeps for reports: the targets of a sweep joined with their rows, facts, attempts and reasons; sweeps
+//! of one repository over time.
 //!
 //! Nothing here loads a whole sweep: files come in pages of [`PAGE`], and a page takes a fixed number of
-//! round trips. This crate only reads. It renders nothing, and knows no command line.
+//! round trips. This crate only reads; it renders nothing.
 
 mod files;
 mod past;
