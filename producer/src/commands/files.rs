@@ -1,5 +1,5 @@
-//! The files a sweep leaves behind. Read in pages by the read model, rendered by the domain file after
-//! file, written here: no step holds more than a page of the sweep.
+//! Writes the files of a report. The read model reads the sweep in pages, the domain renders file after file:
+//! no more than a page of the sweep is in memory.
 
 use crate::output::{say_lines, tell};
 use crate::session::Session;
@@ -14,7 +14,7 @@ use scrum_domain::report::lines::{Array, members};
 use scrum_domain::report::overview::{self, Overview};
 use scrum_domain::report::{FileReport, SweepReport, Totals, file, index, page, sarif, summary};
 use scrum_domain::text::counted;
-use scrum_knowledge::Sweep;
+use scrum_knowledge::{Files, Sweep};
 use scrum_shown::shown_json;
 use serde::Serialize;
 use std::io::Write;
@@ -22,11 +22,11 @@ use std::path::Path;
 
 /// Every format that is written unless a person says otherwise.
 pub const ALL: [&str; 4] = ["md", "json", "sarif", "jsonl"];
-/// A row for each file in a file of its own, however many there are. With `json`, a small sweep has them too.
+/// A JSON file for each row, for sweeps of any size. With `json`, small sweeps have them too.
 const PER_FILE: &str = "files";
-/// A sweep of more files than this gets none of those by `json`: they repeat `scrum_reviews.jsonl`.
+/// The largest sweep that gets them with `json`: they repeat `scrum_reviews.jsonl`.
 const MOST_PER_FILE: usize = 1_000;
-/// No report of a file is larger; what is, is not looked into.
+/// Larger files are not reports of ours, and are not read.
 const MOST_REPORT_BYTES: u64 = 64 << 20;
 
 /// Writes the chosen files of a sweep into a directory.
@@ -61,17 +61,12 @@ pub async fn write(
 pub async fn print_summary(session: &Session, id: &str) -> anyhow::Result<()> {
     let sweep = Sweep::open(&session.queue, id).await?;
     let mut summary = Summary::open(Json::Stdout, &sweep, &sweep.report().await?).await?;
-    let (mut totals, mut files) = (Totals::default(), sweep.files(&TargetStatus::ALL));
-    loop {
-        let page = files.next_page().await?;
-        if page.is_empty() {
-            break;
-        }
-        for file in &page {
-            totals.add(file);
-            summary.file(file)?;
-        }
-    }
+    let mut totals = Totals::default();
+    each(sweep.files(&TargetStatus::ALL), |file| {
+        totals.add(file);
+        summary.file(file)
+    })
+    .await?;
     summary.end(&totals, &applied(&sweep, None).await?)
 }
 
@@ -106,16 +101,7 @@ async fn write_all(
     wants: impl Fn(&str) -> bool,
 ) -> anyhow::Result<file::Names> {
     let mut writer = Writer::open(sweep, report, dir, &wants).await?;
-    let mut files = sweep.files(&TargetStatus::ALL);
-    loop {
-        let page = files.next_page().await?;
-        if page.is_empty() {
-            break;
-        }
-        for file in &page {
-            writer.file(file)?;
-        }
-    }
+    each(sweep.files(&TargetStatus::ALL), |file| writer.file(file)).await?;
     let mut rows = None;
     if wants("jsonl") {
         put_rows(dir, &report.models)?;
@@ -233,7 +219,7 @@ impl<'a> Writer<'a> {
         }
         if let Some(index) = self.index {
             index.finish()?;
-            // Last: who sees it finds all that it links to.
+            // Last, so that all its links have targets.
             self.dir.put(overview::NAME, &self.overview.render(self.report, applied))?;
         }
         Ok(self.written)
@@ -251,16 +237,8 @@ impl Summary {
         out.put(&format!("{{\n{},\n", members(&summary::head(report))))?;
         for (name, of) in summary::LISTS {
             out.put(&format!("\"{name}\": ["))?;
-            let (mut files, mut array) = (sweep.files(of), Array::default());
-            loop {
-                let page = files.next_page().await?;
-                if page.is_empty() {
-                    break;
-                }
-                for file in &page {
-                    out.put(&array.item(&summary::listed(file)))?;
-                }
-            }
+            let mut array = Array::default();
+            each(sweep.files(of), |file| out.put(&array.item(&summary::listed(file)))).await?;
             out.put(&format!("{},\n", array.end()))?;
         }
         out.put("\"per_file\": [")?;
@@ -298,6 +276,20 @@ async fn applied(sweep: &Sweep, mut out: Option<&mut OutFile>) -> anyhow::Result
     }
 }
 
+/// Calls `write` for each file, a page in memory at a time.
+async fn each(
+    mut files: Files<'_>,
+    mut write: impl FnMut(&FileReport) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    loop {
+        let page = files.next_page().await?;
+        if page.is_empty() {
+            return Ok(());
+        }
+        page.iter().try_for_each(&mut write)?;
+    }
+}
+
 /// The file of a kind of row.
 fn file_of<R: Row>() -> String {
     format!("{}.jsonl", R::STREAM)
@@ -308,8 +300,7 @@ fn put_row<R: Serialize>(out: &mut impl Write, row: Option<&R>) -> anyhow::Resul
     Ok(writeln!(out, "{}", shown_json(&serde_json::to_string(row)?))?)
 }
 
-/// A file of few rows. An empty one as well: what an earlier report left under the name would pass for
-/// this one's.
+/// A file of few rows, also an empty one, which replaces that of an earlier report.
 fn put_rows<R: Row>(dir: &OutDir, rows: &[R]) -> anyhow::Result<()> {
     let mut out = dir.begin(&file_of::<R>())?;
     for row in rows {
@@ -318,8 +309,7 @@ fn put_rows<R: Row>(dir: &OutDir, rows: &[R]) -> anyhow::Result<()> {
     Ok(out.finish()?)
 }
 
-/// Removes reports of files that an earlier report has left here and that are not of this one: they
-/// would pass for its own. What is not surely ours stays.
+/// Removes pages and JSON files of an earlier report that this one has not replaced. Other files stay.
 fn remove_others(
     dir: &OutDir,
     written: &file::Names,
@@ -373,7 +363,7 @@ fn is_ours(name: &str) -> bool {
     [overview::NAME, index::NAME, "summary.json", "scrum.sarif"].contains(&name)
         || name.strip_suffix(".jsonl").is_some_and(|stream| rows.contains(&stream))
         || is_of_a_file(name)
-        // What an older version that was killed was writing.
+        // Left by an older version that was killed.
         || (name.starts_with(".scrum-") && name.ends_with(".new"))
 }
 

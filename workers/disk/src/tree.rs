@@ -1,11 +1,11 @@
-//! Removing a tree that a foreign program had in its hands: read-only directories, deeper than
-//! any path can name, symbolic links.
+//! Removes a tree that a foreign program has changed: it may have read-only directories, symbolic links, and be
+//! deeper than any path can name.
 //!
 //! Directories are moved, one after the other, to one place of our own and emptied there. So two
 //! are open at a time, no path grows, and nothing is reached through a link.
 
-use crate::at;
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use crate::at::{self, Kind};
+use rustix::fs::{AtFlags, Dir, Mode, OFlags};
 use rustix::io::Errno;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -20,14 +20,8 @@ pub fn remove_tree(parent: &OwnedFd, name: &str) -> io::Result<()> {
     let gone = format!("{name}.gone");
     let place = at::made_dir_in(parent, gone.as_bytes(), Mode::from(0o700))?;
     let mut next = 0;
-    let mut pending = Vec::new();
     // First what a killed one moved here.
-    for entry in Dir::read_from(&place)? {
-        let entry = entry?.file_name().to_bytes().to_vec();
-        if entry != b"." && entry != b".." {
-            pending.push(entry);
-        }
-    }
+    let mut pending = at::names(&place)?;
     match is_dir(parent, name.as_bytes())? {
         Some(true) => pending.push(moved(parent, name.as_bytes(), &place, &mut next)?),
         Some(false) => at::remove(parent, name.as_bytes())?,
@@ -77,11 +71,7 @@ pub fn remove_tree(parent: &OwnedFd, name: &str) -> io::Result<()> {
 }
 
 fn is_dir(parent: &OwnedFd, name: &[u8]) -> io::Result<Option<bool>> {
-    match rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(found) => Ok(Some(FileType::from_raw_mode(found.st_mode) == FileType::Directory)),
-        Err(Errno::NOENT) => Ok(None),
-        Err(e) => Err(e.into()),
-    }
+    Ok(at::kind(parent, name)?.map(|kind| kind == Kind::Dir))
 }
 
 /// Moves a directory to our place, under a name of ours.

@@ -1,4 +1,4 @@
-//! Repositories that point at another one: what is written lands where it was named, or nowhere.
+//! Repositories that point at another one: commits land in the named one, or are refused.
 
 use super::*;
 use std::collections::BTreeMap;
@@ -30,22 +30,12 @@ fn bytes_of(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     all
 }
 
-/// As a sweep and a run of the applier do it: the place that the first opening tells is opened later.
+/// Lands a change as a sweep and a run of the applier do: the place that the first opening finds is opened again.
 fn land_in(place: &Path, base: &str) -> Result<PathBuf, RepoError> {
     let named = Repo::open(place)?.canonical();
     let repo = Repo::open(&named)?;
     let _ = repo.begin(BRANCH, "run", "token")?;
-    let landing = Landing {
-        branch: BRANCH,
-        expected: None,
-        base,
-        run: "run",
-        token: "token",
-        protected: &[],
-        author_name: "S",
-        author_email: "s@example.com",
-        time: 1,
-    };
+    let landing = super::hostile::landing(BRANCH, base);
     let change = Change { path: "a.txt".into(), content: b"new".to_vec(), message: "m".into() };
     repo.land(&landing, &[change], |_| String::new())?;
     Ok(named)
@@ -61,7 +51,7 @@ fn fixture() -> (Fixture, String) {
 /// The hostile part: A's directory, its `.git`, and B's `.git`.
 type Bend = fn(&Fixture, &Path, &Path);
 
-/// What each comes to: none when it lands in A, else a part of what is said.
+/// The cases: none if the change lands in A, else a part of the error.
 const BENT: &[(&str, Bend, Option<&str>)] = &[
     ("core.worktree", |a, _, b| drop(a.git(&["config", "core.worktree", parent(b)])), None),
     ("core.bare", |a, _, _| drop(a.git(&["config", "core.bare", "true"])), None),
@@ -202,7 +192,7 @@ fn bend(place: &Path, to: &Path) {
 }
 
 #[test]
-fn a_repository_that_points_at_another_is_written_itself_or_not_at_all() {
+fn a_repository_that_points_at_another_never_has_the_other_written() {
     for (name, bent, refused) in BENT {
         let (a, base) = fixture();
         let (b, _) = fixture();
@@ -224,7 +214,7 @@ fn a_repository_that_points_at_another_is_written_itself_or_not_at_all() {
 }
 
 #[test]
-fn working_trees_and_submodules_that_are_linked_both_ways_are_used() {
+fn working_trees_and_submodules_that_point_back_are_used() {
     let (a, base) = fixture();
     let place = tempfile::tempdir().unwrap();
     let tree = place.path().join("tree");

@@ -38,7 +38,7 @@ fn loose(f: &Fixture, id: &str) -> PathBuf {
 }
 
 #[test]
-fn a_named_pipe_in_a_git_directory_is_refused_and_not_waited_for() {
+fn a_named_pipe_in_a_git_directory_is_refused_without_waiting() {
     for place in [
         "config",
         "HEAD",
@@ -101,7 +101,7 @@ fn a_named_pipe_in_a_git_directory_is_refused_and_not_waited_for() {
 }
 
 #[test]
-fn what_usual_repositories_hold_is_no_reason_to_refuse_them() {
+fn unusual_but_harmless_git_directories_are_read() {
     let f = Fixture::new();
     f.write("a", b"a");
     f.commit("one");
@@ -142,7 +142,7 @@ fn stored(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_broken_object_is_told_from_one_that_may_come_back() {
+fn a_broken_object_is_permanent_and_a_missing_one_is_transient() {
     let huge = [b"blob 3\0".to_vec(), vec![b'x'; 4 << 20]].concat();
     let cut = &stored(b"blob 900\0abc")[..14];
     let cases: [(&str, &str, Option<Vec<u8>>, bool); 11] = [

@@ -103,7 +103,7 @@ fn trapped() -> (Fixture, String, TempDir) {
 }
 
 /// Changes for a new branch.
-fn landing<'a>(branch: &'a str, base: &'a str) -> Landing<'a> {
+pub(super) fn landing<'a>(branch: &'a str, base: &'a str) -> Landing<'a> {
     Landing {
         branch,
         expected: None,
@@ -262,17 +262,7 @@ fn a_git_directory_that_leads_elsewhere_is_not_written_through() {
             fs::read_dir(&target).unwrap().map(|e| e.unwrap().file_name()).collect();
         symlink(&target, &place).unwrap();
         let repo = Repo::open(f.path()).unwrap();
-        let landing = Landing {
-            branch: "scrum/x",
-            expected: None,
-            base: &base,
-            run: "run",
-            token: "token",
-            protected: &[],
-            author_name: "S",
-            author_email: "s@example.com",
-            time: 1,
-        };
+        let landing = landing("scrum/x", &base);
         let change = Change { path: "a.txt".into(), content: b"b".to_vec(), message: "m".into() };
         let landed = repo.land(&landing, &[change], |_| String::new());
         assert!(landed.is_err(), "{link}");

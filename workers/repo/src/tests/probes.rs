@@ -30,7 +30,7 @@ fn probe_in(before: &str, expected: &str, env: &[(&str, &Path)]) {
 }
 
 #[test]
-fn without_bubblewrap_there_is_no_sandbox_and_nothing_less_is_taken() {
+fn without_bubblewrap_there_is_no_weaker_sandbox() {
     assert_eq!(Sandbox::unsafe_none().kind(), SandboxKind::Plain);
     let empty = tempfile::tempdir().unwrap();
     probe_in("", "`bwrap` is not installed; apt-get install bubblewrap", &[("PATH", empty.path())]);
@@ -78,7 +78,7 @@ fn container_filter() -> Vec<u8> {
 
 #[test]
 #[cfg(target_arch = "x86_64")]
-fn what_a_container_must_allow_is_told_in_one_that_does_not() {
+fn the_error_says_what_a_container_must_allow() {
     if bubblewrap().is_none() {
         return;
     }
