@@ -124,7 +124,7 @@ fn no_program_that_is_started_has_the_terminal() {
 /// Commands that a person is told to run: what is foreign in one is quoted for a shell. In the text it
 /// is `{}` with the quoted word behind it, or a `{word}` that was quoted before.
 #[test]
-fn what_is_foreign_in_a_command_to_copy_is_quoted() {
+fn foreign_text_in_commands_to_copy_is_quoted() {
     let mut bare = Vec::new();
     for (file, text) in sources() {
         let lines: Vec<_> = code(&text).collect();

@@ -167,17 +167,9 @@ async fn killed_and_run_again(server_too: bool) {
         if call.n % 2 == 0 { reply.held_by(&held) } else { reply }
     });
     let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
-    let (ladder, out) = (bench.ladder(), bench.out());
-    let args = [
-        "run",
-        repo.path().to_str().unwrap(),
-        "--ladder",
-        ladder.to_str().unwrap(),
-        "--out",
-        out.to_str().unwrap(),
-    ];
-    let run =
-        Process(bench.scrum(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    let out = bench.out();
+    let mut command = bench.on("run", &repo, &["--out", out.to_str().unwrap()]);
+    let run = Process(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
     stub.wait(|s| s.completed >= 3 && s.in_flight >= 4).await;
     let servers = children(run.pid(), "redis-server");
     let workers = children(run.pid(), "scrum-worker");
@@ -208,7 +200,7 @@ async fn killed_and_run_again(server_too: bool) {
     workers.into_iter().chain(server_too.then_some(revived)).for_each(kill9);
     stub.wait_in_flight(0).await;
     gate.open();
-    let done = bench.run(&args).expect(0);
+    let done = bench.review(&repo, &[]).expect(0);
     assert!(done.stderr.contains("is there already"), "{}", done.stderr);
     assert!(done.stdout.contains("21 of 21 files reviewed"), "{}", done.stdout);
     let lines = std::fs::read_to_string(out.join("scrum_reviews.jsonl")).unwrap();

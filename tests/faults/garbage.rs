@@ -1,5 +1,5 @@
-//! A fuzzer writes random values into random keys of the namespace while workers review. No worker ends, none
-//! spins, and when the queue was mended, the next sweep is reviewed to its end.
+//! A fuzzer writes random values into random keys while workers review. No worker ends or spins, and after mending
+//! the next sweep completes.
 
 use crate::common::{LONG, Rng, repo, review_or_summary, started};
 use queue_schema::keys::{SET_ASIDE, TABLE};
@@ -64,7 +64,7 @@ impl Fuzzer {
     /// A key that is there, or a name out of the key table.
     fn key(&mut self) -> Vec<u8> {
         let mut keys: Vec<Vec<u8>> = self.conn.keys(format!("{P}*")).unwrap();
-        // What was set aside is nobody's any more.
+        // Keys that were set aside are not used any more.
         keys.retain(|key| !key.starts_with(format!("{P}{SET_ASIDE}").as_bytes()));
         keys.sort();
         if !keys.is_empty() && self.rng.within(0, 9) < 6 {
@@ -194,11 +194,9 @@ impl Fleet {
         Self { server, bench, workers, _stub: stub }
     }
 
-    /// Asks for a sweep; `None` when the queue can't take one, which must be said and not be a panic.
+    /// Requests a sweep; `None` if the queue can't take one: that must be an error and no panic.
     fn ask(&self, repo: &TestRepo) -> Option<String> {
-        let (path, ladder) = (repo.path().to_str().unwrap(), self.bench.ladder());
-        let done =
-            self.bench.run(&["sweep", path, "--again", "--ladder", ladder.to_str().unwrap()]);
+        let done = self.bench.sweep(repo, &["--again"]);
         assert!([0, 2].contains(&done.code), "{}: {}", done.code, done.stderr);
         assert!(!done.stderr.contains("panicked"), "{}", done.stderr);
         (done.code == 0).then(|| done.stdout.trim().to_owned())
@@ -246,7 +244,7 @@ impl Fleet {
         (share.fold(0.0, f64::max), (now.calls - before.calls) as f64 / seconds)
     }
 
-    /// Looks, mends until nothing is found, and says how many calls that took and what was told.
+    /// Mends until nothing is found. Returns how many calls that took, and how many faults they found.
     fn mend(&self, why: &str) -> (usize, usize) {
         let told = self.bench.run(&["doctor", "--queue"]);
         assert!([0, 1].contains(&told.code), "{why}: {}", told.stderr);
@@ -266,26 +264,14 @@ impl Fleet {
         panic!("{why}: mending never comes to an end");
     }
 
-    /// The same workers review a new sweep, and nothing of it is lost.
+    /// The same workers review a new sweep completely.
     fn completes(&mut self, repo: &TestRepo, why: &str) {
         let id = self.bench.enqueue(repo);
         let mut conn = self.server.connection();
-        let key = format!("{P}sw:{id}");
-        let ended = Instant::now() + LONG;
-        loop {
-            let state: Option<String> = conn.hget(&key, "state").unwrap();
-            if state.as_deref() == Some("done") {
-                break;
-            }
-            if Instant::now() > ended {
-                let status = self.bench.run(&["status", &id]).stdout;
-                panic!(
-                    "{why}: the new sweep never ends: {state:?}\n{status}\n{}",
-                    tail(&self.bench)
-                );
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        eventually(LONG, &format!("{why}: the new sweep ends"), || {
+            let state: Option<String> = conn.ask(&["HGET", &format!("sw:{id}"), "state"]);
+            (state.as_deref() == Some("done")).then_some(())
+        });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let seen = runtime.block_on(async {
             let queue = oracle::queue(&self.server.url()).await;

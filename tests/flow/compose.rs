@@ -138,10 +138,7 @@ fn the_same_processes_with_the_same_settings_make_a_fleet() {
     });
 
     let repo = TestRepo::with_files(4);
-    let ladder = bench.ladder();
-    let args =
-        ["sweep", repo.path().to_str().unwrap(), "--ladder", ladder.to_str().unwrap(), "--wait"];
-    let done = bench.run(&args).expect(0);
+    let done = bench.sweep(&repo, &["--wait"]).expect(0);
     assert!(done.stdout.contains("4 of 4 files reviewed"), "{}", done.stdout);
     let doctor = bench.run(&["doctor"]).expect(0).stdout;
     assert!(doctor.contains("appendfsync always"), "{doctor}");

@@ -10,7 +10,7 @@ use queue_schema::rows::AuditFactsRow;
 use queue_schema::rows::facts::FactVerdict;
 use scrum_tests::model_stub::{Gate, ModelStub, Recorded, Reply, Usage, answers};
 use scrum_tests::oracle::{self, Seen};
-use scrum_tests::process::{Bench, Done};
+use scrum_tests::process::Bench;
 use scrum_tests::redis::RedisServer;
 use scrum_tests::repo::{TestRepo, large_file};
 use scrum_tests::wait::eventually;
@@ -36,13 +36,6 @@ fn calls(stub: &ModelStub, wanted: Option<FactsStage>) -> Vec<Recorded> {
 /// A bench whose sweeps take facts out, as they do by default.
 fn bench(redis: Option<String>, stub: &ModelStub) -> Bench {
     Bench::with_stub(redis, &stub.openai_url(), &["a", "b"]).set("facts.enabled", "true")
-}
-
-fn run(bench: &Bench, repo: &TestRepo, more: &[&str]) -> Done {
-    let (ladder, out) = (bench.ladder(), bench.out());
-    let repo = repo.path().to_str().unwrap();
-    let args = ["run", repo, "--ladder", ladder.to_str().unwrap(), "--out", out.to_str().unwrap()];
-    bench.run(&[&args[..], more].concat())
 }
 
 fn rows(bench: &Bench) -> Vec<AuditFactsRow> {
@@ -81,7 +74,7 @@ fn facts_are_taken_out_by_one_model_and_checked_by_the_next() {
         Reply::Ok(text, Usage { cost: Some(0.5), ..Usage::tokens(10, 5) })
     });
     let bench = bench(None, &stub);
-    let done = run(&bench, &repo, &["--json"]).expect(0);
+    let done = bench.review(&repo, &["--json"]).expect(0);
     assert_eq!((calls(&stub, None).len(), stub.requests().len()), (2, 6));
     let extract = calls(&stub, Some(FactsStage::Extract)).remove(0);
     let verify = calls(&stub, Some(FactsStage::Verify)).remove(0);
@@ -118,7 +111,7 @@ fn facts_are_taken_out_by_one_model_and_checked_by_the_next() {
     assert_eq!((&status["facts"], &status["tokens_in"]), (&2.into(), &60.into()), "{status}");
 
     // Another sweep has another marker in its prompts; the questions are the same.
-    run(&bench, &repo, &["--again"]).expect(0);
+    bench.review(&repo, &["--again"]).expect(0);
     assert_eq!((stub.requests().len(), rows(&bench).len()), (6, 2), "all answers were kept");
 }
 
@@ -127,13 +120,13 @@ fn facts_can_be_switched_off_and_short_reviews_have_none() {
     let repo = TestRepo::with_files(1);
     let stub = ModelStub::with(good);
     let on = bench(None, &stub);
-    run(&on, &repo, &["--no-facts"]).expect(0);
+    on.review(&repo, &["--no-facts"]).expect(0);
     assert_eq!((stub.requests().len(), rows(&on).len()), (1, 0));
     let off = bench(None, &stub).set("facts.enabled", "false");
-    run(&off, &repo, &[]).expect(0);
+    off.review(&repo, &[]).expect(0);
     assert_eq!((stub.requests().len(), rows(&off).len()), (2, 0));
     let long = bench(None, &stub).set("facts.min_chars", "100000");
-    run(&long, &repo, &[]).expect(0);
+    long.review(&repo, &[]).expect(0);
     assert_eq!((stub.requests().len(), rows(&long).len()), (3, 0));
     assert_eq!(json(&long, "summary.json")["facts_failed"], 0, "nobody wanted them");
 }
@@ -148,13 +141,13 @@ fn static_checks_alone_have_no_facts_and_are_never_asked_for_any() {
         "name='t'\n[[rungs]]\nprovider='builtin'\nmodel='static-checks'\n",
     )
     .unwrap();
-    run(&bench, &repo, &[]).expect(0);
+    bench.review(&repo, &[]).expect(0);
     assert_eq!((stub.requests().len(), rows(&bench).len()), (0, 0));
     // With a model further down, that one takes the facts out, and checks them for want of another.
     let rungs = "name='t'\n[[rungs]]\nprovider='builtin'\nmodel='static-checks'\n\
         [[rungs]]\nprovider='stub'\nmodel='c'\n";
     std::fs::write(bench.ladder(), rungs).unwrap();
-    run(&bench, &repo, &[]).expect(0);
+    bench.review(&repo, &[]).expect(0);
     let row = rows(&bench).remove(0);
     assert_eq!((row.extractor.as_str(), row.verifier.as_str()), ("stub/a", "stub/c"));
     assert_eq!((calls(&stub, None).len(), stub.requests().len()), (0, 2));
@@ -170,7 +163,7 @@ fn wrong_names_are_refused_before_anything_runs() {
         ("builtin/static-checks", "'builtin' is no model"),
     ] {
         let bench = bench(None, &stub).set("facts.verifier", value);
-        let done = run(&bench, &repo, &[]).expect(2);
+        let done = bench.review(&repo, &[]).expect(2);
         assert!(
             done.stderr.contains("facts.verifier") && done.stderr.contains(says),
             "{}",
@@ -187,7 +180,7 @@ fn an_extractor_that_writes_prose_costs_the_facts_and_not_the_review() {
         None => good(call),
     });
     let bench = bench(None, &stub);
-    let done = run(&bench, &repo, &[]).expect(0);
+    let done = bench.review(&repo, &[]).expect(0);
     assert!(done.stderr.contains("facts of 1 file could not be had"), "{}", done.stderr);
     assert_eq!(
         (stub.requests().len(), rows(&bench).len()),
@@ -209,7 +202,7 @@ fn a_verifier_that_refuses_the_key_leaves_unchecked_facts_and_is_told_once() {
         _ => good(call),
     });
     let bench = bench(None, &stub);
-    let done = run(&bench, &repo, &[]).expect(0);
+    let done = bench.review(&repo, &[]).expect(0);
     assert_eq!(done.stdout.matches("provider trouble: stub/b").count(), 1, "{}", done.stdout);
     let rows = rows(&bench);
     assert_eq!(rows.len(), 4);
@@ -236,7 +229,7 @@ fn passing_trouble_is_waited_out_and_a_cut_answer_keeps_what_is_whole() {
         None => good(call),
     });
     let bench = bench(None, &stub);
-    run(&bench, &repo, &[]).expect(0);
+    bench.review(&repo, &[]).expect(0);
     let row = rows(&bench).remove(0);
     assert_eq!((row.facts, row.cut), (vec!["one".to_owned()], true));
     assert!(row.verification_error.unwrap().starts_with("refused"));
@@ -256,7 +249,7 @@ fn a_large_file_is_checked_against_the_notes_on_it() {
         }
     });
     let bench = bench(None, &stub).set("facts.source_chars", "150");
-    run(&bench, &repo, &[]).expect(0);
+    bench.review(&repo, &[]).expect(0);
     let verify = calls(&stub, Some(FactsStage::Verify)).remove(0).prompt;
     assert!(
         verify.contains("notes on the file\npath: big.rs\n")
@@ -283,7 +276,7 @@ fn what_the_review_quotes_is_masked_for_models_that_are_not_local() {
         Reply::ok(answers::markdown_review_quoting("a.rs", &[&line]))
     });
     let bench = bench(None, &stub).set("providers.stub.local", "false");
-    run(&bench, &repo, &[]).expect(0);
+    bench.review(&repo, &[]).expect(0);
     for call in stub.requests() {
         assert!(!call.body.to_string().contains(&secret), "{}", call.prompt);
     }

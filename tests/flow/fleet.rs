@@ -8,7 +8,7 @@ use queue_schema::sweep::Target;
 use queue_schema::trace::Trace;
 use scrum_tests::model_stub::{Gate, ModelStub, Reply, answers};
 use scrum_tests::oracle;
-use scrum_tests::process::{Bench, Process, signal};
+use scrum_tests::process::{Bench, Done, Process, signal};
 use scrum_tests::redis::RedisServer;
 use scrum_tests::repo::{TestRepo, large_file};
 use scrum_tests::wait::eventually;
@@ -106,17 +106,8 @@ async fn a_providers_limit_holds_over_all_workers() {
         ),
     );
     std::fs::write(bench.ladder(), "name='t'\n[[rungs]]\nprovider='stub'\nmodel='m'\n").unwrap();
-    let ladder = bench.ladder();
     let _workers = [bench.worker(&[]), bench.worker(&[])];
-    let args = [
-        "sweep",
-        repo.path().to_str().unwrap(),
-        "--ladder",
-        ladder.to_str().unwrap(),
-        "--wait",
-        "--json",
-    ];
-    let done = bench.run(&args).expect(0);
+    let done = bench.sweep(&repo, &["--wait", "--json"]).expect(0);
     assert!(done.stdout.contains("\"resolved\":30"), "{}", done.stdout);
     assert_eq!(stub.stats().max_in_flight, 3);
 }
@@ -149,10 +140,7 @@ async fn a_sweep_that_could_not_be_planned_is_planned_when_asked_for_again() {
     let repo = TestRepo::with_files(2);
     let stub = ModelStub::start(review());
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
-    let ladder = bench.ladder();
-    let args =
-        ["sweep", repo.path().to_str().unwrap(), "--ladder", ladder.to_str().unwrap(), "--wait"];
-    let id = bench.run(&args[..4]).expect(0).stdout.trim().to_owned();
+    let id = bench.enqueue(&repo);
     // The repository goes away before a worker comes.
     let away = repo.path().with_extension("away");
     std::fs::rename(repo.path(), &away).unwrap();
@@ -168,7 +156,7 @@ async fn a_sweep_that_could_not_be_planned_is_planned_when_asked_for_again() {
     let letters = bench.run(&["dlq", "list"]).expect(0).stdout;
     assert!(letters.contains("attempts_exhausted") && letters.contains("nothing at"), "{letters}");
     std::fs::rename(&away, repo.path()).unwrap();
-    let done = bench.run(&args).expect(0);
+    let done = bench.sweep(&repo, &["--wait"]).expect(0);
     assert!(done.stdout.contains("2 of 2 files reviewed"), "{}", done.stdout);
 }
 
@@ -180,10 +168,7 @@ async fn a_sweep_that_failed_is_planned_again_without_its_letter_from_where_it_e
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
         .set("sweep.plan_page", "2")
         .set("queue.max_attempts", "4");
-    let ladder = bench.ladder();
-    let args =
-        ["sweep", repo.path().to_str().unwrap(), "--ladder", ladder.to_str().unwrap(), "--wait"];
-    let id = bench.run(&args[..4]).expect(0).stdout.trim().to_owned();
+    let id = bench.enqueue(&repo);
     // The first page is written, then the repository goes away.
     let queue = oracle::queue(&server.url()).await.of_sweep(&id);
     let plan = ClaimRequest {
@@ -218,7 +203,7 @@ async fn a_sweep_that_failed_is_planned_again_without_its_letter_from_where_it_e
     bench.run(&["dlq", "discard", &format!("{id}.plan.2")]).expect(0);
     std::fs::rename(&away, repo.path()).unwrap();
     let _worker = bench.worker(&[]);
-    let done = bench.run(&args).expect(0);
+    let done = bench.sweep(&repo, &["--wait"]).expect(0);
     assert!(done.stdout.contains("5 of 5 files reviewed"), "{}", done.stdout);
     assert_eq!(stub.requests().len(), 5);
     assert!(oracle::check_jobs(&mut server.connection()).is_empty());
@@ -231,19 +216,17 @@ async fn the_same_command_goes_on_with_what_again_began() {
     let stub = ModelStub::start(review());
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
     let first = bench.enqueue(&repo);
-    let ladder = bench.ladder();
-    let path = repo.path().to_str().unwrap();
-    let again = ["sweep", path, "--ladder", ladder.to_str().unwrap(), "--again"];
-    let began = || bench.run(&again).expect(0).stdout.trim().to_owned();
+    let again = || bench.sweep(&repo, &["--again"]).expect(0);
+    let began = || again().stdout.trim().to_owned();
     let second = began();
     assert_ne!(first, second, "it is done anew even beside one that is not over");
     // Nobody works, so that it is as it was when it was left.
-    let done = bench.run(&again).expect(0);
+    let done = again();
     assert_eq!(done.stdout.trim(), second);
     assert!(done.stderr.contains(&format!("sweep {second} is there already")), "{}", done.stderr);
     // Other work is no reason to go on with it.
-    let other = [&again[..], &["--target", "src/f0.rs"]].concat();
-    assert_ne!(bench.run(&other).expect(0).stdout.trim(), second);
+    let other = bench.sweep(&repo, &["--again", "--target", "src/f0.rs"]).expect(0);
+    assert_ne!(other.stdout.trim(), second);
     let _worker = bench.worker(&[]);
     eventually(LONG, "all are done", || {
         let all = status(&bench)["sweeps"].as_array().unwrap().clone();
@@ -261,17 +244,14 @@ async fn an_interrupted_run_that_began_anew_is_gone_on_with() {
     let stub = ModelStub::with(move |_| review().held_by(&held));
     let bench =
         Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]).set("worker.grace_s", "1");
-    let ladder = bench.ladder();
-    let path = repo.path().to_str().unwrap();
-    let args = ["run", path, "--ladder", ladder.to_str().unwrap(), "--again"];
-    let mut running = bench.scrum(&args);
+    let mut running = bench.on("run", &repo, &["--again"]);
     running.stdout(Stdio::null()).stderr(Stdio::null());
     let running = Process(running.spawn().unwrap());
     stub.wait_in_flight(1).await;
     signal(running.pid(), "INT");
     assert_eq!(running.wait(LONG), 130);
     gate.open();
-    let done = bench.run(&args).expect(0);
+    let done = Done::from(bench.on("run", &repo, &["--again"]).output().unwrap()).expect(0);
     assert!(done.stderr.contains("is there already: going on with it"), "{}", done.stderr);
     assert_eq!(status(&bench)["sweeps"].as_array().unwrap().len(), 1, "no second sweep");
 }
@@ -290,10 +270,8 @@ async fn a_rate_is_kept_over_all_workers_and_what_waits_for_it_holds_no_slot() {
         ),
     );
     std::fs::write(bench.ladder(), "name='t'\n[[rungs]]\nprovider='stub'\nmodel='m'\n").unwrap();
-    let ladder = bench.ladder();
     let _workers = [bench.worker(&[]), bench.worker(&[])];
-    let path = repo.path().to_str().unwrap();
-    bench.run(&["sweep", path, "--ladder", ladder.to_str().unwrap(), "--wait"]).expect(0);
+    bench.sweep(&repo, &["--wait"]).expect(0);
     let calls = stub.requests();
     assert_eq!(calls.len(), 40);
     // In no window do more calls start than the bucket (300 / 20) and its refill allow.
@@ -347,9 +325,7 @@ async fn a_cancelled_sweep_keeps_what_it_has_and_drops_the_rest() {
     let held = gate.clone();
     let stub = ModelStub::with(move |_| review().held_by(&held));
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
-    let ladder = bench.ladder();
-    let args = ["sweep", repo.path().to_str().unwrap(), "--ladder", ladder.to_str().unwrap()];
-    let id = bench.run(&args).expect(0).stdout.trim().to_owned();
+    let id = bench.enqueue(&repo);
     let _worker = bench.worker(&["--concurrency", "4"]);
     stub.wait_in_flight(4).await;
     bench.run(&["cancel", &id]).expect(0);
@@ -370,7 +346,7 @@ async fn a_cancelled_sweep_keeps_what_it_has_and_drops_the_rest() {
     bench.run(&["status"]).expect(0);
     let report = std::fs::read_to_string(out.join("scrum_report.md")).unwrap();
     assert!(report.contains("# Not done") && report.contains(": cancelled"), "{report}");
-    let again = bench.run(&args).expect(2);
+    let again = bench.sweep(&repo, &[]).expect(2);
     assert!(again.stderr.contains("--again"), "{}", again.stderr);
 }
 

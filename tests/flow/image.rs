@@ -105,7 +105,7 @@ fn inside(root: &Path, seen: &[PathBuf], proc: &[&str], bench: &Bench, args: &[&
 }
 
 #[test]
-fn a_check_is_contained_in_the_image_and_what_a_container_lacks_is_told() {
+fn a_check_is_contained_in_the_image_and_doctor_names_what_a_container_lacks() {
     let Some(root) = root() else { return };
     let repo = TestRepo::with_files(1);
     let stub = ModelStub::with(|call| {

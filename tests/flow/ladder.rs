@@ -28,20 +28,6 @@ fn rows(bench: &Bench) -> Vec<ReviewRow> {
     text.lines().map(|l| serde_json::from_str(l).unwrap()).collect()
 }
 
-fn run<'a>(bench: &'a Bench, repo: &'a TestRepo, more: &[&'a str]) -> scrum_tests::process::Done {
-    let (ladder, out) = (bench.ladder(), bench.out());
-    let mut args = vec![
-        "run",
-        repo.path().to_str().unwrap(),
-        "--ladder",
-        ladder.to_str().unwrap(),
-        "--out",
-        out.to_str().unwrap(),
-    ];
-    args.extend(more);
-    bench.run(&args)
-}
-
 #[test]
 fn a_failed_rung_teaches_the_next() {
     let repo = TestRepo::with_files(1);
@@ -51,7 +37,7 @@ fn a_failed_rung_teaches_the_next() {
         Rule::any(Reply::ok(answers::markdown_review("src/f0.rs"))),
     ]);
     let bench = Bench::with_stub(None, &stub.openai_url(), &["weak", "chatty", "strong"]);
-    run(&bench, &repo, &[]).expect(0);
+    bench.review(&repo, &[]).expect(0);
     let row = rows(&bench).remove(0);
     assert_eq!(
         (row.accepted_model.as_str(), row.accepted_on_attempt, row.attempts_made),
@@ -82,7 +68,7 @@ fn a_large_file_goes_through_shards_and_meets_again() {
         }
     });
     let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
-    run(&bench, &repo, &[]).expect(0);
+    bench.review(&repo, &[]).expect(0);
     let row = rows(&bench).remove(0);
     let calls = stub.requests();
     let shards: Vec<_> = calls.iter().filter(|c| is_shard(c)).collect();
@@ -111,7 +97,7 @@ fn a_shard_that_no_rung_can_do_leaves_a_named_gap() {
         false => Reply::ok(answers::markdown_review("big.rs")),
     });
     let bench = Bench::with_stub(None, &stub.openai_url(), &["a", "b"]);
-    run(&bench, &repo, &[]).expect(0);
+    bench.review(&repo, &[]).expect(0);
     let row = rows(&bench).remove(0);
     let [(start, end)] = row.shards_missing[..] else {
         panic!("one gap: {:?}", row.shards_missing)
@@ -139,7 +125,7 @@ fn a_review_that_speaks_of_shards_is_rejected_as_leaked() {
         (false, _) => Reply::ok(answers::markdown_review("big.rs")),
     });
     let bench = Bench::with_stub(None, &stub.openai_url(), &["leaky", "good"]);
-    run(&bench, &repo, &[]).expect(0);
+    bench.review(&repo, &[]).expect(0);
     let row = rows(&bench).remove(0);
     assert_eq!(
         (row.attempts[0].outcome, row.accepted_model.as_str()),
@@ -157,7 +143,7 @@ fn a_forensic_answer_by_schema_is_accepted() {
     let bench = Bench::with_stub(None, &stub.openai_url(), &["prose", "json"]);
     let preamble = bench.dir.path().join("forensic.md");
     std::fs::write(&preamble, "Look for code that only pretends to work.\n").unwrap();
-    run(&bench, &repo, &["--forensic", preamble.to_str().unwrap()]).expect(0);
+    bench.review(&repo, &["--forensic", preamble.to_str().unwrap()]).expect(0);
     let row = rows(&bench).remove(0);
     assert_eq!((row.attempts[0].outcome, row.accepted_on_attempt), (Outcome::Malformed, 2));
     assert_eq!(
@@ -181,7 +167,7 @@ fn when_all_rungs_are_spent_the_file_is_a_dead_letter_with_its_history() {
         }
     });
     let bench = Bench::with_stub(None, &stub.openai_url(), &["a", "b"]);
-    let done = run(&bench, &repo, &[]).expect(1);
+    let done = bench.review(&repo, &[]).expect(1);
     assert!(done.stdout.contains("1 of 2 files reviewed, 1 unresolved"), "{}", done.stdout);
     let report = std::fs::read_to_string(bench.out().join("scrum_report.md")).unwrap();
     assert!(report.contains("# Unresolved") && report.contains("ladder_exhausted"), "{report}");
@@ -207,7 +193,7 @@ fn when_all_rungs_are_spent_the_file_is_a_dead_letter_with_its_history() {
     stub.set_script(Reply::ok(answers::markdown_review("src/f1.rs")));
     let before = stub.requests().len();
     bench.run(&["dlq", "retry", &id, "--from-rung", "1"]).expect(0);
-    run(&bench, &repo, &[]).expect(0);
+    bench.review(&repo, &[]).expect(0);
     let calls = stub.requests();
     assert_eq!(calls.len(), before + 1, "one call, for the one file");
     assert_eq!(calls[before].model, "b");
@@ -227,7 +213,7 @@ fn passing_trouble_spends_no_rung() {
         Rule::any(Reply::ok(answers::markdown_review("src/f0.rs"))),
     ]);
     let bench = Bench::with_stub(None, &stub.openai_url(), &["m", "never"]);
-    run(&bench, &repo, &[]).expect(0);
+    bench.review(&repo, &[]).expect(0);
     let row = rows(&bench).remove(0);
     assert_eq!((row.accepted_model.as_str(), row.attempts_made), ("stub/m", 1));
     assert_eq!(stub.requests().len(), 3);
@@ -244,7 +230,7 @@ fn a_server_that_is_not_ready_is_given_its_time() {
     ]);
     let bench = Bench::with_stub(None, &stub.openai_url(), &["m"])
         .set("queue.unavailable_backoff_ms", &LEAST.as_millis().to_string());
-    run(&bench, &repo, &[]).expect(0);
+    bench.review(&repo, &[]).expect(0);
     let calls = stub.requests();
     assert_eq!((calls.len(), rows(&bench)[0].attempts_made), (2, 1));
     assert!(calls[1].at - calls[0].at >= LEAST, "{:?}", calls[1].at - calls[0].at);
@@ -269,7 +255,7 @@ fn what_else_a_job_failed_on_spends_no_rung() {
     });
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
         .set("queue.unavailable_backoff_ms", "20");
-    run(&bench, &repo, &[]).expect(0);
+    bench.review(&repo, &[]).expect(0);
     assert_eq!((stub.requests().len(), rows(&bench)[0].attempts_made), (4, 1));
 }
 
@@ -281,7 +267,7 @@ fn trouble_that_does_not_pass_counts_as_an_error_in_the_end() {
         Rule::any(Reply::ok(answers::markdown_review("src/f0.rs"))),
     ]);
     let bench = Bench::with_stub(None, &stub.openai_url(), &["down", "up"]);
-    run(&bench, &repo, &[]).expect(0);
+    bench.review(&repo, &[]).expect(0);
     let row = rows(&bench).remove(0);
     assert_eq!((row.attempts[0].outcome, row.accepted_model.as_str()), (Outcome::Error, "stub/up"));
     let down = stub.requests().iter().filter(|c| c.model == "down").count();
@@ -302,7 +288,7 @@ fn a_provider_that_keeps_saying_no_is_told_once() {
         Rule::any(Reply::ok(answers::markdown_review("src/f0.rs"))),
     ]);
     let bench = Bench::with_stub(None, &stub.openai_url(), &["gone", "good"]);
-    let done = run(&bench, &repo, &[]).expect(0);
+    let done = bench.review(&repo, &[]).expect(0);
     assert_eq!(done.stdout.matches("provider trouble").count(), 1, "{}", done.stdout);
     assert!(done.stdout.contains("stub/gone"), "{}", done.stdout);
     assert!(rows(&bench).iter().all(|r| r.accepted_model == "stub/good" && r.attempts_made == 2));
@@ -324,7 +310,7 @@ fn whatever_does_not_pass_is_told_once_and_not_tried_again() {
             Rule::any(Reply::ok(answers::markdown_review("src/f0.rs"))),
         ]);
         let bench = Bench::with_stub(None, &stub.openai_url(), &["no", "good"]);
-        let done = run(&bench, &repo, &[]).expect(0);
+        let done = bench.review(&repo, &[]).expect(0);
         assert_eq!(done.stdout.matches("provider trouble").count(), 1, "{status}: {}", done.stdout);
         assert_eq!(done.stdout.matches("stub/no").count(), 1, "{status}: {}", done.stdout);
         let asked = stub.requests().iter().filter(|c| c.model == "no").count();
@@ -338,15 +324,15 @@ fn an_answer_once_paid_for_is_not_asked_for_again() {
     let repo = TestRepo::with_files(3);
     let stub = ModelStub::start(Reply::ok(answers::markdown_review("src/f0.rs")));
     let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
-    run(&bench, &repo, &[]).expect(0);
+    bench.review(&repo, &[]).expect(0);
     assert_eq!(stub.requests().len(), 3);
-    run(&bench, &repo, &["--again"]).expect(0);
+    bench.review(&repo, &["--again"]).expect(0);
     assert_eq!(stub.requests().len(), 3, "all from the cache");
     assert!(rows(&bench).iter().all(|r| r.attempts[0].cached));
     // One file changed: that file alone.
     repo.write("src/f1.rs", b"pub fn other() -> bool { true }\n");
     repo.commit("change");
-    run(&bench, &repo, &[]).expect(0);
+    bench.review(&repo, &[]).expect(0);
     assert_eq!(stub.requests().len(), 4);
 }
 
@@ -356,7 +342,7 @@ fn a_model_that_is_asked_in_another_way_answers_anew() {
     let stub = ModelStub::start(Reply::ok(answers::markdown_review("src/f0.rs")));
     let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
     let again = |bench: &Bench| {
-        run(bench, &repo, &["--again"]).expect(0);
+        bench.review(&repo, &["--again"]).expect(0);
         stub.requests().len()
     };
     assert_eq!((again(&bench), again(&bench)), (1, 1));
@@ -381,7 +367,7 @@ fn the_ollama_wire_serves_as_well() {
         ),
     );
     std::fs::write(bench.ladder(), "name='o'\n[[rungs]]\nprovider='oll'\nmodel='q'\n").unwrap();
-    run(&bench, &repo, &[]).expect(0);
+    bench.review(&repo, &[]).expect(0);
     assert_eq!(rows(&bench)[0].accepted_model, "oll/q");
     assert!(stub.requests()[0].body["options"]["num_ctx"].as_u64().unwrap() >= 8192);
 }
@@ -410,7 +396,7 @@ fn a_discarded_letter_leaves_its_file_unresolved() {
     let repo = TestRepo::with_files(1);
     let stub = ModelStub::start(Reply::ok(answers::thin()));
     let bench = Bench::with_stub(None, &stub.openai_url(), &["a"]);
-    run(&bench, &repo, &[]).expect(1);
+    bench.review(&repo, &[]).expect(1);
     let list: Value =
         serde_json::from_str(&bench.run(&["dlq", "list", "--json"]).expect(0).stdout).unwrap();
     let id = list[0]["id"].as_str().unwrap();
@@ -418,7 +404,7 @@ fn a_discarded_letter_leaves_its_file_unresolved() {
     let done = bench.run(&["dlq", "discard", id]).expect(0);
     assert!(done.stdout.contains("1 thrown away"), "{}", done.stdout);
     assert_eq!(bench.run(&["dlq", "list", "--json"]).expect(0).stdout.trim(), "[]");
-    run(&bench, &repo, &[]).expect(1);
+    bench.review(&repo, &[]).expect(1);
 }
 
 /// The whole way through against a real server, where one is named; its words are not judged.
@@ -442,7 +428,7 @@ fn a_real_model_serves_the_whole_way() {
          [[rungs]]\nprovider='stub'\nmodel='{model}'\n"
     );
     std::fs::write(bench.ladder(), rungs).unwrap();
-    let done = run(&bench, &repo, &["--policy", "structured"]);
+    let done = bench.review(&repo, &["--policy", "structured"]);
     assert!(done.code == 0 || done.code == 1, "{}", done.stderr);
     let status = bench.run(&["status", "--json"]).expect(0).stdout;
     let status: Value = serde_json::from_str(&status).unwrap();
@@ -462,7 +448,7 @@ fn a_letter_may_be_tried_again_on_another_ladder() {
         Rule::any(Reply::ok(answers::markdown_review("src/f0.rs"))),
     ]);
     let bench = Bench::with_stub(None, &stub.openai_url(), &["weak"]);
-    run(&bench, &repo, &[]).expect(1);
+    bench.review(&repo, &[]).expect(1);
     let list = bench.run(&["dlq", "list", "--json"]).expect(0).stdout;
     let list: Value = serde_json::from_str(&list).unwrap();
     let id = list[0]["id"].as_str().unwrap();
@@ -471,7 +457,7 @@ fn a_letter_may_be_tried_again_on_another_ladder() {
     std::fs::write(&strong, rungs).unwrap();
     bench.run(&["dlq", "retry", id, "--ladder", "nonsense"]).expect(2);
     bench.run(&["dlq", "retry", id, "--ladder", strong.to_str().unwrap()]).expect(0);
-    run(&bench, &repo, &[]).expect(0);
+    bench.review(&repo, &[]).expect(0);
     let row = rows(&bench).remove(0);
     let models: Vec<_> = row.attempts.iter().map(|a| a.model.as_str()).collect();
     assert_eq!(models, ["weak", "other", "good"], "both rungs of the other ladder were climbed");
@@ -500,7 +486,7 @@ fn hostile_paths_and_answers_leave_a_sound_report() {
         ))
     });
     let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
-    run(&bench, &repo, &[]).expect(0);
+    bench.review(&repo, &[]).expect(0);
     let rows = rows(&bench);
     assert_eq!(rows.len(), 4);
     assert!(rows.iter().all(|r| r.findings[0].flags == ["DeadCode"]), "{:?}", rows[0].findings);
@@ -531,7 +517,7 @@ fn a_rung_has_its_own_tokens_and_temperature_on_both_wires() {
     };
     let plain = "[[rungs]]\nprovider='b'\nmodel='plain'\n";
     std::fs::write(bench.ladder(), format!("name='own'\n{}{}{plain}", own("a"), own("b"))).unwrap();
-    run(&bench, &repo, &[]).expect(0);
+    bench.review(&repo, &[]).expect(0);
     let calls = stub.requests();
     assert_eq!(calls.len(), 3);
     let openai = &calls[0].body;
@@ -550,7 +536,7 @@ fn a_dead_letter_keeps_the_beginning_of_the_rejected_answer() {
         (0..).flat_map(|n| format!("wörd{n} ").chars().collect::<Vec<_>>()).take(3000).collect();
     let stub = ModelStub::start(Reply::ok(answer.clone()));
     let bench = Bench::with_stub(None, &stub.openai_url(), &["prose"]);
-    run(&bench, &repo, &[]).expect(1);
+    bench.review(&repo, &[]).expect(1);
     let json = |args: &[&str]| -> Value {
         serde_json::from_str(&bench.run(args).expect(0).stdout).unwrap()
     };
@@ -575,7 +561,7 @@ fn round_in_a_loop(wire: &str, more: &str) -> (ModelStub, ReviewRow) {
     let bench = Bench::new(None, &settings);
     let rungs = ["round", "good"].map(|m| format!("[[rungs]]\nprovider='p'\nmodel='{m}'\n"));
     std::fs::write(bench.ladder(), format!("name='round'\n{}", rungs.concat())).unwrap();
-    run(&bench, &repo, &[]).expect(0);
+    bench.review(&repo, &[]).expect(0);
     let row = rows(&bench).remove(0);
     assert_eq!((row.attempts.len(), row.accepted_model.as_str()), (2, "p/good"));
     let hung_up = || (stub.stats().in_flight == 0).then_some(());

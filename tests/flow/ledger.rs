@@ -21,13 +21,6 @@ fn is_shard(call: &Recorded) -> bool {
     call.body["max_tokens"] == 400
 }
 
-fn run(bench: &Bench, repo: &TestRepo, more: &[&str]) -> Done {
-    let (ladder, out) = (bench.ladder(), bench.out());
-    let path = repo.path().to_str().unwrap();
-    let fixed = ["run", path, "--ladder", ladder.to_str().unwrap(), "--out", out.to_str().unwrap()];
-    bench.run(&[&fixed, more].concat())
-}
-
 fn json(bench: &Bench, args: &[&str]) -> Value {
     let done = bench.run(&[args, &["--json"]].concat()).expect(0);
     serde_json::from_str(&done.stdout).unwrap()
@@ -135,7 +128,7 @@ fn the_ledgers_say_what_was_served_and_all_sums_agree() {
     let bench = Bench::with_stub(None, &stub.openai_url(), &["weak", "strong"])
         .set("sweep.transient_retries", "50")
         .set("queue.max_attempts", "100");
-    run(&bench, &repo, &[]).expect(0);
+    bench.review(&repo, &[]).expect(0);
 
     let of_sweep: Vec<ModelTrustRow> = list(&bench, &["models", "--sweep", "latest"]);
     check_against(&book, &of_sweep);
@@ -175,7 +168,7 @@ fn the_ledgers_say_what_was_served_and_all_sums_agree() {
 
     // Asked again, all answers are found: attempts, and not a call or token more.
     let before = stub.requests().len();
-    run(&bench, &repo, &["--again"]).expect(0);
+    bench.review(&repo, &["--again"]).expect(0);
     let again: Vec<ModelTrustRow> = list(&bench, &["models", "--sweep", "latest"]);
     // The shard that was turned away for good is no answer, so it is asked for again.
     let new = (stub.requests().len() - before) as u64;
@@ -248,7 +241,7 @@ fn a_second_sweep_says_what_has_changed_and_whether_it_can_be_compared() {
     });
     let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
     let path = repo.path().to_str().unwrap();
-    run(&bench, &repo, &[]).expect(0);
+    bench.review(&repo, &[]).expect(0);
     let first: Vec<LoopMetricsRow> = list(&bench, &["metrics", path]);
     let [first] = &first[..] else { panic!("one sweep: {first:?}") };
     let m = first.numbers.markers;
@@ -263,7 +256,7 @@ fn a_second_sweep_says_what_has_changed_and_whether_it_can_be_compared() {
     );
     repo.write("src/c.rs", b"pub fn c() -> &'static str {\n    \"a string\"\n}\n");
     repo.commit("second");
-    run(&bench, &repo, &[]).expect(0);
+    bench.review(&repo, &[]).expect(0);
     let both: Vec<LoopMetricsRow> = list(&bench, &["metrics", path]);
     let [second, older] = &both[..] else { panic!("two sweeps: {both:?}") };
     assert_eq!(older, first, "newest first");
@@ -288,7 +281,7 @@ fn a_second_sweep_says_what_has_changed_and_whether_it_can_be_compared() {
     assert!(!progress.contains("Not like for like"), "{progress}");
 
     // Of other files it says so, and shows it; `--limit` holds against what it does not show.
-    run(&bench, &repo, &["--target", "src/a.rs"]).expect(0);
+    bench.review(&repo, &["--target", "src/a.rs"]).expect(0);
     let shown = bench.run(&["metrics", path, "--limit", "1"]).expect(0).stdout;
     assert!(shown.contains("not like for like: other targets (src/a.rs"), "{shown}");
     assert!(shown.contains(&format!("against {}", second.sweep_id)), "{shown}");
@@ -347,7 +340,7 @@ fn a_provider_that_claims_absurd_numbers_spoils_no_counter() {
         Reply::Ok(summary.unwrap_or_else(|| answers::markdown_review("the file")), usage)
     });
     let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
-    run(&bench, &repo, &[]).expect(0);
+    bench.review(&repo, &[]).expect(0);
     let status = json(&bench, &["status", "latest"])["sweeps"][0].clone();
     assert_eq!((&status["resolved"], &status["unresolved"]), (&5.into(), &0.into()), "{status}");
     let models: Vec<ModelTrustRow> = list(&bench, &["models", "--sweep", "latest"]);
@@ -411,10 +404,10 @@ fn the_report_bills_what_was_paid_and_what_was_found_is_free() {
             assert!((usd - want.3).abs() < 1e-9, "{usd} {}", want.3);
         }
     };
-    run(&bench, &repo, &[]).expect(1);
+    bench.review(&repo, &[]).expect(1);
     let calls = stub.requests().len();
     same(calls);
-    run(&bench, &repo, &["--again"]).expect(1);
+    bench.review(&repo, &["--again"]).expect(1);
     assert_eq!(stub.requests().len(), calls, "all answers were kept");
     same(0);
     assert!(rows(&bench).iter().all(|r| (r.tokens_in, r.cost_usd) == (0, Some(0.0))));

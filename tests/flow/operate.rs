@@ -123,14 +123,11 @@ async fn a_high_sweep_behind_a_normal_one_goes_first() {
     let normal = bench.enqueue(&first);
     let _worker = bench.worker(&["--concurrency", "1"]);
     stub.wait_in_flight(1).await;
-    let (path, ladder) = (second.path().to_str().unwrap(), bench.ladder());
-    let ladder = ladder.to_str().unwrap();
-    let args = ["sweep", path, "--ladder", ladder, "--priority", "high"];
-    let high = bench.run(&args).expect(0).stdout.trim().to_owned();
+    let high = bench.sweep(&second, &["--priority", "high"]).expect(0).stdout.trim().to_owned();
     let shown = json(&bench, &["status", &high, "--json"], 0);
     assert_eq!(shown["sweeps"][0]["priority"], "high");
     assert!(bench.run(&["status"]).expect(0).stdout.contains("high"));
-    bench.run(&["sweep", path, "--priority", "urgent"]).expect(2);
+    bench.sweep(&second, &["--priority", "urgent"]).expect(2);
     gate.open();
     until_over(&bench, &normal);
     until_over(&bench, &high);
@@ -152,10 +149,8 @@ async fn a_person_forgets_a_sweep_and_not_one_that_runs() {
     let prd = bench.dir.path().join("prd.md");
     std::fs::write(&prd, format!("# PRD\n\nA document{}.\n", " with some words".repeat(4)))
         .unwrap();
-    let (path, ladder) = (repo.path().to_str().unwrap(), bench.ladder());
-    let ladder = ladder.to_str().unwrap();
-    let args = ["sweep", path, "--ladder", ladder, "--prd", prd.to_str().unwrap()];
-    let id = bench.run(&args).expect(0).stdout.trim().to_owned();
+    let sweep = || bench.sweep(&repo, &["--prd", prd.to_str().unwrap()]).expect(0).stdout;
+    let id = sweep().trim().to_owned();
     let _worker = bench.worker(&[]);
     stub.wait_in_flight(3).await;
     let refused = bench.run(&["forget", &id]).expect(2);
@@ -174,7 +169,7 @@ async fn a_person_forgets_a_sweep_and_not_one_that_runs() {
     let of_it = |k: &&String| k.contains(&id) || k.contains("doc:");
     assert_eq!(keys.iter().find(of_it), None);
     // The same request is a new sweep; its answers are still there.
-    assert_eq!(bench.run(&args).expect(0).stdout.trim(), id);
+    assert_eq!(sweep().trim(), id);
     until_over(&bench, &id);
     assert_eq!(stub.requests().len(), 3, "no question was asked twice");
 }
@@ -297,9 +292,7 @@ async fn a_sweep_is_refused_before_the_server_is_full() {
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
     // Within the server's own bound, over ours.
     config(&server, "maxmemory", &(used(&server) * 100 / 95).to_string());
-    let (path, ladder) = (repo.path().to_str().unwrap(), bench.ladder());
-    let args = ["sweep", path, "--ladder", ladder.to_str().unwrap()];
-    let refused = bench.run(&args).expect(2);
+    let refused = bench.sweep(&repo, &[]).expect(2);
     for word in ["maxmemory", "queue.max_memory_percent", "scrum forget", "nothing new"] {
         assert!(refused.stderr.contains(word), "{word}: {}", refused.stderr);
     }
@@ -307,7 +300,7 @@ async fn a_sweep_is_refused_before_the_server_is_full() {
     let doctor = bench.run(&["doctor"]).expect(1).stdout;
     assert!(doctor.contains("new sweeps are refused"), "{doctor}");
     config(&server, "maxmemory", "0");
-    bench.run(&args).expect(0);
+    bench.sweep(&repo, &[]).expect(0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

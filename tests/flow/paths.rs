@@ -64,7 +64,7 @@ fn names(dir: &Path) -> Vec<String> {
 
 /// A clone may bring whatever it likes under the names that a report uses.
 #[test]
-fn links_that_a_repository_brings_are_not_written_through() {
+fn links_in_a_repository_are_not_written_through() {
     let scene = Scene::new();
     let first = scene.bench.out();
     scene.run(&first).expect(0);
@@ -171,7 +171,7 @@ fn a_report_directory_is_new_or_empty_or_a_report() {
 }
 
 #[test]
-fn an_export_replaces_a_file_and_follows_nothing() {
+fn an_export_replaces_a_file_and_follows_no_link() {
     let scene = Scene::new();
     let place = scene.bench.dir.path();
     let export = |out: &str| scene.bench.run(&["dlq", "export", "--out", out]);
@@ -191,7 +191,7 @@ fn an_export_replaces_a_file_and_follows_nothing() {
 }
 
 #[test]
-fn what_is_kept_is_for_its_owner_alone_whatever_was_there() {
+fn the_state_directory_is_made_private_with_all_that_is_in_it() {
     let scene = Scene::new();
     let state = scene.bench.state();
     for dir in ["logs", "mirrors/old", "redis", "reports/old", "apply/trees"] {

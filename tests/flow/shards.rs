@@ -37,13 +37,6 @@ fn bytes_of(call: &Recorded) -> (u64, u64) {
     (next(), next())
 }
 
-fn run(bench: &Bench, repo: &TestRepo, more: &[&str]) -> Done {
-    let (ladder, out) = (bench.ladder(), bench.out());
-    let path = repo.path().to_str().unwrap();
-    let fixed = ["run", path, "--ladder", ladder.to_str().unwrap(), "--out", out.to_str().unwrap()];
-    bench.run(&[&fixed, more].concat())
-}
-
 fn row(bench: &Bench) -> ReviewRow {
     schemas::check_report(&bench.out());
     let text = std::fs::read_to_string(bench.out().join("scrum_reviews.jsonl")).unwrap();
@@ -84,7 +77,7 @@ fn a_fix_in_the_second_shard_is_not_reported_as_missing() {
         })
     });
     let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
-    run(&bench, &repo(), &[]).expect(0);
+    bench.review(&repo(), &[]).expect(0);
     let row = row(&bench);
     assert_eq!((row.shards_total, row.shards_missing.len()), (5, 0));
     let calls = stub.requests();
@@ -137,7 +130,7 @@ fn an_answer_that_speaks_of_a_shard_is_leaked_whatever_it_says() {
         })
     });
     let bench = Bench::with_stub(None, &stub.openai_url(), &["a", "b", "c", "d"]);
-    run(&bench, &repo(), &[]).expect(0);
+    bench.review(&repo(), &[]).expect(0);
     let outcomes: Vec<Outcome> = row(&bench).attempts.iter().map(|a| a.outcome).collect();
     let leaked = Outcome::Leaked;
     assert_eq!(outcomes, [leaked, leaked, leaked, Outcome::Accepted]);
@@ -151,7 +144,7 @@ fn a_shard_that_fails_is_a_gap_in_prompt_row_and_ledger() {
         false => Reply::ok(answers::markdown_review("big.rs")),
     });
     let bench = Bench::with_stub(None, &stub.openai_url(), &["a", "b"]);
-    run(&bench, &repo(), &[]).expect(0);
+    bench.review(&repo(), &[]).expect(0);
     let calls = stub.requests();
     let failed: Vec<&Recorded> = calls.iter().filter(|c| is_shard(c) && place(c).0 == 2).collect();
     assert_eq!(failed.len(), 2, "both rungs of the shard ladder were asked");
@@ -181,7 +174,7 @@ fn a_file_none_of_whose_shards_was_read_is_a_letter_that_begins_with_them_again(
             .set("sweep.chained_shards", chained);
         let repo = repo();
         let before = stub.requests().len();
-        run(&bench, &repo, &[]).expect(1);
+        bench.review(&repo, &[]).expect(1);
         let listed = bench.run(&["dlq", "list", "--json"]).expect(0).stdout;
         let letters: Value = serde_json::from_str(&listed).unwrap();
         let [letter] = &letters.as_array().unwrap()[..] else { panic!("{letters}") };
@@ -196,10 +189,10 @@ fn a_file_none_of_whose_shards_was_read_is_a_letter_that_begins_with_them_again(
         // A retry that changes nothing is such a letter again.
         let id = letter["id"].as_str().unwrap();
         bench.run(&["dlq", "retry", id]).expect(0);
-        run(&bench, &repo, &[]).expect(1);
+        bench.review(&repo, &[]).expect(1);
         good.store(true, Ordering::SeqCst);
         bench.run(&["dlq", "retry", id, "--from-rung", "1"]).expect(0);
-        run(&bench, &repo, &[]).expect(0);
+        bench.review(&repo, &[]).expect(0);
         let calls = stub.requests().split_off(before);
         assert_eq!(calls.iter().filter(|c| is_shard(c)).count(), 10 + 10 + 5, "{chained}");
         let row = row(&bench);
@@ -288,7 +281,7 @@ fn a_file_over_the_limit_that_comes_out_as_one_piece_is_shown_whole() {
     assert!(text.len() < 5250, "one and a half shards: one piece");
     repo.write("one.rs", text.as_bytes());
     repo.commit("one");
-    run(&bench, &repo, &[]).expect(0);
+    bench.review(&repo, &[]).expect(0);
     let calls = stub.requests();
     assert!(calls.len() == 1 && calls[0].prompt.contains(&text), "no summary is paid for");
     let row = row(&bench);
@@ -313,7 +306,7 @@ fn notes_that_are_too_many_are_cut_evenly_and_told() {
     let tight = Bench::with_stub(None, &stub.openai_url(), &["m"]).set("sweep.notes_chars", "1000");
     for (bench, most, shortened) in [(bench, 5 * 3200, 0), (tight, 1000, 5)] {
         let before = stub.requests().len();
-        run(&bench, &repo(), &[]).expect(0);
+        bench.review(&repo(), &[]).expect(0);
         let calls = stub.requests().split_off(before);
         let review = &calls.iter().find(|c| !is_shard(c)).unwrap().prompt;
         let (_, shown) = review.split_once(NOTES).unwrap();
@@ -343,7 +336,7 @@ fn a_reviewer_who_repeats_the_notes_leaks_nothing() {
         })
     });
     let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
-    run(&bench, &repo(), &[]).expect(0);
+    bench.review(&repo(), &[]).expect(0);
     assert_eq!(row(&bench).attempts_made, 1);
     let calls = stub.requests();
     let review = &calls.iter().find(|c| !is_shard(c)).unwrap().prompt;

@@ -98,27 +98,16 @@ fn files(dir: &Path) -> Vec<(String, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_strangers_write_is_shown_and_does_nothing() {
+async fn hostile_text_from_repositories_and_models_is_escaped() {
     let server = RedisServer::alone();
     let (repo, stub) = (repo(), stub());
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
     let ladder = "name = 'L'\n[[rungs]]\nprovider = 'stub'\nmodel = 'm\u{200b}\u{202e}'\n";
     std::fs::write(bench.ladder(), ladder).unwrap();
-    let (ladder, out) = (bench.ladder(), bench.out());
-    let label = format!("who={EVIL}");
+    let (label, out) = (format!("who={EVIL}"), bench.out());
     let worker = bench.worker(&[]);
-    let sweep = [
-        "sweep",
-        repo.path().to_str().unwrap(),
-        "--ladder",
-        ladder.to_str().unwrap(),
-        "--label",
-        &label,
-        "--wait",
-        "--out",
-        out.to_str().unwrap(),
-    ];
-    let done = bench.run(&sweep).expect(1);
+    let more = ["--label", &label, "--wait", "--out", out.to_str().unwrap()];
+    let done = bench.sweep(&repo, &more).expect(1);
     inert_and_seen("what the sweep says", &done.stdout);
     inert_and_seen("what the sweep tells", &done.stderr);
     worker.terminate(LONG);
@@ -200,7 +189,7 @@ async fn what_strangers_write_is_shown_and_does_nothing() {
 }
 
 #[test]
-fn what_a_stranger_writes_into_redis_is_shown_and_does_nothing() {
+fn hostile_text_in_redis_is_escaped() {
     let server = RedisServer::alone();
     let bench = Bench::new(Some(server.url()), "");
     let repo = TestRepo::with_files(1);
@@ -210,42 +199,21 @@ fn what_a_stranger_writes_into_redis_is_shown_and_does_nothing() {
     let mut conn = server.connection();
     let now: (u64, u64) = redis::cmd("TIME").query(&mut conn).unwrap();
     let now = (now.0 * 1000 + 3_600_000).to_string();
-    let key = |name: &str| format!("{{scrum:0}}:{name}");
     let (worker, job) = (format!("w{EVIL}"), format!("{id}-0.rung.0{EVIL}$(id)"));
-    let evil = format!("{EVIL}\nok  all is well");
+    let (record, evil) = (format!("j:{job}"), format!("{EVIL}\nok  all is well"));
     for words in [
-        &["ZADD", &key("workers"), &now, &worker][..],
-        &["HSET", &key(&format!("w:{worker}")), "host", &evil, "pid", "1", "conc", "1"],
-        &["HSET", &key("ready"), &format!("rung:{EVIL}"), "1"],
-        &["SADD", &key("paused"), &format!("lane:{EVIL}")],
-        &["HSET", &key(&format!("alerts:{id}")), &evil, &evil],
-        &["HSET", &key(&format!("sw:{id}")), "state", "failed", "error", &evil],
-        &["ZADD", &key("dead"), &now, &job],
-        &[
-            "HSET",
-            &key(&format!("j:{job}")),
-            "st",
-            "dead",
-            "p",
-            "1",
-            "l",
-            &evil,
-            "s",
-            id,
-            "g",
-            "0",
-            "dc",
-            &evil,
-            "dr",
-            &evil,
-            "da",
-            &now,
-            "df",
-            &now,
-        ],
-        &["SET", &key(&format!("b:{job}")), &evil],
+        &["ZADD", "workers", &now, &worker][..],
+        &["HSET", &format!("w:{worker}"), "host", &evil, "pid", "1", "conc", "1"],
+        &["HSET", "ready", &format!("rung:{EVIL}"), "1"],
+        &["SADD", "paused", &format!("lane:{EVIL}")],
+        &["HSET", &format!("alerts:{id}"), &evil, &evil],
+        &["HSET", &format!("sw:{id}"), "state", "failed", "error", &evil],
+        &["ZADD", "dead", &now, &job],
+        &["HSET", &record, "st", "dead", "p", "1", "l", &evil, "s", id, "g", "0", "dc", &evil],
+        &["HSET", &record, "dr", &evil, "da", &now, "df", &now],
+        &["SET", &format!("b:{job}"), &evil],
     ] {
-        redis::cmd(words[0]).arg(&words[1..]).query::<redis::Value>(&mut conn).unwrap();
+        conn.ask::<redis::Value>(words);
     }
     // What is to be copied into a shell is one word of it, and no command.
     let shown = bench.run(&["dlq", "show", &job]).expect(0).stdout;
@@ -275,7 +243,7 @@ fn what_a_stranger_writes_into_redis_is_shown_and_does_nothing() {
 }
 
 #[test]
-fn what_a_person_mistypes_or_pastes_is_shown_and_does_nothing() {
+fn hostile_text_in_arguments_and_settings_is_escaped() {
     let server = RedisServer::alone();
     let bench = Bench::new(Some(server.url()), "");
     let repo = TestRepo::with_files(1);
@@ -337,7 +305,7 @@ fn what_a_person_mistypes_or_pastes_is_shown_and_does_nothing() {
 
 /// A server that refuses every command, in words of its own.
 #[test]
-fn what_a_server_answers_is_shown_and_does_nothing() {
+fn hostile_text_in_errors_of_redis_is_escaped() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("redis://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {

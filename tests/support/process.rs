@@ -127,11 +127,27 @@ impl Bench {
         Done::from(self.scrum(args).output().unwrap())
     }
 
-    /// Enqueues a sweep of `repo` on the ladder of [`Bench::with_stub`]; returns its id.
+    /// `scrum VERB REPO` on the ladder of [`Bench::with_stub`], with more arguments.
+    pub fn on(&self, verb: &str, repo: &TestRepo, more: &[&str]) -> Command {
+        let (repo, ladder) = (repo.path().to_str().unwrap(), self.ladder());
+        self.scrum(&[&[verb, repo, "--ladder", ladder.to_str().unwrap()], more].concat())
+    }
+
+    /// Runs `scrum sweep` on that ladder.
+    pub fn sweep(&self, repo: &TestRepo, more: &[&str]) -> Done {
+        Done::from(self.on("sweep", repo, more).output().unwrap())
+    }
+
+    /// Runs `scrum run` on that ladder, with its report in [`Bench::out`].
+    pub fn review(&self, repo: &TestRepo, more: &[&str]) -> Done {
+        let out = self.out();
+        let more = [&["--out", out.to_str().unwrap()], more].concat();
+        Done::from(self.on("run", repo, &more).output().unwrap())
+    }
+
+    /// Enqueues a sweep of `repo` on that ladder; returns its id.
     pub fn enqueue(&self, repo: &TestRepo) -> String {
-        let ladder = self.ladder();
-        let (repo, ladder) = (repo.path().to_str().unwrap(), ladder.to_str().unwrap());
-        self.run(&["sweep", repo, "--ladder", ladder]).expect(0).stdout.trim().to_owned()
+        self.sweep(repo, &[]).expect(0).stdout.trim().to_owned()
     }
 
     /// Starts a worker process.

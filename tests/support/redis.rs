@@ -3,7 +3,7 @@
 
 use crate::cluster::{self, Node};
 use crate::wait::eventually;
-use redis::{Cmd, ConnectionLike, RedisResult, Value};
+use redis::{Cmd, ConnectionLike, FromRedisValue, RedisResult, Value};
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -290,6 +290,12 @@ pub enum Look {
 }
 
 impl Look {
+    /// Runs a command on a key of the first partition, which is the second word.
+    pub fn ask<T: FromRedisValue>(&mut self, words: &[&str]) -> T {
+        let key = format!("{{scrum:0}}:{}", words[1]);
+        redis::cmd(words[0]).arg(key).arg(&words[2..]).query(self).unwrap()
+    }
+
     fn inner(&mut self) -> &mut dyn ConnectionLike {
         match self {
             Self::One(conn) => conn.as_mut(),

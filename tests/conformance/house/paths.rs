@@ -172,7 +172,7 @@ fn table() -> BTreeSet<Place> {
 }
 
 #[test]
-fn every_place_that_touches_a_path_stands_in_the_table() {
+fn every_use_of_a_path_is_in_the_table() {
     let (places, table) = (places(), table());
     let show =
         |(file, function, call): &Place| format!("| `{file}` `{function}` | .. | `{call}` |");

@@ -64,10 +64,7 @@ pub fn bench(redis: Option<String>, stub: &ModelStub) -> Bench {
 
 /// Sweeps a repository to its end, with a private server.
 pub fn sweep(bench: &Bench, repo: &TestRepo, more: &[&str]) {
-    let (ladder, path) = (bench.ladder(), repo.path().to_str().unwrap().to_owned());
-    let mut args = vec!["run", &path, "--ladder", ladder.to_str().unwrap()];
-    args.extend(more);
-    bench.run(&args).expect(0);
+    Done::from(bench.on("run", repo, more).output().unwrap()).expect(0);
 }
 
 /// `scrum apply latest --json` with more arguments.

@@ -1,5 +1,5 @@
-//! What runs and where it is written is the worker's to say: not a job's, not a configuration's, and never
-//! without a sandbox unless both its user and its worker say so.
+//! The worker decides which commands run and where commits land, not the job and not a git configuration. A check
+//! runs without a sandbox only if the user and the worker both allow it.
 
 use crate::bed::{Applied, apply, bench, patch, stub, sweep};
 use scrum_tests::model_stub::ModelStub;
@@ -33,7 +33,7 @@ fn with_path(bench: &Bench, args: &[&str], path: &Path) -> Done {
 }
 
 #[test]
-fn without_a_sandbox_nothing_is_run_unless_the_user_says_so_each_time() {
+fn without_a_sandbox_a_check_runs_only_with_the_flag_given_each_time() {
     let repo = TestRepo::with_files(1);
     let good = patch("Reads a number", "Reads one number", "reads one number", 97);
     let (stub, _) = stub(&[("src/f0.rs", good)]);
@@ -59,7 +59,7 @@ fn without_a_sandbox_nothing_is_run_unless_the_user_says_so_each_time() {
     bench.run(&["report", "latest", "--out", out.to_str().unwrap()]).expect(0);
     let report = std::fs::read_to_string(out.join("scrum_report.md")).unwrap();
     assert!(report.contains("The check ran without a sandbox"), "{report}");
-    // It is asked for each time: the next one is contained again.
+    // The flag holds for one run: the next one runs in the sandbox again.
     let again = apply(&bench, &["--check", "true", "--again"]);
     let row = &again.rows["src/f0.rs"];
     assert_eq!((row.sandbox.as_str(), row.unsafe_no_sandbox), ("bubblewrap", false));
@@ -87,37 +87,27 @@ impl Fleet {
         let server = RedisServer::alone();
         let bench = bench(Some(server.url()), &stub);
         let worker = bench.worker(&[]);
-        let (ladder, path) = (bench.ladder(), repo.path().to_str().unwrap());
-        let ladder = ladder.to_str().unwrap();
-        let args = ["sweep", path, "--ladder", ladder, "--target", "shop/*.py", "--wait", "--json"];
-        let done = bench.run(&args).expect(0);
+        let done = bench.sweep(&repo, &["--target", "shop/*.py", "--wait", "--json"]).expect(0);
         let status: Value = serde_json::from_str(done.stdout.trim()).unwrap();
         let sweep = status["id"].as_str().unwrap().to_owned();
         assert_eq!(worker.terminate(LONG), 0);
         Self { repo, server, bench, _stub: stub, sweep }
     }
 
-    /// Asks for a run, changes its record in Redis as somebody there could, and lets a worker do it.
+    /// Requests a run, changes its record in Redis as an attacker could, and lets a worker do it.
     fn run(&self, args: &[&str], edit: impl FnOnce(&mut Value), worker: &[(&str, &str)]) -> Done {
         let all = [&["apply", "latest", "--commit", "--again"], args].concat();
         let run = self.bench.run(&all).expect(0).stdout.trim().to_owned();
-        let key = format!("{{scrum:0}}:ap:{}.{run}", self.sweep);
-        let mut conn = self.server.connection();
-        let text: String = redis::cmd("HGET").arg(&key).arg("spec").query(&mut conn).unwrap();
+        let (key, mut conn) = (format!("ap:{}.{run}", self.sweep), self.server.connection());
+        let text: String = conn.ask(&["HGET", &key, "spec"]);
         let mut spec: Value = serde_json::from_str(&text).unwrap();
         edit(&mut spec);
-        let _: () = redis::cmd("HSET")
-            .arg(&key)
-            .arg("spec")
-            .arg(spec.to_string())
-            .query(&mut conn)
-            .unwrap();
+        conn.ask::<()>(&["HSET", &key, "spec", &spec.to_string()]);
         let worker = self.bench.worker_with(&[], |command| {
             command.envs(worker.iter().copied());
         });
         let done = eventually(LONG, "the run ends or is refused", || {
-            let ended: bool =
-                redis::cmd("HEXISTS").arg(&key).arg("ended").query(&mut conn).unwrap();
+            let ended: bool = conn.ask(&["HEXISTS", &key, "ended"]);
             let dead = self.bench.run(&["dlq", "list", "--sweep", "latest", "--json"]).expect(0);
             (ended || dead.stdout.contains(&run)).then_some(dead)
         });
@@ -128,16 +118,9 @@ impl Fleet {
 
     /// The last row of the applier: action and reason.
     fn row(&self) -> (String, String) {
-        let mut conn = self.server.connection();
-        let key = format!("{{scrum:0}}:rows:auto_apply:{}", self.sweep);
-        let rows: Vec<(String, Vec<String>)> = redis::cmd("XREVRANGE")
-            .arg(key)
-            .arg("+")
-            .arg("-")
-            .arg("COUNT")
-            .arg(1)
-            .query(&mut conn)
-            .unwrap();
+        let key = format!("rows:auto_apply:{}", self.sweep);
+        let last = ["XREVRANGE", &key, "+", "-", "COUNT", "1"];
+        let rows: Vec<(String, Vec<String>)> = self.server.connection().ask(&last);
         let row: Value = serde_json::from_str(&rows[0].1[3]).unwrap();
         let text = |name: &str| row[name].as_str().unwrap().to_owned();
         (text("action"), text("reason"))
@@ -145,7 +128,7 @@ impl Fleet {
 }
 
 #[test]
-fn a_run_that_was_edited_in_redis_gets_nothing_that_its_worker_does_not_allow() {
+fn a_run_edited_in_redis_is_bound_by_the_settings_of_its_worker() {
     let fleet = Fleet::new(80);
     let canary = fleet.bench.dir.path().join("ran");
     let evil = format!("touch {}", canary.display());
@@ -200,7 +183,7 @@ fn a_run_that_was_edited_in_redis_gets_nothing_that_its_worker_does_not_allow() 
         assert_eq!(fleet.row(), ("all_rejected".to_owned(), said.to_owned()));
     }
     assert_eq!(fleet.repo.git(&["for-each-ref"]), refs, "nothing was written");
-    // And what it allows is done.
+    // An allowed run is done.
     let own = [("SCRUM__APPLY__MIN_CONF", "70"), ("SCRUM__APPLY__ALLOWED_CHECKS", "test -d shop")];
     fleet.run(
         &[],
@@ -214,7 +197,7 @@ fn a_run_that_was_edited_in_redis_gets_nothing_that_its_worker_does_not_allow() 
 }
 
 #[test]
-fn on_a_fleet_the_user_and_the_worker_must_both_do_without_a_sandbox() {
+fn on_a_fleet_user_and_worker_must_both_allow_a_run_without_a_sandbox() {
     let fleet = Fleet::new(97);
     let bare = path_without_bubblewrap();
     let path = format!("{}", bare.path().display());
@@ -231,7 +214,7 @@ fn on_a_fleet_the_user_and_the_worker_must_both_do_without_a_sandbox() {
     let both = fleet.run(&["--check", "true", "--unsafe-no-sandbox"], |_| {}, &[none, any, bare]);
     assert!(!both.stdout.contains("no_sandbox"), "{}", both.stdout);
     assert_eq!(fleet.row().0, "committed");
-    // What fits the project needs nobody's word.
+    // The detected check needs no permission.
     fleet.run(&["--check", FITS], |_| {}, &[]);
     assert_eq!(fleet.row().0, "committed");
 }

@@ -65,11 +65,9 @@ async fn a_worker_that_cannot_call_a_provider_leaves_its_files_to_those_that_can
     assert!(log.contains(&format!("stub: {KEY} is not set")), "{log}");
     let doctor = bench.run(&["doctor"]).expect(1).stdout;
     assert!(doctor.contains("no worker serves rung:stub (21 jobs wait)"), "{doctor}");
-    // Whoever waits for the sweep is told as well.
+    // A command that waits for the sweep says so too.
     let waiting = bench.dir.path().join("waiting");
-    let ladder = bench.ladder();
-    let path = repo.path().to_str().unwrap();
-    let mut wait = bench.scrum(&["sweep", path, "--ladder", ladder.to_str().unwrap(), "--wait"]);
+    let mut wait = bench.on("sweep", &repo, &["--wait"]);
     wait.stdout(Stdio::null()).stderr(std::fs::File::create(&waiting).unwrap());
     let wait = Process(wait.spawn().unwrap());
     eventually(LONG, "the command says so", || {
@@ -126,9 +124,7 @@ async fn a_worker_that_can_serve_none_of_its_lanes_says_so_and_one_that_is_alone
     std::fs::write(own.dir.path().join("scrum.toml"), settings).unwrap();
     let two = "name='t'\n[[rungs]]\nprovider='stub'\nmodel='m'\n[[rungs]]\nprovider='builtin'\nmodel='b'\n";
     std::fs::write(own.ladder(), two).unwrap();
-    let ladder = own.ladder();
-    let path = repo.path().to_str().unwrap();
-    let ran = own.run(&["run", path, "--ladder", ladder.to_str().unwrap()]).expect(0);
+    let ran = own.review(&repo, &[]).expect(0);
     assert!(ran.stdout.contains("1 of 1 files reviewed"), "{}", ran.stdout);
     assert!(
         ran.stdout.contains("no API key: set the environment variable STUB_API_KEY"),
@@ -138,7 +134,7 @@ async fn a_worker_that_can_serve_none_of_its_lanes_says_so_and_one_that_is_alone
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_reaches_the_wrong_worker_is_left_to_others_a_bounded_number_of_times() {
+async fn a_worker_hands_back_jobs_that_it_cannot_do_a_bounded_number_of_times() {
     let server = RedisServer::start();
     let repo = TestRepo::with_files(1);
     let stub = ModelStub::start(review());
@@ -182,21 +178,20 @@ async fn a_job_that_reaches_the_wrong_worker_is_left_to_others_a_bounded_number_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn text_leaves_as_it_is_only_where_the_sweep_and_the_worker_both_call_the_provider_local() {
+async fn text_is_unmasked_only_if_sweep_and_worker_both_call_the_provider_local() {
     let secret = ["gh", "p_", "q7Rz0KpW3mX9vLb2Ns8TfY4cHd6JgA1eUiQo"].concat();
     let server = RedisServer::start();
     let stub = ModelStub::start(review());
     let bench = bench(&server, &stub);
     let local = "SCRUM__PROVIDERS__STUB__LOCAL";
-    let ladder = bench.ladder();
     for (sweep_says, worker_says) in [(false, true), (true, false), (false, false), (true, true)] {
         // The same file each time: an answer to the secret is no answer to its mask.
         let repo = TestRepo::new();
         repo.write("src/f.rs", format!("pub const TOKEN: &str = \"{secret}\";\n").as_bytes());
         repo.commit("one");
         let before = stub.requests().len();
-        let mut sweep = bench.scrum(&["sweep", repo.path().to_str().unwrap(), "--ladder"]);
-        let asked = sweep.arg(&ladder).env(local, sweep_says.to_string()).output().unwrap();
+        let mut sweep = bench.on("sweep", &repo, &[]);
+        let asked = sweep.env(local, sweep_says.to_string()).output().unwrap();
         assert!(asked.status.success());
         let worker = bench.worker_with(&[], |c| {
             c.env(KEY, "k-123").env(local, worker_says.to_string());

@@ -1,4 +1,4 @@
-//! Repositories that can't be read: some never can, some hold whoever tries.
+//! Repositories that can't be read, or whose reads hang.
 
 use super::{LONG, review, status};
 use queue_schema::ids::sha256_hex;
@@ -37,7 +37,7 @@ fn unfolding(repo: &TestRepo) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_no_second_try_mends_ends_a_sweep_at_once_and_says_what_to_do() {
+async fn a_permanent_error_ends_a_sweep_at_once_and_says_what_to_do() {
     type Break = fn(&TestRepo);
     // What is done before the sweep is asked for, what after that, and what is then said.
     let cases: [(Break, Break, &str); 7] = [
@@ -117,30 +117,25 @@ async fn what_no_second_try_mends_ends_a_sweep_at_once_and_says_what_to_do() {
     assert!(peak < 150_000, "{peak} KiB");
     let letters = bench.run(&["dlq", "list", "--json"]).expect(0).stdout;
     assert_eq!(letters.matches("\"fatal\"").count(), repos.len(), "{letters}");
-    // The command that asks for a sweep does not hang either.
-    let ladder = bench.ladder();
+    // The command that requests a sweep does not hang either.
     for (repo, ..) in &repos[..2] {
-        let args = ["sweep", repo.path().to_str().unwrap(), "--ladder", ladder.to_str().unwrap()];
-        let mut scrum = bench.scrum(&args);
+        let mut scrum = bench.on("sweep", repo, &[]);
         let scrum = Process(scrum.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
         assert_eq!(scrum.wait(LONG), 2);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn more_targets_than_a_sweep_may_have_are_told_by_their_number() {
+async fn a_sweep_with_too_many_targets_is_refused_with_their_number() {
     let server = RedisServer::start();
     let repo = TestRepo::with_files(5);
     let stub = ModelStub::start(review());
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
         .set("sweep.max_targets", "3");
     let _worker = bench.worker(&[]);
-    let ladder = bench.ladder();
-    let args =
-        ["sweep", repo.path().to_str().unwrap(), "--ladder", ladder.to_str().unwrap(), "--wait"];
-    let failed = bench.run(&args).expect(2).stderr;
+    let failed = bench.sweep(&repo, &["--wait"]).expect(2).stderr;
     assert!(failed.contains("5 targets; at most 3 are allowed"), "{failed}");
-    let some = |glob| bench.run(&[&args[..], &["--target", glob]].concat());
+    let some = |glob| bench.sweep(&repo, &["--wait", "--target", glob]);
     let failed = some("src/f[0-3].rs").expect(2).stderr;
     assert!(failed.contains("4 targets; at most 3 are allowed"), "{failed}");
     let done = some("src/f[0-2].rs").expect(0).stdout;

@@ -1,5 +1,4 @@
-//! A Redis that strangers may write, and a fleet with a key: what they write is refused by name, and the fleet
-//! goes on.
+//! A fleet with a key whose Redis an attacker can write to: forged records are rejected, and the fleet goes on.
 
 use super::LONG;
 use super::work::{self, Setup};
@@ -17,7 +16,7 @@ const VARIABLE: &str = "SCRUM_SIGNING_KEY";
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 const MAX: usize = 65_536;
 
-/// A fleet with a key, and somebody who can write its Redis and does not know the key.
+/// A fleet with a key, and an attacker who can write to its Redis but lacks the key.
 struct Fleet {
     setup: Setup,
     stranger: Look,
@@ -59,8 +58,7 @@ impl Fleet {
     }
 
     fn ask<T: FromRedisValue>(&mut self, words: &[&str]) -> T {
-        let (key, rest) = (format!("{{scrum:0}}:{}", words[1]), &words[2..]);
-        redis::cmd(words[0]).arg(key).arg(rest).query(&mut self.stranger).unwrap()
+        self.stranger.ask(words)
     }
 
     /// Changes a field of a hash; its signature stays behind it.
@@ -77,7 +75,7 @@ impl Fleet {
         })
     }
 
-    /// Waits for the dead letter, which says that it is not signed.
+    /// Waits for the dead letter of class `unsigned`, and discards it.
     fn refused(&self, id: &str, why: &str) {
         let reason = self.dead(id, "unsigned", why);
         assert!(reason.contains("queue.signing_key_env"), "{reason}");
@@ -130,7 +128,7 @@ fn a_fleet_with_a_key_does_all_that_one_without_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_stranger_makes_of_a_sweep_is_refused_and_the_others_go_on() {
+async fn forged_records_of_a_sweep_are_rejected_and_other_sweeps_go_on() {
     let mut fleet = Fleet::new();
     // Where it reads, and whom it asks.
     let elsewhere = scrum_tests::repo::TestRepo::with_files(1);
@@ -190,8 +188,8 @@ async fn what_a_stranger_makes_of_a_sweep_is_refused_and_the_others_go_on() {
     work::one_sweep(&fleet.setup);
 }
 
-/// What needs no signature of its own: a review counts for each file of its sweep, but for those that stay at
-/// home; a document is known by its hash.
+/// Records without a signature of their own: a review fits every file of its sweep except skipped ones; a document
+/// is identified by its hash.
 fn kept_at_home(fleet: &mut Fleet) {
     let files = ["--target", "src/f0.rs", "--target", work::IGNORED];
     let id = fleet.sweep_with("review", &files);
@@ -218,7 +216,7 @@ fn kept_at_home(fleet: &mut Fleet) {
 }
 
 #[test]
-fn what_a_stranger_makes_of_an_apply_run_is_refused_and_nothing_is_committed() {
+fn forged_records_of_an_apply_run_are_rejected_and_nothing_is_committed() {
     let mut fleet = Fleet::new();
     let id = work::one_sweep(&fleet.setup);
     let before = branches(&fleet);
@@ -249,9 +247,8 @@ fn what_a_stranger_makes_of_an_apply_run_is_refused_and_nothing_is_committed() {
             } else {
                 let other: Vec<String> = fleet.ask(&["LRANGE", &runs, "0", "0"]);
                 let kept = body::pack(&body.replace(&run, &other[0]));
-                let kept =
-                    redis::cmd("SET").arg(format!("{{scrum:0}}:b:{job}")).arg(kept).to_owned();
-                kept.query::<()>(&mut fleet.stranger).unwrap();
+                let key = format!("{{scrum:0}}:b:{job}");
+                redis::cmd("SET").arg(key).arg(kept).query::<()>(&mut fleet.stranger).unwrap();
             }
             fleet.run(&["resume", &lane]).expect(0);
             fleet.refused(&job, CHANGED);
@@ -265,7 +262,7 @@ fn branches(fleet: &Fleet) -> String {
     fleet.setup.repo.git(&["branch", "--list", "--format=%(refname) %(objectname)"])
 }
 
-/// An answer of no model's is asked for again; a row of no worker's is shown, and nothing is made of it.
+/// A forged answer is requested again; a forged row is shown, but not applied.
 fn poisoned_answers_and_rows(fleet: &mut Fleet, id: &str) {
     let keys: Vec<String> = redis::cmd("KEYS").arg("*:ans:*").query(&mut fleet.stranger).unwrap();
     for key in keys {
@@ -292,7 +289,7 @@ fn poisoned_answers_and_rows(fleet: &mut Fleet, id: &str) {
 }
 
 #[test]
-fn programs_without_the_key_or_with_another_one_are_told() {
+fn programs_without_the_key_or_with_another_one_get_an_error() {
     let fleet = Fleet::new();
     let (all, better) = (fleet.setup.sweep(), fleet.setup.better());
     let sweep = ["sweep", &all[1], "--ladder", better.to_str().unwrap(), "--target", "src/f0.rs"];
