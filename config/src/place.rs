@@ -1,4 +1,4 @@
-//! Whether an address is one that only machines of the user's have.
+//! Whether an address is private to the user's machines.
 
 use crate::embedding::EmbeddingConfig;
 use crate::provider::{ProviderConfig, Wire};
@@ -40,7 +40,7 @@ impl Settings {
 }
 
 /// Whether the host of a URL is this machine, an address of a private network, or a name that only such a
-/// network resolves. What can't be told is none.
+/// network resolves. In doubt it is not private.
 fn is_private(url: &str) -> bool {
     let Some((_, rest)) = url.trim().split_once("://") else { return false };
     let authority = rest.split(['/', '\\', '?', '#']).next().unwrap_or_default();
@@ -58,7 +58,7 @@ fn is_private(url: &str) -> bool {
         };
     }
     let host = host.to_ascii_lowercase();
-    // A number, or anything encoded, may be an address of anybody's.
+    // A number, or an encoded name, may be any address.
     let is_name = host.starts_with(|c: char| c.is_ascii_lowercase())
         && host.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
     is_name && (!host.contains('.') || OWN_SUFFIXES.iter().any(|s| host.ends_with(s)))
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_surely_private_is() {
+    fn only_private_addresses_are_local() {
         for url in [
             "http://127.0.0.1:11434",
             "http://localhost/v1",

@@ -1,5 +1,5 @@
-//! Entries of a directory that is open, by their names. Nothing here follows a symbolic link: what
-//! lies there may have been put there by somebody else.
+//! Entries of an open directory, by their names. Nothing here follows a symbolic link, because another
+//! user or program may have made it.
 
 use crate::out::OutFile;
 use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, Stat, flock};
@@ -29,7 +29,7 @@ pub enum Kind {
     Other,
 }
 
-/// What the entry is; none when there is none.
+/// The kind of the entry; `None` if there is none.
 pub fn kind(parent: impl AsFd, name: &[u8]) -> io::Result<Option<Kind>> {
     let found = entry(parent, name)?;
     Ok(found.map(|stat| match FileType::from_raw_mode(stat.st_mode) {
@@ -81,7 +81,7 @@ pub fn dir_in(parent: impl AsFd, name: &[u8]) -> io::Result<OwnedFd> {
     Ok(rustix::fs::openat(parent, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())?)
 }
 
-/// The same, made where it is not there.
+/// As [`dir_in`]; the directory is made if it does not exist.
 pub fn made_dir_in(parent: impl AsFd, name: &[u8], mode: Mode) -> io::Result<OwnedFd> {
     match make_dir(parent.as_fd(), name, mode) {
         Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e),
@@ -108,8 +108,8 @@ pub fn create(parent: impl AsFd, name: &[u8], mode: Mode) -> io::Result<File> {
     Ok(File::from(rustix::fs::openat(parent, name, flags, mode)?))
 }
 
-/// Replaces a file as a whole: whoever reads it sees the old or the new content. A link of that
-/// name is replaced and not followed. It is on the disk when this returns.
+/// Replaces a file atomically: a reader sees the old or the new content. A link of that name is
+/// replaced and not followed. The file is on the disk when this returns.
 pub fn replace(parent: impl AsFd, name: &[u8], bytes: &[u8], mode: Mode) -> io::Result<()> {
     let dir = parent.as_fd().try_clone_to_owned()?;
     let mut file = OutFile::begin(dir, name, mode)?;
@@ -117,8 +117,8 @@ pub fn replace(parent: impl AsFd, name: &[u8], bytes: &[u8], mode: Mode) -> io::
     file.finish_on_disk()
 }
 
-/// Gives a file a later second than the one that it replaces: there are tools that tell a changed file by
-/// the second of its time and by its size, Python for one.
+/// Gives a file a later second than the one that it replaces: some tools, for instance Python, detect a
+/// changed file only by the second of its time and its size.
 pub(crate) fn dated_after(parent: impl AsFd, name: &[u8], file: &File) -> io::Result<()> {
     let Ok(Some(old)) = entry(parent, name) else { return Ok(()) };
     let old = u64::try_from(old.st_mtime).unwrap_or(0);
@@ -189,8 +189,8 @@ pub fn remove(parent: impl AsFd, name: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Waits for the exclusive lock of a file, which ends with whoever holds it, also when that is
-/// killed. False when it was not free in time.
+/// Waits for the exclusive lock of a file. The lock ends with the process that holds it. False if it was
+/// not free in time.
 pub fn exclusive(file: &File, timeout: Duration) -> io::Result<bool> {
     let started = Instant::now();
     let mut pause = Duration::from_millis(1);
@@ -207,7 +207,7 @@ pub fn exclusive(file: &File, timeout: Duration) -> io::Result<bool> {
     }
 }
 
-/// Lets go of the lock, also for what has inherited the file.
+/// Releases the lock, also for processes that inherited the file.
 pub fn unlock(file: &File) -> io::Result<()> {
     Ok(flock(file, FlockOperation::Unlock)?)
 }

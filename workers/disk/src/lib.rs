@@ -3,12 +3,11 @@
 //!
 //! Three rules hold for everything in here:
 //!
-//! - What is written is created exclusively, relative to an open directory, and never through a
-//!   symbolic link. A file is replaced by renaming a new one over it; its name cannot be foreseen.
-//! - What is read is a regular file, and at most so many bytes of it: a pipe or a device would keep
-//!   the reader waiting.
-//! - A path that a person names may lead through symbolic links, because they are the person's own.
-//!   Inside a repository they are not: whoever wrote the repository made them.
+//! - A file is written with exclusive creation, relative to an open directory, and never through a
+//!   symbolic link. It is replaced by renaming a new file with a random name over it.
+//! - Only regular files are read, up to a bound: a pipe or a device could block the reader.
+//! - A path that a person names may contain the person's own symbolic links. Links inside a
+//!   repository are not followed, because its author made them.
 
 mod at;
 mod look;

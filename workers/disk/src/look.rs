@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_read_up_to_its_bound_and_nothing_else_is() {
+    fn only_regular_files_are_read_and_only_up_to_a_bound() {
         let place = crate::temp_dir().unwrap();
         let at = |name: &str| place.path().join(name);
         fs::write(at("file"), "12345").unwrap();

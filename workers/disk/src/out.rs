@@ -40,9 +40,9 @@ impl OutDir {
     /// `is_ours` knows the names of a report's files, for reports without a marker.
     ///
     /// # Errors
-    /// Kind `InvalidInput` for a place that is refused, with why: a symbolic link, a directory with
-    /// something else in it, the root of the file system or of a repository, a git directory, the
-    /// state directory but for its `reports/`. Else what the system says.
+    /// Kind `InvalidInput`, with the reason, for a symbolic link, a directory with other files, the root of
+    /// the file system or of a repository, a git directory, the state directory except its `reports/`. Else
+    /// an error of the system.
     pub fn check(path: &Path, state: &Path, is_ours: impl Fn(&str) -> bool) -> io::Result<()> {
         look(path, state, is_ours).map(drop)
     }
@@ -66,7 +66,7 @@ impl OutDir {
             lock.write_all(MARKER_TEXT)?;
         }
         for name in names(&dir)? {
-            // Of one that was killed: as we have the lock, nobody is writing it.
+            // Left by a killed process: we hold the lock, so nobody writes it now.
             if name.starts_with(BESIDE.as_bytes()) && kind(&dir, &name)? == Some(Kind::File) {
                 at::remove(&dir, &name)?;
             }
@@ -113,7 +113,7 @@ impl OutDir {
         at::remove(&self.dir, name.as_bytes())
     }
 
-    /// The names of all entries, in no order; what is not UTF-8 is none of ours and left out.
+    /// The names of all entries, in no order, without names that are not UTF-8.
     ///
     /// # Errors
     /// What the system says.
@@ -278,8 +278,8 @@ fn above(dir: &OwnedFd, state: &State, missing: &[u8]) -> io::Result<bool> {
     })
 }
 
-/// `in_reports` is asked at each directory from here up whether what it was asked before is where
-/// reports lie. True when all this lies in the state directory.
+/// Calls `in_reports` for each directory from here up: whether the directory below it is `reports/` of the state
+/// directory. True if the place is inside the state directory.
 fn surroundings(
     dir: &OwnedFd,
     state: &State,
@@ -334,7 +334,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn a_file_appears_when_it_is_finished_and_what_was_killed_is_cleared_away() {
+    fn a_file_appears_when_it_is_finished_and_leftovers_of_killed_writers_are_removed() {
         let place = crate::temp_dir().unwrap();
         let (path, state) = (place.path().join("deep/out"), place.path().join("state"));
         let open = || OutDir::open(&path, &state, |_| false).unwrap();

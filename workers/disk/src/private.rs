@@ -19,17 +19,16 @@ const MOST_LEVELS: usize = 64;
 /// What a state directory holds, and what a new file system does.
 const STATE: [&[u8]; 6] = [b"apply", b"logs", b"mirrors", b"redis", b"reports", b"lost+found"];
 
-/// The root of what is kept on this machine: made, or taken over from before, and then for its
-/// owner alone, with all that is in it. The path may be a symbolic link, but not inside a
-/// repository.
+/// Opens or makes the root of what is kept on this machine, and makes it and its contents private
+/// (mode 700, files 600). The path may be a symbolic link, but not inside a repository.
 ///
 /// # Errors
-/// It belongs to somebody else; what the system says.
+/// It belongs to another user; an error of the system.
 pub fn private_root(path: &Path) -> io::Result<OwnedFd> {
     owned(reopened(walk(path, Some(OWNERS))?.dir)?)
 }
 
-/// The same for a directory below such a root, which is not to be a symbolic link.
+/// The same for a directory below such a root, which must not be a symbolic link.
 ///
 /// # Errors
 /// As [`private_root`], or a symbolic link.
@@ -66,9 +65,8 @@ fn only_ours(dir: &OwnedFd) -> io::Result<()> {
     })
 }
 
-/// Makes the root private when it is there and ours. One that is somebody else's, that can't be
-/// reached or that nobody can write to is left alone: whoever needs it learns that from
-/// [`private_root`].
+/// Makes the root private if it exists and is ours. A root of another user, an unreachable or a read-only
+/// one is left as it is; [`private_root`] reports that when the root is used.
 ///
 /// # Errors
 /// As [`private_root`], and kind `InvalidInput` for a directory that is open to others and holds something
@@ -118,8 +116,8 @@ fn owned(dir: OwnedFd) -> io::Result<OwnedFd> {
     Ok(dir)
 }
 
-/// Takes the rights of others from all that is in there. The directory itself is closed already:
-/// this is for the day when it is copied or moved, so what can't be changed is left.
+/// Removes the rights of others from all entries. The directory itself is private already; this is for
+/// when it is copied or moved, so an entry that can't be changed is left.
 fn close_to_others(dir: &OwnedFd, level: usize) -> io::Result<()> {
     for name in names(dir)? {
         let Some(found) = at::entry(dir, &name)? else { continue };
@@ -149,7 +147,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
-    fn what_was_open_is_closed_however_deep_and_links_are_left_alone() {
+    fn a_tree_is_made_private_at_any_depth_without_following_links() {
         let place = temp_dir().unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(place.path()), 0o700);

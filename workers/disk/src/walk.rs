@@ -47,8 +47,7 @@ pub(crate) fn walk(path: &Path, make: Option<Mode>) -> io::Result<Walked> {
             }
             (Some(Kind::Link), _) if in_repository(&dir)? => {
                 return Err(refused(format!(
-                    "{} is a symbolic link inside a repository, and whoever wrote the repository \
-                     chose where it leads",
+                    "{} is a symbolic link inside a repository, whose author chose where it leads",
                     so_far.display()
                 )));
             }

@@ -1,5 +1,5 @@
-//! Which lanes a worker serves: those whose jobs it can do. A provider that it does not know, or has no key
-//! for, is left to workers that have it: a job that fails at once would be taken sooner than one that works.
+//! Which lanes a worker serves: those whose jobs it can do. Providers that it does not know or has no key for are
+//! left to other workers; otherwise it would fail those jobs at once, and take the next ones too.
 
 use queue_schema::jobs::{Job, Pool};
 use queue_schema::keys::pool_of;
@@ -15,10 +15,10 @@ pub struct Served {
     pub left: Vec<String>,
 }
 
-/// The lanes that a worker serves of those that it was `asked` to; of all when it was not.
+/// The lanes that a worker serves, of those in `asked`, or of all if that is empty.
 ///
 /// # Errors
-/// A lane that there is not, or none that it can serve; with what to do.
+/// An unknown lane, or no lane that it can serve; with what to do.
 pub fn served(
     settings: &Settings,
     providers: &Providers,

@@ -1,7 +1,7 @@
 //! Reads of local repositories: on threads that may block, within a time and a number.
 //!
-//! A thread that waits for a dead mount, or for a file that somebody has put into a git directory, can't be
-//! ended. The job goes on without it; the place that it holds here is what bounds how many there are.
+//! A thread that hangs on a dead mount, or on a hostile file in a git directory, can't be stopped. The job ends
+//! without it; the thread keeps its place here, which limits the number of such threads.
 
 use crate::runtime::HandlerError;
 use scrum_repo::{Repo, RepoError};

@@ -1,8 +1,8 @@
-//! What libgit2 would open in a git directory, looked at before.
+//! Checks the files of a git directory before libgit2 opens them.
 //!
-//! libgit2 opens what it finds under a name, whatever it is: a named pipe holds the thread for ever, a
-//! device never ends. So the kinds of files are looked at first. That is no protection from somebody who
-//! changes them meanwhile; whoever reads on behalf of others keeps a deadline besides.
+//! libgit2 opens files of every kind: a named pipe blocks the thread for ever, a device never ends. So the
+//! kinds of files are checked first. This does not protect from changes in between, so workers also read with a
+//! deadline.
 
 use crate::RepoError;
 use git2::Oid;
@@ -33,7 +33,7 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Looks at all that opening a git directory reads.
+    /// Checks all files that opening a git directory reads.
     ///
     /// # Errors
     /// [`RepoError::GitDirectory`] for what is no regular file, or too much.
@@ -58,7 +58,7 @@ impl Guard {
         Ok(Self { dirs: [git_dir, common], objects })
     }
 
-    /// Looks at all that finding a revision may read besides: references, their logs, loose objects.
+    /// Checks what finding a revision may read in addition: references, their logs, loose objects.
     ///
     /// # Errors
     /// As [`Guard::check`].
@@ -71,7 +71,7 @@ impl Guard {
         self.objects.iter().try_for_each(|dir| walk(dir, 2, &mut left))
     }
 
-    /// Looks at the files that may hold this one object.
+    /// Checks the files that may hold this object.
     ///
     /// # Errors
     /// As [`Guard::check`].
@@ -86,7 +86,7 @@ fn refused(path: &Path, why: impl Into<String>) -> RepoError {
     RepoError::GitDirectory { path: path.to_owned(), why: why.into() }
 }
 
-/// Looks at one file by its name, links followed; one that is not there is in nobody's way.
+/// Checks one file, links followed; a missing one is fine.
 pub(crate) fn look(path: &Path) -> Result<(), RepoError> {
     let Ok(found) = disk::stat_behind(path) else { return Ok(()) };
     if let Some(kind) = blocking(found.file_type()) {
@@ -101,7 +101,7 @@ pub(crate) fn look(path: &Path) -> Result<(), RepoError> {
     Ok(())
 }
 
-/// What it is, when opening or reading it may never return. A socket can't be opened at all.
+/// Its kind, if opening or reading it may block. A socket can't be opened at all.
 fn blocking(kind: FileType) -> Option<&'static str> {
     let is = [
         (kind.is_fifo(), "a named pipe"),
@@ -111,8 +111,8 @@ fn blocking(kind: FileType) -> Option<&'static str> {
     is.into_iter().find_map(|(is, name)| is.then_some(name))
 }
 
-/// Looks at the files in a folder, and in those below it down to `depth`. Packs are mapped and not read,
-/// so that only what lies at the top and loose objects have a size to keep to.
+/// Checks the files in a folder and in those below it down to `depth`. Packs are mapped and not read, so they
+/// have no limit of size.
 fn walk(dir: &Path, depth: usize, left: &mut usize) -> Result<(), RepoError> {
     let mut open = vec![(dir.to_owned(), depth)];
     while let Some((dir, depth)) = open.pop() {
@@ -171,8 +171,7 @@ fn object_dirs(own: &Path) -> Result<Vec<PathBuf>, RepoError> {
     Ok(dirs)
 }
 
-/// Looks at configurations and what they include. A condition is not judged: what stands behind it is
-/// looked at as well.
+/// Checks configurations and the files that they include, whatever the condition of an `includeIf`.
 fn included(mut configs: Vec<PathBuf>) -> Result<(), RepoError> {
     let mut at = 0;
     while at < configs.len() {
@@ -233,7 +232,7 @@ fn header(text: &str) -> (&str, &str) {
             '\\' => escaped = true,
             '"' => quoted = !quoted,
             ']' if !quoted => return (&text[1..at], &text[at + 1..]),
-            // git refuses such a line; nothing behind it may be missed for that.
+            // git rejects such a line; the lines after it must be read all the same.
             '\n' => return (&text[1..at], &text[at..]),
             _ => {}
         }
@@ -244,7 +243,7 @@ fn header(text: &str) -> (&str, &str) {
 /// A value behind its `=`, as git reads it, and what follows its line.
 fn value(text: &str) -> (String, &str) {
     let mut out = String::new();
-    let mut kept = 0; // up to here blanks count, because they were quoted
+    let mut kept = 0; // blanks up to here were quoted and count
     let (mut quoted, mut comment) = (false, false);
     let mut chars = text.char_indices();
     while let Some((at, c)) = chars.next() {
@@ -279,7 +278,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_configuration_includes_is_found_however_it_is_written() {
+    fn includes_of_a_git_configuration_are_found_in_every_notation() {
         let text = "\u{feff}[core]\n\tbare = false\n\tpath = no\n[include]\n\tpath = a\n\
             [INCLUDE] PATH=b ; c\n[includeIf \"gitdir:x]\\\"y\"]\npath = \"c d\" # e\n\
             [include \"odd\"]\n path = ../e\\\\f\\\n g\r\n[remote \"include\"]\n\tpath = no\n\

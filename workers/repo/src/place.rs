@@ -1,5 +1,5 @@
-//! Which git directory a path names. That one is used for reading and writing, and no other: whatever a
-//! repository's configuration, its links or the environment say, which may be somebody else's work.
+//! Which git directory a path names. Only that one is read and written, regardless of the repository's
+//! configuration, its links or the environment, which an attacker may have chosen.
 
 use crate::RepoError;
 use crate::guard::{self, Guard};
@@ -36,7 +36,7 @@ pub(crate) fn find(path: &Path) -> Result<Place, RepoError> {
     Err(RepoError::NotARepository(path.to_owned()))
 }
 
-/// Opens exactly this directory. As a bare one, so that `core.worktree` and `core.bare` mean nothing.
+/// Opens exactly this directory, as a bare repository: `core.worktree` and `core.bare` have no effect.
 pub(crate) fn open_git_dir(dir: &Path) -> Result<Repository, RepoError> {
     if let Some(common) = line_of(&dir.join("commondir")) {
         // A linked working tree's lies in the repository's own: `COMMON/worktrees/NAME`.
@@ -60,8 +60,8 @@ pub(crate) fn open_git_dir(dir: &Path) -> Result<Repository, RepoError> {
     })
 }
 
-/// What a `.git` file names, when that belongs to its directory: a linked working tree's or a submodule's,
-/// which name it in turn, or something inside.
+/// The git directory that a `.git` file names, if it is inside the directory or points back to it, as those of
+/// linked working trees and submodules do.
 fn linked(dir: &Path, dot: &Path) -> Result<PathBuf, RepoError> {
     let elsewhere = |why: String| RepoError::Elsewhere { place: dot.to_owned(), why };
     let named = line_of(dot).and_then(|line| Some(line.strip_prefix("gitdir:")?.trim().to_owned()));

@@ -1,6 +1,6 @@
-//! Text of strangers, made safe to show. It is pure, but for the feature `print`: the few functions
-//! through which the programs write to a terminal. Nothing prints around them; a conformance test
-//! and the lints see to it. docs/output.md lists what is shown where.
+//! Makes foreign text safe to show. It is pure, except for the feature `print`: the functions through
+//! which the programs write to a terminal. A conformance test and lints forbid other ways to print.
+//! docs/output.md lists what is shown where.
 
 #[cfg(feature = "print")]
 pub mod print;

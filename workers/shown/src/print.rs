@@ -1,5 +1,5 @@
 //! The places that print: all that a program writes to its terminal goes through one of these, and
-//! they make it safe themselves. Whoever adds one adds it to docs/output.md.
+//! they make it safe themselves. A new one must be added to docs/output.md.
 #![allow(clippy::disallowed_methods)] // This is the place that is meant.
 
 use crate::text::{plain, shown, shown_json};
@@ -11,9 +11,8 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::format::debug_fn;
 
-/// Reads the command line. What clap says of a wrong one repeats it, colours of its own around: so
-/// it is read again with its words made safe, and that is complained about. A panic, too, is shown
-/// safely from here on.
+/// Reads the command line. An error of clap repeats the words in its own colours, so the line is parsed
+/// again with safe words for the message. Panics are shown safely from here on, too.
 pub fn begin<C: Parser>() -> C {
     std::panic::set_hook(Box::new(|info| {
         let thread = std::thread::current();
@@ -129,7 +128,7 @@ impl Write for JsonLine {
     }
 }
 
-/// Lines of which only the first stands at the margin: none of the others passes for one of ours.
+/// Indents all lines but the first, so that none of them looks like one of ours.
 fn indented(text: &str) -> String {
     text.replace('\n', "\n  ")
 }

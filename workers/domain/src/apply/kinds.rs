@@ -1,5 +1,5 @@
 //! Files that something runs or takes commands from: a build, a shell, an editor, a package manager, a
-//! container tool, a pipeline. Whoever may write one of them runs code elsewhere, and no check sees it.
+//! container tool, a pipeline. A change of one of them runs code elsewhere, outside of the check.
 //!
 //! This is the only list. Entries are as in [`super::paths::PathRules`], in lower case.
 

@@ -1,5 +1,5 @@
-//! Which paths may be changed: what the user denies, what runs or decides something by its kind, and
-//! the kinds of sources that may be changed at all.
+//! Which paths may be changed: the user's deny list, the kinds of files that are never changed, and the kinds
+//! of sources that may be.
 
 use super::kinds::KINDS;
 
@@ -46,11 +46,11 @@ impl PathRules {
     }
 }
 
-/// As the most forgiving file system would take it: without regard to case, to marks of no width, and to
-/// dots and spaces at the end of a name.
+/// The path as the most tolerant file system reads it: without case, invisible marks, and dots and spaces at
+/// the end of names.
 fn folded(path: &str) -> String {
     let shown = path.chars().filter(|c| !is_ignorable(*c)).collect::<String>();
-    // By way of upper case: some letters, as the long s, have a plain one only there.
+    // Through upper case: some letters, such as the long s, only become plain there.
     let lower = shown.to_uppercase().to_lowercase();
     let parts: Vec<_> = lower.split('/').map(|part| part.trim_end_matches(['.', ' '])).collect();
     parts.join("/")
@@ -168,7 +168,7 @@ mod tests {
         pkg/crontab.go src/pipeline.rs src/Jenkins.java src/editor/config.ts src/.hidden/x.rs src/meson.py";
 
     #[test]
-    fn what_runs_or_decides_something_is_told_from_its_neighbours() {
+    fn files_that_run_or_configure_something_are_denied_and_similar_sources_are_not() {
         let rules = PathRules { allow: vec!["*".into()], ..PathRules::default() };
         let wrong: Vec<_> =
             DANGEROUS.split_whitespace().filter(|p| rules.refusal(p).is_none()).collect();

@@ -1,14 +1,14 @@
-//! What a worker holds a run against: its own settings, whatever stands in Redis. Whoever may write there
-//! can ask for less than the worker allows, and for nothing more.
+//! Checks a run against the worker's own settings. A record in Redis can request less than the worker allows, but
+//! never more.
 
 use queue_schema::apply::ApplyRules;
 
 /// Who answers for a run's commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Vouched {
-    /// Nobody: all that is known is that it stood in Redis.
+    /// Nobody: the record is not signed.
     Nobody,
-    /// Somebody with the fleet's key, who may choose commands. The other rules hold all the same.
+    /// A program with the fleet's key, which may choose commands. The other rules still apply.
     Key,
 }
 
@@ -29,7 +29,7 @@ impl std::fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// The stricter of two sets of rules, each by itself. The author is the one that was asked for.
+/// The stricter of two sets of rules, rule by rule. The author is that of the request.
 pub fn stricter(asked: ApplyRules, own: &ApplyRules) -> ApplyRules {
     ApplyRules {
         min_conf: asked.min_conf.max(own.min_conf),
@@ -49,8 +49,8 @@ fn both(mut asked: Vec<String>, own: &[String]) -> Vec<String> {
     asked
 }
 
-/// Whether a worker runs a command: the one that it detects for the project itself, one that its settings
-/// name, any where these say `*`, or one that the fleet's key vouches for.
+/// Whether a worker runs a command: it is the one detected for the project, its settings name it or say `*`, or a
+/// program with the fleet's key requested it.
 ///
 /// # Errors
 /// The refusal.
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_two_sets_of_rules_the_stricter_holds_whoever_it_is_from() {
+    fn of_two_sets_of_rules_the_stricter_wins() {
         let list = |entries: &[&str]| entries.iter().map(|e| (*e).to_owned()).collect::<Vec<_>>();
         let rules = |min_conf, n: u32, deny: &[&str], protected: &[&str]| ApplyRules {
             min_conf,
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_run_when_it_fits_is_named_or_vouched_for() {
+    fn a_command_runs_if_it_is_detected_or_allowed_or_signed() {
         let list = |entries: &[&str]| entries.iter().map(|e| (*e).to_owned()).collect::<Vec<_>>();
         let fits = Some("cargo check --workspace");
         for (asked, detected, allowed, vouched, ok) in [

@@ -1,4 +1,4 @@
-//! Whom a rung asks: whether it can be asked from here, and whether what it is sent stays at home.
+//! The provider of a rung: whether this worker can call it, and whether text for it must be masked.
 
 use super::ask::wait_ms;
 use crate::context::Context;
@@ -7,9 +7,9 @@ use queue_schema::effects::Effects;
 use queue_schema::sweep::{Rung, SweepSpec};
 use scrum_providers::Pause;
 
-/// What becomes of a job whose provider can't be called from here. Its lane is not served, so that it came by
-/// mistake, and another worker may do it: it is put off, a bounded number of times, as after all errors of the
-/// infrastructure. `None` when it can be called, or the worker is to skip such rungs.
+/// Handles a job whose provider this worker can't call: it is retried later, a bounded number of times, as after a
+/// transient error, so that another worker takes it. `None` if the provider can be called, or the worker is set to
+/// skip such rungs.
 pub fn left_to_others(ctx: &Context, info: &JobInfo, rung: &Rung) -> Option<Effects> {
     if ctx.settings().worker.skip_unserved {
         return None;
@@ -19,8 +19,8 @@ pub fn left_to_others(ctx: &Context, info: &JobInfo, rung: &Rung) -> Option<Effe
     Some(Effects::retry(wait_ms(ctx, info.attempt, Pause::Away), reason))
 }
 
-/// Whether what this rung is asked leaves the user's machines: then secrets are masked. `local` is what the
-/// sweep's record says of its provider, or the run's.
+/// Whether text for this rung leaves the user's machines, so that secrets must be masked. `local` is what the
+/// record of the sweep or run says of its provider.
 pub fn leaves(ctx: &Context, local: bool, rung: &Rung) -> bool {
     !ctx.providers().stays_here(&rung.provider, &rung.model, local)
 }

@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_in_the_way_is_named_with_what_to_do() {
+    fn an_error_names_what_the_sandbox_lacks_and_the_fix() {
         let plain = Facts { max_namespaces: Some(1000), ..Facts::default() };
         let denied = Some("bwrap: No permissions to create new namespace, likely because ..");
         let proc = Some("bwrap: Can't mount proc on /newroot/proc: Operation not permitted");

@@ -44,7 +44,7 @@ fn large(each: usize) -> Whole {
 }
 
 #[test]
-fn an_overview_is_short_and_names_the_gravest_however_large_the_sweep_is() {
+fn the_overview_of_a_large_sweep_is_short_and_names_the_gravest_findings() {
     let few = render(&large(1)).lines().count();
     let (report, pages) = markdown(&large(400));
     let lines = report.lines().count();
