@@ -8,6 +8,7 @@ use crate::session::{self, Session};
 use queue_schema::client::{Queue, ServerInfo};
 use scrum_config::{Ladders, Settings};
 use scrum_domain::apply::detect::PROGRAMS;
+use scrum_domain::redact;
 use scrum_repo::Sandbox;
 use serde::{Deserialize, Serialize};
 use std::process::{Command, Stdio};
@@ -82,6 +83,14 @@ pub async fn execute(global: &Global) -> anyhow::Result<u8> {
             add("git", Level::Ok, String::from_utf8_lossy(&out.stdout).trim().to_owned());
         }
         _ => add("git", Level::Note, "the git program is not installed; only repositories given by URL need it (apt-get install git)".into()),
+    }
+    match redact::usable() {
+        (all, 0) => add("masking", Level::Ok, format!("secrets are found by {all} rules")),
+        (_, bad) => add(
+            "masking",
+            Level::Problem,
+            format!("{bad} rules for secrets can't be used by this build: please report it"),
+        ),
     }
     let health = providers(global, &mut add);
     applier(&settings, &health, &mut add);

@@ -115,6 +115,14 @@ impl Masked {
     }
 }
 
+/// How many rules and forms secrets are found by that come from lists, and how many of all this program can't
+/// use: expressions that need what its build leaves out. There should be none, and only the program itself can
+/// tell, since tests are built with more.
+pub fn usable() -> (usize, usize) {
+    let (all, bad) = rules::usable();
+    (all, bad + behind::unusable() + places::unusable() + tokens::unusable())
+}
+
 /// Times a text is looked through at most. Once is enough but for text that was made to be hard: a
 /// mask changes what stands beside it.
 const PASSES: usize = 4;

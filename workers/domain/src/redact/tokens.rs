@@ -79,10 +79,7 @@ pub(super) fn aws_secret(text: &str, start: usize, end: usize, found: &mut Vec<S
     }
 }
 
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn every_form_is_read() {
-        assert!(super::AWS_SECRET.is_some());
-    }
+/// How many of the forms this program can't use.
+pub(super) fn unusable() -> usize {
+    usize::from(AWS_SECRET.is_none())
 }
