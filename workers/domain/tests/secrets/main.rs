@@ -75,8 +75,8 @@ fn figures_of_the_corpus() {
     let all = [
         whole("corpus, whole files", &first, &innocents),
         sharded("corpus, shards", &first, &innocents),
-        whole("held out, whole files", &second, &innocents),
-        sharded("held out, shards", &second, &innocents),
+        whole("second table, whole files", &second, &innocents),
+        sharded("second table, shards", &second, &innocents),
         whole("away from the name, whole files", &third, &innocents),
     ];
     for figures in &all {
