@@ -12,9 +12,9 @@ use std::path::PathBuf;
 pub enum SandboxMode {
     /// Bubblewrap, or nothing is run.
     Auto,
-    /// The same.
+    /// Another name of `Auto`.
     Bubblewrap,
-    /// The same, but for runs whose user does without.
+    /// As `Auto`, but a run may ask to do without.
     None,
 }
 
@@ -105,7 +105,7 @@ impl ApplySettings {
         }
     }
 
-    /// Whether a run that was asked for so goes without a sandbox.
+    /// Whether a check runs without a sandbox: the run asked for that, and these settings allow it.
     pub fn goes_without_sandbox(&self, asked: bool) -> bool {
         asked && self.sandbox == SandboxMode::None
     }

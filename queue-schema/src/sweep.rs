@@ -239,9 +239,9 @@ const ID_TRANSIENT_RETRIES: u32 = 3;
 impl SweepSpec {
     /// Stable identity: 16 hex digits over all that changes what the reviews say.
     pub fn id(&self) -> String {
-        // Labels, words for people, the spelling of revision and targets, the pace of the work, and how many
-        // targets it may have don't change a review; the rest does. A struct with a fixed field order makes serde_json's output
-        // canonical.
+        // Labels, words for people, the spelling of revision and targets, the pace of the work, and
+        // how many targets it may have don't change a review; the rest does. The fixed order of the
+        // fields makes serde_json's output canonical.
         let mut canon = self.clone();
         canon.labels.clear();
         canon.rev.clear();

@@ -1,9 +1,9 @@
 //! Secrets taken out of text before it leaves for a model that is not local.
 //!
 //! What is found stands behind a known prefix, in a known frame (a key block, a URL, a command), or
-//! behind a name such as `password` with a value that looks random or chosen. A mask says which kind it replaced and
-//! nothing else. Lines stay lines: findings are anchored by quotes and lines, so a mask never
-//! holds or takes a line break. Masking what is masked changes nothing.
+//! behind a name such as `password` with a value that looks random or chosen. A mask says which
+//! kind it replaced and nothing else. Lines stay lines: findings are anchored by quotes and lines,
+//! so a mask never holds or takes a line break. Masking what is masked changes nothing.
 
 mod assign;
 mod behind;
@@ -115,9 +115,8 @@ impl Masked {
     }
 }
 
-/// How many rules and forms secrets are found by that come from lists, and how many of all this program can't
-/// use: expressions that need what its build leaves out. There should be none, and only the program itself can
-/// tell, since tests are built with more.
+/// The number of rules in the lists, and how many expressions of all this build can't compile.
+/// There should be none of these. Only the program can tell: tests are built with more features.
 pub fn usable() -> (usize, usize) {
     let (all, bad) = rules::usable();
     (all, bad + behind::unusable() + places::unusable() + tokens::unusable())

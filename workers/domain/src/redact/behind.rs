@@ -65,10 +65,6 @@ forms! {
     DEVICE = r"^\s[05789]\s([^\s]{4,128})\s{0,4}$";
 }
 
-fn form(form: &LazyLock<Option<Regex>>) -> Option<&Regex> {
-    form.as_ref()
-}
-
 /// The group that took part, from where the text begins.
 fn group(form: &LazyLock<Option<Regex>>, text: &str, at: usize) -> Option<Range<usize>> {
     let found = form.as_ref()?.captures(text)?;
@@ -82,7 +78,8 @@ pub(super) fn find(text: &str, name: Range<usize>, before: &str) -> Vec<Found> {
     let near = window(text, at, NEAR);
     let line = near.lines().next().unwrap_or_default();
     let sure = |range: Option<Range<usize>>| range.map(|range| vec![(range, Sure::Yes)]);
-    let is = |f: &LazyLock<Option<Regex>>, text: &str| form(f).is_some_and(|re| re.is_match(text));
+    let is =
+        |f: &LazyLock<Option<Regex>>, text: &str| f.as_ref().is_some_and(|re| re.is_match(text));
     let within = before.ends_with("${") || before.ends_with("#{");
     let one = sure(group(&EXPANSION, line, at).filter(|_| within))
         .or_else(|| sure(group(&INTERPOLATION, line, at).filter(|_| within)))

@@ -5,7 +5,7 @@ use super::Kind;
 use super::tokens::accepts;
 use super::values::{is_stand_in, shannon};
 use super::words::{self, Hit};
-use super::{Span, window};
+use super::{Span, window, window_before};
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::bytes::{Regex, RegexBuilder};
 use std::ops::Range;
@@ -158,11 +158,8 @@ fn search(text: &str, mut on_rule: impl FnMut(&[Rule], usize, Range<usize>)) -> 
 
 /// Where the line of `at` starts, or `BEFORE` bytes before it.
 fn line_start(text: &str, at: usize) -> usize {
-    let mut from = at.saturating_sub(BEFORE);
-    while !text.is_char_boundary(from) {
-        from += 1;
-    }
-    text[from..at].rfind('\n').map_or(from, |i| from + i + 1)
+    let before = window_before(text, at, BEFORE);
+    at - before.len() + before.rfind('\n').map_or(0, |i| i + 1)
 }
 
 fn run(rule: &Rule, text: &str, start: usize, piece: &str, found: &mut Vec<Span>) {

@@ -112,7 +112,10 @@ fn is_word(text: &str, start: usize, end: usize) -> bool {
     match start.checked_sub(1).map(|i| bytes[i]) {
         Some(before) if is_letter(before) => {
             let hump = bytes[start].is_ascii_uppercase() && lower(before) && lower(bytes[end - 1]);
-            hump || PASS_OF.split(',').any(|of| joined(text, start) == of)
+            hump || {
+                let joined = joined(text, start);
+                PASS_OF.split(',').any(|of| joined == of)
+            }
         }
         _ => true,
     }
