@@ -1,6 +1,7 @@
 //! What is not kept for ever: ended sweeps with all that belongs to them, old dead letters.
 
 use super::{Queue, QueueError, SweepState};
+use crate::keys;
 use crate::rows::STREAMS;
 use serde::Serialize;
 use std::time::Duration;
@@ -205,7 +206,7 @@ impl Queue {
     pub(super) async fn state_here(&self, sweep: &str) -> Result<Option<SweepState>, QueueError> {
         let mut conn = self.conn();
         let word: Option<String> = redis::cmd("HGET")
-            .arg(self.key(&format!("sw:{sweep}")))
+            .arg(self.key(&keys::sweep(sweep)))
             .arg("state")
             .query_async(&mut conn)
             .await?;

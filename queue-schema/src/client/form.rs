@@ -4,7 +4,7 @@
 use super::forget::LONGEST_TURN_MS;
 use super::reconcile::Fault;
 use super::{Queue, QueueError};
-use crate::keys::{Damage, KeyRow, KeyType, TABLE, row_of};
+use crate::keys::{self, Damage, KeyRow, KeyType, TABLE, row_of};
 use crate::rows::STREAMS;
 use std::collections::BTreeSet;
 
@@ -155,7 +155,7 @@ impl Queue {
                 let sweep = rest.rsplit(':').next().unwrap_or(rest);
                 let mut conn = self.conn();
                 return Ok(redis::cmd("HDEL")
-                    .arg(self.key(&format!("sw:{sweep}")))
+                    .arg(self.key(&keys::sweep(sweep)))
                     .arg("spec")
                     .query_async(&mut conn)
                     .await?);
@@ -233,7 +233,7 @@ impl Queue {
                 wrong.push(format!("{name}:{sweep}"));
             }
             for stream in STREAMS {
-                wrong.extend([format!("rows:{stream}:{sweep}"), format!("rowid:{stream}:{sweep}")]);
+                wrong.extend([keys::rows(stream, &sweep), format!("rowid:{stream}:{sweep}")]);
             }
         }
         Ok(Found { wrong, ..Found::default() })

@@ -140,7 +140,7 @@ impl Queue {
         let mut args = vec![sweep.as_bytes().to_vec()];
         for page in ordinals.chunks(PAGE) {
             let mut cmd = redis::cmd("HMGET");
-            cmd.arg(self.key(&format!("tg:{sweep}"))).arg(page);
+            cmd.arg(self.key(&keys::targets(sweep))).arg(page);
             let found: Vec<Option<Vec<u8>>> = cmd.query_async(&mut conn).await?;
             for (n, json) in page.iter().zip(found) {
                 if json.is_some_and(|json| serde_json::from_slice::<Target>(plain(&json)).is_ok()) {
@@ -187,7 +187,7 @@ impl Queue {
         let mut conn = self.conn();
         let counts = redis::pipe()
             .cmd("XLEN")
-            .arg(self.key(&format!("rows:{stream}:{sweep}")))
+            .arg(self.key(&keys::rows(stream, sweep)))
             .cmd("HLEN")
             .arg(self.key(&format!("rowid:{stream}:{sweep}")))
             .query_async(&mut conn)

@@ -1,6 +1,7 @@
 //! Memory: how much is left before something new is taken in, and what a sweep takes.
 
 use super::{Queue, QueueError};
+use crate::keys;
 use crate::rows::STREAMS;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -81,7 +82,7 @@ impl Queue {
             .map(|k| part.key(&format!("{k}:{id}")))
             .collect();
         for stream in STREAMS {
-            keys.push(part.key(&format!("rows:{stream}:{id}")));
+            keys.push(part.key(&keys::rows(stream, id)));
             keys.push(part.key(&format!("rowid:{stream}:{id}")));
         }
         let mut pipe = redis::pipe();

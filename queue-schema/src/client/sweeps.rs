@@ -254,7 +254,7 @@ impl Queue {
     pub async fn sweep_status(&self, id: &str) -> Result<Option<SweepStatus>, QueueError> {
         let mut conn = self.conn();
         let map: HashMap<Vec<u8>, Vec<u8>> = redis::cmd("HGETALL")
-            .arg(self.of_sweep(id).key(&format!("sw:{id}")))
+            .arg(self.of_sweep(id).key(&keys::sweep(id)))
             .query_async(&mut conn)
             .await?;
         let map = texts(map);
@@ -329,7 +329,7 @@ impl Queue {
     pub async fn target(&self, sweep: &str, ordinal: u32) -> Result<Option<Target>, QueueError> {
         let mut conn = self.conn();
         let json: Option<String> = redis::cmd("HGET")
-            .arg(self.of_sweep(sweep).key(&format!("tg:{sweep}")))
+            .arg(self.of_sweep(sweep).key(&keys::targets(sweep)))
             .arg(ordinal)
             .query_async(&mut conn)
             .await?;

@@ -12,7 +12,6 @@ use scrum_fleet::runtime::{self, WorkerOptions, alarm};
 use scrum_fleet::upkeep;
 use scrum_providers::{Embedder, Providers};
 use scrum_shown::print;
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -123,8 +122,10 @@ async fn work(
     if !served.left.is_empty() {
         tracing::info!("left to other workers: {}", served.left.join("; "));
     }
-    let usable: BTreeSet<String> =
-        providers.names().filter(|p| providers.unusable(p).is_none()).map(str::to_owned).collect();
+    // What is said of a provider by somebody who can't call it counts for nothing.
+    let own = settings.providers.iter().filter(|(name, _)| providers.unusable(name).is_none());
+    let limits: Vec<_> =
+        own.map(|(name, p)| (name.clone(), p.concurrency, p.rate_per_minute)).collect();
     let queue = connect(&settings).await?;
     let state = settings.state_dir(|name| std::env::var(name).ok())?;
     scrum_disk::keep_private(&state).with_context(|| {
@@ -144,10 +145,6 @@ async fn work(
         tracing::info!("jobs are run unsigned: there is no key (queue.signing_key_env)");
     }
     let (stop, kill) = signals()?;
-    // What is said of a provider by somebody who can't call it counts for nothing.
-    let own = settings.providers.iter().filter(|(name, _)| usable.contains(*name));
-    let limits: Vec<_> =
-        own.map(|(name, p)| (name.clone(), p.concurrency, p.rate_per_minute)).collect();
     for (name, at_a_time, per_minute) in &limits {
         match queue.set_limits(name, Some(*at_a_time), *per_minute).await {
             // Upkeep sets them once the queue is mended.

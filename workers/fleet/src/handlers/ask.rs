@@ -364,20 +364,20 @@ async fn on_error(
 /// Counts calls of a sweep. A failed one counts too: it was made, and may be charged for; its tokens
 /// nobody knows.
 fn called(sweep: &str, by: i64) -> Effect {
-    Effect::Add { key: format!("sw:{sweep}"), field: CALLS_FIELD.to_owned(), by }
+    Effect::Add { key: keys::sweep(sweep), field: CALLS_FIELD.to_owned(), by }
 }
 
 /// Counters of a sweep that one attempt at a review, shard or its facts changes. That a failed call was made is
 /// among the effects of [`Asked::Failed`].
 pub fn count(sweep: &str, answer: Option<&Answer>) -> Vec<Effect> {
-    let attempt = Effect::Add { key: format!("sw:{sweep}"), field: "attempts".to_owned(), by: 1 };
+    let attempt = Effect::Add { key: keys::sweep(sweep), field: "attempts".to_owned(), by: 1 };
     std::iter::once(attempt).chain(spent(sweep, answer)).collect()
 }
 
 /// What an answer took, for the counters of its sweep.
 pub fn spent(sweep: &str, answer: Option<&Answer>) -> Vec<Effect> {
     let add = |field: &str, by: u64| Effect::Add {
-        key: format!("sw:{sweep}"),
+        key: keys::sweep(sweep),
         field: field.to_owned(),
         by: i64::try_from(by).unwrap_or(i64::MAX),
     };

@@ -358,7 +358,7 @@ impl Call<'_> {
     }
 
     fn add(&self, field: &str) -> Effect {
-        Effect::Add { key: format!("sw:{}", self.job.sweep), field: field.to_owned(), by: 1 }
+        Effect::Add { key: keys::sweep(&self.job.sweep), field: field.to_owned(), by: 1 }
     }
 }
 

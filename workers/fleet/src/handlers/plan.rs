@@ -89,7 +89,7 @@ async fn wait_for_memory(ctx: &Context, sweep: &str) -> Result<Option<Effects>, 
 
 /// What planning waits for, for those who ask how far the sweep is.
 fn held(sweep: &str, why: &str) -> Effect {
-    Effect::Put { key: format!("sw:{sweep}"), field: HELD_FIELD.into(), value: why.into() }
+    Effect::Put { key: keys::sweep(sweep), field: HELD_FIELD.into(), value: why.into() }
 }
 
 /// Says which lines of the ignore file keep nothing out.

@@ -25,7 +25,7 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Review) -> Result<Effects, Hand
             record.skip = Some(reason.to_string());
             return Ok(Effects::done()
                 .with(Effect::Put {
-                    key: format!("tg:{}", job.sweep),
+                    key: keys::targets(&job.sweep),
                     field: job.target.to_string(),
                     value: serde_json::to_string(&record)?,
                 })
