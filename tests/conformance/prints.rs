@@ -150,7 +150,7 @@ fn foreign_text_in_commands_to_copy_is_quoted() {
 fn commands(line: &str) -> Vec<&str> {
     let mut found = Vec::new();
     for program in ["scrum ", "git ", "--target "] {
-        for before in [": ", "`", "; ", "then "] {
+        for before in [": ", "`", "; ", "(", "then "] {
             for (at, start) in line.match_indices(&format!("{before}{program}")) {
                 let rest = &line[at + start.len()..];
                 found.push(&rest[..rest.find(['`', '"', ';', ',']).unwrap_or(rest.len())]);

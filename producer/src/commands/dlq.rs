@@ -195,7 +195,8 @@ async fn edit(
     let queue = session.checking();
     if let Ok(envelope) = &envelope {
         queue.options().signer.check_job(envelope).map_err(|why| {
-            anyhow!("{why}; a retry of this one would not run (scrum dlq discard {})", letter.id)
+            let word = shell_quoted(&letter.id);
+            anyhow!("{why}; a retry of this one would not run (scrum dlq discard {word})")
         })?;
     }
     let Ok(Job::Rung(rung)) = envelope.and_then(|e| Job::decode(&e)) else {
