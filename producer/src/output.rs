@@ -1,5 +1,6 @@
 //! Words for people: times, tables. What prints them is `scrum_shown`.
 
+pub use scrum_knowledge::time;
 pub use scrum_shown::plain;
 pub use scrum_shown::print::{chain, clear_screen, fancy, say, say_json, say_lines, tell};
 
@@ -12,14 +13,6 @@ pub fn duration(ms: u64) -> String {
         60..=3599 => format!("{}m{:02}s", s / 60, s % 60),
         _ => format!("{}h{:02}m", s / 3600, s % 3600 / 60),
     }
-}
-
-/// RFC 3339 without fractions, for milliseconds since the epoch.
-pub fn time(ms: u64) -> String {
-    i64::try_from(ms)
-        .ok()
-        .and_then(|ms| jiff::Timestamp::from_millisecond(ms - ms % 1000).ok())
-        .map_or_else(|| "?".to_owned(), |t| t.to_string())
 }
 
 /// A large number in few characters: `812`, `12.3k`, `4.0M`.

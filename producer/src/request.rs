@@ -8,6 +8,7 @@ use queue_schema::sweep::{DocRef, Ladder, Policy, SWEEP_VERSION, SweepSpec};
 use scrum_config::Settings;
 use scrum_disk as disk;
 use scrum_domain::retrieve;
+use scrum_knowledge::now_ms;
 use scrum_repo::{Repo, TargetGlobs};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -150,9 +151,4 @@ fn labels(given: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
                 .with_context(|| format!("the label '{l}' is not KEY=VALUE"))
         })
         .collect()
-}
-
-/// Milliseconds since the epoch, by this machine's clock: what sets a repetition apart.
-pub fn now_ms() -> u64 {
-    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)
 }

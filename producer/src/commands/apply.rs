@@ -3,7 +3,6 @@
 use crate::cli::{ApplyArgs, Global};
 use crate::output::{say, say_json, say_lines, table, tell};
 use crate::progress::Progress;
-use crate::request;
 use crate::session::Session;
 use crate::signals;
 use crate::workers::Workers;
@@ -229,7 +228,7 @@ async fn prepare(
         test: args.test.clone().filter(|t| !t.trim().is_empty()),
         rules,
         files,
-        again: if args.again { request::now_ms() } else { 0 },
+        again: if args.again { scrum_knowledge::now_ms() } else { 0 },
         unsafe_no_sandbox: args.unsafe_no_sandbox,
     }))
 }

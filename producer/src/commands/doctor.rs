@@ -6,6 +6,7 @@ use crate::ladder::worker_program;
 use crate::output::{chain, plain, say, say_json};
 use crate::session::{self, Session};
 use queue_schema::client::{Queue, ServerInfo};
+use queue_schema::url::public_address;
 use scrum_config::{Ladders, Settings};
 use scrum_domain::apply::detect::PROGRAMS;
 use scrum_domain::redact;
@@ -67,7 +68,7 @@ pub async fn execute(global: &Global) -> anyhow::Result<u8> {
                         signing(&session.queue, &settings.queue.signing_key_env, &mut add);
                     }
                     for lane in unserved::look(&session).await? {
-                        add("lanes", Level::Problem, lane);
+                        add("lanes", Level::Problem, lane.to_string());
                     }
                     if let Some(message) = per_review(&session.queue).await? {
                         add("reviews", Level::Ok, message);
@@ -166,11 +167,12 @@ fn applier(
     }
 }
 
-/// Whether workers can tell the fleet's jobs from a stranger's.
 /// Whether the fleet's Redis lets in who gives no password.
 async fn access(session: &Session, add: &mut impl FnMut(&str, Level, String)) {
     let mut options = session.queue.options().clone();
-    options.url = without_user(&options.url);
+    // The query of a socket's URL holds its password.
+    let open = public_address(&options.url);
+    options.url = open.split('?').next().unwrap_or_default().to_owned();
     let open = match Queue::connect(options).await {
         Ok(queue) => queue.servers().await.is_ok(),
         Err(_) => false,
@@ -184,17 +186,7 @@ async fn access(session: &Session, add: &mut impl FnMut(&str, Level, String)) {
     }
 }
 
-/// The URL of a Redis without user and password, which stand in the query for a socket.
-fn without_user(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    if scheme.ends_with("unix") {
-        return url.split('?').next().unwrap_or_default().to_owned();
-    }
-    let authority = rest.split('/').next().unwrap_or_default();
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    format!("{scheme}://{host}{}", &rest[authority.len()..])
-}
-
+/// Whether workers can tell the fleet's jobs from a stranger's.
 fn signing(queue: &Queue, variable: &str, add: &mut impl FnMut(&str, Level, String)) {
     match queue.options().signer.fingerprint() {
         Some(key) => add(

@@ -8,6 +8,7 @@ use crate::progress::summary;
 use crate::session::Session;
 use crate::signals;
 use queue_schema::client::SweepStatus;
+use scrum_knowledge::now_ms;
 use std::time::Duration;
 
 /// Sweeps listed when none is named.
@@ -61,7 +62,8 @@ async fn print(
     let workers = session.queue.workers(WORKER_SEEN).await?;
     let (leased, delayed, dead) = session.queue.totals().await?;
     let paused = session.queue.paused().await?;
-    let unserved = unserved::look(session).await?;
+    let unserved = unserved::among(session, &lanes, &workers);
+    let unserved: Vec<String> = unserved.iter().map(ToString::to_string).collect();
     // Measured for one sweep only: it is asked of the server key by key.
     let memory = match (sweeps, one) {
         ([s], true) => Some(session.queue.sweep_memory(&s.id, s.settled()).await?),
@@ -77,7 +79,7 @@ async fn print(
     if sweeps.is_empty() {
         say("no sweeps yet; start one with `scrum run REPO`")?;
     } else {
-        let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
+        let now = now_ms();
         let rows: Vec<_> = sweeps
             .iter()
             .map(|s| {

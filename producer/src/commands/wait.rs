@@ -52,12 +52,10 @@ pub async fn until_over(
                 looks += 1;
                 if looks.is_multiple_of(LANES_EVERY) {
                     // An outage is told by the next look at the sweep.
-                    let unserved = unserved::look(session).await;
-                    for line in unserved.unwrap_or_default() {
+                    for unserved in unserved::look(session).await.unwrap_or_default() {
                         // Once a lane, however many jobs come to it.
-                        let lane = line.split(" (").next().unwrap_or_default().to_owned();
-                        if told.insert(lane) {
-                            progress.note(&line);
+                        if told.insert(unserved.what.clone()) {
+                            progress.note(&unserved.to_string());
                         }
                     }
                 }

@@ -27,7 +27,7 @@ pub enum Error {
 }
 
 /// RFC 3339 without fractions, for milliseconds since the epoch.
-fn time(ms: u64) -> String {
+pub fn time(ms: u64) -> String {
     i64::try_from(ms)
         .ok()
         .and_then(|ms| jiff::Timestamp::from_millisecond(ms - ms % 1000).ok())
@@ -35,6 +35,6 @@ fn time(ms: u64) -> String {
 }
 
 /// Milliseconds since the epoch, by this machine: for what is shown, never for a decision.
-fn now_ms() -> u64 {
+pub fn now_ms() -> u64 {
     u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)
 }
