@@ -1,29 +1,51 @@
 //! What is particular to a cluster; the other flow tests run on one as well, see the Makefile.
 
 use super::LONG;
+use queue_schema::keys::partition_of;
 use scrum_tests::model_stub::answers::markdown_review;
-use scrum_tests::model_stub::{ModelStub, Reply};
+use scrum_tests::model_stub::{Gate, ModelStub, Reply};
 use scrum_tests::oracle;
 use scrum_tests::process::{Bench, Process};
 use scrum_tests::redis::RedisServer;
 use scrum_tests::repo::TestRepo;
-use scrum_tests::wait::eventually;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-/// Repositories whose sweeps fall into several partitions: other content, other sweep ids.
-fn repos(n: usize, files: usize) -> Vec<TestRepo> {
-    let one = |i: usize| {
-        let repo = TestRepo::new();
-        for k in 0..files {
-            let text = format!("//! Part {k} of {i}.\npub const N: usize = {};\n", i * 1000 + k);
-            repo.write(&format!("src/part_{k}.rs"), text.as_bytes());
+/// A repository of its own content.
+fn repo(i: usize, files: usize) -> TestRepo {
+    let repo = TestRepo::new();
+    for k in 0..files {
+        let text = format!("//! Part {k} of {i}.\npub const N: usize = {};\n", i * 1000 + k);
+        repo.write(&format!("src/part_{k}.rs"), text.as_bytes());
+    }
+    repo.commit("all");
+    repo
+}
+
+/// Enqueues at least `least` sweeps of `files` files each, and more until they lie in three partitions and
+/// on two nodes: where a sweep lies is decided by a hash of what differs from run to run.
+fn enqueue_over_nodes(
+    server: &RedisServer,
+    bench: &Bench,
+    least: usize,
+    files: usize,
+) -> Vec<(String, TestRepo)> {
+    // That so many lie on one node has a chance of one in 10^15.
+    const MOST: usize = 32;
+    let mut sweeps = Vec::new();
+    let mut partitions = BTreeSet::new();
+    for i in 0..MOST {
+        let repo = repo(i, files);
+        let id = bench.enqueue(&repo);
+        partitions.insert(partition_of(&id, 16));
+        sweeps.push((id, repo));
+        let nodes = server.keys_by_node().iter().filter(|keys| **keys > 0).count();
+        if sweeps.len() >= least && partitions.len() > 2 && nodes > 1 {
+            return sweeps;
         }
-        repo.commit("all");
-        repo
-    };
-    (0..n).map(one).collect()
+    }
+    panic!("{MOST} sweeps lie in {partitions:?}: {:?} keys by node", server.keys_by_node());
 }
 
 fn bench(server: &RedisServer, stub: &ModelStub, limits: &str) -> Bench {
@@ -42,10 +64,10 @@ fn two_workers(bench: &Bench) -> [Process; 2] {
     [bench.worker(&["--concurrency", "8"]), bench.worker(&["--concurrency", "8"])]
 }
 
-async fn all_over(server: &RedisServer, ids: &[String]) {
+async fn all_over(server: &RedisServer, sweeps: &[(String, TestRepo)]) {
     let queue = oracle::queue(&server.url()).await;
     let deadline = std::time::Instant::now() + LONG;
-    for id in ids {
+    for (id, _) in sweeps {
         // A node that is down answers nothing.
         while !matches!(queue.sweep_status(id).await, Ok(Some(s)) if s.is_over()) {
             assert!(std::time::Instant::now() < deadline, "sweep {id} never ended");
@@ -64,18 +86,12 @@ async fn sweeps_spread_over_the_nodes_and_a_limit_holds_over_all_of_them() {
         Reply::ok(markdown_review("src/part_0.rs")).after(Duration::from_millis(15))
     });
     let bench = bench(&server, &stub, "concurrency = 3");
-    let repos = repos(6, 8);
-    let ids: Vec<_> = repos.iter().map(|r| bench.enqueue(r)).collect();
-    let parts: BTreeSet<_> =
-        ids.iter().map(|id| queue_schema::keys::partition_of(id, 16)).collect();
-    assert!(parts.len() > 2, "the ids chance into too few partitions: {parts:?}");
-    let nodes: Vec<u64> = server.keys_by_node();
-    assert!(nodes.iter().filter(|n| **n > 0).count() > 1, "{nodes:?}");
+    let sweeps = enqueue_over_nodes(&server, &bench, 6, 8);
     let _workers = two_workers(&bench);
-    all_over(&server, &ids).await;
+    all_over(&server, &sweeps).await;
     let said = bench.run(&["doctor"]).stdout;
     assert_eq!(said.matches("durability").count(), 3, "each node is judged: {said}");
-    assert_eq!(stub.requests().len(), 48);
+    assert_eq!(stub.requests().len(), sweeps.len() * 8);
     assert_eq!(stub.stats().max_in_flight, 3);
 }
 
@@ -85,12 +101,11 @@ async fn a_rate_holds_over_all_partitions() {
     let stub = ModelStub::start(Reply::ok(markdown_review("src/part_0.rs")));
     // 600 a minute: 10 a second, and a bucket of 30.
     let bench = bench(&server, &stub, "concurrency = 16\nrate_per_minute = 600");
-    let repos = repos(5, 12);
-    let ids: Vec<_> = repos.iter().map(|r| bench.enqueue(r)).collect();
+    let sweeps = enqueue_over_nodes(&server, &bench, 5, 12);
     let _workers = two_workers(&bench);
-    all_over(&server, &ids).await;
+    all_over(&server, &sweeps).await;
     let calls = stub.requests();
-    assert_eq!(calls.len(), 60);
+    assert_eq!(calls.len(), sweeps.len() * 12);
     for (i, first) in calls.iter().enumerate() {
         for (n, last) in calls[i..].iter().enumerate() {
             let window = (last.at - first.at).as_secs_f64();
@@ -102,19 +117,26 @@ async fn a_rate_holds_over_all_partitions() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_dies_and_comes_back_and_nothing_is_lost() {
+    const FILES: usize = 12;
     let mut server = RedisServer::cluster("always");
-    let stub = ModelStub::with(|_| {
-        Reply::ok(markdown_review("src/part_0.rs")).after(Duration::from_millis(40))
+    // A third of the calls for each node that dies: however long a restart takes, work is left for the
+    // next one.
+    let gates: [Gate; 3] = std::array::from_fn(|_| Gate::new());
+    let held = gates.clone();
+    let stub = ModelStub::with(move |call| {
+        let gate = &held[((call.n - 1) / (2 * FILES)).min(2)];
+        let reply = Reply::ok(markdown_review("src/part_0.rs"));
+        reply.after(Duration::from_millis(40)).held_by(gate)
     });
     let bench = bench(&server, &stub, "concurrency = 6");
-    let repos = repos(6, 12);
-    let ids: Vec<_> = repos.iter().map(|r| bench.enqueue(r)).collect();
+    let sweeps = enqueue_over_nodes(&server, &bench, 6, FILES);
     let _workers = two_workers(&bench);
-    for node in 0..3 {
-        let seen = stub.requests().len();
-        eventually(LONG, "work goes on", || (stub.requests().len() > seen + 5).then_some(()));
+    for (node, gate) in gates.iter().enumerate() {
+        gate.open();
+        // Six calls may have waited at the gate.
+        stub.wait_requests(node * 2 * FILES + 10).await;
         server.kill9_node(node);
         server.restart_node(node);
     }
-    all_over(&server, &ids).await;
+    all_over(&server, &sweeps).await;
 }
