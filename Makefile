@@ -66,21 +66,21 @@ FLOWS := -p scrum-tests --test main_job --test ladder --test fleet --test facts 
 CRASHES := -p scrum-tests --test faults crash::
 
 # The tests start the programs, so these are built first. The flow tests run on one server, then on a
-# cluster.
+# cluster. All of them run, so that one run shows all failures.
 .PHONY: run-tests
 run-tests:
 	$(CARGO) build --workspace --locked --bins
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
-	    set -x; $(CARGO) nextest run --workspace --locked; \
-	    export SCRUM_TEST_REDIS=cluster; \
-	    $(CARGO) nextest run --locked $(FLOWS); \
-	    $(CARGO) nextest run --locked $(CRASHES); \
+	    run() { $(CARGO) nextest run --locked "$$@"; }; \
 	else \
-	    set -x; $(CARGO) test --workspace --locked; \
-	    export SCRUM_TEST_REDIS=cluster; \
-	    $(CARGO) test --locked $(FLOWS); \
-	    $(CARGO) test --locked $(CRASHES); \
-	fi
+	    run() { $(CARGO) test --no-fail-fast --locked "$$@"; }; \
+	fi; \
+	set -x; code=0; \
+	run --workspace || code=$$?; \
+	export SCRUM_TEST_REDIS=cluster; \
+	run $(FLOWS) || code=$$?; \
+	run $(CRASHES) || code=$$?; \
+	exit $$code
 
 .PHONY: lint
 lint: fmt-check clippy deny ## Check format, lints and, where cargo-deny is installed, dependencies
