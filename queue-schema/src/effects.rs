@@ -6,7 +6,7 @@ use crate::envelope::Envelope;
 use crate::jobs::JobKind;
 use crate::keys;
 use crate::rows::Row;
-use crate::sign::{Signer, is_signed};
+use crate::sign::Signer;
 use crate::sweep::{Target, TargetStatus};
 use crate::trace::Trace;
 use serde::Serialize;
@@ -392,7 +392,7 @@ impl Effect {
                 let row = with.signer.seal(&keys::rows(stream, sweep), row_id, json);
                 words(&["row", sweep, stream, row_id, &row]);
             }
-            Self::Put { key, field, value } if is_signed(key, field) => {
+            Self::Put { key, field, value } if keys::is_signed(key, field) => {
                 words(&["put", key, field, &with.signer.seal(key, field, value)]);
             }
             Self::Put { key, field, value } => words(&["put", key, field, value]),

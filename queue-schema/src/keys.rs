@@ -1,11 +1,12 @@
 //! Key names. Every key that one script touches carries one hash tag, `{namespace:partition}`,
 //! so that a Redis Cluster keeps them on one node.
 //!
-//! [`TABLE`] has a row for each name.
+//! [`TABLE`] has a row for each name, and a constant or function that gives it. Nothing else spells a
+//! name: `tests/conformance/keys.rs` looks for one.
 
 mod table;
 
-pub use table::{Damage, KeyRow, KeyType, SET_ASIDE, TABLE, row_of};
+pub use table::*;
 
 /// Prefix of all keys of one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,11 +49,6 @@ pub fn pool_of(lane: &str) -> &str {
     }
 }
 
-/// Suffix of the hash in which a review gathers what its jobs find.
-pub fn review_state(review: &str) -> String {
-    format!("rev:{review}")
-}
-
 /// Field of a review's state that holds how many secrets were masked in what was sent of a shard.
 pub fn shard_masked(k: u32) -> String {
     format!("x{k}")
@@ -80,51 +76,6 @@ pub const ACCEPTED_FIELD: &str = "accepted";
 /// Field of a review's state that holds the facts until they are checked, as JSON.
 pub const FACTS_FIELD: &str = "facts";
 
-/// Suffix of the hash of why accepted reviews have no facts, or unchecked ones, by target.
-pub fn without_facts(sweep: &str) -> String {
-    format!("nofacts:{sweep}")
-}
-
-/// Suffix of the hash of a sweep's record.
-pub fn sweep(sweep: &str) -> String {
-    format!("sw:{sweep}")
-}
-
-/// Suffix of the hash of a sweep's targets.
-pub fn targets(sweep: &str) -> String {
-    format!("tg:{sweep}")
-}
-
-/// Suffix of the stream of a sweep's rows of one kind.
-pub fn rows(stream: &str, sweep: &str) -> String {
-    format!("rows:{stream}:{sweep}")
-}
-
-/// Suffix of a paid answer.
-pub fn answer(content_key: &str) -> String {
-    format!("ans:{content_key}")
-}
-
-/// Suffix of the list of a review's attempts.
-pub fn attempts(review: &str) -> String {
-    format!("att:{review}")
-}
-
-/// Suffix of the hash of what a sweep's operator must be told, by rung.
-pub fn alerts(sweep: &str) -> String {
-    format!("alerts:{sweep}")
-}
-
-/// Suffix of the list of a sweep's runs of the applier.
-pub fn apply_runs(sweep: &str) -> String {
-    format!("aps:{sweep}")
-}
-
-/// Suffix of the hash of one run of the applier.
-pub fn apply_run(sweep: &str, run: &str) -> String {
-    format!("ap:{sweep}.{run}")
-}
-
 /// Name of the barrier at which the proposals of a run of the applier meet.
 pub fn apply_barrier(sweep: &str, run: &str) -> String {
     format!("{sweep}.{run}")
@@ -133,24 +84,6 @@ pub fn apply_barrier(sweep: &str, run: &str) -> String {
 /// Field of a run of the applier that holds what was proposed for one of its files.
 pub fn proposal(member: u32) -> String {
     format!("p{member}")
-}
-
-/// Suffix of the hash of a sweep's ledger.
-pub fn ledger(sweep: &str) -> String {
-    format!("led:{sweep}")
-}
-
-/// Suffix of the hash of a sweep's loop counters.
-pub fn loop_counters(sweep: &str) -> String {
-    format!("met:{sweep}")
-}
-
-/// Suffix of the hash of what models have shown over all sweeps.
-pub const TRUST: &str = "trust";
-
-/// Suffix of the hash of why reviews of a sweep that had begun were left out, by target.
-pub fn left_out(sweep: &str) -> String {
-    format!("left:{sweep}")
 }
 
 /// Field of a review's state that says why one of its shards was left out, and so the review.
@@ -166,6 +99,19 @@ pub fn shard_barrier(review: &str) -> String {
     format!("{review}.shards")
 }
 
+/// Whether a field of a hash decides what workers run, read or send, and so has a signature.
+pub fn is_signed(key: &str, field: &str) -> bool {
+    match key.split(':').next().unwrap_or_default() {
+        "tg" => true,
+        "sw" => field == "spec",
+        "ap" => {
+            field == "spec" || field.strip_prefix('p').is_some_and(|k| k.parse::<u32>().is_ok())
+        }
+        "rev" => field == LADDER_FIELD,
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,7 +119,7 @@ mod tests {
     #[test]
     fn keys_of_a_partition_share_its_hash_tag() {
         let p = Partition::new("scrum", 3);
-        assert_eq!(p.key("j:x"), "{scrum:3}:j:x");
+        assert_eq!(p.key(&job("x")), "{scrum:3}:j:x");
         assert!(p.key(&review_state("r")).starts_with(p.prefix()));
     }
 }

@@ -4,7 +4,7 @@
 //! | signed | at |
 //! |---|---|
 //! | a job's kind and payload; of a `review`, which scripts make from a template, kind and sweep | field `s` of its envelope |
-//! | the specs of sweeps and runs, proposals, targets, the ladder of one review | a last line of the value, see [`is_signed`] |
+//! | the specs of sweeps and runs, proposals, targets, the ladder of one review | a last line of the value, see [`crate::keys::is_signed`] |
 //! | rows, and paid answers | the same |
 //!
 //! A value is signed together with its key and field, so that it can't be put elsewhere; the namespace is part of
@@ -13,7 +13,6 @@
 
 use crate::envelope::Envelope;
 use crate::jobs::{JobKind, Review};
-use crate::keys::LADDER_FIELD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::borrow::Cow;
@@ -201,19 +200,6 @@ fn job_parts(envelope: &Envelope) -> [Cow<'_, str>; 4] {
     ["job".into(), envelope.kind.as_str().into(), envelope.pv.to_string().into(), subject]
 }
 
-/// Whether a field of a hash decides what workers run, read or send, and so has a signature.
-pub fn is_signed(key: &str, field: &str) -> bool {
-    match key.split(':').next().unwrap_or_default() {
-        "tg" => true,
-        "sw" => field == "spec",
-        "ap" => {
-            field == "spec" || field.strip_prefix('p').is_some_and(|k| k.parse::<u32>().is_ok())
-        }
-        "rev" => field == LADDER_FIELD,
-        _ => false,
-    }
-}
-
 fn from_hex(digits: &str) -> Option<Vec<u8>> {
     let pairs = digits.as_bytes().chunks(2);
     pairs.map(|p| u8::from_str_radix(std::str::from_utf8(p).ok()?, 16).ok()).collect()
@@ -223,6 +209,7 @@ fn from_hex(digits: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
     use crate::jobs::{Job, Plan, Rung};
+    use crate::keys;
 
     const KEY: &str = "0123456789abcdef0123456789abcdef";
 
@@ -294,15 +281,16 @@ mod tests {
     #[test]
     fn the_signature_of_a_value_fits_its_key_and_field_only() {
         let signer = signer();
-        let sealed = signer.seal("ap:ab.cd", "p0", "{}").into_owned();
-        assert_eq!(signer.open("ap:ab.cd", "p0", &sealed), Ok("{}"));
+        let [run, other] = ["cd", "ce"].map(|run| keys::apply_run("ab", run));
+        let sealed = signer.seal(&run, "p0", "{}").into_owned();
+        assert_eq!(signer.open(&run, "p0", &sealed), Ok("{}"));
         for (key, field, kept, why) in [
-            ("ap:ab.cd", "p1", sealed.as_str(), Unsigned::Wrong),
-            ("ap:ab.ce", "p0", &sealed, Unsigned::Wrong),
-            ("ap:ab.cd", "p0", &sealed.replace("{}", "{ }"), Unsigned::Wrong),
-            ("ap:ab.cd", "p0", &sealed[..sealed.len() - 1], Unsigned::Missing),
-            ("ap:ab.cd", "p0", "{}", Unsigned::Missing),
-            ("ap:ab.cd", "p0", "", Unsigned::Missing),
+            (&run, "p1", sealed.as_str(), Unsigned::Wrong),
+            (&other, "p0", &sealed, Unsigned::Wrong),
+            (&run, "p0", &sealed.replace("{}", "{ }"), Unsigned::Wrong),
+            (&run, "p0", &sealed[..sealed.len() - 1], Unsigned::Missing),
+            (&run, "p0", "{}", Unsigned::Missing),
+            (&run, "p0", "", Unsigned::Missing),
         ] {
             assert_eq!(signer.open(key, field, kept), Err(why), "{key} {field} {kept}");
         }
@@ -314,11 +302,12 @@ mod tests {
         let off = Signer::default();
         let plain = body(&rung());
         assert!(matches!(off.seal_job(&plain), Cow::Borrowed(b) if b == plain));
-        assert!(matches!(off.seal("sw:ab", "spec", "{}"), Cow::Borrowed("{}")));
+        let sweep = keys::sweep("ab");
+        assert!(matches!(off.seal(&sweep, "spec", "{}"), Cow::Borrowed("{}")));
         assert_eq!(check(&off, &plain), Ok(()));
         let sealed = signer().seal_job(&plain).into_owned();
         assert_eq!(sealed.len(), plain.len() + signer().job_bytes());
         assert_eq!(check(&off, &sealed), Err(Unsigned::NoKey));
-        assert_eq!(off.open("sw:ab", "spec", &signer().seal("sw:ab", "spec", "{}")), Ok("{}"));
+        assert_eq!(off.open(&sweep, "spec", &signer().seal(&sweep, "spec", "{}")), Ok("{}"));
     }
 }

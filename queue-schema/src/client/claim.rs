@@ -3,6 +3,7 @@
 use super::{Queue, QueueError};
 use crate::body::{self, BodyError};
 use crate::effects::Effects;
+use crate::keys;
 use redis::{FromRedisValue, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -155,9 +156,9 @@ impl Queue {
     /// A failure of Redis.
     pub async fn waiter(&self, lanes: &[String], longest: Duration) -> Result<Waiter, QueueError> {
         let keys = if lanes.is_empty() {
-            vec![self.key("wake")]
+            vec![self.key(keys::WAKE)]
         } else {
-            lanes.iter().map(|l| self.key(&format!("wake:{l}"))).collect()
+            lanes.iter().map(|l| self.key(&keys::wake_of(l))).collect()
         };
         self.waiter_on(keys, longest).await
     }

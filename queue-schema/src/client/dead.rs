@@ -84,7 +84,7 @@ impl Queue {
         };
         loop {
             let ids: Vec<String> = redis::cmd("ZREVRANGEBYSCORE")
-                .arg(self.key("dead"))
+                .arg(self.key(keys::DEAD))
                 .arg("+inf")
                 .arg(&oldest)
                 .arg("LIMIT")
@@ -135,9 +135,9 @@ impl Queue {
         let mut conn = self.conn();
         let (map, body): (Fields, Option<Vec<u8>>) = redis::pipe()
             .cmd("HGETALL")
-            .arg(self.key(&format!("j:{id}")))
+            .arg(self.key(&keys::job(id)))
             .cmd("GET")
-            .arg(self.key(&format!("b:{id}")))
+            .arg(self.key(&keys::body(id)))
             .query_async(&mut conn)
             .await?;
         let map = texts(map);

@@ -91,7 +91,7 @@ impl Queue {
     pub async fn take_upkeep(&self, who: &str, lease: Duration) -> Result<bool, QueueError> {
         let mut conn = self.conn();
         let taken: Option<String> = redis::cmd("SET")
-            .arg(self.key("upkeep"))
+            .arg(self.key(keys::UPKEEP))
             .arg(who)
             .arg("NX")
             .arg("PX")
@@ -101,9 +101,12 @@ impl Queue {
         if taken.is_none() {
             // A lock without an end is stale: the next round finds it gone.
             let left: i64 =
-                redis::cmd("PTTL").arg(self.key("upkeep")).query_async(&mut conn).await?;
+                redis::cmd("PTTL").arg(self.key(keys::UPKEEP)).query_async(&mut conn).await?;
             if left == -1 || left > LONGEST_TURN_MS {
-                redis::cmd("UNLINK").arg(self.key("upkeep")).query_async::<()>(&mut conn).await?;
+                redis::cmd("UNLINK")
+                    .arg(self.key(keys::UPKEEP))
+                    .query_async::<()>(&mut conn)
+                    .await?;
             }
         }
         Ok(taken.is_some())
@@ -163,7 +166,7 @@ impl Queue {
         let mut conn = self.conn();
         let (s, us): (u64, u64) = redis::cmd("TIME").query_async(&mut conn).await?;
         redis::cmd("ZREMRANGEBYSCORE")
-            .arg(self.key("workers"))
+            .arg(self.key(keys::WORKERS))
             .arg("-inf")
             .arg((s * 1000 + us / 1000).saturating_sub(KEEP_MS))
             .query_async::<()>(&mut conn)
@@ -173,12 +176,12 @@ impl Queue {
 
     /// Sweeps of this partition that are being forgotten.
     pub(super) async fn forgetting(&self) -> Result<Vec<String>, QueueError> {
-        self.ids_of("forgetting").await
+        self.ids_of(keys::FORGETTING).await
     }
 
     /// Sweeps of this partition, oldest first.
     pub(super) async fn sweeps_here(&self) -> Result<Vec<String>, QueueError> {
-        self.ids_of("sweeps").await
+        self.ids_of(keys::SWEEPS).await
     }
 
     async fn ids_of(&self, set: &str) -> Result<Vec<String>, QueueError> {
@@ -195,7 +198,7 @@ impl Queue {
         let (s, us): (u64, u64) = redis::cmd("TIME").query_async(&mut conn).await?;
         let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
         Ok(redis::cmd("ZRANGEBYSCORE")
-            .arg(self.key("sweeps"))
+            .arg(self.key(keys::SWEEPS))
             .arg("-inf")
             .arg((s * 1000 + us / 1000).saturating_sub(age))
             .query_async(&mut conn)
@@ -216,7 +219,7 @@ impl Queue {
     /// Number of jobs of a sweep of this partition, dead ones included.
     pub(super) async fn jobs_of(&self, sweep: &str) -> Result<u64, QueueError> {
         let mut conn = self.conn();
-        let index = self.key(&format!("js:{sweep}"));
+        let index = self.key(&keys::jobs(sweep));
         Ok(redis::cmd("SCARD").arg(index).query_async(&mut conn).await?)
     }
 }

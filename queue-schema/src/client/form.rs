@@ -51,7 +51,7 @@ impl Queue {
     /// A failure of Redis.
     pub async fn take_damage(&self) -> Result<Option<String>, QueueError> {
         let mut conn = self.conn();
-        let key = self.key("damaged");
+        let key = self.key(keys::DAMAGED);
         if !redis::cmd("EXISTS").arg(&key).query_async::<bool>(&mut conn).await? {
             return Ok(None);
         }
@@ -129,10 +129,13 @@ impl Queue {
     /// Removes what depends on a key that was set aside. What depends on jobs and sweeps is found later, by
     /// what is left of them.
     async fn follow(&self, name: &str) -> Result<(), QueueError> {
-        if name == "rates" {
+        if name == keys::RATES {
             // Whoever sees that a pool has no limit writes both.
             let mut conn = self.conn();
-            return Ok(redis::cmd("UNLINK").arg(self.key("limits")).query_async(&mut conn).await?);
+            return Ok(redis::cmd("UNLINK")
+                .arg(self.key(keys::LIMITS))
+                .query_async(&mut conn)
+                .await?);
         }
         let Some((row, rest)) = row_of(name).zip(name.split_once(':').map(|(_, rest)| rest)) else {
             return Ok(());
@@ -150,7 +153,7 @@ impl Queue {
                 Some(args) => ("run", args),
                 None => return Ok(()),
             },
-            (Damage::Sweep, _) if row.name.starts_with("rows:") => {
+            (Damage::Sweep, _) if row.kind == KeyType::Stream => {
                 // Its results are gone, so it is as if it had no record.
                 let sweep = rest.rsplit(':').next().unwrap_or(rest);
                 let mut conn = self.conn();
@@ -207,33 +210,29 @@ impl Queue {
         let mut wrong = Vec::new();
         let (turn, limits, workers): (Names, Names, Names) = redis::pipe()
             .cmd("HKEYS")
-            .arg(self.key("turn"))
+            .arg(self.key(keys::TURN))
             .cmd("HKEYS")
-            .arg(self.key("limits"))
+            .arg(self.key(keys::LIMITS))
             .cmd("ZRANGE")
-            .arg(self.key("workers"))
+            .arg(self.key(keys::WORKERS))
             .arg(0)
             .arg(PAGE)
             .query_async(&mut conn)
             .await?;
         let text = |all: Names| all.into_iter().filter_map(|n| String::from_utf8(n).ok());
         for lane in text(turn).filter(|l| l != "*") {
-            wrong.extend([format!("ring:{lane}"), format!("wake:{lane}")]);
+            wrong.extend([keys::ring(&lane), keys::wake_of(&lane)]);
         }
         for pool in text(limits) {
-            wrong.extend([
-                format!("bucket:{pool}"),
-                format!("permits:{pool}"),
-                format!("freed:{pool}"),
-            ]);
+            wrong.extend([keys::bucket(&pool), keys::permits(&pool), keys::freed(&pool)]);
         }
-        wrong.extend(text(workers).map(|w| format!("w:{w}")));
+        wrong.extend(text(workers).map(|w| keys::worker(&w)));
         for sweep in self.sweeps_here().await?.into_iter().rev().take(CHEAP_SWEEPS) {
-            for name in ["sw", "st", "tg", "js", "aps", "led", "met", "parked"] {
-                wrong.push(format!("{name}:{sweep}"));
-            }
+            wrong.extend([keys::sweep(&sweep), keys::statuses(&sweep), keys::targets(&sweep)]);
+            wrong.extend([keys::jobs(&sweep), keys::parked(&sweep), keys::apply_runs(&sweep)]);
+            wrong.extend([keys::ledger(&sweep), keys::loop_counters(&sweep)]);
             for stream in STREAMS {
-                wrong.extend([keys::rows(stream, &sweep), format!("rowid:{stream}:{sweep}")]);
+                wrong.extend([keys::rows(stream, &sweep), keys::row_ids(stream, &sweep)]);
             }
         }
         Ok(Found { wrong, ..Found::default() })

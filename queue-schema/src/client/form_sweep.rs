@@ -31,14 +31,14 @@ impl Queue {
         form: &mut Form,
     ) -> Result<(), QueueError> {
         let jobs = if deep {
-            self.names(&format!("js:{sweep}"), "set", level, form).await?
+            self.names(&keys::jobs(sweep), "set", level, form).await?
         } else {
             Vec::new()
         };
         form.faults.extend(self.job_form(sweep, &jobs, level).await?);
         if sweep.is_empty() {
             // Also leased, delayed and dead jobs, of whatever sweep.
-            for set in ["leases", "delayed", "dead"] {
+            for set in [keys::LEASES, keys::DELAYED, keys::DEAD] {
                 let ids = self.names(set, "zset", level, form).await?;
                 form.faults.extend(self.job_form("", &ids, level).await?);
             }
@@ -133,7 +133,7 @@ impl Queue {
     ) -> Result<(), QueueError> {
         let mut conn = self.conn();
         let total: u32 = redis::cmd("STRLEN")
-            .arg(self.key(&format!("st:{sweep}")))
+            .arg(self.key(&keys::statuses(sweep)))
             .query_async(&mut conn)
             .await?;
         let ordinals: Vec<u32> = (0..total).collect();
@@ -189,7 +189,7 @@ impl Queue {
             .cmd("XLEN")
             .arg(self.key(&keys::rows(stream, sweep)))
             .cmd("HLEN")
-            .arg(self.key(&format!("rowid:{stream}:{sweep}")))
+            .arg(self.key(&keys::row_ids(stream, sweep)))
             .query_async(&mut conn)
             .await?;
         Ok(counts)

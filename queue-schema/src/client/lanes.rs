@@ -66,14 +66,17 @@ impl Queue {
     pub async fn should_have_woken(&self, job: &str) -> Result<Option<String>, QueueError> {
         let mut conn = self.conn();
         let (lane, put_off): (Option<String>, Option<String>) = redis::cmd("HMGET")
-            .arg(self.key(&format!("j:{job}")))
+            .arg(self.key(&keys::job(job)))
             .arg(&["l", "lr"])
             .query_async(&mut conn)
             .await?;
         let (Some(lane), None) = (lane, put_off) else { return Ok(None) };
         let pool = keys::pool_of(&lane);
-        let rated: bool =
-            redis::cmd("HEXISTS").arg(self.key("rates")).arg(pool).query_async(&mut conn).await?;
+        let rated: bool = redis::cmd("HEXISTS")
+            .arg(self.key(keys::RATES))
+            .arg(pool)
+            .query_async(&mut conn)
+            .await?;
         Ok((!rated).then_some(lane))
     }
 
@@ -81,10 +84,10 @@ impl Queue {
         type Numbers = HashMap<String, u64>;
         let mut conn = self.conn();
         let mut pipe = redis::pipe();
-        for key in ["ready", "leased", "limits", "rates"] {
+        for key in [keys::READY, keys::LEASED, keys::LIMITS, keys::RATES] {
             pipe.cmd("HGETALL").arg(self.key(key));
         }
-        pipe.cmd("SMEMBERS").arg(self.key("paused"));
+        pipe.cmd("SMEMBERS").arg(self.key(keys::PAUSED));
         let (ready, leased, limits, rates, paused): (
             Numbers,
             Numbers,
@@ -112,7 +115,7 @@ impl Queue {
     async fn oldest(&self, lane: &str) -> Result<Option<u64>, QueueError> {
         let mut conn = self.conn();
         let groups: Vec<String> = redis::cmd("ZRANGE")
-            .arg(self.key(&format!("ring:{lane}")))
+            .arg(self.key(&keys::ring(lane)))
             .arg(0)
             .arg(GROUPS - 1)
             .query_async(&mut conn)
@@ -122,13 +125,13 @@ impl Queue {
         }
         let mut pipe = redis::pipe();
         for group in &groups {
-            pipe.cmd("LINDEX").arg(self.key(&format!("q:{lane}:{group}"))).arg(0);
+            pipe.cmd("LINDEX").arg(self.key(&keys::queue(lane, group))).arg(0);
         }
         let first: Vec<Option<String>> = pipe.query_async(&mut conn).await?;
         let mut pipe = redis::pipe();
         pipe.cmd("TIME");
         for id in first.iter().flatten() {
-            pipe.cmd("HMGET").arg(self.key(&format!("j:{id}"))).arg(&["e"]);
+            pipe.cmd("HMGET").arg(self.key(&keys::job(id))).arg(&["e"]);
         }
         // The time is an array as well, so that all answers are of one kind.
         let all: Vec<Vec<Option<u64>>> = pipe.query_async(&mut conn).await?;

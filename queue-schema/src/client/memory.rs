@@ -83,7 +83,7 @@ impl Queue {
             .collect();
         for stream in STREAMS {
             keys.push(part.key(&keys::rows(stream, id)));
-            keys.push(part.key(&format!("rowid:{stream}:{id}")));
+            keys.push(part.key(&keys::row_ids(stream, id)));
         }
         let mut pipe = redis::pipe();
         for key in &keys {

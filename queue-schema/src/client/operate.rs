@@ -1,6 +1,7 @@
 //! What a person says to the queue as a whole: limits, pause, resume, cancel.
 
 use super::{Queue, QueueError};
+use crate::keys;
 use std::collections::BTreeSet;
 
 /// What can be paused.
@@ -42,7 +43,7 @@ impl Queue {
         per_minute: Option<u32>,
     ) -> Result<(), QueueError> {
         let mut conn = self.conn();
-        let limits = self.key("limits");
+        let limits = self.key(keys::LIMITS);
         if redis::cmd("HEXISTS").arg(limits).arg(pool).query_async(&mut conn).await? {
             return Ok(());
         }
@@ -94,7 +95,7 @@ impl Queue {
         let mut all = BTreeSet::new();
         for part in self.each() {
             let some: Vec<String> =
-                redis::cmd("SMEMBERS").arg(part.key("paused")).query_async(&mut conn).await?;
+                redis::cmd("SMEMBERS").arg(part.key(keys::PAUSED)).query_async(&mut conn).await?;
             all.extend(some);
         }
         Ok(all.into_iter().collect())

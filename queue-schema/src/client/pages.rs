@@ -77,7 +77,7 @@ impl Queue {
         ids: &[String],
     ) -> Result<Vec<Option<R>>, QueueError> {
         let part = self.of_sweep(sweep);
-        let at = part.key(&format!("rowid:{}:{sweep}", R::STREAM));
+        let at = part.key(&keys::row_ids(R::STREAM, sweep));
         let entries: Vec<Option<String>> = self.fields(&at, ids).await?;
         let key = part.key(&keys::rows(R::STREAM, sweep));
         let mut pipe = redis::pipe();
@@ -113,7 +113,7 @@ impl Queue {
     pub async fn target_states(&self, sweep: &str) -> Result<Vec<TargetStatus>, QueueError> {
         let mut conn = self.conn();
         let codes: Option<String> = redis::cmd("GET")
-            .arg(self.of_sweep(sweep).key(&format!("st:{sweep}")))
+            .arg(self.of_sweep(sweep).key(&keys::statuses(sweep)))
             .query_async(&mut conn)
             .await?;
         let codes = codes.unwrap_or_default();
@@ -216,12 +216,12 @@ impl Queue {
         let part = self.of_sweep(sweep);
         let mut pipe = redis::pipe();
         for ordinal in ordinals {
-            pipe.cmd("SMEMBERS").arg(part.key(&format!("dt:{sweep}:{ordinal}")));
+            pipe.cmd("SMEMBERS").arg(part.key(&keys::dead_of_target(sweep, ordinal)));
         }
         let groups = self.all::<Vec<String>>(&pipe).await?;
         let mut pipe = redis::pipe();
         for id in groups.iter().flatten() {
-            let key = part.key(&format!("j:{id}"));
+            let key = part.key(&keys::job(id));
             pipe.cmd("HMGET").arg(key).arg("st").arg("dc").arg("dr").arg("da");
         }
         let mut records = self.all::<Record>(&pipe).await?.into_iter();

@@ -7,6 +7,7 @@
 //! partition, none of this happens: the claim itself counts.
 
 use super::{Queue, QueueError, Waiter};
+use crate::keys;
 use std::time::Duration;
 
 /// The right to run one job of a pool.
@@ -101,7 +102,7 @@ impl Queue {
     /// A failure of Redis.
     pub async fn pool_waiter(&self, pool: &str, longest: Duration) -> Result<Waiter, QueueError> {
         let home = self.of_pool(pool);
-        home.waiter_on(vec![home.key(&format!("freed:{pool}"))], longest).await
+        home.waiter_on(vec![home.key(&keys::freed(pool))], longest).await
     }
 
     /// Says once more that a pool has free places: for a word that reached somebody with no use for it.
@@ -113,7 +114,7 @@ impl Queue {
         let home = self.of_pool(pool);
         let mut conn = home.conn();
         redis::cmd("LPUSH")
-            .arg(home.key(&format!("freed:{pool}")))
+            .arg(home.key(&keys::freed(pool)))
             .arg(1)
             .query_async::<()>(&mut conn)
             .await?;

@@ -100,7 +100,7 @@ impl Queue {
     /// A failure of Redis.
     pub async fn document(&self, sweep: &str, sha256: &str) -> Result<Option<String>, QueueError> {
         let mut conn = self.conn();
-        let key = self.of_sweep(sweep).key(&format!("doc:{sha256}"));
+        let key = self.of_sweep(sweep).key(&keys::document(sha256));
         Ok(redis::cmd("GET").arg(key).query_async(&mut conn).await?)
     }
 
@@ -164,7 +164,7 @@ impl Queue {
     pub async fn vector(&self, content_key: &str) -> Result<Option<Vec<u8>>, QueueError> {
         let mut conn = self.conn();
         let kept = redis::cmd("GET")
-            .arg(self.of_sweep(content_key).key(&format!("vec:{content_key}")))
+            .arg(self.of_sweep(content_key).key(&keys::vector(content_key)))
             .query_async(&mut conn)
             .await;
         unless_damaged(kept)
@@ -182,7 +182,7 @@ impl Queue {
     ) -> Result<(), QueueError> {
         let mut conn = self.conn();
         redis::cmd("SET")
-            .arg(self.of_sweep(content_key).key(&format!("vec:{content_key}")))
+            .arg(self.of_sweep(content_key).key(&keys::vector(content_key)))
             .arg(vector)
             .arg("EX")
             .arg(keep.as_secs().max(1))
@@ -201,11 +201,11 @@ impl Queue {
         for part in self.each() {
             let (leased, delayed, dead): (u64, u64, u64) = redis::pipe()
                 .cmd("ZCARD")
-                .arg(part.key("leases"))
+                .arg(part.key(keys::LEASES))
                 .cmd("ZCARD")
-                .arg(part.key("delayed"))
+                .arg(part.key(keys::DELAYED))
                 .cmd("ZCARD")
-                .arg(part.key("dead"))
+                .arg(part.key(keys::DEAD))
                 .query_async(&mut conn)
                 .await?;
             all = (all.0 + leased, all.1 + delayed, all.2 + dead);
@@ -227,7 +227,7 @@ impl Queue {
     ) -> Result<(), QueueError> {
         let mut conn = self.conn();
         let first = self.at(0);
-        let key = first.key(&format!("w:{id}"));
+        let key = first.key(&keys::worker(id));
         redis::cmd("HSET")
             .arg(&key)
             .arg("host")
@@ -253,11 +253,11 @@ impl Queue {
         for part in self.each() {
             redis::pipe()
                 .cmd("ZREM")
-                .arg(part.key("workers"))
+                .arg(part.key(keys::WORKERS))
                 .arg(id)
                 .ignore()
                 .cmd("UNLINK")
-                .arg(part.key(&format!("w:{id}")))
+                .arg(part.key(&keys::worker(id)))
                 .ignore()
                 .query_async::<()>(&mut conn)
                 .await?;
@@ -274,7 +274,7 @@ impl Queue {
         let first = self.at(0);
         let now: (u64, u64) = read(&conn.ask_at(&first.key(""), redis::cmd("TIME")).await?)?;
         let seen: Vec<(String, f64)> = redis::cmd("ZRANGE")
-            .arg(first.key("workers"))
+            .arg(first.key(keys::WORKERS))
             .arg(0)
             .arg(-1)
             .arg("WITHSCORES")
@@ -288,7 +288,7 @@ impl Queue {
                 continue;
             }
             let map: redis::RedisResult<HashMap<Vec<u8>, Vec<u8>>> = redis::cmd("HGETALL")
-                .arg(first.key(&format!("w:{id}")))
+                .arg(first.key(&keys::worker(&id)))
                 .query_async(&mut conn)
                 .await;
             // A worker with a broken record is still listed.

@@ -3,7 +3,7 @@
 use super::reconcile::{Fault, groups_of};
 use super::{Queue, QueueError, SweepState};
 use crate::ids::review_id;
-use crate::keys::shard_barrier;
+use crate::keys::{self, shard_barrier};
 use crate::sweep::TargetStatus;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -161,7 +161,7 @@ impl Look {
         let mut busy: HashSet<u32> = HashSet::new();
         let mut other = Vec::new();
         let start = format!("{sweep}-");
-        for id in members(queue, &format!("js:{sweep}")).await? {
+        for id in members(queue, &keys::jobs(sweep)).await? {
             let ordinal = id.strip_prefix(&start).and_then(|rest| rest.split('.').next());
             match ordinal.and_then(|n| n.parse().ok()) {
                 Some(n) => {
@@ -186,10 +186,10 @@ impl Look {
 
     async fn find_jobs(&mut self, queue: &Queue) -> Result<(), QueueError> {
         for sweep in self.open.iter().map(String::as_str).chain([""]) {
-            self.jobs.extend(members(queue, &format!("js:{sweep}")).await?);
+            self.jobs.extend(members(queue, &keys::jobs(sweep)).await?);
         }
         self.jobs.extend(std::mem::take(&mut self.unlisted));
-        let sets = [("leases", "leased"), ("delayed", "delayed"), ("dead", "dead")];
+        let sets = [(keys::LEASES, "leased"), (keys::DELAYED, "delayed"), (keys::DEAD, "dead")];
         for (set, state) in sets {
             for id in self.names(queue, set, "zset").await? {
                 self.places.entry(id.clone()).or_default().push(state);
@@ -204,9 +204,9 @@ impl Look {
         self.lanes = known.into_iter().collect();
         for lane in self.lanes.clone() {
             let mut groups = self.groups(&lane);
-            groups.extend(self.names(queue, &format!("ring:{lane}"), "zset").await?);
+            groups.extend(self.names(queue, &keys::ring(&lane), "zset").await?);
             for group in groups {
-                let list = self.names(queue, &format!("q:{lane}:{group}"), "list").await?;
+                let list = self.names(queue, &keys::queue(&lane, &group), "list").await?;
                 self.longest = self.longest.max(list.len());
                 for id in list {
                     let place = (lane.clone(), group.clone());
@@ -263,7 +263,7 @@ impl Look {
 async fn lanes(queue: &Queue) -> Result<Vec<String>, QueueError> {
     let mut conn = queue.conn();
     let mut lanes: BTreeSet<String> = BTreeSet::new();
-    for key in ["turn", "ready"] {
+    for key in [keys::TURN, keys::READY] {
         let some: Vec<String> =
             redis::cmd("HKEYS").arg(queue.key(key)).query_async(&mut conn).await?;
         lanes.extend(some);
@@ -275,7 +275,7 @@ async fn lanes(queue: &Queue) -> Result<Vec<String>, QueueError> {
 async fn live_targets(queue: &Queue, sweep: &str) -> Result<Vec<u32>, QueueError> {
     let mut conn = queue.conn();
     let codes: Option<String> =
-        redis::cmd("GET").arg(queue.key(&format!("st:{sweep}"))).query_async(&mut conn).await?;
+        redis::cmd("GET").arg(queue.key(&keys::statuses(sweep))).query_async(&mut conn).await?;
     let live = TargetStatus::Live.code();
     Ok((0..)
         .zip(codes.unwrap_or_default().chars())
@@ -293,8 +293,8 @@ async fn full_barriers(queue: &Queue, sweep: &str, live: &[u32]) -> Result<Vec<u
         let names: Vec<String> = names.collect();
         let (mut counts, mut marks) = (redis::pipe(), redis::pipe());
         for name in names {
-            counts.cmd("HMGET").arg(queue.key(&format!("bar:{name}"))).arg(&["size", "n"]);
-            marks.cmd("BITCOUNT").arg(queue.key(&format!("barm:{name}")));
+            counts.cmd("HMGET").arg(queue.key(&keys::barrier(&name))).arg(&["size", "n"]);
+            marks.cmd("BITCOUNT").arg(queue.key(&keys::barrier_members(&name)));
         }
         let counts: Vec<[Option<u64>; 2]> = counts.query_async(&mut conn).await?;
         let marks: Vec<u64> = marks.query_async(&mut conn).await?;
@@ -359,15 +359,15 @@ async fn records(queue: &Queue, ids: &[String]) -> Result<HashMap<String, Record
     for page in ids.chunks(PAGE) {
         let mut pipe = redis::pipe();
         for id in page {
-            let key = queue.key(&format!("j:{id}"));
+            let key = queue.key(&keys::job(id));
             pipe.cmd("HMGET").arg(key).arg(&["st", "l", "p", "s", "g"]);
         }
         let found: Vec<Fields> = pipe.query_async(&mut conn).await?;
         let mut pipe = redis::pipe();
         for (id, fields) in page.iter().zip(&found) {
             let [_, _, _, sweep, target] = fields.clone().map(Option::unwrap_or_default);
-            pipe.cmd("SISMEMBER").arg(queue.key(&format!("js:{sweep}"))).arg(id);
-            pipe.cmd("SISMEMBER").arg(queue.key(&format!("dt:{sweep}:{target}"))).arg(id);
+            pipe.cmd("SISMEMBER").arg(queue.key(&keys::jobs(&sweep))).arg(id);
+            pipe.cmd("SISMEMBER").arg(queue.key(&keys::dead_of_target(&sweep, &target))).arg(id);
         }
         let sets: Vec<bool> = pipe.query_async(&mut conn).await?;
         for ((id, fields), sets) in page.iter().zip(found).zip(sets.chunks_exact(2)) {

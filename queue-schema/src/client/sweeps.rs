@@ -186,7 +186,7 @@ impl Queue {
         args.extend(budget_args(budget));
         args.push(documents.len().to_string().into());
         for (sha, text) in documents {
-            args.push(format!("doc:{sha}").into());
+            args.push(keys::document(sha).into());
             args.push(text.clone().into());
         }
         let mut plan = NewJob::of(&Plan { sweep: id.clone(), first: 0 })
@@ -310,7 +310,7 @@ impl Queue {
         let mut all: Vec<(String, f64)> = Vec::new();
         for part in self.each() {
             let some: Vec<(String, f64)> = redis::cmd("ZREVRANGE")
-                .arg(part.key("sweeps"))
+                .arg(part.key(keys::SWEEPS))
                 .arg(0)
                 .arg(-1)
                 .arg("WITHSCORES")

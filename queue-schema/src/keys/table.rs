@@ -1,5 +1,8 @@
-//! The table of keys: one row a name, as data. The table of docs/state-machine.md, the check of types
-//! in `scrum doctor --queue` and the tests' choice of keys come from it.
+//! The table of keys: one row a name, as data. The functions and constants that build the names, the
+//! table of docs/state-machine.md, the check of types in `scrum doctor --queue` and the tests' choice of
+//! keys are all made from it. No other file spells the name of a key.
+
+use std::fmt::Display;
 
 /// The type that Redis keeps a key as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,66 +77,92 @@ pub struct KeyRow {
 /// What stands before the name of a key that was set aside. Such a key has any type, and ends by itself.
 pub const SET_ASIDE: &str = "bad:";
 
-const fn row(name: &'static str, kind: KeyType, damage: Damage, holds: &'static str) -> KeyRow {
-    KeyRow { name, kind, holds, damage }
-}
-
 use Damage::{Anew, Job, Lost, Review, Run, Sweep};
 use KeyType::{Hash, List, Set, Stream, String as Text, Zset};
 
-/// All keys, a line each.
+/// The constant or function that gives a name.
+macro_rules! name {
+    ($item:ident, $holds:literal, $single:literal) => {
+        #[doc = concat!("The key `", $single, "`: ", $holds, ".")]
+        pub const $item: &str = $single;
+    };
+    ($item:ident, $holds:literal, $head:literal $($word:ident $($mark:literal)?)+) => {
+        #[doc = concat!("The key `", $head $(, stringify!($word) $(, $mark)?)+, "`: ", $holds, ".")]
+        #[expect(non_snake_case, reason = "the words stand in capitals in the table")]
+        pub fn $item($($word: impl Display),+) -> String {
+            format!(concat!($head $(, "{}" $(, $mark)?)+), $($word),+)
+        }
+    };
+}
+
+/// Makes the table, and of each row what gives its name: a constant for a key that a partition has once,
+/// else a function that takes the words in capitals.
+macro_rules! keys {
+    ($($item:ident = $head:literal $($word:ident $($mark:literal)?)*,
+        $kind:expr, $damage:expr, $holds:literal;)+) => {
+        /// All keys.
+        pub const TABLE: &[KeyRow] = &[$(KeyRow {
+            name: concat!($head $(, stringify!($word) $(, $mark)?)*),
+            kind: $kind,
+            holds: $holds,
+            damage: $damage,
+        }),+];
+        $(name!($item, $holds, $head $($word $($mark)?)*);)+
+    };
+}
+
 #[rustfmt::skip]
-pub const TABLE: &[KeyRow] = &[
-    row("j:JOB", Hash, Job, "record of a job: `st` state, `l` lane, `p` priority, `s` sweep, `g` target, `a` attempts, `m` most attempts, `c` crashes, `e` enqueued at, `t` token, `w` worker, `lr` reason of the last retry, `res` tokens and millionths of a dollar held for its call; dead: `dc` class, `dr` reason, `da` died, `df` first died. `s`, `g`, `a` and `c` stand there only where they are not empty or 0"),
-    row("b:JOB", Text, Job, "its body: envelope with kind, versions and payload; packed from 256 bytes on"),
-    row("q:LANE:GROUP", List, Anew, "ready jobs of one group, `PRIORITY\\|SWEEP`"),
-    row("ring:LANE", Zset, Anew, "groups with ready jobs, by turn"),
-    row("turn", Hash, Anew, "lane -> turns given; `*` -> turns of the lanes"),
-    row("ready", Hash, Anew, "lane -> ready jobs"),
-    row("leased", Hash, Anew, "pool -> jobs leased"),
-    row("limits", Hash, Anew, "pool -> jobs allowed at a time; workers write it when they start, and when it lacks their pool"),
-    row("rates", Hash, Anew, "pool -> jobs allowed a minute; as `limits`"),
-    row("permits:POOL", Zset, Anew, "places of a pool by deadline, in the pool's own partition, when there are several"),
-    row("freed:POOL", List, Anew, "at most one token: somebody should reserve"),
-    row("bucket:POOL", Hash, Anew, "token bucket: tokens, and when they were counted"),
-    row("paused", Set, Lost("nothing is paused any more; pause it again"), "`lane:NAME` and `sweep:ID` that are passed over"),
-    row("cancelled", Set, Anew, "sweeps whose jobs are dropped"),
-    row("parked:SWEEP", Set, Anew, "lanes and groups of a paused sweep that claims have set aside"),
-    row("leases", Zset, Anew, "leased jobs by deadline (ms, Redis clock)"),
-    row("delayed", Zset, Anew, "delayed jobs by due time (ms); made anew, all are due"),
-    row("dead", Zset, Anew, "dead jobs by time of death (ms)"),
-    row("js:SWEEP", Set, Anew, "all jobs of a sweep, in whatever state: found without looking through the keys of the server; `js:` of those without a sweep"),
-    row("dt:SWEEP:TARGET", Set, Anew, "dead jobs of one target, which go back together"),
-    row("wake", List, Anew, "at most one token: somebody should claim"),
-    row("wake:LANE", List, Anew, "the same, for workers of one lane; `wake:apply:*` for those of all branches"),
-    row("workers", Zset, Anew, "workers by last sign of life"),
-    row("w:WORKER", Hash, Lost("host and places of a worker are not shown"), "a worker: host, pid, places, lanes, last claim, last job on its last chance"),
-    row("bar:NAME", Hash, Review, "a barrier: size, arrivals, continuation"),
-    row("barm:NAME", Text, Review, "which members have arrived, a bit each"),
-    row("sweeps", Zset, Anew, "sweeps by time of creation"),
-    row("forgetting", Zset, Anew, "sweeps that are being forgotten, by the time of its beginning"),
-    row("upkeep", Text, Anew, "who looks after the partition now; ends by itself"),
-    row("damaged", Text, Anew, "a script met what it can't use: the next upkeep looks at everything; ends by itself"),
-    row("sw:SWEEP", Hash, Sweep, "a sweep: request, state, counters"),
-    row("st:SWEEP", Text, Anew, "status of each target, a character each"),
-    row("tg:SWEEP", Hash, Sweep, "ordinal -> target"),
-    row("led:SWEEP", Hash, Lost("what `scrum models --sweep` counted"), "the sweep's ledger: counters by model, task and metric"),
-    row("met:SWEEP", Hash, Lost("what `scrum metrics` counted"), "the sweep's loop counters: findings, tiers, markers and more of accepted reviews"),
-    row("trust", Hash, Lost("what `scrum models` counted"), "the ledger of all sweeps of the partition, forgotten ones included"),
-    row("rows:STREAM:SWEEP", Stream, Sweep, "rows of the knowledge base"),
-    row("rowid:STREAM:SWEEP", Hash, Anew, "row id -> stream entry; makes a row unique"),
-    row("rev:REVIEW", Hash, Review, "what a review has gathered: shard summaries, tokens, the accepted review and its facts until they are checked"),
-    row("att:REVIEW", List, Review, "its attempts. Gone, as `rev:REVIEW`, when the target is resolved, or cancelled"),
-    row("aps:SWEEP", List, Lost("the list of the runs over the sweep"), "runs of the applier over a sweep"),
-    row("ap:SWEEP.RUN", Hash, Run, "a run of the applier: its request, what was proposed for each file, how it ended"),
-    row("nofacts:SWEEP", Hash, Lost("why reviews have no facts"), "ordinal -> why an accepted review has no facts, or unchecked ones"),
-    row("left:SWEEP", Hash, Lost("why reviews that had begun were left out"), "target -> why a review that had begun was left out"),
-    row("alerts:SWEEP", Hash, Lost("what the sweep's operator was to be told"), "rung -> what its provider keeps refusing; `.scrumignore` -> its lines that are no patterns"),
-    row("doc:SHA", Text, Lost("a document of sweeps: reviews that need it fail; forget the sweep and ask for it again"), "a document"),
-    row("users:doc:SHA", Set, Lost("the document stays when its sweeps are forgotten"), "the sweeps that have a document"),
-    row("ans:KEY", Text, Lost("an answer that was paid for; it is asked for again"), "an answer under its content key; ends by itself"),
-    row("vec:KEY", Text, Lost("a vector; it is made again"), "a vector of a passage or query under its content key; ends by itself"),
-];
+keys! {
+    job = "j:" JOB, Hash, Job, "record of a job: `st` state, `l` lane, `p` priority, `s` sweep, `g` target, `a` attempts, `m` most attempts, `c` crashes, `e` enqueued at, `t` token, `w` worker, `lr` reason of the last retry, `res` tokens and millionths of a dollar held for its call; dead: `dc` class, `dr` reason, `da` died, `df` first died. `s`, `g`, `a` and `c` stand there only where they are not empty or 0";
+    body = "b:" JOB, Text, Job, "its body: envelope with kind, versions and payload; packed from 256 bytes on";
+    queue = "q:" LANE ":" GROUP, List, Anew, "ready jobs of one group, `PRIORITY\\|SWEEP`";
+    ring = "ring:" LANE, Zset, Anew, "groups with ready jobs, by turn";
+    TURN = "turn", Hash, Anew, "lane -> turns given; `*` -> turns of the lanes";
+    READY = "ready", Hash, Anew, "lane -> ready jobs";
+    LEASED = "leased", Hash, Anew, "pool -> jobs leased";
+    LIMITS = "limits", Hash, Anew, "pool -> jobs allowed at a time; workers write it when they start, and when it lacks their pool";
+    RATES = "rates", Hash, Anew, "pool -> jobs allowed a minute; as `limits`";
+    permits = "permits:" POOL, Zset, Anew, "places of a pool by deadline, in the pool's own partition, when there are several";
+    freed = "freed:" POOL, List, Anew, "at most one token: somebody should reserve";
+    bucket = "bucket:" POOL, Hash, Anew, "token bucket: tokens, and when they were counted";
+    PAUSED = "paused", Set, Lost("nothing is paused any more; pause it again"), "`lane:NAME` and `sweep:ID` that are passed over";
+    CANCELLED = "cancelled", Set, Anew, "sweeps whose jobs are dropped";
+    parked = "parked:" SWEEP, Set, Anew, "lanes and groups of a paused sweep that claims have set aside";
+    LEASES = "leases", Zset, Anew, "leased jobs by deadline (ms, Redis clock)";
+    DELAYED = "delayed", Zset, Anew, "delayed jobs by due time (ms); made anew, all are due";
+    DEAD = "dead", Zset, Anew, "dead jobs by time of death (ms)";
+    jobs = "js:" SWEEP, Set, Anew, "all jobs of a sweep, in whatever state: found without looking through the keys of the server; `js:` of those without a sweep";
+    dead_of_target = "dt:" SWEEP ":" TARGET, Set, Anew, "dead jobs of one target, which go back together";
+    WAKE = "wake", List, Anew, "at most one token: somebody should claim";
+    wake_of = "wake:" LANE, List, Anew, "the same, for workers of one lane; `wake:apply:*` for those of all branches";
+    WORKERS = "workers", Zset, Anew, "workers by last sign of life";
+    worker = "w:" WORKER, Hash, Lost("host and places of a worker are not shown"), "a worker: host, pid, places, lanes, last claim, last job on its last chance";
+    barrier = "bar:" NAME, Hash, Review, "a barrier: size, arrivals, continuation";
+    barrier_members = "barm:" NAME, Text, Review, "which members have arrived, a bit each";
+    SWEEPS = "sweeps", Zset, Anew, "sweeps by time of creation";
+    FORGETTING = "forgetting", Zset, Anew, "sweeps that are being forgotten, by the time of its beginning";
+    UPKEEP = "upkeep", Text, Anew, "who looks after the partition now; ends by itself";
+    DAMAGED = "damaged", Text, Anew, "a script met what it can't use: the next upkeep looks at everything; ends by itself";
+    sweep = "sw:" SWEEP, Hash, Sweep, "a sweep: request, state, counters";
+    statuses = "st:" SWEEP, Text, Anew, "status of each target, a character each";
+    targets = "tg:" SWEEP, Hash, Sweep, "ordinal -> target";
+    ledger = "led:" SWEEP, Hash, Lost("what `scrum models --sweep` counted"), "the sweep's ledger: counters by model, task and metric";
+    loop_counters = "met:" SWEEP, Hash, Lost("what `scrum metrics` counted"), "the sweep's loop counters: findings, tiers, markers and more of accepted reviews";
+    TRUST = "trust", Hash, Lost("what `scrum models` counted"), "the ledger of all sweeps of the partition, forgotten ones included";
+    rows = "rows:" STREAM ":" SWEEP, Stream, Sweep, "rows of the knowledge base";
+    row_ids = "rowid:" STREAM ":" SWEEP, Hash, Anew, "row id -> stream entry; makes a row unique";
+    review_state = "rev:" REVIEW, Hash, Review, "what a review has gathered: shard summaries, tokens, the accepted review and its facts until they are checked";
+    attempts = "att:" REVIEW, List, Review, "its attempts. Gone, as `rev:REVIEW`, when the target is resolved, or cancelled";
+    apply_runs = "aps:" SWEEP, List, Lost("the list of the runs over the sweep"), "runs of the applier over a sweep";
+    apply_run = "ap:" SWEEP "." RUN, Hash, Run, "a run of the applier: its request, what was proposed for each file, how it ended";
+    without_facts = "nofacts:" SWEEP, Hash, Lost("why reviews have no facts"), "ordinal -> why an accepted review has no facts, or unchecked ones";
+    left_out = "left:" SWEEP, Hash, Lost("why reviews that had begun were left out"), "target -> why a review that had begun was left out";
+    alerts = "alerts:" SWEEP, Hash, Lost("what the sweep's operator was to be told"), "rung -> what its provider keeps refusing; `.scrumignore` -> its lines that are no patterns";
+    document = "doc:" SHA, Text, Lost("a document of sweeps: reviews that need it fail; forget the sweep and ask for it again"), "a document";
+    document_users = "users:doc:" SHA, Set, Lost("the document stays when its sweeps are forgotten"), "the sweeps that have a document";
+    answer = "ans:" KEY, Text, Lost("an answer that was paid for; it is asked for again"), "an answer under its content key; ends by itself";
+    vector = "vec:" KEY, Text, Lost("a vector; it is made again"), "a vector of a passage or query under its content key; ends by itself";
+}
 
 impl KeyRow {
     /// The constant beginning of the name, without the colon that may follow.
