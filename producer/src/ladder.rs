@@ -4,6 +4,7 @@ use anyhow::{Context, bail};
 use queue_schema::sweep::{Ladder, Rung};
 use scrum_config::{Ladders, Settings, Wire};
 use scrum_disk as disk;
+use scrum_domain::text::counted;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -38,7 +39,8 @@ pub fn choose(
     if let Some((provider, ollama)) = local {
         let models = ollama_models(provider, config).unwrap_or_default();
         if !models.is_empty() {
-            let why = format!("Ollama at {} has {} models", ollama.base_url, models.len());
+            let count = counted(models.len(), "model", "models");
+            let why = format!("Ollama at {} has {count}", ollama.base_url);
             return Ok((from_models(provider, &models), Some(why)));
         }
     }

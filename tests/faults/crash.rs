@@ -207,7 +207,7 @@ async fn killed_and_run_again(server_too: bool) {
     stub.wait_in_flight(0).await;
     gate.open();
     let done = bench.review(&repo, &[]).expect(0);
-    assert!(done.stderr.contains("is there already"), "{}", done.stderr);
+    assert!(done.stderr.contains("exists already"), "{}", done.stderr);
     assert!(done.stdout.contains("21 of 21 files reviewed"), "{}", done.stdout);
     let lines = std::fs::read_to_string(out.join("scrum_reviews.jsonl")).unwrap();
     let rows: Vec<ReviewRow> = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();

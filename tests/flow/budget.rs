@@ -128,7 +128,7 @@ fn a_budget_of_calls_is_kept_and_the_rest_is_left_out_by_name() {
     assert_eq!(fleet.calls(), 3, "no call over the cap, however many jobs run at a time");
     assert!(done.stdout.contains("3 of 6 files reviewed, 0 unresolved"), "{}", done.stdout);
     assert!(
-        done.stdout.contains("the budget did not reach 3 files (3 of 3 calls spent)"),
+        done.stdout.contains("3 files were left out because of the budget (3 of 3 calls spent)"),
         "{}",
         done.stdout
     );
@@ -205,7 +205,11 @@ fn near_a_budget_of_dollars_only_the_cheapest_rung_is_asked() {
     assert_eq!(fleet.by_model(), models, "8 cents by two, then cheaply up to 95 percent");
     let order: Vec<_> = fleet.stub.requests().into_iter().map(|c| c.model).collect();
     assert_eq!(order[..2], ["dear", "dear"], "the ladder's first rung while there is money");
-    assert!(done.stdout.contains("reach 4 files ($0.096 of $0.10 spent)"), "{}", done.stdout);
+    assert!(
+        done.stdout.contains("4 files were left out because of the budget ($0.096 of $0.10 spent)"),
+        "{}",
+        done.stdout
+    );
     let summary = fleet.summary();
     assert_eq!(left_out(&summary).len(), 4);
     assert!((summary["cost_usd"].as_f64().unwrap() - 0.096).abs() < 1e-9, "{summary}");

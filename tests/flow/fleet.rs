@@ -223,7 +223,7 @@ async fn the_same_command_goes_on_with_what_again_began() {
     // Nobody works, so that it is as it was when it was left.
     let done = again();
     assert_eq!(done.stdout.trim(), second);
-    assert!(done.stderr.contains(&format!("sweep {second} is there already")), "{}", done.stderr);
+    assert!(done.stderr.contains(&format!("sweep {second} exists already")), "{}", done.stderr);
     // Other work is no reason to go on with it.
     let other = bench.sweep(&repo, &["--again", "--target", "src/f0.rs"]).expect(0);
     assert_ne!(other.stdout.trim(), second);
@@ -252,7 +252,7 @@ async fn an_interrupted_run_that_began_anew_is_gone_on_with() {
     assert_eq!(running.wait(LONG), 130);
     gate.open();
     let done = Done::from(bench.on("run", &repo, &["--again"]).output().unwrap()).expect(0);
-    assert!(done.stderr.contains("is there already: going on with it"), "{}", done.stderr);
+    assert!(done.stderr.contains("exists already; continuing it"), "{}", done.stderr);
     assert_eq!(status(&bench)["sweeps"].as_array().unwrap().len(), 1, "no second sweep");
 }
 

@@ -57,7 +57,7 @@ fn a_newcomers_first_command_leaves_a_report() {
 
     // The same command finds what was done and does nothing again.
     let again = bench.run(&args).expect(0);
-    assert!(again.stderr.contains("is there already"), "{}", again.stderr);
+    assert!(again.stderr.contains("exists already"), "{}", again.stderr);
     let lines_again = std::fs::read_to_string(out.join("scrum_reviews.jsonl")).unwrap();
     assert_eq!(lines, lines_again, "the same rows, not new ones");
     let forced: Vec<&str> = args.iter().copied().chain(["--again"]).collect();
@@ -386,7 +386,7 @@ fn what_is_the_same_sweep_keeps_its_labels_and_rank_and_says_so() {
     again.env("SCRUM__SWEEP__ADMISSION_WINDOW", "7").env("SCRUM__SWEEP__PLAN_PAGE", "9");
     let out = again.output().unwrap();
     let told = String::from_utf8_lossy(&out.stderr);
-    assert!(told.contains(&format!("sweep {id} is there already")), "{told}");
+    assert!(told.contains(&format!("sweep {id} exists already")), "{told}");
     assert!(told.contains("keeps its labels; left out: team=edge"), "{told}");
     assert!(told.contains("keeps its rank, normal; left out: --priority high"), "{told}");
     let done = bench.run(&first).expect(0);

@@ -179,7 +179,7 @@ async fn access(session: &Session, add: &mut impl FnMut(&str, Level, String)) {
     };
     if open {
         let message = "this Redis lets in whoever reaches it, without a password: they decide what workers do; give \
-                       it one (requirepass, or 'user default off' beside a user of its own; docs/operations.md, Redis)";
+                       it one (requirepass, or 'user default off' beside a user of its own; docs/fleet.md, Redis)";
         add("access", Level::Note, message.to_owned());
     } else {
         add("access", Level::Ok, "nobody gets in without a password".to_owned());

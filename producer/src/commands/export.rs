@@ -1,5 +1,5 @@
 //! `scrum dlq export`: dead letters for other tools, a line of JSON each, with all that is known.
-//! The fields are described in docs/operations.md; new ones may come, none changes its meaning.
+//! The fields are described in docs/dead-letters.md; new ones may come, none changes its meaning.
 
 use super::letters::target_of;
 use crate::cli::Global;

@@ -117,16 +117,16 @@ pub async fn create(
             .note(&format!("sweep {id} of {} at {:.10}", prepared.spec.repo, prepared.spec.commit));
     } else {
         let anew = if request.again {
-            format!("it is not finished; to start anew: scrum cancel {}", shell_quoted(&id))
+            format!("it is not finished; to start a new one: scrum cancel {}", shell_quoted(&id))
         } else {
-            "--again starts anew".to_owned()
+            "--again starts a new one".to_owned()
         };
-        progress.note(&format!("sweep {id} is there already: going on with it ({anew})"));
+        progress.note(&format!("sweep {id} exists already; continuing it ({anew})"));
         revive_plan(session, &id).await?;
         note_dropped(session, &created, request, spec, progress).await?;
         if created.put_back > 0 {
-            let (files, _) = wait::files(created.put_back);
-            progress.note(&format!("in work again, left out by the old budget: {files}"));
+            let (files, _, _) = wait::files(created.put_back);
+            progress.note(&format!("back in the sweep, left out by the old budget: {files}"));
         }
     }
     let budget = session.queue.budget(&id).await?;

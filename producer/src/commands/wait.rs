@@ -90,8 +90,8 @@ pub fn jobs(n: u64) -> String {
 }
 
 /// `3 files`, and what they are called after that.
-pub fn files(n: u64) -> (String, &'static str) {
-    if n == 1 { ("1 file".to_owned(), "it") } else { (format!("{n} files"), "them") }
+pub fn files(n: u64) -> (String, &'static str, &'static str) {
+    if n == 1 { ("1 file".to_owned(), "was", "it") } else { (format!("{n} files"), "were", "them") }
 }
 
 /// What a sweep comes to, for whoever waits for it: 0 when all was done, 1 when something was not, 2
@@ -164,9 +164,9 @@ pub async fn verdict(
         }
         if s.left_out > 0 {
             let budget = s.budget.map(|b| format!(" ({b} spent)")).unwrap_or_default();
-            let (files, them) = files(s.left_out);
+            let (files, were, them) = files(s.left_out);
             say(&format!(
-                "the budget did not reach {files}{budget}; the same command with a larger one goes on with {them}"
+                "{files} {were} left out because of the budget{budget}; run the same command with a larger budget to review {them}"
             ))?;
         }
         if s.unresolved > 0 {

@@ -13,9 +13,9 @@ const PASSWORD: &str = "s3cret";
 /// The one command that may be refused: `scrum doctor` tries it.
 const MAY_BE_REFUSED: &str = "config|get";
 
-/// The line that `docs/operations.md` tells people to write, and what it says to add.
+/// The line that `docs/fleet.md` tells people to write, and what it says to add.
 pub fn documented(addition: Option<&str>) -> Vec<String> {
-    let guide = include_str!("../../../docs/operations.md");
+    let guide = include_str!("../../../docs/fleet.md");
     let line = guide.lines().find(|l| l.starts_with("user scrum on")).expect("the guide has it");
     let more = addition.map(|begin| {
         let rest = guide.split(begin).nth(1).expect("the guide says what to add");
@@ -26,7 +26,7 @@ pub fn documented(addition: Option<&str>) -> Vec<String> {
 
 /// The line for users of Sentinels.
 pub fn documented_for_sentinels() -> Vec<String> {
-    let guide = include_str!("../../../docs/operations.md");
+    let guide = include_str!("../../../docs/fleet.md");
     let line = guide.split("theirs is\n  `").nth(1).and_then(|r| r.split('`').next());
     words(line.expect("the guide has it")).collect()
 }
@@ -157,8 +157,8 @@ fn the_documented_rights_are_exactly_those_that_scripts_and_client_use() {
         .collect();
     let missing: Vec<_> = used.difference(&rights).collect();
     let needless: Vec<_> = rights.difference(&used).collect();
-    assert!(missing.is_empty(), "docs/operations.md does not allow {missing:?}");
-    assert!(needless.is_empty(), "docs/operations.md allows {needless:?}, which nothing uses");
+    assert!(missing.is_empty(), "docs/fleet.md does not allow {missing:?}");
+    assert!(needless.is_empty(), "docs/fleet.md allows {needless:?}, which nothing uses");
 }
 
 /// Commands that reach beyond the fleet's own keys: settings, others' scripts, users, connections, databases.

@@ -1,6 +1,6 @@
 //! Running a check, which is foreign code: build scripts, tests, whatever a repository has.
 //!
-//! What bubblewrap contains and what not is told in docs/operations.md.
+//! What bubblewrap contains and what not is told in docs/sandbox.md.
 
 mod bubblewrap;
 mod lack;

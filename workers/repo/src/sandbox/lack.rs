@@ -83,7 +83,7 @@ impl Facts {
             }
         }
         if todo.is_empty() {
-            todo.push("docs/operations.md says what it needs".to_owned());
+            todo.push("docs/sandbox.md says what it needs".to_owned());
         }
         format!("bubblewrap says: {said}; {}", todo.join("; "))
     }
@@ -100,7 +100,7 @@ mod tests {
         let proc = Some("bwrap: Can't mount proc on /newroot/proc: Operation not permitted");
         for (facts, said, parts) in [
             (plain, None, &["not installed", "apt-get install bubblewrap"][..]),
-            (plain, denied, &["No permissions", "docs/operations.md"]),
+            (plain, denied, &["No permissions", "docs/sandbox.md"]),
             (
                 Facts { userns_clone: Some(0), ..plain },
                 denied,
