@@ -3,6 +3,7 @@
 --
 -- ARGV[1]  sweep id
 -- Returns 1, or 0 when there is no such sweep or it was over already.
+-- @include targets
 local sweep = ARGV[1]
 local sk = P .. 'sw:' .. sweep
 local state = call('HGET', sk, 'state')

@@ -14,8 +14,17 @@
 -- ARGV[9+] lanes served: their names, 'KIND:*' for all of a kind, '*' for all
 -- Returns { ms until something is due (-1: nothing), pools that lack places as 'POOL=READY POOL=READY ',
 -- then per job: id, lane, body, attempt, crashes, ms waited, enqueued at }.
+-- @include leases
+-- @include dead
 local worker, request, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local want = tonumber(ARGV[4])
+
+-- Ready | delayed -> absent for a job whose sweep was cancelled; its target is cancelled too.
+local function drop_cancelled(id, sweep, target)
+  release_held(id, sweep, call('HGET', P .. 'j:' .. id, 'res'))
+  remove(id, sweep)
+  if target ~= '' then settle(sweep, target, 'x') end
+end
 
 local out = { -1, '' }
 local got = {} -- records of the jobs that this request gets
@@ -90,7 +99,7 @@ about('leases', taken, function(id)
   else
     local crashes = add(P .. 'j:' .. id, 'c', 1)
     if crashes >= tonumber(ARGV[7]) then
-      release(id, j.s, j.res)
+      release_held(id, j.s, j.res)
       bury(id, j.s, j.g, 'poison', 'its worker died ' .. crashes .. ' times while it ran; last on ' .. tostring(j.w))
     else
       back_to_ready(id, j.l, j.p, j.s)
@@ -223,7 +232,7 @@ local function take(lane, n)
   end
   if served > 0 then
     add(P .. 'leased', pool, served)
-    if tokens then spend(pool, tokens - served) end
+    if tokens then take_tokens(pool, tokens - served) end
     if places and places[pool] then places[pool] = places[pool] - served end
   end
   if dropped_here + stray > 0 then due_at(NOW) end -- there may be more of those

@@ -6,6 +6,9 @@
 -- ARGV[1]  number of commits, then per commit:
 --          job id, token, ending, its two arguments, number of effects, effects
 -- Returns one number a commit: 1 applied, 0 stale.
+-- @include leases
+-- @include dead
+-- @include effects
 local results = {}
 local i = 2
 
@@ -39,7 +42,7 @@ for k = 1, tonumber(ARGV[1]) do
   else
     results[k] = 1
     -- What the call has taken is among the effects; what was held for it would count beside that.
-    if ending ~= 'back' then release(id, j.s, j.res) end
+    if ending ~= 'back' then release_held(id, j.s, j.res) end
     -- Effects go first: a follow-up may be this very job's successor, and what the ending does
     -- to the sweep must see them. Effects that can't be applied leave the job leased.
     i = apply(i)

@@ -13,6 +13,7 @@
 -- then     the plan job in the flat form of NewJob::encode
 -- Returns { 1 when it is new, 0 when it was there, 2 when what is left of it is being forgotten;
 --          targets that wait again }.
+-- @include targets
 local sweep = ARGV[1]
 local sk = P .. 'sw:' .. sweep
 

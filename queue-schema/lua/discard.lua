@@ -2,6 +2,7 @@
 --
 -- ARGV[1]  job id
 -- Returns 1, or 0 when there is no such dead job.
+-- @include dead
 local id = ARGV[1]
 local j = look(id, 'st', 's', 'g')
 if j.st ~= 'dead' then return 0 end

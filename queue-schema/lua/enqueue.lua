@@ -3,6 +3,7 @@
 -- ARGV[1]  number of jobs
 -- ARGV[2+] jobs in the flat form of NewJob::encode
 -- Returns the number of jobs that were new.
+-- @include targets
 local i, new = 2, 0
 for _ = 1, tonumber(ARGV[1]) do
   local j

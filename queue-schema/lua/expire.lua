@@ -5,6 +5,7 @@
 -- ARGV[2]  letters looked at, at most
 -- ARGV[3]  old letters passed over: those that an earlier call has left
 -- Returns { letters discarded, letters left, letters looked at }.
+-- @include dead
 local looked = call('ZRANGEBYSCORE', P .. 'dead', '-inf', NOW - tonumber(ARGV[1]),
   'LIMIT', ARGV[3], ARGV[2])
 local discarded = 0

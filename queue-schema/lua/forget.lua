@@ -8,6 +8,8 @@
 --          dead ones neither
 -- ARGV[4+] streams of rows
 -- Returns { 1 forgotten | 2 there is more | 0 no such sweep | -1 not over | -2 not due, jobs removed }
+-- @include leases
+-- @include jobs
 local sweep, left = ARGV[1], tonumber(ARGV[2])
 local sk, index = P .. 'sw:' .. sweep, P .. 'js:' .. sweep
 

@@ -4,6 +4,7 @@
 -- ARGV[2]  jobs leased at a time, or '' for no limit
 -- ARGV[3]  jobs started in a minute, or '' for no limit
 -- Returns 1 when that changed something.
+-- @include places
 local pool = ARGV[1]
 local changed = 0
 for i, key in ipairs({ 'limits', 'rates' }) do

@@ -4,6 +4,7 @@
 -- ARGV[2]  its name
 -- ARGV[3]  '1' to pause, '0' to resume
 -- Returns 1 when that changed something.
+-- @include lanes
 local member = ARGV[1] .. ':' .. ARGV[2]
 if ARGV[3] == '1' then return call('SADD', P .. 'paused', member) end
 local changed = call('SREM', P .. 'paused', member)

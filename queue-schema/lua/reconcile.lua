@@ -5,6 +5,8 @@
 -- ARGV[2]  '1' to mend, '0' to tell only
 -- ARGV[3+] see each of them
 -- Returns for each fault: kind, what it is about, what is wrong. Before them for 'wake' the turn.
+-- @include places
+-- @include targets
 local mend = ARGV[2] == '1'
 local out = {}
 local function fault(kind, what, message)

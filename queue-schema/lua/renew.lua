@@ -4,6 +4,7 @@
 -- ARGV[2]  lease, ms
 -- ARGV[3+] pairs of job id and token
 -- Returns the ids of leases that were lost.
+-- @include jobs
 local lost = {}
 for i = 3, #ARGV, 2 do
   if look(ARGV[i], 't').t == ARGV[i + 1] then

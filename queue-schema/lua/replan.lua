@@ -5,6 +5,7 @@
 -- ARGV[2]  targets that are written down; with others, somebody else was quicker
 -- ARGV[3+] the plan job in the flat form of NewJob::encode
 -- Returns 1, or 0 when the sweep is not one that failed so far, or its plan job is there.
+-- @include targets
 local sk = P .. 'sw:' .. ARGV[1]
 local s = call('HMGET', sk, 'state', 'total')
 if s[1] ~= 'failed' or s[2] ~= ARGV[2] or call('ZSCORE', P .. 'forgetting', ARGV[1]) then return 0 end

@@ -7,6 +7,7 @@
 -- ARGV[2]  new lane, or '' to keep it
 -- ARGV[3]  new body, or '' to keep it
 -- Returns the number of jobs revived; 0 when there is no such dead job, or its sweep was cancelled.
+-- @include targets
 local function revive(id, lane, body)
   local key = P .. 'j:' .. id
   local j = look(id, 'st', 'l', 'p', 's', 'g')

@@ -5,7 +5,7 @@
 
 use serde::{Serialize, Serializer};
 
-/// Fields of a sweep's record; `lua/budget.lua` has the same names.
+/// Fields of a sweep's record; `lua/include/budget.lua` has the same names.
 #[cfg(feature = "client")]
 pub(crate) mod fields {
     pub const CAP_CALLS: &str = "cap:calls";

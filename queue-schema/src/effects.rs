@@ -118,7 +118,7 @@ impl NewJob {
         self
     }
 
-    /// Flat form for the scripts; `lua/prelude.lua` reads it in `read_job`.
+    /// Flat form for the scripts; `lua/include/jobs.lua` reads it in `read_job`.
     pub fn encode(&self, with: Sending<'_>, out: &mut Vec<Vec<u8>>) {
         out.push(self.id.as_bytes().to_vec());
         out.push(self.lane.as_bytes().to_vec());
@@ -371,7 +371,7 @@ impl Effects {
         self.encode_list(with, out);
     }
 
-    /// The effects alone, as `apply` in `lua/effects.lua` reads them.
+    /// The effects alone, as `apply` in `lua/include/effects.lua` reads them.
     pub fn encode_list(&self, with: Sending<'_>, out: &mut Vec<Vec<u8>>) {
         out.push(num(self.list.len() as u64));
         for effect in &self.list {

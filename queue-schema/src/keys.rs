@@ -41,7 +41,7 @@ pub fn partition_of(sweep: &str, partitions: u16) -> u16 {
 }
 
 /// The pool of a lane is what its limit counts: "rung:ollama" and "shard:ollama" share "ollama". As
-/// `pool_of` in `lua/prelude.lua`.
+/// `pool_of` in `lua/include/places.lua`.
 pub fn pool_of(lane: &str) -> &str {
     match lane.split_once(':') {
         Some((_, pool)) if !pool.is_empty() => pool,

@@ -20,7 +20,7 @@
 //! when that is.
 //!
 //! Each move is made by one Lua script, named in the table; nothing else writes job keys. (The
-//! reconciler, `form.lua` and `reconcile.lua`, makes no moves: it mends what no move can have left.)
+//! reconciler, `check_*.lua` and `reconcile.lua`, makes no moves: it mends what no move can have left.)
 
 /// Where a job is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

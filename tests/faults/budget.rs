@@ -56,8 +56,8 @@ fn check(server: &RedisServer, id: &str, repo: &TestRepo, what: &str) {
 #[test]
 fn a_worker_killed_around_a_call_is_counted_once_and_holds_nothing() {
     let places: Vec<Place> = vec![
-        ("spend", Point::Before),
-        ("spend", Point::After),
+        ("budget_hold", Point::Before),
+        ("budget_hold", Point::After),
         ("SET", Point::Before),
         ("SET", Point::After),
         ("commit", Point::Before),
@@ -74,7 +74,7 @@ fn a_worker_killed_around_a_call_is_counted_once_and_holds_nothing() {
         let victim = Victim::default();
         let (killed, spent) = (victim.clone(), AtomicU32::new(0));
         proxy.on(move |call, point| {
-            if call.name == "spend" && point == Point::Before {
+            if call.name == "budget_hold" && point == Point::Before {
                 spent.fetch_add(1, Ordering::SeqCst);
             }
             // The second call of the sweep: the first shows that all is well.
@@ -85,7 +85,7 @@ fn a_worker_killed_around_a_call_is_counted_once_and_holds_nothing() {
         victim.is(first.pid());
         eventually(LONG, &format!("it dies at {at:?}"), || first.0.try_wait().unwrap());
         let what = format!("{} {:?}", at.0, at.1);
-        let holds = !["spend Before", "commit After"].contains(&what.as_str());
+        let holds = !["budget_hold Before", "commit After"].contains(&what.as_str());
         assert_eq!(held(&server, &id), u64::from(holds), "{what}: kept for who goes on");
         let _second = bench.worker(&["--concurrency", "1"]);
         check(&server, &id, &repo, &what);

@@ -88,6 +88,7 @@ fn contents(conn: &mut Look) -> BTreeMap<String, Vec<String>> {
                 let map: BTreeMap<String, String> = conn.hgetall(key).unwrap();
                 map.into_iter().map(|(field, value)| format!("{field}={value}")).collect()
             }
+            "stream" => vec![conn.xlen::<_, u64>(key).unwrap().to_string()],
             other => panic!("{key} is a {other}"),
         };
         if kind == "set" {
@@ -182,7 +183,7 @@ async fn every_script_can_be_sent_again() {
     let none = &it.queue.create_sweep_within(&spec, &[], Priority::Normal, budget).await.unwrap();
     assert_eq!((none.new, none.put_back), (false, 0));
     let call = &Spend { tokens: 10, micro_usd: 5, ..Spend::default() };
-    let held = it.twice("spend", |q| async move { q.spend(plan, call).await }).await;
+    let held = it.twice("budget_hold", |q| async move { q.hold_budget(plan, call).await }).await;
     assert_eq!(held, Held::Granted, "the only call is held for it, once");
     let paused = it
         .twice("pause", |q| {
@@ -218,12 +219,13 @@ async fn every_script_can_be_sent_again() {
     assert_eq!(again.ended_ms, None, "or the time in between would be its own");
 
     it.twice("limits", |q| async move { q.set_limits("p", Some(4), None).await }).await;
-    let reserved = it.twice("reserve", |q| async move { q.reserve("p", "r/1", 2).await }).await;
+    let reserved =
+        it.twice("places_reserve", |q| async move { q.reserve_places("p", "r/1", 2).await }).await;
     assert_eq!(reserved.places.len(), 2, "the same places, and no more");
     let places = &reserved.places;
-    let lost = it.twice("hold", |q| async move { q.hold(places).await }).await;
+    let lost = it.twice("places_keep", |q| async move { q.keep_places(places).await }).await;
     assert_eq!(lost, Vec::<String>::new());
-    it.twice("release", |q| async move { q.release("p", places, true).await }).await;
+    it.twice("places_return", |q| async move { q.return_places("p", places, true).await }).await;
     let claim = ClaimRequest { request: "w/2".to_owned(), want: 1, ..request.clone() };
     let one = it.queue.claim(&claim).await.unwrap().jobs.remove(0).lease;
     it.queue.commit(&[Commit { lease: one, effects: dead("old") }]).await.unwrap();
@@ -236,7 +238,13 @@ async fn every_script_can_be_sent_again() {
         })
         .await;
     assert_eq!(forgotten, Forgotten::Unknown, "the sweep is gone already");
-    it.twice("form", |q| async move { q.check(true, true).await }).await;
+    for script in ["check_keys", "check_jobs", "check_sweeps"] {
+        it.twice(script, |q| async move { q.check(true, true).await }).await;
+    }
+    // Rows are looked at where their index does not fit.
+    let rows = format!("{{scrum:0}}:rows:scrum_reviews:{failed}");
+    let _: String = it.server.connection().xadd(rows, "*", &[("no", "row")]).unwrap();
+    it.twice("check_rows", |q| async move { q.check(true, true).await }).await;
     let found = it.twice("reconcile", |q| async move { q.check(true, true).await }).await;
     assert!(found.faults.is_empty(), "{:?}", found.faults);
     oracle::check_jobs(&mut it.server.connection());

@@ -40,7 +40,7 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis; doing it again is safe.
-    pub async fn spend(&self, lease: &Lease, spend: &Spend) -> Result<Held, QueueError> {
+    pub async fn hold_budget(&self, lease: &Lease, spend: &Spend) -> Result<Held, QueueError> {
         let yes = |b: bool| if b { b"1".to_vec() } else { b"0".to_vec() };
         let args = vec![
             lease.job.clone().into_bytes(),
@@ -51,8 +51,8 @@ impl Queue {
             yes(spend.further),
         ];
         let part = self.at(lease.partition);
-        let reply: Vec<redis::Value> = part.run(&self.scripts.spend, args).await?;
-        let bad = |e: &dyn std::fmt::Display| QueueError::record("spend", e);
+        let reply: Vec<redis::Value> = part.run(&self.scripts.budget_hold, args).await?;
+        let bad = |e: &dyn std::fmt::Display| QueueError::record("budget_hold", e);
         let text = |i: usize| -> Result<String, QueueError> {
             let value = reply.get(i).ok_or_else(|| bad(&"its reply is too short"))?;
             redis::FromRedisValue::from_redis_value_ref(value)

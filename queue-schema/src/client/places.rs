@@ -39,7 +39,7 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis. Sending it again gives the same places.
-    pub async fn reserve(
+    pub async fn reserve_places(
         &self,
         pool: &str,
         request: &str,
@@ -49,11 +49,11 @@ impl Queue {
         let args = vec![pool.into(), request.into(), want.to_string().into(), lease.into()];
         let home = self.of_pool(pool);
         let (due, tokens): (i64, Vec<String>) = {
-            let reply: Vec<redis::Value> = home.run(&self.scripts.reserve, args).await?;
-            let bad = |e: redis::ParsingError| QueueError::record("reserve", e);
+            let reply: Vec<redis::Value> = home.run(&self.scripts.places_reserve, args).await?;
+            let bad = |e: redis::ParsingError| QueueError::record("places_reserve", e);
             let (first, rest) = reply
                 .split_first()
-                .ok_or_else(|| QueueError::record("reserve", "the reply is empty"))?;
+                .ok_or_else(|| QueueError::record("places_reserve", "the reply is empty"))?;
             let rest = rest.iter().map(redis::FromRedisValue::from_redis_value_ref);
             (
                 redis::FromRedisValue::from_redis_value_ref(first).map_err(bad)?,
@@ -69,7 +69,7 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis; doing it again is safe.
-    pub async fn release(
+    pub async fn return_places(
         &self,
         pool: &str,
         places: &[Place],
@@ -78,7 +78,7 @@ impl Queue {
         let back = if unused { places.len() } else { 0 };
         let mut args: Vec<Vec<u8>> = vec![pool.into(), back.to_string().into()];
         args.extend(places.iter().map(|p| p.token.clone().into_bytes()));
-        self.of_pool(pool).run::<u64>(&self.scripts.release, args).await?;
+        self.of_pool(pool).run::<u64>(&self.scripts.places_return, args).await?;
         Ok(())
     }
 
@@ -87,13 +87,13 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis.
-    pub async fn hold(&self, places: &[Place]) -> Result<Vec<String>, QueueError> {
+    pub async fn keep_places(&self, places: &[Place]) -> Result<Vec<String>, QueueError> {
         let mut args: Vec<Vec<u8>> = vec![self.options().lease.as_millis().to_string().into()];
         for place in places {
             args.push(place.pool.clone().into());
             args.push(place.token.clone().into());
         }
-        self.run(&self.scripts.hold, args).await
+        self.run(&self.scripts.places_keep, args).await
     }
 
     /// A waiter for free places of a pool, on a connection of its own.

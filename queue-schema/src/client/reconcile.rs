@@ -3,9 +3,9 @@
 //!
 //! A look takes many commands, and a queue at work moves meanwhile. So a look only suspects; what
 //! it suspects is judged, and mended, by one script at one moment (`lua/reconcile.lua`). Values that can't
-//! be read are reported and mended before that (`form.rs`).
+//! be read are reported and mended before that (`check_keys.rs`).
 
-use super::form::Level;
+use super::check_keys::Level;
 use super::reconcile_look::{Look, Suspect};
 use super::{Queue, QueueError};
 use serde::Serialize;

@@ -219,7 +219,7 @@ impl<'a> Run<'a> {
 
     fn spend(&mut self, lease: &Pick, ask: &Spend) {
         let Some(lease) = self.lease(lease) else { return };
-        let held = match self.bed.wait(self.bed.queue.spend(&lease, ask)) {
+        let held = match self.bed.wait(self.bed.queue.hold_budget(&lease, ask)) {
             Held::Granted => "granted",
             Held::Wait(_) => "wait",
             Held::PassOver(_) => "pass over",

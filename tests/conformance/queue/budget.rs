@@ -49,7 +49,7 @@ async fn held(bed: &Bed, id: &str) -> Amount {
 }
 
 async fn spend(bed: &Bed, job: &ClaimedJob) -> Held {
-    bed.queue.spend(&job.lease, &CALL).await.unwrap()
+    bed.queue.hold_budget(&job.lease, &CALL).await.unwrap()
 }
 
 fn settle(id: &str, job: &ClaimedJob, status: TargetStatus) -> Effect {
@@ -89,12 +89,12 @@ async fn what_is_held_goes_back_with_the_commit_whatever_it_says() {
     // Another amount replaces what is held.
     let more = Spend { tokens: 300, micro_usd: 0, ..CALL };
     assert_eq!(spend(&bed, &jobs[4]).await, Held::Granted);
-    assert_eq!(bed.queue.spend(&jobs[4].lease, &more).await.unwrap(), Held::Granted);
+    assert_eq!(bed.queue.hold_budget(&jobs[4].lease, &more).await.unwrap(), Held::Granted);
     assert_eq!(held(&bed, &id).await, Amount { calls: 1, tokens: 300, micro_usd: 0 });
     // A forged or old token holds nothing.
     let mut forged = jobs[5].lease.clone();
     forged.token = "forged".into();
-    assert_eq!(bed.queue.spend(&forged, &CALL).await.unwrap(), Held::Stale);
+    assert_eq!(bed.queue.hold_budget(&forged, &CALL).await.unwrap(), Held::Stale);
     assert_eq!(held(&bed, &id).await.calls, 1);
     // A job that is handed on takes it along, and nobody else gets it meanwhile.
     assert!(bed.commit(&jobs[4], Effects::done().ending(Ending::HandBack)).await);
@@ -135,14 +135,14 @@ async fn near_the_cap_dear_rungs_are_passed_over_and_rejected_work_ends() {
     let jobs = bed.claim(3).await;
     let spent =
         |field: &str, by: i64| Effect::Add { key: format!("sw:{id}"), field: field.to_owned(), by };
-    let ask = async |spend: Spend| bed.queue.spend(&jobs[1].lease, &spend).await.unwrap();
+    let ask = async |spend: Spend| bed.queue.hold_budget(&jobs[1].lease, &spend).await.unwrap();
     let (dear, further) = (Spend { cheaper: true, ..CALL }, Spend { further: true, ..CALL });
     let much = Spend { micro_usd: 101, ..dear };
     assert!(matches!(ask(much).await, Held::PassOver(_)), "a cheaper one may fit");
     assert!(matches!(ask(Spend { cheaper: false, ..much }).await, Held::No(_)));
     // What others hold makes it wait; what is spent decides.
     let most = Spend { tokens: 1, micro_usd: 85, ..CALL };
-    assert_eq!(bed.queue.spend(&jobs[0].lease, &most).await.unwrap(), Held::Granted);
+    assert_eq!(bed.queue.hold_budget(&jobs[0].lease, &most).await.unwrap(), Held::Granted);
     assert!(matches!(ask(dear).await, Held::Wait(_)));
     assert_eq!(ask(CALL).await, Held::Granted, "the cheapest goes on");
     let effects = Effects::done().with(spent("cost_micro_usd", 80));

@@ -18,7 +18,7 @@ const BYTES_A_TOKEN: u64 = 4;
 /// When Redis fails in a way that waiting doesn't mend.
 pub async fn hold(ctx: &Context, lease: &Lease, q: &Question<'_>) -> Result<Held, HandlerError> {
     let spend = estimate(q);
-    ctx.read("the budget", |queue| async move { queue.spend(lease, &spend).await }).await
+    ctx.read("the budget", |queue| async move { queue.hold_budget(lease, &spend).await }).await
 }
 
 /// Tokens of a text, as far as that can be told without the model.

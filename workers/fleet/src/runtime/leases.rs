@@ -186,7 +186,7 @@ async fn renew_once(table: &LeaseTable, queue: &Queue, worker: &str) -> Result<(
         }
     };
     if !places.is_empty() {
-        let lost = queue.hold(&places).await?;
+        let lost = queue.keep_places(&places).await?;
         if !lost.is_empty() {
             tracing::warn!(places = ?lost, "places lost: their handlers are told to stop");
             table.cancel_places(&lost);

@@ -69,7 +69,7 @@ impl Places {
         request: &str,
         want: u32,
     ) -> Result<(Vec<HeldPlace>, Option<Duration>), QueueError> {
-        let Reserved { places, next_due } = self.queue.reserve(pool, request, want).await?;
+        let Reserved { places, next_due } = self.queue.reserve_places(pool, request, want).await?;
         let held = places
             .into_iter()
             .map(|place| HeldPlace { place, used: false, back: self.back.clone() })
@@ -178,7 +178,7 @@ async fn give_back(queue: Queue, mut given: mpsc::UnboundedReceiver<(Place, bool
             pools.entry((place.pool.clone(), used)).or_default().push(place);
         }
         for ((pool, used), places) in pools {
-            if let Err(error) = queue.release(&pool, &places, !used).await {
+            if let Err(error) = queue.return_places(&pool, &places, !used).await {
                 tracing::debug!(%error, pool, "places could not be given back; they will run out");
             }
         }

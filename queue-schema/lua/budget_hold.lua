@@ -1,4 +1,4 @@
--- spend.lua: holds what a model call may take of its sweep's budget, under the job that makes it, until
+-- budget_hold.lua: holds what a model call may take of its sweep's budget, under the job that makes it, until
 -- that job leaves its lease. No move. Sent again, or by whoever runs the job after a crash, it replaces
 -- what the job holds.
 --
@@ -10,12 +10,14 @@
 -- Returns { answer, cap, spent, most, asked }. Answers: 1 go on, 0 not now: it may fit when others have
 -- taken less than they hold, 2 ask a cheaper rung, 3 no, -1 the lease was lost. The rest says which cap
 -- decided.
+-- @include jobs
+-- @include budget
 local id, cheaper, further = ARGV[1], ARGV[5] == '1', ARGV[6] == '1'
 local j = look(id, 't', 'st', 's', 'res')
 if j.t ~= ARGV[2] or j.st ~= 'leased' then return { -1 } end
 local caps = budget_of(j.s)
 if not caps then
-  release(id, j.s, j.res)
+  release_held(id, j.s, j.res)
   return { 1 }
 end
 

@@ -1,8 +1,9 @@
--- hold.lua: places are held longer, those that nobody else has got meanwhile.
+-- places_keep.lua: places are held longer, those that nobody else has got meanwhile.
 --
 -- ARGV[1]  how long, ms
 -- ARGV[2+] pairs of pool and place
 -- Returns the places that were lost.
+-- @include base
 local lost = {}
 for i = 2, #ARGV, 2 do
   local key = P .. 'permits:' .. ARGV[i]

@@ -1,6 +1,6 @@
-//! Finds and mends what can't be used of a sweep: its record, jobs, targets and rows. See `form.rs`.
+//! Finds and mends what can't be used of a sweep: its record, jobs, targets and rows. See `check_keys.rs`.
 
-use super::form::{Form, JUDGED, Level, PAGE};
+use super::check_keys::{Form, JUDGED, Level, PAGE};
 use super::reconcile::Fault;
 use super::sweeps::review_template;
 use super::{Queue, QueueError};

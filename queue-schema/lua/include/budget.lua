@@ -1,8 +1,8 @@
--- budget.lua: what scripts share about budgets. Stands between prelude.lua, which names what it defines,
--- and each script.
+-- budget.lua: what a sweep may spend, has spent, and holds for calls under way.
+-- @include base
 
 -- What a sweep may spend, has spent, and holds for calls under way; nil without a budget.
-function budget_of(sweep)
+local function budget_of(sweep)
   local b = call('HMGET', P .. 'sw:' .. sweep, 'cap:calls', 'cap:tokens', 'cap:micro_usd',
     'res:calls', 'res:tokens', 'res:micro_usd', 'calls', 'tokens_in', 'cost_micro_usd', 'tokens_out',
     'tokens_guessed', 'cap:degrade', 'cap:stop')
@@ -24,7 +24,7 @@ end
 
 -- True when a sweep begins no further target. What is held may come to nothing, so that alone leaves
 -- nothing out: with the last live target only what is spent counts.
-function is_stopped(sweep, live)
+local function is_stopped(sweep, live)
   local caps = budget_of(sweep) or {}
   for _, c in ipairs(caps) do
     if reached(c, caps.stop, live > 0 and c.held or 0) then return true end
@@ -41,7 +41,7 @@ end
 -- What a job holds of its sweep's budget, 'tokens micro_usd' and always one call, goes back. It stays
 -- with a job that changes hands: the call of a worker that died may have been made and paid for, and
 -- whoever runs the job next finds its answer or makes it anew.
-function release(id, sweep, held)
+local function release_held(id, sweep, held)
   if not held then return end
   call('HDEL', P .. 'j:' .. id, 'res')
   local tokens, micro = string.match(held, '^(%d+) (%d+)$')

@@ -1,35 +1,12 @@
--- form.lua: finds keys of the wrong type and values that no script can use. It sets them aside or mends them, so
--- that reconcile.lua finds a queue that it can read. Jobs that can't be restored are removed. The checks of sweeps
--- are in form_sweep.lua, which is the second half of this script.
+-- check_keys.lua: types and names of keys, and the values of those that a partition has once or that belong to its
+-- pools.
 --
--- ARGV[1]  'scan' | 'types' | 'values' | 'members' | 'jobs' | 'restart' | 'run', or one of form_sweep.lua
--- ARGV[2]  '0' to report only, '1' to mend what can be made anew, '2' to give up the rest as well
+-- ARGV[1]  'scan' | 'types' | 'values' | 'members'
+-- ARGV[2]  how far mending goes, see check.lua
 -- ARGV[3+] see each check
--- Returns for each fault: kind, what it is about, what is wrong, '1' if it was mended. 'scan', 'rows' and 'unrowed'
--- return the position of the next page before them.
-local level = tonumber(ARGV[2])
-local out = {}
-local function fault(kind, what, message, needs)
-  local mend = level >= (needs or 1)
-  for _, word in ipairs({ kind, what, message, mend and '1' or '0' }) do out[#out + 1] = word end
-  return mend
-end
-local SHOWN, MOST_FIELDS, MOST_MEMBERS = 40, 10000, 1000
-local KEPT, AHEAD = 7 * 86400, 2 * 86400000 -- s that a key set aside is kept; ms, leases and delays are shorter
-local UNSEEN = '[^\32-\126]'
-local function byte(c) return string.format('\\x%02x', string.byte(c)) end
-local function shown(value) return "'" .. string.gsub(string.sub(value, 1, SHOWN), UNSEEN, byte) .. "'" end
-local function set_aside(name)
-  call('RENAME', P .. name, P .. 'bad:' .. name)
-  call('EXPIRE', P .. 'bad:' .. name, KEPT)
-end
-local function number(value, least, most)
-  local n = value and string.match(value, '^%d+$') and tonumber(value)
-  return n and n >= least and n <= most and n or nil
-end
-local MOST = 2 ^ 50 -- of anything that is counted
-
-local checks = {}
+-- Returns as check.lua says; 'scan' returns the position of the next page before the faults
+-- @include places
+-- @include check
 
 -- One page of the keys of the server.
 -- ARGV[3]  cursor; ARGV[4]  keys looked at; ARGV[5+] pairs of a name's beginning and its type
@@ -151,87 +128,5 @@ function checks.members()
   end
 end
 
--- Removes a job from every place that its record names; reconcile.lua finds it elsewhere and checks the counters.
-local function drop(id, j, sweep)
-  if j.l and j.p then call('LREM', P .. 'q:' .. j.l .. ':' .. j.p .. '|' .. sweep, 0, id) end
-  for _, set in ipairs({ 'leases', 'delayed', 'dead' }) do call('ZREM', P .. set, id) end
-  call('SREM', P .. 'dt:' .. sweep .. ':' .. j.g, id)
-  remove(id, sweep)
-end
-
--- Removes jobs of a sweep; a dead letter only if a person asks.
-local function drop_of(sweep, fits)
-  for _, id in ipairs(call('SMEMBERS', P .. 'js:' .. sweep)) do
-    local j = look(id, 'st', 'l', 'p', 's', 'g')
-    if (j.st ~= 'dead' or level > 1) and fits(id, j) then drop(id, j, sweep) end
-  end
-end
-
--- Why a record can't be that of a job; nil if it can. An id names the target of its job.
-local function unfit(id, j, sweep)
-  if call('EXISTS', P .. 'b:' .. id) == 0 then return 'it has no body' end
-  if not j.st or string.find(j.st, UNSEEN) then return 'its record names no state' end
-  if not j.l or string.find(j.l, '[^\33-\126]') or not number(j.p, 0, 2) then
-    return 'its record does not say where it belongs'
-  end
-  if sweep == '' then return nil end
-  if j.s ~= sweep then return 'its record names another sweep' end
-  local own = string.sub(id, 1, #sweep + 1) == sweep .. '-' and string.match(id, '^(%d+)%.', #sweep + 2)
-  if (own or j.g ~= '') and not (number(j.g, 0, MOST) and (not own or own == j.g)) then
-    return 'its record names another target'
-  end
-end
-
--- Records of jobs.
--- ARGV[3]  sweep whose index names them, '' for none; ARGV[4+] job ids
-function checks.jobs()
-  local sweep = ARGV[3]
-  for i = 4, #ARGV do
-    local id = ARGV[i]
-    local key = P .. 'j:' .. id
-    local j = look(id, 'st', 'l', 'p', 's', 'g', 'a', 'c', 'm', 'e')
-    local why = call('EXISTS', key) == 1 and unfit(id, j, sweep)
-    if call('EXISTS', key) == 0 then
-      if call('SISMEMBER', P .. 'js:' .. sweep, id) == 1 then
-        if fault('index', id, 'the jobs of its sweep name it, and it has no record') then call('SREM', P .. 'js:' .. sweep, id) end
-      end
-    elseif why then
-      if fault('job', id, why .. ': removed', j.st == 'dead' and 2 or 1) then drop(id, j, sweep ~= '' and sweep or j.s) end
-    else
-      for name, instead in pairs({ a = 0, c = 0, m = 1, e = digits(NOW) }) do
-        if not number(j[name], 0, MOST) then
-          local message = 'its record says ' .. shown(j[name] or '') .. ' as ' .. name .. ', which is no number'
-          if fault('value', id, message) then call('HSET', key, name, instead) end
-        end
-      end
-    end
-  end
-end
-
--- Begins a review again: reconcile.lua finds that there is no job for its target.
--- ARGV[3+] pairs of sweep and target
-function checks.restart()
-  for i = 3, #ARGV, 2 do
-    local sweep, target = ARGV[i], ARGV[i + 1]
-    local review = sweep .. '-' .. target
-    call('UNLINK', P .. 'rev:' .. review, P .. 'att:' .. review, P .. 'bar:' .. review .. '.shards', P .. 'barm:' .. review .. '.shards')
-    drop_of(sweep, function(_, j) return j.g == target end)
-  end
-end
-
--- Whether a job is one of a run of the applier.
-local function is_of_run(id, sweep, run)
-  local patch = sweep .. '.patch.' .. run .. '.'
-  return id == sweep .. '.apply.' .. run or string.sub(id, 1, #patch) == patch
-end
-
-local function forget_run(sweep, run)
-  local name = sweep .. '.' .. run
-  call('UNLINK', P .. 'ap:' .. name, P .. 'bar:' .. name, P .. 'barm:' .. name)
-  call('LREM', P .. 'aps:' .. sweep, 0, run)
-  drop_of(sweep, function(id) return is_of_run(id, sweep, run) end)
-end
-
--- Forgets a run of the applier.
--- ARGV[3]  sweep; ARGV[4]  run
-function checks.run() forget_run(ARGV[3], ARGV[4]) end
+checks[ARGV[1]]()
+return out

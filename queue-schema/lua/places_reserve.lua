@@ -1,4 +1,4 @@
--- reserve.lua: places in a pool whose lanes lie in several partitions. Its limits are counted here, in
+-- places_reserve.lua: places in a pool whose lanes lie in several partitions. Its limits are counted here, in
 -- the pool's own partition; a claim elsewhere then takes no more jobs than it brings places.
 --
 -- ARGV[1]  pool
@@ -6,6 +6,7 @@
 -- ARGV[3]  places wanted
 -- ARGV[4]  how long they are held unless renewed, ms
 -- Returns { ms until more may be had (-1: nobody knows), then the places }.
+-- @include places
 local pool, request, want = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local key = P .. 'permits:' .. pool
 local out = { -1 }
@@ -34,7 +35,7 @@ if n > 0 then
     call('ZADD', key, NOW + tonumber(ARGV[4]), request .. '#' .. i)
     out[#out + 1] = request .. '#' .. i
   end
-  if n > 0 and tokens then spend(pool, tokens - n) end
+  if n > 0 and tokens then take_tokens(pool, tokens - n) end
   -- All that was wanted was there: perhaps there is more for the next who waits.
   if n == want then freed(pool) end
 end

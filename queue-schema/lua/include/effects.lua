@@ -1,4 +1,5 @@
--- effects.lua: what scripts share about effects. Stands between budget.lua and each script.
+-- effects.lua: applies effects.
+-- @include targets
 
 -- Effects in the flat form of Effect::encode; returns the next position.
 local function apply(i)

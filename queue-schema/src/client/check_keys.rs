@@ -302,7 +302,14 @@ impl Queue {
     ) -> Result<Vec<String>, QueueError> {
         let mut args: Vec<Vec<u8>> = vec![what.into(), (level as u8).to_string().into()];
         args.extend(rest);
-        let words: Vec<Vec<u8>> = self.run(&self.scripts.form, args).await?;
+        let scripts = &self.scripts;
+        let script = match what {
+            "jobs" | "restart" | "run" => &scripts.check_jobs,
+            "sweep" | "targets" => &scripts.check_sweeps,
+            "rows" | "unrowed" => &scripts.check_rows,
+            _ => &scripts.check_keys,
+        };
+        let words: Vec<Vec<u8>> = self.run(script, args).await?;
         Ok(words.iter().map(|w| String::from_utf8_lossy(w).into_owned()).collect())
     }
 

@@ -1,0 +1,137 @@
+-- targets.lua: jobs go into the queue, and the targets of a sweep go through their statuses. The two belong
+-- together: a target that settles admits the next one, whose first job goes into the queue.
+-- @include jobs
+-- @include budget
+
+-- What a review has gathered is of no use when nobody will go on with it: always when its target
+-- was cancelled, and when its job died in a sweep that was. Attempts of the latter are reported.
+local function tidy(sweep, target, code)
+  if code ~= 'x' and not (code == 'u' and is_cancelled(sweep)) then return end
+  local review = sweep .. '-' .. target
+  call('UNLINK', P .. 'rev:' .. review, P .. 'bar:' .. review .. '.shards',
+    P .. 'barm:' .. review .. '.shards')
+  if code == 'x' then call('UNLINK', P .. 'att:' .. review) end
+end
+
+-- Absent -> ready | delayed. An id that is in the queue in any state is left as it is. A job of a
+-- recorded sweep has the sweep's priority, so that a follow-up need not know it.
+local settle
+local function enqueue(j)
+  local key = P .. 'j:' .. j.id
+  if call('EXISTS', key) == 1 then return 0 end
+  if is_cancelled(j.sweep) then
+    if j.target ~= '' then settle(j.sweep, j.target, 'x') end
+    return 0
+  end
+  local prio = rank_of(j.sweep) or j.prio
+  local state = j.delay > 0 and 'delayed' or 'ready'
+  local fields = { 'st', state, 'l', j.lane, 'p', prio, 'm', j.max, 'e', digits(NOW) }
+  if j.sweep ~= '' then fields[#fields + 1], fields[#fields + 2] = 's', j.sweep end
+  if j.target ~= '' then fields[#fields + 1], fields[#fields + 2] = 'g', j.target end
+  call('HSET', key, unpack(fields))
+  call('SET', P .. 'b:' .. j.id, j.body)
+  if j.sweep ~= '' then call('SADD', P .. 'js:' .. j.sweep, j.id) end
+  if j.delay > 0 then
+    call('ZADD', P .. 'delayed', NOW + j.delay, j.id)
+    wake(j.lane) -- an idle worker must learn of the new due time
+  else
+    push_ready(j.id, j.lane, prio, j.sweep)
+  end
+  return 1
+end
+
+-- Fill the sweep's admission window with its next waiting targets.
+local function admit(sweep)
+  local sk = P .. 'sw:' .. sweep
+  local s = call('HMGET', sk, 'n:l', 'window', 'cursor', 'total', 'lane', 'head', 'tail', 'max', 'prio', 'state',
+    'cap:calls', 'cap:tokens', 'cap:micro_usd')
+  if s[10] ~= 'running' and s[10] ~= 'planning' then return end
+  local live, window, cursor, total = tonumber(s[1]), tonumber(s[2]), tonumber(s[3]), tonumber(s[4])
+  -- A record that lacks what a target's first job is made of admits nobody until it is mended.
+  if not (live and window and cursor and cursor >= 0 and total and s[5] and s[6] and s[7] and s[8]) then
+    return broken('the record of sweep ' .. sweep .. ' is not whole')
+  end
+  if (s[11] or s[12] or s[13]) and is_stopped(sweep, live) then return end
+  local room = window - live
+  local from, admitted = cursor, 0
+  while room > 0 and cursor < total do
+    local code = call('GETRANGE', P .. 'st:' .. sweep, cursor, cursor)
+    if code == '' then break end -- whatever the total says
+    if code == 'q' then
+      call('SETRANGE', P .. 'st:' .. sweep, cursor, 'l')
+      enqueue({ id = sweep .. '-' .. cursor .. '.review', lane = s[5], prio = s[9], sweep = sweep,
+        target = tostring(cursor), delay = 0, max = s[8], body = s[6] .. cursor .. s[7] })
+      room = room - 1
+      admitted = admitted + 1
+    end
+    cursor = cursor + 1
+  end
+  if cursor > from then call('HSET', sk, 'cursor', cursor) end
+  if admitted > 0 then
+    add(sk, 'n:q', -admitted)
+    add(sk, 'n:l', admitted)
+  end
+end
+
+-- All targets of a sweep with one status get another one; returns how many.
+local function recode(sweep, from, to)
+  local st, sk = P .. 'st:' .. sweep, P .. 'sw:' .. sweep
+  local codes, n = string.gsub(call('GET', st) or '', from, to)
+  if n > 0 then
+    call('SET', st, codes)
+    add(sk, 'n:' .. from, -n)
+    add(sk, 'n:' .. to, n)
+  end
+  return n
+end
+
+-- A sweep that was over goes on. The time in between is not its own.
+local function reopen(sk, state)
+  local ended = tonumber(call('HGET', sk, 'ended') or NOW) or NOW
+  add(sk, 'idle', digits(math.max(0, NOW - ended)))
+  call('HDEL', sk, 'ended')
+  call('HSET', sk, 'state', state)
+end
+
+-- A planned sweep without waiting or live targets is done; with one again, it runs again. What its
+-- budget does not reach is left out once nothing is live any more.
+local function judge_sweep(sweep)
+  local sk = P .. 'sw:' .. sweep
+  local s = call('HMGET', sk, 'planned', 'n:q', 'n:l', 'state')
+  local waiting, live = tonumber(s[2]), tonumber(s[3])
+  if s[1] ~= '1' or not waiting or not live then return end
+  if s[4] == 'running' and waiting > 0 and live == 0 and is_stopped(sweep, 0) then
+    recode(sweep, 'q', 'b')
+    waiting = 0
+  end
+  if waiting == 0 and live == 0 then
+    if s[4] == 'running' then call('HSET', sk, 'state', 'done', 'ended', NOW) end
+  elseif s[4] == 'done' then
+    reopen(sk, 'running')
+  end
+end
+
+-- A target whose review was accepted: its row is there, perhaps while its facts are still worked on.
+local function is_accepted(sweep, target)
+  return call('HEXISTS', P .. 'rowid:scrum_reviews:' .. sweep, sweep .. '-' .. target) == 1
+end
+
+-- Move a target to a status; counters follow, the next target is admitted, the sweep may end. What is
+-- accepted is accepted: where work on it dies or is cancelled after that, the target is resolved.
+settle = function(sweep, target, code)
+  local st = P .. 'st:' .. sweep
+  -- Nobody puts back what a cancelled sweep leaves out.
+  if code == 'b' and is_cancelled(sweep) then code = 'x' end
+  local old, asked = call('GETRANGE', st, target, target), code
+  if old == '' then return end
+  if string.find('uxb', code, 1, true) and is_accepted(sweep, target) then code = 'r' end
+  if old == code then return end
+  call('SETRANGE', st, target, code)
+  local sk = P .. 'sw:' .. sweep
+  add(sk, 'n:' .. old, -1)
+  add(sk, 'n:' .. code, 1)
+  tidy(sweep, target, asked)
+  if code == 'l' then judge_sweep(sweep) end
+  if old == 'l' then admit(sweep) end
+  judge_sweep(sweep)
+end
