@@ -5,27 +5,6 @@
 
 use serde::{Serialize, Serializer};
 
-/// Fields of a sweep's record; `lua/include/budget.lua` has the same names.
-#[cfg(feature = "client")]
-pub(crate) mod fields {
-    pub const CAP_CALLS: &str = "cap:calls";
-    pub const CAP_TOKENS: &str = "cap:tokens";
-    pub const CAP_MICRO_USD: &str = "cap:micro_usd";
-    pub const DEGRADE: &str = "cap:degrade";
-    pub const STOP: &str = "cap:stop";
-    pub const HELD_CALLS: &str = "res:calls";
-    pub const HELD_TOKENS: &str = "res:tokens";
-    pub const HELD_MICRO_USD: &str = "res:micro_usd";
-}
-
-/// Field of a sweep's record that counts model calls: answered ones and failed ones, but neither
-/// answers from the cache nor the built-in reviewer's.
-pub const CALLS_FIELD: &str = "calls";
-
-/// Field of a sweep's record that counts tokens of answers whose provider told none, as far as they can
-/// be guessed: a cap must hold then too. They stand in no row.
-pub const GUESSED_FIELD: &str = "tokens_guessed";
-
 /// An amount of what models take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Amount {

@@ -328,6 +328,13 @@ impl Effects {
         self
     }
 
+    /// Adds effects.
+    #[must_use]
+    pub fn with_all(mut self, effects: impl IntoIterator<Item = Effect>) -> Self {
+        self.list.extend(effects);
+        self
+    }
+
     /// Adds a follow-up job.
     ///
     /// # Errors

@@ -8,6 +8,8 @@ mod table;
 
 pub use table::*;
 
+use crate::records::{review, run, sweep};
+
 /// Prefix of all keys of one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Partition(String);
@@ -49,49 +51,9 @@ pub fn pool_of(lane: &str) -> &str {
     }
 }
 
-/// Field of a review's state that holds how many secrets were masked in what was sent of a shard.
-pub fn shard_masked(k: u32) -> String {
-    format!("x{k}")
-}
-
-/// Field of a review's state that holds a ladder of its own, as JSON.
-pub const LADDER_FIELD: &str = "ladder";
-
-/// Field of a review's state that holds the ends of its shards, ascending, with commas between; only
-/// where shards run one after the other.
-pub const CUTS_FIELD: &str = "cuts";
-
-/// Field of a review's state that says why the last shard failed that no rung could read.
-pub const GAP_FIELD: &str = "gap";
-
-/// Field of a review's state that holds how often it died because none of its shards could be read.
-pub const UNREAD_FIELD: &str = "unread";
-
-/// Field of a review's state that holds how often all of its shards were asked again after that.
-pub const AGAIN_FIELD: &str = "again";
-
-/// Field of a review's state that holds the accepted review until its facts are taken out.
-pub const ACCEPTED_FIELD: &str = "accepted";
-
-/// Field of a review's state that holds the facts until they are checked, as JSON.
-pub const FACTS_FIELD: &str = "facts";
-
 /// Name of the barrier at which the proposals of a run of the applier meet.
 pub fn apply_barrier(sweep: &str, run: &str) -> String {
     format!("{sweep}.{run}")
-}
-
-/// Field of a run of the applier that holds what was proposed for one of its files.
-pub fn proposal(member: u32) -> String {
-    format!("p{member}")
-}
-
-/// Field of a review's state that says why one of its shards was left out, and so the review.
-pub const LEFT_FIELD: &str = "left";
-
-/// Field of a review's state that counts the calls of one life of a job that met passing trouble.
-pub fn tries_field(life: &str) -> String {
-    format!("tries.{life}")
 }
 
 /// Name of the barrier at which a review's shards meet.
@@ -103,11 +65,12 @@ pub fn shard_barrier(review: &str) -> String {
 pub fn is_signed(key: &str, field: &str) -> bool {
     match key.split(':').next().unwrap_or_default() {
         "tg" => true,
-        "sw" => field == "spec",
+        "sw" => field == sweep::fields::SPEC,
         "ap" => {
-            field == "spec" || field.strip_prefix('p').is_some_and(|k| k.parse::<u32>().is_ok())
+            let number = field.strip_prefix(run::fields::PROPOSAL);
+            field == run::fields::SPEC || number.is_some_and(|k| k.parse::<u32>().is_ok())
         }
-        "rev" => field == LADDER_FIELD,
+        "rev" => field == review::fields::LADDER,
         _ => false,
     }
 }

@@ -24,6 +24,7 @@ pub mod jobs;
 pub mod keys;
 pub mod ledger;
 pub mod limits;
+pub mod records;
 pub mod rows;
 pub mod schemas;
 pub mod sign;

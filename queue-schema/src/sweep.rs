@@ -1,11 +1,8 @@
 //! The sweep record: one request, pinned to a commit, with all that workers need to serve it.
 
 use crate::ids::content_id;
-use crate::keys::LADDER_FIELD;
 pub use crate::limits::Limits;
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
-use std::collections::HashMap;
 
 /// Which answers are accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
@@ -269,21 +266,6 @@ impl SweepSpec {
         }
         let json = serde_json::to_string(&canon).unwrap_or_default();
         content_id(&[json.as_bytes()])[..16].to_owned()
-    }
-
-    /// The ladder of one review: this sweep's, unless a person gave it another one with a retry;
-    /// that one stands in the review's state.
-    ///
-    /// # Errors
-    /// When the ladder in the state can't be read.
-    pub fn ladder_of(
-        &self,
-        state: &HashMap<String, String>,
-    ) -> Result<Cow<'_, Ladder>, serde_json::Error> {
-        match state.get(LADDER_FIELD) {
-            None => Ok(Cow::Borrowed(&self.ladder)),
-            Some(json) => serde_json::from_str(json).map(Cow::Owned),
-        }
     }
 
     /// How facts are taken out of an accepted review of so many characters; none when they are not.

@@ -6,6 +6,7 @@ mod budget;
 
 use queue_schema::client::{ClaimRequest, ClaimedJob, Commit, Queue};
 use queue_schema::effects::{DeadClass, Effect, Effects, Ending, NewJob, Priority};
+use queue_schema::records::{ReviewRecord, ReviewState};
 use queue_schema::rows::{ReviewRow, Row};
 use queue_schema::state::TRANSITIONS;
 use redis::Commands;
@@ -130,14 +131,14 @@ async fn a_stale_commit_changes_nothing_and_says_so() {
     let effects = || {
         Effects::done()
             .with(Effect::Enqueue(job("follow", "l", "s")))
-            .with(Effect::Put { key: "rev:x".into(), field: "f".into(), value: "v".into() })
+            .with(ReviewRecord::of("x").summary(0, "v"))
             .with(Effect::Barrier { name: "bar".into(), size: 1, then: job("then", "l", "s") })
     };
     assert!(!bed.commit(&old, effects()).await);
-    assert!(bed.queue.review_state("x").await.unwrap().is_empty());
+    assert_eq!(bed.queue.review_state("x").await.unwrap(), ReviewState::default());
     assert_eq!(bed.states(), at("leased", 1));
     assert!(bed.commit(&new, effects()).await);
-    assert_eq!(bed.queue.review_state("x").await.unwrap()["f"], "v");
+    assert_eq!(bed.queue.review_state("x").await.unwrap().pieces[&0].summary.as_deref(), Some("v"));
     // Sent again, as after a lost reply: nothing happens twice.
     assert!(!bed.commit(&new, effects()).await);
     assert_eq!(bed.states(), at("ready", 1));

@@ -2,15 +2,12 @@
 
 use super::{Queue, QueueError};
 use crate::apply::{ApplySpec, Proposal};
-use crate::effects::{Effect, Effects, NewJob};
+use crate::effects::{Effects, NewJob};
 use crate::jobs::{Apply, Patch};
 use crate::keys;
+use crate::records::RunRecord;
+use crate::records::run::fields;
 use std::collections::HashMap;
-
-/// Field of a run that holds its request.
-const SPEC_FIELD: &str = "spec";
-/// Field of a run that says how it ended, as JSON; absent while it is under way.
-pub const ENDED_FIELD: &str = "ended";
 
 /// A run as it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,14 +36,11 @@ impl Queue {
         let apply =
             NewJob::of(&Apply { sweep: sweep.clone(), run: run.clone(), pool }).map_err(bad)?;
         let size = u32::try_from(spec.files.len()).unwrap_or(u32::MAX);
+        let record = RunRecord::of(sweep, &run);
         let mut effects = Effects::done()
-            .with(Effect::Put {
-                key: key.clone(),
-                field: SPEC_FIELD.into(),
-                value: serde_json::to_string(spec).map_err(bad)?,
-            })
-            .with(Effect::Append { key: keys::apply_runs(sweep), value: run.clone() })
-            .with(Effect::Barrier { name: keys::apply_barrier(sweep, &run), size, then: apply });
+            .with(record.spec(serde_json::to_string(spec).map_err(bad)?))
+            .with(record.listed())
+            .with(record.wait_for_proposals(size, apply));
         for member in 0..size {
             let provider = spec.model.provider.clone();
             let patch = Patch { sweep: sweep.clone(), run: run.clone(), member, provider };
@@ -76,17 +70,17 @@ impl Queue {
             .query_async(&mut conn)
             .await?;
         let bad = |e| QueueError::record(format!("run {run} of sweep {sweep}"), e);
-        let Some(spec) = map.get(SPEC_FIELD) else { return Ok(None) };
+        let Some(spec) = map.get(fields::SPEC) else { return Ok(None) };
         let spec: ApplySpec =
-            serde_json::from_str(self.opened(&key, SPEC_FIELD, spec)?).map_err(bad)?;
+            serde_json::from_str(self.opened(&key, fields::SPEC, spec)?).map_err(bad)?;
         let members = u32::try_from(spec.files.len()).unwrap_or(u32::MAX);
         let proposal = |k: u32| {
-            let field = keys::proposal(k);
+            let field = RunRecord::proposal_field(k);
             let kept = map.get(&field).map(|kept| self.opened(&key, &field, kept)).transpose()?;
             kept.map(|json| serde_json::from_str(json).map_err(bad)).transpose()
         };
         let proposals = (0..members).map(proposal).collect::<Result<_, QueueError>>()?;
-        Ok(Some(ApplyRun { spec, proposals, ended: map.get(ENDED_FIELD).cloned() }))
+        Ok(Some(ApplyRun { spec, proposals, ended: map.get(fields::ENDED).cloned() }))
     }
 
     /// Runs over a sweep, oldest first.

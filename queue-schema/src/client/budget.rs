@@ -2,8 +2,7 @@
 //! that says what it took.
 
 use super::{Lease, Queue, QueueError};
-use crate::budget::{Amount, Budget, CALLS_FIELD, Caps, Dollars, GUESSED_FIELD, fields};
-use std::collections::HashMap;
+use crate::budget::{Budget, Dollars};
 use std::fmt::Write as _;
 
 /// What a call may take, and what else its sweep's budget asks about it.
@@ -93,31 +92,4 @@ fn reason(cap: &str, spent: u64, most: u64, asked: u64) -> String {
         let _ = write!(why, ", and the next call may take {}", say(asked));
     }
     why
-}
-
-/// The budget in a sweep's record.
-pub(super) fn read(map: &HashMap<String, String>) -> Budget {
-    let n = |field: &str| map.get(field).and_then(|v| v.parse::<u64>().ok()).unwrap_or(0);
-    let percent = |field: &str| u8::try_from(n(field)).unwrap_or(100);
-    Budget {
-        caps: Caps {
-            most: Amount {
-                calls: n(fields::CAP_CALLS),
-                tokens: n(fields::CAP_TOKENS),
-                micro_usd: n(fields::CAP_MICRO_USD),
-            },
-            degrade_percent: percent(fields::DEGRADE),
-            stop_percent: percent(fields::STOP),
-        },
-        spent: Amount {
-            calls: n(CALLS_FIELD),
-            tokens: n("tokens_in") + n("tokens_out") + n(GUESSED_FIELD),
-            micro_usd: n("cost_micro_usd"),
-        },
-        reserved: Amount {
-            calls: n(fields::HELD_CALLS),
-            tokens: n(fields::HELD_TOKENS),
-            micro_usd: n(fields::HELD_MICRO_USD),
-        },
-    }
 }

@@ -4,6 +4,7 @@ use super::sweeps::texts;
 use super::{Queue, QueueError};
 use crate::body;
 use crate::keys;
+use crate::records::review::fields;
 use crate::sweep::Ladder;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -191,8 +192,8 @@ impl Queue {
         let key = keys::review_state(review);
         redis::cmd("HSET")
             .arg(self.of_review(review).key(&key))
-            .arg(keys::LADDER_FIELD)
-            .arg(&*self.options().signer.seal(&key, keys::LADDER_FIELD, &json))
+            .arg(fields::LADDER)
+            .arg(&*self.options().signer.seal(&key, fields::LADDER, &json))
             .query_async::<()>(&mut conn)
             .await?;
         Ok(())
@@ -208,7 +209,7 @@ impl Queue {
             .await?
             .ok_or_else(|| QueueError::record(format!("sweep {sweep}"), "there is none"))?;
         let state = self.review_state(review).await?;
-        let ladder = spec.ladder_of(&state);
+        let ladder = state.ladder(&spec.ladder);
         ladder
             .map(std::borrow::Cow::into_owned)
             .map_err(|e| QueueError::record(format!("the ladder of review {review}"), e))

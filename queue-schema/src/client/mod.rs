@@ -25,7 +25,8 @@ mod server;
 mod sweeps;
 mod tls;
 
-pub use apply::{ApplyRun, ENDED_FIELD};
+pub use crate::records::sweep::{SweepState, SweepStatus};
+pub use apply::ApplyRun;
 pub use backoff::Backoff;
 pub use budget::{Held, Spend};
 pub use claim::{Claim, ClaimRequest, ClaimedJob, Commit, Lease, Waiter};
@@ -40,7 +41,7 @@ pub use places::{Place, Reserved};
 pub use read::{ServerInfo, WorkerInfo};
 pub use reconcile::{Fault, QueueCheck};
 pub use scripts::Script;
-pub use sweeps::{Created, HELD_FIELD, SweepState, SweepStatus};
+pub use sweeps::Created;
 pub use tls::TlsFiles;
 
 use crate::effects::{NewJob, Sending};

@@ -4,6 +4,7 @@ use super::error::is_damage;
 use super::sweeps::texts;
 use super::{Queue, QueueError};
 use crate::keys;
+use crate::records::review::{ReviewState, fields};
 use crate::rows::{Attempt, Row};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -73,17 +74,17 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis.
-    pub async fn review_state(&self, review: &str) -> Result<HashMap<String, String>, QueueError> {
+    pub async fn review_state(&self, review: &str) -> Result<ReviewState, QueueError> {
         let mut conn = self.conn();
         let key = keys::review_state(review);
-        let mut state: HashMap<String, String> = redis::cmd("HGETALL")
+        let mut hash: HashMap<String, String> = redis::cmd("HGETALL")
             .arg(self.of_review(review).key(&key))
             .query_async(&mut conn)
             .await?;
-        if let Some(ladder) = state.get_mut(keys::LADDER_FIELD) {
-            *ladder = self.opened(&key, keys::LADDER_FIELD, ladder)?.to_owned();
+        if let Some(ladder) = hash.get_mut(fields::LADDER) {
+            *ladder = self.opened(&key, fields::LADDER, ladder)?.to_owned();
         }
-        Ok(state)
+        Ok(ReviewState::from_fields(hash))
     }
 
     /// The attempts of a review so far.

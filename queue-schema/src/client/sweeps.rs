@@ -1,130 +1,18 @@
 //! Sweeps: make one, or find the one that is there; read how far it is.
 
-use super::{Queue, QueueError, budget};
-use crate::budget::{Budget, BudgetRequest, CALLS_FIELD};
+use super::{Queue, QueueError};
+use crate::budget::BudgetRequest;
 use crate::effects::{NewJob, Priority};
 use crate::jobs::{JobKind, Plan, Review};
 use crate::keys;
+use crate::records::sweep::{SweepStatus, fields};
 use crate::sign::Signer;
-use crate::sweep::{SweepSpec, Target, TargetStatus};
+use crate::sweep::{SweepSpec, Target};
 use crate::trace::Trace;
-use serde::Serialize;
 use std::collections::HashMap;
 
 /// Jobs or targets that one call removes when a sweep that is being forgotten is asked for again.
 const FORGET_BATCH: u32 = 500;
-
-/// Field of a sweep's record that holds its request.
-const SPEC_FIELD: &str = "spec";
-
-/// Field of a sweep's record that says what its planning waits for.
-pub const HELD_FIELD: &str = "held";
-
-/// How far a sweep is as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SweepState {
-    /// Its targets are being written down.
-    Planning,
-    /// All targets are known.
-    Running,
-    /// Every target is resolved, unresolved or skipped.
-    Done,
-    /// It could not be planned; the reason is in the record.
-    Failed,
-    /// Stopped by a person.
-    Cancelled,
-}
-
-impl SweepState {
-    /// The state for the word kept in the record.
-    pub(super) fn from_word(word: &str) -> Self {
-        match word {
-            "planning" => Self::Planning,
-            "running" => Self::Running,
-            "done" => Self::Done,
-            "cancelled" => Self::Cancelled,
-            _ => Self::Failed,
-        }
-    }
-
-    /// True when nothing more will happen by itself.
-    pub fn is_over(self) -> bool {
-        !matches!(self, Self::Planning | Self::Running)
-    }
-}
-
-/// Counters of a sweep.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct SweepStatus {
-    /// Which sweep.
-    pub id: String,
-    /// How far.
-    pub state: SweepState,
-    /// Its jobs go before those of a lower one.
-    pub priority: Priority,
-    /// What planning waits for; `None` when it does not.
-    pub held: Option<String>,
-    /// Targets written down so far, skipped ones included.
-    pub total: u64,
-    /// Not yet admitted.
-    pub waiting: u64,
-    /// In the queues or running.
-    pub live: u64,
-    /// Accepted.
-    pub resolved: u64,
-    /// In the dead-letter queue.
-    pub unresolved: u64,
-    /// Not reviewed, with a reason.
-    pub skipped: u64,
-    /// Left out because the sweep was cancelled.
-    pub cancelled: u64,
-    /// Left out because the sweep's budget did not reach them.
-    pub left_out: u64,
-    /// Model attempts made.
-    pub attempts: u64,
-    /// Model calls made for them: not those that the answer cache or the built-in reviewer saved.
-    pub calls: u64,
-    /// Prompt tokens.
-    pub tokens_in: u64,
-    /// Generated tokens.
-    pub tokens_out: u64,
-    /// What providers charged, in millionths of a dollar.
-    pub cost_micro_usd: u64,
-    /// Accepted reviews whose facts were taken out.
-    pub facts: u64,
-    /// Accepted reviews without facts, or with unchecked ones, because of the models.
-    pub facts_failed: u64,
-    /// What it may spend; `None` without a cap.
-    pub budget: Option<Budget>,
-    /// Milliseconds since the epoch, Redis clock.
-    pub created_ms: u64,
-    /// Milliseconds since the epoch, Redis clock; `None` while it runs.
-    pub ended_ms: Option<u64>,
-    /// Milliseconds that it was over before it went on.
-    pub idle_ms: u64,
-    /// Why it failed.
-    pub error: Option<String>,
-}
-
-impl SweepStatus {
-    /// True when nothing more will happen by itself.
-    pub fn is_over(&self) -> bool {
-        self.state.is_over()
-    }
-
-    /// Milliseconds that it has taken, or had at `now_ms`: what lies between an end and its going on,
-    /// after a retry or with a larger budget, is not counted.
-    pub fn took_ms(&self, now_ms: u64) -> u64 {
-        let end = self.ended_ms.unwrap_or(now_ms);
-        end.saturating_sub(self.created_ms).saturating_sub(self.idle_ms)
-    }
-
-    /// Targets that will not move by themselves any more.
-    pub fn settled(&self) -> u64 {
-        self.resolved + self.unresolved + self.skipped + self.left_out
-    }
-}
 
 /// A sweep that is in the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,7 +63,7 @@ impl Queue {
         let max = self.options().max_attempts.to_string();
         let mut args: Vec<Vec<u8>> = vec![
             id.clone().into(),
-            signer.seal(&keys::sweep(&id), SPEC_FIELD, &json).into_owned().into(),
+            signer.seal(&keys::sweep(&id), fields::SPEC, &json).into_owned().into(),
             spec.limits.admission_window.to_string().into(),
             Review { sweep: id.clone(), target: 0 }.lane().into(),
             head.into(),
@@ -238,11 +126,11 @@ impl Queue {
         let key = keys::sweep(id);
         let kept: Option<String> = redis::cmd("HGET")
             .arg(self.of_sweep(id).key(&key))
-            .arg(SPEC_FIELD)
+            .arg(fields::SPEC)
             .query_async(&mut conn)
             .await?;
         let Some(kept) = kept else { return Ok(None) };
-        let json = self.opened(&key, SPEC_FIELD, &kept)?;
+        let json = self.opened(&key, fields::SPEC, &kept)?;
         let spec = serde_json::from_str(json);
         spec.map(Some).map_err(|e| QueueError::record(format!("sweep {id}"), e))
     }
@@ -257,48 +145,7 @@ impl Queue {
             .arg(self.of_sweep(id).key(&keys::sweep(id)))
             .query_async(&mut conn)
             .await?;
-        let map = texts(map);
-        if map.is_empty() {
-            return Ok(None);
-        }
-        let n = |field: &str| map.get(field).and_then(|v| v.parse().ok()).unwrap_or(0);
-        let state = SweepState::from_word(map.get("state").map_or("", String::as_str));
-        let count = |s: TargetStatus| n(&format!("n:{}", s.code()));
-        Ok(Some(SweepStatus {
-            id: id.to_owned(),
-            state,
-            priority: map
-                .get("prio")
-                .and_then(|v| v.parse().ok())
-                .map_or_else(Priority::default, Priority::from_number),
-            held: map
-                .get(HELD_FIELD)
-                .filter(|why| !why.is_empty() && state == SweepState::Planning)
-                .cloned(),
-            total: n("total"),
-            waiting: count(TargetStatus::Waiting),
-            live: count(TargetStatus::Live),
-            resolved: count(TargetStatus::Resolved),
-            unresolved: count(TargetStatus::Unresolved),
-            skipped: count(TargetStatus::Skipped),
-            cancelled: count(TargetStatus::Cancelled),
-            left_out: count(TargetStatus::LeftOut),
-            attempts: n("attempts"),
-            calls: n(CALLS_FIELD),
-            budget: Some(budget::read(&map)).filter(Budget::is_on),
-            tokens_in: n("tokens_in"),
-            tokens_out: n("tokens_out"),
-            cost_micro_usd: n("cost_micro_usd"),
-            facts: n("facts"),
-            facts_failed: n("facts_failed"),
-            created_ms: n("created"),
-            ended_ms: map
-                .get("ended")
-                .filter(|_| state != SweepState::Running && state != SweepState::Planning)
-                .and_then(|v| v.parse().ok()),
-            idle_ms: n("idle"),
-            error: map.get("error").cloned(),
-        }))
+        Ok((!map.is_empty()).then(|| SweepStatus::from_fields(id, &texts(map))))
     }
 
     /// Ids of all sweeps, newest first.

@@ -4,6 +4,7 @@ use super::{Bed, take_when_there};
 use queue_schema::budget::{Amount, BudgetRequest, Caps};
 use queue_schema::client::{ClaimedJob, Created, DeadFilter, Held, Spend, SweepState, SweepStatus};
 use queue_schema::effects::{DeadClass, Effect, Effects, Ending, Priority};
+use queue_schema::records::ReviewState;
 use queue_schema::sweep::{Target, TargetStatus};
 use redis::Commands;
 use scrum_tests::{oracle, requests};
@@ -235,7 +236,7 @@ async fn a_stopped_sweep_ends_leaves_the_rest_out_and_a_larger_budget_takes_it_u
     // No cap at all.
     assert_eq!(ask(&bed, 1, &calls(0)).await.put_back, 1);
     assert_eq!(left().await, [None]);
-    assert!(bed.queue.review_state(&review).await.unwrap().is_empty());
+    assert_eq!(bed.queue.review_state(&review).await.unwrap(), ReviewState::default());
     for _ in 0..3 {
         let job = bed.claim(1).await.remove(0);
         assert_eq!(spend(&bed, &job).await, Held::Granted);

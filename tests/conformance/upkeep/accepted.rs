@@ -6,6 +6,7 @@ use queue_schema::effects::{DeadClass, Effect, Effects};
 use queue_schema::jobs::Facts;
 use queue_schema::jobs::facts::FactsStage;
 use queue_schema::keys;
+use queue_schema::records::ReviewRecord;
 use queue_schema::rows::{ReviewRow, Row};
 use queue_schema::sweep::TargetStatus;
 use redis::Commands;
@@ -24,11 +25,7 @@ async fn accepted() -> (Bed, String) {
             row_id: id.clone(),
             json: "{}".into(),
         })
-        .with(Effect::Put {
-            key: keys::review_state(&id),
-            field: keys::ACCEPTED_FIELD.into(),
-            value: "text".into(),
-        })
+        .with(ReviewRecord::of(&id).accepted("text"))
         .enqueue(&Facts {
             sweep: sweep.clone(),
             target: 0,

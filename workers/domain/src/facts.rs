@@ -3,6 +3,7 @@
 use crate::accept::{Answer, refusal};
 use crate::clean::clean;
 use crate::parse::objects;
+use crate::redact;
 use crate::report::public_address;
 use crate::review::Spent;
 use crate::text::{clip, clip_marked, one_line};
@@ -34,6 +35,33 @@ pub struct Extracted {
     pub left_out: u32,
     /// The answer was cut at the token limit; what was whole is here.
     pub cut: bool,
+}
+
+/// The beginning of a text as a model may see it. An accepted review is kept as one until its facts are taken out.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Part {
+    /// The text.
+    pub text: String,
+    /// Something of it is missing.
+    #[serde(default)]
+    pub cut: bool,
+    /// Secrets that are masked in it.
+    pub masked: u32,
+}
+
+impl Part {
+    /// At most so many characters of a text. `masked_by` is the file that it is about, when the text leaves: the file's
+    /// secrets are masked wherever they stand.
+    pub fn shown(text: &str, chars: u32, masked_by: Option<&str>) -> Self {
+        let part = clip(text, chars as usize);
+        let cut = part.len() < text.len();
+        if let Some(file) = masked_by {
+            let safe = redact::Known::of(file).mask(redact::mask_range(text, 0..part.len()));
+            let masked = safe.count();
+            return Self { text: safe.text, cut, masked };
+        }
+        Self { text: part.to_owned(), cut, masked: 0 }
+    }
 }
 
 /// What the verifier said.

@@ -6,7 +6,7 @@
 //! The order in which a review passes through the modules:
 //!
 //! 1. [`target`]: is this file reviewed at all, and if not, why.
-//! 2. [`split`]: large files become shards; [`scratchpad`] merges their summaries.
+//! 2. [`split`]: large files become shards; [`scratchpad`] merges their summaries, [`gathered`] is what they leave.
 //! 3. [`retrieve`]: which passages of the documents go with the file.
 //! 4. [`prompt`]: what the reviewer is told.
 //! 5. [`accept`]: is the answer a review ([`clean`] and [`parse`] read it).
@@ -28,6 +28,7 @@ pub mod apply;
 pub mod builtin;
 pub mod clean;
 pub mod facts;
+pub mod gathered;
 pub mod metrics;
 pub mod parse;
 pub mod prompt;

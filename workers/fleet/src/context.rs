@@ -1,15 +1,18 @@
 //! What handlers read through. Reads wait outages out; nothing here writes what a commit should.
 
+use crate::passages::Retrieval;
 use crate::reading::Reads;
-use crate::retrieval::Retrieval;
 use crate::runtime::HandlerError;
 use queue_schema::client::{ApplyRun, Backoff, Queue, QueueError};
 use queue_schema::ids::sha256_hex;
 use queue_schema::limits::DocumentLimits;
+use queue_schema::records::ReviewState;
+use queue_schema::rows::{Attempt, ReviewRow};
 use queue_schema::sweep::{DocRef, SweepSpec, Target};
 use scrum_config::Settings;
 use scrum_domain::apply::policy;
 use scrum_domain::retrieve::{self, Chunk, LexicalIndex};
+use scrum_domain::target;
 use scrum_providers::{Embedder, Providers};
 use scrum_repo::{Entry, IgnoreFile, Repo, RepoError};
 use std::collections::HashMap;
@@ -163,6 +166,31 @@ impl Context {
         }
     }
 
+    /// What a review has gathered so far.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub async fn review_state(&self, review: &str) -> Result<ReviewState, HandlerError> {
+        self.read("the review", |q| async move { q.review_state(review).await }).await
+    }
+
+    /// The attempts of a review so far.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    pub async fn attempts(&self, review: &str) -> Result<Vec<Attempt>, HandlerError> {
+        self.read("the attempts", |q| async move { q.attempts(review).await }).await
+    }
+
+    /// The row of an accepted review.
+    ///
+    /// # Errors
+    /// Fatal when there is none.
+    pub async fn review_row(&self, sweep: &str, review: &str) -> Result<ReviewRow, HandlerError> {
+        let row = self.read("the review's row", |q| async move { q.row(sweep, review).await });
+        row.await?.ok_or_else(|| HandlerError::Fatal(format!("review {review} has no row")))
+    }
+
     /// A run of the applier, its rules made as strict as this worker's own.
     ///
     /// # Errors
@@ -255,6 +283,16 @@ impl Context {
         let read = tokio::task::spawn_blocking(move || IgnoreFile::read(&bytes)).await;
         let read = read.map_err(|e| HandlerError::retry("reading the ignore file", e))?;
         Ok(self.0.ignores.put(&entry.blob, read.map_err(fatal)?))
+    }
+
+    /// The text of a file that is reviewed.
+    ///
+    /// # Errors
+    /// Fatal when it is no text; when the repository can't be read from this machine.
+    pub async fn source(&self, spec: &SweepSpec, oid: &str) -> Result<String, HandlerError> {
+        let bytes = self.blob(spec, oid).await?;
+        let text = target::inspect(&bytes).map_err(|e| HandlerError::Fatal(e.to_string()))?;
+        Ok(text.to_owned())
     }
 
     /// The content of a blob.

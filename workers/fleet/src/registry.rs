@@ -1,8 +1,8 @@
 //! From a job's kind to its handler. The list of kinds stands in `queue_schema`; each kind's
-//! handler is the module of the same name in [`crate::handlers`].
+//! handler is the module of the same name in [`crate::jobs`].
 
 use crate::context::Context;
-use crate::handlers;
+use crate::jobs;
 use crate::runtime::{Handler, HandlerError};
 use queue_schema::client::{ClaimedJob, Lease};
 use queue_schema::effects::{Effects, Ending};
@@ -77,7 +77,7 @@ macro_rules! dispatch {
     ($($module:ident $kind:ident,)*) => {
         async fn dispatch(ctx: &Context, info: JobInfo, job: Job) -> Result<Effects, HandlerError> {
             match job {
-                $(Job::$kind(payload) => handlers::$module::run(ctx, info, payload).await,)*
+                $(Job::$kind(payload) => jobs::$module::run(ctx, info, payload).await,)*
             }
         }
     };

@@ -2,17 +2,20 @@
 //! embedding model, else by their words. Trouble of the endpoint is waited out a few times; then the
 //! words decide, and the operator is told once.
 
-use super::ask;
+mod vectors;
+
+pub(crate) use vectors::Retrieval;
+
 use crate::context::{Context, Document};
-use crate::retrieval::{Trouble, Wanted};
 use crate::runtime::{HandlerError, trace};
 use queue_schema::effects::{Effect, Effects};
-use queue_schema::keys;
+use queue_schema::records::{ReviewRecord, SweepRecord};
 use queue_schema::rows::review::TopChunk;
-use queue_schema::sweep::{EMBEDDING, SweepSpec};
+use queue_schema::sweep::{DocRef, EMBEDDING, SweepSpec};
 use scrum_domain::redact;
 use scrum_domain::retrieve::{self, Chunk, LexicalIndex};
-use std::collections::HashMap;
+use std::sync::Arc;
+use vectors::{Trouble, Wanted};
 
 /// How rows name a review without documents.
 const NONE: &str = "none";
@@ -28,14 +31,59 @@ pub struct Asked<'a> {
     pub review: &'a str,
     /// Its attempt.
     pub attempt: u32,
-    /// What the review has gathered.
-    pub state: &'a HashMap<String, String>,
-    /// The PRD.
-    pub prd: Option<&'a Document>,
-    /// The change proposal.
-    pub proposal: Option<&'a Document>,
+    /// Lookups that failed in that attempt: the next rung may find the endpoint mended.
+    pub tries: u32,
+    /// The documents.
+    pub documents: &'a Documents,
     /// The file.
     pub source: &'a str,
+}
+
+/// The documents of a sweep.
+#[derive(Debug, Default)]
+pub struct Documents {
+    /// The product requirements document.
+    pub prd: Option<Arc<Document>>,
+    /// The change proposal.
+    pub proposal: Option<Arc<Document>>,
+    /// The forensic preamble.
+    pub forensic: Option<Arc<Document>>,
+}
+
+impl Documents {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// Fatal when the text of one is gone, or another one stands in its place.
+    pub async fn of(ctx: &Context, sweep: &str, spec: &SweepSpec) -> Result<Self, HandlerError> {
+        let read = async |origin: &str, doc: Option<&DocRef>| match doc {
+            Some(doc) => ctx.document(sweep, origin, doc, &spec.limits.documents).await.map(Some),
+            None => Ok(None),
+        };
+        Ok(Self {
+            prd: read("prd", spec.prd.as_ref()).await?,
+            proposal: read("proposal", spec.proposal.as_ref()).await?,
+            forensic: read("forensic", spec.forensic.as_ref()).await?,
+        })
+    }
+
+    /// The passages of the PRD and of the proposal as a model may see them, and how many secrets were masked.
+    pub fn shown(&self, found: &Found, leaves: bool) -> (Vec<Chunk>, Vec<Chunk>, u32) {
+        if !leaves {
+            return (found.prd.clone(), found.proposal.clone(), 0);
+        }
+        let (prd, a) = masked(self.prd.as_deref(), &found.prd);
+        let (proposal, b) = masked(self.proposal.as_deref(), &found.proposal);
+        (prd, proposal, a + b)
+    }
+}
+
+/// The chunks as they may leave, and how many secrets that took.
+fn masked(doc: Option<&Document>, chunks: &[Chunk]) -> (Vec<Chunk>, u32) {
+    let Some(doc) = doc else { return (Vec::new(), 0) };
+    let (chunks, counts): (Vec<Chunk>, Vec<u32>) =
+        retrieve::masked_all(&doc.text, chunks).into_iter().unzip();
+    (chunks, counts.iter().sum())
 }
 
 /// How the lookup ended.
@@ -43,7 +91,7 @@ pub struct Asked<'a> {
 pub enum Lookup {
     /// Passages, or none that fit.
     Found(Found),
-    /// Passing trouble: the same job again later.
+    /// A transient error: the same job again later.
     Later(Effects),
 }
 
@@ -58,7 +106,7 @@ pub struct Found {
     pub top: Vec<TopChunk>,
     /// How they were found, for the row.
     pub retrieval: String,
-    /// What the operator is told.
+    /// What the operator must be told.
     pub alert: Option<Effect>,
 }
 
@@ -67,12 +115,10 @@ pub struct Found {
 /// # Errors
 /// When Redis fails in a way that waiting doesn't mend.
 pub async fn find(ctx: &Context, asked: &Asked<'_>) -> Result<Lookup, HandlerError> {
-    // Counted for each attempt of the review: the next rung may find the endpoint mended.
-    let field = format!("lookups.{}", asked.attempt);
-    let tries = asked.state.get(&field).and_then(|v| v.parse().ok()).unwrap_or(0);
+    let tries = asked.tries;
     let mut found = Found::default();
     let model = &asked.spec.embedding;
-    if asked.prd.is_none() && asked.proposal.is_none() {
+    if asked.documents.prd.is_none() && asked.documents.proposal.is_none() {
         NONE.clone_into(&mut found.retrieval);
         return Ok(Lookup::Found(found));
     }
@@ -82,8 +128,8 @@ pub async fn find(ctx: &Context, asked: &Asked<'_>) -> Result<Lookup, HandlerErr
             Err(Trouble::Redis(error)) => return Err(error),
             Err(Trouble::Later { wait, message }) if tries < ctx.settings().embedding.retries => {
                 tracing::debug!(message, tries, "the embedding endpoint has trouble; again later");
-                let wait_ms = ask::wait_ms(ctx, tries, wait);
-                let count = Effect::Add { key: keys::review_state(asked.review), field, by: 1 };
+                let wait_ms = crate::model::wait_ms(ctx, tries, wait);
+                let count = ReviewRecord::of(asked.review).lookup_failed(asked.attempt);
                 return Ok(Lookup::Later(Effects::retry(wait_ms, message).with(count)));
             }
             Err(trouble) => {
@@ -95,20 +141,17 @@ pub async fn find(ctx: &Context, asked: &Asked<'_>) -> Result<Lookup, HandlerErr
                 let message = trouble.message();
                 tracing::warn!(message, "passages are ranked by their words");
                 found = Found::default();
-                found.alert = Some(Effect::Put {
-                    key: keys::alerts(asked.sweep),
-                    field: format!("embedding/{model}"),
-                    value: format!(
-                        "{message}; passages of the documents are ranked by their words"
-                    ),
-                });
+                let said =
+                    format!("{message}; passages of the documents are ranked by their words");
+                let about = format!("embedding/{model}");
+                found.alert = Some(SweepRecord::of(asked.sweep).alert(about, said));
             }
         }
     }
     let k = asked.spec.limits.top_chunks as usize;
     LexicalIndex::RANKING.clone_into(&mut found.retrieval);
     let query = retrieve::query_of(asked.source, &asked.spec.limits.documents);
-    for doc in [asked.prd, asked.proposal] {
+    for doc in [asked.documents.prd.as_deref(), asked.documents.proposal.as_deref()] {
         let ranked = doc.map(|d| d.index.top(query, k));
         found.take(doc, ranked.unwrap_or_default());
     }
@@ -126,7 +169,7 @@ async fn by_vectors(ctx: &Context, asked: &Asked<'_>, found: &mut Found) -> Resu
     let safe = (!local).then(|| redact::mask_range(asked.source, 0..query.len()).text);
     let query = safe.as_deref().unwrap_or(query);
     let wanted = Wanted { model, query, k, local, trace: trace.as_deref() };
-    for doc in [asked.prd, asked.proposal] {
+    for doc in [asked.documents.prd.as_deref(), asked.documents.proposal.as_deref()] {
         let ranked = match doc {
             Some(doc) => ctx.retrieval().rank(ctx, doc, wanted).await?,
             None => Vec::new(),

@@ -4,12 +4,10 @@ use crate::applier::{self, ApplyError, Cancel, Decided, Place, Work};
 use crate::context::Context;
 use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
-use queue_schema::client::ENDED_FIELD;
-use queue_schema::effects::{Effect, Effects};
+use queue_schema::effects::Effects;
 use queue_schema::ids::review_id;
 use queue_schema::jobs::Apply;
-use queue_schema::keys;
-use queue_schema::rows::ReviewRow;
+use queue_schema::records::RunRecord;
 use scrum_domain::apply::policy::Vouched;
 use scrum_repo::RepoError;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,14 +23,7 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Apply) -> Result<Effects, Handl
     let run = ctx.apply_run(&job.sweep, &job.run).await?;
     let mut reviews = Vec::with_capacity(run.spec.files.len());
     for file in &run.spec.files {
-        let id = review_id(&job.sweep, file.target);
-        let row: Option<ReviewRow> = ctx
-            .read("a review's row", |q| {
-                let (sweep, id) = (job.sweep.clone(), id.clone());
-                async move { q.row(&sweep, &id).await }
-            })
-            .await?;
-        reviews.push(row.ok_or_else(|| HandlerError::Fatal(format!("review {id} has no row")))?);
+        reviews.push(ctx.review_row(&job.sweep, &review_id(&job.sweep, file.target)).await?);
     }
     let over = over(ctx, &job).await?;
     let now = jiff::Timestamp::now();
@@ -95,11 +86,8 @@ fn effects(job: &Apply, decided: &Decided) -> Result<Effects, HandlerError> {
         tracing::info!(file = %row.file, action = row.action.as_str(), reason = row.reason, "decision");
         effects = effects.append_row(&job.sweep, row)?;
     }
-    Ok(effects.with(Effect::Put {
-        key: keys::apply_run(&job.sweep, &job.run),
-        field: ENDED_FIELD.into(),
-        value: serde_json::json!({ "checks": decided.checks }).to_string(),
-    }))
+    let ended = serde_json::json!({ "checks": decided.checks }).to_string();
+    Ok(effects.with(RunRecord::of(&job.sweep, &job.run).ended(ended)))
 }
 
 /// Unique to this execution, so that a later one can tell itself from this.

@@ -1,12 +1,10 @@
-//! What a sweep's budget says to its handlers: before a call, and when it does not reach one.
+//! What a sweep's budget says before a call.
 
-use super::ask::{Question, micro_usd};
+use super::Question;
+use super::answer::micro_usd;
 use crate::context::Context;
 use crate::runtime::HandlerError;
 use queue_schema::client::{Held, Lease, Spend};
-use queue_schema::effects::{Effect, Effects};
-use queue_schema::keys;
-use queue_schema::sweep::TargetStatus;
 use scrum_domain::prompt::Prompt;
 
 /// Bytes of text that make a token, or fewer: code and English have about four.
@@ -17,6 +15,12 @@ const BYTES_A_TOKEN: u64 = 4;
 /// # Errors
 /// When Redis fails in a way that waiting doesn't mend.
 pub async fn hold(ctx: &Context, lease: &Lease, q: &Question<'_>) -> Result<Held, HandlerError> {
+    if q.optional {
+        let look = |queue: queue_schema::client::Queue| async move { queue.budget(q.sweep).await };
+        if ctx.read("the budget", look).await?.is_some_and(|b| b.is_degraded()) {
+            return Ok(Held::No("the budget of the sweep is nearly spent".to_owned()));
+        }
+    }
     let spend = estimate(q);
     ctx.read("the budget", |queue| async move { queue.hold_budget(lease, &spend).await }).await
 }
@@ -41,21 +45,4 @@ fn estimate(q: &Question<'_>) -> Spend {
         cheaper: q.ladder.has_cheaper(q.rung),
         further: q.further,
     }
-}
-
-/// Whether a sweep is near a cap: work that its reviews can do without is not begun then.
-///
-/// # Errors
-/// When Redis fails in a way that waiting doesn't mend.
-pub async fn is_degraded(ctx: &Context, sweep: &str) -> Result<bool, HandlerError> {
-    let budget = ctx.read("the budget", |queue| async move { queue.budget(sweep).await }).await?;
-    Ok(budget.is_some_and(|b| b.is_degraded()))
-}
-
-/// Leaves a review out. Its attempts stay for the report.
-pub fn leave_out(effects: Effects, sweep: String, target: u32, why: String) -> Effects {
-    tracing::info!(sweep, target, why, "left out for the budget");
-    effects
-        .with(Effect::Put { key: keys::left_out(&sweep), field: target.to_string(), value: why })
-        .with(Effect::Settle { sweep, target, status: TargetStatus::LeftOut })
 }

@@ -3,10 +3,10 @@
 use crate::context::Context;
 use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
-use queue_schema::client::{HELD_FIELD, Queue, QueueError};
+use queue_schema::client::{Queue, QueueError};
 use queue_schema::effects::{Effect, Effects, Ending};
 use queue_schema::jobs::Plan;
-use queue_schema::keys;
+use queue_schema::records::SweepRecord;
 use queue_schema::sweep::{SweepSpec, Target};
 use scrum_domain::target::{self, SkipReason};
 use scrum_repo::{Entry, EntryKind, IgnoreFile, RepoError, TargetGlobs};
@@ -35,11 +35,9 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Plan) -> Result<Effects, Handle
     let (targets, more) = listed.map_err(|e| HandlerError::Fatal(e.to_string()))?;
     let written = u32::try_from(targets.len()).unwrap_or(u32::MAX);
 
-    let mut effects = Effects::done().with(held(&job.sweep, "")).with(Effect::PlanTargets {
-        sweep: job.sweep.clone(),
-        first: job.first,
-        targets,
-    });
+    let mut effects = Effects::done()
+        .with(SweepRecord::of(&job.sweep).planning_waits(""))
+        .with(Effect::PlanTargets { sweep: job.sweep.clone(), first: job.first, targets });
     effects.list.extend(ignore.and_then(|i| alert(&job.sweep, i.problems())));
     if more {
         Ok(effects.enqueue(&Plan { sweep: job.sweep, first: job.first + written })?)
@@ -84,12 +82,7 @@ async fn wait_for_memory(ctx: &Context, sweep: &str) -> Result<Option<Effects>, 
     tracing::warn!(sweep, why, "planning waits");
     let delay_ms = ctx.settings().queue.sweep_interval_ms;
     let ending = Ending::Wait { delay_ms, reason: why.clone() };
-    Ok(Some(Effects::done().with(held(sweep, &why)).ending(ending)))
-}
-
-/// What planning waits for, for those who ask how far the sweep is.
-fn held(sweep: &str, why: &str) -> Effect {
-    Effect::Put { key: keys::sweep(sweep), field: HELD_FIELD.into(), value: why.into() }
+    Ok(Some(Effects::done().with(SweepRecord::of(sweep).planning_waits(&why)).ending(ending)))
 }
 
 /// Says which lines of the ignore file keep nothing out.
@@ -97,9 +90,8 @@ fn alert(sweep: &str, problems: &[String]) -> Option<Effect> {
     let mut told: Vec<String> = problems.iter().take(PROBLEMS_SHOWN).cloned().collect();
     let more = problems.len() - told.len();
     told.extend((more > 0).then(|| format!("and {more} more")));
-    let put =
-        |value| Effect::Put { key: keys::alerts(sweep), field: IgnoreFile::NAME.into(), value };
-    (!told.is_empty()).then(|| put(told.join("; ")))
+    let alert = |said| SweepRecord::of(sweep).alert(IgnoreFile::NAME.to_owned(), said);
+    (!told.is_empty()).then(|| alert(told.join("; ")))
 }
 
 /// A target with the reason for skipping it, as far as the tree alone tells.

@@ -328,7 +328,7 @@ fn first_part(text: &str, halvings: u32) -> &str {
     clip(text, (text.chars().count() >> halvings).max(1))
 }
 
-/// Keeps vectors, in a task of its own as `handlers::ask` keeps answers: should the handler be told
+/// Keeps vectors, in a task of its own as `model::answer` keeps answers: should the handler be told
 /// to stop now, they are kept all the same.
 async fn keep(ctx: &Context, pairs: Vec<(String, Vec<f32>)>) -> Result<(), HandlerError> {
     let days = u64::from(ctx.settings().queue.answer_cache_days);

@@ -1,0 +1,64 @@
+//! What the shards of a review left behind, for whoever reads the whole file after them.
+
+use crate::review::Spent;
+use crate::scratchpad::{self, Notes};
+use queue_schema::records::ReviewState;
+
+/// What the shards of a review left behind.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Gathered {
+    /// Shards of the file; 0 when it was not split.
+    pub shards_total: u32,
+    /// Their summaries, merged.
+    pub notes: Notes,
+    /// Byte ranges that nobody summarised.
+    pub missing: Vec<(u64, u64)>,
+    /// What the summaries took.
+    pub spent: Spent,
+    /// Secrets masked in what the shard readers were sent.
+    pub masked: u32,
+    /// Shards with a summary.
+    read: u32,
+}
+
+impl Gathered {
+    /// From the state of the review of `source`; the notes have at most `notes_chars` characters, 0 for any number.
+    pub fn of(state: &ReviewState, source: &str, notes_chars: u32) -> Self {
+        // No more than there are bytes, whatever the record says.
+        let most = u32::try_from(source.len()).unwrap_or(u32::MAX);
+        let shards_total = state.shards.min(most);
+        let mut gathered = Self { shards_total, ..Self::default() };
+        let mut summaries = Vec::new();
+        let mut masked = 0_u64;
+        for (k, piece) in state.pieces.range(..shards_total) {
+            masked = masked.saturating_add(piece.masked);
+            match (&piece.summary, piece.gap) {
+                (Some(summary), _) => summaries.push((*k, summary.clone())),
+                (None, gap) => gathered.missing.extend(gap),
+            }
+        }
+        gathered.masked = u32::try_from(masked).unwrap_or(u32::MAX);
+        gathered.read = u32::try_from(summaries.len()).unwrap_or(u32::MAX);
+        gathered.notes = scratchpad::notes(&summaries, source, notes_chars as usize);
+        gathered.spent = Spent {
+            tokens_in: state.spent.tokens_in,
+            tokens_out: state.spent.tokens_out,
+            cost_usd: state.spent.cost_micro_usd.map(|cost| cost as f64 / 1e6),
+            duration_ms: state.spent.ms,
+        };
+        gathered
+    }
+
+    /// True when the file was split and nobody could read any of it.
+    pub fn is_unread(&self) -> bool {
+        self.shards_total > 0 && self.read == 0
+    }
+
+    /// The notes before shard `k` of a chain.
+    pub fn notes_before(state: &ReviewState, k: u32, source: &str) -> String {
+        let before = state.pieces.range(..k);
+        let notes: Vec<(u32, String)> =
+            before.filter_map(|(k, piece)| Some((*k, piece.summary.clone()?))).collect();
+        scratchpad::notes(&notes, source, 0).text
+    }
+}

@@ -1,0 +1,8 @@
+//! What a job of each kind does: one file a kind, each with one `run` that loads, asks, judges and settles. No kind
+//! calls another: what follows what is in [`crate::pipeline`].
+
+macro_rules! declare {
+    ($($module:ident $kind:ident,)*) => { $(pub mod $module;)* };
+}
+
+queue_schema::for_each_job_kind!(declare);

@@ -1,0 +1,270 @@
+//! Rung: one attempt by one model; then a row, the next rung, or the dead-letter queue.
+
+use crate::context::Context;
+use crate::model::{self, Answer, Judged, Question, Rejected, Said};
+use crate::passages::{self, Documents, Found, Lookup};
+use crate::pieces::pieces;
+use crate::pipeline;
+use crate::registry::JobInfo;
+use crate::runtime::HandlerError;
+use queue_schema::effects::Effects;
+use queue_schema::ids::review_id;
+use queue_schema::jobs::Rung;
+use queue_schema::ledger::TaskClass;
+use queue_schema::records::{ReviewState, SweepRecord};
+use queue_schema::rows::{Attempt, ReviewRow};
+use queue_schema::sweep::{self, Ladder, SweepSpec, Target};
+use scrum_domain::accept::{self, Judgement};
+use scrum_domain::gathered::Gathered;
+use scrum_domain::parse::Parsed;
+use scrum_domain::prompt::{self, Body, ReviewInput};
+use scrum_domain::review::{self, Accepted, Pathway, RowLimits};
+use scrum_domain::{anchor, builtin, facts, metrics, target};
+use scrum_providers::{Subject, Task};
+use std::sync::Arc;
+
+/// A review at one of its rungs.
+struct Work {
+    spec: Arc<SweepSpec>,
+    job: Rung,
+    review: String,
+    record: Target,
+    history: Vec<Attempt>,
+    state: ReviewState,
+    source: String,
+    gathered: Gathered,
+    ladder: Ladder,
+    fence: String,
+}
+
+/// Makes one attempt.
+///
+/// # Errors
+/// When the repository or Redis can't be read.
+pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, HandlerError> {
+    let work = load(ctx, job).await?;
+    if let Some(effects) = work.is_over().await? {
+        return Ok(effects);
+    }
+    let rung = work.rung()?;
+    let documents = Documents::of(ctx, &work.job.sweep, &work.spec).await?;
+    let found = match passages::find(ctx, &work.asked(&documents)).await? {
+        Lookup::Later(effects) => return Ok(effects),
+        Lookup::Found(found) => found,
+    };
+    let question = work.question(ctx, &rung, &documents, &found);
+    let tried = match model::ask(ctx, &info, question).await? {
+        Said::Tried(tried) => tried,
+        Said::Later(effects) => return Ok(effects),
+        Said::PassOver(why) => return pipeline::pass_over(&work.ladder, work.job, &why),
+        Said::LeftOut(why) => {
+            return Ok(pipeline::leave_out(&work.job.sweep, work.job.target, why));
+        }
+    };
+    let judged = tried.judge(|answer| work.judge(answer));
+    work.settle(ctx, &rung, judged, found).await
+}
+
+async fn load(ctx: &Context, job: Rung) -> Result<Work, HandlerError> {
+    let spec = ctx.spec(&job.sweep).await?;
+    let review = review_id(&job.sweep, job.target);
+    let history = async {
+        // Nothing stands before the first attempt.
+        if job.attempt == 1 { Ok(Vec::new()) } else { ctx.attempts(&review).await }
+    };
+    let (record, history, state) =
+        tokio::try_join!(ctx.target(&job.sweep, job.target), history, ctx.review_state(&review),)?;
+    let source = ctx.source(&spec, &record.blob).await?;
+    let gathered = Gathered::of(&state, &source, spec.limits.notes_chars);
+    let ladder = state.ladder(&spec.ladder).map_err(|e| {
+        HandlerError::Fatal(format!("the ladder given with a retry can't be read: {e}"))
+    })?;
+    let (ladder, fence) = (ladder.into_owned(), model::fence(&job.sweep, &spec));
+    Ok(Work { spec, job, review, record, history, state, source, gathered, ladder, fence })
+}
+
+impl Work {
+    /// What becomes of a review whose shards leave nothing to ask about.
+    async fn is_over(&self) -> Result<Option<Effects>, HandlerError> {
+        // A shard that the budget did not reach takes its review with it.
+        if let Some(why) = &self.state.left_out {
+            return Ok(Some(pipeline::leave_out(&self.job.sweep, self.job.target, why.clone())));
+        }
+        if !self.gathered.is_unread() {
+            return Ok(None);
+        }
+        let pieces = if pipeline::asks_again(&self.state) {
+            Some(pieces(&self.spec, &self.record.path, &self.source).await?)
+        } else {
+            tracing::info!(file = %self.record.path, "no shard could be read");
+            None
+        };
+        pipeline::unread(&self.spec, &self.state, &self.job, pieces.as_deref()).map(Some)
+    }
+
+    fn rung(&self) -> Result<sweep::Rung, HandlerError> {
+        let at = self.ladder.rungs.get(self.job.rung as usize).cloned();
+        at.ok_or_else(|| HandlerError::Fatal(format!("the ladder has no rung {}", self.job.rung)))
+    }
+
+    fn asked<'a>(&'a self, documents: &'a Documents) -> passages::Asked<'a> {
+        passages::Asked {
+            spec: &self.spec,
+            sweep: &self.job.sweep,
+            review: &self.review,
+            attempt: self.job.attempt,
+            tries: self.state.lookups(self.job.attempt),
+            documents,
+            source: &self.source,
+        }
+    }
+
+    fn question<'a>(
+        &'a self,
+        ctx: &Context,
+        rung: &'a sweep::Rung,
+        documents: &'a Documents,
+        found: &Found,
+    ) -> Question<'a> {
+        let leaves = model::sweep_leaves(ctx, &self.spec, rung);
+        let (prd_chunks, proposal_chunks, masked) = documents.shown(found, leaves);
+        let body = if self.gathered.shards_total > 1 {
+            Body::Distilled {
+                scratchpad: &self.gathered.notes.text,
+                shortened: self.gathered.notes.shortened,
+                bytes: self.record.bytes,
+                missing: &self.gathered.missing,
+            }
+        } else {
+            Body::Whole(&self.source)
+        };
+        let prompt = prompt::review_prompt(&ReviewInput {
+            path: &self.record.path,
+            language: target::language(&self.record.path),
+            body,
+            prd_chunks: &prd_chunks,
+            proposal_chunks: &proposal_chunks,
+            forensic: documents.forensic.as_ref().map(|d| d.text.as_str()),
+            wants_forensic: self.spec.wants_forensic(),
+            history: &self.history,
+            fence: &self.fence,
+            shown_chars: self.spec.limits.documents.shown_chars,
+            reason_chars: self.spec.limits.history.reason_chars,
+        });
+        let prd = documents.prd.as_ref();
+        Question {
+            spec: &self.spec,
+            sweep: &self.job.sweep,
+            review: Some(&self.review),
+            task: TaskClass::Review,
+            rung,
+            local: self.spec.says_local(&rung.provider),
+            ladder: &self.ladder,
+            further: self.job.attempt > 1,
+            optional: false,
+            prompt,
+            fence: &self.fence,
+            subject: Subject {
+                task: Task::Review { forensic: self.spec.wants_forensic() },
+                path: self.record.path.clone(),
+                source: self.source.clone(),
+                prd_terms: prd.map(|d| builtin::prd_terms(&d.text)).unwrap_or_default(),
+            },
+            max_tokens: rung.max_tokens.unwrap_or(self.spec.limits.max_tokens),
+            masked,
+        }
+    }
+
+    fn judge(&self, answer: &Answer) -> Result<Parsed, Rejected> {
+        let against = accept::Context {
+            policy: self.spec.policy,
+            markdown_policy: self.spec.limits.markdown_policy,
+            wants_forensic: self.spec.wants_forensic(),
+            shards_total: self.gathered.shards_total,
+            source: &self.source,
+            fence: &self.fence,
+            limits: self.spec.limits.accept,
+        };
+        match accept::judge(&answer.seen(), &against) {
+            Judgement::Accepted(mut parsed) => {
+                anchor::anchor(&mut parsed.findings, &self.source);
+                Ok(parsed)
+            }
+            Judgement::Rejected { outcome, reason } => Err((outcome, reason)),
+        }
+    }
+
+    async fn settle(
+        self,
+        ctx: &Context,
+        rung: &sweep::Rung,
+        judged: Judged<Parsed>,
+        found: Found,
+    ) -> Result<Effects, HandlerError> {
+        let (outcome, reason) = (judged.outcome(), judged.reason());
+        tracing::info!(file = %self.record.path, rung = %rung.name(), attempt = self.job.attempt, %outcome, reason, "attempt");
+        let attempt = model::attempt(
+            (self.job.attempt, self.job.rung),
+            rung,
+            (outcome, reason),
+            judged.answer.as_ref(),
+            self.spec.limits.history.preview_chars,
+        );
+        let effects = Effects::done().with_all(found.alert.clone()).with_all(judged.effects);
+        let (Ok(parsed), Some(answer)) = (judged.verdict, judged.answer) else {
+            return pipeline::rejected(effects, &self.ladder, self.job, &attempt);
+        };
+        let row = self.row(&answer, &parsed, attempt, &found);
+        let counted = counted(&row, &self.source).await?;
+        let effects = effects
+            .with(SweepRecord::of(&self.job.sweep).loop_counters(counted))
+            .append_row(&self.job.sweep, &row)?;
+        let chars = u32::try_from(answer.text.chars().count()).unwrap_or(u32::MAX);
+        let Some(spec) = self.spec.facts_of(chars) else {
+            return pipeline::accepted(effects, &self.job, None);
+        };
+        // Masked now, while it is whole: afterwards nobody knows a secret that its end cuts in two.
+        let mut readers = [&spec.extractor, &spec.verifier].into_iter();
+        let leaves = readers.any(|rung| model::sweep_leaves(ctx, &self.spec, rung));
+        let source = leaves.then_some(self.source.as_str());
+        let kept = facts::Part::shown(&answer.text, spec.bounds.review_chars, source);
+        let kept = serde_json::to_string(&kept)?;
+        pipeline::accepted(effects, &self.job, Some((spec, &kept)))
+    }
+
+    fn row(&self, answer: &Answer, parsed: &Parsed, attempt: Attempt, found: &Found) -> ReviewRow {
+        let mut attempts = self.history.clone();
+        attempts.push(attempt);
+        review::row(&Accepted {
+            reviewed_at: &jiff::Timestamp::now().to_string(),
+            sweep_id: &self.job.sweep,
+            review_id: &self.review,
+            repo: &self.spec.repo,
+            commit: &self.spec.commit,
+            path: &self.record.path,
+            blob: &self.record.blob,
+            answer: &answer.text,
+            parsed,
+            attempts: &attempts,
+            shards_spent: self.gathered.spent,
+            shards_total: self.gathered.shards_total,
+            shards_missing: &self.gathered.missing,
+            shards_shortened: self.gathered.notes.shortened,
+            top_chunks: &found.top,
+            retrieval: &found.retrieval,
+            shards_masked: self.gathered.masked,
+            pathway: &Pathway::default(),
+            limits: RowLimits { tiers: self.spec.limits.tiers, history: self.spec.limits.history },
+        })
+    }
+}
+
+/// What an accepted review adds to the loop counters of its sweep. The file may be large: its markers are
+/// counted where they hold up no other job.
+async fn counted(row: &ReviewRow, source: &str) -> Result<Vec<(String, i64)>, HandlerError> {
+    let (path, source) = (row.file.clone(), source.to_owned());
+    let markers = tokio::task::spawn_blocking(move || builtin::markers(&path, &source))
+        .await
+        .map_err(|e| HandlerError::retry("counting markers", e))?;
+    Ok(metrics::adds(row, markers))
+}

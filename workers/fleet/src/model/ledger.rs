@@ -1,0 +1,71 @@
+//! What asking a model adds to the counters of a sweep and to the ledgers. Counted in the commit of the try,
+//! so that a try that is committed is counted once, whoever dies.
+
+use super::Answer;
+use queue_schema::effects::Effect;
+use queue_schema::ledger::{self, TaskClass, Tried};
+use queue_schema::records::{self, Counter, SweepRecord};
+use queue_schema::rows::Outcome;
+use queue_schema::sweep::Rung;
+
+/// Who is asked for what: what a try is counted under.
+#[derive(Debug, Clone)]
+pub(super) struct Account {
+    pub(super) sweep: String,
+    pub(super) provider: String,
+    pub(super) model: String,
+    pub(super) task: TaskClass,
+}
+
+impl Account {
+    pub(super) fn of(sweep: &str, rung: &Rung, task: TaskClass) -> Self {
+        let (provider, model) = (rung.provider.clone(), rung.model.clone());
+        Self { sweep: sweep.to_owned(), provider, model, task }
+    }
+
+    /// A call was made. A failed one counts too: it may be charged for; its tokens nobody knows.
+    pub(super) fn called(&self) -> Effect {
+        SweepRecord::of(&self.sweep).count(Counter::Calls, 1)
+    }
+
+    /// A call met a transient error and is made again.
+    pub(super) fn again(&self) -> Vec<Effect> {
+        std::iter::once(self.called()).chain(self.tally(Tried::Again)).collect()
+    }
+
+    /// A try ended, with an answer or without one.
+    pub(super) fn ended(&self, outcome: Outcome, answer: Option<&Answer>) -> Vec<Effect> {
+        let record = SweepRecord::of(&self.sweep);
+        // Patches are paid for by the sweep, and are no attempt at any of its reviews.
+        let attempt = (self.task != TaskClass::Patch).then(|| record.count(Counter::Attempts, 1));
+        let tried = match answer {
+            None => Tried::Failed(outcome),
+            Some(answer) => match answer.taken() {
+                None => Tried::Found(outcome),
+                Some(taken) => Tried::Answered(outcome, taken),
+            },
+        };
+        attempt.into_iter().chain(self.spent(answer)).chain(self.tally(tried)).collect()
+    }
+
+    fn spent(&self, answer: Option<&Answer>) -> Vec<Effect> {
+        let Some((answer, taken)) = answer.and_then(|a| Some((a, a.taken()?))) else {
+            return Vec::new();
+        };
+        let counts = [
+            (Counter::Calls, u64::from(!answer.free)),
+            (Counter::TokensIn, taken.tokens_in),
+            (Counter::TokensOut, taken.tokens_out),
+            (Counter::TokensGuessed, answer.guessed),
+            (Counter::CostMicroUsd, taken.cost_micro_usd.unwrap_or(0)),
+        ];
+        let some = counts.into_iter().filter(|(_, by)| *by > 0);
+        some.map(|(counter, by)| SweepRecord::of(&self.sweep).count(counter, by)).collect()
+    }
+
+    /// In the sweep's ledger, and in the one of all sweeps.
+    fn tally(&self, tried: Tried) -> [Effect; 2] {
+        let adds = ledger::adds(&self.provider, &self.model, self.task, tried);
+        [SweepRecord::of(&self.sweep).ledger(adds.clone()), records::trust(adds)]
+    }
+}

@@ -1,0 +1,238 @@
+//! The one way to ask a model: look for the answer, hold the budget, call, keep, count.
+//!
+//! A job asks a [`Question`] and gets back what was [`Said`]. If it was [`Said::Tried`], the job judges the answer
+//! with [`Tried::judge`], which gives the verdict together with the effects that count the try. A call is held of the
+//! sweep's budget until the job's commit. A job holds one call at a time, so one that asks again before it commits has
+//! only its last one held.
+
+mod answer;
+mod budget;
+mod ledger;
+mod transient;
+
+pub use answer::{Answer, attempt};
+pub use transient::wait_ms;
+
+use crate::context::Context;
+use crate::registry::JobInfo;
+use crate::runtime::{HandlerError, trace};
+use ledger::Account;
+use queue_schema::client::Held;
+use queue_schema::effects::{Effect, Effects, Ending};
+use queue_schema::ids::content_id;
+use queue_schema::ledger::TaskClass;
+use queue_schema::records::SweepRecord;
+use queue_schema::rows::Outcome;
+use queue_schema::sweep::{Ladder, Rung, SweepSpec};
+use scrum_config::Wire;
+use scrum_domain::prompt::Prompt;
+use scrum_providers::{ChatError, ChatReply, ChatRequest, FailedKind, Subject, TerminalKind};
+
+/// What is asked of whom.
+#[derive(Debug)]
+pub struct Question<'a> {
+    /// The sweep, for limits and defaults.
+    pub spec: &'a SweepSpec,
+    /// Its id.
+    pub sweep: &'a str,
+    /// The review whose state counts transient errors; without one all failures of the job count.
+    pub review: Option<&'a str>,
+    /// What it is counted under.
+    pub task: TaskClass,
+    /// The rung.
+    pub rung: &'a Rung,
+    /// Whether the sweep's record, or the run's, says that its provider is local.
+    pub local: bool,
+    /// The ladder that it is on.
+    pub ladder: &'a Ladder,
+    /// Whether an earlier attempt of the same work was rejected: near the cap there is no other one.
+    pub further: bool,
+    /// Whether reviews can do without it: near the cap it is not asked.
+    pub optional: bool,
+    /// The prompt.
+    pub prompt: Prompt,
+    /// The marker in it.
+    pub fence: &'a str,
+    /// For the built-in reviewer.
+    pub subject: Subject,
+    /// Tokens to generate at most.
+    pub max_tokens: u32,
+    /// Secrets that are masked in the prompt already.
+    pub masked: u32,
+}
+
+/// How asking ended.
+#[derive(Debug)]
+pub enum Said {
+    /// The rung was tried: there is an answer, good or bad, or the rung is spent without one.
+    Tried(Tried),
+    /// A transient error, or no room in the budget now: these effects bring the same job back later. No rung is
+    /// spent.
+    Later(Effects),
+    /// The budget is nearly spent: a cheaper rung should be asked. No rung is spent.
+    PassOver(String),
+    /// The budget does not reach this call: nothing was asked, and what it is for is left out.
+    LeftOut(String),
+}
+
+/// A rung that was tried.
+#[derive(Debug)]
+pub struct Tried {
+    account: Account,
+    end: Result<Answer, Failed>,
+}
+
+/// A call without an answer.
+#[derive(Debug)]
+struct Failed {
+    outcome: Outcome,
+    reason: String,
+    /// The call counted, if one was made; the operator told once, if the provider will keep saying no.
+    effects: Vec<Effect>,
+}
+
+/// Why an answer is of no use: how the attempt counts, and the reason for a person.
+pub type Rejected = (Outcome, String);
+
+/// A rung that was tried, and what came of it.
+#[derive(Debug)]
+pub struct Judged<T> {
+    /// What the answer is, or why it is of no use.
+    pub verdict: Result<T, Rejected>,
+    /// The answer, if there was one.
+    pub answer: Option<Answer>,
+    /// They count the try.
+    pub effects: Vec<Effect>,
+}
+
+impl<T> Judged<T> {
+    /// How the attempt counts.
+    pub fn outcome(&self) -> Outcome {
+        self.verdict.as_ref().err().map_or(Outcome::Accepted, |(outcome, _)| *outcome)
+    }
+
+    /// Why the answer is of no use; empty if it is of use.
+    pub fn reason(&self) -> &str {
+        self.verdict.as_ref().err().map_or("", |(_, reason)| reason)
+    }
+}
+
+impl Tried {
+    /// Judges the answer, if there is one.
+    pub fn judge<T>(self, judge: impl FnOnce(&Answer) -> Result<T, Rejected>) -> Judged<T> {
+        let (verdict, answer, mut effects) = match self.end {
+            Ok(answer) => (judge(&answer), Some(answer), Vec::new()),
+            Err(failed) => (Err((failed.outcome, failed.reason)), None, failed.effects),
+        };
+        let outcome = verdict.as_ref().err().map_or(Outcome::Accepted, |(outcome, _)| *outcome);
+        effects.extend(self.account.ended(outcome, answer.as_ref()));
+        Judged { verdict, answer, effects }
+    }
+}
+
+/// Asks, or finds what was answered before.
+///
+/// # Errors
+/// When Redis fails in a way that waiting doesn't mend.
+pub async fn ask(ctx: &Context, info: &JobInfo, q: Question<'_>) -> Result<Said, HandlerError> {
+    if let Some(effects) = transient::left_to_others(ctx, info, q.rung) {
+        return Ok(Said::Later(effects));
+    }
+    let account = Account::of(q.sweep, q.rung, q.task);
+    let tried = |end| Ok(Said::Tried(Tried { account: account.clone(), end }));
+    let provider = ctx.settings().providers.get(&q.rung.provider);
+    if provider.is_some_and(|p| p.wire == Wire::Builtin) {
+        // It costs nothing and is quicker than the cache.
+        let masked = q.masked;
+        let reply = call(ctx, q).await;
+        let free = |reply| Answer { free: true, ..Answer::of(reply, masked) };
+        return tried(reply.map(free).map_err(|error| failed(&account, &error, None)));
+    }
+    let temperature = temperature(&q);
+    let shape = provider
+        .map(|p| p.answer_shape(&q.rung.provider, q.prompt.schema.is_some()))
+        .unwrap_or_default();
+    let key = answer::key_of(&q, temperature, leaves(ctx, q.local, q.rung), &shape);
+    if let Some(answer) = answer::find(ctx, &key, &info.life).await? {
+        return tried(Ok(answer));
+    }
+    match budget::hold(ctx, &info.lease, &q).await? {
+        Held::Granted => {}
+        Held::PassOver(why) => return Ok(Said::PassOver(why)),
+        Held::No(why) => return Ok(Said::LeftOut(why)),
+        Held::Wait(reason) => {
+            let ending = Ending::Wait { delay_ms: ctx.settings().budget.wait_ms, reason };
+            return Ok(Said::Later(Effects::done().ending(ending)));
+        }
+        Held::Stale => return Err(HandlerError::Retry("the lease was lost".to_owned())),
+    }
+    let (asked, masked, rung) = (budget::guess_asked(&q.prompt), q.masked, q.rung);
+    let of = transient::Asked::of(&q, &account);
+    match call(ctx, q).await {
+        Ok(reply) => {
+            let mut answer = Answer::of(reply, masked);
+            answer.settle_up(rung, asked);
+            answer.paid_by.clone_from(&info.life);
+            answer::keep(ctx, key, &answer).await?;
+            tried(Ok(answer))
+        }
+        Err(error) => match transient::again(ctx, info, &of, &error).await? {
+            Some(effects) => Ok(Said::Later(effects)),
+            None => tried(Err(failed(&account, &error, Some(rung)))),
+        },
+    }
+}
+
+/// The call itself.
+async fn call(ctx: &Context, q: Question<'_>) -> Result<ChatReply, ChatError> {
+    let request = ChatRequest {
+        model: q.rung.model.clone(),
+        temperature: temperature(&q),
+        system: q.prompt.system,
+        user: q.prompt.user,
+        schema: q.prompt.schema,
+        max_tokens: q.max_tokens,
+        local: q.local,
+        subject: q.subject,
+        trace: trace::current().map(|t| t.to_string()),
+    };
+    ctx.providers().chat(&q.rung.provider, &request).await
+}
+
+fn temperature(q: &Question<'_>) -> f64 {
+    q.rung.temperature.unwrap_or(q.spec.limits.temperature)
+}
+
+/// A rung that is spent without an answer. The operator is told of a provider that will keep saying no.
+fn failed(account: &Account, error: &ChatError, rung: Option<&Rung>) -> Failed {
+    let mut effects = Vec::new();
+    if let (ChatError::Terminal { .. }, Some(rung)) = (error, rung) {
+        effects.push(SweepRecord::of(&account.sweep).alert(rung.name(), error.to_string()));
+    }
+    // Without a key there was no call.
+    if !matches!(error, ChatError::Terminal { kind: TerminalKind::MissingKey, .. }) {
+        effects.push(account.called());
+    }
+    // A filter that refuses the prompt is a refusal, whoever says it.
+    let declined = matches!(error, ChatError::Failed { kind: FailedKind::Declined, .. });
+    let outcome = if declined { Outcome::Refused } else { Outcome::Error };
+    Failed { outcome, reason: error.to_string(), effects }
+}
+
+/// Whether text for this rung leaves the user's machines, so that secrets must be masked. `local` is what the
+/// record of the sweep or run says of its provider.
+pub fn leaves(ctx: &Context, local: bool, rung: &Rung) -> bool {
+    !ctx.providers().stays_here(&rung.provider, &rung.model, local)
+}
+
+/// As [`leaves`], of a rung of the sweep itself.
+pub fn sweep_leaves(ctx: &Context, spec: &SweepSpec, rung: &Rung) -> bool {
+    leaves(ctx, spec.says_local(&rung.provider), rung)
+}
+
+/// The marker that fences repository text in a sweep's prompts. It hangs on the commit's id, which
+/// no file of that commit can contain, and it is the same for all prompts of a sweep, so that
+/// they share a prefix that providers can cache.
+pub fn fence(sweep: &str, spec: &SweepSpec) -> String {
+    content_id(&[b"fence", sweep.as_bytes(), spec.commit.as_bytes()])[..24].to_owned()
+}

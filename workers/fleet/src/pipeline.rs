@@ -1,0 +1,282 @@
+//! What follows what: the one place that enqueues the next job of a review or a run, and that ends one.
+//!
+//! ```text
+//! review -> rung                         a file that is read whole
+//! review -> shard.. -> (barrier) rung    a file that is split; in a chain one shard enqueues the next
+//! shard  -> shard                        the next rung for the same piece
+//! rung   -> rung                         the next rung of the ladder, or a cheaper one
+//! rung   -> shard..                      all pieces again, when a person retries a review that nobody could read
+//! rung   -> facts | resolved             an accepted review
+//! rung   -> dead letter | left out       the ladder, or the budget, is spent
+//! facts  -> facts | resolved             extract, then verify
+//! patch.. -> (barrier) apply             see `Queue::start_apply`
+//! ```
+//!
+//! Nothing here reads or asks: each function takes what is known and gives effects.
+
+use crate::runtime::HandlerError;
+use queue_schema::effects::{DeadClass, Effects, Ending, NewJob};
+use queue_schema::ids::review_id;
+use queue_schema::jobs::facts::FactsStage;
+use queue_schema::jobs::{Facts, Review, Rung, Shard};
+use queue_schema::records::{ReviewRecord, ReviewState, SweepRecord};
+use queue_schema::rows::Attempt;
+use queue_schema::sweep::{FactsSpec, Ladder, SweepSpec, TargetStatus};
+use std::ops::Range;
+
+/// The first rung of a target's ladder.
+///
+/// # Errors
+/// When the ladder is empty.
+pub fn first_rung(spec: &SweepSpec, job: &Review) -> Result<Rung, HandlerError> {
+    Ok(Rung {
+        sweep: job.sweep.clone(),
+        target: job.target,
+        rung: 0,
+        attempt: 1,
+        provider: provider_at(&spec.ladder, 0)?,
+        passed: 0,
+    })
+}
+
+fn provider_at(ladder: &Ladder, rung: u32) -> Result<String, HandlerError> {
+    let at = ladder.rungs.get(rung as usize);
+    at.map(|r| r.provider.clone()).ok_or_else(|| {
+        HandlerError::Fatal(format!("the ladder '{}' has no rung {rung}", ladder.name))
+    })
+}
+
+/// All shards at once, or the first of a chain, and `then` when the last of them has arrived. The waiting review
+/// holds no place: it is a barrier.
+///
+/// # Errors
+/// When the shard ladder is empty.
+pub fn by_shards(
+    spec: &SweepSpec,
+    then: &Rung,
+    pieces: &[Range<usize>],
+    round: u32,
+) -> Result<Effects, HandlerError> {
+    let review = review_id(&then.sweep, then.target);
+    let record = ReviewRecord::of(&review);
+    let of = u32::try_from(pieces.len()).unwrap_or(u32::MAX);
+    let provider = provider_at(&spec.shard_ladder, 0)?;
+    let mut effects =
+        Effects::done().with(record.shards(of)).with(record.wait_for_shards(of, NewJob::of(then)?));
+    // In a chain each shard enqueues the next.
+    let at_once = if spec.limits.chained { 1 } else { pieces.len() };
+    if spec.limits.chained {
+        effects = effects.with(record.cuts(pieces.iter().map(|r| r.end as u64)));
+    }
+    for (k, range) in (0_u32..).zip(pieces).take(at_once) {
+        effects = effects.enqueue(&Shard {
+            sweep: then.sweep.clone(),
+            target: then.target,
+            k,
+            of,
+            start: range.start as u64,
+            end: range.end as u64,
+            rung: 0,
+            provider: provider.clone(),
+            round,
+        })?;
+    }
+    Ok(effects)
+}
+
+/// The shard that follows in a chain; `None` where shards run at once, and after the last one.
+///
+/// # Errors
+/// When the review's state does not know where it ends.
+pub fn next_in_chain(
+    spec: &SweepSpec,
+    state: &ReviewState,
+    job: &Shard,
+) -> Result<Option<Shard>, HandlerError> {
+    let k = job.k + 1;
+    if !spec.limits.chained || k >= job.of {
+        return Ok(None);
+    }
+    let end = state.cuts.get(k as usize).copied().ok_or_else(|| {
+        HandlerError::Fatal(format!("the review does not know shard {k} of its chain"))
+    })?;
+    let provider = provider_at(&spec.shard_ladder, 0)?;
+    Ok(Some(Shard { k, start: job.end, end, rung: 0, provider, ..job.clone() }))
+}
+
+/// A shard is over, whatever became of it: it arrives, and its chain goes on.
+///
+/// # Errors
+/// Only if a payload does not serialise.
+pub fn shard_over(
+    effects: Effects,
+    job: &Shard,
+    next: Option<Shard>,
+) -> Result<Effects, HandlerError> {
+    let review = review_id(&job.sweep, job.target);
+    let effects = effects.with(ReviewRecord::of(&review).shard_over(job.k));
+    Ok(match next {
+        Some(next) => effects.enqueue(&next)?,
+        None => effects,
+    })
+}
+
+/// The budget does not reach a shard. Its review is left out, but by the rung that waits at the
+/// barrier: other shards may be in work.
+///
+/// # Errors
+/// Only if a payload does not serialise.
+pub fn shard_left_out(
+    job: &Shard,
+    why: &str,
+    next: Option<Shard>,
+) -> Result<Effects, HandlerError> {
+    let review = review_id(&job.sweep, job.target);
+    let why = format!("part {} of {}: {why}", job.k + 1, job.of);
+    shard_over(Effects::done().with(ReviewRecord::of(&review).left_out(&why)), job, next)
+}
+
+/// The same piece for another rung of the shard ladder.
+///
+/// # Errors
+/// When there is no such rung.
+pub fn shard_at(
+    effects: Effects,
+    spec: &SweepSpec,
+    job: &Shard,
+    rung: u32,
+) -> Result<Effects, HandlerError> {
+    let provider = provider_at(&spec.shard_ladder, rung)?;
+    Ok(effects.enqueue(&Shard { rung, provider, ..job.clone() })?)
+}
+
+/// The next rung that none is cheaper than; without one the review is left out. No attempt was made.
+///
+/// # Errors
+/// Only if a payload does not serialise.
+pub fn pass_over(ladder: &Ladder, job: Rung, why: &str) -> Result<Effects, HandlerError> {
+    if let Some(next) = ladder.cheapest_after(job.rung) {
+        tracing::debug!(job.sweep, job.target, job.rung, next, why, "dearer rungs are passed over");
+        let (passed, provider) = (job.passed + 1, provider_at(ladder, next)?);
+        return Ok(Effects::done().enqueue(&Rung { rung: next, passed, provider, ..job })?);
+    }
+    let why = format!("{why}; no rung that is cheap enough is left on the ladder");
+    Ok(leave_out(&job.sweep, job.target, why))
+}
+
+/// A review is left out because of the budget. Its attempts stay for the report.
+pub fn leave_out(sweep: &str, target: u32, why: String) -> Effects {
+    tracing::info!(sweep, target, why, "left out because of the budget");
+    SweepRecord::of(sweep).leave_out(target, why)
+}
+
+/// An answer was rejected: the next rung, or the dead-letter queue when there is none.
+///
+/// # Errors
+/// Only if a payload does not serialise.
+pub fn rejected(
+    effects: Effects,
+    ladder: &Ladder,
+    job: Rung,
+    attempt: &Attempt,
+) -> Result<Effects, HandlerError> {
+    let review = review_id(&job.sweep, job.target);
+    let effects = effects.with(ReviewRecord::of(&review).attempt(attempt)?);
+    let next = job.rung + 1;
+    if (next as usize) < ladder.rungs.len() {
+        let provider = provider_at(ladder, next)?;
+        let attempt = job.attempt + 1;
+        return Ok(effects.enqueue(&Rung { rung: next, attempt, provider, passed: 0, ..job })?);
+    }
+    Ok(effects.ending(Ending::Dead {
+        class: DeadClass::LadderExhausted,
+        reason: format!(
+            "all {} rungs of '{}' are spent; last: {} {}: {}",
+            ladder.rungs.len(),
+            ladder.name,
+            attempt.model_name(),
+            attempt.outcome,
+            attempt.reason,
+        ),
+    }))
+}
+
+/// What becomes of a review none of whose shards could be read: a reviewer would have nothing to go by. It
+/// is a dead letter; when a person sends that back, all of its shards are asked again (`pieces`, by
+/// [`asks_again`]), and then `rung`.
+///
+/// # Errors
+/// Only if a payload does not serialise.
+pub fn unread(
+    spec: &SweepSpec,
+    state: &ReviewState,
+    rung: &Rung,
+    pieces: Option<&[Range<usize>]>,
+) -> Result<Effects, HandlerError> {
+    let review = review_id(&rung.sweep, rung.target);
+    let record = ReviewRecord::of(&review);
+    if let Some(pieces) = pieces {
+        return Ok(by_shards(spec, rung, pieces, state.unread)?.with(record.again(state.unread)));
+    }
+    let last = state.gap_reason.as_ref().map(|why| format!("; last: {why}")).unwrap_or_default();
+    let reason = format!(
+        "no rung of the shard ladder '{}' could read any of the file's {} parts{last}; a retry asks for all of them again",
+        spec.shard_ladder.name, state.shards,
+    );
+    Ok(Effects::dead(DeadClass::LadderExhausted, reason).with(record.unread(state.again + 1)))
+}
+
+/// Whether a person sent a review back that was dead because nobody could read its shards.
+pub fn asks_again(state: &ReviewState) -> bool {
+    state.unread > state.again
+}
+
+/// A review was accepted and has its row: its facts are next, with the accepted review as `kept` has it; without
+/// facts the work on the file is over.
+///
+/// # Errors
+/// Only if a payload does not serialise.
+pub fn accepted(
+    effects: Effects,
+    job: &Rung,
+    facts: Option<(&FactsSpec, &str)>,
+) -> Result<Effects, HandlerError> {
+    let review = review_id(&job.sweep, job.target);
+    let record = ReviewRecord::of(&review);
+    let effects = effects.with(record.remove_attempts());
+    let Some((facts, kept)) = facts else { return Ok(over(effects, &job.sweep, job.target)) };
+    Ok(effects.with(record.accepted(kept)).enqueue(&Facts {
+        sweep: job.sweep.clone(),
+        target: job.target,
+        stage: FactsStage::Extract,
+        provider: facts.extractor.provider.clone(),
+    })?)
+}
+
+/// The facts were taken out, and are to be checked.
+///
+/// # Errors
+/// Only if a payload does not serialise.
+pub fn check_facts(
+    effects: Effects,
+    job: &Facts,
+    spec: &FactsSpec,
+    facts: &str,
+) -> Result<Effects, HandlerError> {
+    let review = review_id(&job.sweep, job.target);
+    let provider = spec.verifier.provider.clone();
+    let effects = effects.with(ReviewRecord::of(&review).facts(facts));
+    Ok(effects.enqueue(&Facts { stage: FactsStage::Verify, provider, ..job.clone() })?)
+}
+
+/// The work on a file is over, and it is resolved.
+pub fn over(effects: Effects, sweep: &str, target: u32) -> Effects {
+    effects
+        .with(ReviewRecord::of(&review_id(sweep, target)).remove())
+        .with(SweepRecord::of(sweep).settle(target, TargetStatus::Resolved))
+}
+
+/// A file is not reviewed.
+pub fn skipped(effects: Effects, sweep: &str, target: u32) -> Effects {
+    effects.with(SweepRecord::of(sweep).settle(target, TargetStatus::Skipped))
+}
