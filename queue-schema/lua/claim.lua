@@ -137,6 +137,16 @@ if ARGV[8] ~= '' then
   for pool, n in string.gmatch(ARGV[8], '(%S+)=(%d+) ') do places[pool] = tonumber(n) end
 end
 local lacking = {}
+local emptied = {} -- lanes that this call has taken the last job from
+
+local paused -- lanes and sweeps that are passed over
+local function is_paused(what)
+  if not paused then
+    paused = {}
+    for _, name in ipairs(call('SMEMBERS', P .. 'paused')) do paused[name] = true end
+  end
+  return paused[what]
+end
 
 local next_due -- when a waiting job may go on, as far as this call has seen
 local function due_at(at)
@@ -156,7 +166,7 @@ local LOOK_AGAIN = 100 -- ms until a worker asks again for such jobs that it had
 local pass_over = 100 -- of them in one call at most
 
 local function take(lane, n)
-  if call('SISMEMBER', P .. 'paused', 'lane:' .. lane) == 1 then return 0 end
+  if is_paused('lane:' .. lane) then return 0 end
   local pool = pool_of(lane)
   local tokens, next_at
   if not places then
@@ -180,9 +190,11 @@ local function take(lane, n)
     if not group then break end
     local list = P .. 'q:' .. lane .. ':' .. group
     local sweep = string.sub(group, 3)
-    local parked = call('SISMEMBER', P .. 'paused', 'sweep:' .. sweep) == 1
+    local parked = is_paused('sweep:' .. sweep)
     local dropped = is_cancelled(sweep)
-    local ids = not parked and call('LPOP', list, math.min(share, n - served)) or {}
+    local asked = math.min(share, n - served)
+    local ids = not parked and call('LPOP', list, asked) or {}
+    local all = not parked and #ids < asked -- then nothing is left in the list
     if dropped then
       -- Counted as served, so that the call stays bounded however much was cancelled.
       for _, id in ipairs(ids) do
@@ -223,7 +235,7 @@ local function take(lane, n)
     if parked then
       call('ZREM', P .. 'ring:' .. lane, group)
       call('SADD', P .. 'parked:' .. sweep, lane .. ' ' .. group)
-    elseif call('EXISTS', list) == 0 then
+    elseif left == 0 and (all or call('EXISTS', list) == 0) then
       call('ZREM', P .. 'ring:' .. lane, group)
     else
       queue_group(lane, group)
@@ -239,6 +251,7 @@ local function take(lane, n)
   local gone = served + dropped_here + stray
   if gone > 0 and add(P .. 'ready', lane, -gone) <= 0 then
     call('HDEL', P .. 'ready', lane)
+    emptied[lane] = true
   end
   return served
 end
@@ -268,7 +281,7 @@ if #got > 0 then
   call('HSET', wk, 'req', request, 'jobs', table.concat(ids, ' '))
   -- Work may be left: pass the wake-up on.
   for _, lane in ipairs(lanes) do
-    if call('HEXISTS', P .. 'ready', lane) == 1 then wake(lane) end
+    if not emptied[lane] then wake(lane) end
   end
 else
   for _, set in ipairs({ 'leases', 'delayed' }) do

@@ -28,7 +28,7 @@ if not call('ZSCORE', P .. 'forgetting', sweep) then
 end
 
 -- Ready jobs list by list: taking them out one by one would cost a walk of the list each.
-local removed = 0
+local n = 0
 for _, lane in ipairs(call('HKEYS', P .. 'turn')) do
   for prio = 0, 2 do
     local group = prio .. '|' .. sweep
@@ -37,12 +37,13 @@ for _, lane in ipairs(call('HKEYS', P .. 'turn')) do
     if #ids > 0 then
       for _, id in ipairs(ids) do remove(id, sweep) end
       if add(P .. 'ready', lane, -#ids) <= 0 then call('HDEL', P .. 'ready', lane) end
-      left, removed = left - #ids, removed + #ids
+      left, n = left - #ids, n + #ids
     end
     if call('EXISTS', list) == 0 then call('ZREM', P .. 'ring:' .. lane, group) end
   end
 end
-if left <= 0 then return { 2, removed } end
+if left <= 0 then return { 2, n } end
+remove_now() -- the index must not name them any more
 
 for _, id in ipairs(call('SPOP', index, left)) do
   local j = call('HMGET', P .. 'j:' .. id, 'st', 'l', 'g')
@@ -51,9 +52,9 @@ for _, id in ipairs(call('SPOP', index, left)) do
   call('ZREM', P .. 'dead', id)
   call('SREM', P .. 'dt:' .. sweep .. ':' .. (j[3] or ''), id)
   remove(id, sweep)
-  left, removed = left - 1, removed + 1
+  left, n = left - 1, n + 1
 end
-if left <= 0 or call('EXISTS', index) == 1 then return { 2, removed } end
+if left <= 0 or call('EXISTS', index) == 1 then return { 2, n } end
 
 -- What reviews have left.
 local s = call('HMGET', sk, 'forgotten', 'documents')
@@ -70,7 +71,7 @@ for target = from, to - 1 do
 end
 if #keys > 0 then call('UNLINK', unpack(keys)) end
 call('HSET', sk, 'forgotten', to)
-if to < total then return { 2, removed } end
+if to < total then return { 2, n } end
 
 -- The large keys: the server takes them apart in a thread of its own.
 for document in string.gmatch(s[2] or '', '%S+') do
@@ -89,4 +90,4 @@ call('UNLINK', P .. 'aps:' .. sweep, sk, P .. 'st:' .. sweep, P .. 'tg:' .. swee
 call('SREM', P .. 'paused', 'sweep:' .. sweep)
 call('SREM', P .. 'cancelled', sweep)
 call('ZREM', P .. 'forgetting', sweep)
-return { 1, removed }
+return { 1, n }

@@ -12,20 +12,38 @@ end
 -- Fields of a job's record by name. One that has its default is not kept: a waiting job is a few
 -- words, and there may be many. A job that is not there, or has no record that can be read, has no `st`.
 local DEFAULTS = { s = '', g = '', a = '0', c = '0' }
+local removed = {} -- by this call
 local function look(id, ...)
   local names = { ... }
-  local values = redis.pcall('HMGET', P .. 'j:' .. id, ...)
+  local values = removed[id] and {} or redis.pcall('HMGET', P .. 'j:' .. id, ...)
   if values.err then broken(values) end
   local j = { id = id }
   for k, name in ipairs(names) do j[name] = values[k] or DEFAULTS[name] end
   return j
 end
 
+-- Keys and members that this call removes; they go together, because commands are what scripts spend their time on.
+local gone, gone_of = {}, {}
+local function remove_now()
+  local keys, of = gone, gone_of
+  gone, gone_of, removed = {}, {}, {}
+  in_parts(keys, function(...) call('UNLINK', ...) end)
+  for sweep, ids in pairs(of) do
+    in_parts(ids, function(...) call('SREM', P .. 'js:' .. sweep, ...) end)
+  end
+end
+table.insert(at_end, remove_now)
+
 -- A job leaves the queue for good. `js:SWEEP` names all jobs of a sweep, whatever their state, so
 -- that nobody has to look through the keys of the server to find them.
 local function remove(id, sweep)
-  call('UNLINK', P .. 'j:' .. id, P .. 'b:' .. id)
-  if sweep ~= '' then call('SREM', P .. 'js:' .. sweep, id) end
+  removed[id] = true
+  gone[#gone + 1], gone[#gone + 2] = P .. 'j:' .. id, P .. 'b:' .. id
+  if sweep ~= '' then
+    local ids = gone_of[sweep] or {}
+    gone_of[sweep] = ids
+    ids[#ids + 1] = id
+  end
 end
 
 -- The rank that a person gave a sweep: all its jobs have it.

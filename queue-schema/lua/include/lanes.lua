@@ -4,17 +4,18 @@
 local PRIORITY_STEP = 35184372088832 -- 2^45: a lane's turns stay below it for ever
 
 -- Wake at most one idle worker a lane and call; whoever wakes passes it on if work is left.
+-- Some workers serve all lanes, some all of a kind, because nobody knows their pools beforehand.
 local woken = {}
 local function wake(lane)
   if woken[lane] then return end
   woken[lane] = true
-  if not woken['*'] then
-    woken['*'] = true
-    token(P .. 'wake')
-  end
-  token(P .. 'wake:' .. lane)
-  -- Nobody knows the lanes of appliers beforehand: whoever serves them waits for all at once.
-  if string.sub(lane, 1, 6) == 'apply:' then token(P .. 'wake:apply:*') end
+  local keys, kind = { P .. 'wake:' .. lane }, string.match(lane, '^[^:]+:')
+  if not woken['*'] then keys[#keys + 1] = P .. 'wake' end
+  if kind and not woken[kind] then keys[#keys + 1] = P .. 'wake:' .. kind .. '*' end
+  woken['*'] = true
+  if kind then woken[kind] = true end
+  if call('EXISTS', unpack(keys)) == #keys then return end
+  for _, key in ipairs(keys) do token(key) end
 end
 
 -- Groups take turns: a group that is new or was just served goes to the end of its priority.

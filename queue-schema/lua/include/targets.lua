@@ -15,9 +15,21 @@ end
 
 -- Absent -> ready | delayed. An id that is in the queue in any state is left as it is. A job of a
 -- recorded sweep has the sweep's priority, so that a follow-up need not know it.
+-- Bodies and indexes of the new jobs of a call are written together.
 local settle
+local bodies, new_of = {}, {}
+table.insert(at_end, function()
+  local pairs_of, of = bodies, new_of
+  bodies, new_of = {}, {}
+  in_parts(pairs_of, function(...) call('MSET', ...) end)
+  for sweep, ids in pairs(of) do
+    in_parts(ids, function(...) call('SADD', P .. 'js:' .. sweep, ...) end)
+  end
+end)
+
 local function enqueue(j)
   local key = P .. 'j:' .. j.id
+  if removed[j.id] then remove_now() end
   if call('EXISTS', key) == 1 then return 0 end
   if is_cancelled(j.sweep) then
     if j.target ~= '' then settle(j.sweep, j.target, 'x') end
@@ -29,8 +41,12 @@ local function enqueue(j)
   if j.sweep ~= '' then fields[#fields + 1], fields[#fields + 2] = 's', j.sweep end
   if j.target ~= '' then fields[#fields + 1], fields[#fields + 2] = 'g', j.target end
   call('HSET', key, unpack(fields))
-  call('SET', P .. 'b:' .. j.id, j.body)
-  if j.sweep ~= '' then call('SADD', P .. 'js:' .. j.sweep, j.id) end
+  bodies[#bodies + 1], bodies[#bodies + 2] = P .. 'b:' .. j.id, j.body
+  if j.sweep ~= '' then
+    local ids = new_of[j.sweep] or {}
+    new_of[j.sweep] = ids
+    ids[#ids + 1] = j.id
+  end
   if j.delay > 0 then
     call('ZADD', P .. 'delayed', NOW + j.delay, j.id)
     wake(j.lane) -- an idle worker must learn of the new due time
