@@ -116,6 +116,26 @@ async fn the_shards_of_a_file_are_read_at_the_same_time() {
 }
 
 #[test]
+fn a_file_is_read_once_however_many_jobs_it_takes() {
+    let repo = repo();
+    let blob = repo.git(&["rev-parse", "HEAD:big.rs"]);
+    let object = repo.path().join(".git/objects").join(&blob[..2]).join(&blob[2..]);
+    let away = object.clone();
+    let stub = ModelStub::with(move |call| {
+        if is_shard(call) {
+            // Whoever reads it now finds nothing.
+            let _ = std::fs::remove_file(&away);
+            return Reply::ok(notes(call));
+        }
+        Reply::ok(answers::markdown_review("big.rs"))
+    });
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
+    bench.review(&repo, &[]).expect(0);
+    assert!(!object.exists(), "it was read before the first shard, and not after it");
+    assert_eq!((row(&bench).shards_total, stub.requests().len()), (5, 6));
+}
+
+#[test]
 fn an_answer_that_speaks_of_a_shard_is_leaked_whatever_it_says() {
     let stub = ModelStub::with(|call| {
         if is_shard(call) {

@@ -1,5 +1,6 @@
 //! What handlers read through. Reads wait outages out; nothing here writes what a commit should.
 
+use crate::blobs::{BLOBS_BYTES, Blobs};
 use crate::passages::Retrieval;
 use crate::reading::Reads;
 use crate::runtime::HandlerError;
@@ -54,6 +55,7 @@ struct Inner {
     documents: Memo<Document>,
     retrieval: Retrieval,
     reads: Reads,
+    blobs: Blobs,
     /// Idle ones, by path or URL and commit.
     repos: Mutex<Vec<(String, Repo)>>,
 }
@@ -70,6 +72,7 @@ impl Context {
         let reads = Reads::new(Duration::from_secs(settings.worker.git_read_s));
         Self(Arc::new(Inner {
             reads,
+            blobs: Blobs::new(BLOBS_BYTES),
             queue,
             providers,
             settings,
@@ -295,14 +298,28 @@ impl Context {
         Ok(text.to_owned())
     }
 
-    /// The content of a blob.
+    /// The content of a blob, read once for all jobs that come one after the other.
     ///
     /// # Errors
     /// When the repository can't be read from this machine.
-    pub async fn blob(&self, spec: &SweepSpec, oid: &str) -> Result<Vec<u8>, HandlerError> {
-        let (key, oid) = (format!("{}@{}", spec.repo, spec.commit), oid.to_owned());
+    pub async fn blob(&self, spec: &SweepSpec, oid: &str) -> Result<Arc<Vec<u8>>, HandlerError> {
         // What is larger was skipped when the sweep was planned, by the same header.
         let most = spec.limits.max_file_bytes.max(IgnoreFile::MAX_BYTES);
+        let kept = self.0.blobs.get(&spec.repo, oid);
+        if let Some(bytes) = kept.filter(|bytes| bytes.len() as u64 <= most) {
+            return Ok(bytes);
+        }
+        let bytes = self.read_blob(spec, oid.to_owned(), most).await?;
+        Ok(self.0.blobs.put(&spec.repo, oid, bytes))
+    }
+
+    async fn read_blob(
+        &self,
+        spec: &SweepSpec,
+        oid: String,
+        most: u64,
+    ) -> Result<Vec<u8>, HandlerError> {
+        let key = format!("{}@{}", spec.repo, spec.commit);
         let kept = self.idle_repo(&key);
         let (repo, commit) = (spec.repo.clone(), spec.commit.clone());
         let mirrors = self.0.mirrors.clone();

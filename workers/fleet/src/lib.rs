@@ -7,6 +7,7 @@
 //! follows what stands in [`pipeline`].
 
 mod applier;
+mod blobs;
 pub mod context;
 pub mod jobs;
 pub mod lanes;

@@ -230,6 +230,10 @@ impl Repo {
 ///
 /// Partial clones: libgit2 refuses to open them because it can't fetch what is missing. Objects
 /// that are there can be read; one that is missing is an error that says so.
+///
+/// Hashes: libgit2 hashes every object that it reads and compares, and that is left on. A row names the
+/// object that was reviewed, and a damaged or forged one must be an error and not a review of something else.
+/// Workers keep what they have read, so that the cost is one hash a file.
 fn set_up_libgit2() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
