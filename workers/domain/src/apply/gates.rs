@@ -4,7 +4,6 @@ use super::parse::Patch;
 use super::paths::PathRules;
 use crate::text::{clip_marked, is_ident, one_line};
 use serde::{Deserialize, Serialize};
-use similar::TextDiff;
 use std::collections::BTreeSet;
 
 /// The gates, in their order.
@@ -185,7 +184,7 @@ fn likeness(a: &str, b: &str) -> f32 {
     if (2 * short) as f32 / ((short + long).max(1) as f32) < NEAR {
         return 0.0;
     }
-    TextDiff::from_chars(a, b).ratio()
+    strsim::sorensen_dice(a, b) as f32
 }
 
 fn size(patch: &Patch, most: u32) -> Result<(), Failed> {
