@@ -109,7 +109,8 @@ fmt: ## Format the sources
 # Always on a private Redis. Exit code 1 of `scrum run` means that some files are unresolved, which
 # is a result; anything above means that it could not run.
 .PHONY: demo
-demo: setup build ## Review this repository without any model, and show the report
+demo: setup ## Review this repository without any model, and show the report
+	$(CARGO) build --locked -p scrum-producer -p scrum-fleet --bins
 	@code=0; \
 	env -u SCRUM_REDIS_URL -u SCRUM__REDIS__URL \
 	    $(TARGET_DIR)/debug/scrum run . --ladder builtin --out $(DEMO_OUT) || code=$$?; \
