@@ -178,3 +178,46 @@ fn rust_files(folder: &str) -> Vec<PathBuf> {
         .filter(|f| f.starts_with(&folder) && f.extension().is_some_and(|e| e == "rs"))
         .collect()
 }
+
+/// The state of a review, a sweep and a run of the applier changes through the typed records alone, and what reads it
+/// there names its fields by their constants.
+#[test]
+fn records_are_changed_and_named_in_one_place() {
+    use queue_schema::records::{Counter, review, run, sweep};
+    const CHANGES: [&str; 8] =
+        ["Put", "Add", "Append", "Delete", "Tally", "Barrier", "Arrive", "Settle"];
+    let own =
+        |file: &Path, name: &str| file.starts_with(root().join("queue-schema/src").join(name));
+    let mut wrong = Vec::new();
+    for file in ["producer/src", "workers", "queue-schema/src"].iter().flat_map(|f| rust_files(f)) {
+        if own(&file, "records") || own(&file, "effects.rs") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&file).unwrap();
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        // A pattern ends in `..`; what makes one does not.
+        let made = |change: &&str| {
+            let begins = format!("Effect::{change} {{");
+            let parts = text.split(begins.as_str()).skip(1);
+            parts.filter_map(|rest| rest.split('}').next()).any(|inner| !inner.contains(".."))
+        };
+        let made = CHANGES.iter().find(|change| made(change));
+        wrong.extend(made.map(|change| format!("{} makes a {change}", file.display())));
+    }
+    let counters = Counter::ALL.map(Counter::as_str);
+    let fields =
+        [&review::fields::NAMES[..], &sweep::fields::NAMES, &run::fields::NAMES, &counters];
+    for file in rust_files("queue-schema/src/client") {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        for field in fields.iter().copied().flatten() {
+            let spelled = text.contains(&format!("arg(\"{field}\")"))
+                || text.contains(&format!("get(\"{field}\")"))
+                || text.contains(&format!("&[\"{field}\""));
+            if spelled {
+                wrong.push(format!("{} spells the field {field}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

@@ -5,6 +5,7 @@ use super::forget::LONGEST_TURN_MS;
 use super::reconcile::Fault;
 use super::{Queue, QueueError};
 use crate::keys::{self, Damage, KeyRow, KeyType, TABLE, row_of};
+use crate::records::sweep::fields;
 use crate::rows::STREAMS;
 use std::collections::BTreeSet;
 
@@ -159,7 +160,7 @@ impl Queue {
                 let mut conn = self.conn();
                 return Ok(redis::cmd("HDEL")
                     .arg(self.key(&keys::sweep(sweep)))
-                    .arg("spec")
+                    .arg(fields::SPEC)
                     .query_async(&mut conn)
                     .await?);
             }

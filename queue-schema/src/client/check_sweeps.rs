@@ -6,6 +6,7 @@ use super::sweeps::review_template;
 use super::{Queue, QueueError};
 use crate::jobs::{JobKind, Review};
 use crate::keys;
+use crate::records::sweep::fields;
 use crate::rows::STREAMS;
 use crate::sign;
 use crate::sweep::{SweepSpec, Target};
@@ -47,9 +48,10 @@ impl Queue {
             return Ok(());
         }
         let mut conn = self.conn();
+        let [head_field, tail_field] = fields::TEMPLATE;
         let [state, spec, head, tail]: [Option<Vec<u8>>; 4] = redis::cmd("HMGET")
             .arg(self.key(&keys::sweep(sweep)))
-            .arg(&["state", "spec", "head", "tail"])
+            .arg(&[fields::STATE, fields::SPEC, head_field, tail_field])
             .query_async(&mut conn)
             .await?;
         let over = matches!(state.as_deref(), Some(b"done" | b"failed" | b"cancelled"));

@@ -2,6 +2,7 @@
 
 use super::{Queue, QueueError, SweepState};
 use crate::keys;
+use crate::records::sweep::fields;
 use crate::rows::STREAMS;
 use serde::Serialize;
 use std::time::Duration;
@@ -210,7 +211,7 @@ impl Queue {
         let mut conn = self.conn();
         let word: Option<String> = redis::cmd("HGET")
             .arg(self.key(&keys::sweep(sweep)))
-            .arg("state")
+            .arg(fields::STATE)
             .query_async(&mut conn)
             .await?;
         Ok(word.map(|w| SweepState::from_word(&w)))

@@ -12,6 +12,8 @@ pub mod fields {
     pub const ENDED: &str = "ended";
     /// The beginning of fields that hold what was proposed for a file, by its number; signed.
     pub const PROPOSAL: &str = "p";
+    /// Those that are a word of their own.
+    pub const NAMES: [&str; 2] = [SPEC, ENDED];
 }
 
 /// Changes of the state of one run.

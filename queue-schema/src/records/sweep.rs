@@ -12,6 +12,8 @@ use std::collections::HashMap;
 pub mod fields {
     /// The request, as JSON; signed.
     pub const SPEC: &str = "spec";
+    /// The body of a target's first job before its ordinal, and behind it.
+    pub const TEMPLATE: [&str; 2] = ["head", "tail"];
     pub(super) const HELD: &str = "held";
     /// How far it is, see [`SweepState`].
     pub const STATE: &str = "state";
@@ -31,6 +33,29 @@ pub mod fields {
     pub(super) const HELD_CALLS: &str = "res:calls";
     pub(super) const HELD_TOKENS: &str = "res:tokens";
     pub(super) const HELD_MICRO_USD: &str = "res:micro_usd";
+    /// All of them but those that count.
+    pub const NAMES: [&str; 20] = [
+        SPEC,
+        TEMPLATE[0],
+        TEMPLATE[1],
+        HELD,
+        STATE,
+        PRIORITY,
+        TOTAL,
+        CREATED,
+        ENDED,
+        IDLE,
+        ERROR,
+        STATUS,
+        CAP_CALLS,
+        CAP_TOKENS,
+        CAP_MICRO_USD,
+        DEGRADE,
+        STOP,
+        HELD_CALLS,
+        HELD_TOKENS,
+        HELD_MICRO_USD,
+    ];
 }
 
 /// What a sweep counts.
@@ -57,6 +82,18 @@ pub enum Counter {
 }
 
 impl Counter {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Attempts,
+        Self::Calls,
+        Self::TokensIn,
+        Self::TokensOut,
+        Self::TokensGuessed,
+        Self::CostMicroUsd,
+        Self::Facts,
+        Self::FactsFailed,
+    ];
+
     /// The name of its field.
     pub const fn as_str(self) -> &'static str {
         match self {
