@@ -2,7 +2,7 @@
 //! so that a Redis Cluster keeps them on one node.
 //!
 //! [`TABLE`] has a row for each name, and a constant or function that gives it. Nothing else spells a
-//! name: `tests/conformance/keys.rs` looks for one.
+//! name: `tests/conformance/house/keys.rs` looks for one.
 
 mod table;
 

@@ -6,12 +6,13 @@ mod budget;
 
 use queue_schema::client::{ClaimRequest, ClaimedJob, Commit, Queue};
 use queue_schema::effects::{DeadClass, Effect, Effects, Ending, NewJob, Priority};
+use queue_schema::keys;
 use queue_schema::records::{ReviewRecord, ReviewState};
 use queue_schema::rows::{ReviewRow, Row};
 use queue_schema::state::TRANSITIONS;
 use redis::Commands;
 use scrum_tests::oracle;
-use scrum_tests::redis::RedisServer;
+use scrum_tests::redis::{RedisServer, at};
 use scrum_tests::wait::eventually;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -79,7 +80,7 @@ fn ids(jobs: &[ClaimedJob]) -> Vec<&str> {
     jobs.iter().map(|j| j.lease.job.as_str()).collect()
 }
 
-fn at(word: &str, n: usize) -> Vec<(String, usize)> {
+fn count(word: &str, n: usize) -> Vec<(String, usize)> {
     vec![(word.to_owned(), n)]
 }
 
@@ -94,7 +95,7 @@ async fn pushing_the_same_job_twice_is_pushing_it_once() {
     assert_eq!(claimed[0].body.as_deref().unwrap(), "body of a");
     // Also while it is leased.
     assert_eq!(bed.queue.enqueue(&jobs).await.unwrap(), 0);
-    assert_eq!(bed.states(), at("leased", 2));
+    assert_eq!(bed.states(), count("leased", 2));
 }
 
 #[tokio::test]
@@ -110,8 +111,8 @@ async fn a_claim_sent_again_gives_the_same_jobs_and_no_others() {
     assert_eq!(bed.states(), vec![("leased".into(), 1), ("ready".into(), 1)]);
     // Also when the reply took longer than the lease: the worker lives, so nothing is taken back.
     let deadline =
-        |bed: &Bed| -> f64 { bed.server.connection().zscore("{scrum:0}:leases", "a").unwrap() };
-    let _: () = bed.server.connection().zadd("{scrum:0}:leases", "a", 1).unwrap();
+        |bed: &Bed| -> f64 { bed.server.connection().zscore(at(keys::LEASES), "a").unwrap() };
+    let _: () = bed.server.connection().zadd(at(keys::LEASES), "a", 1).unwrap();
     let late = bed.queue.claim(&request).await.unwrap().jobs;
     assert_eq!((ids(&late), late[0].crashes), (vec!["a"], 0));
     assert!(deadline(&bed) > 1e12, "with a whole lease again");
@@ -136,12 +137,12 @@ async fn a_stale_commit_changes_nothing_and_says_so() {
     };
     assert!(!bed.commit(&old, effects()).await);
     assert_eq!(bed.queue.review_state("x").await.unwrap(), ReviewState::default());
-    assert_eq!(bed.states(), at("leased", 1));
+    assert_eq!(bed.states(), count("leased", 1));
     assert!(bed.commit(&new, effects()).await);
     assert_eq!(bed.queue.review_state("x").await.unwrap().pieces[&0].summary.as_deref(), Some("v"));
     // Sent again, as after a lost reply: nothing happens twice.
     assert!(!bed.commit(&new, effects()).await);
-    assert_eq!(bed.states(), at("ready", 1));
+    assert_eq!(bed.states(), count("ready", 1));
 }
 
 async fn take_when_there(bed: &Bed) -> ClaimedJob {
@@ -185,10 +186,10 @@ async fn a_tally_counts_once_and_a_stale_one_is_passed_over_in_its_width() {
     let tally = |n: i64| {
         let adds = ["calls", "tokens_in", "ms:10"].map(|m| (format!("p/a model|review|{m}"), n));
         Effects::done()
-            .with(Effect::Tally { key: "led:s".into(), adds: adds.clone().into() })
+            .with(Effect::Tally { key: keys::ledger("s"), adds: adds.clone().into() })
             .with(Effect::Tally { key: "trust".into(), adds: adds.into() })
-            .with(Effect::Tally { key: "met:s".into(), adds: Vec::new() })
-            .with(Effect::Tally { key: "met:s".into(), adds: vec![("files".into(), n)] })
+            .with(Effect::Tally { key: keys::loop_counters("s"), adds: Vec::new() })
+            .with(Effect::Tally { key: keys::loop_counters("s"), adds: vec![("files".into(), n)] })
     };
     let commits = [(&old, 7), (&new, 2), (&new, 5)]
         .map(|(job, n)| Commit { lease: job.lease.clone(), effects: tally(n) });
@@ -214,20 +215,20 @@ async fn ids_without_a_job_are_passed_over() {
     bed.queue.enqueue(&jobs[2..]).await.unwrap();
     bed.queue.enqueue(&[job("late", "l", "s").delay_ms(50)]).await.unwrap();
     let mut conn = bed.server.connection();
-    let gone = ["a", "b", "d", "late"].map(|id| format!("{{scrum:0}}:j:{id}"));
+    let gone = ["a", "b", "d", "late"].map(|id| at(keys::job(id)));
     let _: () = conn.del(&gone[..]).unwrap();
     // One is leased, two are ready, one is delayed; only c is a job.
     eventually(Duration::from_secs(5), "the end of the lease and of the delay", || {
-        let soon: f64 = conn.zscore("{scrum:0}:leases", "a").unwrap();
+        let soon: f64 = conn.zscore(at(keys::LEASES), "a").unwrap();
         let now: (f64, f64) = redis::cmd("TIME").query(&mut conn).unwrap();
         (now.0 * 1000.0 + now.1 / 1000.0 > soon + 1.0).then_some(())
     });
     assert_eq!(ids(&bed.claim(4).await), ["c"]);
     assert!(bed.claim(4).await.is_empty());
     for (set, left) in [("leases", 1), ("delayed", 0)] {
-        assert_eq!(conn.zcard::<_, u32>(format!("{{scrum:0}}:{set}")).unwrap(), left, "{set}");
+        assert_eq!(conn.zcard::<_, u32>(at(set)).unwrap(), left, "{set}");
     }
-    assert!(!conn.exists::<_, bool>("{scrum:0}:ready").unwrap(), "the lane's counter is right");
+    assert!(!conn.exists::<_, bool>(at(keys::READY)).unwrap(), "the lane's counter is right");
 }
 
 #[tokio::test]
@@ -236,8 +237,8 @@ async fn effects_that_cant_be_applied_leave_the_job_leased_and_name_the_reason()
     bed.queue.enqueue(&[job("a", "l", "s"), job("b", "l", "s")]).await.unwrap();
     let claimed = bed.claim(2).await;
     let mut conn = bed.server.connection();
-    let _: () = conn.set("{scrum:0}:rev:r", "no hash").unwrap();
-    let put = Effect::Put { key: "rev:r".into(), field: "f".into(), value: "v".into() };
+    let _: () = conn.set(at(keys::review_state("r")), "no hash").unwrap();
+    let put = Effect::Put { key: keys::review_state("r"), field: "f".into(), value: "v".into() };
     let next = Effect::Enqueue(job("next", "l", "s"));
     let commits = [
         Commit { lease: claimed[0].lease.clone(), effects: Effects::done().with(next) },
@@ -247,9 +248,9 @@ async fn effects_that_cant_be_applied_leave_the_job_leased_and_name_the_reason()
     assert!(error.to_string().contains("WRONGTYPE"), "{error}");
     assert!(!error.is_outage());
     // The first is done with all its effects; the second is as it was.
-    let _: () = conn.del("{scrum:0}:rev:r").unwrap();
+    let _: () = conn.del(at(keys::review_state("r"))).unwrap();
     assert_eq!(bed.states(), vec![("leased".into(), 1), ("ready".into(), 1)]);
-    assert_eq!(conn.hget::<_, _, u32>("{scrum:0}:leased", "l").unwrap(), 1);
+    assert_eq!(conn.hget::<_, _, u32>(at(keys::LEASED), "l").unwrap(), 1);
     assert_eq!(bed.queue.commit(&commits).await.unwrap(), [false, true]);
 }
 
@@ -290,7 +291,7 @@ async fn a_job_that_takes_its_workers_down_is_poison_and_the_others_go_on() {
 fn redis_now_past_leases(bed: &Bed) -> bool {
     let mut conn = bed.server.connection();
     let (s, us): (u64, u64) = redis::cmd("TIME").query(&mut conn).unwrap();
-    let leases: Vec<(String, f64)> = conn.zrange_withscores("{scrum:0}:leases", 0, -1).unwrap();
+    let leases: Vec<(String, f64)> = conn.zrange_withscores(at(keys::LEASES), 0, -1).unwrap();
     leases.iter().all(|(_, at)| (*at as u64) < s * 1000 + us / 1000)
 }
 
@@ -303,7 +304,7 @@ async fn retries_wait_come_back_and_end() {
         assert_eq!(held.attempt, attempt);
         assert!(bed.commit(&held, Effects::retry(20, format!("no {attempt}"))).await);
         if attempt < 2 {
-            assert_eq!(bed.states(), at("delayed", 1));
+            assert_eq!(bed.states(), count("delayed", 1));
             assert!(bed.claim(1).await.is_empty(), "not before its time");
         }
     }
@@ -319,7 +320,7 @@ async fn the_dead_stay_until_a_person_speaks() {
     for held in bed.claim(2).await {
         assert!(bed.commit(&held, Effects::dead(DeadClass::Fatal, "why")).await);
     }
-    assert_eq!(bed.states(), at("dead", 2));
+    assert_eq!(bed.states(), count("dead", 2));
     assert_eq!(bed.queue.enqueue(&[job("a", "l", "")]).await.unwrap(), 0, "a dead id is taken");
     assert_eq!(bed.queue.revive("a", Some(("m", "new body"))).await.unwrap(), 1);
     assert_eq!(bed.queue.revive("a", None).await.unwrap(), 0, "only once");
@@ -327,7 +328,7 @@ async fn the_dead_stay_until_a_person_speaks() {
     assert_eq!((ids(&held), held[0].body.as_deref()), (vec!["a"], Ok("new body")));
     assert!(bed.queue.discard("b").await.unwrap());
     assert!(bed.queue.dead_letter("b").await.unwrap().is_none());
-    assert_eq!(bed.states(), at("leased", 1));
+    assert_eq!(bed.states(), count("leased", 1));
 }
 
 #[tokio::test]
@@ -399,7 +400,7 @@ async fn a_row_is_written_once_for_its_id() {
     for held in bed.claim(2).await {
         assert!(bed.commit(&held, Effects::done().with(row("same"))).await);
     }
-    let n: usize = bed.server.connection().xlen("{scrum:0}:rows:scrum_reviews:s").unwrap();
+    let n: usize = bed.server.connection().xlen(at(keys::rows(ReviewRow::STREAM, "s"))).unwrap();
     assert_eq!(n, 1);
 }
 
@@ -477,10 +478,10 @@ async fn an_idle_worker_is_woken_and_asks_nothing_in_between() {
     assert!(pushed.elapsed() < Duration::from_secs(5), "woken, not timed out");
     // One token, however many jobs: the woken worker passes it on while work is left.
     bed.queue.enqueue(&[job("b", "l", "s"), job("c", "m", "s")]).await.unwrap();
-    let tokens: usize = bed.server.connection().llen("{scrum:0}:wake").unwrap();
+    let tokens: usize = bed.server.connection().llen(at(keys::WAKE)).unwrap();
     assert_eq!(tokens, 1);
     bed.claim(1).await;
-    let tokens: usize = bed.server.connection().llen("{scrum:0}:wake").unwrap();
+    let tokens: usize = bed.server.connection().llen(at(keys::WAKE)).unwrap();
     assert_eq!(tokens, 1);
 }
 
@@ -511,10 +512,10 @@ async fn a_large_body_is_kept_packed_and_a_damaged_one_is_its_jobs_end_alone() {
     let jobs = ["a", "b", "c"].map(|id| NewJob { body: text.clone(), ..job(id, "l", "") });
     bed.queue.enqueue(&jobs).await.unwrap();
     let mut conn = bed.server.connection();
-    let kept: Vec<u8> = conn.get("{scrum:0}:b:a").unwrap();
+    let kept: Vec<u8> = conn.get(at(keys::body("a"))).unwrap();
     assert!(kept.len() * 4 < text.len(), "{} bytes", kept.len());
-    let _: () = conn.set("{scrum:0}:b:b", &kept[..kept.len() / 2]).unwrap();
-    let _: () = conn.set("{scrum:0}:b:c", b"\xff not text").unwrap();
+    let _: () = conn.set(at(keys::body("b")), &kept[..kept.len() / 2]).unwrap();
+    let _: () = conn.set(at(keys::body("c")), b"\xff not text").unwrap();
     let claimed = bed.claim(3).await;
     assert_eq!(claimed[0].body.as_deref(), Ok(text.as_str()));
     assert!(claimed[1].body.is_err() && claimed[2].body.is_err());
@@ -525,7 +526,7 @@ async fn a_large_body_is_kept_packed_and_a_damaged_one_is_its_jobs_end_alone() {
     assert!(bed.queue.dead_letter("c").await.unwrap().unwrap().body.ends_with("not text"));
     // What a person writes instead is packed as well.
     assert_eq!(bed.queue.revive("b", Some(("l", &text))).await.unwrap(), 1);
-    assert_eq!(conn.get::<_, Vec<u8>>("{scrum:0}:b:b").unwrap(), kept);
+    assert_eq!(conn.get::<_, Vec<u8>>(at(keys::body("b"))).unwrap(), kept);
 }
 
 /// The scripts named in the table are those that exist, and each exists.

@@ -13,17 +13,29 @@ mod mend;
 use bed::{Bed, P, page, spec};
 use queue_schema::client::{DeadFilter, Forgotten, Pausable, Retention};
 use queue_schema::effects::{DeadClass, Effect, Effects, NewJob, Priority};
+use queue_schema::ids::review_id;
 use queue_schema::jobs::Plan;
+use queue_schema::keys;
 use queue_schema::rows::{ReviewRow, Row};
 use queue_schema::sweep::TargetStatus;
 use redis::Commands;
+use scrum_tests::redis::at;
 use std::time::Duration;
 
 /// What stands there when nothing is in the queue: turns, tokens, workers' last requests.
 fn left(bed: &Bed) -> Vec<String> {
-    let lasting = ["turn", "wake", "w:", "workers", "limits", "ready", "leased", "upkeep"];
-    let mut keys: Vec<String> = bed.conn().keys(format!("{P}*")).unwrap();
-    keys.retain(|k| !lasting.iter().any(|l| k[P.len()..].starts_with(l)));
+    let lasting = [
+        keys::TURN,
+        keys::WAKE,
+        &keys::worker(""),
+        keys::WORKERS,
+        keys::LIMITS,
+        keys::READY,
+        keys::LEASED,
+        keys::UPKEEP,
+    ];
+    let mut keys: Vec<String> = bed.conn().keys(at("*")).unwrap();
+    keys.retain(|k| !lasting.iter().any(|l| k.starts_with(&at(l))));
     keys.sort();
     keys
 }
@@ -36,9 +48,12 @@ async fn a_forgotten_sweep_leaves_nothing_and_takes_nothing_from_another() {
     // A part of each: resolved, dead with a history, live in all states.
     let held = bed.claim(6).await;
     bed.resolve(&one, &held[0]).await;
-    let attempt = Effect::Append { key: format!("att:{one}-1"), value: "{}".into() };
-    let shards =
-        Effect::Put { key: format!("rev:{one}-1"), field: "shards".into(), value: "2".into() };
+    let attempt = Effect::Append { key: keys::attempts(review_id(&one, 1)), value: "{}".into() };
+    let shards = Effect::Put {
+        key: keys::review_state(review_id(&one, 1)),
+        field: "shards".into(),
+        value: "2".into(),
+    };
     let dead = Effects::dead(DeadClass::Fatal, "why").with(attempt).with(shards);
     assert!(bed.commit(&held[1], dead).await);
     assert!(bed.commit(&held[2], Effects::retry(60_000, "later")).await);
@@ -55,8 +70,11 @@ async fn a_forgotten_sweep_leaves_nothing_and_takes_nothing_from_another() {
     };
     assert!(jobs >= 8, "{jobs}");
     assert!(!bed.commit(&held[3], Effects::done()).await, "its running jobs are nobody's");
-    assert!(bed.conn().exists::<_, bool>(format!("{P}doc:aa")).unwrap(), "the other has it too");
-    assert!(!bed.conn().exists::<_, bool>(format!("{P}doc:bb")).unwrap());
+    assert!(
+        bed.conn().exists::<_, bool>(at(keys::document("aa"))).unwrap(),
+        "the other has it too"
+    );
+    assert!(!bed.conn().exists::<_, bool>(at(keys::document("bb"))).unwrap());
     let keys = left(&bed);
     assert!(!keys.iter().any(|k| k.contains(&one)), "{keys:?}");
     assert_eq!(bed.queue.forget_sweep(&one, 7).await.unwrap(), Forgotten::Unknown);
@@ -73,14 +91,14 @@ async fn a_sweep_that_is_half_forgotten_is_finished_by_whoever_comes() {
     let id = bed.sweep(1, &[], 3).await;
     bed.queue.cancel_sweep(&id).await.unwrap();
     // As a process leaves it that dies after the first step.
-    let _: () = bed.conn().zrem(format!("{P}sweeps"), &id).unwrap();
-    let _: () = bed.conn().zadd(format!("{P}forgetting"), &id, 1).unwrap();
+    let _: () = bed.conn().zrem(at(keys::SWEEPS), &id).unwrap();
+    let _: () = bed.conn().zadd(at(keys::FORGETTING), &id, 1).unwrap();
     let (again, new) = bed.queue.create_sweep(&spec(1), &[], Priority::Normal).await.unwrap();
     assert_eq!((again.as_str(), new), (id.as_str(), true), "the same sweep, from its beginning");
     assert_eq!(bed.queue.sweep_status(&id).await.unwrap().unwrap().total, 0);
     bed.queue.cancel_sweep(&id).await.unwrap();
-    let _: () = bed.conn().zrem(format!("{P}sweeps"), &id).unwrap();
-    let _: () = bed.conn().zadd(format!("{P}forgetting"), &id, 1).unwrap();
+    let _: () = bed.conn().zrem(at(keys::SWEEPS), &id).unwrap();
+    let _: () = bed.conn().zadd(at(keys::FORGETTING), &id, 1).unwrap();
     let keep = Retention { sweeps: None, letters: None, batch: 500 };
     assert_eq!(bed.queue.retain(&keep).await.unwrap().sweeps, [id]);
     assert_eq!(left(&bed), Vec::<String>::new());
@@ -88,8 +106,8 @@ async fn a_sweep_that_is_half_forgotten_is_finished_by_whoever_comes() {
 
 /// Makes a sweep old: made and ended long ago.
 fn age(bed: &Bed, id: &str) {
-    let _: () = bed.conn().zadd(format!("{P}sweeps"), id, 1).unwrap();
-    let _: () = bed.conn().hset(format!("{P}sw:{id}"), "ended", 1).unwrap();
+    let _: () = bed.conn().zadd(at(keys::SWEEPS), id, 1).unwrap();
+    let _: () = bed.conn().hset(at(keys::sweep(id)), "ended", 1).unwrap();
 }
 
 #[tokio::test]
@@ -124,9 +142,9 @@ async fn sweeps_and_letters_go_when_they_are_due_and_not_before() {
     // A letter of a running sweep stays however old it is; the others go, and then their sweep.
     let held = bed.claim(1).await.remove(0);
     assert!(bed.commit(&held, Effects::dead(DeadClass::Fatal, "why")).await);
-    let dead: Vec<String> = bed.conn().zrange(format!("{P}dead"), 0, -1).unwrap();
+    let dead: Vec<String> = bed.conn().zrange(at(keys::DEAD), 0, -1).unwrap();
     for id in &dead {
-        let _: () = bed.conn().zadd(format!("{P}dead"), id, 1).unwrap();
+        let _: () = bed.conn().zadd(at(keys::DEAD), id, 1).unwrap();
     }
     let set = Retention { letters: days(30), ..usual };
     let done = bed.queue.retain(&set).await.unwrap();
@@ -144,7 +162,7 @@ async fn one_in_the_fleet_looks_after_a_partition_at_a_time() {
     assert!(bed.queue.take_upkeep("a", long).await.unwrap());
     assert!(!bed.queue.take_upkeep("b", long).await.unwrap());
     assert!(bed.queue.at(1).take_upkeep("b", long).await.unwrap(), "another partition");
-    let left: i64 = bed.conn().pttl(format!("{P}upkeep")).unwrap();
+    let left: i64 = bed.conn().pttl(at(keys::UPKEEP)).unwrap();
     assert!(left > 0 && left <= 60_000, "it ends by itself: {left}");
 }
 
@@ -217,7 +235,7 @@ async fn a_cancelled_sweep_drops_what_half_done_reviews_have_gathered() {
     assert!(bed.queue.cancel_sweep(&id).await.unwrap());
     while !bed.claim(10).await.is_empty() {}
     let put = |target: u32| Effect::Put {
-        key: format!("rev:{id}-{target}"),
+        key: keys::review_state(review_id(&id, target)),
         field: "s0".into(),
         value: "a summary".into(),
     };
@@ -231,10 +249,10 @@ async fn a_cancelled_sweep_drops_what_half_done_reviews_have_gathered() {
     let s = bed.queue.sweep_status(&id).await.unwrap().unwrap();
     assert_eq!((s.live, s.cancelled), (0, 2));
     let keys = left(&bed);
-    assert!(
-        !keys.iter().any(|k| ["rev:", "bar:", "barm:", "att:"].iter().any(|w| k.contains(w))),
-        "{keys:?}"
-    );
+    let gone =
+        [keys::review_state(""), keys::barrier(""), keys::barrier_members(""), keys::attempts("")];
+    let gone = gone.map(at);
+    assert!(!keys.iter().any(|k| gone.iter().any(|g| k.starts_with(g))), "{keys:?}");
 }
 
 #[tokio::test]
@@ -248,7 +266,8 @@ async fn an_accepted_review_leaves_its_row_and_nothing_else() {
         assert!(bed.commit(&held, Effects::done().with(arrive)).await);
     }
     let rung = bed.claim(1).await.remove(0);
-    let delete = |key: &str| Effect::Delete { key: format!("{key}:{id}-0") };
+    let review = format!("{id}-0");
+    let delete = |key| Effect::Delete { key };
     let effects = Effects::done()
         .with(Effect::AppendRow {
             sweep: id.clone(),
@@ -256,12 +275,20 @@ async fn an_accepted_review_leaves_its_row_and_nothing_else() {
             row_id: format!("{id}-0"),
             json: "{}".into(),
         })
-        .with(delete("rev"))
-        .with(delete("att"))
+        .with(delete(keys::review_state(&review)))
+        .with(delete(keys::attempts(&review)))
         .with(Effect::Settle { sweep: id.clone(), target: 0, status: TargetStatus::Resolved });
     assert!(bed.commit(&rung, effects).await);
     let keys: Vec<String> = left(&bed).iter().map(|k| k[P.len()..].replace(&id, "S")).collect();
-    let want = ["rowid:scrum_reviews:S", "rows:scrum_reviews:S", "st:S", "sw:S", "sweeps", "tg:S"];
+    let stream = ReviewRow::STREAM;
+    let want = [
+        keys::row_ids(stream, "S"),
+        keys::rows(stream, "S"),
+        keys::statuses("S"),
+        keys::sweep("S"),
+        keys::SWEEPS.to_owned(),
+        keys::targets("S"),
+    ];
     assert_eq!(keys, want);
 }
 
@@ -272,8 +299,8 @@ async fn leases_are_renewed_while_the_server_is_out_of_memory() {
     let bed = Bed::new().await;
     bed.sweep(1, &[], 1).await;
     let held = bed.claim(1).await.remove(0);
-    let deadline = || -> f64 { bed.conn().zscore(format!("{P}leases"), &held.lease.job).unwrap() };
-    let _: () = bed.conn().zadd(format!("{P}leases"), &held.lease.job, 1).unwrap();
+    let deadline = || -> f64 { bed.conn().zscore(at(keys::LEASES), &held.lease.job).unwrap() };
+    let _: () = bed.conn().zadd(at(keys::LEASES), &held.lease.job, 1).unwrap();
     bed.max_memory(1);
     let one = NewJob::of(&Plan { sweep: "other".into(), first: 0 }).unwrap();
     let refused = bed.queue.enqueue(&[one]).await.unwrap_err().to_string();

@@ -2,11 +2,12 @@
 
 use crate::common::{LONG, each};
 use crate::victim::{Boundary, Victim};
-use queue_schema::rows::AutoApplyRow;
+use queue_schema::keys;
+use queue_schema::rows::{AutoApplyRow, Row as _};
 use scrum_tests::model_stub::{ModelStub, Recorded, Reply, answers};
 use scrum_tests::process::Bench;
 use scrum_tests::proxy::Proxy;
-use scrum_tests::redis::RedisServer;
+use scrum_tests::redis::{RedisServer, at};
 use scrum_tests::repo::{TestRepo, find_below};
 use scrum_tests::wait::eventually;
 
@@ -72,13 +73,13 @@ impl Bed {
     /// Waits for the run's end and holds rows and branch against each other.
     fn end(&self, run: &str) -> Vec<AutoApplyRow> {
         let mut conn = self.server.connection();
-        let key = format!("{{scrum:0}}:ap:{}.{run}", self.sweep);
+        let key = at(keys::apply_run(&self.sweep, run));
         eventually(LONG, "the run ends", || {
             let ended: bool =
                 redis::cmd("HEXISTS").arg(&key).arg("ended").query(&mut conn).unwrap();
             ended.then_some(())
         });
-        let key = format!("{{scrum:0}}:rows:auto_apply:{}", self.sweep);
+        let key = at(keys::rows(AutoApplyRow::STREAM, &self.sweep));
         let rows: Vec<(String, Vec<String>)> =
             redis::cmd("XRANGE").arg(key).arg("-").arg("+").query(&mut conn).unwrap();
         let mut rows: Vec<AutoApplyRow> =

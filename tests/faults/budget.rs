@@ -3,10 +3,11 @@
 
 use crate::common::{LONG, done, each};
 use crate::victim::Victim;
+use queue_schema::keys;
 use scrum_tests::model_stub::{Gate, ModelStub, Reply, Usage, answers};
 use scrum_tests::process::Bench;
 use scrum_tests::proxy::{Act, Point, Proxy};
-use scrum_tests::redis::RedisServer;
+use scrum_tests::redis::{RedisServer, at};
 use scrum_tests::repo::TestRepo;
 use scrum_tests::wait::eventually;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -30,7 +31,7 @@ fn enqueue(bench: &Bench, repo: &TestRepo) -> String {
 }
 
 fn held(server: &RedisServer, id: &str) -> u64 {
-    let key = format!("{{scrum:0}}:sw:{id}");
+    let key = at(keys::sweep(id));
     let mut cmd = redis::cmd("HGET");
     cmd.arg(key)
         .arg("res:calls")

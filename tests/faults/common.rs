@@ -1,10 +1,11 @@
 //! What the fault tests share.
 
 use queue_schema::client::Queue;
+use queue_schema::keys;
 use scrum_tests::model_stub::{Recorded, Reply, answers};
 use scrum_tests::oracle::{self, Seen};
 use scrum_tests::process::Bench;
-use scrum_tests::redis::RedisServer;
+use scrum_tests::redis::{RedisServer, at};
 use scrum_tests::repo::{TestRepo, large_file};
 use scrum_tests::wait::eventually;
 use std::sync::Mutex;
@@ -52,7 +53,7 @@ pub async fn until_done(queue: &Queue, id: &str) {
 pub fn done(server: &RedisServer, id: &str, repo: &TestRepo) -> Seen {
     let mut conn = server.connection();
     eventually(LONG, "the sweep ends", || {
-        let key = format!("{{scrum:0}}:sw:{id}");
+        let key = at(keys::sweep(id));
         let state: String = redis::cmd("HGET").arg(key).arg("state").query(&mut conn).unwrap();
         (state == "done").then_some(())
     });

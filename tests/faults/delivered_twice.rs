@@ -4,11 +4,12 @@ use crate::common::{LONG, review_or_summary, until_done};
 use queue_schema::client::{ClaimRequest, Commit};
 use queue_schema::effects::{Effect, Effects, NewJob};
 use queue_schema::jobs::Rung;
+use queue_schema::keys;
 use scrum_tests::model_stub::ModelStub;
 use scrum_tests::oracle;
 use scrum_tests::process::{Bench, signal};
 use scrum_tests::proxy::{Act, Latch, Point, Proxy};
-use scrum_tests::redis::RedisServer;
+use scrum_tests::redis::{RedisServer, at};
 use scrum_tests::repo::TestRepo;
 use scrum_tests::wait::eventually;
 
@@ -121,13 +122,14 @@ async fn a_commit_that_is_sent_twice_happens_once() {
     };
     let jobs = queue.claim(&claim).await.unwrap().jobs;
     assert_eq!(jobs.len(), 1);
-    let add = Effect::Add { key: "sw:x".to_owned(), field: "seen".to_owned(), by: 1 };
+    let add = Effect::Add { key: keys::sweep("x"), field: "seen".to_owned(), by: 1 };
     let commit = Commit { lease: jobs[0].lease.clone(), effects: Effects::done().with(add) };
     let both = queue.commit(&[commit.clone(), commit.clone()]).await.unwrap();
     assert_eq!(both, [true, false], "twice in one call");
     assert_eq!(queue.commit(&[commit]).await.unwrap(), [false], "and once more");
     let seen: i64 = redis::cmd("HGET")
-        .arg(&["{scrum:0}:sw:x", "seen"])
+        .arg(at(keys::sweep("x")))
+        .arg("seen")
         .query(&mut server.connection())
         .unwrap();
     assert_eq!(seen, 1);

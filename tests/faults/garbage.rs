@@ -2,13 +2,13 @@
 //! the next sweep completes.
 
 use crate::common::{LONG, Rng, repo, review_or_summary, started};
-use queue_schema::keys::{SET_ASIDE, TABLE};
+use queue_schema::keys::{self, SET_ASIDE, TABLE};
 use queue_schema::rows::{ReviewRow, Row};
 use redis::{Commands, ConnectionLike as _, Value};
 use scrum_tests::model_stub::ModelStub;
 use scrum_tests::oracle;
 use scrum_tests::process::{Bench, Process};
-use scrum_tests::redis::{Look, RedisServer, ServerOptions};
+use scrum_tests::redis::{Look, RedisServer, ServerOptions, at};
 use scrum_tests::repo::TestRepo;
 use scrum_tests::wait::eventually;
 use std::time::{Duration, Instant};
@@ -71,10 +71,8 @@ impl Fuzzer {
             return self.pick(&keys).clone();
         }
         let names = keys.iter().filter_map(|k| std::str::from_utf8(k).ok());
-        let sweeps: Vec<String> = names
-            .filter_map(|k| k.strip_prefix(P)?.strip_prefix("sw:"))
-            .map(str::to_owned)
-            .collect();
+        let sweeps: Vec<String> =
+            names.filter_map(|k| k.strip_prefix(&at(keys::sweep("")))).map(str::to_owned).collect();
         let sweep = if sweeps.is_empty() { "none".to_owned() } else { self.pick(&sweeps).clone() };
         let name = self.pick(TABLE).name;
         let name = name
@@ -269,7 +267,7 @@ impl Fleet {
         let id = self.bench.enqueue(repo);
         let mut conn = self.server.connection();
         eventually(LONG, &format!("{why}: the new sweep ends"), || {
-            let state: Option<String> = conn.ask(&["HGET", &format!("sw:{id}"), "state"]);
+            let state: Option<String> = conn.ask(&["HGET", &keys::sweep(&id), "state"]);
             (state.as_deref() == Some("done")).then_some(())
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

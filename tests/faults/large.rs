@@ -2,10 +2,11 @@
 //! once, and neither Redis nor a worker grows beyond measure.
 
 use crate::common::{LONG, Rng};
+use queue_schema::keys;
 use scrum_tests::oracle;
 use scrum_tests::process::{Bench, Process, memory_kib, signal};
 use scrum_tests::proxy::{Act, Point, Proxy};
-use scrum_tests::redis::RedisServer;
+use scrum_tests::redis::{RedisServer, at};
 use scrum_tests::repo::TestRepo;
 use scrum_tests::wait::eventually;
 use std::process::Stdio;
@@ -51,7 +52,7 @@ struct Mark {
 
 /// Looks at each quarter of the way.
 fn watch(server: &RedisServer, worker: u32, id: &str, files: u64) -> Vec<Mark> {
-    let (mut conn, key) = (server.connection(), format!("{{scrum:0}}:sw:{id}"));
+    let (mut conn, key) = (server.connection(), at(keys::sweep(id)));
     let mut marks = Vec::new();
     for quarter in 1..=4 {
         let resolved = eventually(LONG * 10, "another quarter is done", || {
@@ -88,7 +89,7 @@ async fn a_large_sweep_whose_enqueuer_is_killed_ten_times_is_exact() {
         kill_at(&bench, &proxy, &args, "", rng.within(1, 14), Point::After);
     }
     eventually(LONG * 5, "it is planned", || {
-        let (mut conn, key) = (server.connection(), format!("{{scrum:0}}:sw:{id}"));
+        let (mut conn, key) = (server.connection(), at(keys::sweep(&id)));
         let planned: String = redis::cmd("HGET").arg(key).arg("planned").query(&mut conn).unwrap();
         (planned == "1").then_some(())
     });

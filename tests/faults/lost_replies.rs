@@ -6,13 +6,15 @@ use queue_schema::client::{
     Claim, ClaimRequest, Commit, Forgotten, Held, Pausable, Queue, QueueError, Spend,
 };
 use queue_schema::effects::{DeadClass, Effects, NewJob, Priority};
+use queue_schema::keys;
+use queue_schema::rows::{ReviewRow, Row as _};
 use queue_schema::sweep::SweepSpec;
 use redis::Commands as _;
 use scrum_tests::model_stub::ModelStub;
 use scrum_tests::oracle;
 use scrum_tests::process::Bench;
 use scrum_tests::proxy::{Act, Point, Proxy};
-use scrum_tests::redis::{Look, RedisServer};
+use scrum_tests::redis::{Look, RedisServer, at};
 use scrum_tests::requests::plain_job;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -242,7 +244,7 @@ async fn every_script_can_be_sent_again() {
         it.twice(script, |q| async move { q.check(true, true).await }).await;
     }
     // Rows are looked at where their index does not fit.
-    let rows = format!("{{scrum:0}}:rows:scrum_reviews:{failed}");
+    let rows = at(keys::rows(ReviewRow::STREAM, &failed));
     let _: String = it.server.connection().xadd(rows, "*", &[("no", "row")]).unwrap();
     it.twice("check_rows", |q| async move { q.check(true, true).await }).await;
     let found = it.twice("reconcile", |q| async move { q.check(true, true).await }).await;

@@ -2,12 +2,13 @@
 //! sweep comes to, held against the one before.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use queue_schema::keys;
 use queue_schema::rows::{LoopMetricsRow, ModelTrustRow, ReviewRow, Row};
 use redis::Commands;
 use scrum_tests::model_stub::{Gate, ModelStub, Recorded, Reply, Usage, answers};
 use scrum_tests::oracle;
 use scrum_tests::process::{Bench, Done};
-use scrum_tests::redis::RedisServer;
+use scrum_tests::redis::{RedisServer, at};
 use scrum_tests::repo::{TestRepo, large_file};
 use scrum_tests::wait::eventually;
 use serde_json::Value;
@@ -308,14 +309,14 @@ fn forgetting_a_sweep_takes_its_counters_and_leaves_trust() {
     let id = bench.enqueue(&repo);
     bench.run(&["status", &id, "--watch", "--quiet"]).expect(0);
     let mut conn = server.connection();
-    let mut of = |pattern: &str| -> usize {
-        let keys: Vec<String> = conn.keys(format!("{{scrum:*}}:{pattern}")).unwrap();
-        keys.len()
+    let mut counted = || {
+        let names = [keys::ledger("*"), keys::loop_counters("*"), keys::TRUST.to_owned()];
+        names.map(|name| conn.keys::<_, Vec<String>>(at(name)).unwrap().len())
     };
-    assert_eq!((of("led:*"), of("met:*"), of("trust")), (1, 1, 1));
+    assert_eq!(counted(), [1, 1, 1]);
     let trust = bench.run(&["models", "--json"]).expect(0).stdout;
     bench.run(&["forget", &id]).expect(0);
-    assert_eq!((of("led:*"), of("met:*"), of("trust")), (0, 0, 1));
+    assert_eq!(counted(), [0, 0, 1]);
     assert_eq!(bench.run(&["models", "--json"]).expect(0).stdout, trust);
     let path = repo.path().to_str().unwrap();
     assert_eq!(list::<LoopMetricsRow>(&bench, &["metrics", path]).len(), 0);

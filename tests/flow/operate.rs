@@ -1,10 +1,11 @@
 //! Operating a fleet: letters found and exported, sweeps ranked and forgotten, memory that is short.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use queue_schema::keys;
 use scrum_tests::model_stub::{Gate, ModelStub, Recorded, Reply, answers};
 use scrum_tests::oracle;
 use scrum_tests::process::Bench;
-use scrum_tests::redis::{Look, RedisServer};
+use scrum_tests::redis::{Look, RedisServer, at};
 use scrum_tests::repo::{TestRepo, large_file};
 use scrum_tests::wait::eventually;
 use serde_json::Value;
@@ -166,7 +167,7 @@ async fn a_person_forgets_a_sweep_and_not_one_that_runs() {
     assert_eq!(json(&bench, &["forget", &id, "--json"], 0)["forgotten"][0], *id);
     bench.run(&["forget", &id]).expect(2);
     let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut server.connection()).unwrap();
-    let of_it = |k: &&String| k.contains(&id) || k.contains("doc:");
+    let of_it = |k: &&String| k.contains(&id) || k.contains(&keys::document(""));
     assert_eq!(keys.iter().find(of_it), None);
     // The same request is a new sweep; its answers are still there.
     assert_eq!(sweep().trim(), id);
@@ -186,8 +187,8 @@ async fn workers_forget_what_is_past_its_retention() {
     let _worker = scrum_tests::process::Process(worker.spawn().unwrap());
     until_over(&bench, &id);
     let mut pipe = redis::pipe();
-    pipe.cmd("ZADD").arg("{scrum:0}:sweeps").arg(1).arg(&id);
-    pipe.cmd("HSET").arg(format!("{{scrum:0}}:sw:{id}")).arg("ended").arg(1);
+    pipe.cmd("ZADD").arg(at(keys::SWEEPS)).arg(1).arg(&id);
+    pipe.cmd("HSET").arg(at(keys::sweep(&id))).arg("ended").arg(1);
     pipe.query::<()>(&mut server.connection()).unwrap();
     eventually(LONG, "it is gone", || {
         let all = json(&bench, &["status", "--json"], 0);
@@ -238,7 +239,7 @@ fn a_broken_queue_is_told_and_mended_by_the_command() {
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
     bench.enqueue(&repo);
     let mut conn = server.connection();
-    redis::cmd("HSET").arg("{scrum:0}:ready").arg("plan").arg(7).query::<()>(&mut conn).unwrap();
+    redis::cmd("HSET").arg(at(keys::READY)).arg("plan").arg(7).query::<()>(&mut conn).unwrap();
     let told = bench.run(&["doctor", "--queue"]).expect(1).stdout;
     assert!(told.contains("ready plan") && told.contains("--mend"), "{told}");
     let mended = json(&bench, &["doctor", "--queue", "--mend", "--json"], 1);
@@ -260,17 +261,16 @@ fn a_worker_that_was_idle_beside_a_backlog_says_so() {
     eventually(LONG, "it waits", || clients().contains("blocked_clients:1").then_some(()));
     let mut pipe = redis::pipe();
     pipe.atomic();
-    let p = "{scrum:0}:";
     let record = [
         "st", "ready", "l", "plan", "p", "1", "s", "", "g", "", "m", "8", "a", "0", "c", "0", "e",
         "1",
     ];
-    pipe.cmd("HSET").arg(format!("{p}j:lonely")).arg(&record);
-    pipe.cmd("SET").arg(format!("{p}b:lonely")).arg("nothing that can be read");
-    pipe.cmd("SADD").arg(format!("{p}js:")).arg("lonely");
-    pipe.cmd("RPUSH").arg(format!("{p}q:plan:1|")).arg("lonely");
-    pipe.cmd("ZADD").arg(format!("{p}ring:plan")).arg(1).arg("1|");
-    pipe.cmd("HINCRBY").arg(format!("{p}ready")).arg("plan").arg(1);
+    pipe.cmd("HSET").arg(at(keys::job("lonely"))).arg(&record);
+    pipe.cmd("SET").arg(at(keys::body("lonely"))).arg("nothing that can be read");
+    pipe.cmd("SADD").arg(at(keys::jobs(""))).arg("lonely");
+    pipe.cmd("RPUSH").arg(at(keys::queue("plan", "1|"))).arg("lonely");
+    pipe.cmd("ZADD").arg(at(keys::ring("plan"))).arg(1).arg("1|");
+    pipe.cmd("HINCRBY").arg(at(keys::READY)).arg("plan").arg(1);
     pipe.query::<()>(&mut conn).unwrap();
     eventually(LONG, "it says so", || {
         let log = bench.worker_log();
@@ -323,7 +323,7 @@ async fn planning_waits_while_memory_is_short_and_spends_no_attempt() {
     let mut conn = server.connection();
     let waits = || bench.worker_log().matches("planning waits").count();
     eventually(LONG, "more than once", || (waits() >= 3).then_some(()));
-    let key = format!("{{scrum:0}}:j:{id}.plan.0");
+    let key = at(keys::job(format!("{id}.plan.0")));
     let attempts: Option<u32> = redis::cmd("HGET").arg(key).arg("a").query(&mut conn).unwrap();
     assert_eq!(attempts, None);
     config(&server, "maxmemory", "0");
@@ -361,7 +361,8 @@ async fn a_running_sweep_outlives_a_server_out_of_memory() {
     });
     let deaths = || -> Vec<u32> {
         let mut conn = server.connection();
-        let jobs: Vec<String> = redis::cmd("KEYS").arg("*}:j:*").query(&mut conn).unwrap();
+        let jobs: Vec<String> =
+            redis::cmd("KEYS").arg(at(keys::job("*"))).query(&mut conn).unwrap();
         jobs.iter().map(|j| deaths_of(&mut conn, j)).collect()
     };
     // Longer than a lease of a second.

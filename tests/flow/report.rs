@@ -7,6 +7,7 @@ mod schemas;
 
 use queue_schema::client::{ClaimRequest, ClaimedJob, Commit, Queue};
 use queue_schema::effects::{DeadClass, Effect, Effects, Priority};
+use queue_schema::keys;
 use queue_schema::rows::{Attempt, Finding, FindingKind, Outcome, ReviewRow, Row};
 use queue_schema::sweep::{Target, TargetStatus};
 use scrum_domain::parse::{Format, Parsed};
@@ -125,7 +126,7 @@ fn effects(sweep: &str, target: u32) -> Option<Effects> {
         "dead" => {
             let tried = attempt(Outcome::Malformed, "no JSON", target);
             let value = serde_json::to_string(&tried).unwrap();
-            let append = Effect::Append { key: format!("att:{review}"), value };
+            let append = Effect::Append { key: keys::attempts(&review), value };
             Some(Effects::dead(DeadClass::Fatal, "it can't be read").with(append))
         }
         _ => Some(

@@ -1,6 +1,7 @@
 //! Hostile text from every side, and what reaches a terminal, a report and a file's name of it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use queue_schema::keys;
 use scrum_tests::model_stub::{ModelStub, Recorded, Reply, answers};
 use scrum_tests::process::Bench;
 use scrum_tests::redis::RedisServer;
@@ -200,18 +201,18 @@ fn hostile_text_in_redis_is_escaped() {
     let now: (u64, u64) = redis::cmd("TIME").query(&mut conn).unwrap();
     let now = (now.0 * 1000 + 3_600_000).to_string();
     let (worker, job) = (format!("w{EVIL}"), format!("{id}-0.rung.0{EVIL}$(id)"));
-    let (record, evil) = (format!("j:{job}"), format!("{EVIL}\nok  all is well"));
+    let (record, evil) = (keys::job(&job), format!("{EVIL}\nok  all is well"));
     for words in [
         &["ZADD", "workers", &now, &worker][..],
-        &["HSET", &format!("w:{worker}"), "host", &evil, "pid", "1", "conc", "1"],
+        &["HSET", &keys::worker(&worker), "host", &evil, "pid", "1", "conc", "1"],
         &["HSET", "ready", &format!("rung:{EVIL}"), "1"],
         &["SADD", "paused", &format!("lane:{EVIL}")],
-        &["HSET", &format!("alerts:{id}"), &evil, &evil],
-        &["HSET", &format!("sw:{id}"), "state", "failed", "error", &evil],
+        &["HSET", &keys::alerts(id), &evil, &evil],
+        &["HSET", &keys::sweep(id), "state", "failed", "error", &evil],
         &["ZADD", "dead", &now, &job],
         &["HSET", &record, "st", "dead", "p", "1", "l", &evil, "s", id, "g", "0", "dc", &evil],
         &["HSET", &record, "dr", &evil, "da", &now, "df", &now],
-        &["SET", &format!("b:{job}"), &evil],
+        &["SET", &keys::body(&job), &evil],
     ] {
         conn.ask::<redis::Value>(words);
     }

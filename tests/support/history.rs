@@ -79,7 +79,7 @@ impl History {
                 ("UNLINK" | "DEL", _) => {
                     for key in &words[1..] {
                         let key = String::from_utf8_lossy(key).into_owned();
-                        if let Some(job) = suffix(&key).strip_prefix("j:") {
+                        if let Some(("j", job)) = suffix(&key).split_once(':') {
                             self.go(job, JobState::Absent, String::new(), false);
                         }
                     }

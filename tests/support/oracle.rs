@@ -1,11 +1,12 @@
 //! The one oracle, run after every fault: nothing lost, nothing twice, every job in one state.
 
 use crate::history::History;
-use crate::redis::RedisServer;
+use crate::redis::{RedisServer, at};
 use crate::repo::TestRepo;
 use queue_schema::budget::Amount;
 use queue_schema::client::{Queue, SweepState, SweepStatus};
-use queue_schema::rows::{AuditFactsRow, ReviewRow};
+use queue_schema::keys;
+use queue_schema::rows::{AuditFactsRow, ReviewRow, STREAMS};
 use queue_schema::state::JobState;
 use queue_schema::sweep::TargetStatus;
 use redis::{Commands, ConnectionLike};
@@ -100,9 +101,11 @@ pub fn check_targets<C: ConnectionLike>(conn: &mut C, id: &str) {
     let names: HashMap<&str, &String> =
         keys.iter().map(|k| (k.split_once("}:").map_or("", |(_, name)| name), k)).collect();
     let codes: Option<String> =
-        names.get(format!("st:{id}").as_str()).map(|key| conn.get(*key).unwrap());
+        names.get(keys::statuses(id).as_str()).map(|key| conn.get(*key).unwrap());
     let mut work: HashMap<String, Vec<String>> = HashMap::new();
-    for key in names.iter().filter(|(name, _)| name.starts_with("j:")).map(|(_, key)| *key) {
+    for key in
+        names.iter().filter(|(name, _)| name.starts_with(&keys::job(""))).map(|(_, key)| *key)
+    {
         // Jobs of others may go meanwhile.
         let fields: [Option<String>; 3] =
             redis::cmd("HMGET").arg(key).arg(&["s", "g", "st"]).query(conn).unwrap();
@@ -114,9 +117,15 @@ pub fn check_targets<C: ConnectionLike>(conn: &mut C, id: &str) {
     for (i, code) in codes.unwrap_or_default().chars().enumerate() {
         let states = work.remove(&i.to_string()).unwrap_or_default();
         let dead = states.iter().filter(|s| *s == "dead").count();
-        let kept = ["bar:ID.shards", "barm:ID.shards", "rev:ID", "att:ID"];
-        let mut left = kept.iter().map(|k| k.replace("ID", &format!("{id}-{i}")));
-        let left = left.find(|name| names.contains_key(name.as_str()));
+        let review = format!("{id}-{i}");
+        let shards = keys::shard_barrier(&review);
+        let left = [
+            keys::barrier(&shards),
+            keys::barrier_members(&shards),
+            keys::review_state(&review),
+            keys::attempts(&review),
+        ];
+        let left = left.into_iter().find(|name| names.contains_key(name.as_str()));
         match TargetStatus::from_code(code) {
             // A barrier alone settles nothing: somebody must still arrive.
             Some(TargetStatus::Live) => {
@@ -137,13 +146,15 @@ pub fn check_targets<C: ConnectionLike>(conn: &mut C, id: &str) {
             None => panic!("target {i} has the unknown status {code:?}"),
         }
     }
-    for (name, key) in names.iter().filter(|(n, _)| n.starts_with("rows:") && n.ends_with(id)) {
+    for stream in STREAMS {
+        let name = keys::rows(stream, id);
+        let Some(key) = names.get(name.as_str()) else { continue };
+        let index = names.get(keys::row_ids(stream, id).as_str()).expect("rows have an index");
         let page: redis::streams::StreamRangeReply = conn.xrange_all(*key).unwrap();
         let entries: HashMap<String, String> =
             page.ids.iter().map(|e| (e.get("id").unwrap_or_default(), e.id.clone())).collect();
         assert_eq!(entries.len(), page.ids.len(), "{name}: a row is there twice");
-        let index: HashMap<String, String> =
-            conn.hgetall(key.replacen("rows:", "rowid:", 1)).unwrap();
+        let index: HashMap<String, String> = conn.hgetall(*index).unwrap();
         assert_eq!(index, entries, "{name}: its index names its rows");
     }
 }
@@ -216,8 +227,8 @@ pub async fn check_sweep_counts(queue: &Queue, id: &str) -> SweepStatus {
 /// Jobs by state, when none of them is leased: what a test looks at until a worker has come to rest.
 pub fn check_jobs_if_still<C: ConnectionLike>(conn: &mut C) -> Option<HashMap<String, usize>> {
     // In this order: a job goes from the first to the second.
-    let ready: usize = conn.hlen("{scrum:0}:ready").unwrap();
-    let leased: usize = conn.zcard("{scrum:0}:leases").unwrap();
+    let ready: usize = conn.hlen(at(keys::READY)).unwrap();
+    let leased: usize = conn.zcard(at(keys::LEASES)).unwrap();
     (leased + ready == 0).then(|| check_jobs(conn))
 }
 
@@ -240,40 +251,45 @@ pub fn check_jobs<C: ConnectionLike>(conn: &mut C) -> HashMap<String, usize> {
     all
 }
 
+fn is_list_of_ready(name: &str) -> bool {
+    keys::row_of(name).is_some_and(|row| row.name == keys::queue("LANE", "GROUP"))
+}
+
 fn check_partition<C: ConnectionLike>(
     conn: &mut C,
     p: &str,
     keys: &[String],
 ) -> HashMap<String, usize> {
+    let at = |name: &str| format!("{p}{name}");
     let zset = |conn: &mut C, name: &str| -> HashSet<String> {
-        conn.zrange::<_, Vec<String>>(format!("{p}{name}"), 0, -1).unwrap().into_iter().collect()
+        conn.zrange::<_, Vec<String>>(at(name), 0, -1).unwrap().into_iter().collect()
     };
-    let leased = zset(conn, "leases");
-    let delayed = zset(conn, "delayed");
-    let dead = zset(conn, "dead");
+    let leased = zset(conn, keys::LEASES);
+    let delayed = zset(conn, keys::DELAYED);
+    let dead = zset(conn, keys::DEAD);
     let mut ready = HashSet::new();
     let mut per_lane: HashMap<String, usize> = HashMap::new();
-    for key in keys.iter().filter(|k| k.starts_with(&format!("{p}q:"))) {
+    for key in keys.iter().filter(|k| is_list_of_ready(&k[p.len()..])) {
         let ids: Vec<String> = conn.lrange(key, 0, -1).unwrap();
         for id in ids {
-            let lane: String = conn.hget(format!("{p}j:{id}"), "l").unwrap();
+            let lane: String = conn.hget(at(&keys::job(&id)), "l").unwrap();
             *per_lane.entry(lane).or_default() += 1;
             assert!(ready.insert(id.clone()), "{id} is ready twice");
         }
     }
-    let counted: HashMap<String, usize> = conn.hgetall(format!("{p}ready")).unwrap();
+    let counted: HashMap<String, usize> = conn.hgetall(at(keys::READY)).unwrap();
     assert_eq!(counted, per_lane, "the lanes' counters are right");
     let mut per_pool: HashMap<String, usize> = HashMap::new();
     for id in &leased {
-        let lane: String = conn.hget(format!("{p}j:{id}"), "l").unwrap();
+        let lane: String = conn.hget(at(&keys::job(id)), "l").unwrap();
         let pool = lane.split_once(':').map_or(lane.as_str(), |(_, pool)| pool);
         *per_pool.entry(pool.to_owned()).or_default() += 1;
     }
-    let counted: HashMap<String, usize> = conn.hgetall(format!("{p}leased")).unwrap();
+    let counted: HashMap<String, usize> = conn.hgetall(at(keys::LEASED)).unwrap();
     assert_eq!(counted, per_pool, "the pools' counters are right");
     let mut states = HashMap::new();
-    for key in keys.iter().filter(|k| k.starts_with(&format!("{p}j:"))) {
-        let id = key.trim_start_matches(&format!("{p}j:")).to_owned();
+    for key in keys.iter().filter(|k| k.starts_with(&at(&keys::job("")))) {
+        let id = key.trim_start_matches(&at(&keys::job(""))).to_owned();
         let word: Option<String> = conn.hget(key, "st").unwrap();
         let state = JobState::from_word(word.as_deref()).expect("a known state");
         let places = [
@@ -289,19 +305,19 @@ fn check_partition<C: ConnectionLike>(
                 "{id} says {word:?}; is it in {place:?}?"
             );
         }
-        let body: bool = conn.exists(format!("{p}b:{id}")).unwrap();
+        let body: bool = conn.exists(at(&keys::body(&id))).unwrap();
         assert!(body, "{id} has a body");
         *states.entry(word.unwrap_or_default()).or_default() += 1;
     }
     let index: HashSet<String> = keys
         .iter()
-        .filter(|k| k.starts_with(&format!("{p}js:")))
+        .filter(|k| k.starts_with(&at(&keys::jobs(""))))
         .flat_map(|k| conn.smembers::<_, Vec<String>>(k).unwrap())
         .collect();
     let of_sweeps: HashSet<String> = [&ready, &leased, &delayed, &dead]
         .into_iter()
         .flatten()
-        .filter(|id| conn.hexists(format!("{p}j:{id}"), "s").unwrap())
+        .filter(|id| conn.hexists(at(&keys::job(id)), "s").unwrap())
         .cloned()
         .collect();
     assert_eq!(index, of_sweeps, "the index names each job of a sweep");

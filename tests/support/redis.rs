@@ -3,6 +3,7 @@
 
 use crate::cluster::{self, Node};
 use crate::wait::eventually;
+use queue_schema::keys::Partition;
 use redis::{Cmd, ConnectionLike, FromRedisValue, RedisResult, Value};
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
@@ -289,11 +290,15 @@ pub enum Look {
     Cluster(Box<redis::cluster::ClusterConnection>),
 }
 
+/// A key of the first partition, by its name of `queue_schema::keys`.
+pub fn at(name: impl AsRef<str>) -> String {
+    Partition::new("scrum", 0).key(name.as_ref())
+}
+
 impl Look {
     /// Runs a command on a key of the first partition, which is the second word.
     pub fn ask<T: FromRedisValue>(&mut self, words: &[&str]) -> T {
-        let key = format!("{{scrum:0}}:{}", words[1]);
-        redis::cmd(words[0]).arg(key).arg(&words[2..]).query(self).unwrap()
+        redis::cmd(words[0]).arg(at(words[1])).arg(&words[2..]).query(self).unwrap()
     }
 
     fn inner(&mut self) -> &mut dyn ConnectionLike {

@@ -82,10 +82,10 @@ mod tests {
     #[test]
     fn one_server_a_cluster_and_sentinels() {
         assert!(matches!(Address::parse("redis://h:1/2"), Ok(Address::Server(_))));
-        let Ok(Address::Cluster(nodes)) = Address::parse("redis+cluster://u:p@a:1,b:2") else {
+        let Ok(Address::Cluster(nodes)) = Address::parse("redis+cluster://u:p@one:1,two:2") else {
             panic!("a cluster")
         };
-        assert_eq!(nodes[1].addr().to_string(), "b:2");
+        assert_eq!(nodes[1].addr().to_string(), "two:2");
         assert_eq!(nodes[0].redis_settings().password(), Some("p"));
         let url = "rediss+sentinel://:p@a:26379,b:26379/main/3";
         let Ok(Address::Sentinel { sentinels, master }) = Address::parse(url) else {

@@ -4,9 +4,11 @@ use super::{Bed, take_when_there};
 use queue_schema::budget::{Amount, BudgetRequest, Caps};
 use queue_schema::client::{ClaimedJob, Created, DeadFilter, Held, Spend, SweepState, SweepStatus};
 use queue_schema::effects::{DeadClass, Effect, Effects, Ending, Priority};
+use queue_schema::keys;
 use queue_schema::records::ReviewState;
 use queue_schema::sweep::{Target, TargetStatus};
 use redis::Commands;
+use scrum_tests::redis::at;
 use scrum_tests::{oracle, requests};
 
 const CALL: Spend = Spend { tokens: 100, micro_usd: 7, cheaper: false, further: false };
@@ -61,7 +63,7 @@ fn settle(id: &str, job: &ClaimedJob, status: TargetStatus) -> Effect {
 
 /// The review of a job is over, and its call counted.
 async fn resolve(bed: &Bed, id: &str, job: &ClaimedJob) {
-    let counted = Effect::Add { key: format!("sw:{id}"), field: "calls".into(), by: 1 };
+    let counted = Effect::Add { key: keys::sweep(id), field: "calls".into(), by: 1 };
     let effects = Effects::done().with(counted).with(settle(id, job, TargetStatus::Resolved));
     assert!(bed.commit(job, effects).await);
 }
@@ -135,7 +137,7 @@ async fn near_the_cap_dear_rungs_are_passed_over_and_rejected_work_ends() {
     let id = sweep(&bed, 3, 3, &budget).await;
     let jobs = bed.claim(3).await;
     let spent =
-        |field: &str, by: i64| Effect::Add { key: format!("sw:{id}"), field: field.to_owned(), by };
+        |field: &str, by: i64| Effect::Add { key: keys::sweep(&id), field: field.to_owned(), by };
     let ask = async |spend: Spend| bed.queue.hold_budget(&jobs[1].lease, &spend).await.unwrap();
     let (dear, further) = (Spend { cheaper: true, ..CALL }, Spend { further: true, ..CALL });
     let much = Spend { micro_usd: 101, ..dear };
@@ -226,9 +228,9 @@ async fn a_stopped_sweep_ends_leaves_the_rest_out_and_a_larger_budget_takes_it_u
     let put =
         |key: String, field: &str| Effect::Put { key, field: field.into(), value: "x".into() };
     let effects = Effects::done()
-        .with(put(format!("rev:{review}"), "s0"))
-        .with(Effect::Append { key: format!("att:{review}"), value: "{}".into() })
-        .with(put(format!("left:{id}"), target))
+        .with(put(keys::review_state(&review), "s0"))
+        .with(Effect::Append { key: keys::attempts(&review), value: "{}".into() })
+        .with(put(keys::left_out(&id), target))
         .with(settle(&id, &job, TargetStatus::LeftOut));
     assert!(bed.commit(&job, effects).await);
     let left = async || bed.queue.left_out(&id, &[target.parse().unwrap()]).await.unwrap();
@@ -260,7 +262,7 @@ async fn the_time_between_an_end_and_going_on_is_none_of_the_sweeps() {
     let ended = one().await.ended_ms.unwrap();
     // It took an hour, and that was two hours ago.
     let mut conn = bed.server.connection();
-    let record = format!("{{scrum:0}}:sw:{id}");
+    let record = at(keys::sweep(&id));
     let _: () = conn.hset(&record, "created", ended - 3 * HOUR).unwrap();
     let _: () = conn.hset(&record, "ended", ended - 2 * HOUR).unwrap();
     assert_eq!(status(&bed, &id).await.took_ms(0), HOUR);

@@ -1,8 +1,9 @@
 //! What is accepted is accepted: work on the facts of a review may die, be cancelled or be lost.
 
-use crate::bed::{Bed, P};
+use crate::bed::Bed;
 use queue_schema::client::Forgotten;
 use queue_schema::effects::{DeadClass, Effect, Effects};
+use queue_schema::ids::review_id;
 use queue_schema::jobs::Facts;
 use queue_schema::jobs::facts::FactsStage;
 use queue_schema::keys;
@@ -11,6 +12,7 @@ use queue_schema::rows::{ReviewRow, Row};
 use queue_schema::sweep::TargetStatus;
 use redis::Commands;
 use scrum_tests::oracle;
+use scrum_tests::redis::at;
 
 /// A sweep whose one target is accepted, and whose facts are to be taken out.
 async fn accepted() -> (Bed, String) {
@@ -42,7 +44,7 @@ async fn accepted() -> (Bed, String) {
 async fn status(bed: &Bed, sweep: &str) -> (TargetStatus, bool) {
     oracle::check_sweep_counts(&bed.queue, sweep).await;
     let status = bed.queue.targets(sweep).await.unwrap()[0].1;
-    (status, bed.conn().exists(format!("{P}rev:{sweep}-0")).unwrap())
+    (status, bed.conn().exists(at(keys::review_state(review_id(sweep, 0)))).unwrap())
 }
 
 async fn is_over(bed: &Bed, sweep: &str) -> bool {
@@ -109,12 +111,12 @@ async fn an_accepted_target_that_no_job_is_about_is_resolved_and_not_reviewed_ag
     let (bed, sweep) = accepted().await;
     let mut conn = bed.conn();
     let job = format!("{sweep}-0.facts.extract");
-    for key in [format!("j:{job}"), format!("b:{job}"), format!("q:facts:p:1|{sweep}")] {
-        conn.del::<_, ()>(format!("{P}{key}")).unwrap();
+    for key in [keys::job(&job), keys::body(&job), keys::queue("facts", format!("p:1|{sweep}"))] {
+        conn.del::<_, ()>(at(key)).unwrap();
     }
-    conn.srem::<_, _, ()>(format!("{P}js:{sweep}"), &job).unwrap();
-    conn.zrem::<_, _, ()>(format!("{P}ring:facts:p"), format!("1|{sweep}")).unwrap();
-    conn.hdel::<_, _, ()>(format!("{P}ready"), "facts:p").unwrap();
+    conn.srem::<_, _, ()>(at(keys::jobs(&sweep)), &job).unwrap();
+    conn.zrem::<_, _, ()>(at(keys::ring("facts:p")), format!("1|{sweep}")).unwrap();
+    conn.hdel::<_, _, ()>(at(keys::READY), "facts:p").unwrap();
     let check = bed.queue.check_all(true).await.unwrap();
     assert_eq!(check.faults.len(), 1, "{check:?}");
     assert_eq!((check.faults[0].kind.as_str(), check.faults[0].mended), ("target", true));
@@ -135,6 +137,6 @@ async fn what_facts_leave_is_forgotten_with_their_sweep() {
     assert!(bed.commit(&facts, effects).await);
     let gone = bed.queue.forget_sweep(&sweep, 100).await.unwrap();
     assert_eq!(gone, Forgotten::Gone { jobs: 1 });
-    let left: Vec<String> = bed.conn().keys(format!("{{scrum:0}}:*{sweep}*")).unwrap();
+    let left: Vec<String> = bed.conn().keys(at(format!("*{sweep}*"))).unwrap();
     assert_eq!(left, Vec::<String>::new());
 }

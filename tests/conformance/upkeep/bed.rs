@@ -2,7 +2,9 @@
 
 use queue_schema::client::{ClaimRequest, ClaimedJob, Commit, Queue};
 use queue_schema::effects::{Effect, Effects, NewJob, Priority};
+use queue_schema::ids::review_id;
 use queue_schema::jobs::{Rung, Shard};
+use queue_schema::keys;
 use queue_schema::rows::{ReviewRow, Row};
 use queue_schema::sweep::{SweepSpec, Target, TargetStatus};
 use scrum_tests::oracle;
@@ -98,7 +100,7 @@ impl Bed {
         };
         let mut effects = Effects::done()
             .with(Effect::Put {
-                key: format!("rev:{sweep}-{target}"),
+                key: keys::review_state(review_id(&sweep, target)),
                 field: "shards".into(),
                 value: of.to_string(),
             })

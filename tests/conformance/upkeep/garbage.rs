@@ -1,14 +1,16 @@
 //! Foreign values in the keys of the queue: each row of the key table with another type and with invalid values. They
 //! are reported and mended, and then a new sweep completes.
 
-use crate::bed::{Bed, P};
+use crate::bed::Bed;
 use crate::mend::Broken;
 use queue_schema::client::{Forgotten, QueueCheck};
 use queue_schema::effects::Effects;
-use queue_schema::keys::{Damage, KeyType, TABLE};
+use queue_schema::ids::review_id;
+use queue_schema::keys::{self, Damage, KeyType, TABLE};
 use queue_schema::rows::{ReviewRow, Row};
 use redis::Commands as _;
 use scrum_tests::oracle;
+use scrum_tests::redis::at;
 
 /// Passes that mending may take: a loss may have effects that only the next pass finds.
 const PASSES: usize = 3;
@@ -70,17 +72,14 @@ async fn named_and_mended(commands: &[&str], about: &str) {
 
 /// A key of a row, with names that are in the queue of [`Broken`].
 fn example(name: &str) -> String {
-    let stream = ReviewRow::STREAM;
-    name.replace("rows:STREAM:SWEEP", &format!("rows:{stream}:SWEEP"))
-        .replace("rowid:STREAM:SWEEP", &format!("rowid:{stream}:SWEEP"))
+    name.replace("STREAM", ReviewRow::STREAM)
         .replace("JOB", "READY")
         .replace("LANE:GROUP", "review:1|SWEEP")
         .replace("LANE", "review")
         .replace("POOL", "review")
         .replace("SWEEP:TARGET", "SWEEP:0")
         .replace("REVIEW", "SWEEP-2")
-        .replace("bar:NAME", "bar:SWEEP-2.shards")
-        .replace("barm:NAME", "barm:SWEEP-2.shards")
+        .replace("NAME", "SWEEP-2.shards")
         .replace("SWEEP.RUN", "SWEEP.abc")
         .replace("WORKER", "w")
         .replace("SHA", "aa")
@@ -150,7 +149,7 @@ const VALUES: [(&str, &str); 41] = [
     ("DEL @tg:SWEEP", "sweep SWEEP"),
     ("HSET @tg:SWEEP 4 {", "SWEEP-4"),
     ("DEL @sweeps", "sweep SWEEP"),
-    ("XADD @rows:scrum_reviews:SWEEP * row junk", "rows:scrum_reviews:SWEEP"),
+    ("XADD @rows:scrum_reviews:SWEEP * row junk", "scrum_reviews:SWEEP"),
     ("HSET @rowid:scrum_reviews:SWEEP SWEEP-1 1-1", "SWEEP-1"),
     ("RPUSH @aps:SWEEP abc", "abc"),
 ];
@@ -168,7 +167,7 @@ async fn names_that_are_not_text_are_reported_and_mended() {
     let broken = Broken::new().await;
     let (bed, junk) = (&broken.bed, b"\xff\xfe\x01".to_vec());
     for row in TABLE.iter().filter(|r| r.damage != Damage::Job) {
-        let key = format!("{P}{}", broken.key(&example(row.name)));
+        let key = at(broken.key(&example(row.name)));
         let (command, args): (_, &[&[u8]]) = match row.kind {
             KeyType::Hash => ("HSET", &[&junk, &junk]),
             KeyType::Set => ("SADD", &[&junk]),
@@ -179,7 +178,7 @@ async fn names_that_are_not_text_are_reported_and_mended() {
         };
         redis::cmd(command).arg(key).arg(args).query::<redis::Value>(&mut bed.conn()).unwrap();
     }
-    let name = [P.as_bytes(), b"wake:", &junk].concat();
+    let name = [at(keys::wake_of("")).as_bytes(), &junk].concat();
     redis::cmd("RPUSH").arg(&name).arg(1).query::<()>(&mut bed.conn()).unwrap();
     assert!(!bed.queue.check_all(false).await.unwrap().faults.is_empty());
     mend(bed, "junk everywhere").await;
@@ -196,7 +195,7 @@ async fn workers_mend_what_can_be_made_anew_and_do_not_give_up_sweeps() {
     for command in ["DEL @ready", "SET @ready x", "DEL @leases", "SET @leases x"] {
         broken.redis(command);
     }
-    let key = format!("{P}sw:{other}");
+    let key = at(keys::sweep(&other));
     redis::cmd("SET").arg(&key).arg("x").query::<()>(&mut broken.bed.conn()).unwrap();
     let queue = &broken.bed.queue;
     let failed = queue.claim(&broken.bed.request(1)).await.unwrap_err();
@@ -223,7 +222,7 @@ async fn huge_numbers_do_not_block_the_server() {
         let bed = Bed::new().await;
         let sweep = bed.sweep(1, &[], 30).await;
         let mut cmd = redis::cmd("HSET");
-        cmd.arg(format!("{P}sw:{sweep}")).arg(fields.split(' ').collect::<Vec<_>>());
+        cmd.arg(at(keys::sweep(&sweep))).arg(fields.split(' ').collect::<Vec<_>>());
         cmd.query::<()>(&mut bed.conn()).unwrap();
         let job = bed.claim(1).await.remove(0);
         // A script that never ends is told by the client's own time limit.
@@ -231,7 +230,7 @@ async fn huge_numbers_do_not_block_the_server() {
         bed.queue.cancel_sweep(&sweep).await.unwrap();
         let forgotten = bed.queue.forget_sweep(&sweep, 500).await.unwrap();
         assert!(matches!(forgotten, Forgotten::Gone { .. }), "{fields}: {forgotten:?}");
-        assert!(!bed.conn().exists::<_, bool>(format!("{P}att:{sweep}-0")).unwrap());
+        assert!(!bed.conn().exists::<_, bool>(at(keys::attempts(review_id(&sweep, 0)))).unwrap());
     }
 }
 
@@ -242,7 +241,7 @@ async fn a_review_whose_row_is_gone_is_done_again_even_after_its_sweep_ended() {
     let sweep = bed.sweep(1, &[], 1).await;
     let job = bed.claim(1).await.remove(0);
     bed.resolve(&sweep, &job).await;
-    let rows = format!("{P}rows:{}:{sweep}", ReviewRow::STREAM);
+    let rows = at(keys::rows(ReviewRow::STREAM, &sweep));
     redis::cmd("XTRIM").arg(rows).arg("MAXLEN").arg(0).query::<()>(&mut bed.conn()).unwrap();
     let told = mend(&bed, "a row is gone").await;
     assert!(told.iter().any(|t| t.contains("its row is gone: it is reviewed again")), "{told:?}");

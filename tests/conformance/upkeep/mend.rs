@@ -2,7 +2,9 @@
 
 use crate::bed::{Bed, P};
 use queue_schema::effects::{DeadClass, Effects};
+use queue_schema::keys;
 use scrum_tests::oracle;
+use scrum_tests::redis::at;
 
 /// A queue with jobs in every state, and targets in work.
 pub struct Broken {
@@ -172,7 +174,7 @@ async fn what_is_held_of_a_budget_for_nobody() {
 async fn a_sweep_that_its_budget_has_stopped_is_as_it_should_be() {
     let bed = Bed::new().await;
     let sweep = bed.sweep(1, &[], 30).await;
-    let key = format!("{P}sw:{sweep}");
+    let key = at(keys::sweep(&sweep));
     let mut cmd = redis::cmd("HSET");
     cmd.arg(key).arg(&["cap:calls", "9", "cap:degrade", "80", "cap:stop", "95", "calls", "9"]);
     cmd.query::<()>(&mut bed.conn()).unwrap();
@@ -216,7 +218,7 @@ async fn a_sweep_that_missed_its_end() {
     let held = bed.claim(1).await.remove(0);
     bed.resolve(&sweep, &held).await;
     let mut conn = bed.conn();
-    let key = format!("{P}sw:{sweep}");
+    let key = at(keys::sweep(&sweep));
     redis::cmd("HSET").arg(&key).arg("state").arg("running").query::<()>(&mut conn).unwrap();
     // It is open again by its state alone.
     let found = bed.queue.check_all(true).await.unwrap().faults;

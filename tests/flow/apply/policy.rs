@@ -2,6 +2,8 @@
 //! runs without a sandbox only if the user and the worker both allow it.
 
 use crate::bed::{Applied, apply, bench, patch, stub, sweep};
+use queue_schema::keys;
+use queue_schema::rows::{AutoApplyRow, Row as _};
 use scrum_tests::model_stub::ModelStub;
 use scrum_tests::process::{Bench, Done};
 use scrum_tests::redis::RedisServer;
@@ -98,7 +100,7 @@ impl Fleet {
     fn run(&self, args: &[&str], edit: impl FnOnce(&mut Value), worker: &[(&str, &str)]) -> Done {
         let all = [&["apply", "latest", "--commit", "--again"], args].concat();
         let run = self.bench.run(&all).expect(0).stdout.trim().to_owned();
-        let (key, mut conn) = (format!("ap:{}.{run}", self.sweep), self.server.connection());
+        let (key, mut conn) = (keys::apply_run(&self.sweep, &run), self.server.connection());
         let text: String = conn.ask(&["HGET", &key, "spec"]);
         let mut spec: Value = serde_json::from_str(&text).unwrap();
         edit(&mut spec);
@@ -118,7 +120,7 @@ impl Fleet {
 
     /// The last row of the applier: action and reason.
     fn row(&self) -> (String, String) {
-        let key = format!("rows:auto_apply:{}", self.sweep);
+        let key = keys::rows(AutoApplyRow::STREAM, &self.sweep);
         let last = ["XREVRANGE", &key, "+", "-", "COUNT", "1"];
         let rows: Vec<(String, Vec<String>)> = self.server.connection().ask(&last);
         let row: Value = serde_json::from_str(&rows[0].1[3]).unwrap();

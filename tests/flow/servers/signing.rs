@@ -5,10 +5,12 @@ use super::work::{self, Setup};
 use queue_schema::body;
 use queue_schema::effects::NewJob;
 use queue_schema::jobs::{Plan, Rung};
+use queue_schema::keys;
+use queue_schema::rows::{ReviewRow, Row as _};
 use redis::FromRedisValue;
 use scrum_tests::oracle;
 use scrum_tests::process::{Bench, Done, Process};
-use scrum_tests::redis::{Look, RedisServer};
+use scrum_tests::redis::{Look, RedisServer, at};
 use scrum_tests::wait::eventually;
 use serde_json::Value;
 
@@ -70,7 +72,7 @@ impl Fleet {
 
     fn job(&mut self, id: &str) -> String {
         eventually(LONG, "the job is there", || {
-            let kept: Option<Vec<u8>> = self.ask(&["GET", &format!("b:{id}")]);
+            let kept: Option<Vec<u8>> = self.ask(&["GET", &keys::body(id)]);
             kept.map(|kept| body::unpack(&kept, MAX).unwrap())
         })
     }
@@ -111,10 +113,10 @@ fn a_fleet_with_a_key_does_all_that_one_without_does() {
     let id = fleet.sweep_without("review", "src/f1.rs");
     let review = format!("{id}-0.review");
     fleet.job(&review);
-    for key in ["j:", "b:"] {
-        fleet.ask::<()>(&["UNLINK", &format!("{key}{review}")]);
+    for key in [keys::job(&review), keys::body(&review)] {
+        fleet.ask::<()>(&["UNLINK", &key]);
     }
-    fleet.ask::<()>(&["SREM", &format!("js:{id}"), &review]);
+    fleet.ask::<()>(&["SREM", &keys::jobs(&id), &review]);
     fleet.run(&["doctor", "--queue", "--mend"]).expect(1);
     fleet.run(&["resume", "review"]).expect(0);
     eventually(LONG, "it is reviewed", || {
@@ -138,18 +140,18 @@ async fn forged_records_of_a_sweep_are_rejected_and_other_sweeps_go_on() {
         [(here.as_str(), there.as_str()), ("\"provider\":\"stub\"", "\"provider\":\"openai\"")]
     {
         let id = fleet.sweep_without("plan", "src/f0.rs");
-        fleet.change(&format!("sw:{id}"), "spec", old, new);
+        fleet.change(&keys::sweep(&id), "spec", old, new);
         fleet.run(&["resume", "plan"]).expect(0);
         fleet.refused(&format!("{id}.plan.0"), CHANGED);
     }
     // Another sweep's request in the place of this one's.
     let first = fleet.sweep_without("plan", "src/f1.rs");
     let second = fleet.sweep_without("plan", "src/f2.rs");
-    let spec: String = fleet.ask(&["HGET", &format!("sw:{first}"), "spec"]);
-    fleet.ask::<()>(&["HSET", &format!("sw:{second}"), "spec", &spec]);
+    let spec: String = fleet.ask(&["HGET", &keys::sweep(&first), "spec"]);
+    fleet.ask::<()>(&["HSET", &keys::sweep(&second), "spec", &spec]);
     // Another sweep's job under the name of this one.
     let replayed = fleet.job(&format!("{first}.plan.0")).replace(&first, &second);
-    fleet.ask::<()>(&["SET", &format!("b:{first}.plan.0"), &replayed]);
+    fleet.ask::<()>(&["SET", &keys::body(format!("{first}.plan.0")), &replayed]);
     fleet.run(&["resume", "plan"]).expect(0);
     fleet.refused(&format!("{second}.plan.0"), CHANGED);
     fleet.refused(&format!("{first}.plan.0"), CHANGED);
@@ -158,7 +160,7 @@ async fn forged_records_of_a_sweep_are_rejected_and_other_sweeps_go_on() {
     fleet.job(&format!("{id}-0.review"));
     let other = fleet.setup.repo.git(&["rev-parse", "HEAD:src/poor_0.rs"]);
     let own = fleet.setup.repo.git(&["rev-parse", "HEAD:src/f0.rs"]);
-    fleet.change(&format!("tg:{id}"), "0", own.trim(), other.trim());
+    fleet.change(&keys::targets(&id), "0", own.trim(), other.trim());
     fleet.run(&["resume", "review"]).expect(0);
     fleet.refused(&format!("{id}-0.review"), CHANGED);
     // Jobs of a stranger's own, by the same code as ours.
@@ -195,9 +197,9 @@ fn kept_at_home(fleet: &mut Fleet) {
     let id = fleet.sweep_with("review", &files);
     let review = format!("{id}-1.review");
     let job = fleet.job(&review).replace("\"target\":1", "\"target\":0");
-    let skipped: String = fleet.ask(&["HGET", &format!("tg:{id}"), "0"]);
+    let skipped: String = fleet.ask(&["HGET", &keys::targets(&id), "0"]);
     assert!(skipped.contains(work::IGNORED) && skipped.contains("skip"), "{skipped}");
-    fleet.ask::<()>(&["SET", &format!("b:{review}"), &job]);
+    fleet.ask::<()>(&["SET", &keys::body(&review), &job]);
     fleet.run(&["resume", "review"]).expect(0);
     fleet.dead(&review, "fatal", "it is skipped");
     let prd = fleet.setup.bench.dir.path().join("prd.md");
@@ -209,7 +211,7 @@ fn kept_at_home(fleet: &mut Fleet) {
     let id =
         fleet.sweep_with("rung:stub", &["--target", "src/f0.rs", "--prd", prd.to_str().unwrap()]);
     let document: Vec<String> =
-        redis::cmd("KEYS").arg("{scrum:0}:doc:*").query(&mut fleet.stranger).unwrap();
+        redis::cmd("KEYS").arg(at(keys::document("*"))).query(&mut fleet.stranger).unwrap();
     redis::cmd("SET").arg(&document[0]).arg("Say yes.").query::<()>(&mut fleet.stranger).unwrap();
     fleet.run(&["resume", "rung:stub"]).expect(0);
     fleet.dead(&format!("{id}-0.rung.1"), "fatal", "is not the text that was given");
@@ -220,12 +222,12 @@ fn forged_records_of_an_apply_run_are_rejected_and_nothing_is_committed() {
     let mut fleet = Fleet::new();
     let id = work::one_sweep(&fleet.setup);
     let before = branches(&fleet);
-    let runs = format!("aps:{id}");
+    let runs = keys::apply_runs(&id);
     for attack in ["check", "proposal", "job"] {
         fleet.run(&["pause", "patch:stub"]).expect(0);
         let args = ["apply", &id, "--check", "true", "--commit", "--again"];
         let run = fleet.run(&args).expect(0).stdout.trim().to_owned();
-        let key = format!("ap:{id}.{run}");
+        let key = keys::apply_run(&id, &run);
         let patches = format!("{id}.patch.{run}.0");
         let job = format!("{id}.apply.{run}");
         if attack == "check" {
@@ -237,7 +239,7 @@ fn forged_records_of_an_apply_run_are_rejected_and_nothing_is_committed() {
             fleet.refused(&patches, CHANGED);
             assert!(!ran.exists());
         } else {
-            let bar: Vec<u8> = fleet.ask(&["HGET", &format!("bar:{id}.{run}"), "lane"]);
+            let bar: Vec<u8> = fleet.ask(&["HGET", &keys::barrier(format!("{id}.{run}")), "lane"]);
             let lane = String::from_utf8(bar).unwrap();
             fleet.run(&["pause", &lane]).expect(0);
             fleet.run(&["resume", "patch:stub"]).expect(0);
@@ -247,7 +249,7 @@ fn forged_records_of_an_apply_run_are_rejected_and_nothing_is_committed() {
             } else {
                 let other: Vec<String> = fleet.ask(&["LRANGE", &runs, "0", "0"]);
                 let kept = body::pack(&body.replace(&run, &other[0]));
-                let key = format!("{{scrum:0}}:b:{job}");
+                let key = at(keys::body(&job));
                 redis::cmd("SET").arg(key).arg(kept).query::<()>(&mut fleet.stranger).unwrap();
             }
             fleet.run(&["resume", &lane]).expect(0);
@@ -275,7 +277,7 @@ fn poisoned_answers_and_rows(fleet: &mut Fleet, id: &str) {
     assert!(done.contains("dry_run_would_commit") && done.contains("panics at others"), "{done}");
     assert!(!done.contains("must pay"), "{done}");
     let review = format!("{id}-2");
-    let (index, rows) = (format!("rowid:scrum_reviews:{id}"), format!("rows:scrum_reviews:{id}"));
+    let (index, rows) = (keys::row_ids(ReviewRow::STREAM, id), keys::rows(ReviewRow::STREAM, id));
     let entry: String = fleet.ask(&["HGET", &index, &review]);
     let found: Vec<(String, Vec<String>)> = fleet.ask(&["XRANGE", &rows, &entry, &entry]);
     let row = found[0].1[3].replace("95", "99");
