@@ -147,7 +147,7 @@ impl ApplySettings {
             ("apply.allowed_checks", &self.allowed_checks),
         ] {
             if list.iter().any(|entry| entry.trim().is_empty()) {
-                let what = "an empty entry would mean nothing, or everything".to_owned();
+                let what = "an empty entry is ambiguous".to_owned();
                 check.add(key, what, "take the empty entries out");
             }
         }

@@ -44,7 +44,7 @@ pub struct EmbeddingConfig {
     pub document_prefix: String,
     /// What stands before each query, or `auto`.
     pub query_prefix: String,
-    /// Times a lookup is tried again on passing trouble.
+    /// Times a lookup is tried again after transient errors.
     pub retries: u32,
     /// Seconds without a call after giving up.
     pub pause_s: u64,

@@ -91,7 +91,10 @@ pub(crate) fn wrong_with(
         }
         Some(provider) if provider.wire == Wire::Builtin => {
             let fix = "use a model, or leave it empty for one of the sweep's ladder";
-            Some((format!("'{}' is no model and knows no facts", rung.provider), fix.to_owned()))
+            Some((
+                format!("'{}' is not a model and can't extract facts", rung.provider),
+                fix.to_owned(),
+            ))
         }
         Some(_) => None,
     }

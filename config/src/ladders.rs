@@ -169,7 +169,7 @@ impl Ladders {
         ] {
             if let Some(p) = price.filter(|p| !(0.0..=1e6).contains(p)) {
                 let fix = "write dollars for a million tokens, 0 to 1000000".to_owned();
-                return Some((format!("{name} {p} is no price"), fix));
+                return Some((format!("{name} {p} is not a price"), fix));
             }
         }
         match rung.temperature {

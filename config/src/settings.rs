@@ -206,7 +206,7 @@ pub struct SweepSettings {
     pub max_targets: u32,
     /// Targets written by one plan job.
     pub plan_page: u32,
-    /// Times a rung is tried again on passing trouble.
+    /// Times a rung is tried again after transient errors.
     pub transient_retries: u32,
     /// Tokens to generate for a review at most.
     pub max_tokens: u32,

@@ -86,7 +86,7 @@ fn ladders_that_cannot_be_climbed_are_refused() {
     refused(&format!("name = 'm'\n{RUNG}temperature = 9.0\n"), &["out of range"]);
     refused(&format!("name = 'm'\n{RUNG}modle = 'x'\n"), &["modle", "line 5", "model"]);
     refused(&format!("name = 'm'\n{RUNG}usd_per_million_in = -1.0\n"), &["usd_per_million_in -1"]);
-    refused(&format!("name = 'm'\n{RUNG}usd_per_million_out = nan\n"), &["is no price"]);
+    refused(&format!("name = 'm'\n{RUNG}usd_per_million_out = nan\n"), &["is not a price"]);
     refused("name = 'm'\n[[rungs]]\nprovider = 'ollama'\nmodel = ' '\n", &["names no model"]);
     let long = format!("name = 'm'\n{}", RUNG.repeat(65));
     refused(&long, &["65 rungs", "at most 64"]);

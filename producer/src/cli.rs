@@ -56,23 +56,23 @@ pub enum Command {
     Status(StatusArgs),
     /// Write the report files of a sweep.
     Report(ReportArgs),
-    /// Turn sure reviews of a sweep into small commits on a branch of their own; dry run unless --commit.
+    /// Turn confident reviews of a sweep into small commits on a separate branch; dry run unless --commit.
     #[command(after_help = APPLY_EXAMPLES)]
     Apply(ApplyArgs),
-    /// What the models have shown: attempts, outcomes, latency, tokens, cost.
+    /// Results of each model: attempts, outcomes, latency, tokens, cost.
     Models(ModelsArgs),
-    /// Sweeps in numbers, each held against the one before on the same repository.
+    /// Figures of each sweep, compared with the sweep before of the same repository.
     Metrics(MetricsArgs),
     /// The dead-letter queue: unresolved files and other jobs that need a person.
     #[command(after_help = DLQ_EXAMPLES)]
     Dlq(DlqArgs),
-    /// Stop taking jobs from a lane, or of a sweep.
+    /// Pause a lane or a sweep: workers take no more of its jobs.
     Pause(PauseArgs),
-    /// Go on with a paused lane or sweep.
+    /// Resume a paused lane or sweep.
     Resume(PauseArgs),
-    /// Cancel a sweep; what is accepted already stays.
+    /// Cancel a sweep; accepted reviews are kept.
     Cancel(CancelArgs),
-    /// Forget ended sweeps: their targets, rows, attempts and dead letters.
+    /// Delete ended sweeps, with their targets, rows, attempts and dead letters.
     Forget(ForgetArgs),
     /// Check Redis, providers, models and git; say what to do.
     Doctor(DoctorArgs),
@@ -89,11 +89,11 @@ const RUN_EXAMPLES: &str = "Examples:
   scrum run .                                     review the repository you are in
   scrum run . --ladder builtin                    static checks only, no model
   scrum run ~/src/app --target 'src/**/*.rs' --prd docs/prd.md --ladder local-first
-Ctrl-C leaves the sweep as it is; the same command goes on with it.";
+Ctrl-C keeps the sweep; run the same command again to continue it.";
 
 const SWEEP_EXAMPLES: &str = "Examples:
   scrum sweep /repos/app --ladder local-first
-  scrum sweep /repos/app --budget-usd 5          dollars; near them it makes do with less
+  scrum sweep /repos/app --budget-usd 5          dollars; only the cheapest rungs when nearly spent
   scrum sweep /repos/app --wait --policy forensic --forensic preamble.md";
 
 const APPLY_EXAMPLES: &str = "Examples:
@@ -126,10 +126,10 @@ pub struct Request {
     /// Forensic preamble; asks for forensic JSON.
     #[arg(long, value_name = "FILE")]
     pub forensic: Option<PathBuf>,
-    /// Ladder by name or file; `auto` looks for what this machine has.
+    /// Ladder by name or file; `auto` uses the models that this machine can reach.
     #[arg(long, value_name = "NAME")]
     pub ladder: Option<String>,
-    /// Ladder for shard summaries, where it differs.
+    /// Ladder for shard summaries, if it differs.
     #[arg(long, value_name = "NAME")]
     pub shard_ladder: Option<String>,
     /// Only files that match; may be repeated. Default: every tracked text file.
@@ -138,27 +138,27 @@ pub struct Request {
     /// Acceptance policy: auto, structured, substantial or forensic.
     #[arg(long, value_name = "POLICY")]
     pub policy: Option<String>,
-    /// Take no facts out of accepted reviews: two calls less a file.
+    /// Extract no facts from accepted reviews: saves two calls for each file.
     #[arg(long)]
     pub no_facts: bool,
-    /// Rank among the sweeps of the fleet: low, normal or high; jobs of a higher one go first.
+    /// Rank among the sweeps of the fleet: low, normal or high; jobs of a higher rank go first.
     #[arg(long, value_name = "RANK", default_value = "normal")]
     pub priority: Priority,
-    /// Dollars that the sweep may spend on models; 0 for no cap. Said of a sweep that is there, it
-    /// changes its budget, and a larger one takes up what was left out.
+    /// Dollars that the sweep may spend on models; 0 for no limit. On an existing sweep, it changes the
+    /// budget; with a larger one, files that were left out are reviewed.
     #[arg(long, value_name = "USD", value_parser = dollars, allow_negative_numbers = true)]
     pub budget_usd: Option<u64>,
-    /// Tokens that it may spend; 0 for no cap.
+    /// Tokens that it may spend; 0 for no limit.
     #[arg(long, value_name = "N", value_parser = amount, allow_negative_numbers = true)]
     pub budget_tokens: Option<u64>,
-    /// Model calls that it may make; 0 for no cap.
+    /// Model calls that it may make; 0 for no limit.
     #[arg(long, value_name = "N", value_parser = amount, allow_negative_numbers = true)]
     pub budget_calls: Option<u64>,
     /// Label shown in reports; may be repeated.
     #[arg(long = "label", value_name = "KEY=VALUE")]
     pub labels: Vec<String>,
-    /// Do it anew even if the same sweep was done before; goes on with one that this option began and
-    /// that is not finished.
+    /// Start a new sweep even if the same one was done before. If an earlier --again is not finished,
+    /// continue that one.
     #[arg(long)]
     pub again: bool,
 }
@@ -183,7 +183,7 @@ pub struct SweepArgs {
     /// What to review.
     #[command(flatten)]
     pub request: Request,
-    /// Stay until it is over.
+    /// Wait until it is over.
     #[arg(long)]
     pub wait: bool,
     /// With --wait: where the report goes; default: none is written.
@@ -209,7 +209,7 @@ pub struct ReportArgs {
     /// Where to.
     #[arg(long, value_name = "DIR", default_value = "scrum-report")]
     pub out: PathBuf,
-    /// Which files: md, json, sarif, jsonl; files: a JSON file for each file, however many there are.
+    /// Which files: md, json, sarif, jsonl; `files` for a JSON file for each reviewed file, however many.
     #[arg(long, value_delimiter = ',', default_value = "md,json,sarif,jsonl", value_name = "LIST")]
     pub format: Vec<String>,
 }
@@ -217,7 +217,7 @@ pub struct ReportArgs {
 /// `scrum models`.
 #[derive(Debug, Args)]
 pub struct ModelsArgs {
-    /// Only what this sweep took; `latest` for the newest. Default: all sweeps, forgotten ones too.
+    /// Only this sweep; `latest` for the newest. Default: all sweeps, forgotten ones too.
     #[arg(long)]
     pub sweep: Option<String>,
 }
@@ -227,7 +227,7 @@ pub struct ModelsArgs {
 pub struct MetricsArgs {
     /// Repository: a path or a URL. Default: the one you are in, else all.
     pub repo: Option<String>,
-    /// At most so many sweeps of each repository, newest first; 0 for all.
+    /// Maximum number of sweeps of each repository, newest first; 0 for all.
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub limit: usize,
 }
@@ -264,7 +264,7 @@ pub struct DoctorArgs {
     /// Check the queue instead: each job in one place, each counter right.
     #[arg(long)]
     pub queue: bool,
-    /// With --queue: put right what is wrong.
+    /// With --queue: repair what is wrong.
     #[arg(long, requires = "queue")]
     pub mend: bool,
 }
@@ -290,10 +290,10 @@ pub enum KbAction {
 /// `2.50`, in millionths of a dollar.
 fn dollars(text: &str) -> Result<u64, String> {
     const MOST: f64 = 1e9;
-    let fix = "write dollars, for instance 2.50, or 0 for no cap";
-    let usd: f64 = text.parse().map_err(|_| format!("'{text}' is no number; {fix}"))?;
+    let fix = "write dollars, for instance 2.50, or 0 for no limit";
+    let usd: f64 = text.parse().map_err(|_| format!("'{text}' is not a number; {fix}"))?;
     if !(0.0..=MOST).contains(&usd) {
-        return Err(format!("{text} is no amount of 0 to {MOST} dollars; {fix}"));
+        return Err(format!("{text} is not between 0 and {MOST} dollars; {fix}"));
     }
     let micro = (usd * 1e6).round() as u64;
     if micro == 0 && usd > 0.0 {
@@ -305,8 +305,8 @@ fn dollars(text: &str) -> Result<u64, String> {
 /// A whole number that Redis can add to exactly.
 fn amount(text: &str) -> Result<u64, String> {
     const MOST: u64 = 1 << 50;
-    let fix = "write a whole number, for instance 50000, or 0 for no cap";
-    let n = text.parse().map_err(|_| format!("'{text}' is no such number; {fix}"))?;
+    let fix = "write a whole number, for instance 50000, or 0 for no limit";
+    let n = text.parse().map_err(|_| format!("'{text}' is not a whole number; {fix}"))?;
     if n > MOST { Err(format!("{text} is over {MOST}; {fix}")) } else { Ok(n) }
 }
 

@@ -109,7 +109,7 @@ fn ollama_models(provider: &str, config: Option<&Path>) -> anyhow::Result<Vec<Fo
 /// # Errors
 /// When it is not installed.
 pub fn worker_program() -> anyhow::Result<PathBuf> {
-    let me = std::env::current_exe().context("this program does not know where it is")?;
+    let me = std::env::current_exe().context("the path of this program is unknown")?;
     let beside = me.with_file_name("scrum-worker");
     if disk::is_file(&beside) {
         return Ok(beside);

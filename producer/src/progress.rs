@@ -76,7 +76,7 @@ pub fn summary(s: &SweepStatus, elapsed: Duration) -> String {
         (s.unresolved, "unresolved"),
         (s.left_out, "left out"),
         (s.skipped, "skipped"),
-        (s.live, "in work"),
+        (s.live, "in progress"),
     ] {
         if n > 0 {
             parts.push(format!("{n} {word}"));
@@ -93,8 +93,8 @@ pub fn summary(s: &SweepStatus, elapsed: Duration) -> String {
     }
     if let Some(budget) = &s.budget {
         let near = match (budget.is_stopped(), budget.is_degraded()) {
-            (true, _) => ", no further files are begun",
-            (false, true) => ", near the cap: making do with less",
+            (true, _) => ", no further files are started",
+            (false, true) => ", near its limit: only cheap calls",
             _ => "",
         };
         parts.push(format!("budget: {budget}{near}"));
@@ -161,6 +161,9 @@ mod tests {
     #[test]
     fn the_line_says_what_is_and_what_is_left() {
         let line = summary(&status(), Duration::from_secs(8));
-        assert_eq!(line, "3 resolved, 1 unresolved, 4 in work, 5 calls, 15 tokens, about 12s left");
+        assert_eq!(
+            line,
+            "3 resolved, 1 unresolved, 4 in progress, 5 calls, 15 tokens, about 12s left"
+        );
     }
 }

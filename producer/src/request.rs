@@ -117,19 +117,19 @@ fn document(what: &str, path: &Path, settings: &Settings) -> anyhow::Result<(Doc
     };
     let text = String::from_utf8(bytes).map_err(|e| {
         anyhow::anyhow!(
-            "the document --{what} {shown} is no text: byte {} is not UTF-8; convert it",
+            "the document --{what} {shown} is not text: byte {} is not UTF-8; convert it",
             e.utf8_error().valid_up_to()
         )
     })?;
     if text.trim().is_empty() {
         bail!(
-            "the document --{what} {shown} is empty; leave the option out or give a file with text"
+            "the document --{what} {shown} is empty; leave the option out or pass a file with text"
         );
     }
     // The forensic text is shown whole, the others by passages.
     if what != FORENSIC && retrieve::chunk(what, &text, &settings.documents).is_empty() {
         bail!(
-            "the document --{what} {shown} has no passage of more than {} characters (documents.least_chars), so that no reviewer would see any of it; leave the option out, write more, or lower the limit",
+            "the document --{what} {shown} has no passage of more than {} characters (documents.least_chars), so no reviewer would see any of it; leave the option out, write more, or lower the limit",
             settings.documents.least_chars
         );
     }

@@ -35,12 +35,12 @@ const JOB_BYTES: usize = DIGITS + 7;
 pub enum Unsigned {
     /// It has no signature.
     #[error(
-        "it is not signed: a program without the fleet's key wrote it, or a stranger did; set the key (queue.signing_key_env) wherever scrum and its workers run, forget what was asked for without it (scrum forget SWEEP), and ask again"
+        "it is not signed: a program without the fleet's key wrote it, or an attacker; set the key (queue.signing_key_env) wherever scrum and its workers run, forget the sweeps that were requested without it (scrum forget SWEEP), and request them again"
     )]
     Missing,
     /// It has one that does not fit.
     #[error(
-        "its signature does not fit: it was changed, stood elsewhere before, or was signed with another key; see that all programs of the fleet have the same key (queue.signing_key_env), forget what was asked for with another one (scrum forget SWEEP), and ask again"
+        "its signature does not fit: it was changed, moved, or signed with another key; make sure that all programs of the fleet have the same key (queue.signing_key_env), forget the sweeps that were requested with another one (scrum forget SWEEP), and request them again"
     )]
     Wrong,
     /// It has one, and this program has no key.

@@ -115,7 +115,7 @@ impl Fleet {
 
 fn left_out(summary: &Value) -> Vec<(String, String)> {
     let all = summary["left_out"].as_array().unwrap().iter();
-    let word = |v: &Value| v.as_str().unwrap_or("not begun").to_owned();
+    let word = |v: &Value| v.as_str().unwrap_or("not started").to_owned();
     all.map(|f| (word(&f["file"]), word(&f["reason"]))).collect()
 }
 
@@ -328,7 +328,7 @@ fn budgets_that_are_none_are_refused() {
     for (option, value, words) in [
         ("--budget-usd", "NaN", "write dollars"),
         ("--budget-usd", "-1", "write dollars"),
-        ("--budget-usd", "five", "'five' is no number"),
+        ("--budget-usd", "five", "'five' is not a number"),
         ("--budget-tokens", "-5", "write a whole number"),
         ("--budget-calls", "2.5", "write a whole number"),
     ] {

@@ -160,7 +160,7 @@ fn wrong_names_are_refused_before_anything_runs() {
     for (value, says) in [
         ("gpt", "'gpt' is not PROVIDER/MODEL"),
         ("nobody/x", "there is no provider 'nobody'"),
-        ("builtin/static-checks", "'builtin' is no model"),
+        ("builtin/static-checks", "'builtin' is not a model"),
     ] {
         let bench = bench(None, &stub).set("facts.verifier", value);
         let done = bench.review(&repo, &[]).expect(2);
@@ -181,7 +181,7 @@ fn an_extractor_that_writes_prose_costs_the_facts_and_not_the_review() {
     });
     let bench = bench(None, &stub);
     let done = bench.review(&repo, &[]).expect(0);
-    assert!(done.stderr.contains("facts of 1 file could not be had"), "{}", done.stderr);
+    assert!(done.stderr.contains("facts of 1 file could not be extracted"), "{}", done.stderr);
     assert_eq!(
         (stub.requests().len(), rows(&bench).len()),
         (2, 0),
@@ -203,7 +203,7 @@ fn a_verifier_that_refuses_the_key_leaves_unchecked_facts_and_is_told_once() {
     });
     let bench = bench(None, &stub);
     let done = bench.review(&repo, &[]).expect(0);
-    assert_eq!(done.stdout.matches("provider trouble: stub/b").count(), 1, "{}", done.stdout);
+    assert_eq!(done.stdout.matches("provider error: stub/b").count(), 1, "{}", done.stdout);
     let rows = rows(&bench);
     assert_eq!(rows.len(), 4);
     for row in rows {

@@ -186,7 +186,7 @@ fn when_all_rungs_are_spent_the_file_is_a_dead_letter_with_its_history() {
         "{shown}"
     );
     let table = bench.run(&["dlq", "list", "--class", "poison"]).expect(0).stdout;
-    assert!(table.contains("nothing that fits"), "{table}");
+    assert!(table.contains("no dead letter matches"), "{table}");
     let wrong = bench.run(&["dlq", "retry", &id, "--from-rung", "7"]).expect(2);
     assert!(wrong.stderr.contains("rungs 0 to 1"), "{}", wrong.stderr);
 
@@ -290,7 +290,7 @@ fn a_provider_that_keeps_saying_no_is_told_once() {
     ]);
     let bench = Bench::with_stub(None, &stub.openai_url(), &["gone", "good"]);
     let done = bench.review(&repo, &[]).expect(0);
-    assert_eq!(done.stdout.matches("provider trouble").count(), 1, "{}", done.stdout);
+    assert_eq!(done.stdout.matches("provider error").count(), 1, "{}", done.stdout);
     assert!(done.stdout.contains("stub/gone"), "{}", done.stdout);
     assert!(rows(&bench).iter().all(|r| r.accepted_model == "stub/good" && r.attempts_made == 2));
 }
@@ -312,7 +312,7 @@ fn whatever_does_not_pass_is_told_once_and_not_tried_again() {
         ]);
         let bench = Bench::with_stub(None, &stub.openai_url(), &["no", "good"]);
         let done = bench.review(&repo, &[]).expect(0);
-        assert_eq!(done.stdout.matches("provider trouble").count(), 1, "{status}: {}", done.stdout);
+        assert_eq!(done.stdout.matches("provider error").count(), 1, "{status}: {}", done.stdout);
         assert_eq!(done.stdout.matches("stub/no").count(), 1, "{status}: {}", done.stdout);
         let asked = stub.requests().iter().filter(|c| c.model == "no").count();
         assert_eq!(asked, 4, "{status}: once a file, never again");
@@ -403,7 +403,7 @@ fn a_discarded_letter_leaves_its_file_unresolved() {
     let id = list[0]["id"].as_str().unwrap();
     bench.run(&["dlq", "discard", id, "nonsense"]).expect(2);
     let done = bench.run(&["dlq", "discard", id]).expect(0);
-    assert!(done.stdout.contains("1 thrown away"), "{}", done.stdout);
+    assert!(done.stdout.contains("1 discarded"), "{}", done.stdout);
     assert_eq!(bench.run(&["dlq", "list", "--json"]).expect(0).stdout.trim(), "[]");
     bench.review(&repo, &[]).expect(1);
 }

@@ -353,7 +353,7 @@ fn a_report_replaces_the_one_that_was_in_its_directory() {
     std::os::unix::fs::symlink(out.join(files[2]), out.join("review_src_f9.rs.json")).unwrap();
 
     let done = run(&["--target", "src/f0.rs"]);
-    assert!(done.stderr.contains("4 files of an earlier report removed"), "{}", done.stderr);
+    assert!(done.stderr.contains("removed 4 files of an earlier report"), "{}", done.stderr);
     let theirs =
         ["review_dir.json", "review_notes.json", "review_notes.md", "review_src_f9.rs.json"];
     assert_eq!(list(), all(&[&files[..2], &theirs].concat()));
@@ -387,8 +387,8 @@ fn what_is_the_same_sweep_keeps_its_labels_and_rank_and_says_so() {
     let out = again.output().unwrap();
     let told = String::from_utf8_lossy(&out.stderr);
     assert!(told.contains(&format!("sweep {id} exists already")), "{told}");
-    assert!(told.contains("keeps its labels; left out: team=edge"), "{told}");
-    assert!(told.contains("keeps its rank, normal; left out: --priority high"), "{told}");
+    assert!(told.contains("keeps its labels; ignored: team=edge"), "{told}");
+    assert!(told.contains("keeps its rank, normal; ignored: --priority high"), "{told}");
     let done = bench.run(&first).expect(0);
     assert!(!done.stderr.contains("left out"), "{}", done.stderr);
 }

@@ -101,7 +101,7 @@ async fn letters_are_filtered_exported_retried_and_discarded() {
     until_over(&bench, &id);
     assert_eq!(count(&[]), 3);
     let done = bench.run(&["dlq", "discard", "--path", "lib"]).expect(0);
-    assert!(done.stdout.contains("1 thrown away"), "{}", done.stdout);
+    assert!(done.stdout.contains("1 discarded"), "{}", done.stdout);
     let (out, filter) = (count(&[]), count(&["--path", "src"]));
     assert_eq!((out, filter), (2, 2));
     oracle::check_jobs(&mut server.connection());
@@ -163,7 +163,7 @@ async fn a_person_forgets_a_sweep_and_not_one_that_runs() {
     // Rows hold the answer's beginning twice, the attempt, and the findings: bounded, all of them.
     assert!(each > 500 && each < 20_000, "{memory}");
     let doctor = bench.run(&["doctor"]).expect(0).stdout;
-    assert!(doctor.contains("bytes of Redis a finished review"), "{doctor}");
+    assert!(doctor.contains("bytes of Redis for each finished review"), "{doctor}");
     assert_eq!(json(&bench, &["forget", &id, "--json"], 0)["forgotten"][0], *id);
     bench.run(&["forget", &id]).expect(2);
     let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut server.connection()).unwrap();

@@ -250,7 +250,7 @@ fn no_secret_arrives_at_a_model_that_is_not_local() {
     let large = rows.iter().find(|r| r.file == "src/large.rs").unwrap();
     assert!(large.tree_split_fired && large.masked >= 40, "{}", large.masked);
     let report = std::fs::read_to_string(place.bench.out().join("scrum_report.md")).unwrap();
-    assert!(report.contains("Masked before the text left: "), "{report}");
+    assert!(report.contains("Masked before the text was sent: "), "{report}");
 
     // The same question again: the answer that was paid for, and what it says of masking.
     let before = stub.requests().len();

@@ -10,32 +10,32 @@ pub struct ApplyArgs {
     /// Commit what passes every gate; without, a dry run.
     #[arg(long)]
     pub commit: bool,
-    /// The branch that is written; made where it does not exist. Default: a new one for this run.
+    /// Branch to commit to, created if it does not exist. Default: a new one for this run.
     #[arg(long, value_name = "NAME")]
     pub branch: Option<String>,
-    /// Least mean confidence of a review, and of a patch, in percent.
+    /// Minimum mean confidence of a review, and confidence of a patch, in percent.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub min_conf: Option<u8>,
-    /// Files of this run at most, the best reviews first.
+    /// Maximum number of files in this run, the best reviews first.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub max_files: Option<u32>,
-    /// What has to succeed with the patches; default: what fits the project.
+    /// Command that must succeed with the patches; default: what fits the project.
     #[arg(long, value_name = "CMD")]
     pub check: Option<String>,
-    /// What has to succeed as well, for instance the tests.
+    /// Second command that must succeed, for instance the tests.
     #[arg(long, value_name = "CMD")]
     pub test: Option<String>,
     /// The patch model.
     #[arg(long, value_name = "PROVIDER/MODEL")]
     pub model: Option<String>,
-    /// Run the check without a sandbox: it is code of the repository, and may then do all that you may.
+    /// Run the check without a sandbox: it is code of the repository, and may then do everything that you may.
     /// On a fleet its workers must allow it too (apply.sandbox = "none").
     #[arg(long)]
     pub unsafe_no_sandbox: bool,
-    /// Do it anew even if the same was done before.
+    /// Start a new run even if the same one was done before.
     #[arg(long)]
     pub again: bool,
-    /// Stay until it is over.
+    /// Wait until it is over.
     #[arg(long)]
     pub wait: bool,
 }

@@ -22,16 +22,16 @@ pub struct LetterFilter {
     /// unsigned.
     #[arg(long)]
     pub class: Option<String>,
-    /// Only lanes that start so.
+    /// Only lanes that begin with this.
     #[arg(long)]
     pub lane: Option<String>,
     /// Only files that match.
     #[arg(long, value_name = "GLOB")]
     pub path: Option<String>,
-    /// Only those that died since: 30s, 20m, 12h, 7d.
+    /// Only those that died within the last 30s, 20m, 12h, 7d.
     #[arg(long, value_name = "TIME", value_parser = age)]
     pub since: Option<Duration>,
-    /// At most so many, latest first; 0 for all.
+    /// Maximum number, latest first; 0 for all.
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
 }
@@ -46,7 +46,7 @@ impl LetterFilter {
 
 /// `90s`, `20m`, `12h`, `7d`.
 fn age(text: &str) -> Result<Duration, String> {
-    let fail = || format!("'{text}' is no time; write for instance 30s, 20m, 12h or 7d");
+    let fail = || format!("'{text}' is not a time; write for instance 30s, 20m, 12h or 7d");
     let unit = text.chars().last().ok_or_else(fail)?;
     let seconds = match unit {
         's' => 1,
@@ -68,14 +68,14 @@ pub enum DlqAction {
         #[command(flatten)]
         filter: LetterFilter,
     },
-    /// Show one with its whole history.
+    /// Show a dead letter with its history.
     Show {
         /// Job id as `list` prints it.
         id: String,
     },
-    /// Put them back into the queue.
+    /// Put dead letters back into the queue.
     Retry {
-        /// Job ids as `list` prints them; without, what the filters leave.
+        /// Job ids as `list` prints them; without ids, all that match the filters.
         ids: Vec<String>,
         /// Which.
         #[command(flatten)]
@@ -87,15 +87,15 @@ pub enum DlqAction {
         #[arg(long, value_name = "NAME")]
         ladder: Option<String>,
     },
-    /// Throw them away; their files stay as they are, unresolved mostly.
+    /// Delete them; their files stay as they are, usually unresolved.
     Discard {
-        /// Job ids as `list` prints them; without, what the filters leave.
+        /// Job ids as `list` prints them; without ids, all that match the filters.
         ids: Vec<String>,
         /// Which.
         #[command(flatten)]
         filter: LetterFilter,
     },
-    /// Write them with their whole history, a line of JSON each.
+    /// Write dead letters with their history, as JSON Lines.
     Export {
         /// Which.
         #[command(flatten)]

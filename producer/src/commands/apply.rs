@@ -29,7 +29,7 @@ const EVERY: Duration = Duration::from_millis(200);
 const REASON: usize = 48;
 /// Said whenever a check runs, or ran, without a sandbox.
 const WITHOUT: &str =
-    "without a sandbox: the check is code of the repository, and may do all that you may";
+    "without a sandbox: the check is code of the repository, and may do everything that you may";
 /// Reviews that were passed over, told one by one.
 const TOLD: usize = 10;
 
@@ -56,7 +56,7 @@ pub async fn execute(global: &Global, args: ApplyArgs) -> anyhow::Result<u8> {
         spec.check
     ));
     if !new {
-        progress.note("the same was asked for before: this is that run (--again starts anew)");
+        progress.note("this run exists already; continuing it (--again starts a new one)");
     }
     if !args.wait && session.private.is_none() {
         if global.json {
@@ -76,7 +76,7 @@ pub async fn execute(global: &Global, args: ApplyArgs) -> anyhow::Result<u8> {
         if let Some(server) = private.as_mut()
             && server.revive()?
         {
-            progress.note("the private Redis had died; it is running again");
+            progress.note("the private Redis died and was started again");
         }
         workers.as_mut().map_or(Ok(()), |w| w.tend(&progress))
     })
@@ -92,13 +92,13 @@ pub async fn execute(global: &Global, args: ApplyArgs) -> anyhow::Result<u8> {
                 tell(&format!("{letter}: {reason}"));
             }
             tell(&format!(
-                "the run can't go on; mend that, then: scrum dlq retry --sweep {}",
+                "the run can't continue; fix the cause, then: scrum dlq retry --sweep {}",
                 shell_quoted(&id)
             ));
             Ok(1)
         }
         Ended::Left => {
-            tell(&format!("left; the same command goes on with run {run}"));
+            tell(&format!("stopped waiting; run the same command again to continue run {run}"));
             Ok(130)
         }
     };
@@ -112,12 +112,12 @@ fn sandbox(session: &Session, spec: &ApplySpec) -> anyhow::Result<()> {
     if spec.unsafe_no_sandbox {
         tell(&format!("warning: {WITHOUT}"));
         if session.private.is_none() {
-            tell("a worker does so only where its own settings have apply.sandbox = \"none\"");
+            tell("a worker does so only if its own settings have apply.sandbox = \"none\"");
         }
     } else if session.private.is_some() {
         Sandbox::probe().map_err(|why| {
             anyhow::anyhow!(
-                "nothing was run: {why} (--unsafe-no-sandbox gives the check all that you may do)"
+                "nothing was run: {why} (with --unsafe-no-sandbox the check may do everything that you may)"
             )
         })?;
     }
@@ -152,7 +152,7 @@ async fn prepare(
         queue.sweep_status(id).await?.with_context(|| format!("there is no sweep {id}"))?;
     if status.state == SweepState::Cancelled {
         bail!(
-            "sweep {id} was cancelled, and nothing is done for it any more; sweep again without the files that you don't want"
+            "sweep {id} was cancelled and gets no more work; start a new sweep without the files that you don't want"
         );
     }
     let sweep = queue.sweep_spec(id).await?.with_context(|| format!("there is no sweep {id}"))?;
@@ -180,7 +180,11 @@ async fn prepare(
         max_files: args.max_files.unwrap_or(settings.max_files) as usize,
     };
     let selection = select(&rows, &criteria);
-    progress.note(&format!("{} of {} reviews are sure enough", selection.chosen.len(), rows.len()));
+    progress.note(&format!(
+        "{} of {} reviews are confident enough",
+        selection.chosen.len(),
+        rows.len()
+    ));
     for (row, why) in selection.passed_over.iter().take(TOLD) {
         progress.note(&format!("  not {}: {why}", row.file));
     }
@@ -237,7 +241,7 @@ async fn prepare(
 fn local(sweep: &SweepSpec) -> anyhow::Result<Repo> {
     if Repo::is_url(&sweep.repo) {
         bail!(
-            "sweep {} is of a URL, and a branch in this machine's mirror of it would be of no use; clone it, and sweep the clone by its path",
+            "sweep {} is of a URL, and commits in this machine's mirror would be lost; clone it, and sweep the clone by its path",
             sweep.id()
         );
     }
@@ -282,7 +286,7 @@ fn model(session: &Session, asked: Option<&str>) -> anyhow::Result<Rung> {
     match providers.get(&rung.provider) {
         Some(p) if p.wire == Wire::Builtin => {
             bail!(
-                "the built-in checks are no model and can't propose patches; give one with --model PROVIDER/MODEL, or set apply.provider and apply.model"
+                "the built-in checks are not a model and can't propose patches; give one with --model PROVIDER/MODEL, or set apply.provider and apply.model"
             )
         }
         Some(_) => Ok(rung),

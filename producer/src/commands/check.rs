@@ -17,7 +17,7 @@ pub async fn execute(global: &Global, args: DoctorArgs) -> anyhow::Result<u8> {
         return Ok(u8::from(bad));
     }
     let looked_at = format!(
-        "{} jobs, {} lanes, {} open sweeps, {} targets in work",
+        "{} jobs, {} lanes, {} open sweeps, {} targets in progress",
         found.jobs, found.lanes, found.sweeps, found.targets
     );
     if !bad {
@@ -37,10 +37,10 @@ pub async fn execute(global: &Global, args: DoctorArgs) -> anyhow::Result<u8> {
         say(&format!("{} mended{again} ({looked_at})", n - left))?;
     } else if found.partial {
         say(&format!(
-            "{n} found, and the rest can't be looked at before they are mended; `scrum doctor --queue --mend` puts them right"
+            "{n} found, and the rest can't be checked before these are mended; `scrum doctor --queue --mend` repairs them"
         ))?;
     } else {
-        say(&format!("{n} found ({looked_at}); `scrum doctor --queue --mend` puts them right"))?;
+        say(&format!("{n} found ({looked_at}); `scrum doctor --queue --mend` repairs them"))?;
     }
     Ok(1)
 }

@@ -59,7 +59,7 @@ async fn discard(global: &Global, session: &Session, ids: &[String]) -> anyhow::
     if global.json {
         say_json(&serde_json::json!({ "discarded": discarded }))?;
     } else {
-        say(&format!("{discarded} thrown away"))?;
+        say(&format!("{discarded} discarded"))?;
     }
     Ok(0)
 }
@@ -70,7 +70,7 @@ async fn list(global: &Global, session: &Session, letters: &[DeadLetter]) -> any
         return Ok(0);
     }
     if letters.is_empty() {
-        say("the dead-letter queue holds nothing that fits")?;
+        say("no dead letter matches")?;
         return Ok(0);
     }
     let mut rows = Vec::new();
@@ -127,7 +127,7 @@ async fn show(global: &Global, session: &Session, id: &str) -> anyhow::Result<u8
     }
     say("")?;
     if letter.class == DeadClass::Unsigned.as_str() {
-        say("it would be refused again; ask for the work anew, and throw this letter away:")?;
+        say("it would be refused again; request the work again, and discard this letter:")?;
         say(&format!("  scrum dlq discard {}", shell_quoted(&letter.id)))?;
     } else {
         say(&format!("try again: scrum dlq retry {}", shell_quoted(&letter.id)))?;
@@ -154,7 +154,7 @@ async fn retry(
         let status = session.queue.sweep_status(&letter.sweep).await?;
         if status.is_some_and(|s| s.state == SweepState::Cancelled) {
             bail!(
-                "dead letter {id}: its sweep {} was cancelled; discard it, or do the sweep --again",
+                "dead letter {id}: its sweep {} was cancelled; discard it, or start a new sweep with --again",
                 letter.sweep
             );
         }
@@ -177,7 +177,7 @@ async fn retry(
     } else {
         say(&format!("{revived} back in the queue"))?;
         if session.private.is_some() {
-            say("no fleet is configured: run the same `scrum run` again to have them done")?;
+            say("no fleet is configured: run the same `scrum run` again to run them")?;
         }
     }
     Ok(0)
@@ -196,13 +196,13 @@ async fn edit(
     if let Ok(envelope) = &envelope {
         queue.options().signer.check_job(envelope).map_err(|why| {
             let word = shell_quoted(&letter.id);
-            anyhow!("{why}; a retry of this one would not run (scrum dlq discard {word})")
+            anyhow!("{why}; a retry of this job would not run (scrum dlq discard {word})")
         })?;
     }
     let Ok(Job::Rung(rung)) = envelope.and_then(|e| Job::decode(&e)) else {
         if from_rung.is_some() || ladder.is_some() {
             bail!(
-                "it is no job of a ladder, so --from-rung and --ladder do not apply; retry it without"
+                "it is not a job of a ladder, so --from-rung and --ladder do not apply; retry it without them"
             );
         }
         return Ok(None);

@@ -125,7 +125,7 @@ fn applier(
     match (settings.providers.contains_key(&apply.provider), provider) {
         (true, Some(provider)) if provider.ok => add("patch model", Level::Ok, name),
         (true, provider) => {
-            let why = provider.map_or("its provider was not asked", |p| p.message.as_str());
+            let why = provider.map_or("its provider was not checked", |p| p.message.as_str());
             add("patch model", Level::Note, format!("{name}: {why}; scrum apply needs it"));
         }
         (false, _) => {
@@ -138,11 +138,11 @@ fn applier(
     }
     match Sandbox::probe() {
         Ok(sandbox) => {
-            let what = "bubblewrap: checks have no network, and of your files see toolchains and apply.readable only".to_owned();
+            let what = "bubblewrap: checks have no network, and see only toolchains and apply.readable of your files".to_owned();
             add("sandbox", Level::Ok, what);
             let found = sandbox.finds(&PROGRAMS);
             let (level, mut message) = match found.as_slice() {
-                [] => (Level::Note, "a check finds none of the usual ones".to_owned()),
+                [] => (Level::Note, "a check finds none of the usual programs".to_owned()),
                 found => (Level::Ok, format!("a check finds {}", found.join(", "))),
             };
             let missing: Vec<_> = PROGRAMS.into_iter().filter(|p| !found.contains(p)).collect();
@@ -158,11 +158,11 @@ fn applier(
         Err(error) => add("sandbox", Level::Note, format!("scrum apply is refused here: {error}")),
     }
     if apply.goes_without_sandbox(true) {
-        let message = "apply.sandbox is none: a run that is asked for with --unsafe-no-sandbox can do here all that the worker's user may; set it to auto unless you mean that".to_owned();
+        let message = "apply.sandbox is none: checks of a run with --unsafe-no-sandbox may do everything that the worker's user may; set it to auto unless you want that".to_owned();
         add("sandbox", Level::Note, message);
     }
     if rustix::process::geteuid().is_root() {
-        let message = "this is root: what is root's stays so in the sandbox, and a fault of it is worse; run workers as a user of their own, who owns the repositories".to_owned();
+        let message = "this is root: checks run as root in the sandbox too, where a vulnerability does more harm; run workers as a separate user, who owns the repositories".to_owned();
         add("user", Level::Note, message);
     }
 }
@@ -182,7 +182,7 @@ async fn access(session: &Session, add: &mut impl FnMut(&str, Level, String)) {
                        it one (requirepass, or 'user default off' beside a user of its own; docs/fleet.md, Redis)";
         add("access", Level::Note, message.to_owned());
     } else {
-        add("access", Level::Ok, "nobody gets in without a password".to_owned());
+        add("access", Level::Ok, "clients need a password".to_owned());
     }
 }
 
@@ -200,7 +200,7 @@ fn signing(queue: &Queue, variable: &str, add: &mut impl FnMut(&str, Level, Stri
             "signing",
             Level::Note,
             format!(
-                "jobs are not signed: whoever can write this Redis decides what workers run and commit; set {variable} for all programs of the fleet (openssl rand -hex 32)"
+                "jobs are not signed: anyone who can write to this Redis decides what workers run and commit; set {variable} for all programs of the fleet (openssl rand -hex 32)"
             ),
         ),
     }
@@ -217,7 +217,10 @@ async fn per_review(queue: &Queue) -> anyhow::Result<Option<String>> {
         settled += status.settled();
     }
     Ok((settled > 0).then(|| {
-        format!("{} bytes of Redis a finished review, over the latest {settled}", bytes / settled)
+        format!(
+            "{} bytes of Redis for each finished review, over the latest {settled}",
+            bytes / settled
+        )
     }))
 }
 
@@ -233,7 +236,7 @@ fn server(info: &ServerInfo, kind: &str, percent: u8, add: &mut impl FnMut(&str,
     let (level, message) = match (info.aof, info.appendfsync.as_str()) {
         (true, "always") => (Level::Ok, "every acknowledged write survives kill -9 and power loss (appendfsync always)".to_owned()),
         (true, "everysec") => (Level::Note, "appendfsync everysec: a crash of the server may lose the last second of acknowledged writes; CONFIG SET appendfsync always if that matters".to_owned()),
-        (true, "") => (Level::Note, "the append-only file is on; this user may not see how often it is synced: ask CONFIG GET appendfsync as an administrator, it should be always".to_owned()),
+        (true, "") => (Level::Note, "the append-only file is on; this user may not read appendfsync: run CONFIG GET appendfsync as an administrator, it should be always".to_owned()),
         (true, other) => (Level::Problem, format!("appendfsync {other}: a crash may lose many seconds of work; CONFIG SET appendfsync always")),
         (false, _) => (Level::Problem, "the append-only file is off: a restart of the server loses the queue; CONFIG SET appendonly yes".to_owned()),
     };
@@ -256,7 +259,7 @@ fn server(info: &ServerInfo, kind: &str, percent: u8, add: &mut impl FnMut(&str,
         (
             Level::Problem,
             format!(
-                "maxmemory-policy {} throws jobs away when memory is short; CONFIG SET maxmemory-policy noeviction",
+                "maxmemory-policy {} deletes jobs when memory is short; CONFIG SET maxmemory-policy noeviction",
                 info.maxmemory_policy
             ),
         )

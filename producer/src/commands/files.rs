@@ -41,7 +41,10 @@ pub async fn write(
 ) -> anyhow::Result<()> {
     for format in formats.iter().map(AsRef::as_ref) {
         if format != PER_FILE && !ALL.contains(&format) {
-            bail!("unknown report format '{format}'; known are {}, {PER_FILE}", ALL.join(", "));
+            bail!(
+                "unknown report format '{format}'; known formats: {}, {PER_FILE}",
+                ALL.join(", ")
+            );
         }
     }
     let sweep = Sweep::open(&session.queue, id).await?;
@@ -333,7 +336,7 @@ fn remove_others(
     }
     if removed > 0 {
         let files = counted(removed, "file", "files");
-        tell(&format!("{files} of an earlier report removed from {}", dir.path().display()));
+        tell(&format!("removed {files} of an earlier report from {}", dir.path().display()));
     }
     Ok(())
 }

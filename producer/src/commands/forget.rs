@@ -47,7 +47,7 @@ pub async fn execute(global: &Global, args: ForgetArgs) -> anyhow::Result<u8> {
         say(&format!("sweep {id} is forgotten"))?;
     }
     if dropped > 0 {
-        say(&format!("{dropped} jobs went with it, dead letters included"))?;
+        say(&format!("{dropped} of its jobs were deleted, dead letters included"))?;
     }
     Ok(0)
 }

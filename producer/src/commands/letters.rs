@@ -67,9 +67,11 @@ pub async fn named(
 /// # Errors
 /// When there is none.
 pub async fn one(session: &Session, id: &str) -> anyhow::Result<DeadLetter> {
-    session.queue.dead_letter(id).await?.with_context(|| {
-        format!("there is no dead letter '{id}'; `scrum dlq list` shows what there is")
-    })
+    session
+        .queue
+        .dead_letter(id)
+        .await?
+        .with_context(|| format!("there is no dead letter '{id}'; `scrum dlq list` lists them"))
 }
 
 /// The file that a letter is about; `None` for one of a whole sweep.

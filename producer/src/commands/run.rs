@@ -29,7 +29,7 @@ pub async fn execute(global: &Global, args: RunArgs) -> anyhow::Result<u8> {
         if let Some(server) = private.as_mut()
             && server.revive()?
         {
-            progress.note("the private Redis had died; it is running again");
+            progress.note("the private Redis died and was started again");
         }
         workers.tend(progress)
     })
@@ -37,7 +37,7 @@ pub async fn execute(global: &Global, args: RunArgs) -> anyhow::Result<u8> {
     progress.finish();
     workers.stop(session.settings.worker.grace_s);
     let Some(status) = ended? else {
-        tell(&format!("interrupted; the same command goes on with sweep {}", created.id));
+        tell(&format!("interrupted; run the same command again to continue sweep {}", created.id));
         return Ok(130);
     };
     let out = match args.out {

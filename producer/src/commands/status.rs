@@ -106,7 +106,7 @@ async fn print(
         }
     }
     if let Some(memory) = memory {
-        let each = memory.bytes_per_review.map(|b| format!(", {b} bytes a finished review"));
+        let each = memory.bytes_per_review.map(|b| format!(", {b} bytes for each finished review"));
         say(&format!("memory: {} kB of records{}", memory.bytes / 1000, each.unwrap_or_default()))?;
     }
     say("")?;

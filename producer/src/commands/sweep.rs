@@ -23,7 +23,7 @@ pub async fn execute(global: &Global, args: SweepArgs) -> anyhow::Result<u8> {
     if session.private.is_some() {
         // The server would stop with this command, and nothing would ever run; with --wait, neither.
         anyhow::bail!(
-            "no fleet is configured, so nobody would do the sweep; set SCRUM_REDIS_URL, or use `scrum run`"
+            "no fleet is configured, so no worker would run the sweep; set SCRUM_REDIS_URL, or use `scrum run`"
         );
     }
     if let Some(out) = &args.out {
@@ -47,7 +47,7 @@ pub async fn execute(global: &Global, args: SweepArgs) -> anyhow::Result<u8> {
     let Some(status) = ended else {
         progress.finish();
         tell(&format!(
-            "left; the fleet goes on with it: scrum status {}",
+            "stopped waiting; the fleet continues the sweep: scrum status {}",
             shell_quoted(&created.id)
         ));
         return Ok(130);
@@ -168,7 +168,7 @@ fn note_targets(prepared: &request::Prepared, progress: &Progress) {
     if let Some(below) = &prepared.below {
         let word = shell_quoted(below);
         progress.note(&format!(
-            "all of {} is reviewed, not only what was named; for that alone: --target {word}",
+            "all of {} is reviewed, not only the path that you named; for that alone: --target {word}",
             prepared.spec.repo
         ));
     }
@@ -186,12 +186,12 @@ async fn note_dropped(
     let new = asked.labels.iter().filter(|(k, v)| kept.get(*k) != Some(v));
     let new: Vec<_> = new.map(|(k, v)| format!("{k}={v}")).collect();
     if !new.is_empty() {
-        progress.note(&format!("it keeps its labels; left out: {}", new.join(", ")));
+        progress.note(&format!("it keeps its labels; ignored: {}", new.join(", ")));
     }
     let rank = session.queue.sweep_status(&created.id).await?.map(|s| s.priority);
     if let Some(rank) = rank.filter(|rank| *rank != request.priority) {
         progress.note(&format!(
-            "it keeps its rank, {}; left out: --priority {}",
+            "it keeps its rank, {}; ignored: --priority {}",
             rank.as_str(),
             request.priority.as_str()
         ));
@@ -230,7 +230,7 @@ fn note_unpriced(settings: &Settings, spec: &SweepSpec, progress: &Progress) {
 async fn revive_plan(session: &Session, id: &str) -> anyhow::Result<()> {
     let status = session.queue.sweep_status(id).await?;
     if status.as_ref().is_some_and(|s| s.state == SweepState::Cancelled) {
-        anyhow::bail!("sweep {id} was cancelled; pass --again to do it anew");
+        anyhow::bail!("sweep {id} was cancelled; pass --again to start a new one");
     }
     if let Some(status) = status.filter(|s| s.state == SweepState::Failed) {
         let filter = queue_schema::client::DeadFilter {

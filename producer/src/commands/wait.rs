@@ -81,7 +81,7 @@ pub fn alert(rung: &str, message: &str) -> String {
     if rung == IgnoreFile::NAME {
         return format!("{rung}: {message}");
     }
-    format!("provider trouble: {rung}: {message}")
+    format!("provider error: {rung}: {message}")
 }
 
 /// `3 jobs`.
@@ -109,7 +109,7 @@ pub fn failure(s: &SweepStatus) -> Option<String> {
     let why = || s.error.as_deref().unwrap_or("no reason was recorded");
     (s.state == SweepState::Failed).then(|| {
         format!(
-            "sweep {} could not be planned: {}; mend that and run the same command again",
+            "sweep {} could not be planned: {}; fix the cause and run the same command again",
             s.id,
             why()
         )
@@ -157,7 +157,7 @@ pub async fn verdict(
             duration(took)
         ))?;
         if s.state == SweepState::Cancelled {
-            say(&format!("cancelled before it was done: {} files were left out", s.cancelled))?;
+            say(&format!("cancelled before it was finished: {} files were left out", s.cancelled))?;
         }
         if let Some(out) = out {
             say(&format!("report: {}", out.join("scrum_report.md").display()))?;
@@ -174,7 +174,9 @@ pub async fn verdict(
         }
         if let failed @ 1.. = s.facts_failed {
             let files = counted(usize::try_from(failed).unwrap_or(usize::MAX), "file", "files");
-            tell(&format!("facts of {files} could not be had or checked; the report says why"));
+            tell(&format!(
+                "facts of {files} could not be extracted or checked; the report says why"
+            ));
         }
         for (rung, message) in &alerts {
             say(&alert(rung, message))?;

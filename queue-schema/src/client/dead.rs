@@ -44,7 +44,7 @@ pub struct DeadFilter {
     pub sweep: Option<String>,
     /// Only this class.
     pub class: Option<String>,
-    /// Only lanes that start so.
+    /// Only lanes that begin with this.
     pub lane: Option<String>,
     /// Only those that died within this time, by the Redis clock.
     pub since: Option<Duration>,

@@ -37,7 +37,7 @@ pub enum QueueError {
     Redis(redis::RedisError),
     /// A key is there and can't be used: its type or what it holds is not what this program writes.
     #[error(
-        "Redis holds a key of this fleet that can't be used ({0}); `scrum doctor --queue` names it, and with --mend puts it right"
+        "Redis holds a key of this fleet that can't be used ({0}); `scrum doctor --queue` names it, and repairs it with --mend"
     )]
     Damaged(redis::RedisError),
     /// A job is larger than the bound.
@@ -52,7 +52,7 @@ pub enum QueueError {
     },
     /// The server has less memory left than the bound leaves free.
     #[error(
-        "Redis uses {} MB of the {} MB that it may (maxmemory), over the bound of {percent} % (queue.max_memory_percent), so nothing new is enqueued; make room (scrum forget SWEEP), raise it (CONFIG SET maxmemory), or wait until sweeps have ended",
+        "Redis uses {} MB of {} MB (maxmemory), over the limit of {percent} % (queue.max_memory_percent), so no new sweep is enqueued; make room (scrum forget SWEEP), raise it (CONFIG SET maxmemory), or wait until sweeps have ended",
         .used / 1_000_000, .most / 1_000_000
     )]
     OutOfMemory {

@@ -158,7 +158,7 @@ keys! {
     without_facts = "nofacts:" SWEEP, Hash, Lost("why reviews have no facts"), "ordinal -> why an accepted review has no facts, or unchecked ones";
     left_out = "left:" SWEEP, Hash, Lost("why reviews that had begun were left out"), "target -> why a review that had begun was left out";
     alerts = "alerts:" SWEEP, Hash, Lost("what the sweep's operator was to be told"), "rung -> what its provider keeps refusing; `.scrumignore` -> its lines that are no patterns";
-    document = "doc:" SHA, Text, Lost("a document of sweeps: reviews that need it fail; forget the sweep and ask for it again"), "a document";
+    document = "doc:" SHA, Text, Lost("a document of sweeps: reviews that need it fail; forget the sweep and request it again"), "a document";
     document_users = "users:doc:" SHA, Set, Lost("the document stays when its sweeps are forgotten"), "the sweeps that have a document";
     answer = "ans:" KEY, Text, Lost("an answer that was paid for; it is asked for again"), "an answer under its content key; ends by itself";
     vector = "vec:" KEY, Text, Lost("a vector; it is made again"), "a vector of a passage or query under its content key; ends by itself";

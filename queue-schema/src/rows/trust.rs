@@ -38,7 +38,7 @@ pub struct ModelTrustRow {
     pub refused: u64,
     /// Attempts that failed.
     pub error: u64,
-    /// Calls with passing trouble, which were tried again.
+    /// Calls with transient errors, which were tried again.
     pub transient: u64,
     /// Calls made, those with trouble included.
     pub calls: u64,

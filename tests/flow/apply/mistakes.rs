@@ -26,7 +26,7 @@ fn mistakes_are_told_before_anything_is_asked() {
         (vec![], "no check command is known for this project"),
         (vec!["--check", "true", "--model", "qwen"], "is not PROVIDER/MODEL"),
         (vec!["--check", "true", "--model", "stubb/qwen"], "did you mean stub?"),
-        (vec!["--check", "true", "--model", "builtin/x"], "are no model"),
+        (vec!["--check", "true", "--model", "builtin/x"], "are not a model"),
     ] {
         let mut all = vec!["apply", "latest"];
         all.extend(&args);
@@ -35,7 +35,7 @@ fn mistakes_are_told_before_anything_is_asked() {
     }
     assert_eq!(stub.requests().len(), calls, "nobody was asked");
     let done = bench.run(&["apply", "latest", "--check", "true", "--min-conf", "99"]).expect(0);
-    assert!(done.stderr.contains("0 of 1 reviews are sure enough"), "{}", done.stderr);
+    assert!(done.stderr.contains("0 of 1 reviews are confident enough"), "{}", done.stderr);
     assert!(done.stderr.contains("not src/f0.rs: its mean confidence is 95 %"), "{}", done.stderr);
 }
 

@@ -100,7 +100,7 @@ fn every_command_of_the_product_runs_with_the_documented_rights() {
     });
     assert_eq!(run, leaves("scrum", &[]), "each command has a case in work.rs");
     let doctor = setup.bench.run(&["doctor"]).stdout;
-    assert!(doctor.contains("nobody gets in without a password"), "{doctor}");
+    assert!(doctor.contains("clients need a password"), "{doctor}");
     for name in leaves("scrum-worker", &[]) {
         let mut command = setup.bench.command("scrum-worker");
         command.args(name.split(' ')).args((name == "models").then_some("ollama"));

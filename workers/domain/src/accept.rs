@@ -303,7 +303,7 @@ fn by_policy(text: &str, context: &Context<'_>) -> Verdict<Parsed> {
         );
         return Err((Outcome::Thin, reason));
     } else if !has_structure(text) {
-        let reason = "no heading, bullet or numbered item; answer in the form asked for";
+        let reason = "no heading, bullet or numbered item; answer in the required form";
         return Err((Outcome::Thin, reason.to_owned()));
     }
     Ok(parse::markdown(text))

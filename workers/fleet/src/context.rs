@@ -237,7 +237,7 @@ impl Context {
                 HandlerError::Fatal(format!("document {} is gone from the queue", doc.name))
             })?;
         if sha256_hex(text.as_bytes()) != *sha {
-            let why = "is not the text that was given; forget the sweep and ask for it again";
+            let why = "is not the text that was given; forget the sweep and request it again";
             return Err(HandlerError::Fatal(format!("document {} {why}", doc.name)));
         }
         let chunks = retrieve::chunk(origin, &text, limits);

@@ -44,9 +44,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Exit 0 when Redis answers and a worker of this host has shown itself lately.
+    /// Exit with 0 if Redis answers and a worker of this host is alive.
     Health,
-    /// Print how every provider looks from here, as JSON.
+    /// Check every provider from this machine, and print the results as JSON.
     Probe,
     /// Print the models of an Ollama provider, as JSON.
     Models {
@@ -201,7 +201,7 @@ async fn health(settings: &Settings) -> anyhow::Result<()> {
     let within = Duration::from_millis(settings.queue.lease_ms);
     let host = runtime::host();
     let alive = queue.workers(within).await?.iter().any(|w| w.host == host);
-    anyhow::ensure!(alive, "no worker of {host} has shown itself within {within:?}");
+    anyhow::ensure!(alive, "no worker of {host} has renewed its record within {within:?}");
     Ok(())
 }
 

@@ -195,7 +195,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), RepoError> {
     if !Branch::name_is_valid(name).unwrap_or(false) {
         return Err(refused(
             name,
-            "is no name of a branch; `git check-ref-format --branch NAME` says what may be one",
+            "is not a valid name of a branch; check it with `git check-ref-format --branch NAME`",
         ));
     }
     Ok(())

@@ -25,7 +25,7 @@ pub enum RepoError {
     NoCommits(PathBuf),
     /// No such revision.
     #[error(
-        "there is no revision '{rev}' in {}: {message}; `git log` there shows what there is",
+        "there is no revision '{rev}' in {}: {message}; `git log` there lists commits",
         .repo.display()
     )]
     Revision {
@@ -66,7 +66,9 @@ pub enum RepoError {
         commit: String,
     },
     /// A glob that is none.
-    #[error("the target '{glob}' is no glob: {message}; quote it, as in --target 'src/**/*.rs'")]
+    #[error(
+        "the target '{glob}' is not a valid glob: {message}; quote it, as in --target 'src/**/*.rs'"
+    )]
     Glob {
         /// Which one.
         glob: String,
@@ -122,7 +124,7 @@ pub enum RepoError {
     },
     /// The branch is not where the work began: do it again on what is there now.
     #[error(
-        "the branch '{branch}' moved meanwhile; the changes must be made anew on what is there now"
+        "the branch '{branch}' moved meanwhile; the changes must be made again on its new commit"
     )]
     Moved {
         /// Which one.

@@ -132,7 +132,7 @@ impl IgnoreFile {
         let fail = |why: String| RepoError::IgnoreFile { why };
         if bytes.contains(&0) {
             // Some editors and shells write UTF-16, of which no pattern would match.
-            return Err(fail("is no text in UTF-8: it holds null bytes".to_owned()));
+            return Err(fail("is not UTF-8 text: it holds null bytes".to_owned()));
         }
         let text = String::from_utf8_lossy(bytes);
         let mut builder = GitignoreBuilder::new("");

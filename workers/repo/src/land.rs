@@ -218,7 +218,7 @@ fn regular(tree: &Tree<'_>, path: &str) -> Result<(Oid, FileMode), RepoError> {
     let refused = |why: &str| RepoError::Change { path: path.to_owned(), why: why.to_owned() };
     // An absolute path, or one with `..`, has no such part; libgit2 cuts at a NUL.
     if path.contains('\0') || path.split('/').any(|part| matches!(part, "" | "." | "..")) {
-        return Err(refused("this is no path inside the repository"));
+        return Err(refused("this is not a path inside the repository"));
     }
     let entry = tree.get_path(Path::new(path)).map_err(|_| {
         refused("there is no such file in the commit; only existing ones are changed")

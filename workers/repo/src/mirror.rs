@@ -111,7 +111,7 @@ fn locked(mirrors: impl AsFd, name: &str, timeout: Duration) -> Result<File, Str
     if disk::exclusive(&file, timeout).map_err(failed)? {
         return Ok(file);
     }
-    Err(format!("another process holds {name} for too long"))
+    Err(format!("another process has locked {name} for too long"))
 }
 
 /// Refuses what git might take for an option or a command, and what would leak a password.
@@ -137,13 +137,13 @@ fn check(url: &str) -> Result<(), RepoError> {
     if has_query(url) {
         // As a password, it would be kept and shown.
         return fail(
-            "holds a query or fragment, where some hosts take a token; leave out all from the '?' or '#' on, and let a git credential helper give the token",
+            "holds a query or fragment, where some hosts take a token; remove everything from the '?' or '#' on, and let a git credential helper supply the token",
         );
     }
     if masked(url) != url {
         // It would be kept in the sweep's record and shown in reports.
         return fail(
-            "holds a password or token; take out what stands before the '@' and let a git credential helper give it",
+            "holds a password or token; remove the part before the '@' and let a git credential helper supply it",
         );
     }
     Ok(())

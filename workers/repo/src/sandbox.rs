@@ -221,7 +221,7 @@ impl Sandbox {
             check.read.iter().find(|path| !path.is_absolute() || !disk::exists(path))
         {
             return Err(RepoError::Sandbox(format!(
-                "checks are to read {}, which is not there; write an absolute path, or take it out",
+                "apply.readable names {}, which does not exist; write an absolute path, or remove it",
                 missing.display()
             )));
         }

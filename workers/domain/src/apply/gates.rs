@@ -146,7 +146,7 @@ fn unique(content: &str, old: &str) -> Result<usize, Failed> {
         Some(_) => {
             let n = 1 + found.count();
             fail(format!(
-                "`old_string` stands {} in the file",
+                "`old_string` is {} in the file",
                 if n < 2 { "more than once".to_owned() } else { format!("{n} times") }
             ))
         }

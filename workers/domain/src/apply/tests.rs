@@ -44,7 +44,7 @@ fn each_gate_stops_its_patch_and_is_the_first_named() {
     let failed = fails(content, &Patch { confidence: Some(90), ..all });
     assert_eq!(
         (failed.gate, failed.reason.as_str()),
-        (Gate::Unique, "`old_string` stands 2 times in the file")
+        (Gate::Unique, "`old_string` is 2 times in the file")
     );
     assert_eq!(fails("aaa", &patch("aa", "b", "b", 99)).gate, Gate::Unique, "places may overlap");
     assert_eq!(fails(content, &patch(" ", "b", "b", 99)).gate, Gate::Unique);

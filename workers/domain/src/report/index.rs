@@ -27,7 +27,7 @@ pub fn line(file: &FileReport, page: Option<&str>) -> String {
             writeln!(out, "| {} | {} | {unread} |", row.findings_count, escape(&row.gradient_tier))
         }
         (None, Kind::Open) => writeln!(out, "| | | |"),
-        (None, Kind::LeftOut) => writeln!(out, "| | | {} |", page::reason(file, "not begun")),
+        (None, Kind::LeftOut) => writeln!(out, "| | | {} |", page::reason(file, "not started")),
         (None, _) => writeln!(out, "| | | {} |", page::reason(file, "no reason recorded")),
     };
     out

@@ -135,7 +135,7 @@ impl FileReport {
             TargetStatus::Resolved => "reviewed",
             TargetStatus::Unresolved => "unresolved",
             TargetStatus::Waiting => "waiting",
-            TargetStatus::Live => "in work",
+            TargetStatus::Live => "in progress",
             TargetStatus::Skipped => "skipped",
             TargetStatus::Cancelled => "cancelled",
             TargetStatus::LeftOut => "left out",

@@ -99,7 +99,7 @@ impl Overview {
                 text
             }),
             (Kind::LeftOut, None) => self.left_out.offer(|| {
-                let mut text = format!("- {}: {}\n", link(), page::reason(file, "not begun"));
+                let mut text = format!("- {}: {}\n", link(), page::reason(file, "not started"));
                 page::attempts_list(&mut text, &file.attempts);
                 text
             }),
@@ -145,10 +145,10 @@ impl Overview {
         list(&mut out, &applied.head(), &applied.first, "scrum report --format jsonl");
         list(&mut out, "# Unresolved\n\n", &self.unresolved, INDEX);
         let left = format!(
-            "# Left out\n\nThe budget did not reach {}. The same command with a larger budget (`--budget-usd`, \
-             `--budget-tokens`, `--budget-calls`; 0 for none) goes on with them, and what was answered already \
-             costs nothing again.\n\n",
-            counted(self.left_out.all, "file", "files")
+            "# Left out\n\nBecause of the budget, {} left out. The same command with a larger budget (`--budget-usd`, \
+             `--budget-tokens`, `--budget-calls`; 0 for none) reviews them; questions that were answered before \
+             cost nothing again.\n\n",
+            counted(self.left_out.all, "file was", "files were")
         );
         list(&mut out, &left, &self.left_out, INDEX);
         let unread = "# Accepted, but nothing could be read as a finding\n\n";
@@ -216,11 +216,11 @@ fn header(out: &mut String, report: &SweepReport, totals: &Totals) {
     }
     if let masked @ 1.. = totals.masked {
         let secrets = counted(masked as usize, "secret was", "secrets were");
-        let _ = writeln!(out, "- {secrets} masked in text that left for models that are not local");
+        let _ = writeln!(out, "- {secrets} masked in text sent to models that are not local");
     }
     if let failed @ 1.. = totals.facts_failed {
         let files = counted(failed, "file", "files");
-        let _ = writeln!(out, "- Facts of {files} could not be had or checked");
+        let _ = writeln!(out, "- Facts of {files} could not be extracted or checked");
     }
     let _ = writeln!(out, "- Duration: {}", duration(report.duration_ms));
     let _ = writeln!(
@@ -234,7 +234,8 @@ fn header(out: &mut String, report: &SweepReport, totals: &Totals) {
     );
     if let Some(budget) = &report.budget {
         let left = counted(totals.with(TargetStatus::LeftOut), "file", "files");
-        let near = if budget.is_degraded() { "; near the cap it made do with less" } else { "" };
+        let near =
+            if budget.is_degraded() { "; near the limit only cheap calls were made" } else { "" };
         let _ = writeln!(out, "- Budget: {budget} spent{near}; {left} **left out**");
     }
     out.push('\n');

@@ -79,7 +79,7 @@ pub fn render(report: &SweepReport, file: &FileReport, name: &str) -> String {
         }
         (Kind::Unresolved, None) => unresolved(&mut out, file),
         (_, None) => {
-            let _ = writeln!(out, "- {}: {}", file.status_word(), reason(file, "not begun"));
+            let _ = writeln!(out, "- {}: {}", file.status_word(), reason(file, "not started"));
             history(&mut out, &file.attempts);
         }
     }
@@ -109,7 +109,7 @@ pub(super) fn reason(file: &FileReport, instead: &str) -> String {
 
 /// What a file in the dead-letter queue has behind it.
 pub(super) fn unresolved(out: &mut String, file: &FileReport) {
-    let _ = writeln!(out, "- Reason: {}", reason(file, "every rung of the ladder was spent"));
+    let _ = writeln!(out, "- Reason: {}", reason(file, "every rung of the ladder was tried"));
     let _ = writeln!(out, "- Total attempts: {}", file.attempts.len());
     history(out, &file.attempts);
 }
@@ -177,7 +177,7 @@ pub(super) fn reviewed(out: &mut String, file: &FileReport, row: &ReviewRow) {
     }
     if row.masked > 0 {
         let secrets = counted(row.masked as usize, "secret", "secrets");
-        let _ = writeln!(out, "- Masked before the text left: {secrets}");
+        let _ = writeln!(out, "- Masked before the text was sent: {secrets}");
     }
     if let Some(facts) = facts(file) {
         let _ = writeln!(out, "- {facts}");

@@ -52,7 +52,7 @@ pub(super) fn section(out: &mut String, metrics: Option<&LoopMetricsRow>) {
         }
     }
     if comparable && better.is_empty() && worse.is_empty() {
-        let _ = writeln!(out, "Nothing that counts as better or worse has changed.\n");
+        let _ = writeln!(out, "No figure that counts as better or worse has changed.\n");
     }
 }
 

@@ -271,13 +271,13 @@ fn what_a_budget_left_out_is_named_with_the_reason_and_what_to_do() {
     report.budget = Some(Budget { caps, spent: amount(4), reserved: amount(0) });
     let md = render(&report);
     for part in [
-        "- Budget: 4 of 5 calls spent; near the cap it made do with less; 2 files **left out**",
+        "- Budget: 4 of 5 calls spent; near the limit only cheap calls were made; 2 files **left out**",
         "1 reviewed of 4, 1 unresolved, 1 skipped",
         "# Left out",
-        "budget did not reach 2 files",
+        "Because of the budget, 2 files were left out.",
         "- [`src/begun.rs`](review_src_begun.rs.md): 4 of 5 calls are spent \\| &lt;b&gt;",
         "  - 1: `ollama/m1`, thin, 120 characters, 1.5 s: too short",
-        "- `src/later.rs`: not begun",
+        "- `src/later.rs`: not started",
     ] {
         assert!(md.contains(part), "{part:?} not in\n{md}");
     }

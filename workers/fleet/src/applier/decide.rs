@@ -143,7 +143,7 @@ fn checked(
     let without = settings.goes_without_sandbox(work.spec.unsafe_no_sandbox);
     let sandbox = if without { Sandbox::unsafe_none() } else { Sandbox::probe()? };
     if without {
-        tracing::warn!(run = work.run, "the check runs without a sandbox, as its user asked for");
+        tracing::warn!(run = work.run, "the check runs without a sandbox, as its user requested");
     }
     let trees = place.dir.join("trees");
     scrum_repo::sweep_stale(&trees, STALE_WORKTREE)?;

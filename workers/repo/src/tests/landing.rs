@@ -163,13 +163,13 @@ fn branches_in_use_or_protected_are_refused_and_it_is_said_why() {
             ("Master", "protected ('master')"),
             ("release/1.0", "protected ('release/*')"),
             ("refs/heads/x", "begins with 'refs/'"),
-            ("HEAD", "is no name"),
-            ("", "is no name"),
-            ("-x", "is no name"),
-            ("a..b", "is no name"),
-            ("a.lock", "is no name"),
-            ("a\0b", "is no name"),
-            ("../../x", "is no name"),
+            ("HEAD", "is not a valid name"),
+            ("", "is not a valid name"),
+            ("-x", "is not a valid name"),
+            ("a..b", "is not a valid name"),
+            ("a.lock", "is not a valid name"),
+            ("a\0b", "is not a valid name"),
+            ("../../x", "is not a valid name"),
         ] {
             let error = repo.check_branch(name, &protected).unwrap_err();
             assert!(matches!(error, RepoError::Branch { .. }), "{error}");
