@@ -138,7 +138,8 @@ fn named_after<'a>(text: &'a str, begin: &'a str) -> impl Iterator<Item = String
 fn the_documented_rights_are_exactly_those_that_scripts_and_client_use() {
     let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("../queue-schema");
     let mut used = BTreeSet::new();
-    for file in sources(&schema.join("lua"), "lua") {
+    let scripts = sources(&schema.join("lua"), "lua");
+    for file in scripts.into_iter().chain(sources(&schema.join("lua/include"), "lua")) {
         let text = std::fs::read_to_string(file).unwrap();
         used.extend(named_after(&text, "call('"));
     }
