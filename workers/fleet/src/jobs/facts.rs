@@ -268,7 +268,7 @@ impl Work {
     /// Counts a failure, and keeps why.
     fn failed(&self, effects: Effects, reason: &str) -> Effects {
         let stage = self.job.stage.as_str();
-        tracing::warn!(file = %self.record.path, stage, reason, "facts could not be had");
+        tracing::warn!(file = %self.record.path, stage, reason, "facts could not be extracted");
         let record = SweepRecord::of(&self.job.sweep);
         effects
             .with(record.count(Counter::FactsFailed, 1))
