@@ -4,6 +4,7 @@ use crate::cli::Global;
 use crate::embedded::PrivateRedis;
 use anyhow::Context;
 use queue_schema::client::{Queue, QueueOptions};
+use queue_schema::ids::SweepId;
 use queue_schema::sign::Signer;
 use scrum_config::{LoadOptions, Settings};
 use scrum_disk as disk;
@@ -67,7 +68,8 @@ impl Session {
         self.queue.checking()
     }
 
-    /// Turns `latest` or the beginning of an id into an id.
+    /// Turns `latest` or the beginning of an id into an id. All sweeps of a repository begin alike, so what follows
+    /// the repository may be given alone.
     ///
     /// # Errors
     /// When no sweep or more than one is meant.
@@ -76,7 +78,11 @@ impl Session {
         let found: Vec<_> = if name == "latest" {
             all.iter().take(1).collect()
         } else {
-            all.iter().filter(|id| id.starts_with(name)).collect()
+            all.iter()
+                .filter(|id| {
+                    id.starts_with(name) || SweepId::from(id.as_str()).request().starts_with(name)
+                })
+                .collect()
         };
         match found.as_slice() {
             [one] => Ok((*one).clone()),

@@ -8,6 +8,7 @@ mod table;
 
 pub use table::*;
 
+use crate::ids::repo_of;
 use crate::records::{review, run, sweep};
 
 /// Prefix of all keys of one partition.
@@ -31,12 +32,18 @@ impl Partition {
     }
 }
 
-/// The partition of a sweep, and so of its targets, reviews, jobs, rows and barriers: whatever one
-/// commit may touch lives together. The same in every version of this program: a fleet that
-/// counted otherwise would look for its jobs in the wrong place.
+/// The partition of a sweep, and so of its targets, reviews, jobs, rows and barriers: that of its
+/// repository, because whatever one commit may touch lives together. A sweep of before, whose id names no
+/// repository, stays where it was.
 pub fn partition_of(sweep: &str, partitions: u16) -> u16 {
+    partition_of_name(repo_of(sweep).unwrap_or(sweep), partitions)
+}
+
+/// The partition of what stands alone: an answer, a vector, a pool. The same in every version of this
+/// program: a fleet that counted otherwise would look in the wrong place.
+pub fn partition_of_name(name: &str, partitions: u16) -> u16 {
     // FNV-1a, 64 bits: http://www.isthe.com/chongo/tech/comp/fnv/
-    let hash = sweep.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
         (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3)
     });
     (hash % u64::from(partitions.max(1))) as u16
@@ -78,6 +85,21 @@ pub fn is_signed(key: &str, field: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Where they lie in a fleet of before this version, and must be found.
+    #[test]
+    fn sweeps_of_a_repository_share_a_partition_and_those_of_before_stay() {
+        let lie = |ids: &[&str]| ids.iter().map(|id| partition_of(id, 16)).collect::<Vec<_>>();
+        let old = ["0123456789abcdef", "fedcba9876543210", "s"];
+        assert_eq!(lie(&old), [13, 9, 2]);
+        let of_one = lie(&["0123456789abcdef01234567", "01234567ffffffffffffffff"]);
+        assert_eq!(of_one, [partition_of_name("01234567", 16); 2]);
+        let mut all: Vec<u16> =
+            (0..200).map(|i| partition_of(&format!("{i:08x}{i:016x}"), 16)).collect();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 16, "repositories spread");
+    }
 
     #[test]
     fn keys_of_a_partition_share_its_hash_tag() {

@@ -1,6 +1,6 @@
 //! The sweep record: one request, pinned to a commit, with all that workers need to serve it.
 
-use crate::ids::content_id;
+use crate::ids::{RepoId, SweepId, content_id};
 pub use crate::limits::Limits;
 use serde::{Deserialize, Serialize};
 
@@ -234,7 +234,7 @@ const ID_PLAN_PAGE: u32 = 2000;
 const ID_TRANSIENT_RETRIES: u32 = 3;
 
 impl SweepSpec {
-    /// Stable identity: 16 hex digits over all that changes what the reviews say.
+    /// Stable identity: the repository, then 16 hex digits over all that changes what the reviews say.
     pub fn id(&self) -> String {
         // Labels, words for people, the spelling of revision and targets, the pace of the work, and
         // how many targets it may have don't change a review; the rest does. The fixed order of the
@@ -265,7 +265,7 @@ impl SweepSpec {
             d.name.clear();
         }
         let json = serde_json::to_string(&canon).unwrap_or_default();
-        content_id(&[json.as_bytes()])[..16].to_owned()
+        SweepId::new(&RepoId::of(&self.repo), &content_id(&[json.as_bytes()])).into()
     }
 
     /// How facts are taken out of an accepted review of so many characters; none when they are not.

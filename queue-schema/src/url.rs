@@ -68,6 +68,15 @@ pub fn public_address(repo: &str) -> String {
     format!("{}://{}", parts.scheme, place(&parts))
 }
 
+/// What tells repositories apart: a path, or a URL without what may differ for one repository, which is
+/// credentials and the ending.
+pub fn repository(repo: &str) -> String {
+    let public = public_address(repo);
+    let end = public.trim_end_matches('/');
+    let is_url = public.contains("://") || !public.starts_with('/') && public.contains('@');
+    if is_url { end.trim_end_matches(".git").to_owned() } else { end.to_owned() }
+}
+
 /// Whether a URL has a query or a fragment.
 pub fn has_query(url: &str) -> bool {
     parts(url).map_or_else(|| short_form(url) != url, |parts| parts.more.is_some())

@@ -45,6 +45,7 @@ pub use sweeps::Created;
 pub use tls::TlsFiles;
 
 use crate::effects::{NewJob, Sending};
+use crate::ids::ReviewId;
 use crate::keys::{self, Partition};
 use crate::sign::{self, Signer};
 use crate::url::masked;
@@ -172,10 +173,15 @@ impl Queue {
         self.at(keys::partition_of(sweep, self.partitions()))
     }
 
+    /// A handle on the partition of what stands alone: an answer, a vector, a pool.
+    pub(crate) fn of_name(&self, name: &str) -> Self {
+        self.at(keys::partition_of_name(name, self.partitions()))
+    }
+
     /// A handle on the partition where a review lives: that of its sweep.
     #[must_use]
     pub fn of_review(&self, review: &str) -> Self {
-        self.of_sweep(review.rsplit_once('-').map_or(review, |(sweep, _)| sweep))
+        self.of_sweep(&ReviewId::from(review).sweep())
     }
 
     /// A handle that also reads records without a valid signature: to show them, never to act on them.

@@ -32,7 +32,7 @@ impl Queue {
     /// A handle on the partition where a pool's limits are counted.
     #[must_use]
     pub fn of_pool(&self, pool: &str) -> Self {
-        self.of_sweep(pool)
+        self.of_name(pool)
     }
 
     /// Reserves up to `want` places; `request` is unique per call, and the same when it is sent again.

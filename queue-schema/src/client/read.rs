@@ -127,10 +127,8 @@ impl Queue {
     pub async fn answer(&self, content_key: &str) -> Result<Option<String>, QueueError> {
         let mut conn = self.conn();
         let key = keys::answer(content_key);
-        let kept: redis::RedisResult<Option<String>> = redis::cmd("GET")
-            .arg(self.of_sweep(content_key).key(&key))
-            .query_async(&mut conn)
-            .await;
+        let kept: redis::RedisResult<Option<String>> =
+            redis::cmd("GET").arg(self.of_name(content_key).key(&key)).query_async(&mut conn).await;
         // A forged answer counts as missing: the model is asked again.
         let kept = unless_damaged(kept)?;
         Ok(kept.and_then(|kept| Some(self.opened(&key, "", &kept).ok()?.to_owned())))
@@ -149,7 +147,7 @@ impl Queue {
         let key = keys::answer(content_key);
         let mut conn = self.conn();
         redis::cmd("SET")
-            .arg(self.of_sweep(content_key).key(&key))
+            .arg(self.of_name(content_key).key(&key))
             .arg(&*self.options().signer.seal(&key, "", answer))
             .arg("EX")
             .arg(keep.as_secs().max(1))
@@ -165,7 +163,7 @@ impl Queue {
     pub async fn vector(&self, content_key: &str) -> Result<Option<Vec<u8>>, QueueError> {
         let mut conn = self.conn();
         let kept = redis::cmd("GET")
-            .arg(self.of_sweep(content_key).key(&keys::vector(content_key)))
+            .arg(self.of_name(content_key).key(&keys::vector(content_key)))
             .query_async(&mut conn)
             .await;
         unless_damaged(kept)
@@ -183,7 +181,7 @@ impl Queue {
     ) -> Result<(), QueueError> {
         let mut conn = self.conn();
         redis::cmd("SET")
-            .arg(self.of_sweep(content_key).key(&keys::vector(content_key)))
+            .arg(self.of_name(content_key).key(&keys::vector(content_key)))
             .arg(vector)
             .arg("EX")
             .arg(keep.as_secs().max(1))

@@ -108,10 +108,10 @@ pub struct AutoApplyRow {
     pub ts: String,
 
     /// Which sweep the review belongs to.
-    #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{16}$")))]
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{16}([0-9a-f]{8})?$")))]
     pub sweep_id: String,
     /// Which review.
-    #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{16}-[0-9]+$")))]
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{16}([0-9a-f]{8})?-[0-9]+$")))]
     pub review_id: String,
     /// Which run of the applier.
     #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{12}$")))]

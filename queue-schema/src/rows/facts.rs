@@ -84,10 +84,10 @@ pub struct AuditFactsRow {
     pub scrum_master_reviewed: bool,
 
     /// Which sweep asked for it.
-    #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{16}$")))]
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{16}([0-9a-f]{8})?$")))]
     pub sweep_id: String,
     /// Which review they are from: stable for (sweep, target).
-    #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{16}-[0-9]+$")))]
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{16}([0-9a-f]{8})?-[0-9]+$")))]
     pub review_id: String,
     /// Repository as the sweep named it.
     pub repo: String,

@@ -11,7 +11,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LoopMetricsRow {
     /// Which sweep.
-    #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{16}$")))]
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{16}([0-9a-f]{8})?$")))]
     pub sweep_id: String,
     /// Repository, without credentials.
     pub repo: String,

@@ -89,10 +89,10 @@ pub struct ReviewRow {
     pub rungs_saved: u32,
 
     /// Which sweep asked for it.
-    #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{16}$")))]
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{16}([0-9a-f]{8})?$")))]
     pub sweep_id: String,
     /// Which review it is: stable for (sweep, target).
-    #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{16}-[0-9]+$")))]
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{16}([0-9a-f]{8})?-[0-9]+$")))]
     pub review_id: String,
     /// Repository as the sweep named it.
     #[cfg_attr(test, schemars(length(min = 1)))]

@@ -7,6 +7,7 @@ use queue_schema::ledger::{Counts, Ledger};
 use queue_schema::rows::metrics::{Markers, SCHEMA_VERSION, Severities, Tiers, Verdicts};
 use queue_schema::rows::{LoopMetricsRow, LoopNumbers, ReviewRow};
 use queue_schema::sweep::{DocRef, Ladder, SweepSpec};
+use queue_schema::url::repository;
 
 /// What an accepted review adds to the counters of its sweep.
 pub fn adds(row: &ReviewRow, markers: Markers) -> Vec<(String, i64)> {
@@ -233,16 +234,7 @@ fn list(spec: &SweepSpec) -> String {
 /// Whether two sweeps name the same repository: the same path, or URLs that differ in their
 /// credentials or their ending alone.
 pub fn same_repository(a: &str, b: &str) -> bool {
-    let plain = |repo: &str| {
-        let public = crate::report::public_address(repo);
-        let end = public.trim_end_matches('/');
-        if public.contains("://") {
-            end.trim_end_matches(".git").to_owned()
-        } else {
-            end.to_owned()
-        }
-    };
-    plain(a) == plain(b)
+    repository(a) == repository(b)
 }
 
 fn signed(n: u64) -> i64 {
