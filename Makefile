@@ -61,9 +61,10 @@ build: ## Build everything (debug)
 .PHONY: test
 test: setup fmt-check clippy run-tests ## Set up, check format and lints, run all tests
 
-# What runs once more on a Redis Cluster of three nodes with 16 partitions.
-FLOWS := -p scrum-tests --test main_job --test ladder --test fleet --test facts --test budget --test apply
-CRASHES := -p scrum-tests --test faults crash::
+# What runs once more on a Redis Cluster of three nodes with 16 partitions. Of the whole workspace, as all tests
+# before: for one package alone cargo would build its dependencies again, with fewer features.
+FLOWS := --workspace --test main_job --test ladder --test fleet --test facts --test budget --test apply
+CRASHES := --workspace --test faults crash::
 
 # The tests start the programs, so these are built first. The flow tests run on one server, then on a
 # cluster. All of them run, so that one run shows all failures.
