@@ -1,6 +1,7 @@
 //! What follows what: the one place that enqueues the next job of a review or a run, and that ends one.
 //!
 //! ```text
+//! plan   -> plan                         the next page of targets; the scripts admit their reviews
 //! review -> rung                         a file that is read whole
 //! review -> shard.. -> (barrier) rung    a file that is split; in a chain one shard enqueues the next
 //! shard  -> shard                        the next rung for the same piece
@@ -15,20 +16,17 @@
 //! Nothing here reads or asks: each function takes what is known and gives effects.
 
 use crate::runtime::HandlerError;
-use queue_schema::effects::{DeadClass, Effects, Ending, NewJob};
+use queue_schema::effects::{DeadClass, Effect, Effects, Ending, NewJob};
 use queue_schema::ids::review_id;
 use queue_schema::jobs::facts::FactsStage;
-use queue_schema::jobs::{Facts, Review, Rung, Shard};
+use queue_schema::jobs::{Facts, Plan, Review, Rung, Shard};
 use queue_schema::records::{ReviewRecord, ReviewState, SweepRecord};
 use queue_schema::rows::Attempt;
 use queue_schema::sweep::{FactsSpec, Ladder, SweepSpec, TargetStatus};
 use std::ops::Range;
 
 /// The first rung of a target's ladder.
-///
-/// # Errors
-/// When the ladder is empty.
-pub fn first_rung(spec: &SweepSpec, job: &Review) -> Result<Rung, HandlerError> {
+fn first_rung(spec: &SweepSpec, job: &Review) -> Result<Rung, HandlerError> {
     Ok(Rung {
         sweep: job.sweep.clone(),
         target: job.target,
@@ -46,12 +44,44 @@ fn provider_at(ladder: &Ladder, rung: u32) -> Result<String, HandlerError> {
     })
 }
 
+/// A page of so many targets is written: the next page, or the end of planning.
+///
+/// # Errors
+/// Only if a payload does not serialise.
+pub fn planned(
+    effects: Effects,
+    job: Plan,
+    written: u32,
+    more: bool,
+) -> Result<Effects, HandlerError> {
+    if more {
+        return Ok(effects.enqueue(&Plan { first: job.first + written, ..job })?);
+    }
+    Ok(effects.with(Effect::PlanDone { sweep: job.sweep }))
+}
+
+/// The work on a file begins: by `pieces`, or on the whole of it.
+///
+/// # Errors
+/// When a ladder is empty.
+pub fn begin(
+    spec: &SweepSpec,
+    job: &Review,
+    pieces: Option<&[Range<usize>]>,
+) -> Result<Effects, HandlerError> {
+    let rung = first_rung(spec, job)?;
+    match pieces {
+        Some(pieces) if pieces.len() > 1 => by_shards(spec, &rung, pieces, 0),
+        _ => Ok(Effects::done().enqueue(&rung)?),
+    }
+}
+
 /// All shards at once, or the first of a chain, and `then` when the last of them has arrived. The waiting review
 /// holds no place: it is a barrier.
 ///
 /// # Errors
 /// When the shard ladder is empty.
-pub fn by_shards(
+fn by_shards(
     spec: &SweepSpec,
     then: &Rung,
     pieces: &[Range<usize>],

@@ -1,6 +1,7 @@
 //! Plan: one page of targets, then the next page or the end.
 
 use crate::context::Context;
+use crate::pipeline;
 use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
 use queue_schema::client::{Queue, QueueError};
@@ -39,11 +40,7 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Plan) -> Result<Effects, Handle
         .with(SweepRecord::of(&job.sweep).planning_waits(""))
         .with(Effect::PlanTargets { sweep: job.sweep.clone(), first: job.first, targets });
     effects.list.extend(ignore.and_then(|i| alert(&job.sweep, i.problems())));
-    if more {
-        Ok(effects.enqueue(&Plan { sweep: job.sweep, first: job.first + written })?)
-    } else {
-        Ok(effects.with(Effect::PlanDone { sweep: job.sweep }))
-    }
+    pipeline::planned(effects, job, written, more)
 }
 
 /// The targets from `first` on, up to a page of them, and whether there are more.

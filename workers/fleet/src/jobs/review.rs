@@ -26,12 +26,10 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Review) -> Result<Effects, Hand
             return Ok(pipeline::skipped(Effects::done().with(why), &job.sweep, job.target));
         }
     };
-    let rung = pipeline::first_rung(&spec, &job)?;
-    if text.len() as u64 > spec.limits.split_over_bytes {
-        let pieces = pieces(&spec, &record.path, text).await?;
-        if pieces.len() > 1 {
-            return pipeline::by_shards(&spec, &rung, &pieces, 0);
-        }
-    }
-    Ok(Effects::done().enqueue(&rung)?)
+    let pieces = if text.len() as u64 > spec.limits.split_over_bytes {
+        Some(pieces(&spec, &record.path, text).await?)
+    } else {
+        None
+    };
+    pipeline::begin(&spec, &job, pieces.as_deref())
 }
