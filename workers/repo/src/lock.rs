@@ -15,8 +15,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// Wait for another landing; it holds the lock for some milliseconds, many may stand in line.
 const OUR_WAIT: Duration = Duration::from_secs(60);
-/// Wait for a git that is at work on the branch.
-const GIT_WAIT: Duration = Duration::from_secs(5);
+/// Wait for a git that is at work on the branch. Tests wait for one that never ends.
+const GIT_WAIT: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 5 });
 /// A lock of git's that came up just after we announced ours, and whose maker is gone, is taken
 /// for ours after this time.
 const UNSIGNED_AGE: Duration = Duration::from_secs(10);
