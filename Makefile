@@ -58,6 +58,13 @@ setup: ## Install what is missing: redis-server, git, gcc, make, faketime, bubbl
 build: ## Build everything (debug)
 	$(CARGO) build --locked
 
+# Both programs in one build, because they share nearly all of their crates.
+BIN_DIR ?= $(or $(CARGO_HOME),$(HOME)/.cargo)/bin
+.PHONY: install
+install: ## Build both programs for release and install them: make install BIN_DIR=DIR
+	$(CARGO) build --release --locked -p scrum-producer -p scrum-fleet
+	install -D -t $(BIN_DIR) $(TARGET_DIR)/release/scrum $(TARGET_DIR)/release/scrum-worker
+
 .PHONY: test
 test: setup fmt-check clippy run-tests ## Set up, check format and lints, run all tests
 
