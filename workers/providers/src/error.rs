@@ -184,4 +184,14 @@ impl ChatError {
     pub(crate) fn failed(kind: FailedKind, message: impl Into<String>, partial: usize) -> Self {
         Self::Failed { kind, message: message.into(), partial_chars: partial }
     }
+
+    /// A stream that ended after `partial` characters without what says that it was done.
+    pub(crate) fn cut_off(partial: usize, lacks: &str) -> Self {
+        if partial == 0 {
+            let message = "the stream ended before any text came";
+            return Self::transient(TransientKind::ServerError, message);
+        }
+        let message = format!("the stream ended after {partial} characters without {lacks}");
+        Self::failed(FailedKind::Cut, message, partial)
+    }
 }

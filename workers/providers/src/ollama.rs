@@ -11,7 +11,7 @@ use crate::body::{merge, messages, schema};
 use crate::chat::{ChatReply, ChatRequest, Finish};
 use crate::classify;
 use crate::clock::Clock;
-use crate::error::{ChatError, FailedKind, TerminalKind, TransientKind};
+use crate::error::{ChatError, FailedKind, TerminalKind};
 use crate::http::Endpoint;
 use crate::lines::Lines;
 use crate::thinking::is_gpt_oss;
@@ -187,17 +187,7 @@ impl Reading {
 
     fn reply(self, clock: &Clock, fit: &Fit) -> Result<ChatReply, ChatError> {
         let Some(mut finish) = self.finish else {
-            let partial = self.answer.chars();
-            return Err(if partial == 0 {
-                ChatError::transient(
-                    TransientKind::ServerError,
-                    "the stream ended before any text came",
-                )
-            } else {
-                let message =
-                    format!("the stream ended after {partial} characters without a `done` line");
-                ChatError::failed(FailedKind::Cut, message, partial)
-            });
+            return Err(ChatError::cut_off(self.answer.chars(), "a `done` line"));
         };
         if let Some(counted) = self.tokens_in.filter(|counted| fit.was_cut(*counted)) {
             return Err(ChatError::ContextExceeded {

@@ -7,7 +7,7 @@ use crate::body::{merge, messages, schema};
 use crate::chat::{ChatReply, ChatRequest, Finish};
 use crate::classify;
 use crate::clock::Clock;
-use crate::error::{ChatError, FailedKind, TransientKind};
+use crate::error::{ChatError, FailedKind};
 use crate::http::Endpoint;
 use crate::lines::Lines;
 use crate::thinking::{Way, Ways, is_openrouter};
@@ -233,17 +233,7 @@ impl Reading {
     fn reply(self, clock: &Clock) -> Result<ChatReply, ChatError> {
         let refused = !self.refusal.is_empty();
         let Some(finish) = self.finish.or_else(|| refused.then_some(Finish::Refusal)) else {
-            let partial = self.answer.chars();
-            return Err(if partial == 0 {
-                ChatError::transient(
-                    TransientKind::ServerError,
-                    "the stream ended before any text came",
-                )
-            } else {
-                let message =
-                    format!("the stream ended after {partial} characters without finish_reason");
-                ChatError::failed(FailedKind::Cut, message, partial)
-            });
+            return Err(ChatError::cut_off(self.answer.chars(), "finish_reason"));
         };
         let text = if self.answer.is_empty() { self.refusal } else { self.answer };
         Ok(ChatReply {
