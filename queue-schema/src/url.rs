@@ -77,6 +77,13 @@ pub fn repository(repo: &str) -> String {
     if is_url { end.trim_end_matches(".git").to_owned() } else { end.to_owned() }
 }
 
+/// An address with nothing in it that lets anybody in: without user, password, query and fragment.
+pub fn bare(url: &str) -> String {
+    let public = public_address(url);
+    let end = public.find(['?', '#']).filter(|_| has_query(url)).unwrap_or(public.len());
+    public[..end].to_owned()
+}
+
 /// Whether a URL has a query or a fragment.
 pub fn has_query(url: &str) -> bool {
     parts(url).map_or_else(|| short_form(url) != url, |parts| parts.more.is_some())
@@ -87,11 +94,18 @@ fn place(parts: &Parts<'_>) -> String {
     format!("{}{}{more}", parts.host, parts.path)
 }
 
-/// `user@host:path`, the short form of ssh; a path on this machine has no such beginning.
+/// Whether a text is an address: `scheme://...`, or the short form of ssh.
+pub fn is_url(text: &str) -> bool {
+    text.contains("://") || is_short(text)
+}
+
+/// `user@host:path`. A path on this machine may hold a colon, but no `@` before it without a slash between them.
+fn is_short(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(host, _)| host.contains('@') && !host.contains('/'))
+}
+
 fn short_form(url: &str) -> String {
-    let is_short =
-        url.split_once(':').is_some_and(|(host, _)| host.contains('@') && !host.contains('/'));
-    match url.find(['?', '#']).filter(|_| is_short) {
+    match url.find(['?', '#']).filter(|_| is_short(url)) {
         Some(at) => format!("{}{MASK}", &url[..=at]),
         None => url.to_owned(),
     }
@@ -99,7 +113,7 @@ fn short_form(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{has_query, masked, masked_in, public_address};
+    use super::{bare, has_query, is_url, masked, masked_in, public_address};
 
     #[test]
     fn urls_in_a_text_are_masked_and_the_text_stays() {
@@ -147,6 +161,12 @@ mod tests {
                 (shown, public),
                 "{url}"
             );
+            assert_eq!(
+                bare(url),
+                public.trim_end_matches("?***").trim_end_matches("#***"),
+                "{url}"
+            );
+            assert_eq!(is_url(url), !url.starts_with('/'), "{url}");
             assert_eq!(masked(shown), shown, "masking what is masked changes nothing");
             assert_eq!(has_query(url), shown.ends_with("?***") || shown.ends_with("#***"), "{url}");
         }

@@ -5,6 +5,7 @@ use crate::RepoError;
 use crate::command::git;
 use git2::{Oid, Repository};
 use queue_schema::ids::sha256_hex;
+pub(crate) use queue_schema::url::is_url;
 use queue_schema::url::{has_query, masked, masked_in};
 use scrum_disk::{self as disk, File, Mode};
 use std::os::fd::AsFd;
@@ -22,15 +23,6 @@ pub(crate) enum Need<'a> {
     Latest,
     /// This commit; when it is here, the remote is not asked.
     Commit(&'a str),
-}
-
-/// True for `scheme://…` and for `user@host:path`.
-pub(crate) fn is_url(spec: &str) -> bool {
-    if spec.contains("://") {
-        return true;
-    }
-    // A path may hold a colon, but not an @ before it without a slash in between.
-    spec.split_once(':').is_some_and(|(host, _)| host.contains('@') && !host.contains('/'))
 }
 
 /// The mirror of a URL, cloned or fetched where `need` asks for it.
