@@ -1,17 +1,22 @@
 //! The private Redis: a child on a unix socket in a directory of its own, durable, stopped with
 //! its parent, and found again after a crash.
 
-use anyhow::{Context, bail};
+use crate::child;
+use anyhow::{Context, anyhow, bail};
 use scrum_disk::{self as disk, File, Mode};
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Longest path a unix socket can have, less the terminating zero.
 const SOCKET_PATH_MAX: usize = 107;
+/// Longest wait for a server that starts: it loads its file first.
+const UP: Duration = Duration::from_secs(60);
+/// Longest wait for a server that was told to end.
+const END: Duration = Duration::from_secs(5);
 /// Where the server keeps its append-only files.
 const AOF_DIR: &str = "appendonlydir";
 
@@ -99,11 +104,13 @@ impl PrivateRedis {
     /// Ends a server whose parent was killed. It was told to end by that, and takes a moment: a
     /// command that went on with it would lose it at any step.
     fn end_orphan(&self) {
-        let deadline = Instant::now() + Duration::from_secs(5);
-        while self.answers() && Instant::now() < deadline {
-            self.shut_down();
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        child::poll(END, || {
+            let answers = self.answers();
+            if answers {
+                self.shut_down();
+            }
+            (!answers).then_some(())
+        });
     }
 
     /// Nothing is written that was not written before: with `appendfsync always` the file is complete
@@ -159,7 +166,7 @@ impl PrivateRedis {
             .stderr(log)
             // Not in our process group: Ctrl-C is for us, and we stop the server in good order.
             .process_group(0);
-        die_with_parent(&mut command);
+        child::die_with_parent(&mut command);
         private_files(&mut command);
         self.child =
             Some(command.spawn().with_context(|| format!("{program} could not be started"))?);
@@ -194,28 +201,22 @@ impl PrivateRedis {
     }
 
     fn wait_until_up(&mut self) -> anyhow::Result<()> {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while !self.answers() {
-            let ended = match self.child.as_mut() {
-                Some(child) => child.try_wait()?,
-                None => None,
-            };
-            if let Some(status) = ended {
-                bail!(
+        let log = self.dir.join("redis.log");
+        let up = child::poll(UP, || {
+            if self.answers() {
+                return Some(Ok(()));
+            }
+            match self.child.as_mut().map_or(Ok(None), Child::try_wait) {
+                Ok(None) => None,
+                Ok(Some(status)) => Some(Err(anyhow!(
                     "the private Redis ended at once ({status}); its log: {}",
-                    self.dir.join("redis.log").display()
-                );
+                    log.display()
+                ))),
+                Err(error) => Some(Err(error.into())),
             }
-            if Instant::now() > deadline {
-                bail!(
-                    "the private Redis does not answer; its log: {}",
-                    self.dir.join("redis.log").display()
-                );
-            }
-            // Nothing to wait on: a server announces itself only by answering.
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        Ok(())
+        });
+        let silent = || bail!("the private Redis does not answer; its log: {}", log.display());
+        up.unwrap_or_else(silent)
     }
 
     /// PING, answered: loading is over too.
@@ -239,26 +240,8 @@ impl Drop for PrivateRedis {
         }
         self.shut_down();
         if let Some(child) = self.child.as_mut() {
-            let deadline = Instant::now() + Duration::from_secs(5);
-            while Instant::now() < deadline && matches!(child.try_wait(), Ok(None)) {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            let _ = child.kill();
-            let _ = child.wait();
+            child::end(child, END);
         }
-    }
-}
-
-/// Lets the kernel end a child when this thread ends, however that comes about.
-pub fn die_with_parent(command: &mut Command) {
-    // SAFETY: between fork and exec only one prctl system call is made, which is
-    // async-signal-safe and allocates nothing.
-    #[allow(unsafe_code)]
-    unsafe {
-        command.pre_exec(|| {
-            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM))
-                .map_err(Into::into)
-        });
     }
 }
 

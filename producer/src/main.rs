@@ -3,15 +3,19 @@
 //! Data goes to stdout, progress and logs to stderr. Exit codes: 0 fine, 1 ran but something is
 //! unresolved or left out, 2 could not run; 130 after Ctrl-C.
 
+mod applying;
+mod child;
 mod cli;
 mod commands;
 mod embedded;
 mod ladder;
 mod output;
 mod progress;
+mod report;
 mod request;
 mod session;
 mod signals;
+mod wait;
 mod workers;
 
 use cli::{Cli, Command};

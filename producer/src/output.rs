@@ -2,7 +2,9 @@
 
 pub use scrum_knowledge::time;
 pub use scrum_shown::plain;
-pub use scrum_shown::print::{chain, clear_screen, fancy, say, say_json, say_lines, tell};
+pub use scrum_shown::print::{
+    chain, clear_screen, fancy, say, say_json, say_lines, say_part, tell,
+};
 
 /// `1h02m`, `3m07s`, `4.2s`.
 pub fn duration(ms: u64) -> String {
@@ -34,35 +36,49 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     aligned(header, rows, &[])
 }
 
-/// A table whose columns `right`, counted from 0, end where they end: numbers. Cells are made
-/// [`plain`] here, before they are measured.
+/// A table whose columns `right`, counted from 0, end where they end: numbers.
 pub fn aligned(header: &[&str], rows: &[Vec<String>], right: &[usize]) -> String {
-    let rows: Vec<Vec<String>> =
-        rows.iter().map(|row| row.iter().map(|cell| plain(cell)).collect()).collect();
-    let width = |i: usize| {
-        rows.iter()
-            .filter_map(|r| r.get(i))
-            .map(|c| c.chars().count())
-            .chain(header.get(i).map(|h| h.len()))
-            .max()
-            .unwrap_or(0)
-    };
-    let widths: Vec<_> = (0..header.len()).map(width).collect();
-    let line = |cells: Vec<&str>| {
+    Table { right, ..Table::new(header) }.page(rows)
+}
+
+/// A table that comes in pages: a column is as wide as its widest cell so far.
+pub struct Table<'a> {
+    /// The header, until it is said.
+    header: Option<Vec<String>>,
+    widths: Vec<usize>,
+    right: &'a [usize],
+}
+
+impl Table<'_> {
+    /// One whose header was not said.
+    pub fn new(header: &[&str]) -> Self {
+        let widths = vec![0; header.len()];
+        let header = header.iter().map(|name| (*name).to_owned()).collect();
+        Self { header: Some(header), widths, right: &[] }
+    }
+
+    /// Rows as lines, the first ones below the header. Cells are made [`plain`] here, before they are
+    /// measured.
+    pub fn page(&mut self, rows: &[Vec<String>]) -> String {
+        let cells = rows.iter().map(|row| row.iter().map(|cell| plain(cell)).collect());
+        let lines: Vec<Vec<String>> = self.header.take().into_iter().chain(cells).collect();
+        for (i, width) in self.widths.iter_mut().enumerate() {
+            let widest = lines.iter().filter_map(|line| line.get(i)).map(|c| c.chars().count());
+            *width = widest.max().unwrap_or(0).max(*width);
+        }
+        lines.iter().map(|line| self.line(line)).collect::<Vec<_>>().join("\n")
+    }
+
+    fn line(&self, cells: &[String]) -> String {
         let mut text = String::new();
-        for (i, (cell, width)) in cells.iter().zip(&widths).enumerate() {
+        for (i, (cell, width)) in cells.iter().zip(&self.widths).enumerate() {
             let pad = " ".repeat(width.saturating_sub(cell.chars().count()));
-            let parts = if right.contains(&i) { [&pad, *cell, "  "] } else { [*cell, &pad, "  "] };
+            let parts =
+                if self.right.contains(&i) { [&pad, cell, "  "] } else { [cell, &pad, "  "] };
             text.extend(parts);
         }
         text.trim_end().to_owned()
-    };
-    let mut out = line(header.to_vec());
-    for row in &rows {
-        out.push('\n');
-        out.push_str(&line(row.iter().map(String::as_str).collect()));
     }
-    out
 }
 
 #[cfg(test)]
@@ -88,6 +104,10 @@ mod tests {
     fn tables_line_up() {
         let text = table(&["a", "long"], &[vec!["xyz".into(), "1".into()]]);
         assert_eq!(text, "a    long\nxyz  1");
+        let mut pages = Table::new(&["a", "long"]);
+        assert_eq!(pages.page(&[vec!["x".into(), "1".into()]]), "a  long\nx  1");
+        assert_eq!(pages.page(&[vec!["xyz".into(), "1".into()]]), "xyz  1");
+        assert_eq!(pages.page(&[vec!["z".into(), "2".into()]]), "z    2");
         let text = table(
             &["a", "b"],
             &[vec!["x\u{202e}\ny".into(), "1".into()], vec!["z".into(), "2".into()]],

@@ -4,10 +4,11 @@ use crate::cli::Global;
 use crate::embedded::PrivateRedis;
 use anyhow::Context;
 use queue_schema::client::{Queue, QueueOptions};
-use queue_schema::ids::SweepId;
 use queue_schema::sign::Signer;
 use scrum_config::{LoadOptions, Settings};
 use scrum_disk as disk;
+use scrum_knowledge::fleet::Asker;
+use scrum_knowledge::sweeps;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -74,24 +75,12 @@ impl Session {
     /// # Errors
     /// When no sweep or more than one is meant.
     pub async fn find_sweep(&self, name: &str) -> anyhow::Result<String> {
-        let all = self.queue.sweeps().await?;
-        let found: Vec<_> = if name == "latest" {
-            all.iter().take(1).collect()
-        } else {
-            all.iter()
-                .filter(|id| {
-                    id.starts_with(name) || SweepId::from(id.as_str()).request().starts_with(name)
-                })
-                .collect()
-        };
-        match found.as_slice() {
-            [one] => Ok((*one).clone()),
-            [] if all.is_empty() => {
-                anyhow::bail!("there are no sweeps yet; start one with `scrum run REPO`")
-            }
-            [] => anyhow::bail!("no sweep is called '{name}'; `scrum status` lists them"),
-            many => anyhow::bail!("'{name}' fits {} sweeps; give more of the id", many.len()),
-        }
+        Ok(sweeps::find(&self.queue, name).await?)
+    }
+
+    /// Who asks about the fleet.
+    pub fn asker(&self) -> Asker<'_> {
+        Asker { settings: &self.settings, is_private: self.private.is_some() }
     }
 }
 

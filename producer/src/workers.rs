@@ -1,7 +1,8 @@
 //! Worker processes of a command that does its work on this machine.
 
+use crate::child;
 use crate::cli::Global;
-use crate::embedded::die_with_parent;
+use crate::embedded::PrivateRedis;
 use crate::ladder::worker_program;
 use crate::progress::Progress;
 use crate::session::Session;
@@ -20,6 +21,30 @@ const MOST_FALSE_STARTS: u32 = 5;
 const LOG: &str = "worker.log";
 /// Bytes at the end of the log that are looked through for its last line.
 const LOG_TAIL: u64 = 64 * 1024;
+
+/// What a command runs on this machine: workers and, without a fleet, the private server. Dropped in this
+/// order.
+pub struct Local {
+    /// The workers.
+    pub workers: Workers,
+    /// The server.
+    pub server: Option<PrivateRedis>,
+}
+
+impl Local {
+    /// Starts again what has died.
+    ///
+    /// # Errors
+    /// A server that does not come up, workers that end as soon as they start.
+    pub fn tend(&mut self, progress: &Progress) -> anyhow::Result<()> {
+        if let Some(server) = self.server.as_mut()
+            && server.revive()?
+        {
+            progress.note("the private Redis died and was started again");
+        }
+        self.workers.tend(progress)
+    }
+}
 
 /// Worker processes, started again when they die.
 pub struct Workers {
@@ -43,20 +68,12 @@ struct Worker {
 }
 
 impl Workers {
-    /// Starts `n` of them.
-    ///
-    /// # Errors
-    /// No worker program, or one that can't be started.
-    pub fn start(global: &Global, session: &Session, n: u16) -> anyhow::Result<Self> {
-        Self::start_with(global, session, n, Vec::new())
-    }
-
     /// Starts `n` of them with environment variables of their own. Those of a private server run any check:
     /// nobody but this user can ask them to.
     ///
     /// # Errors
-    /// As [`Workers::start`].
-    pub fn start_with(
+    /// No worker program, or one that can't be started.
+    pub fn start(
         global: &Global,
         session: &Session,
         n: u16,
@@ -110,7 +127,7 @@ impl Workers {
         if let Some(name) = self.hidden.as_ref().filter(|name| !name.is_empty()) {
             command.env_remove(name);
         }
-        die_with_parent(&mut command);
+        child::die_with_parent(&mut command);
         let child = command.spawn().with_context(|| {
             format!("the worker {} could not be started", self.program.display())
         })?;
@@ -147,11 +164,7 @@ impl Workers {
         }
         let deadline = Instant::now() + Duration::from_secs(grace_s + 5);
         for worker in &mut self.children {
-            while Instant::now() < deadline && matches!(worker.child.try_wait(), Ok(None)) {
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            let _ = worker.child.kill();
-            let _ = worker.child.wait();
+            child::end(&mut worker.child, deadline.saturating_duration_since(Instant::now()));
         }
     }
 }

@@ -36,6 +36,7 @@ const THROUGH: &[(&[&str], &[&str])] = &[
             "say",
             "say_lines",
             "say_json",
+            "say_part",
             "tell",
             "note",
             "fail",

@@ -83,7 +83,7 @@ async fn a_large_sweep_whose_enqueuer_is_killed_ten_times_is_exact() {
     kill_at(&bench, &proxy, &args, "create_sweep", 1, Point::Before);
     kill_at(&bench, &proxy, &args, "create_sweep", 1, Point::After);
     let queue = oracle::queue(&server.url()).await;
-    let id = queue.sweeps().await.unwrap().remove(0);
+    let id = queue.latest_sweeps(1).await.unwrap().remove(0);
     let lister = bench.worker(&["--lane", "plan"]);
     for _ in 0..6 {
         kill_at(&bench, &proxy, &args, "", rng.within(1, 14), Point::After);

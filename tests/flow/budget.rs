@@ -67,7 +67,7 @@ impl Fleet {
         if done.code < 2 {
             runtime.block_on(async {
                 let queue = oracle::queue(&self.server.url()).await;
-                let id = queue.sweeps().await.unwrap().remove(0);
+                let id = queue.latest_sweeps(1).await.unwrap().remove(0);
                 oracle::check_all(&self.server, &id, &self.repo).await.is_done();
             });
         }

@@ -5,17 +5,19 @@
 #[path = "../support/schemas.rs"]
 mod schemas;
 
-use queue_schema::client::{ClaimRequest, ClaimedJob, Commit, Queue};
-use queue_schema::effects::{DeadClass, Effect, Effects, Priority};
-use queue_schema::keys;
-use queue_schema::rows::{Attempt, Finding, FindingKind, Outcome, ReviewRow, Row};
-use queue_schema::sweep::{Target, TargetStatus};
-use scrum_domain::parse::{Format, Parsed};
-use scrum_domain::review::{self, Accepted, Pathway, RowLimits, Spent};
+#[path = "report/filled.rs"]
+mod filled;
+#[path = "report/memory.rs"]
+mod memory;
+#[path = "report/pages.rs"]
+mod pages;
+
+use filled::{Fate, Filled};
+use queue_schema::sweep::TargetStatus;
 use scrum_knowledge::{PAGE, Sweep};
+use scrum_tests::oracle;
 use scrum_tests::process::Bench;
 use scrum_tests::redis::RedisServer;
-use scrum_tests::{oracle, requests};
 use serde_json::Value;
 use std::path::Path;
 
@@ -31,165 +33,19 @@ const MOST_LINES: usize = 500;
 /// Commands that Redis is sent for a file.
 const MOST_COMMANDS: u64 = 8;
 
-fn kind(target: u32) -> &'static str {
+fn fate(target: u32) -> Fate {
     match target {
-        n if n < SKIPPED => "skipped",
-        n if n >= TARGETS - OPEN => "open",
-        n if n % DIES == 0 => "dead",
-        n if n % CLEAN == 0 => "clean",
-        _ => "telling",
+        n if n < SKIPPED => Fate::Skipped,
+        n if n >= TARGETS - OPEN => Fate::Open,
+        n if n == TARGETS - OPEN - 1 => Fate::Grave,
+        n if n % DIES == 0 => Fate::Dead,
+        n if n % CLEAN == 0 => Fate::Clean,
+        _ => Fate::Telling,
     }
 }
 
-fn count(what: &str) -> usize {
-    (0..TARGETS).filter(|n| kind(*n) == what).count()
-}
-
-fn path_of(target: u32) -> String {
-    format!("src/{}_{target}.rs", kind(target))
-}
-
-fn attempt(outcome: Outcome, reason: &str, target: u32) -> Attempt {
-    Attempt {
-        n: 1,
-        rung: 0,
-        provider: "stub".into(),
-        model: "m".into(),
-        outcome,
-        reason: reason.into(),
-        chars: 500,
-        answer_preview: format!("answer of target {target}."),
-        answer_sha256: None,
-        tokens_in: 10,
-        tokens_out: 10,
-        cost_usd: None,
-        duration_ms: 5,
-        cached: false,
-        masked: 0,
-    }
-}
-
-fn row(sweep: &str, target: u32) -> ReviewRow {
-    let grave = target == TARGETS - OPEN - 1;
-    let finding = |text: String, kind| Finding {
-        kind,
-        text,
-        quote: Some("let x = 1;".into()),
-        line: Some(7),
-        end_line: Some(7),
-        anchored: true,
-        confidence: Some(80),
-        evidence: None,
-        flags: Vec::new(),
-    };
-    let mut findings = Vec::new();
-    if kind(target) == "telling" {
-        findings.push(finding(format!("swallows error {target}"), FindingKind::Suggestion));
-    }
-    if grave {
-        findings.push(finding("loses data".into(), FindingKind::CriticalFailure));
-    }
-    let parsed = Parsed {
-        format: Format::Markdown,
-        alignment_score: Some(6.0),
-        verdict: None,
-        findings,
-        counts: None,
-    };
-    review::row(&Accepted {
-        reviewed_at: "2026-01-02T03:04:05Z",
-        sweep_id: sweep,
-        review_id: &format!("{sweep}-{target}"),
-        repo: "/r",
-        commit: &"0".repeat(40),
-        path: &path_of(target),
-        blob: &"0".repeat(40),
-        answer: &format!("answer of target {target}."),
-        parsed: &parsed,
-        attempts: &[attempt(Outcome::Accepted, "", target)],
-        shards_spent: Spent::default(),
-        shards_total: 0,
-        shards_missing: &[],
-        shards_shortened: 0,
-        top_chunks: &[],
-        shards_masked: 0,
-        retrieval: "none",
-        pathway: &Pathway::default(),
-        limits: RowLimits::default(),
-    })
-}
-
-fn effects(sweep: &str, target: u32) -> Option<Effects> {
-    let review = format!("{sweep}-{target}");
-    match kind(target) {
-        "open" => None,
-        "dead" => {
-            let tried = attempt(Outcome::Malformed, "no JSON", target);
-            let value = serde_json::to_string(&tried).unwrap();
-            let append = Effect::Append { key: keys::attempts(&review), value };
-            Some(Effects::dead(DeadClass::Fatal, "it can't be read").with(append))
-        }
-        _ => Some(
-            Effects::done()
-                .with(Effect::AppendRow {
-                    sweep: sweep.to_owned(),
-                    stream: ReviewRow::STREAM,
-                    row_id: review,
-                    json: serde_json::to_string(&row(sweep, target)).unwrap(),
-                })
-                .with(Effect::Settle {
-                    sweep: sweep.to_owned(),
-                    target,
-                    status: TargetStatus::Resolved,
-                }),
-        ),
-    }
-}
-
-async fn claim(queue: &Queue, serial: u32, lanes: &[&str]) -> Vec<ClaimedJob> {
-    let request = ClaimRequest {
-        worker: "w".into(),
-        request: format!("w/{serial}"),
-        want: 200,
-        lanes: lanes.iter().map(|&lane| lane.to_owned()).collect(),
-        ..ClaimRequest::default()
-    };
-    queue.claim(&request).await.unwrap().jobs
-}
-
-/// A sweep that nobody has reviewed: its rows are written as workers write them.
-async fn large_sweep(queue: &Queue) -> String {
-    let spec = requests::sweep_spec(1, TARGETS);
-    let (id, _) = queue.create_sweep(&spec, &[], Priority::Normal).await.unwrap();
-    let plan = claim(queue, 0, &["plan"]).await.remove(0);
-    let target = |n: u32| Target {
-        path: path_of(n),
-        blob: "0".repeat(40),
-        bytes: 1,
-        skip: (n < SKIPPED).then(|| "not a text file (by its name)".to_owned()),
-    };
-    let targets = (0..TARGETS).map(target).collect();
-    let effects_of_plan = Effects::done()
-        .with(Effect::PlanTargets { sweep: id.clone(), first: 0, targets })
-        .with(Effect::PlanDone { sweep: id.clone() });
-    let planned = Commit { lease: plan.lease, effects: effects_of_plan };
-    assert!(queue.commit(&[planned]).await.unwrap()[0]);
-    for serial in 1.. {
-        let jobs = claim(queue, serial, &[]).await;
-        if jobs.is_empty() {
-            break;
-        }
-        let commits: Vec<Commit> = jobs
-            .into_iter()
-            .filter_map(|job| {
-                let review = job.lease.job.split('.').next().unwrap();
-                let target = review.rsplit('-').next().unwrap().parse().unwrap();
-                Some(Commit { lease: job.lease, effects: effects(&id, target)? })
-            })
-            .collect();
-        assert!(queue.commit(&commits).await.unwrap().iter().all(|done| *done));
-    }
-    id
+fn count(what: Fate) -> usize {
+    (0..TARGETS).filter(|n| fate(*n) == what).count()
 }
 
 /// The files of a report: name and content.
@@ -204,7 +60,7 @@ fn files(out: &Path) -> Vec<(String, String)> {
 async fn the_report_of_a_large_sweep_has_a_short_overview_and_every_row_once() {
     let server = RedisServer::alone();
     let queue = oracle::queue(&server.url()).await;
-    let id = large_sweep(&queue).await;
+    let id = Filled { number: 1, targets: TARGETS, fate }.write(&queue).await;
 
     // The read model never holds more than a page.
     let sweep = Sweep::open(&queue, &id).await.unwrap();
@@ -227,8 +83,8 @@ async fn the_report_of_a_large_sweep_has_a_short_overview_and_every_row_once() {
     let commands = server.info("total_commands_processed") - before;
     assert!(commands <= u64::from(TARGETS) * MOST_COMMANDS, "{commands} commands");
 
-    let (telling, dead) = (count("telling"), count("dead"));
-    assert_eq!(schemas::check_report(&out), telling + count("clean"));
+    let (telling, dead) = (count(Fate::Telling) + count(Fate::Grave), count(Fate::Dead));
+    assert_eq!(schemas::check_report(&out), telling + count(Fate::Clean));
     let all = files(&out);
     let file =
         |name: &str| &all.iter().find(|(n, _)| n == name).unwrap_or_else(|| panic!("{name}")).1;

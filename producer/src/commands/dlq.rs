@@ -1,20 +1,19 @@
 //! `scrum dlq`: what needs a person.
 
-use super::export;
-use super::letters::{self, one, path_of};
 use crate::cli::{DlqAction, DlqArgs, Global, LetterFilter};
 use crate::ladder;
-use crate::output::{say, say_json, say_lines, table, time};
+use crate::output::{Table, say, say_json, say_lines, say_part, time};
 use crate::session::Session;
-use anyhow::{Context, anyhow, bail};
-use queue_schema::client::{DeadLetter, SweepState};
-use queue_schema::effects::DeadClass;
-use queue_schema::effects::NewJob;
-use queue_schema::envelope::Envelope;
+use anyhow::{Context, bail};
+use queue_schema::client::DeadFilter;
 use queue_schema::ids::review_id;
-use queue_schema::jobs::{Job, Rung};
-use queue_schema::sweep::Ladder;
-use scrum_shown::shell_quoted;
+use queue_schema::rows::Attempt;
+use scrum_disk::OutFile;
+use scrum_knowledge::letters::{self, Exporter, Letter, Letters};
+use scrum_repo::TargetGlobs;
+use scrum_shown::{shell_quoted, shown_json};
+use std::io::Write;
+use std::path::Path;
 
 /// Letters listed unless a person says otherwise.
 const LISTED: usize = 50;
@@ -30,27 +29,75 @@ pub async fn execute(global: &Global, args: DlqArgs) -> anyhow::Result<u8> {
     match args.action {
         DlqAction::List { filter } => {
             let filter = LetterFilter { limit: filter.limit.or(Some(LISTED)), ..filter };
-            list(global, &session, &letters::find(&session, &filter).await?).await
+            let letters = find(&session, &filter).await?;
+            if global.json { list_json(letters).await } else { list(letters).await }
         }
         DlqAction::Show { id } => show(global, &session, &id).await,
         DlqAction::Retry { ids, filter, from_rung, ladder } => {
-            let ids = letters::named(&session, ids, &filter).await?;
+            let ids = named(&session, ids, &filter).await?;
             retry(global, &session, &ids, from_rung, ladder.as_deref()).await
         }
         DlqAction::Discard { ids, filter } => {
-            let ids = letters::named(&session, ids, &filter).await?;
+            let ids = named(&session, ids, &filter).await?;
             discard(global, &session, &ids).await
         }
         DlqAction::Export { filter, out } => {
-            let letters = letters::find(&session, &filter).await?;
-            export::write(global, &session, &letters, out.as_deref()).await
+            let letters = find(&session, &filter).await?;
+            match out {
+                Some(out) => export(global, &session, letters, &out).await,
+                None => export_lines(&session, letters).await,
+            }
         }
+    }
+}
+
+/// The letters that the filters leave.
+async fn find(session: &Session, filter: &LetterFilter) -> anyhow::Result<Letters> {
+    let sweep = match &filter.sweep {
+        Some(name) => Some(session.find_sweep(name).await?),
+        None => None,
+    };
+    let asked = DeadFilter {
+        sweep,
+        class: filter.class.clone(),
+        lane: filter.lane.clone(),
+        since: filter.since,
+        limit: filter.limit.unwrap_or(0),
+    };
+    let letters = Letters::new(&session.queue, asked);
+    let Some(glob) = &filter.path else { return Ok(letters) };
+    let globs = TargetGlobs::new(std::slice::from_ref(glob))?;
+    Ok(letters.on_paths(move |path| globs.matches(path)))
+}
+
+/// Ids as given, or of the letters that the filters leave.
+async fn named(
+    session: &Session,
+    ids: Vec<String>,
+    filter: &LetterFilter,
+) -> anyhow::Result<Vec<String>> {
+    match (ids.is_empty(), filter.is_empty()) {
+        (false, true) => Ok(ids),
+        (true, false) => {
+            let (mut ids, mut letters) = (Vec::new(), find(session, filter).await?);
+            loop {
+                let page = letters.next_page().await?;
+                if page.is_empty() {
+                    return Ok(ids);
+                }
+                ids.extend(page.into_iter().map(|letter| letter.dead.id));
+            }
+        }
+        (true, true) => bail!(
+            "which letters? give ids as `scrum dlq list` prints them, or filters such as --sweep SWEEP; --limit 0 means all"
+        ),
+        (false, false) => bail!("give ids or filters, not both"),
     }
 }
 
 async fn discard(global: &Global, session: &Session, ids: &[String]) -> anyhow::Result<u8> {
     for id in ids {
-        one(session, id).await?;
+        letters::letter(&session.queue, id).await?;
     }
     let mut discarded = 0;
     for id in ids {
@@ -64,75 +111,79 @@ async fn discard(global: &Global, session: &Session, ids: &[String]) -> anyhow::
     Ok(0)
 }
 
-async fn list(global: &Global, session: &Session, letters: &[DeadLetter]) -> anyhow::Result<u8> {
-    if global.json {
-        say_json(letters)?;
-        return Ok(0);
+async fn list_json(mut letters: Letters) -> anyhow::Result<u8> {
+    let mut before = "[";
+    loop {
+        let page = letters.next_page().await?;
+        if page.is_empty() {
+            say_part(if before == "[" { "[]\n" } else { "]\n" })?;
+            return Ok(0);
+        }
+        for letter in page {
+            say_part(&format!("{before}{}", serde_json::to_string(&letter.dead)?))?;
+            before = ",";
+        }
     }
-    if letters.is_empty() {
+}
+
+async fn list(mut letters: Letters) -> anyhow::Result<u8> {
+    let (mut table, mut any) = (Table::new(&["ID", "FILE", "CLASS", "DIED", "REASON"]), false);
+    loop {
+        let page = letters.next_page().await?;
+        if page.is_empty() {
+            break;
+        }
+        any = true;
+        say_lines(&table.page(&page.iter().map(row).collect::<Vec<_>>()))?;
+    }
+    if !any {
         say("no dead letter matches")?;
-        return Ok(0);
     }
-    let mut rows = Vec::new();
-    for letter in letters {
-        let reason: String = letter.reason.chars().take(REASON_CHARS).collect();
-        rows.push(vec![
-            letter.id.clone(),
-            path_of(session, letter).await?,
-            letter.class.clone(),
-            time(letter.last_ms),
-            reason,
-        ]);
-    }
-    say_lines(&table(&["ID", "FILE", "CLASS", "DIED", "REASON"], &rows))?;
     Ok(0)
 }
 
+fn row(letter: &Letter) -> Vec<String> {
+    let dead = &letter.dead;
+    let reason = dead.reason.chars().take(REASON_CHARS).collect();
+    vec![dead.id.clone(), letter.path(), dead.class.clone(), time(dead.last_ms), reason]
+}
+
 async fn show(global: &Global, session: &Session, id: &str) -> anyhow::Result<u8> {
-    let letter = one(session, id).await?;
-    let attempts = match letter.target {
-        Some(ordinal) => session.queue.attempts(&review_id(&letter.sweep, ordinal)).await?,
-        None => Vec::new(),
-    };
+    let letter = letters::letter(&session.queue, id).await?;
+    let attempts = letters::attempts(&session.queue, &letter).await?;
+    let dead = &letter.dead;
     if global.json {
-        say_json(&serde_json::json!({ "letter": letter, "attempts": attempts }))?;
+        say_json(&serde_json::json!({ "letter": dead, "attempts": attempts }))?;
         return Ok(0);
     }
-    say(&format!("job      {}", letter.id))?;
-    say(&format!("file     {}", path_of(session, &letter).await?))?;
-    say(&format!("sweep    {}", letter.sweep))?;
-    say(&format!("lane     {}", letter.lane))?;
-    say(&format!("class    {}", letter.class))?;
-    say(&format!("reason   {}", letter.reason))?;
-    say(&format!("died     {} (first {})", time(letter.last_ms), time(letter.first_ms)))?;
-    say(&format!("tries    {}, worker deaths {}", letter.attempts, letter.crashes))?;
-    if letter.lane.starts_with("facts:") {
+    say(&format!("job      {}", dead.id))?;
+    say(&format!("file     {}", letter.path()))?;
+    say(&format!("sweep    {}", dead.sweep))?;
+    say(&format!("lane     {}", dead.lane))?;
+    say(&format!("class    {}", dead.class))?;
+    say(&format!("reason   {}", dead.reason))?;
+    say(&format!("died     {} (first {})", time(dead.last_ms), time(dead.first_ms)))?;
+    say(&format!("tries    {}, worker deaths {}", dead.attempts, dead.crashes))?;
+    if letter.is_of_facts() {
         say("review   accepted; only the facts of the file are missing")?;
     }
-    for a in &attempts {
-        say("")?;
-        say(&format!(
-            "attempt {}  rung {}  {}  {}: {}",
-            a.n,
-            a.rung,
-            a.model_name(),
-            a.outcome,
-            a.reason
-        ))?;
-        if !a.answer_preview.is_empty() {
-            for line in a.answer_preview.lines() {
-                say(&format!("  | {line}"))?;
-            }
-        }
-    }
+    attempts.iter().try_for_each(show_attempt)?;
     say("")?;
-    if letter.class == DeadClass::Unsigned.as_str() {
+    let word = shell_quoted(&dead.id);
+    if letter.is_unsigned() {
         say("it would be refused again; request the work again, and discard this letter:")?;
-        say(&format!("  scrum dlq discard {}", shell_quoted(&letter.id)))?;
+        say(&format!("  scrum dlq discard {word}"))?;
     } else {
-        say(&format!("try again: scrum dlq retry {}", shell_quoted(&letter.id)))?;
+        say(&format!("try again: scrum dlq retry {word}"))?;
     }
     Ok(0)
+}
+
+fn show_attempt(a: &Attempt) -> anyhow::Result<()> {
+    let (n, rung, model) = (a.n, a.rung, a.model_name());
+    say("")?;
+    say(&format!("attempt {n}  rung {rung}  {model}  {}: {}", a.outcome, a.reason))?;
+    a.answer_preview.lines().try_for_each(|line| say(&format!("  | {line}")))
 }
 
 async fn retry(
@@ -147,30 +198,29 @@ async fn retry(
         Some(name) => Some(ladder::choose(name, &session.settings, config)?.0),
         None => None,
     };
+    let (queue, checking) = (&session.queue, session.checking());
+    let retried = async |id: &String| {
+        let letter = letters::letter(queue, id).await?;
+        let job = letters::retried(&checking, &letter, from_rung, ladder.as_ref()).await;
+        job.with_context(|| format!("dead letter {id}"))
+    };
     // All are checked before the first is touched.
-    let mut edited = Vec::new();
     for id in ids {
-        let letter = one(session, id).await?;
-        let status = session.queue.sweep_status(&letter.sweep).await?;
-        if status.is_some_and(|s| s.state == SweepState::Cancelled) {
-            bail!(
-                "dead letter {id}: its sweep {} was cancelled; discard it, or start a new sweep with --again",
-                letter.sweep
-            );
-        }
-        let job = edit(session, &letter, from_rung, ladder.as_ref())
-            .await
-            .with_context(|| format!("dead letter {id}"))?;
-        edited.push((letter.id, job));
+        retried(id).await?;
     }
     let mut revived = 0;
-    for (id, job) in edited {
+    for id in ids {
+        // One that went back together with an earlier one is no letter any more.
+        if queue.dead_letter(id).await?.is_none() {
+            continue;
+        }
+        let job = retried(id).await?;
         if let (Some(ladder), Some(job)) = (&ladder, &job) {
             let review = review_id(&job.sweep, job.target.unwrap_or_default());
-            session.queue.give_ladder(&review, ladder).await?;
+            queue.give_ladder(&review, ladder).await?;
         }
         let change = job.as_ref().map(|j| (j.lane.as_str(), j.body.as_str()));
-        revived += session.queue.revive(&id, change).await?;
+        revived += queue.revive(id, change).await?;
     }
     if global.json {
         say_json(&serde_json::json!({ "revived": revived }))?;
@@ -183,48 +233,49 @@ async fn retry(
     Ok(0)
 }
 
-/// A spent rung job starts again at a rung, with a new attempt number: its history stays and is
-/// the learning context. Other jobs go back as they were.
-async fn edit(
+/// A line of JSON for each letter on stdout.
+async fn export_lines(session: &Session, letters: Letters) -> anyhow::Result<u8> {
+    each(session, letters, |json| say_part(&format!("{json}\n"))).await?;
+    Ok(0)
+}
+
+/// The same in a file.
+async fn export(
+    global: &Global,
     session: &Session,
-    letter: &DeadLetter,
-    from_rung: Option<u32>,
-    ladder: Option<&Ladder>,
-) -> anyhow::Result<Option<NewJob>> {
-    let envelope = Envelope::decode(&letter.body);
-    let queue = session.checking();
-    if let Ok(envelope) = &envelope {
-        queue.options().signer.check_job(envelope).map_err(|why| {
-            let word = shell_quoted(&letter.id);
-            anyhow!("{why}; a retry of this job would not run (scrum dlq discard {word})")
-        })?;
+    letters: Letters,
+    path: &Path,
+) -> anyhow::Result<u8> {
+    let failed = || format!("the export {} can't be written; pass another --out", path.display());
+    // Written beside it and renamed, so that nobody reads half an export.
+    let mut file = OutFile::at(path).with_context(failed)?;
+    let put = |json: &str| writeln!(file, "{}", shown_json(json)).with_context(failed);
+    let exported = each(session, letters, put).await?;
+    file.finish().with_context(failed)?;
+    if global.json {
+        let out = path.display().to_string();
+        say_json(&serde_json::json!({ "exported": exported, "out": out }))?;
+    } else {
+        say(&format!("{exported} letters: {}", path.display()))?;
     }
-    let Ok(Job::Rung(rung)) = envelope.and_then(|e| Job::decode(&e)) else {
-        if from_rung.is_some() || ladder.is_some() {
-            bail!(
-                "it is not a job of a ladder, so --from-rung and --ladder do not apply; retry it without them"
-            );
+    Ok(0)
+}
+
+/// Writes each letter with all that is known of it; returns how many there were.
+async fn each(
+    session: &Session,
+    mut letters: Letters,
+    mut write: impl FnMut(&str) -> anyhow::Result<()>,
+) -> anyhow::Result<usize> {
+    let (mut exporter, mut count) = (Exporter::new(&session.queue), 0);
+    loop {
+        let page = letters.next_page().await?;
+        if page.is_empty() {
+            return Ok(count);
         }
-        return Ok(None);
-    };
-    let review = review_id(&letter.sweep, rung.target);
-    let ladder = match ladder {
-        Some(given) => given.clone(),
-        None => queue.ladder_of(&letter.sweep, &review).await?,
-    };
-    let at = match from_rung {
-        Some(n) => n,
-        None if letter.class == "ladder_exhausted" => 0,
-        None => rung.rung,
-    };
-    let Some(target) = ladder.rungs.get(at as usize) else {
-        bail!(
-            "the ladder '{}' has rungs 0 to {}; there is no rung {at}",
-            ladder.name,
-            ladder.rungs.len() - 1
-        );
-    };
-    let made = session.queue.attempts(&review).await?.len();
-    let attempt = u32::try_from(made + 1).unwrap_or(u32::MAX);
-    Ok(Some(NewJob::of(&Rung { rung: at, attempt, provider: target.provider.clone(), ..rung })?))
+        for letter in &page {
+            write(&serde_json::to_value(exporter.export(letter).await?)?.to_string())?;
+            count += 1;
+        }
+    }
 }

@@ -1,18 +1,21 @@
 //! `scrum doctor`: what is so, and what to do about it.
 
-use super::unserved;
 use crate::cli::Global;
 use crate::ladder::worker_program;
 use crate::output::{chain, plain, say, say_json};
 use crate::session::{self, Session};
 use queue_schema::client::{Queue, ServerInfo};
-use queue_schema::url::public_address;
+use queue_schema::url;
 use scrum_config::{Ladders, Settings};
 use scrum_domain::apply::detect::PROGRAMS;
 use scrum_domain::redact;
+use scrum_knowledge::fleet;
 use scrum_repo::Sandbox;
 use serde::{Deserialize, Serialize};
 use std::process::{Command, Stdio};
+
+/// Sweeps whose memory is measured.
+const LATEST: usize = 5;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -67,11 +70,18 @@ pub async fn execute(global: &Global) -> anyhow::Result<u8> {
                         access(&session, &mut add).await;
                         signing(&session.queue, &settings.queue.signing_key_env, &mut add);
                     }
-                    for lane in unserved::look(&session).await? {
+                    for lane in fleet::unserved_lanes(&session.queue, session.asker()).await? {
                         add("lanes", Level::Problem, lane.to_string());
                     }
-                    if let Some(message) = per_review(&session.queue).await? {
-                        add("reviews", Level::Ok, message);
+                    let measured = fleet::bytes_per_review(&session.queue, LATEST).await?;
+                    if let Some((bytes, reviews)) = measured {
+                        add(
+                            "reviews",
+                            Level::Ok,
+                            format!(
+                                "{bytes} bytes of Redis for each finished review, over the latest {reviews}"
+                            ),
+                        );
                     }
                 }
                 Err(error) => add("redis", Level::Problem, error.to_string()),
@@ -171,8 +181,7 @@ fn applier(
 async fn access(session: &Session, add: &mut impl FnMut(&str, Level, String)) {
     let mut options = session.queue.options().clone();
     // The query of a socket's URL holds its password.
-    let open = public_address(&options.url);
-    options.url = open.split('?').next().unwrap_or_default().to_owned();
+    options.url = url::bare(&options.url);
     let open = match Queue::connect(options).await {
         Ok(queue) => queue.servers().await.is_ok(),
         Err(_) => false,
@@ -204,24 +213,6 @@ fn signing(queue: &Queue, variable: &str, add: &mut impl FnMut(&str, Level, Stri
             ),
         ),
     }
-}
-
-/// What a finished review takes, over the latest sweeps; `None` before there is one.
-async fn per_review(queue: &Queue) -> anyhow::Result<Option<String>> {
-    /// Sweeps that are measured.
-    const LATEST: usize = 5;
-    let (mut bytes, mut settled) = (0, 0);
-    for id in queue.sweeps().await?.into_iter().take(LATEST) {
-        let Some(status) = queue.sweep_status(&id).await? else { continue };
-        bytes += queue.sweep_memory(&id, status.settled()).await?.bytes;
-        settled += status.settled();
-    }
-    Ok((settled > 0).then(|| {
-        format!(
-            "{} bytes of Redis for each finished review, over the latest {settled}",
-            bytes / settled
-        )
-    }))
 }
 
 fn server(info: &ServerInfo, kind: &str, percent: u8, add: &mut impl FnMut(&str, Level, String)) {

@@ -4,7 +4,7 @@ use crate::cli::{Global, ModelsArgs};
 use crate::output::{aligned, dollars, duration, say, say_json, short};
 use crate::session::Session;
 use queue_schema::rows::ModelTrustRow;
-use scrum_domain::trust;
+use scrum_knowledge::models;
 
 /// Columns of numbers.
 const NUMBERS: [usize; 7] = [1, 2, 3, 4, 5, 6, 7];
@@ -15,13 +15,11 @@ const NUMBERS: [usize; 7] = [1, 2, 3, 4, 5, 6, 7];
 /// No such sweep, a failure of Redis.
 pub async fn execute(global: &Global, args: ModelsArgs) -> anyhow::Result<u8> {
     let session = Session::open(global).await?;
-    let rows = match &args.sweep {
-        Some(name) => {
-            let id = session.find_sweep(name).await?;
-            trust::rows(&session.queue.ledger(&id).await?, Some(&id))
-        }
-        None => trust::rows(&session.queue.trust().await?, None),
+    let sweep = match &args.sweep {
+        Some(name) => Some(session.find_sweep(name).await?),
+        None => None,
     };
+    let rows = models(&session.queue, sweep.as_deref()).await?;
     if global.json {
         return say_json(&rows).map(|()| 0);
     }
@@ -104,6 +102,7 @@ mod tests {
     use super::*;
     use queue_schema::ledger::{self, Ledger, Taken, TaskClass, Tried};
     use queue_schema::rows::Outcome;
+    use scrum_domain::trust;
 
     #[test]
     fn models_of_any_name_fit_a_terminal() {

@@ -1,10 +1,10 @@
 //! `scrum report`: write the files of a sweep, over or not.
 
-use super::files;
-use super::wait::{exit_code, failure};
 use crate::cli::{Global, ReportArgs};
 use crate::output::{say, tell};
+use crate::report;
 use crate::session::Session;
+use crate::wait::{exit_code, failure};
 use anyhow::Context;
 
 /// Writes the files; exit code as of a waited-for sweep.
@@ -14,9 +14,9 @@ use anyhow::Context;
 pub async fn execute(global: &Global, args: ReportArgs) -> anyhow::Result<u8> {
     let session = Session::open(global).await?;
     let id = session.find_sweep(&args.sweep).await?;
-    files::write(&session, &id, &args.out, &args.format).await?;
+    report::write(&session, &id, &args.out, &args.format).await?;
     if global.json {
-        files::print_summary(&session, &id).await?;
+        report::print_summary(&session, &id).await?;
     } else {
         say(&args.out.display().to_string())?;
     }

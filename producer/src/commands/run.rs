@@ -1,11 +1,12 @@
 //! `scrum run`: the main job on one machine. Server, workers, sweep, progress, report.
 
-use super::{files, sweep, wait};
+use super::sweep;
 use crate::cli::{Global, RunArgs};
 use crate::output::tell;
 use crate::progress::Progress;
 use crate::session::Session;
-use crate::workers::Workers;
+use crate::workers::{Local, Workers};
+use crate::{report, wait};
 use anyhow::Context;
 use scrum_disk as disk;
 use std::path::PathBuf;
@@ -17,25 +18,19 @@ use std::path::PathBuf;
 pub async fn execute(global: &Global, args: RunArgs) -> anyhow::Result<u8> {
     let mut session = Session::open(global).await?;
     if let Some(out) = &args.out {
-        files::check_out(&session, out)?;
+        report::check_out(&session, out)?;
     }
     let mut progress = Progress::new(global.quiet);
     let name = args.request.ladder.clone().unwrap_or_else(|| "auto".to_owned());
     let created = sweep::create(&session, &args.request, &name, &progress).await?;
 
-    let mut private = session.private.take();
-    let mut workers = Workers::start(global, &session, args.workers)?;
-    let ended = wait::until_over(&session, &created.id, &mut progress, |progress| {
-        if let Some(server) = private.as_mut()
-            && server.revive()?
-        {
-            progress.note("the private Redis died and was started again");
-        }
-        workers.tend(progress)
-    })
-    .await;
+    let server = session.private.take();
+    let workers = Workers::start(global, &session, args.workers, Vec::new())?;
+    let mut local = Local { workers, server };
+    let tend = |progress: &Progress| local.tend(progress);
+    let ended = wait::until_over(&session, &created.id, &mut progress, tend).await;
     progress.finish();
-    workers.stop(session.settings.worker.grace_s);
+    local.workers.stop(session.settings.worker.grace_s);
     let Some(status) = ended? else {
         tell(&format!("interrupted; run the same command again to continue sweep {}", created.id));
         return Ok(130);
@@ -44,10 +39,8 @@ pub async fn execute(global: &Global, args: RunArgs) -> anyhow::Result<u8> {
         Some(out) => out,
         None => default_out(&session, &created.id)?,
     };
-    files::write(&session, &created.id, &out, &files::ALL).await?;
-    let code = wait::verdict(global, &session, &status, Some(&out), &created).await;
-    drop(private);
-    code
+    report::write(&session, &created.id, &out, &report::ALL).await?;
+    wait::verdict(global, &session, &status, Some(&out), &created).await
 }
 
 /// In the state directory, which nobody else can enter.

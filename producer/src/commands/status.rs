@@ -1,14 +1,13 @@
 //! `scrum status`: sweeps, lanes, workers.
 
-use super::unserved::{self, WORKER_SEEN};
-use super::wait::{alert, exit_code, failure};
 use crate::cli::{Global, StatusArgs};
 use crate::output::{clear_screen, duration, fancy, say, say_json, say_lines, table, time};
 use crate::progress::summary;
 use crate::session::Session;
-use crate::signals;
-use queue_schema::client::SweepStatus;
-use scrum_knowledge::now_ms;
+use crate::wait::{self, alert, exit_code, failure};
+use queue_schema::client::{LaneStatus, SweepStatus, WorkerInfo};
+use scrum_knowledge::fleet::{Overview, overview};
+use scrum_knowledge::{now_ms, sweeps};
 use std::time::Duration;
 
 /// Sweeps listed when none is named.
@@ -22,132 +21,99 @@ const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// No such sweep, or a failure of Redis.
 pub async fn execute(global: &Global, args: StatusArgs) -> anyhow::Result<u8> {
     let session = Session::open(global).await?;
-    loop {
-        let sweeps = look(&session, args.sweep.as_deref()).await?;
+    let code = wait::until(WATCH_EVERY, async || {
+        let sweep = match &args.sweep {
+            Some(name) => Some(session.find_sweep(name).await?),
+            None => None,
+        };
+        let found = overview(&session.queue, session.asker(), sweep.as_deref(), LIST).await?;
         if args.watch && fancy() && !global.json {
             // The picture stays in place.
             clear_screen()?;
         }
-        print(global, &session, &sweeps, args.sweep.is_some()).await?;
-        if !args.watch || sweeps.iter().all(SweepStatus::is_over) {
-            let one = sweeps.first().filter(|_| args.sweep.is_some());
-            return Ok(one.map_or(0, exit_code));
+        if global.json {
+            say_json(&serde_json::to_value(&found)?)?;
+        } else {
+            print(&session, &found).await?;
         }
-        tokio::select! {
-            () = signals::interrupted() => return Ok(130),
-            () = tokio::time::sleep(WATCH_EVERY) => {}
-        }
-    }
+        let is_last = !args.watch || found.sweeps.iter().all(SweepStatus::is_over);
+        let one = found.sweeps.first().filter(|_| sweep.is_some());
+        Ok(is_last.then(|| one.map_or(0, exit_code)))
+    });
+    Ok(code.await?.unwrap_or(130))
 }
 
-async fn look(session: &Session, name: Option<&str>) -> anyhow::Result<Vec<SweepStatus>> {
-    let ids = match name {
-        Some(name) => vec![session.find_sweep(name).await?],
-        None => session.queue.sweeps().await?.into_iter().take(LIST).collect(),
-    };
-    let mut out = Vec::new();
-    for id in ids {
-        out.extend(session.queue.sweep_status(&id).await?);
-    }
-    Ok(out)
-}
-
-async fn print(
-    global: &Global,
-    session: &Session,
-    sweeps: &[SweepStatus],
-    one: bool,
-) -> anyhow::Result<()> {
-    let lanes = session.queue.lanes().await?;
-    let workers = session.queue.workers(WORKER_SEEN).await?;
-    let (leased, delayed, dead) = session.queue.totals().await?;
-    let paused = session.queue.paused().await?;
-    let unserved = unserved::among(session, &lanes, &workers);
-    let unserved: Vec<String> = unserved.iter().map(ToString::to_string).collect();
-    // Measured for one sweep only: it is asked of the server key by key.
-    let memory = match (sweeps, one) {
-        ([s], true) => Some(session.queue.sweep_memory(&s.id, s.settled()).await?),
-        _ => None,
-    };
-    if global.json {
-        return say_json(&serde_json::json!({
-            "memory": memory, "sweeps": sweeps, "lanes": lanes, "workers": workers, "paused": paused,
-            "unserved": unserved,
-            "jobs": { "leased": leased, "delayed": delayed, "dead": dead },
-        }));
-    }
-    if sweeps.is_empty() {
+async fn print(session: &Session, found: &Overview) -> anyhow::Result<()> {
+    if found.sweeps.is_empty() {
         say("no sweeps yet; start one with `scrum run REPO`")?;
     } else {
         let now = now_ms();
-        let rows: Vec<_> = sweeps
-            .iter()
-            .map(|s| {
-                let took = s.took_ms(now);
-                vec![
-                    s.id.clone(),
-                    format!("{:?}", s.state).to_lowercase(),
-                    s.priority.as_str().to_owned(),
-                    format!("{}/{}", s.settled(), s.total),
-                    time(s.created_ms),
-                    duration(took),
-                    summary(s, Duration::from_millis(took)),
-                ]
-            })
-            .collect();
+        let rows: Vec<_> = found.sweeps.iter().map(|s| of_sweep(s, now)).collect();
         say_lines(&table(&["SWEEP", "STATE", "RANK", "FILES", "SINCE", "TOOK", ""], &rows))?;
     }
-    for s in sweeps {
+    for s in &found.sweeps {
         if let Some(failure) = failure(s) {
             say(&failure)?;
         }
-        for (rung, message) in session.queue.alerts(&s.id).await? {
+        for (rung, message) in sweeps::alerts(&session.queue, &s.id).await? {
             say(&format!("{}: {}", s.id, alert(&rung, &message)))?;
         }
     }
-    if let Some(memory) = memory {
+    if let Some(memory) = found.memory {
         let each = memory.bytes_per_review.map(|b| format!(", {b} bytes for each finished review"));
         say(&format!("memory: {} kB of records{}", memory.bytes / 1000, each.unwrap_or_default()))?;
     }
+    print_fleet(found)
+}
+
+fn print_fleet(found: &Overview) -> anyhow::Result<()> {
+    let jobs = &found.jobs;
     say("")?;
-    say(&format!("jobs: {leased} running, {delayed} delayed, {dead} dead"))?;
-    if !lanes.is_empty() {
-        let any = |n: Option<u64>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
-        let rows: Vec<_> = lanes
-            .iter()
-            .map(|l| {
-                vec![
-                    l.lane.clone(),
-                    l.ready.to_string(),
-                    l.leased.to_string(),
-                    any(l.limit),
-                    any(l.rate_per_minute),
-                    l.oldest_ms.map_or_else(|| "-".to_owned(), duration),
-                    if l.paused { "paused" } else { "" }.to_owned(),
-                ]
-            })
-            .collect();
+    say(&format!("jobs: {} running, {} delayed, {} dead", jobs.leased, jobs.delayed, jobs.dead))?;
+    if !found.lanes.is_empty() {
+        let rows: Vec<_> = found.lanes.iter().map(of_lane).collect();
         say_lines(&table(&["LANE", "READY", "RUNNING", "LIMIT", "A MINUTE", "OLDEST", ""], &rows))?;
     }
-    for lane in unserved {
-        say(&lane)?;
+    for lane in &found.unserved {
+        say(&lane.to_string())?;
     }
-    if !paused.is_empty() {
-        say(&format!("paused: {}", paused.join(", ")))?;
+    if !found.paused.is_empty() {
+        say(&format!("paused: {}", found.paused.join(", ")))?;
     }
-    if workers.is_empty() {
+    if found.workers.is_empty() {
         return say("workers: none");
     }
-    let rows: Vec<_> = workers
-        .iter()
-        .map(|w| {
-            vec![
-                w.host.clone(),
-                w.pid.to_string(),
-                w.concurrency.to_string(),
-                format!("{} ms ago", w.silent_ms),
-            ]
-        })
-        .collect();
+    let rows: Vec<_> = found.workers.iter().map(of_worker).collect();
     say_lines(&table(&["WORKER", "PID", "JOBS AT A TIME", "SEEN"], &rows))
+}
+
+fn of_sweep(s: &SweepStatus, now: u64) -> Vec<String> {
+    let took = s.took_ms(now);
+    vec![
+        s.id.clone(),
+        format!("{:?}", s.state).to_lowercase(),
+        s.priority.as_str().to_owned(),
+        format!("{}/{}", s.settled(), s.total),
+        time(s.created_ms),
+        duration(took),
+        summary(s, Duration::from_millis(took)),
+    ]
+}
+
+fn of_lane(l: &LaneStatus) -> Vec<String> {
+    let any = |n: Option<u64>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
+    vec![
+        l.lane.clone(),
+        l.ready.to_string(),
+        l.leased.to_string(),
+        any(l.limit),
+        any(l.rate_per_minute),
+        l.oldest_ms.map_or_else(|| "-".to_owned(), duration),
+        if l.paused { "paused" } else { "" }.to_owned(),
+    ]
+}
+
+fn of_worker(w: &WorkerInfo) -> Vec<String> {
+    let seen = format!("{} ms ago", w.silent_ms);
+    vec![w.host.clone(), w.pid.to_string(), w.concurrency.to_string(), seen]
 }

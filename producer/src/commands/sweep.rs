@@ -1,16 +1,17 @@
 //! `scrum sweep`: enqueue, and perhaps wait.
 
-use super::{files, wait};
 use crate::cli::{Global, Request, SweepArgs};
 use crate::ladder;
 use crate::output::{say, say_json, tell};
 use crate::progress::Progress;
 use crate::request;
 use crate::session::Session;
+use crate::{report, wait};
 use queue_schema::budget::BudgetRequest;
-use queue_schema::client::{Created, SweepState};
+use queue_schema::client::{Created, DeadFilter, SweepState};
 use queue_schema::sweep::{Ladder, Rung, SweepSpec};
 use scrum_config::Settings;
+use scrum_knowledge::{Letters, sweeps};
 use scrum_shown::shell_quoted;
 use std::collections::BTreeSet;
 
@@ -27,7 +28,7 @@ pub async fn execute(global: &Global, args: SweepArgs) -> anyhow::Result<u8> {
         );
     }
     if let Some(out) = &args.out {
-        files::check_out(&session, out)?;
+        report::check_out(&session, out)?;
     }
     let name = args.request.ladder.clone().unwrap_or_else(|| session.settings.sweep.ladder.clone());
     let progress = Progress::new(global.quiet);
@@ -54,7 +55,7 @@ pub async fn execute(global: &Global, args: SweepArgs) -> anyhow::Result<u8> {
     };
     progress.finish();
     if let Some(out) = &args.out {
-        files::write(&session, &created.id, out, &files::ALL).await?;
+        report::write(&session, &created.id, out, &report::ALL).await?;
     }
     wait::verdict(global, &session, &status, args.out.as_deref(), &created).await
 }
@@ -103,7 +104,7 @@ pub async fn create(
     let mut prepared = request::prepare(request, settings, &session.state, ladder, shard_ladder)?;
     note_targets(&prepared, progress);
     if request.again
-        && let Some(again) = unfinished(session, &prepared.spec).await?
+        && let Some(again) = sweeps::unfinished(&session.queue, &prepared.spec).await?
     {
         prepared.spec.again = again;
     }
@@ -134,28 +135,6 @@ pub async fn create(
         note_unpriced(settings, spec, progress);
     }
     Ok(Asked { id, new: created.new, unused: prepared.unused })
-}
-
-/// Sweeps that are looked through for one that was interrupted, newest first.
-const LOOK_BACK: usize = 1000;
-
-/// What set the newest sweep apart that an equal command with `--again` began and that is not finished:
-/// the same command goes on with it.
-async fn unfinished(session: &Session, spec: &SweepSpec) -> anyhow::Result<Option<u64>> {
-    let wanted = spec.id();
-    for id in session.queue.sweeps().await?.into_iter().take(LOOK_BACK) {
-        // A record that this version can't read is another sweep.
-        let Ok(Some(mut older)) = session.queue.sweep_spec(&id).await else { continue };
-        let again = std::mem::replace(&mut older.again, spec.again);
-        if again == 0 || older.id() != wanted {
-            continue;
-        }
-        let status = session.queue.sweep_status(&id).await?;
-        if status.is_some_and(|s| !s.is_over() || s.state == SweepState::Failed) {
-            return Ok(Some(again));
-        }
-    }
-    Ok(None)
 }
 
 /// Says which part of the commit was meant where the command line may have missed it.
@@ -233,16 +212,23 @@ async fn revive_plan(session: &Session, id: &str) -> anyhow::Result<()> {
         anyhow::bail!("sweep {id} was cancelled; pass --again to start a new one");
     }
     if let Some(status) = status.filter(|s| s.state == SweepState::Failed) {
-        let filter = queue_schema::client::DeadFilter {
+        let filter = DeadFilter {
             sweep: Some(id.to_owned()),
             lane: Some("plan".into()),
-            ..Default::default()
+            ..DeadFilter::default()
         };
-        let letters = session.queue.dead_letters(&filter).await?;
-        for letter in &letters {
-            session.queue.revive(&letter.id, None).await?;
+        let (mut letters, mut any) = (Letters::new(&session.queue, filter), false);
+        loop {
+            let page = letters.next_page().await?;
+            if page.is_empty() {
+                break;
+            }
+            any = true;
+            for letter in &page {
+                session.queue.revive(&letter.dead.id, None).await?;
+            }
         }
-        if letters.is_empty() {
+        if !any {
             // Somebody threw it away, or it was kept for as long as letters are.
             session.queue.replan(&status).await?;
         }

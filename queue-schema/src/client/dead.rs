@@ -1,7 +1,7 @@
 //! The dead-letter queue: list, show, revive, discard. Nothing leaves it by itself.
 
 use super::sweeps::texts;
-use super::{Queue, QueueError};
+use super::{Mark, Queue, QueueError};
 use crate::body;
 use crate::keys;
 use crate::records::review::fields;
@@ -52,65 +52,81 @@ pub struct DeadFilter {
     pub limit: usize,
 }
 
+impl DeadFilter {
+    fn fits(&self, letter: &DeadLetter) -> bool {
+        self.sweep.as_ref().is_none_or(|s| *s == letter.sweep)
+            && self.class.as_ref().is_none_or(|c| *c == letter.class)
+            && self.lane.as_ref().is_none_or(|l| letter.lane.starts_with(l))
+    }
+}
+
+/// Letters that are looked at together where the caller wants all that fit.
+const PAGE: usize = 200;
+
 impl Queue {
-    /// Dead letters, latest first.
+    /// Dead letters, latest first, as many as the filter says. For few: a command that may meet many takes
+    /// [`Self::dead_page`].
     ///
     /// # Errors
     /// A failure of Redis.
     pub async fn dead_letters(&self, filter: &DeadFilter) -> Result<Vec<DeadLetter>, QueueError> {
-        let mut all = Vec::new();
-        for part in self.each() {
-            all.extend(part.dead_letters_here(filter).await?);
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let (letters, end) = self.dead_page(filter, after.as_ref(), PAGE).await?;
+            all.extend(letters);
+            if filter.limit > 0 && all.len() >= filter.limit {
+                all.truncate(filter.limit);
+                return Ok(all);
+            }
+            if end.is_none() {
+                return Ok(all);
+            }
+            after = end;
         }
-        all.sort_by_key(|letter| std::cmp::Reverse(letter.last_ms));
-        if filter.limit > 0 {
-            all.truncate(filter.limit);
-        }
-        Ok(all)
     }
 
-    /// Those of this handle's partition.
-    async fn dead_letters_here(&self, filter: &DeadFilter) -> Result<Vec<DeadLetter>, QueueError> {
-        const PAGE: isize = 200;
-        let mut conn = self.conn();
-        let mut out = Vec::new();
-        let mut first = 0;
-        let oldest = match filter.since {
-            None => "-inf".to_owned(),
+    /// Looks at `most` dead letters behind `after`, which is where the page before ended, and returns those
+    /// that fit, latest first; perhaps none. Also returns where this page ends; `None` when there are no
+    /// further letters. The filter's own limit is not used.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn dead_page(
+        &self,
+        filter: &DeadFilter,
+        after: Option<&Mark>,
+        most: usize,
+    ) -> Result<(Vec<DeadLetter>, Option<Mark>), QueueError> {
+        let oldest_ms = match filter.since {
+            None => 0,
             Some(since) => {
-                let (s, us): (u64, u64) = redis::cmd("TIME").query_async(&mut conn).await?;
                 let since = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-                (s * 1000 + us / 1000).saturating_sub(since).to_string()
+                self.now_ms().await?.saturating_sub(since)
             }
         };
-        loop {
-            let ids: Vec<String> = redis::cmd("ZREVRANGEBYSCORE")
-                .arg(self.key(keys::DEAD))
-                .arg("+inf")
-                .arg(&oldest)
-                .arg("LIMIT")
-                .arg(first)
-                .arg(PAGE)
-                .query_async(&mut conn)
-                .await?;
-            if ids.is_empty() {
-                return Ok(out);
-            }
-            first += PAGE;
-            for id in ids {
-                // A letter may be revived between the list and the look.
-                let Some(letter) = self.dead_letter_here(&id).await? else { continue };
-                let fits = filter.sweep.as_ref().is_none_or(|s| *s == letter.sweep)
-                    && filter.class.as_ref().is_none_or(|c| *c == letter.class)
-                    && filter.lane.as_ref().is_none_or(|l| letter.lane.starts_with(l));
-                if fits {
-                    out.push(letter);
-                }
-                if filter.limit > 0 && out.len() >= filter.limit {
-                    return Ok(out);
-                }
-            }
+        let (found, end) = self.listed(keys::DEAD, oldest_ms, after, most).await?;
+        let mut letters = Vec::with_capacity(found.len());
+        for part in self.each() {
+            let here = found.iter().filter(|(_, number)| *number == part.number());
+            let ids: Vec<&str> = here.map(|(mark, _)| mark.id.as_str()).collect();
+            letters.extend(part.letters_here(&ids, |letter| filter.fits(letter)).await?);
         }
+        if self.partitions() > 1 {
+            letters.sort_by(|a, b| (b.last_ms, &b.id).cmp(&(a.last_ms, &a.id)));
+        }
+        Ok((letters, end))
+    }
+
+    /// Those of these jobs of a sweep that are dead.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn dead_among(
+        &self,
+        sweep: &str,
+        jobs: &[String],
+    ) -> Result<Vec<DeadLetter>, QueueError> {
+        self.of_sweep(sweep).letters_here(jobs, |_| true).await
     }
 
     /// One dead letter; `None` when there is none of that id.
@@ -132,34 +148,32 @@ impl Queue {
     }
 
     async fn dead_letter_here(&self, id: &str) -> Result<Option<DeadLetter>, QueueError> {
-        type Fields = HashMap<Vec<u8>, Vec<u8>>;
-        let mut conn = self.conn();
-        let (map, body): (Fields, Option<Vec<u8>>) = redis::pipe()
-            .cmd("HGETALL")
-            .arg(self.key(&keys::job(id)))
-            .cmd("GET")
-            .arg(self.key(&keys::body(id)))
-            .query_async(&mut conn)
-            .await?;
-        let map = texts(map);
-        if map.get("st").map(String::as_str) != Some("dead") {
-            return Ok(None);
+        Ok(self.letters_here(&[id], |_| true).await?.pop())
+    }
+
+    /// The dead letters with these ids that fit, in their order. One may be revived between a list and a look.
+    async fn letters_here(
+        &self,
+        ids: &[impl AsRef<str>],
+        fits: impl Fn(&DeadLetter) -> bool,
+    ) -> Result<Vec<DeadLetter>, QueueError> {
+        let mut pipe = redis::pipe();
+        for id in ids {
+            pipe.cmd("HGETALL").arg(self.key(&keys::job(id.as_ref())));
         }
-        let text = |f: &str| map.get(f).cloned().unwrap_or_default();
-        let n = |f: &str| map.get(f).and_then(|v| v.parse().ok()).unwrap_or(0);
-        Ok(Some(DeadLetter {
-            id: id.to_owned(),
-            lane: text("l"),
-            sweep: text("s"),
-            target: map.get("g").and_then(|v| v.parse().ok()),
-            class: text("dc"),
-            reason: text("dr"),
-            attempts: u32::try_from(n("a")).unwrap_or(u32::MAX),
-            crashes: u32::try_from(n("c")).unwrap_or(u32::MAX),
-            first_ms: n("df"),
-            last_ms: n("da"),
-            body: self.readable(&body.unwrap_or_default()),
-        }))
+        let records = self.all::<HashMap<Vec<u8>, Vec<u8>>>(&pipe).await?;
+        let letters = ids.iter().zip(records);
+        let letters = letters.filter_map(|(id, map)| letter(id.as_ref(), &texts(map)));
+        let mut letters: Vec<_> = letters.filter(fits).collect();
+        let mut pipe = redis::pipe();
+        for letter in &letters {
+            pipe.cmd("GET").arg(self.key(&keys::body(&letter.id)));
+        }
+        let bodies = self.all::<Option<Vec<u8>>>(&pipe).await?;
+        for (letter, body) in letters.iter_mut().zip(bodies) {
+            letter.body = self.readable(&body.unwrap_or_default());
+        }
+        Ok(letters)
     }
 
     /// A body that can't be unpacked is shown as it is: a person may know what it was.
@@ -223,4 +237,23 @@ impl Queue {
         let Some((part, _)) = self.find_dead(id).await? else { return Ok(false) };
         Ok(part.run::<i64>(&self.scripts.discard, vec![id.into()]).await? == 1)
     }
+}
+
+/// What a job's record says of its death, without the body; `None` for a job that is not dead.
+fn letter(id: &str, map: &HashMap<String, String>) -> Option<DeadLetter> {
+    let text = |f: &str| map.get(f).cloned().unwrap_or_default();
+    let n = |f: &str| map.get(f).and_then(|v| v.parse().ok()).unwrap_or(0);
+    (text("st") == "dead").then(|| DeadLetter {
+        id: id.to_owned(),
+        lane: text("l"),
+        sweep: text("s"),
+        target: map.get("g").and_then(|v| v.parse().ok()),
+        class: text("dc"),
+        reason: text("dr"),
+        attempts: u32::try_from(n("a")).unwrap_or(u32::MAX),
+        crashes: u32::try_from(n("c")).unwrap_or(u32::MAX),
+        first_ms: n("df"),
+        last_ms: n("da"),
+        body: String::new(),
+    })
 }

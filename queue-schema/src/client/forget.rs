@@ -165,11 +165,11 @@ impl Queue {
     async fn forget_workers(&self) -> Result<(), QueueError> {
         const KEEP_MS: u64 = 86_400_000;
         let mut conn = self.conn();
-        let (s, us): (u64, u64) = redis::cmd("TIME").query_async(&mut conn).await?;
+        let now = self.now_ms().await?;
         redis::cmd("ZREMRANGEBYSCORE")
             .arg(self.key(keys::WORKERS))
             .arg("-inf")
-            .arg((s * 1000 + us / 1000).saturating_sub(KEEP_MS))
+            .arg(now.saturating_sub(KEEP_MS))
             .query_async::<()>(&mut conn)
             .await?;
         Ok(())
@@ -196,12 +196,12 @@ impl Queue {
     /// Sweeps of this partition that are older than that: those that ended before are among them.
     async fn made_before(&self, age: Duration) -> Result<Vec<String>, QueueError> {
         let mut conn = self.conn();
-        let (s, us): (u64, u64) = redis::cmd("TIME").query_async(&mut conn).await?;
+        let now = self.now_ms().await?;
         let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
         Ok(redis::cmd("ZRANGEBYSCORE")
             .arg(self.key(keys::SWEEPS))
             .arg("-inf")
-            .arg((s * 1000 + us / 1000).saturating_sub(age))
+            .arg(now.saturating_sub(age))
             .query_async(&mut conn)
             .await?)
     }

@@ -133,15 +133,30 @@ impl Queue {
         sweep: &str,
         ordinals: &[u32],
     ) -> Result<Vec<Target>, QueueError> {
-        let key = self.of_sweep(sweep).key(&keys::targets(sweep));
-        let found: Vec<Option<String>> = self.fields(&key, ordinals).await?;
-        let targets = ordinals.iter().zip(found).map(|(ordinal, json)| {
-            let json = json.ok_or_else(|| {
+        let found = self.targets_known(sweep, ordinals).await?;
+        let targets = ordinals.iter().zip(found).map(|(ordinal, target)| {
+            target.ok_or_else(|| {
                 QueueError::record(format!("target {ordinal} of sweep {sweep}"), "missing")
-            })?;
-            self.read_target(sweep, *ordinal, &json)
+            })
         });
         targets.collect()
+    }
+
+    /// These targets of a sweep, each as far as it is there.
+    ///
+    /// # Errors
+    /// A failure of Redis, or a target that this program can't read.
+    pub async fn targets_known(
+        &self,
+        sweep: &str,
+        ordinals: &[u32],
+    ) -> Result<Vec<Option<Target>>, QueueError> {
+        let key = self.of_sweep(sweep).key(&keys::targets(sweep));
+        let found: Vec<Option<String>> = self.fields(&key, ordinals).await?;
+        let read = |(ordinal, json): (&u32, Option<String>)| {
+            json.map(|json| self.read_target(sweep, *ordinal, &json)).transpose()
+        };
+        ordinals.iter().zip(found).map(read).collect()
     }
 
     /// All targets with their status, in order: the coverage ledger.
@@ -255,7 +270,10 @@ impl Queue {
     }
 
     /// The replies of commands that are sent together.
-    async fn all<T: FromRedisValue>(&self, pipe: &redis::Pipeline) -> Result<Vec<T>, QueueError> {
+    pub(super) async fn all<T: FromRedisValue>(
+        &self,
+        pipe: &redis::Pipeline,
+    ) -> Result<Vec<T>, QueueError> {
         if pipe.is_empty() {
             return Ok(Vec::new());
         }

@@ -271,7 +271,7 @@ impl Queue {
     pub async fn workers(&self, within: Duration) -> Result<Vec<WorkerInfo>, QueueError> {
         let mut conn = self.conn();
         let first = self.at(0);
-        let now: (u64, u64) = read(&conn.ask_at(&first.key(""), redis::cmd("TIME")).await?)?;
+        let now = first.now_ms().await?;
         let seen: Vec<(String, f64)> = redis::cmd("ZRANGE")
             .arg(first.key(keys::WORKERS))
             .arg(0)
@@ -279,7 +279,6 @@ impl Queue {
             .arg("WITHSCORES")
             .query_async(&mut conn)
             .await?;
-        let now = now.0 * 1000 + now.1 / 1000;
         let mut out = Vec::new();
         for (id, at) in seen {
             let silent_ms = now.saturating_sub(at as u64);
@@ -308,6 +307,16 @@ impl Queue {
             });
         }
         Ok(out)
+    }
+
+    /// The clock of this partition's server, in milliseconds since the epoch.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn now_ms(&self) -> Result<u64, QueueError> {
+        let time = self.conn().ask_at(&self.key(""), redis::cmd("TIME")).await?;
+        let (s, us): (u64, u64) = read(&time)?;
+        Ok(s * 1000 + us / 1000)
     }
 
     /// What is known of each server that holds a partition.

@@ -1,6 +1,6 @@
 //! Sweeps: make one, or find the one that is there; read how far it is.
 
-use super::{Queue, QueueError};
+use super::{Mark, Queue, QueueError};
 use crate::budget::BudgetRequest;
 use crate::effects::{NewJob, Priority};
 use crate::jobs::{JobKind, Plan, Review};
@@ -148,25 +148,26 @@ impl Queue {
         Ok((!map.is_empty()).then(|| SweepStatus::from_fields(id, &texts(map))))
     }
 
-    /// Ids of all sweeps, newest first.
+    /// At most `most` ids of sweeps, newest first, behind `after`, which is where the page before ended. Also
+    /// returns where this one ends; `None` when there are no further sweeps.
     ///
     /// # Errors
     /// A failure of Redis.
-    pub async fn sweeps(&self) -> Result<Vec<String>, QueueError> {
-        let mut conn = self.conn();
-        let mut all: Vec<(String, f64)> = Vec::new();
-        for part in self.each() {
-            let some: Vec<(String, f64)> = redis::cmd("ZREVRANGE")
-                .arg(part.key(keys::SWEEPS))
-                .arg(0)
-                .arg(-1)
-                .arg("WITHSCORES")
-                .query_async(&mut conn)
-                .await?;
-            all.extend(some);
-        }
-        all.sort_by(|a, b| b.1.total_cmp(&a.1));
-        Ok(all.into_iter().map(|(id, _)| id).collect())
+    pub async fn sweeps_page(
+        &self,
+        after: Option<&Mark>,
+        most: usize,
+    ) -> Result<(Vec<String>, Option<Mark>), QueueError> {
+        let (found, end) = self.listed(keys::SWEEPS, 0, after, most).await?;
+        Ok((found.into_iter().map(|(mark, _)| mark.id).collect(), end))
+    }
+
+    /// The ids of the newest sweeps, at most `most`.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn latest_sweeps(&self, most: usize) -> Result<Vec<String>, QueueError> {
+        Ok(self.sweeps_page(None, most).await?.0)
     }
 
     /// One target.

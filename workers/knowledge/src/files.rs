@@ -36,6 +36,20 @@ impl<'a> Files<'a> {
         Self { sweep, of, at: 0 }
     }
 
+    /// Goes on where [`Self::cursor`] was taken.
+    ///
+    /// # Errors
+    /// A text that is no cursor of files.
+    pub fn from(mut self, cursor: &str) -> Result<Self, Error> {
+        self.at = cursor.parse().map_err(|_| Error::Cursor(cursor.to_owned()))?;
+        Ok(self)
+    }
+
+    /// Where the next page begins; `None` behind the last target.
+    pub fn cursor(&self) -> Option<String> {
+        (self.at < self.sweep.targets.len()).then(|| self.at.to_string())
+    }
+
     /// The next page, of at most [`PAGE`] files; empty when there are no further ones.
     ///
     /// # Errors

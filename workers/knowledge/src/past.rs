@@ -1,25 +1,21 @@
 //! Sweeps of one repository over time: loop metrics, each held against the sweep before.
 
+use crate::sweeps::LOOK_BACK;
 use crate::{Error, now_ms, time};
-use queue_schema::client::{Queue, SweepStatus};
+use queue_schema::client::{Mark, Queue, SweepStatus};
 use queue_schema::rows::LoopMetricsRow;
 use scrum_domain::metrics::{self, Swept, same_repository};
-
-/// Sweeps that are looked through for those of a repository, newest first. A fleet may have many, and
-/// what is older is no help to a person.
-const LOOK_BACK: usize = 1000;
 
 /// The metrics of one sweep; `None` when it is gone meanwhile.
 ///
 /// # Errors
 /// A failure of Redis.
 pub async fn metrics_of(queue: &Queue, id: &str) -> Result<Option<LoopMetricsRow>, Error> {
-    let Some(now) = swept(queue, id).await? else { return Ok(None) };
-    let all = queue.sweeps().await?;
-    for older in all.iter().skip_while(|other| *other != id).skip(1).take(LOOK_BACK) {
-        let spec = queue.sweep_spec(older).await?;
+    let Some((now, mark)) = swept(queue, id).await? else { return Ok(None) };
+    for older in queue.sweeps_page(Some(&mark), LOOK_BACK).await?.0 {
+        let spec = queue.sweep_spec(&older).await?;
         if spec.is_some_and(|spec| same_repository(&spec.repo, &now.spec.repo)) {
-            let before = swept(queue, older).await?;
+            let before = swept(queue, &older).await?.map(|(before, _)| before);
             return Ok(Some(metrics::row(&now, before.as_ref())));
         }
     }
@@ -39,7 +35,7 @@ pub async fn metrics_of_all(
     // One more of each is read than is shown: the last one is held against it.
     let most = if limit == 0 { LOOK_BACK } else { limit };
     let mut by_repo: Vec<Vec<Swept>> = Vec::new();
-    for id in queue.sweeps().await?.iter().take(LOOK_BACK) {
+    for id in &queue.latest_sweeps(LOOK_BACK).await? {
         let Some(spec) = queue.sweep_spec(id).await? else { continue };
         if repo.is_some_and(|repo| !same_repository(repo, &spec.repo)) {
             continue;
@@ -51,7 +47,7 @@ pub async fn metrics_of_all(
             }
             continue;
         }
-        let Some(sweep) = swept(queue, id).await? else { continue };
+        let Some((sweep, _)) = swept(queue, id).await? else { continue };
         match known {
             Some(all) => all.push(sweep),
             None => by_repo.push(vec![sweep]),
@@ -64,13 +60,15 @@ pub async fn metrics_of_all(
     Ok(by_repo.iter().map(rows).collect())
 }
 
-async fn swept(queue: &Queue, id: &str) -> Result<Option<Swept>, Error> {
+/// A sweep in numbers, and where it stands among the sweeps.
+async fn swept(queue: &Queue, id: &str) -> Result<Option<(Swept, Mark)>, Error> {
     let (Some(spec), Some(status)) = (queue.sweep_spec(id).await?, queue.sweep_status(id).await?)
     else {
         return Ok(None);
     };
     let SweepStatus { state, created_ms, .. } = status;
-    Ok(Some(Swept {
+    let mark = Mark { at_ms: created_ms, id: id.to_owned() };
+    let swept = Swept {
         id: id.to_owned(),
         spec,
         state: format!("{state:?}").to_lowercase(),
@@ -86,5 +84,6 @@ async fn swept(queue: &Queue, id: &str) -> Result<Option<Swept>, Error> {
         cost_micro_usd: status.cost_micro_usd,
         counters: queue.loop_counters(id).await?,
         ledger: queue.ledger(id).await?,
-    }))
+    };
+    Ok(Some((swept, mark)))
 }

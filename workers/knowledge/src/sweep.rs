@@ -34,6 +34,11 @@ impl Sweep {
         Ok(Self { queue: queue.clone(), id: id.to_owned(), spec, targets, status })
     }
 
+    /// The request behind it.
+    pub fn spec(&self) -> &SweepSpec {
+        &self.spec
+    }
+
     /// Its state and counters when it was opened.
     pub fn status(&self) -> &SweepStatus {
         &self.status
@@ -94,7 +99,25 @@ pub struct Rows<'a, R> {
 }
 
 impl<R: Row> Rows<'_, R> {
-    /// The next page; empty when there are no further rows.
+    /// Goes on where [`Self::cursor`] was taken.
+    ///
+    /// # Errors
+    /// A text that is no cursor of rows.
+    pub fn from(mut self, cursor: &str) -> Result<Self, Error> {
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        if !cursor.split_once('-').is_some_and(|(ms, n)| digits(ms) && digits(n)) {
+            return Err(Error::Cursor(cursor.to_owned()));
+        }
+        self.after = Some(cursor.to_owned());
+        Ok(self)
+    }
+
+    /// Where the next page begins; `None` before the first page and behind the last.
+    pub fn cursor(&self) -> Option<String> {
+        self.after.clone().filter(|_| !self.is_over)
+    }
+
+    /// The next page, of at most [`PAGE`] rows; empty when there are no further rows.
     ///
     /// # Errors
     /// A failure of Redis, or a row that this program can't read.

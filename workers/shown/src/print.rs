@@ -49,6 +49,11 @@ pub fn say_json(value: &(impl serde::Serialize + ?Sized)) -> anyhow::Result<()> 
     out(&shown_json(&serde_json::to_string(value)?))
 }
 
+/// A piece of a line of JSON on stdout, for a list that is too long to be held.
+pub fn say_part(json: &str) -> anyhow::Result<()> {
+    write(io::stdout().lock(), &shown_json(json))
+}
+
 /// One line for a person on stderr. One that can't be written is lost.
 pub fn tell(line: &str) {
     err(&plain(line));

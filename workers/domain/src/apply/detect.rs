@@ -5,8 +5,8 @@ pub const PROGRAMS: [&str; 5] = ["cargo", "npm", "npx", "go", "python3"];
 
 /// The command that checks a project with these files at its root; `None` when none is known.
 /// `package` is the text of its `package.json`.
-pub fn check_command(root: &[&str], package: Option<&str>) -> Option<String> {
-    let has = |name: &str| root.contains(&name);
+pub fn check_command(root: &[impl AsRef<str>], package: Option<&str>) -> Option<String> {
+    let has = |name: &str| root.iter().any(|file| file.as_ref() == name);
     if has("Cargo.toml") {
         return Some("cargo check --workspace".to_owned());
     }

@@ -17,6 +17,12 @@ pub struct PathRules {
 }
 
 impl PathRules {
+    /// The rules of a run: its own deny list, and the exceptions and sources of whoever holds a path against
+    /// them.
+    pub fn new(deny: &[String], permit: &[String], allow: &[String]) -> Self {
+        Self { deny: deny.to_vec(), permit: permit.to_vec(), allow: allow.to_vec() }
+    }
+
     /// Why a path may not be changed, behind "the path"; `None` when it may.
     pub fn refusal(&self, path: &str) -> Option<String> {
         let path = folded(path);

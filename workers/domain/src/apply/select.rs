@@ -1,8 +1,14 @@
-//! Which reviews may become patches.
+//! Which reviews may become patches. The reviews of a sweep may be more than fit into memory: they are shown
+//! to a [`Selector`] one by one.
 
 use super::paths::PathRules;
 use queue_schema::rows::ReviewRow;
+use serde::Serialize;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
+
+/// Reviews that were passed over whose reason is kept.
+const REASONS_KEPT: usize = 10;
 
 /// What a review must be like.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,7 +24,8 @@ pub struct Criteria {
 }
 
 /// Why a review is passed over.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PassedOver {
     /// Its tier is too low.
     Tier(String),
@@ -45,55 +52,107 @@ impl std::fmt::Display for PassedOver {
     }
 }
 
-/// Reviews for a run, best first, and those that it leaves alone.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Selection<'a> {
+/// A review that is sure enough.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Candidate {
+    /// The review.
+    pub review_id: String,
+    /// Path of its file.
+    pub file: String,
+    /// The content that was reviewed.
+    pub blob: String,
+    /// Mean confidence, in percent.
+    pub confidence_avg: f64,
+}
+
+impl Candidate {
     /// Best mean confidence first; of equals, by path.
-    pub chosen: Vec<&'a ReviewRow>,
-    /// The others, by path, with the reason.
-    pub passed_over: Vec<(&'a ReviewRow, PassedOver)>,
+    fn rank(&self, other: &Self) -> Ordering {
+        let sure = other.confidence_avg.total_cmp(&self.confidence_avg);
+        sure.then_with(|| self.file.cmp(&other.file))
+    }
 }
 
-/// Chooses among the latest reviews of each file.
-pub fn select<'a>(rows: &'a [ReviewRow], criteria: &Criteria) -> Selection<'a> {
-    let mut latest: BTreeMap<&str, &ReviewRow> = BTreeMap::new();
-    for row in rows {
-        let kept = latest.entry(&row.file).or_insert(row);
-        if row.reviewed_at > kept.reviewed_at {
-            *kept = row;
-        }
-    }
-    let mut out = Selection::default();
-    for row in latest.into_values() {
-        match reason(row, criteria) {
-            Some(why) => out.passed_over.push((row, why)),
-            None => out.chosen.push(row),
-        }
-    }
-    // Stable: of equals the first by path.
-    out.chosen.sort_by(|a, b| {
-        b.confidence_avg.unwrap_or(0.0).total_cmp(&a.confidence_avg.unwrap_or(0.0))
-    });
-    if out.chosen.len() > criteria.max_files {
-        let rest = out.chosen.split_off(criteria.max_files);
-        out.passed_over
-            .extend(rest.into_iter().map(|r| (r, PassedOver::NoRoom(criteria.max_files))));
-    }
-    out
+/// Reviews for a run, and those that it leaves alone.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Selection {
+    /// Reviews that were looked at.
+    pub looked_at: usize,
+    /// Best first.
+    pub chosen: Vec<Candidate>,
+    /// How many others there are.
+    pub passed_over: usize,
+    /// The first of the others with the reason: by path those that are not sure enough, then, best first,
+    /// those that there was no room for.
+    pub reasons: Vec<(String, PassedOver)>,
 }
 
-fn reason(row: &ReviewRow, criteria: &Criteria) -> Option<PassedOver> {
+/// Chooses among the reviews of a sweep, which has one review of a file.
+#[derive(Debug)]
+pub struct Selector<'a> {
+    criteria: &'a Criteria,
+    looked_at: usize,
+    /// Best first: those that a run has room for, and as many more as reasons are kept.
+    sure: Vec<Candidate>,
+    /// By path, the first of them.
+    unsure: BTreeMap<String, PassedOver>,
+}
+
+impl<'a> Selector<'a> {
+    /// One that has seen nothing.
+    pub fn new(criteria: &'a Criteria) -> Self {
+        Self { criteria, looked_at: 0, sure: Vec::new(), unsure: BTreeMap::new() }
+    }
+
+    /// Looks at a review.
+    pub fn look(&mut self, row: &ReviewRow) {
+        self.looked_at += 1;
+        match judge(row, self.criteria) {
+            Ok(candidate) => {
+                let at = self.sure.partition_point(|other| other.rank(&candidate).is_lt());
+                self.sure.insert(at, candidate);
+                self.sure.truncate(self.criteria.max_files + REASONS_KEPT);
+            }
+            Err(why) => {
+                self.unsure.insert(row.file.clone(), why);
+                if self.unsure.len() > REASONS_KEPT {
+                    self.unsure.pop_last();
+                }
+            }
+        }
+    }
+
+    /// What all of them come to.
+    pub fn end(mut self) -> Selection {
+        let most = self.criteria.max_files;
+        let rest = self.sure.split_off(most.min(self.sure.len()));
+        let rest = rest.into_iter().map(|c| (c.file, PassedOver::NoRoom(most)));
+        let reasons = self.unsure.into_iter().chain(rest).take(REASONS_KEPT).collect();
+        Selection {
+            looked_at: self.looked_at,
+            passed_over: self.looked_at - self.sure.len(),
+            chosen: self.sure,
+            reasons,
+        }
+    }
+}
+
+fn judge(row: &ReviewRow, criteria: &Criteria) -> Result<Candidate, PassedOver> {
     if let Some(why) = criteria.paths.refusal(&row.file) {
-        return Some(PassedOver::Denied(why));
+        return Err(PassedOver::Denied(why));
     }
     if !matches!(row.gradient_tier.as_str(), "auto" | "dry_run") {
-        return Some(PassedOver::Tier(row.gradient_tier.clone()));
+        return Err(PassedOver::Tier(row.gradient_tier.clone()));
     }
-    if row.confidence_avg.is_none_or(|avg| avg < f64::from(criteria.min_conf)) {
-        return Some(PassedOver::Mean(row.confidence_avg));
-    }
+    let mean = row.confidence_avg.filter(|avg| *avg >= f64::from(criteria.min_conf));
+    let confidence_avg = mean.ok_or(PassedOver::Mean(row.confidence_avg))?;
     if row.confidence_min.is_none_or(|min| min < criteria.min_each) {
-        return Some(PassedOver::Least(row.confidence_min));
+        return Err(PassedOver::Least(row.confidence_min));
     }
-    None
+    Ok(Candidate {
+        review_id: row.review_id.clone(),
+        file: row.file.clone(),
+        blob: row.blob.clone(),
+        confidence_avg,
+    })
 }

@@ -2,7 +2,7 @@ use super::gates::{self, Bounds, Failed, Gate};
 use super::parse::{Patch, patches};
 use super::paths::PathRules;
 use super::prompt::{PatchInput, Shown, patch_prompt, shown};
-use super::select::{Criteria, PassedOver, select};
+use super::select::{Criteria, PassedOver, Selector};
 use super::verdict::{Ran, judge, warnings};
 use super::{Bisect, detect, message};
 use proptest::prelude::*;
@@ -199,10 +199,9 @@ fn row(file: &str, at: &str, avg: f64, min: u8, tier: &str) -> ReviewRow {
 }
 
 #[test]
-fn the_best_of_the_latest_reviews_are_chosen_and_the_others_told_why_not() {
+fn the_best_reviews_are_chosen_and_the_others_told_why_not() {
     let rows = [
-        row("old.rs", "2026-01-01T00:00:00Z", 99.0, 99, "auto"),
-        row("old.rs", "2026-01-02T00:00:00Z", 60.0, 60, "simulation"),
+        row("low.rs", "2026-01-02T00:00:00Z", 60.0, 60, "simulation"),
         row("b.rs", "2026-01-01T00:00:00Z", 92.0, 75, "dry_run"),
         row("a.rs", "2026-01-01T00:00:00Z", 95.0, 90, "auto"),
         row("unsure.rs", "2026-01-01T00:00:00Z", 91.0, 69, "dry_run"),
@@ -213,21 +212,43 @@ fn the_best_of_the_latest_reviews_are_chosen_and_the_others_told_why_not() {
     let paths =
         PathRules { deny: vec!["config/".into()], permit: vec![], allow: vec!["rs".into()] };
     let criteria = Criteria { min_conf: 90, min_each: 70, paths, max_files: 2 };
-    let selection = select(&rows, &criteria);
-    let files: Vec<_> = selection.chosen.iter().map(|r| r.file.as_str()).collect();
+    let mut selector = Selector::new(&criteria);
+    for row in &rows {
+        selector.look(row);
+    }
+    let selection = selector.end();
+    assert_eq!((selection.looked_at, selection.passed_over), (7, 5));
+    let files: Vec<_> = selection.chosen.iter().map(|c| c.file.as_str()).collect();
     assert_eq!(files, ["a.rs", "b.rs"]);
     let others: Vec<_> =
-        selection.passed_over.iter().map(|(r, why)| (r.file.as_str(), why.clone())).collect();
+        selection.reasons.iter().map(|(file, why)| (file.as_str(), why.clone())).collect();
     assert_eq!(
         others,
         [
             ("config/x.rs", PassedOver::Denied("is denied by 'config/'".into())),
+            ("low.rs", PassedOver::Tier("simulation".into())),
             ("mean.rs", PassedOver::Mean(Some(89.9))),
-            ("old.rs", PassedOver::Tier("simulation".into())),
             ("unsure.rs", PassedOver::Least(Some(69))),
             ("c.rs", PassedOver::NoRoom(2)),
         ]
     );
+}
+
+#[test]
+fn a_selection_keeps_the_best_and_a_few_reasons_of_any_number_of_reviews() {
+    let paths = PathRules { allow: vec!["rs".into()], ..PathRules::default() };
+    let criteria = Criteria { min_conf: 50, min_each: 0, paths, max_files: 3 };
+    let mut selector = Selector::new(&criteria);
+    for n in 0..1_000_u32 {
+        let sure = f64::from(n * 7 % 1_000) / 10.0;
+        selector.look(&row(&format!("{n:03}.rs"), "2026-01-01T00:00:00Z", sure, 60, "auto"));
+    }
+    let selection = selector.end();
+    let best: Vec<f64> = selection.chosen.iter().map(|c| c.confidence_avg).collect();
+    assert_eq!(best, [99.9, 99.8, 99.7]);
+    assert_eq!((selection.looked_at, selection.passed_over), (1_000, 997));
+    assert_eq!(selection.reasons.len(), 10);
+    assert_eq!(selection.reasons[1].0, "001.rs", "the first by path");
 }
 
 fn finding(line: u32, end: u32) -> Finding {

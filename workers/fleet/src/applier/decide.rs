@@ -91,7 +91,6 @@ pub fn run(
 /// Whether this worker runs the commands of a run.
 fn allowed(repo: &Repo, work: &Work, settings: &ApplySettings) -> Result<(), ApplyError> {
     let (names, package) = repo.at_root(&work.spec.base)?;
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let detected = check_command(&names, package.as_deref());
     for command in std::iter::once(&work.spec.check).chain(&work.spec.test) {
         let list = &settings.allowed_checks;
@@ -110,11 +109,7 @@ fn texts(
     let tree = repo.snapshot(head)?;
     let entries: HashMap<&str, _> = tree.iter().map(|e| (e.path.as_str(), e)).collect();
     let own = Own {
-        paths: PathRules {
-            deny: work.spec.rules.deny.clone(),
-            permit: settings.permit.clone(),
-            allow: settings.allow.clone(),
-        },
+        paths: PathRules::new(&work.spec.rules.deny, &settings.permit, &settings.allow),
         max_files: settings.max_files as usize,
     };
     let mut files = Vec::with_capacity(work.spec.files.len());

@@ -1,24 +1,25 @@
 //! Writes the files of a report. The read model reads the sweep in pages, the domain renders file after file:
 //! no more than a page of the sweep is in memory.
 
-use crate::output::{say_lines, tell};
+mod old;
+mod summary;
+
+use crate::output::tell;
 use crate::session::Session;
 use anyhow::{Context, bail};
-use queue_schema::rows::{
-    AuditFactsRow, AutoApplyRow, LoopMetricsRow, ModelTrustRow, ReviewRow, Row,
-};
+use old::{is_ours, remove_others};
+use queue_schema::rows::{AuditFactsRow, AutoApplyRow, ReviewRow};
 use queue_schema::sweep::TargetStatus;
 use scrum_disk::{OutDir, OutFile};
 use scrum_domain::report::applied::Applied;
-use scrum_domain::report::lines::{Array, members};
+use scrum_domain::report::lines::Array;
 use scrum_domain::report::overview::{self, Overview};
-use scrum_domain::report::{FileReport, SweepReport, Totals, file, index, page, sarif, summary};
-use scrum_domain::text::counted;
-use scrum_knowledge::{Files, Sweep};
+use scrum_domain::report::{FileReport, SweepReport, Totals, file, index, page, sarif};
+use scrum_knowledge::Sweep;
 use scrum_shown::shown_json;
-use serde::Serialize;
 use std::io::Write;
 use std::path::Path;
+use summary::{Json, Summary, applied, each, file_of, put_row, put_rows};
 
 /// Every format that is written unless a person says otherwise.
 pub const ALL: [&str; 4] = ["md", "json", "sarif", "jsonl"];
@@ -26,8 +27,6 @@ pub const ALL: [&str; 4] = ["md", "json", "sarif", "jsonl"];
 const PER_FILE: &str = "files";
 /// The largest sweep that gets them with `json`: they repeat `scrum_reviews.jsonl`.
 const MOST_PER_FILE: usize = 1_000;
-/// Larger files are not reports of ours, and are not read.
-const MOST_REPORT_BYTES: u64 = 64 << 20;
 
 /// Writes the chosen files of a sweep into a directory.
 ///
@@ -71,29 +70,6 @@ pub async fn print_summary(session: &Session, id: &str) -> anyhow::Result<()> {
     })
     .await?;
     summary.end(&totals, &applied(&sweep, None).await?)
-}
-
-/// Where JSON goes, made safe to show.
-enum Json {
-    File(OutFile),
-    Stdout,
-}
-
-impl Json {
-    /// Puts a piece that begins and ends between two tokens.
-    fn put(&mut self, json: &str) -> anyhow::Result<()> {
-        match self {
-            Self::File(file) => Ok(file.write_all(shown_json(json).as_bytes())?),
-            Self::Stdout => say_lines(&shown_json(json)),
-        }
-    }
-
-    fn finish(self) -> anyhow::Result<()> {
-        match self {
-            Self::File(file) => Ok(file.finish()?),
-            Self::Stdout => Ok(()),
-        }
-    }
 }
 
 /// Writes all of them; returns the names of those that are of one file each.
@@ -229,118 +205,6 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// `summary.json`, which is written from file to file.
-struct Summary {
-    out: Json,
-    per_file: Array,
-}
-
-impl Summary {
-    async fn open(mut out: Json, sweep: &Sweep, report: &SweepReport) -> anyhow::Result<Self> {
-        out.put(&format!("{{\n{},\n", members(&summary::head(report))))?;
-        for (name, of) in summary::LISTS {
-            out.put(&format!("\"{name}\": ["))?;
-            let mut array = Array::default();
-            each(sweep.files(of), |file| out.put(&array.item(&summary::listed(file)))).await?;
-            out.put(&format!("{},\n", array.end()))?;
-        }
-        out.put("\"per_file\": [")?;
-        Ok(Self { out, per_file: Array::default() })
-    }
-
-    fn file(&mut self, file: &FileReport) -> anyhow::Result<()> {
-        if file.status == TargetStatus::Skipped {
-            return Ok(());
-        }
-        self.out.put(&self.per_file.item(&summary::per_file(file)))
-    }
-
-    fn end(mut self, totals: &Totals, applied: &Applied) -> anyhow::Result<()> {
-        let tail = members(&summary::tail(totals, &applied.summary()));
-        self.out.put(&format!("{},\n{tail}\n}}\n", self.per_file.end()))?;
-        self.out.finish()
-    }
-}
-
-/// What the applier decided; its rows are written as well where they are wanted.
-async fn applied(sweep: &Sweep, mut out: Option<&mut OutFile>) -> anyhow::Result<Applied> {
-    let (mut applied, mut rows) = (Applied::default(), sweep.rows::<AutoApplyRow>());
-    loop {
-        let page = rows.next_page().await?;
-        if page.is_empty() {
-            return Ok(applied);
-        }
-        for row in &page {
-            applied.add(row);
-            if let Some(out) = &mut out {
-                put_row(out, Some(row))?;
-            }
-        }
-    }
-}
-
-/// Calls `write` for each file, a page in memory at a time.
-async fn each(
-    mut files: Files<'_>,
-    mut write: impl FnMut(&FileReport) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    loop {
-        let page = files.next_page().await?;
-        if page.is_empty() {
-            return Ok(());
-        }
-        page.iter().try_for_each(&mut write)?;
-    }
-}
-
-/// The file of a kind of row.
-fn file_of<R: Row>() -> String {
-    format!("{}.jsonl", R::STREAM)
-}
-
-fn put_row<R: Serialize>(out: &mut impl Write, row: Option<&R>) -> anyhow::Result<()> {
-    let Some(row) = row else { return Ok(()) };
-    Ok(writeln!(out, "{}", shown_json(&serde_json::to_string(row)?))?)
-}
-
-/// A file of few rows, also an empty one, which replaces that of an earlier report.
-fn put_rows<R: Row>(dir: &OutDir, rows: &[R]) -> anyhow::Result<()> {
-    let mut out = dir.begin(&file_of::<R>())?;
-    for row in rows {
-        put_row(&mut out, Some(row))?;
-    }
-    Ok(out.finish()?)
-}
-
-/// Removes pages and JSON files of an earlier report that this one has not replaced. Other files stay.
-fn remove_others(
-    dir: &OutDir,
-    written: &file::Names,
-    wants: impl Fn(&str) -> bool,
-) -> anyhow::Result<()> {
-    let (md, json) = (wants("md"), wants("json") || wants(PER_FILE));
-    let mut removed = 0;
-    for name in dir.names()? {
-        let fits = (md && name.ends_with(".md")) || (json && name.ends_with(".json"));
-        if !is_of_a_file(&name) || !fits || written.holds(&name) {
-            continue;
-        }
-        let Ok(Some(text)) = dir.read(&name, MOST_REPORT_BYTES) else { continue };
-        if file::is_report(&name, &String::from_utf8_lossy(&text)) {
-            let path = dir.path().join(&name);
-            dir.remove(&name).with_context(|| {
-                format!("{} is of an earlier report and can't be removed", path.display())
-            })?;
-            removed += 1;
-        }
-    }
-    if removed > 0 {
-        let files = counted(removed, "file", "files");
-        tell(&format!("removed {files} of an earlier report from {}", dir.path().display()));
-    }
-    Ok(())
-}
-
 /// Whether a report can be written into a directory; said before any work is done for it.
 ///
 /// # Errors
@@ -351,25 +215,4 @@ pub fn check_out(session: &Session, out: &Path) -> anyhow::Result<()> {
 
 fn unusable(out: &Path) -> String {
     format!("the report directory {} can't be used; pass another --out", out.display())
-}
-
-/// The names of a report's files. Reports of older versions, which left no mark in their directory,
-/// are known by them.
-fn is_ours(name: &str) -> bool {
-    let rows = [
-        ReviewRow::STREAM,
-        AuditFactsRow::STREAM,
-        AutoApplyRow::STREAM,
-        ModelTrustRow::STREAM,
-        LoopMetricsRow::STREAM,
-    ];
-    [overview::NAME, index::NAME, "summary.json", "scrum.sarif"].contains(&name)
-        || name.strip_suffix(".jsonl").is_some_and(|stream| rows.contains(&stream))
-        || is_of_a_file(name)
-        // Left by an older version that was killed.
-        || (name.starts_with(".scrum-") && name.ends_with(".new"))
-}
-
-fn is_of_a_file(name: &str) -> bool {
-    name.starts_with("review_") && [".json", ".md"].iter().any(|end| name.ends_with(end))
 }

@@ -1,14 +1,15 @@
 //! Waiting for a sweep, through outages, until it is over or the user leaves.
 
-use super::sweep::Asked;
-use super::unserved;
 use crate::cli::Global;
+use crate::commands::sweep::Asked;
 use crate::output::{duration, say, say_json, tell};
 use crate::progress::Progress;
 use crate::session::Session;
 use crate::signals;
 use queue_schema::client::{SweepState, SweepStatus};
 use scrum_domain::text::counted;
+use scrum_knowledge::fleet;
+use scrum_knowledge::sweeps;
 use scrum_repo::IgnoreFile;
 use scrum_shown::shell_quoted;
 use std::collections::BTreeSet;
@@ -16,9 +17,33 @@ use std::path::Path;
 use std::time::Duration;
 
 /// How often the counters are read.
-const EVERY: Duration = Duration::from_millis(200);
+pub const EVERY: Duration = Duration::from_millis(200);
 /// Of these looks, one in so many is also for lanes that nobody serves: some three seconds.
 const LANES_EVERY: u64 = 16;
+
+/// Looks, and again after `every`, until there is something; `None` when the user interrupted.
+///
+/// # Errors
+/// What a look says.
+pub async fn until<T>(
+    every: Duration,
+    mut look: impl AsyncFnMut() -> anyhow::Result<Option<T>>,
+) -> anyhow::Result<Option<T>> {
+    let mut interrupted = std::pin::pin!(signals::interrupted());
+    loop {
+        let found = tokio::select! {
+            () = &mut interrupted => return Ok(None),
+            found = look() => found?,
+        };
+        if found.is_some() {
+            return Ok(found);
+        }
+        tokio::select! {
+            () = &mut interrupted => return Ok(None),
+            () = tokio::time::sleep(every) => {}
+        }
+    }
+}
 
 /// Waits until the sweep is over; `None` when the user interrupted. `tend` runs between looks.
 ///
@@ -30,50 +55,42 @@ pub async fn until_over(
     progress: &mut Progress,
     mut tend: impl FnMut(&Progress) -> anyhow::Result<()>,
 ) -> anyhow::Result<Option<SweepStatus>> {
-    let mut away = false;
-    let (mut looks, mut told) = (0_u64, BTreeSet::new());
-    let mut interrupted = std::pin::pin!(signals::interrupted());
-    loop {
+    let (mut away, mut looks, mut told) = (false, 0_u64, BTreeSet::new());
+    until(EVERY, async || {
         tend(progress)?;
-        let look = tokio::select! {
-            () = &mut interrupted => return Ok(None),
-            look = session.queue.sweep_status(id) => look,
-        };
-        match look {
-            Ok(Some(status)) => {
-                if away {
-                    progress.note("Redis is back");
-                    away = false;
-                }
-                progress.update(&status);
-                if status.is_over() {
-                    return Ok(Some(status));
-                }
-                looks += 1;
-                if looks.is_multiple_of(LANES_EVERY) {
-                    // An outage is told by the next look at the sweep.
-                    for unserved in unserved::look(session).await.unwrap_or_default() {
-                        // Once a lane, however many jobs come to it.
-                        if told.insert(unserved.what.clone()) {
-                            progress.note(&unserved.to_string());
-                        }
-                    }
-                }
-            }
-            Ok(None) => anyhow::bail!("sweep {id} is gone from the queue"),
+        let status = match session.queue.sweep_status(id).await {
+            Ok(status) => status,
             Err(error) if error.is_outage() => {
                 if !away {
                     progress.note("Redis is away; waiting for it, nothing is lost");
                     away = true;
                 }
+                return Ok(None);
             }
             Err(error) => return Err(error.into()),
+        };
+        let Some(status) = status else { anyhow::bail!("sweep {id} is gone from the queue") };
+        if std::mem::take(&mut away) {
+            progress.note("Redis is back");
         }
-        tokio::select! {
-            () = &mut interrupted => return Ok(None),
-            () = tokio::time::sleep(EVERY) => {}
+        progress.update(&status);
+        if status.is_over() {
+            return Ok(Some(status));
         }
-    }
+        looks += 1;
+        if looks.is_multiple_of(LANES_EVERY) {
+            // An outage is told by the next look at the sweep.
+            let unserved = fleet::unserved_lanes(&session.queue, session.asker()).await;
+            for unserved in unserved.unwrap_or_default() {
+                // Once a lane, however many jobs come to it.
+                if told.insert(unserved.what.clone()) {
+                    progress.note(&unserved.to_string());
+                }
+            }
+        }
+        Ok(None)
+    })
+    .await
 }
 
 /// What a provider keeps refusing, or what is wrong with the ignore file, told once a sweep.
@@ -82,11 +99,6 @@ pub fn alert(rung: &str, message: &str) -> String {
         return format!("{rung}: {message}");
     }
     format!("provider error: {rung}: {message}")
-}
-
-/// `3 jobs`.
-pub fn jobs(n: u64) -> String {
-    counted(usize::try_from(n).unwrap_or(usize::MAX), "job", "jobs")
 }
 
 /// `3 files`, and what they are called after that.
@@ -133,7 +145,7 @@ pub async fn verdict(
     if s.total == 0 && s.state == SweepState::Done {
         tell("no file of the commit matches; check --target and .scrumignore");
     }
-    let alerts = session.queue.alerts(&s.id).await?;
+    let alerts = sweeps::alerts(&session.queue, &s.id).await?;
     if global.json {
         let mut json = serde_json::to_value(s)?;
         asked.tell(&mut json);

@@ -1,0 +1,84 @@
+//! Which sweeps there are.
+
+use crate::{Error, PAGE};
+use queue_schema::client::{Queue, SweepState, SweepStatus};
+use queue_schema::ids::SweepId;
+use queue_schema::sweep::SweepSpec;
+
+/// Sweeps that are looked through for those of a repository or of a request, newest first. A fleet may have
+/// many, and what is older is no help to a person.
+pub(crate) const LOOK_BACK: usize = 1000;
+
+/// The sweep that a name means: an id, the beginning of one, or `latest`. All sweeps of a repository begin
+/// alike, so what follows the repository may be given alone.
+///
+/// # Errors
+/// When no sweep or more than one is meant, or a failure of Redis.
+pub async fn find(queue: &Queue, name: &str) -> Result<String, Error> {
+    let (mut found, mut fits, mut any, mut after) = (None, 0, false, None);
+    loop {
+        let (ids, end) = queue.sweeps_page(after.as_ref(), PAGE).await?;
+        any |= !ids.is_empty();
+        for id in ids {
+            if name == "latest" {
+                return Ok(id);
+            }
+            if id.starts_with(name) || SweepId::from(id.as_str()).request().starts_with(name) {
+                fits += 1;
+                found = Some(id);
+            }
+        }
+        after = end;
+        if after.is_none() {
+            break;
+        }
+    }
+    match found {
+        Some(id) if fits == 1 => Ok(id),
+        Some(_) => Err(Error::Ambiguous { name: name.to_owned(), fits }),
+        None if any => Err(Error::Unknown(name.to_owned())),
+        None => Err(Error::NoSweeps),
+    }
+}
+
+/// The newest sweeps as they stand, at most `most`.
+///
+/// # Errors
+/// A failure of Redis.
+pub async fn latest(queue: &Queue, most: usize) -> Result<Vec<SweepStatus>, Error> {
+    let mut all = Vec::new();
+    for id in queue.latest_sweeps(most).await? {
+        all.extend(queue.sweep_status(&id).await?);
+    }
+    Ok(all)
+}
+
+/// What set the newest sweep apart that an equal request began anew and that is not finished: the same
+/// request goes on with it.
+///
+/// # Errors
+/// A failure of Redis.
+pub async fn unfinished(queue: &Queue, spec: &SweepSpec) -> Result<Option<u64>, Error> {
+    let wanted = spec.id();
+    for id in queue.latest_sweeps(LOOK_BACK).await? {
+        // A record that this version can't read is another sweep.
+        let Ok(Some(mut older)) = queue.sweep_spec(&id).await else { continue };
+        let again = std::mem::replace(&mut older.again, spec.again);
+        if again == 0 || older.id() != wanted {
+            continue;
+        }
+        let status = queue.sweep_status(&id).await?;
+        if status.is_some_and(|s| !s.is_over() || s.state == SweepState::Failed) {
+            return Ok(Some(again));
+        }
+    }
+    Ok(None)
+}
+
+/// What the operator of a sweep must be told: rung and message, each once.
+///
+/// # Errors
+/// A failure of Redis.
+pub async fn alerts(queue: &Queue, sweep: &str) -> Result<Vec<(String, String)>, Error> {
+    Ok(queue.alerts(sweep).await?)
+}
