@@ -293,7 +293,7 @@ async fn a_sweep_is_refused_before_the_server_is_full() {
     // Within the server's own bound, over ours.
     config(&server, "maxmemory", &(used(&server) * 100 / 95).to_string());
     let refused = bench.sweep(&repo, &[]).expect(2);
-    for word in ["maxmemory", "queue.max_memory_percent", "scrum forget", "nothing new"] {
+    for word in ["maxmemory", "queue.max_memory_percent", "scrum forget", "no new sweep"] {
         assert!(refused.stderr.contains(word), "{word}: {}", refused.stderr);
     }
     assert!(json(&bench, &["status", "--json"], 0)["sweeps"].as_array().unwrap().is_empty());
