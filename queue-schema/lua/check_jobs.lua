@@ -47,18 +47,17 @@ function checks.jobs()
   end
 end
 
--- Begins a review again: reconcile.lua finds that there is no job for its target.
+-- Begins the work on a target again: reconcile.lua finds that there is no job for its target.
 -- ARGV[3+] pairs of sweep and target
 function checks.restart()
   for i = 3, #ARGV, 2 do
     local sweep, target = ARGV[i], ARGV[i + 1]
-    local review = sweep .. '-' .. target
-    call('UNLINK', P .. 'rev:' .. review, P .. 'att:' .. review, P .. 'bar:' .. review .. '.shards', P .. 'barm:' .. review .. '.shards')
+    drop_gathered(sweep, target, true)
     drop_of(sweep, function(_, j) return j.g == target end)
   end
 end
 
--- Forgets a run of the applier.
+-- Forgets a run over a sweep.
 -- ARGV[3]  sweep; ARGV[4]  run
 function checks.run() forget_run(ARGV[3], ARGV[4]) end
 

@@ -27,8 +27,9 @@ function checks.rows()
   end
 end
 
--- One page of an index of rows: entries without a row. A review whose row is gone is done again.
--- ARGV[3]  stream; ARGV[4]  sweep; ARGV[5]  cursor; ARGV[6]  fields looked at
+-- One page of an index of rows: entries without a row. A target whose row is gone is worked on again.
+-- ARGV[3]  stream; ARGV[4]  sweep; ARGV[5]  cursor; ARGV[6]  fields looked at; ARGV[7]  '1' if a target is
+-- accepted by a row of this stream
 function checks.unrowed()
   local stream, sweep = ARGV[3], ARGV[4]
   local index = P .. 'rowid:' .. stream .. ':' .. sweep
@@ -38,7 +39,7 @@ function checks.unrowed()
     local id, entry = page[2][i], page[2][i + 1]
     local found = redis.pcall('XRANGE', P .. 'rows:' .. stream .. ':' .. sweep, entry, entry)
     if found.err or #found == 0 then
-      local own = stream == 'scrum_reviews' and string.sub(id, 1, #sweep + 1) == sweep .. '-'
+      local own = ARGV[7] == '1' and string.sub(id, 1, #sweep + 1) == sweep .. '-'
       local target = own and number(string.sub(id, #sweep + 2), 0, MOST)
       local again = target and call('GETRANGE', P .. 'st:' .. sweep, target, target) == 'r'
       if fault('value', id, 'its row is gone' .. (again and ': it is reviewed again' or '')) then

@@ -31,8 +31,7 @@ end
 
 local STATES = { planning = true, running = true, done = true, failed = true, cancelled = true }
 -- Counters of a sweep; those of its targets are counted anew by reconcile.lua.
-local COUNTERS = { 'calls', 'tokens_in', 'tokens_out', 'tokens_guessed', 'cost_micro_usd', 'attempts', 'facts',
-  'facts_failed', 'idle', 'forgotten', 'cap:degrade', 'cap:stop', 'res:calls', 'res:tokens', 'res:micro_usd' }
+local COUNTERS = { 'idle', 'forgotten', 'cap:degrade', 'cap:stop', 'res:calls', 'res:tokens', 'res:micro_usd' }
 
 -- Mends fields that are missing or invalid.
 local function mend_fields(sweep, s, spec)
@@ -61,6 +60,7 @@ local function mend_fields(sweep, s, spec)
   end
   if not number(s.created, 0, NOW + AHEAD) then wrong('created', digits(NOW)) end
   if s.ended and not number(s.ended, 0, NOW + AHEAD) then wrong('ended', not open and digits(NOW) or nil) end
+  for name in string.gmatch(ARGV[12], '%S+') do COUNTERS[#COUNTERS + 1] = name end
   for _, name in ipairs(COUNTERS) do
     if s[name] and not number(s[name], 0, MOST) then wrong(name, nil, ': counted from 0') end
   end
@@ -71,7 +71,7 @@ local function mend_fields(sweep, s, spec)
   end
 end
 
--- Removes runs of the applier without a job.
+-- Removes runs without a job.
 local function mend_runs(sweep)
   local jobs
   for _, run in ipairs(call('LRANGE', P .. 'aps:' .. sweep, 0, MOST_MEMBERS)) do
@@ -83,7 +83,7 @@ local function mend_runs(sweep)
       for _, id in ipairs(jobs) do busy = busy or is_of_run(id, sweep, run) end
     end
     if not (r[1] and busy) then
-      local message = 'no job is about run ' .. shown(run) .. ' of the applier: removed; scrum apply starts it anew'
+      local message = 'no job is about run ' .. shown(run) .. ': removed; the same command starts it anew'
       if fault('run', 'sweep ' .. sweep, message) then forget_run(sweep, run) end
     end
   end
@@ -91,7 +91,9 @@ end
 
 -- The record of a sweep.
 -- ARGV[3]  sweep; ARGV[4]  '1' when its request can be read, and then what admits its targets: ARGV[5]  lane,
---          ARGV[6], ARGV[7]  body before and after the ordinal, ARGV[8]  window, ARGV[9]  attempts
+--          ARGV[6], ARGV[7]  body before and after the ordinal, ARGV[8]  window, ARGV[9]  attempts, ARGV[10]  the
+--          lane of what lists its targets, ARGV[11]  the stream whose row makes a target accepted, ARGV[12]  what it counts,
+--          ARGV[13]  endings of its targets' barriers
 function checks.sweep()
   local sweep = ARGV[3]
   local sk, what = P .. 'sw:' .. sweep, 'sweep ' .. sweep
@@ -116,6 +118,10 @@ function checks.sweep()
   end
   local fields, s = call('HGETALL', sk), {}
   for i = 1, #fields, 2 do s[fields[i]] = fields[i + 1] end
+  -- An older version did not write them.
+  if level > 0 and not s.accepts then
+    call('HSET', sk, 'lister', ARGV[10], 'accepts', ARGV[11], 'bars', ARGV[13])
+  end
   mend_fields(sweep, s, { lane = ARGV[5], head = ARGV[6], tail = ARGV[7], window = ARGV[8], max = ARGV[9] })
   if not listed and fault('index', what, 'no list of sweeps names it') then
     call('ZADD', P .. (s.forgotten and 'forgetting' or 'sweeps'), number(s.created, 0, MOST) or NOW, sweep)
@@ -138,14 +144,14 @@ function checks.sweep()
     end
   end
   if s.state == 'planning' then
-    local plan
+    local listed
     for _, id in ipairs(call('SMEMBERS', P .. 'js:' .. sweep)) do
       local j = look(id, 'st', 'l')
-      if j.l == 'plan' and j.st ~= 'dead' then plan = id end
+      if j.l == ARGV[10] and j.st ~= 'dead' then listed = true end
     end
     -- The caller continues its planning.
-    if not plan and fault('plan', sweep, 'it is being planned, and no job does that: planned on from where it was') then
-      call('HSET', sk, 'state', 'failed', 'error', 'its plan job was lost', 'ended', NOW)
+    if not listed and fault('unlisted', sweep, 'it is being planned, and no job does that: planned on from where it was') then
+      call('HSET', sk, 'state', 'failed', 'error', 'the job that listed its targets was lost', 'ended', NOW)
     end
   end
   mend_runs(sweep)

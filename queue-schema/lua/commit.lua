@@ -17,10 +17,10 @@ local function skip(at)
   local n = tonumber(ARGV[at])
   at = at + 1
   local width = { enqueue = 8, row = 4, put = 3, add = 3, append = 2, delete = 1, barrier = 10,
-    arrive = 2, planned = 1, settle = 3 }
+    arrive = 2, listed = 1, settle = 3 }
   for _ = 1, n do
     local op = ARGV[at]
-    if op == 'plan' then
+    if op == 'targets' then
       at = at + 4 + 2 * tonumber(ARGV[at + 3])
     elseif op == 'tally' then
       at = at + 3 + 2 * tonumber(ARGV[at + 2])
@@ -45,7 +45,7 @@ for k = 1, tonumber(ARGV[1]) do
     if ending ~= 'back' then release_held(id, j.s, j.res) end
     -- Effects go first: a follow-up may be this very job's successor, and what the ending does
     -- to the sweep must see them. Effects that can't be applied leave the job leased.
-    i = apply(i)
+    i = apply_effects(i)
     unlease(id, j.l)
     if ending == 'done' then
       remove(id, j.s)
@@ -64,7 +64,7 @@ for k = 1, tonumber(ARGV[1]) do
     else
       bury(id, j.s, j.g, a, b)
     end
-    -- A shard that ran on after its target was cancelled leaves nothing either.
+    -- A job that ran on after its target was cancelled leaves nothing either.
     if j.g ~= '' and is_cancelled(j.s) then
       tidy(j.s, j.g, call('GETRANGE', P .. 'st:' .. j.s, j.g, j.g))
     end

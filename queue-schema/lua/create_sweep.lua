@@ -1,4 +1,4 @@
--- create_sweep.lua: record a sweep and enqueue its first plan job, or find the one that is there. With
+-- create_sweep.lua: record a sweep and enqueue its first job, or find the one that is there. With
 -- another budget than before, targets that the old one left out wait again.
 --
 -- ARGV[1]  sweep id
@@ -9,8 +9,9 @@
 --          0 for none
 -- ARGV[12..14]  the same for a new sweep of which nothing is said
 -- ARGV[15], ARGV[16]  percent of a cap from which on it degrades, and from which on it stops
--- ARGV[17] number of documents, then per document: key suffix, content
--- then     the plan job in the flat form of NewJob::encode
+-- ARGV[17] stream whose row makes a target accepted
+-- ARGV[18] number of documents, then per document: key suffix, content
+-- then     the job that lists its targets in the flat form of NewJob::encode
 -- Returns { 1 when it is new, 0 when it was there, 2 when what is left of it is being forgotten;
 --          targets that wait again }.
 -- @include targets
@@ -38,9 +39,7 @@ local function put_back()
   local codes = call('GET', P .. 'st:' .. sweep) or ''
   for _, target in ipairs(call('HKEYS', P .. 'left:' .. sweep)) do
     if string.sub(codes, target + 1, target + 1) == 'b' then
-      local review = sweep .. '-' .. target
-      call('UNLINK', P .. 'rev:' .. review, P .. 'att:' .. review, P .. 'bar:' .. review .. '.shards',
-        P .. 'barm:' .. review .. '.shards')
+      drop_gathered(sweep, target, true)
     end
   end
   call('UNLINK', P .. 'left:' .. sweep)
@@ -67,8 +66,8 @@ call('HSET', sk, 'spec', ARGV[2], 'state', 'planning', 'created', NOW, 'window',
   'n:q', 0, 'n:l', 0, 'n:r', 0, 'n:u', 0, 'n:s', 0, 'n:x', 0, 'n:b', 0)
 set_caps(true)
 call('ZADD', P .. 'sweeps', NOW, sweep)
-local i, documents = 18, {}
-for k = 1, tonumber(ARGV[17]) do
+local i, documents = 19, {}
+for k = 1, tonumber(ARGV[18]) do
   call('SET', P .. ARGV[i], ARGV[i + 1])
   -- Sweeps share documents: one goes with the last sweep that has it.
   call('SADD', P .. 'users:' .. ARGV[i], sweep)
@@ -76,6 +75,7 @@ for k = 1, tonumber(ARGV[17]) do
   i = i + 2
 end
 if #documents > 0 then call('HSET', sk, 'documents', table.concat(documents, ' ')) end
-local plan = read_job(i)
-enqueue(plan)
+local first = read_job(i)
+call('HSET', sk, 'lister', first.lane, 'accepts', ARGV[17])
+enqueue(first)
 return { 1, 0 }

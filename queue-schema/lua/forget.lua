@@ -6,10 +6,12 @@
 -- ARGV[2]  jobs, or targets, removed at most; up to 1000
 -- ARGV[3]  '' by a person's word; else ms since its end at least, and then it may have no jobs left,
 --          dead ones neither
--- ARGV[4+] streams of rows
+-- ARGV[4]  beginnings of keys whose names end with the sweep, with spaces between
+-- ARGV[5+] streams of rows
 -- Returns { 1 forgotten | 2 there is more | 0 no such sweep | -1 not over | -2 not due, jobs removed }
 -- @include leases
 -- @include jobs
+-- @include gathered
 local sweep, left = ARGV[1], tonumber(ARGV[2])
 local sk, index = P .. 'sw:' .. sweep, P .. 'js:' .. sweep
 
@@ -56,20 +58,16 @@ for _, id in ipairs(call('SPOP', index, left)) do
 end
 if left <= 0 or call('EXISTS', index) == 1 then return { 2, n } end
 
--- What reviews have left.
+-- What targets have left.
 local s = call('HMGET', sk, 'forgotten', 'documents')
 -- Targets say how many they are: a number in a record may be any.
 local total, from = call('STRLEN', P .. 'st:' .. sweep), math.max(0, tonumber(s[1] or 0) or 0)
 local to = math.min(from + left, total)
 local keys = {}
 for target = from, to - 1 do
-  local review = sweep .. '-' .. target
-  for _, name in ipairs({ 'rev:' .. review, 'att:' .. review, 'bar:' .. review .. '.shards',
-    'barm:' .. review .. '.shards' }) do
-    keys[#keys + 1] = P .. name
-  end
+  gathered(keys, sweep, target, true)
 end
-if #keys > 0 then call('UNLINK', unpack(keys)) end
+in_parts(keys, function(...) call('UNLINK', ...) end)
 call('HSET', sk, 'forgotten', to)
 if to < total then return { 2, n } end
 
@@ -78,15 +76,14 @@ for document in string.gmatch(s[2] or '', '%S+') do
   call('SREM', P .. 'users:' .. document, sweep)
   if call('EXISTS', P .. 'users:' .. document) == 0 then call('UNLINK', P .. document) end
 end
-for i = 4, #ARGV do
+for i = 5, #ARGV do
   call('UNLINK', P .. 'rows:' .. ARGV[i] .. ':' .. sweep, P .. 'rowid:' .. ARGV[i] .. ':' .. sweep)
 end
 for _, run in ipairs(call('LRANGE', P .. 'aps:' .. sweep, 0, -1)) do
   local name = sweep .. '.' .. run
   call('UNLINK', P .. 'ap:' .. name, P .. 'bar:' .. name, P .. 'barm:' .. name)
 end
-call('UNLINK', P .. 'aps:' .. sweep, sk, P .. 'st:' .. sweep, P .. 'tg:' .. sweep, P .. 'alerts:' .. sweep, P .. 'nofacts:' .. sweep,
-  P .. 'parked:' .. sweep, P .. 'led:' .. sweep, P .. 'met:' .. sweep, P .. 'left:' .. sweep)
+for beginning in string.gmatch(ARGV[4], '%S+') do call('UNLINK', P .. beginning .. sweep) end
 call('SREM', P .. 'paused', 'sweep:' .. sweep)
 call('SREM', P .. 'cancelled', sweep)
 call('ZREM', P .. 'forgetting', sweep)

@@ -7,6 +7,7 @@
 -- Returns for each fault: kind, what it is about, what is wrong. Before them for 'wake' the turn.
 -- @include places
 -- @include targets
+-- @include gathered
 local mend = ARGV[2] == '1'
 local out = {}
 local function fault(kind, what, message)
@@ -215,54 +216,70 @@ function checks.sweep()
   end
 end
 
+-- Opens a full barrier of a target, and counts its members anew. True if that made a job.
+local function mend_barrier(sweep, name)
+  local barrier, members = P .. 'bar:' .. name, P .. 'barm:' .. name
+  local b = call('HMGET', barrier, 'size', 'id', 'lane', 'prio', 'target', 'delay', 'max', 'body', 'n')
+  if not b[1] then return false end
+  local here = call('BITCOUNT', members)
+  if here >= tonumber(b[1]) then
+    if not fault('barrier', name, 'all of its ' .. b[1] .. ' members have arrived, and it did not open') then return false end
+    call('UNLINK', barrier, members)
+    enqueue({ id = b[2], lane = b[3], prio = b[4], sweep = sweep, target = b[5],
+      delay = tonumber(b[6]), max = b[7], body = b[8] })
+    return true
+  end
+  if here ~= tonumber(b[9]) then
+    local message = b[9] .. ' members are counted, and ' .. here .. ' have arrived'
+    if fault('barrier', name, message) then call('HSET', barrier, 'n', here) end
+  end
+  return false
+end
+
+-- What a sweep's jobs are about: 'dead' for a target that has only dead ones.
+local function busy_of(sweep)
+  local busy = {}
+  for _, id in ipairs(call('SMEMBERS', P .. 'js:' .. sweep)) do
+    local j = look(id, 'g', 'st')
+    if j.st and busy[j.g] ~= 'work' then busy[j.g] = j.st == 'dead' and 'dead' or 'work' end
+  end
+  return busy
+end
+
+-- Judges a target in work by what its jobs are.
+local function judge_target(sweep, target, busy)
+  local name = sweep .. '-' .. target
+  if not busy and is_accepted(sweep, target) then
+    if fault('target', name, 'it is accepted, and no job is about what follows; it goes without that') then
+      settle(sweep, target, 'r')
+      call('UNLINK', P .. 'rev:' .. name)
+    end
+  elseif busy == 'dead' then
+    if fault('target', name, 'it is in work, and its jobs are dead') then settle(sweep, target, 'u') end
+  elseif not busy then
+    if fault('target', name, 'it is in work, and no job is about it; it is reviewed again') then
+      -- From the beginning, so its attempts are counted from there.
+      call('UNLINK', P .. 'att:' .. name)
+      local s = call('HMGET', P .. 'sw:' .. sweep, 'lane', 'prio', 'max', 'head', 'tail')
+      enqueue(first_job(sweep, target, s[1], s[2], s[3], s[4], s[5]))
+    end
+  end
+end
+
 -- Targets in work have a job, and no barrier holds back what it should let go.
 -- ARGV[3]  sweep id; ARGV[4+] ordinals
 function checks.targets()
-  local sweep = ARGV[3]
-  local sk, busy = P .. 'sw:' .. sweep, nil
+  local sweep, busy = ARGV[3], nil
   if is_cancelled(sweep) then return end
   for i = 4, #ARGV do
-    local target = ARGV[i]
-    local review = sweep .. '-' .. target
+    local target, opened = ARGV[i], false
     if call('GETRANGE', P .. 'st:' .. sweep, target, target) == 'l' then
-      local barrier, members = P .. 'bar:' .. review .. '.shards', P .. 'barm:' .. review .. '.shards'
-      local b = call('HMGET', barrier, 'size', 'id', 'lane', 'prio', 'target', 'delay', 'max', 'body', 'n')
-      local here = b[1] and call('BITCOUNT', members) or 0
-      if b[1] and here >= tonumber(b[1]) then
-        if fault('barrier', review, 'all of its ' .. b[1] .. ' shards have arrived, and it did not open') then
-          call('UNLINK', barrier, members)
-          enqueue({ id = b[2], lane = b[3], prio = b[4], sweep = sweep, target = b[5],
-            delay = tonumber(b[6]), max = b[7], body = b[8] })
-          busy = nil
-        end
-      else
-        if b[1] and here ~= tonumber(b[9]) then
-          local message = b[9] .. ' shards are counted, and ' .. here .. ' have arrived'
-          if fault('barrier', review, message) then call('HSET', barrier, 'n', here) end
-        end
-        if not busy then
-          busy = {}
-          for _, id in ipairs(call('SMEMBERS', P .. 'js:' .. sweep)) do
-            local j = look(id, 'g', 'st')
-            if j.st and busy[j.g] ~= 'work' then busy[j.g] = j.st == 'dead' and 'dead' or 'work' end
-          end
-        end
-        if not busy[target] and is_accepted(sweep, target) then
-          if fault('target', review, 'it is accepted, and no job is about its facts; it goes without them') then
-            settle(sweep, target, 'r')
-            call('UNLINK', P .. 'rev:' .. review)
-          end
-        elseif busy[target] == 'dead' then
-          if fault('target', review, 'it is in work, and its jobs are dead') then settle(sweep, target, 'u') end
-        elseif not busy[target] then
-          if fault('target', review, 'it is in work, and no job is about it; it is reviewed again') then
-            -- From the beginning, so its attempts are counted from there.
-            call('UNLINK', P .. 'att:' .. review)
-            local s = call('HMGET', sk, 'lane', 'prio', 'max', 'head', 'tail')
-            enqueue({ id = review .. '.review', lane = s[1], prio = s[2], sweep = sweep, target = target,
-              delay = 0, max = s[3], body = s[4] .. target .. s[5] })
-          end
-        end
+      for _, ending in ipairs(endings_of(sweep)) do
+        opened = mend_barrier(sweep, sweep .. '-' .. target .. ending) or opened
+      end
+      if not opened then
+        busy = busy or busy_of(sweep)
+        judge_target(sweep, target, busy[target])
       end
     end
   end

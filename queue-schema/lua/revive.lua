@@ -7,7 +7,7 @@
 -- ARGV[2]  new lane, or '' to keep it
 -- ARGV[3]  new body, or '' to keep it
 -- Returns the number of jobs revived; 0 when there is no such dead job, or its sweep was cancelled.
--- @include targets
+-- @include dead
 local function revive(id, lane, body)
   local key = P .. 'j:' .. id
   local j = look(id, 'st', 'l', 'p', 's', 'g')
@@ -32,7 +32,7 @@ if first.target ~= '' then
   end
   call('UNLINK', group)
   settle(first.sweep, first.target, 'l')
-elseif first.lane == 'plan' and first.sweep ~= '' and call('EXISTS', P .. 'sw:' .. first.sweep) == 1 then
+elseif first.sweep ~= '' and lists_targets(first.sweep, first.lane, 'failed') then
   reopen(P .. 'sw:' .. first.sweep, 'planning')
 end
 return revived

@@ -5,5 +5,5 @@
 -- Returns 1 when it was done now, 0 when it had been done before.
 -- @include effects
 if call('EXISTS', P .. ARGV[1]) == 1 then return 0 end
-apply(2)
+apply_effects(2)
 return 1

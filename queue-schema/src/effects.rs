@@ -418,7 +418,7 @@ impl Effect {
             }
             Self::Arrive { name, member } => words(&["arrive", name, &member.to_string()]),
             Self::PlanTargets { sweep, first, targets } => {
-                words(&["plan", sweep, &first.to_string(), &targets.len().to_string()]);
+                words(&["targets", sweep, &first.to_string(), &targets.len().to_string()]);
                 for (ordinal, target) in (*first..).zip(targets) {
                     let status = if target.skip.is_some() {
                         TargetStatus::Skipped
@@ -431,7 +431,7 @@ impl Effect {
                     out.push(with.signer.seal(&key, &field, &json).as_bytes().to_vec());
                 }
             }
-            Self::PlanDone { sweep } => words(&["planned", sweep]),
+            Self::PlanDone { sweep } => words(&["listed", sweep]),
             Self::Settle { sweep, target, status } => {
                 words(&["settle", sweep, &target.to_string(), &status.code().to_string()]);
             }

@@ -5,6 +5,8 @@
 mod keys;
 #[path = "house/paths.rs"]
 mod paths;
+#[path = "house/scripts.rs"]
+mod scripts;
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

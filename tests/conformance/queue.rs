@@ -3,6 +3,8 @@
 
 #[path = "queue/budget.rs"]
 mod budget;
+#[path = "queue/counts.rs"]
+mod counts;
 
 use queue_schema::client::{ClaimRequest, ClaimedJob, Commit, Queue};
 use queue_schema::effects::{DeadClass, Effect, Effects, Ending, NewJob, Priority};

@@ -17,6 +17,8 @@ use std::collections::BTreeSet;
 use std::process::Stdio;
 use std::time::Duration;
 
+#[path = "fleet/counts.rs"]
+mod counts;
 #[path = "fleet/lanes.rs"]
 mod lanes;
 #[path = "fleet/unreadable.rs"]

@@ -14,4 +14,5 @@ pub mod proxy;
 pub mod redis;
 pub mod repo;
 pub mod requests;
+pub mod usage;
 pub mod wait;

@@ -1,8 +1,9 @@
 -- budget.lua: what a sweep may spend, has spent, and holds for calls under way.
--- @include base
+-- @include counters
 
 -- What a sweep may spend, has spent, and holds for calls under way; nil without a budget.
 local function budget_of(sweep)
+  count_now()
   local b = call('HMGET', P .. 'sw:' .. sweep, 'cap:calls', 'cap:tokens', 'cap:micro_usd',
     'res:calls', 'res:tokens', 'res:micro_usd', 'calls', 'tokens_in', 'cost_micro_usd', 'tokens_out',
     'tokens_guessed', 'cap:degrade', 'cap:stop')

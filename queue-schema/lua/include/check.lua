@@ -6,6 +6,7 @@
 -- ARGV[3+] see each check
 -- Returns for each fault: kind, what it is about, what is wrong, '1' if it was mended.
 -- @include jobs
+-- @include gathered
 
 local level = tonumber(ARGV[2])
 local out = {}
@@ -47,10 +48,10 @@ local function drop_of(sweep, fits)
   end
 end
 
--- Whether a job is one of a run of the applier.
+-- Whether a job is one of a run over a sweep: the run is a part of its id, between dots.
 local function is_of_run(id, sweep, run)
-  local patch = sweep .. '.patch.' .. run .. '.'
-  return id == sweep .. '.apply.' .. run or string.sub(id, 1, #patch) == patch
+  local own = string.sub(id, 1, #sweep + 1) == sweep .. '.'
+  return own and string.find(id .. '.', '.' .. run .. '.', #sweep + 1, true) ~= nil
 end
 
 local function forget_run(sweep, run)

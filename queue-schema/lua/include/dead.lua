@@ -1,8 +1,8 @@
 -- dead.lua: the dead-letter queue.
 -- @include targets
 
--- A letter is gone for good, and with the last one of an accepted review what its facts needed: an
--- unresolved target keeps its attempts, because they are reported.
+-- A letter is gone for good, and with the last one of a resolved target what was gathered for the dead work.
+-- An unresolved target keeps its attempts, because they are reported.
 local function letter_gone(id, sweep, target)
   if sweep == '' or target == '' then return end
   local group = P .. 'dt:' .. sweep .. ':' .. target
@@ -12,7 +12,14 @@ local function letter_gone(id, sweep, target)
   end
 end
 
--- Leased -> dead. A dead job of a target leaves it unresolved; one that plans a sweep fails it.
+-- Whether a job without a target lists the targets of its sweep: the record names its lane. Records that an older
+-- version wrote name none; while such a sweep is planned it has no other jobs.
+local function lists_targets(sweep, lane, state)
+  local s = call('HMGET', P .. 'sw:' .. sweep, 'state', 'lister')
+  return s[1] == state and (not s[2] or s[2] == lane)
+end
+
+-- Leased -> dead. A dead job of a target leaves it unresolved; one that lists targets fails its sweep.
 local function bury(id, sweep, target, class, reason)
   local key = P .. 'j:' .. id
   call('HSET', key, 'st', 'dead', 't', '', 'dc', class, 'dr', reason, 'da', NOW)
@@ -22,7 +29,7 @@ local function bury(id, sweep, target, class, reason)
   if target ~= '' then
     call('SADD', P .. 'dt:' .. sweep .. ':' .. target, id)
     settle(sweep, target, 'u')
-  elseif call('HGET', key, 'l') == 'plan' and not is_cancelled(sweep) and call('EXISTS', P .. 'sw:' .. sweep) == 1 then
+  elseif not is_cancelled(sweep) and lists_targets(sweep, call('HGET', key, 'l'), 'planning') then
     call('HSET', P .. 'sw:' .. sweep, 'state', 'failed', 'error', reason, 'ended', NOW)
   end
 end

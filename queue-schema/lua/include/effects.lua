@@ -1,13 +1,15 @@
 -- effects.lua: applies effects.
 -- @include targets
+-- @include counters
 
 -- Effects in the flat form of Effect::encode; returns the next position.
-local function apply(i)
+local function apply_effects(i)
   local n = tonumber(ARGV[i])
   i = i + 1
-  for _ = 1, n do
+  local done = 0
+  while done < n do
     local op = ARGV[i]
-    i = i + 1
+    i, done = i + 1, done + 1
     if op == 'enqueue' then
       local j
       j, i = read_job(i)
@@ -21,24 +23,38 @@ local function apply(i)
       end
       i = i + 4
     elseif op == 'put' then
-      call('HSET', P .. ARGV[i], ARGV[i + 1], ARGV[i + 2])
+      write_again(P .. ARGV[i])
+      if sums[P .. ARGV[i]] then count_now() end
+      -- Values for the same key that follow each other are written together.
+      local key, fields = ARGV[i], { ARGV[i + 1], ARGV[i + 2] }
       i = i + 3
+      while done < n and ARGV[i] == 'put' and ARGV[i + 1] == key do
+        fields[#fields + 1], fields[#fields + 2] = ARGV[i + 2], ARGV[i + 3]
+        i, done = i + 4, done + 1
+      end
+      call('HSET', P .. key, unpack(fields))
     elseif op == 'add' then
-      add(P .. ARGV[i], ARGV[i + 1], ARGV[i + 2])
+      write_again(P .. ARGV[i])
+      -- Other counters than a sweep's may be removed in the same call.
+      if string.sub(ARGV[i], 1, 3) == 'sw:' then
+        count(P .. ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), true)
+      else
+        add(P .. ARGV[i], ARGV[i + 1], ARGV[i + 2])
+      end
       i = i + 3
     elseif op == 'tally' then
       local key, last = P .. ARGV[i], i + 1 + 2 * tonumber(ARGV[i + 1])
-      -- Counters that nothing depends on: they stop nobody's work.
-      local ok, why = pcall(function()
-        for at = i + 2, last, 2 do add(key, ARGV[at], ARGV[at + 1]) end
-      end)
-      if not ok then broken(why) end
+      write_again(key)
+      -- Nothing depends on these: they stop nobody's work.
+      for at = i + 2, last, 2 do count(key, ARGV[at], tonumber(ARGV[at + 1])) end
       i = last + 1
     elseif op == 'append' then
+      write_again(P .. ARGV[i])
       call('RPUSH', P .. ARGV[i], ARGV[i + 1])
       i = i + 2
     elseif op == 'delete' then
-      call('UNLINK', P .. ARGV[i])
+      forget_sums(P .. ARGV[i])
+      remove_key(P .. ARGV[i])
       i = i + 1
     elseif op == 'barrier' then
       local key = P .. 'bar:' .. ARGV[i]
@@ -48,6 +64,7 @@ local function apply(i)
       if call('EXISTS', key) == 0 then
         call('HSET', key, 'size', size, 'n', 0, 'id', j.id, 'lane', j.lane, 'prio', j.prio,
           'sweep', j.sweep, 'target', j.target, 'delay', j.delay, 'max', j.max, 'body', j.body)
+        list_ending(j.sweep, j.target, string.sub(key, #P + 5))
       end
     elseif op == 'arrive' then
       local key = P .. 'bar:' .. ARGV[i]
@@ -63,26 +80,26 @@ local function apply(i)
         end
       end
       i = i + 2
-    elseif op == 'plan' then
-      local sweep, first, count = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
+    elseif op == 'targets' then
+      local sweep, first, n_targets = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
       i = i + 3
       local sk, tg = P .. 'sw:' .. sweep, P .. 'tg:' .. sweep
       -- Pages come in order; one that was written before is not written again.
       if tonumber(call('HGET', sk, 'total')) == first and not is_cancelled(sweep) then
         local codes, skipped = {}, 0
-        for k = 0, count - 1 do
+        for k = 0, n_targets - 1 do
           codes[k + 1] = ARGV[i + 2 * k]
           if codes[k + 1] == 's' then skipped = skipped + 1 end
           call('HSET', tg, first + k, ARGV[i + 2 * k + 1])
         end
-        if count > 0 then call('SETRANGE', P .. 'st:' .. sweep, first, table.concat(codes)) end
-        add(sk, 'n:s', skipped)
-        add(sk, 'n:q', count - skipped)
-        call('HSET', sk, 'total', first + count)
+        if n_targets > 0 then call('SETRANGE', P .. 'st:' .. sweep, first, table.concat(codes)) end
+        count(sk, 'n:s', skipped, true)
+        count(sk, 'n:q', n_targets - skipped, true)
+        call('HSET', sk, 'total', first + n_targets)
         admit(sweep)
       end
-      i = i + 2 * count
-    elseif op == 'planned' then
+      i = i + 2 * n_targets
+    elseif op == 'listed' then
       local sk = P .. 'sw:' .. ARGV[i]
       if call('HGET', sk, 'state') == 'planning' then
         call('HSET', sk, 'planned', '1', 'state', 'running')

@@ -23,16 +23,26 @@ local function look(id, ...)
 end
 
 -- Keys and members that this call removes; they go together, because commands are what scripts spend their time on.
-local gone, gone_of = {}, {}
+local gone, gone_of, gone_keys = {}, {}, {}
 local function remove_now()
   local keys, of = gone, gone_of
-  gone, gone_of, removed = {}, {}, {}
+  gone, gone_of, gone_keys, removed = {}, {}, {}, {}
   in_parts(keys, function(...) call('UNLINK', ...) end)
   for sweep, ids in pairs(of) do
     in_parts(ids, function(...) call('SREM', P .. 'js:' .. sweep, ...) end)
   end
 end
 table.insert(at_end, remove_now)
+
+local function remove_key(key)
+  gone[#gone + 1] = key
+  gone_keys[key] = true
+end
+
+-- A key that this call has removed is written again.
+local function write_again(key)
+  if gone_keys[key] then remove_now() end
+end
 
 -- A job leaves the queue for good. `js:SWEEP` names all jobs of a sweep, whatever their state, so
 -- that nobody has to look through the keys of the server to find them.

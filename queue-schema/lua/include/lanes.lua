@@ -14,8 +14,11 @@ local function wake(lane)
   if kind and not woken[kind] then keys[#keys + 1] = P .. 'wake:' .. kind .. '*' end
   woken['*'] = true
   if kind then woken[kind] = true end
-  if call('EXISTS', unpack(keys)) == #keys then return end
-  for _, key in ipairs(keys) do token(key) end
+  local there = call('EXISTS', unpack(keys))
+  if there == #keys then return end
+  for _, key in ipairs(keys) do
+    if there == 0 then call('RPUSH', key, '1') else token(key) end
+  end
 end
 
 -- Groups take turns: a group that is new or was just served goes to the end of its priority.

@@ -2,15 +2,14 @@
 -- together: a target that settles admits the next one, whose first job goes into the queue.
 -- @include jobs
 -- @include budget
+-- @include gathered
+-- @include counters
 
--- What a review has gathered is of no use when nobody will go on with it: always when its target
+-- What was gathered for a target is of no use when nobody will go on with it: always when the target
 -- was cancelled, and when its job died in a sweep that was. Attempts of the latter are reported.
 local function tidy(sweep, target, code)
   if code ~= 'x' and not (code == 'u' and is_cancelled(sweep)) then return end
-  local review = sweep .. '-' .. target
-  call('UNLINK', P .. 'rev:' .. review, P .. 'bar:' .. review .. '.shards',
-    P .. 'barm:' .. review .. '.shards')
-  if code == 'x' then call('UNLINK', P .. 'att:' .. review) end
+  drop_gathered(sweep, target, code == 'x')
 end
 
 -- Absent -> ready | delayed. An id that is in the queue in any state is left as it is. A job of a
@@ -56,6 +55,12 @@ local function enqueue(j)
   return 1
 end
 
+-- The first job of a target. Its kind is what its lane begins with.
+local function first_job(sweep, target, lane, prio, max, head, tail)
+  return { id = sweep .. '-' .. target .. '.' .. string.match(lane, '^[^:]*'), lane = lane, prio = prio, sweep = sweep,
+    target = tostring(target), delay = 0, max = max, body = head .. target .. tail }
+end
+
 -- Fill the sweep's admission window with its next waiting targets.
 local function admit(sweep)
   local sk = P .. 'sw:' .. sweep
@@ -63,10 +68,12 @@ local function admit(sweep)
     'cap:calls', 'cap:tokens', 'cap:micro_usd')
   if s[10] ~= 'running' and s[10] ~= 'planning' then return end
   local live, window, cursor, total = tonumber(s[1]), tonumber(s[2]), tonumber(s[3]), tonumber(s[4])
+  ranks[sweep] = s[9] and string.match(s[9], '^[012]$') or false
   -- A record that lacks what a target's first job is made of admits nobody until it is mended.
   if not (live and window and cursor and cursor >= 0 and total and s[5] and s[6] and s[7] and s[8]) then
     return broken('the record of sweep ' .. sweep .. ' is not whole')
   end
+  live = live + pending(sk, 'n:l')
   if (s[11] or s[12] or s[13]) and is_stopped(sweep, live) then return end
   local room = window - live
   local from, admitted = cursor, 0
@@ -75,8 +82,7 @@ local function admit(sweep)
     if code == '' then break end -- whatever the total says
     if code == 'q' then
       call('SETRANGE', P .. 'st:' .. sweep, cursor, 'l')
-      enqueue({ id = sweep .. '-' .. cursor .. '.review', lane = s[5], prio = s[9], sweep = sweep,
-        target = tostring(cursor), delay = 0, max = s[8], body = s[6] .. cursor .. s[7] })
+      enqueue(first_job(sweep, cursor, s[5], s[9], s[8], s[6], s[7]))
       room = room - 1
       admitted = admitted + 1
     end
@@ -84,8 +90,8 @@ local function admit(sweep)
   end
   if cursor > from then call('HSET', sk, 'cursor', cursor) end
   if admitted > 0 then
-    add(sk, 'n:q', -admitted)
-    add(sk, 'n:l', admitted)
+    count(sk, 'n:q', -admitted, true)
+    count(sk, 'n:l', admitted, true)
   end
 end
 
@@ -95,8 +101,8 @@ local function recode(sweep, from, to)
   local codes, n = string.gsub(call('GET', st) or '', from, to)
   if n > 0 then
     call('SET', st, codes)
-    add(sk, 'n:' .. from, -n)
-    add(sk, 'n:' .. to, n)
+    count(sk, 'n:' .. from, -n, true)
+    count(sk, 'n:' .. to, n, true)
   end
   return n
 end
@@ -116,6 +122,7 @@ local function judge_sweep(sweep)
   local s = call('HMGET', sk, 'planned', 'n:q', 'n:l', 'state')
   local waiting, live = tonumber(s[2]), tonumber(s[3])
   if s[1] ~= '1' or not waiting or not live then return end
+  waiting, live = waiting + pending(sk, 'n:q'), live + pending(sk, 'n:l')
   if s[4] == 'running' and waiting > 0 and live == 0 and is_stopped(sweep, 0) then
     recode(sweep, 'q', 'b')
     waiting = 0
@@ -127,9 +134,11 @@ local function judge_sweep(sweep)
   end
 end
 
--- A target whose review was accepted: its row is there, perhaps while its facts are still worked on.
+-- A target is accepted once the stream that the sweep's record names has its row, perhaps while more is done
+-- about it.
 local function is_accepted(sweep, target)
-  return call('HEXISTS', P .. 'rowid:scrum_reviews:' .. sweep, sweep .. '-' .. target) == 1
+  local stream = call('HGET', P .. 'sw:' .. sweep, 'accepts')
+  return stream and call('HEXISTS', P .. 'rowid:' .. stream .. ':' .. sweep, sweep .. '-' .. target) == 1
 end
 
 -- Move a target to a status; counters follow, the next target is admitted, the sweep may end. What is
@@ -144,8 +153,8 @@ settle = function(sweep, target, code)
   if old == code then return end
   call('SETRANGE', st, target, code)
   local sk = P .. 'sw:' .. sweep
-  add(sk, 'n:' .. old, -1)
-  add(sk, 'n:' .. code, 1)
+  count(sk, 'n:' .. old, -1, true)
+  count(sk, 'n:' .. code, 1, true)
   tidy(sweep, target, asked)
   if code == 'l' then judge_sweep(sweep) end
   if old == 'l' then admit(sweep) end

@@ -145,8 +145,11 @@ impl Queue {
             rest.split_once('.')
                 .map(|(sweep, run)| [sweep, run].map(|w| w.as_bytes().to_vec()).to_vec())
         };
-        let review = rest.strip_suffix(".shards").unwrap_or(rest);
-        let (check, args) = match (row.damage, review.rsplit_once('-')) {
+        // Behind the target stands the ending of a barrier's name, if any; digits are the target.
+        let review = rest.rsplit_once('-').map(|(sweep, target)| {
+            (sweep, target.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default())
+        });
+        let (check, args) = match (row.damage, review) {
             (Damage::Review, Some((sweep, target))) => {
                 ("restart", vec![sweep.into(), target.into()])
             }

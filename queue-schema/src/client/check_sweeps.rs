@@ -4,10 +4,11 @@ use super::check_keys::{Form, JUDGED, Level, PAGE};
 use super::reconcile::Fault;
 use super::sweeps::review_template;
 use super::{Queue, QueueError};
-use crate::jobs::{JobKind, Review};
+use crate::jobs::{JobKind, Plan, Review};
 use crate::keys;
+use crate::records::Counter;
 use crate::records::sweep::fields;
-use crate::rows::STREAMS;
+use crate::rows::{ReviewRow, Row as _, STREAMS};
 use crate::sign;
 use crate::sweep::{SweepSpec, Target};
 
@@ -69,7 +70,7 @@ impl Queue {
         let args = self.sweep_args(sweep, spec.as_ref())?;
         let faults = self.judge_form("sweep", level, args).await?;
         let is = |kind: &str| faults.iter().any(|f| f.kind == kind && f.mended);
-        let (lost, unplanned) = (is("sweep"), is("plan"));
+        let (lost, unplanned) = (is("sweep"), is("unlisted"));
         form.faults.extend(faults);
         if lost {
             self.forget(sweep, STEP, None).await?;
@@ -122,7 +123,22 @@ impl Queue {
         let lane = Review { sweep: sweep.to_owned(), target: 0 }.lane();
         let [window, max] =
             [spec.limits.admission_window, self.options().max_attempts].map(|n| n.to_string());
-        let args = [sweep.to_owned(), "1".to_owned(), lane, head, tail, window, max];
+        let lister = Plan { sweep: sweep.to_owned(), first: 0 }.lane();
+        let accepts = ReviewRow::STREAM.to_owned();
+        let counters = Counter::ALL.map(Counter::as_str).join(" ");
+        let args = [
+            sweep.to_owned(),
+            "1".to_owned(),
+            lane,
+            head,
+            tail,
+            window,
+            max,
+            lister,
+            accepts,
+            counters,
+            keys::shard_barrier(""),
+        ];
         Ok(args.map(String::into_bytes).to_vec())
     }
 
@@ -173,7 +189,8 @@ impl Queue {
                 let (rows, index) = self.row_counts(stream, sweep).await?;
                 let mut from = (rows != index).then(|| first.to_owned());
                 while let Some(at) = from {
-                    let args = [*stream, sweep, &at, &ROWS.to_string()];
+                    let accepts = if *stream == ReviewRow::STREAM { "1" } else { "0" };
+                    let args = [*stream, sweep, &at, &ROWS.to_string(), accepts];
                     let args = args.map(|w| w.as_bytes().to_vec()).to_vec();
                     let mut words = self.form_words(check, level, args).await?;
                     let next = (!words.is_empty()).then(|| words.remove(0));

@@ -69,6 +69,7 @@ impl Queue {
             batch.to_string().into(),
             older.map(|d| d.as_millis().to_string()).unwrap_or_default().into(),
         ];
+        args.push(keys::beginnings_of_sweep().into());
         args.extend(STREAMS.iter().map(|s| s.as_bytes().to_vec()));
         let mut all = 0;
         loop {

@@ -3,7 +3,8 @@
 use super::reconcile::{Fault, groups_of};
 use super::{Queue, QueueError, SweepState};
 use crate::ids::review_id;
-use crate::keys::{self, shard_barrier};
+use crate::keys;
+use crate::records::sweep::fields;
 use crate::sweep::TargetStatus;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -284,21 +285,31 @@ async fn live_targets(queue: &Queue, sweep: &str) -> Result<Vec<u32>, QueueError
         .collect())
 }
 
-/// Those whose barrier has let in all, or counts otherwise than it marks.
+/// Those one of whose barriers has let in all, or counts otherwise than it marks.
 async fn full_barriers(queue: &Queue, sweep: &str, live: &[u32]) -> Result<Vec<u32>, QueueError> {
     let mut conn = queue.conn();
     let mut found = Vec::new();
-    for page in live.chunks(PAGE) {
-        let names = page.iter().map(|n| shard_barrier(&review_id(sweep, *n)));
-        let names: Vec<String> = names.collect();
+    let endings: Option<String> = redis::cmd("HGET")
+        .arg(queue.key(&keys::sweep(sweep)))
+        .arg(fields::BARRIERS)
+        .query_async(&mut conn)
+        .await?;
+    let endings = endings.unwrap_or_default();
+    let barriers: Vec<(u32, String)> = endings
+        .split_whitespace()
+        .flat_map(|ending| {
+            live.iter().map(move |n| (*n, format!("{}{ending}", review_id(sweep, *n))))
+        })
+        .collect();
+    for page in barriers.chunks(PAGE) {
         let (mut counts, mut marks) = (redis::pipe(), redis::pipe());
-        for name in names {
-            counts.cmd("HMGET").arg(queue.key(&keys::barrier(&name))).arg(&["size", "n"]);
-            marks.cmd("BITCOUNT").arg(queue.key(&keys::barrier_members(&name)));
+        for (_, name) in page {
+            counts.cmd("HMGET").arg(queue.key(&keys::barrier(name))).arg(&["size", "n"]);
+            marks.cmd("BITCOUNT").arg(queue.key(&keys::barrier_members(name)));
         }
         let counts: Vec<[Option<u64>; 2]> = counts.query_async(&mut conn).await?;
         let marks: Vec<u64> = marks.query_async(&mut conn).await?;
-        for (n, ([size, counted], here)) in page.iter().zip(counts.into_iter().zip(marks)) {
+        for ((n, _), ([size, counted], here)) in page.iter().zip(counts.into_iter().zip(marks)) {
             if size.is_some_and(|size| here >= size || counted != Some(here)) {
                 found.push(*n);
             }

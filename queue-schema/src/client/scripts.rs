@@ -42,7 +42,8 @@ macro_rules! includes {
 }
 
 includes!(
-    "base", "lanes", "places", "leases", "jobs", "budget", "targets", "dead", "effects", "check",
+    "base", "counters", "lanes", "places", "leases", "jobs", "budget", "gathered", "targets",
+    "dead", "effects", "check",
 );
 
 /// Begins a line that names an include.

@@ -6,6 +6,7 @@ use crate::effects::{NewJob, Priority};
 use crate::jobs::{JobKind, Plan, Review};
 use crate::keys;
 use crate::records::sweep::{SweepStatus, fields};
+use crate::rows::{ReviewRow, Row as _};
 use crate::sign::Signer;
 use crate::sweep::{SweepSpec, Target};
 use crate::trace::Trace;
@@ -72,6 +73,7 @@ impl Queue {
             (priority as u64).to_string().into(),
         ];
         args.extend(budget_args(budget));
+        args.push(ReviewRow::STREAM.into());
         args.push(documents.len().to_string().into());
         for (sha, text) in documents {
             args.push(keys::document(sha).into());

@@ -134,7 +134,7 @@ keys! {
     jobs = "js:" SWEEP, Set, Anew, "all jobs of a sweep, in whatever state: found without looking through the keys of the server; `js:` of those without a sweep";
     dead_of_target = "dt:" SWEEP ":" TARGET, Set, Anew, "dead jobs of one target, which go back together";
     WAKE = "wake", List, Anew, "at most one token: somebody should claim";
-    wake_of = "wake:" LANE, List, Anew, "the same, for workers of one lane; `wake:apply:*` for those of all branches";
+    wake_of = "wake:" LANE, List, Anew, "the same, for workers of one lane; `wake:KIND:*` for those of all lanes of a kind";
     WORKERS = "workers", Zset, Anew, "workers by last sign of life";
     worker = "w:" WORKER, Hash, Lost("host and places of a worker are not shown"), "a worker: host, pid, places, lanes, last claim, last job on its last chance";
     barrier = "bar:" NAME, Hash, Review, "a barrier: size, arrivals, continuation";
@@ -174,6 +174,12 @@ impl KeyRow {
     pub fn is_single(&self) -> bool {
         !self.name.contains(':')
     }
+}
+
+/// The beginnings of keys whose names end with their sweep, with spaces between. They go with it.
+pub fn beginnings_of_sweep() -> String {
+    let ends = TABLE.iter().filter_map(|row| row.name.strip_suffix("SWEEP"));
+    ends.filter(|head| head.matches(':').count() == 1).collect::<Vec<_>>().join(" ")
 }
 
 /// The row of a key by its name behind the hash tag; `None` for foreign keys.

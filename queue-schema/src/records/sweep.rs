@@ -17,6 +17,8 @@ pub mod fields {
     pub(super) const HELD: &str = "held";
     /// How far it is, see [`SweepState`].
     pub const STATE: &str = "state";
+    /// Endings of the names of barriers that belong to its targets.
+    pub const BARRIERS: &str = "bars";
     pub(super) const PRIORITY: &str = "prio";
     pub(super) const TOTAL: &str = "total";
     pub(super) const CREATED: &str = "created";

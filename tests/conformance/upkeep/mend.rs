@@ -243,9 +243,9 @@ async fn a_target_in_work_that_no_job_is_about_is_reviewed_again() {
 #[tokio::test]
 async fn a_barrier_that_did_not_open_and_one_that_counts_wrongly() {
     let full = ["SETBIT @barm:SWEEP-2.shards 0 1", "SETBIT @barm:SWEEP-2.shards 1 1"];
-    names_and_mends(&full, &[("barrier", "SWEEP-2")]).await;
+    names_and_mends(&full, &[("barrier", "SWEEP-2.shards")]).await;
     let one = ["SETBIT @barm:SWEEP-2.shards 0 1"];
-    names_and_mends(&one, &[("barrier", "SWEEP-2")]).await;
+    names_and_mends(&one, &[("barrier", "SWEEP-2.shards")]).await;
 }
 
 #[tokio::test]

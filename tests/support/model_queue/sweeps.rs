@@ -97,13 +97,14 @@ impl ModelQueue {
     pub(super) fn fail(&mut self, id: &str) {
         if let Some(sweep) = self.sweeps.get_mut(id)
             && !self.cancelled.contains(id)
+            && sweep.state == State::Planning
         {
             sweep.state = State::Failed;
         }
     }
 
     pub(super) fn plan_again(&mut self, id: &str) {
-        if let Some(sweep) = self.sweeps.get_mut(id) {
+        if let Some(sweep) = self.sweeps.get_mut(id).filter(|s| s.state == State::Failed) {
             sweep.state = State::Planning;
         }
     }

@@ -1,0 +1,35 @@
+//! What an attempt costs, as a count that hangs on no machine.
+
+use super::{LONG, review};
+use scrum_tests::model_stub::ModelStub;
+use scrum_tests::process::Bench;
+use scrum_tests::redis::RedisServer;
+use scrum_tests::repo::TestRepo;
+use scrum_tests::usage;
+use scrum_tests::wait::eventually;
+use std::time::Duration;
+
+/// Files, each one attempt.
+const FILES: usize = 128;
+/// The most commands of Redis an attempt, planning and the review job included. Fewer when more commits share a call.
+const MOST: f64 = 60.0;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_takes_few_commands() {
+    let server = RedisServer::start();
+    let repo = TestRepo::with_files(FILES);
+    let stub = ModelStub::with(|_| review().after(Duration::from_millis(50)));
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
+    let id = bench.enqueue(&repo);
+    let mut conn = server.connection();
+    let before = usage::commands(&mut conn);
+    let _worker = bench.worker(&["--concurrency", "16"]);
+    let record = format!("sw:{id}");
+    eventually(LONG, "the sweep ends", || {
+        let state: String = conn.ask(&["HGET", &record, "state"]);
+        (state == "done").then_some(())
+    });
+    let took = usage::commands(&mut conn).since(&before);
+    let each = took.inner() as f64 / FILES as f64;
+    assert!(each <= MOST, "{each} commands an attempt: {took:?}");
+}
