@@ -302,12 +302,15 @@ async fn retries_wait_come_back_and_end() {
     let bed = Bed::new().await;
     bed.queue.enqueue(&[job("a", "l", "")]).await.unwrap();
     for attempt in 0..3 {
-        let held = take_when_there(&bed).await;
+        let held = bed.claim(1).await.remove(0);
         assert_eq!(held.attempt, attempt);
-        assert!(bed.commit(&held, Effects::retry(20, format!("no {attempt}"))).await);
+        assert!(bed.commit(&held, Effects::retry(60_000, format!("no {attempt}"))).await);
         if attempt < 2 {
             assert_eq!(bed.states(), count("delayed", 1));
             assert!(bed.claim(1).await.is_empty(), "not before its time");
+            // Its time has come.
+            let delayed = format!("{{scrum:0}}:{}", keys::DELAYED);
+            let _: () = bed.server.connection().zadd(delayed, "a", 1).unwrap();
         }
     }
     let letter = bed.queue.dead_letter("a").await.unwrap().unwrap();
