@@ -155,7 +155,7 @@ impl Fleet {
     /// # Errors
     /// A failure of Redis.
     pub async fn status(&self, id: &str) -> anyhow::Result<SweepStatus> {
-        self.queue.sweep_status(id).await?.context("the sweep is gone")
+        self.queue.sweep_status(&id.into()).await?.context("the sweep is gone")
     }
 
     /// Enqueues a sweep and waits for its end; every file must have been resolved.

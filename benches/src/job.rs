@@ -4,8 +4,10 @@ use crate::BULK;
 use anyhow::Context as _;
 use queue_schema::client::Queue;
 use queue_schema::effects::NewJob;
+use queue_schema::ids::{JobId, SweepId};
 use queue_schema::jobs::{JobKind, Pool};
 use serde::{Deserialize, Serialize};
+use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What the handler does with it, as the contract for peers names it.
@@ -43,22 +45,23 @@ impl JobKind for Bench {
     const VERSION: u32 = 1;
     const POOL: Pool = Pool::None;
 
-    fn id(&self) -> String {
+    fn id(&self) -> JobId {
         let kind = match self.k {
             Kind::Count => 'n',
             Kind::Latency => 'l',
             Kind::Crash => 'c',
             Kind::Chain => 'f',
         };
-        format!("{kind}-{}", self.id)
+        format!("{kind}-{}", self.id).into()
     }
 
     fn lane(&self) -> String {
         "bench".to_owned()
     }
 
-    fn sweep(&self) -> &'static str {
-        "bench"
+    fn sweep(&self) -> &SweepId {
+        static SWEEP: LazyLock<SweepId> = LazyLock::new(|| "bench".into());
+        &SWEEP
     }
 
     fn target(&self) -> Option<u32> {

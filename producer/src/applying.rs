@@ -6,6 +6,7 @@ use crate::session::Session;
 use anyhow::{Context, bail};
 use queue_schema::apply::{APPLY_VERSION, ApplyFile, ApplyRules, ApplySpec};
 use queue_schema::client::SweepState;
+use queue_schema::ids::{ReviewId, SweepId};
 use queue_schema::sweep::{Rung, SweepSpec};
 use scrum_config::{Wire, nearest};
 use scrum_domain::apply::PathRules;
@@ -23,7 +24,7 @@ use std::path::Path;
 /// git.
 pub async fn request(
     session: &Session,
-    id: &str,
+    id: &SweepId,
     args: &ApplyArgs,
     progress: &Progress,
 ) -> anyhow::Result<Option<ApplySpec>> {
@@ -56,7 +57,7 @@ pub async fn request(
     let local = session.settings.local_of(std::iter::once(&model)).contains(&model.provider);
     Ok(Some(ApplySpec {
         v: APPLY_VERSION,
-        sweep: id.to_owned(),
+        sweep: id.clone(),
         repo: sweep.spec().repo.clone(),
         base,
         branch,
@@ -97,7 +98,7 @@ fn note(selection: &Selection, progress: &Progress) {
 
 fn files(selection: &Selection) -> anyhow::Result<Vec<ApplyFile>> {
     let file = |review: &Candidate| {
-        let target = review.review_id.rsplit('-').next().and_then(|t| t.parse().ok());
+        let target = ReviewId::from(review.review_id.as_str()).target();
         let target =
             target.with_context(|| format!("the review id {} is none", review.review_id))?;
         Ok(ApplyFile { target, path: review.file.clone(), blob: review.blob.clone() })

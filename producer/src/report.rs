@@ -8,6 +8,7 @@ use crate::output::tell;
 use crate::session::Session;
 use anyhow::{Context, bail};
 use old::{is_ours, remove_others};
+use queue_schema::ids::SweepId;
 use queue_schema::rows::{AuditFactsRow, AutoApplyRow, ReviewRow};
 use queue_schema::sweep::TargetStatus;
 use scrum_disk::{OutDir, OutFile};
@@ -34,7 +35,7 @@ const MOST_PER_FILE: usize = 1_000;
 /// An unknown format, a directory that can't be used, a failure of Redis.
 pub async fn write(
     session: &Session,
-    id: &str,
+    id: &SweepId,
     out: &Path,
     formats: &[impl AsRef<str>],
 ) -> anyhow::Result<()> {
@@ -60,7 +61,7 @@ pub async fn write(
 ///
 /// # Errors
 /// A failure of Redis, or of stdout; a closed pipe ends the program quietly.
-pub async fn print_summary(session: &Session, id: &str) -> anyhow::Result<()> {
+pub async fn print_summary(session: &Session, id: &SweepId) -> anyhow::Result<()> {
     let sweep = Sweep::open(&session.queue, id).await?;
     let mut summary = Summary::open(Json::Stdout, &sweep, &sweep.report().await?).await?;
     let mut totals = Totals::default();

@@ -4,6 +4,7 @@ use crate::cli::Global;
 use crate::embedded::PrivateRedis;
 use anyhow::Context;
 use queue_schema::client::{Queue, QueueOptions};
+use queue_schema::ids::SweepId;
 use queue_schema::sign::Signer;
 use scrum_config::{LoadOptions, Settings};
 use scrum_disk as disk;
@@ -74,7 +75,7 @@ impl Session {
     ///
     /// # Errors
     /// When no sweep or more than one is meant.
-    pub async fn find_sweep(&self, name: &str) -> anyhow::Result<String> {
+    pub async fn find_sweep(&self, name: &str) -> anyhow::Result<SweepId> {
         Ok(sweeps::find(&self.queue, name).await?)
     }
 

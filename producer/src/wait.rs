@@ -7,6 +7,7 @@ use crate::progress::Progress;
 use crate::session::Session;
 use crate::signals;
 use queue_schema::client::{SweepState, SweepStatus};
+use queue_schema::ids::SweepId;
 use scrum_domain::text::counted;
 use scrum_knowledge::fleet;
 use scrum_knowledge::sweeps;
@@ -51,7 +52,7 @@ pub async fn until<T>(
 /// What `tend` says, or a failure of Redis that waiting doesn't mend.
 pub async fn until_over(
     session: &Session,
-    id: &str,
+    id: &SweepId,
     progress: &mut Progress,
     mut tend: impl FnMut(&Progress) -> anyhow::Result<()>,
 ) -> anyhow::Result<Option<SweepStatus>> {

@@ -1,6 +1,6 @@
 //! The record of a run of the applier: which reviews, for which branch, under which rules.
 
-use crate::ids::content_id;
+use crate::ids::{RunId, SweepId, content_id};
 use crate::sweep::Rung;
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ pub struct ApplySpec {
     /// Record version.
     pub v: u32,
     /// Which sweep.
-    pub sweep: String,
+    pub sweep: SweepId,
     /// Repository: an absolute path.
     pub repo: String,
     /// The commit that the patches are made for, hex.
@@ -83,18 +83,18 @@ pub struct ApplyFile {
 
 impl ApplySpec {
     /// Stable identity: 12 hex digits over all of it.
-    pub fn id(&self) -> String {
+    pub fn id(&self) -> RunId {
         let json = serde_json::to_string(self).unwrap_or_default();
-        content_id(&[b"apply", json.as_bytes()])[..12].to_owned()
+        content_id(&[b"apply", json.as_bytes()])[..12].into()
     }
 
     /// The branch of a run.
-    pub fn branch_of(&self, run: &str) -> String {
+    pub fn branch_of(&self, run: &RunId) -> String {
         if self.branch.is_empty() { format!("scrum/auto-apply-{run}") } else { self.branch.clone() }
     }
 
     /// Stands for repository and branch in the name of a pool.
-    pub fn pool_of(&self, run: &str) -> String {
+    pub fn pool_of(&self, run: &RunId) -> String {
         let id = content_id(&[self.repo.as_bytes(), self.branch_of(run).as_bytes()]);
         format!("branch-{}", &id[..12])
     }

@@ -3,6 +3,7 @@
 
 use crate::body;
 use crate::envelope::Envelope;
+use crate::ids::{JobId, SweepId};
 use crate::jobs::JobKind;
 use crate::keys;
 use crate::rows::Row;
@@ -58,13 +59,13 @@ impl std::str::FromStr for Priority {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewJob {
     /// Deterministic id.
-    pub id: String,
+    pub id: JobId,
     /// Named queue.
     pub lane: String,
     /// Rank in its lane.
     pub priority: Priority,
     /// Sweep it belongs to; empty for none.
-    pub sweep: String,
+    pub sweep: SweepId,
     /// Target it serves.
     pub target: Option<u32>,
     /// Milliseconds until it is ready, by the Redis clock.
@@ -86,7 +87,7 @@ impl NewJob {
             id: job.id(),
             lane: job.lane(),
             priority: Priority::Normal,
-            sweep: job.sweep().to_owned(),
+            sweep: job.sweep().clone(),
             target: job.target(),
             delay_ms: 0,
             max_attempts: None,
@@ -148,7 +149,7 @@ pub enum Effect {
     /// Append a row, unless its id was written before.
     AppendRow {
         /// Sweep the row belongs to.
-        sweep: String,
+        sweep: SweepId,
         /// Row kind.
         stream: &'static str,
         /// Unique within (sweep, stream).
@@ -212,7 +213,7 @@ pub enum Effect {
     /// Record a page of targets; skipped ones carry their reason.
     PlanTargets {
         /// Which sweep.
-        sweep: String,
+        sweep: SweepId,
         /// Ordinal of the first.
         first: u32,
         /// The page.
@@ -221,12 +222,12 @@ pub enum Effect {
     /// The last page is written: the sweep can end.
     PlanDone {
         /// Which sweep.
-        sweep: String,
+        sweep: SweepId,
     },
     /// Move a target to a status. Leaving `Live` admits the next target and may end the sweep.
     Settle {
         /// Which sweep.
-        sweep: String,
+        sweep: SweepId,
         /// Which target.
         target: u32,
         /// Where to.
@@ -347,9 +348,9 @@ impl Effects {
     ///
     /// # Errors
     /// Only if the row does not serialise.
-    pub fn append_row<R: Row>(self, sweep: &str, row: &R) -> Result<Self, serde_json::Error> {
+    pub fn append_row<R: Row>(self, sweep: &SweepId, row: &R) -> Result<Self, serde_json::Error> {
         Ok(self.with(Effect::AppendRow {
-            sweep: sweep.to_owned(),
+            sweep: sweep.clone(),
             stream: R::STREAM,
             row_id: row.row_id(),
             json: serde_json::to_string(row)?,

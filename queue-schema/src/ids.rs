@@ -80,6 +80,12 @@ macro_rules! ids {
             }
         }
 
+        impl From<$name> for Vec<u8> {
+            fn from(id: $name) -> Self {
+                id.0.into_bytes()
+            }
+        }
+
         impl FromStr for $name {
             type Err = NoId;
             fn from_str(text: &str) -> Result<Self, NoId> {
@@ -193,7 +199,7 @@ impl SweepId {
 
 impl ReviewId {
     /// The review of a target of a sweep.
-    pub fn new(sweep: &str, target: u32) -> Self {
+    pub fn new(sweep: &SweepId, target: u32) -> Self {
         Self(format!("{sweep}-{target}"))
     }
 
@@ -208,9 +214,28 @@ impl ReviewId {
     }
 }
 
+impl JobId {
+    /// The review that it serves; `None` for a job of a sweep as a whole.
+    pub fn review(&self) -> Option<ReviewId> {
+        review_in(self)
+    }
+}
+
 /// The digits of the repository in the id of a sweep; `None` for a sweep of before.
 pub fn repo_of(sweep: &str) -> Option<&str> {
     is_hex(sweep, REPO_DIGITS + REQUEST_DIGITS).then(|| &sweep[..REPO_DIGITS])
+}
+
+/// The review in the name of what belongs to one: the review itself, its jobs and its barriers.
+pub fn review_in(name: &str) -> Option<ReviewId> {
+    name.split('.').next().and_then(|id| id.parse().ok())
+}
+
+/// The sweep and the run in the name of what belongs to a run of the applier, see
+/// [`crate::keys::apply_barrier`].
+pub fn split_run(name: &str) -> Option<(SweepId, RunId)> {
+    let (sweep, run) = name.split_once('.')?;
+    Some((sweep.into(), run.into()))
 }
 
 fn split_review(text: &str) -> Option<(&str, u32)> {
@@ -220,11 +245,6 @@ fn split_review(text: &str) -> Option<(&str, u32)> {
 
 fn is_hex(text: &str, digits: usize) -> bool {
     text.len() == digits && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-}
-
-/// Identity of a review: (sweep, target).
-pub fn review_id(sweep: &str, target: u32) -> String {
-    ReviewId::new(sweep, target).into()
 }
 
 #[cfg(test)]
@@ -271,7 +291,7 @@ mod tests {
     #[test]
     fn a_review_is_taken_apart_as_it_was_made() {
         for sweep in ["0123456789abcdef", "0123456789abcdef01234567", "an-old-one"] {
-            let review = ReviewId::new(sweep, 7);
+            let review = ReviewId::new(&sweep.into(), 7);
             assert_eq!((review.sweep().as_str(), review.target()), (sweep, Some(7)));
             assert_eq!(review.parse(), Ok(review.clone()));
         }
@@ -281,8 +301,15 @@ mod tests {
     }
 
     #[test]
+    fn a_job_names_its_review() {
+        let of = |job: &str| JobId::from(job).review();
+        assert_eq!(of("0123456789abcdef-7.rung.2"), Some(ReviewId::from("0123456789abcdef-7")));
+        assert_eq!((of("0123456789abcdef.plan.0"), of("lonely")), (None, None));
+    }
+
+    #[test]
     fn ids_stand_in_json_as_their_text() {
-        let json = serde_json::to_string(&ReviewId::new("s", 1)).unwrap();
+        let json = serde_json::to_string(&ReviewId::new(&"s".into(), 1)).unwrap();
         assert_eq!(json, "\"s-1\"");
         assert_eq!(serde_json::from_str::<SweepId>("\"s\"").unwrap(), "s");
     }

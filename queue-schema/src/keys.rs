@@ -8,7 +8,7 @@ mod table;
 
 pub use table::*;
 
-use crate::ids::repo_of;
+use crate::ids::{ReviewId, RunId, SweepId, repo_of};
 use crate::records::{review, run, sweep};
 
 /// Prefix of all keys of one partition.
@@ -59,12 +59,12 @@ pub fn pool_of(lane: &str) -> &str {
 }
 
 /// Name of the barrier at which the proposals of a run of the applier meet.
-pub fn apply_barrier(sweep: &str, run: &str) -> String {
+pub fn apply_barrier(sweep: &SweepId, run: &RunId) -> String {
     format!("{sweep}.{run}")
 }
 
 /// Name of the barrier at which a review's shards meet.
-pub fn shard_barrier(review: &str) -> String {
+pub fn shard_barrier(review: &ReviewId) -> String {
     format!("{review}.shards")
 }
 

@@ -194,7 +194,7 @@ fn job_parts(envelope: &Envelope) -> [Cow<'_, str>; 4] {
     let sweep =
         if envelope.kind == Review::KIND { envelope.payload::<Review>().ok() } else { None };
     let subject = match sweep {
-        Some(review) => Cow::Owned(review.sweep),
+        Some(review) => Cow::Owned(review.sweep.into()),
         None => Cow::Borrowed(envelope.p.get()),
     };
     ["job".into(), envelope.kind.as_str().into(), envelope.pv.to_string().into(), subject]

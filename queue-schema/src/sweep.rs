@@ -235,7 +235,7 @@ const ID_TRANSIENT_RETRIES: u32 = 3;
 
 impl SweepSpec {
     /// Stable identity: the repository, then 16 hex digits over all that changes what the reviews say.
-    pub fn id(&self) -> String {
+    pub fn id(&self) -> SweepId {
         // Labels, words for people, the spelling of revision and targets, the pace of the work, and
         // how many targets it may have don't change a review; the rest does. The fixed order of the
         // fields makes serde_json's output canonical.
@@ -265,7 +265,7 @@ impl SweepSpec {
             d.name.clear();
         }
         let json = serde_json::to_string(&canon).unwrap_or_default();
-        SweepId::new(&RepoId::of(&self.repo), &content_id(&[json.as_bytes()])).into()
+        SweepId::new(&RepoId::of(&self.repo), &content_id(&[json.as_bytes()]))
     }
 
     /// How facts are taken out of an accepted review of so many characters; none when they are not.

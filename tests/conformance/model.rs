@@ -102,7 +102,7 @@ fn a_freed_place_wakes_those_who_serve_another_lane_of_its_pool() {
         let of = |lane: &str| plain_job(&format!("of {lane}"), lane);
         let claim = async |lane: &str| {
             let lanes = vec![lane.to_owned()];
-            let (worker, request) = (lane.to_owned(), format!("{lane}/1"));
+            let (worker, request) = (lane.into(), format!("{lane}/1"));
             let request =
                 ClaimRequest { worker, request, want: 1, lanes, ..ClaimRequest::default() };
             queue.claim(&request).await.unwrap().jobs

@@ -134,14 +134,17 @@ async fn a_stale_commit_changes_nothing_and_says_so() {
     let effects = || {
         Effects::done()
             .with(Effect::Enqueue(job("follow", "l", "s")))
-            .with(ReviewRecord::of("x").summary(0, "v"))
+            .with(ReviewRecord::of(&"x".into()).summary(0, "v"))
             .with(Effect::Barrier { name: "bar".into(), size: 1, then: job("then", "l", "s") })
     };
     assert!(!bed.commit(&old, effects()).await);
-    assert_eq!(bed.queue.review_state("x").await.unwrap(), ReviewState::default());
+    assert_eq!(bed.queue.review_state(&"x".into()).await.unwrap(), ReviewState::default());
     assert_eq!(bed.states(), count("leased", 1));
     assert!(bed.commit(&new, effects()).await);
-    assert_eq!(bed.queue.review_state("x").await.unwrap().pieces[&0].summary.as_deref(), Some("v"));
+    assert_eq!(
+        bed.queue.review_state(&"x".into()).await.unwrap().pieces[&0].summary.as_deref(),
+        Some("v")
+    );
     // Sent again, as after a lost reply: nothing happens twice.
     assert!(!bed.commit(&new, effects()).await);
     assert_eq!(bed.states(), count("ready", 1));
@@ -197,14 +200,14 @@ async fn a_tally_counts_once_and_a_stale_one_is_passed_over_in_its_width() {
         .map(|(job, n)| Commit { lease: job.lease.clone(), effects: tally(n) });
     // In one batch: the stale one first, then the right one, then that again.
     assert_eq!(bed.queue.commit(&commits).await.unwrap(), [false, true, false]);
-    let ledger = bed.queue.ledger("s").await.unwrap();
+    let ledger = bed.queue.ledger(&"s".into()).await.unwrap();
     let [(asked, counts)] = &ledger.clone().into_iter().collect::<Vec<_>>()[..] else {
         panic!("one model: {ledger:?}")
     };
     assert_eq!((asked.model.as_str(), asked.task.as_str()), ("a model", "review"));
     assert_eq!(counts.values().copied().collect::<Vec<_>>(), [2, 2, 2], "{counts:?}");
     assert_eq!(bed.queue.trust().await.unwrap(), ledger);
-    let counters = bed.queue.loop_counters("s").await.unwrap();
+    let counters = bed.queue.loop_counters(&"s".into()).await.unwrap();
     assert_eq!(counters.into_iter().collect::<Vec<_>>(), [("files".to_owned(), 2)]);
 }
 
@@ -263,13 +266,22 @@ async fn a_renewed_lease_lives_and_a_lost_one_is_named() {
     let held = bed.claim(1).await.remove(0);
     let started = std::time::Instant::now();
     while started.elapsed() < Duration::from_millis(700) {
-        assert!(bed.queue.renew("w1", std::slice::from_ref(&held.lease)).await.unwrap().is_empty());
+        assert!(
+            bed.queue
+                .renew(&"w1".into(), std::slice::from_ref(&held.lease))
+                .await
+                .unwrap()
+                .is_empty()
+        );
         assert!(bed.claim(1).await.is_empty(), "nobody else gets it while it is renewed");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let thief = take_when_there(&bed).await;
     assert_eq!(thief.crashes, 1);
-    assert_eq!(bed.queue.renew("w1", std::slice::from_ref(&held.lease)).await.unwrap(), ["a"]);
+    assert_eq!(
+        bed.queue.renew(&"w1".into(), std::slice::from_ref(&held.lease)).await.unwrap(),
+        ["a"]
+    );
 }
 
 #[tokio::test]
@@ -285,7 +297,7 @@ async fn a_job_that_takes_its_workers_down_is_poison_and_the_others_go_on() {
     });
     bed.queue.enqueue(&[job("good", "l", "")]).await.unwrap();
     assert_eq!(ids(&bed.claim(5).await), ["good"]);
-    let letter = bed.queue.dead_letter("bad").await.unwrap().unwrap();
+    let letter = bed.queue.dead_letter(&"bad".into()).await.unwrap().unwrap();
     assert_eq!((letter.class.as_str(), letter.crashes), ("poison", 3));
     assert!(letter.reason.contains("w1"), "{}", letter.reason);
 }
@@ -313,7 +325,7 @@ async fn retries_wait_come_back_and_end() {
             let _: () = bed.server.connection().zadd(delayed, "a", 1).unwrap();
         }
     }
-    let letter = bed.queue.dead_letter("a").await.unwrap().unwrap();
+    let letter = bed.queue.dead_letter(&"a".into()).await.unwrap().unwrap();
     assert_eq!((letter.class.as_str(), letter.reason.as_str()), ("attempts_exhausted", "no 2"));
     assert_eq!(letter.attempts, 3);
 }
@@ -327,12 +339,12 @@ async fn the_dead_stay_until_a_person_speaks() {
     }
     assert_eq!(bed.states(), count("dead", 2));
     assert_eq!(bed.queue.enqueue(&[job("a", "l", "")]).await.unwrap(), 0, "a dead id is taken");
-    assert_eq!(bed.queue.revive("a", Some(("m", "new body"))).await.unwrap(), 1);
-    assert_eq!(bed.queue.revive("a", None).await.unwrap(), 0, "only once");
+    assert_eq!(bed.queue.revive(&"a".into(), Some(("m", "new body"))).await.unwrap(), 1);
+    assert_eq!(bed.queue.revive(&"a".into(), None).await.unwrap(), 0, "only once");
     let held = bed.claim(5).await;
     assert_eq!((ids(&held), held[0].body.as_deref()), (vec!["a"], Ok("new body")));
-    assert!(bed.queue.discard("b").await.unwrap());
-    assert!(bed.queue.dead_letter("b").await.unwrap().is_none());
+    assert!(bed.queue.discard(&"b".into()).await.unwrap());
+    assert!(bed.queue.dead_letter(&"b".into()).await.unwrap().is_none());
     assert_eq!(bed.states(), count("leased", 1));
 }
 
@@ -344,9 +356,9 @@ async fn the_dead_jobs_of_a_file_go_back_together() {
     for held in bed.claim(3).await {
         bed.commit(&held, Effects::dead(DeadClass::Fatal, "why")).await;
     }
-    assert_eq!(bed.queue.revive("k1", None).await.unwrap(), 2);
+    assert_eq!(bed.queue.revive(&"k1".into(), None).await.unwrap(), 2);
     assert_eq!(bed.states(), vec![("dead".into(), 1), ("ready".into(), 2)]);
-    assert!(bed.queue.discard("other").await.unwrap());
+    assert!(bed.queue.discard(&"other".into()).await.unwrap());
     let left: Vec<String> = bed.server.connection().keys("*dt:*").unwrap();
     assert!(left.is_empty(), "{left:?}");
 }
@@ -527,10 +539,10 @@ async fn a_large_body_is_kept_packed_and_a_damaged_one_is_its_jobs_end_alone() {
     for job in &claimed {
         bed.commit(job, Effects::dead(DeadClass::Undecodable, "damaged")).await;
     }
-    assert_eq!(bed.queue.dead_letter("a").await.unwrap().unwrap().body, text);
-    assert!(bed.queue.dead_letter("c").await.unwrap().unwrap().body.ends_with("not text"));
+    assert_eq!(bed.queue.dead_letter(&"a".into()).await.unwrap().unwrap().body, text);
+    assert!(bed.queue.dead_letter(&"c".into()).await.unwrap().unwrap().body.ends_with("not text"));
     // What a person writes instead is packed as well.
-    assert_eq!(bed.queue.revive("b", Some(("l", &text))).await.unwrap(), 1);
+    assert_eq!(bed.queue.revive(&"b".into(), Some(("l", &text))).await.unwrap(), 1);
     assert_eq!(conn.get::<_, Vec<u8>>(at(keys::body("b"))).unwrap(), kept);
 }
 

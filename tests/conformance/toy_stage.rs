@@ -5,7 +5,7 @@
 use queue_schema::client::{ClaimedJob, Queue, SweepState};
 use queue_schema::effects::{DeadClass, Effect, Effects, NewJob, Priority};
 use queue_schema::envelope::{DecodeError, Envelope};
-use queue_schema::ids::review_id;
+use queue_schema::ids::{JobId, ReviewId, SweepId};
 use queue_schema::jobs::{JobKind, Plan, Pool, Review};
 use queue_schema::rows::Row;
 use queue_schema::sweep::{Target, TargetStatus};
@@ -25,7 +25,7 @@ const LONG: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Vote {
-    sweep: String,
+    sweep: SweepId,
     target: u32,
     member: u32,
 }
@@ -34,13 +34,13 @@ impl JobKind for Vote {
     const KIND: &'static str = "toyvote";
     const VERSION: u32 = 1;
     const POOL: Pool = Pool::Provider;
-    fn id(&self) -> String {
-        format!("{}-{}.toyvote.{}", self.sweep, self.target, self.member)
+    fn id(&self) -> JobId {
+        format!("{}-{}.toyvote.{}", self.sweep, self.target, self.member).into()
     }
     fn lane(&self) -> String {
         "toyvote:somebody".into()
     }
-    fn sweep(&self) -> &str {
+    fn sweep(&self) -> &SweepId {
         &self.sweep
     }
     fn target(&self) -> Option<u32> {
@@ -50,7 +50,7 @@ impl JobKind for Vote {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Tally {
-    sweep: String,
+    sweep: SweepId,
     target: u32,
 }
 
@@ -58,13 +58,13 @@ impl JobKind for Tally {
     const KIND: &'static str = "toytally";
     const VERSION: u32 = 1;
     const POOL: Pool = Pool::None;
-    fn id(&self) -> String {
-        format!("{}-{}.toytally", self.sweep, self.target)
+    fn id(&self) -> JobId {
+        format!("{}-{}.toytally", self.sweep, self.target).into()
     }
     fn lane(&self) -> String {
         Self::KIND.into()
     }
-    fn sweep(&self) -> &str {
+    fn sweep(&self) -> &SweepId {
         &self.sweep
     }
     fn target(&self) -> Option<u32> {
@@ -74,14 +74,14 @@ impl JobKind for Tally {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct TallyRow {
-    review_id: String,
+    review_id: ReviewId,
     yes: u32,
 }
 
 impl Row for TallyRow {
     const STREAM: &'static str = "toy_tallies";
     fn row_id(&self) -> String {
-        self.review_id.clone()
+        self.review_id.to_string()
     }
 }
 
@@ -93,7 +93,7 @@ impl Toy {
     fn review(job: &Review) -> Result<Effects, serde_json::Error> {
         let (sweep, target) = (job.sweep.clone(), job.target);
         let tally = NewJob::of(&Tally { sweep: sweep.clone(), target })?;
-        let name = format!("{}.toyvotes", review_id(&sweep, target));
+        let name = format!("{}.toyvotes", ReviewId::new(&sweep, target));
         let mut effects = Effects::done().with(Effect::Barrier { name, size: VOTES, then: tally });
         for member in 0..VOTES {
             effects = effects.enqueue(&Vote { sweep: sweep.clone(), target, member })?;
@@ -105,7 +105,7 @@ impl Toy {
         if job.target == DEADLY && job.member == 1 {
             return Effects::dead(DeadClass::Fatal, "a vote that can't be cast");
         }
-        let review = review_id(&job.sweep, job.target);
+        let review = ReviewId::new(&job.sweep, job.target);
         let value = if job.member == 0 { "no" } else { "yes" };
         Effects::done()
             .with(Effect::Put {
@@ -117,7 +117,7 @@ impl Toy {
     }
 
     fn tally(job: &Tally) -> Result<Effects, serde_json::Error> {
-        let review_id = review_id(&job.sweep, job.target);
+        let review_id = ReviewId::new(&job.sweep, job.target);
         let key = queue_schema::keys::review_state(&review_id);
         let row = TallyRow { review_id, yes: VOTES - 1 };
         let (sweep, target) = (job.sweep.clone(), job.target);
@@ -126,7 +126,7 @@ impl Toy {
     }
 }
 
-fn page(sweep: &str) -> Effect {
+fn page(sweep: &SweepId) -> Effect {
     let target = |n: u32| Target {
         path: format!("src/file_{n}.rs"),
         blob: "0".repeat(40),
@@ -134,7 +134,7 @@ fn page(sweep: &str) -> Effect {
         skip: None,
     };
     let targets = (0..TARGETS).map(target).collect();
-    Effect::PlanTargets { sweep: sweep.to_owned(), first: 0, targets }
+    Effect::PlanTargets { sweep: sweep.clone(), first: 0, targets }
 }
 
 fn handle(job: ClaimedJob) -> Result<Effects, HandlerError> {
@@ -160,17 +160,17 @@ impl Handler for Toy {
 }
 
 /// Works until the sweep is over.
-async fn work(queue: &Queue, sweep: &str) {
+async fn work(queue: &Queue, sweep: &SweepId) {
     let settings = Settings::load(LoadOptions::default()).unwrap().queue;
     let options = WorkerOptions { lanes: Vec::new(), concurrency: 8, grace: LONG };
-    let over = async |queue: Queue, sweep: String| {
+    let over = async |queue: Queue, sweep: SweepId| {
         let deadline = std::time::Instant::now() + LONG;
         while !queue.sweep_status(&sweep).await.unwrap().unwrap().is_over() {
             assert!(std::time::Instant::now() < deadline, "the sweep does not end");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    let stop = over(queue.clone(), sweep.to_owned());
+    let stop = over(queue.clone(), sweep.clone());
     let never = std::future::pending();
     runtime::run(settings, queue.clone(), Toy, options, stop, never).await.unwrap();
 }
@@ -194,14 +194,14 @@ async fn a_new_stage_runs_dies_and_is_forgotten_without_a_change_of_a_script() {
     let rows: Vec<TallyRow> = queue.rows(&sweep).await.unwrap();
     let mut reviews: Vec<_> = rows.iter().map(|row| row.review_id.clone()).collect();
     reviews.sort();
-    assert_eq!(reviews, (0..3).map(|n| review_id(&sweep, n)).collect::<Vec<_>>());
+    assert_eq!(reviews, (0..3).map(|n| ReviewId::new(&sweep, n)).collect::<Vec<_>>());
     assert!(rows.iter().all(|row| row.yes == 2));
     oracle::check_jobs(&mut server.connection());
     let check = queue.check_all(false).await.unwrap();
     assert_eq!(check.faults, [], "{check:?}");
 
     // A person discards the letter and forgets the sweep: nothing of the stage stays.
-    assert!(queue.discard(&format!("{sweep}-{DEADLY}.toyvote.1")).await.unwrap());
+    assert!(queue.discard(&format!("{sweep}-{DEADLY}.toyvote.1").into()).await.unwrap());
     queue.forget_sweep(&sweep, 100).await.unwrap();
     // A kind of row is one line in `STREAMS`, which this one is not in.
     let rows = |key: &String| key.contains(TallyRow::STREAM);
@@ -234,7 +234,7 @@ async fn a_cancelled_sweep_leaves_no_state_of_a_new_stage() {
         let effects = Toy.handle(job.clone()).await.unwrap();
         commit(&job, effects).await;
     }
-    let state = queue_schema::keys::review_state(review_id(&sweep, 0));
+    let state = queue_schema::keys::review_state(ReviewId::new(&sweep, 0));
     let own = |key: &String| key.contains("toyvotes") || key.ends_with(&state);
     assert_eq!(keys_of(&server, &sweep).iter().filter(|key| own(key)).count(), 3, "bar, barm, rev");
     assert!(queue.cancel_sweep(&sweep).await.unwrap());

@@ -13,7 +13,7 @@ mod mend;
 use bed::{Bed, P, page, spec};
 use queue_schema::client::{DeadFilter, Forgotten, Pausable, Retention};
 use queue_schema::effects::{DeadClass, Effect, Effects, NewJob, Priority};
-use queue_schema::ids::review_id;
+use queue_schema::ids::ReviewId;
 use queue_schema::jobs::Plan;
 use queue_schema::keys;
 use queue_schema::rows::{ReviewRow, Row};
@@ -48,9 +48,10 @@ async fn a_forgotten_sweep_leaves_nothing_and_takes_nothing_from_another() {
     // A part of each: resolved, dead with a history, live in all states.
     let held = bed.claim(6).await;
     bed.resolve(&one, &held[0]).await;
-    let attempt = Effect::Append { key: keys::attempts(review_id(&one, 1)), value: "{}".into() };
+    let attempt =
+        Effect::Append { key: keys::attempts(ReviewId::new(&one, 1)), value: "{}".into() };
     let shards = Effect::Put {
-        key: keys::review_state(review_id(&one, 1)),
+        key: keys::review_state(ReviewId::new(&one, 1)),
         field: "shards".into(),
         value: "2".into(),
     };
@@ -63,7 +64,7 @@ async fn a_forgotten_sweep_leaves_nothing_and_takes_nothing_from_another() {
     let two = bed.sweep(2, &documents[..1], 0).await;
 
     assert_eq!(bed.queue.forget_sweep(&one, 7).await.unwrap(), Forgotten::Running);
-    assert_eq!(before.iter().filter(|k| !k.contains(&one)).count() + 1, 10, "{before:?}");
+    assert_eq!(before.iter().filter(|k| !k.contains(one.as_str())).count() + 1, 10, "{before:?}");
     assert!(bed.queue.cancel_sweep(&one).await.unwrap());
     let Forgotten::Gone { jobs } = bed.queue.forget_sweep(&one, 7).await.unwrap() else {
         panic!("it is over");
@@ -76,7 +77,7 @@ async fn a_forgotten_sweep_leaves_nothing_and_takes_nothing_from_another() {
     );
     assert!(!bed.conn().exists::<_, bool>(at(keys::document("bb"))).unwrap());
     let keys = left(&bed);
-    assert!(!keys.iter().any(|k| k.contains(&one)), "{keys:?}");
+    assert!(!keys.iter().any(|k| k.contains(one.as_str())), "{keys:?}");
     assert_eq!(bed.queue.forget_sweep(&one, 7).await.unwrap(), Forgotten::Unknown);
     bed.check_clean().await;
 
@@ -91,14 +92,14 @@ async fn a_sweep_that_is_half_forgotten_is_finished_by_whoever_comes() {
     let id = bed.sweep(1, &[], 3).await;
     bed.queue.cancel_sweep(&id).await.unwrap();
     // As a process leaves it that dies after the first step.
-    let _: () = bed.conn().zrem(at(keys::SWEEPS), &id).unwrap();
-    let _: () = bed.conn().zadd(at(keys::FORGETTING), &id, 1).unwrap();
+    let _: () = bed.conn().zrem(at(keys::SWEEPS), id.as_str()).unwrap();
+    let _: () = bed.conn().zadd(at(keys::FORGETTING), id.as_str(), 1).unwrap();
     let (again, new) = bed.queue.create_sweep(&spec(1), &[], Priority::Normal).await.unwrap();
     assert_eq!((again.as_str(), new), (id.as_str(), true), "the same sweep, from its beginning");
     assert_eq!(bed.queue.sweep_status(&id).await.unwrap().unwrap().total, 0);
     bed.queue.cancel_sweep(&id).await.unwrap();
-    let _: () = bed.conn().zrem(at(keys::SWEEPS), &id).unwrap();
-    let _: () = bed.conn().zadd(at(keys::FORGETTING), &id, 1).unwrap();
+    let _: () = bed.conn().zrem(at(keys::SWEEPS), id.as_str()).unwrap();
+    let _: () = bed.conn().zadd(at(keys::FORGETTING), id.as_str(), 1).unwrap();
     let keep = Retention { sweeps: None, letters: None, batch: 500 };
     assert_eq!(bed.queue.retain(&keep).await.unwrap().sweeps, [id]);
     assert_eq!(left(&bed), Vec::<String>::new());
@@ -116,7 +117,7 @@ async fn sweeps_and_letters_go_when_they_are_due_and_not_before() {
     let (old, fresh, letters) =
         (bed.sweep(1, &[], 1).await, bed.sweep(2, &[], 1).await, bed.sweep(3, &[], 2).await);
     for held in bed.claim(10).await {
-        let sweep = held.lease.job.split('-').next().unwrap().to_owned();
+        let sweep = held.lease.job.review().unwrap().sweep();
         if sweep == letters {
             assert!(bed.commit(&held, Effects::dead(DeadClass::Fatal, "why")).await);
         } else {
@@ -235,7 +236,7 @@ async fn a_cancelled_sweep_drops_what_half_done_reviews_have_gathered() {
     assert!(bed.queue.cancel_sweep(&id).await.unwrap());
     while !bed.claim(10).await.is_empty() {}
     let put = |target: u32| Effect::Put {
-        key: keys::review_state(review_id(&id, target)),
+        key: keys::review_state(ReviewId::new(&id, target)),
         field: "s0".into(),
         value: "a summary".into(),
     };
@@ -279,7 +280,8 @@ async fn an_accepted_review_leaves_its_row_and_nothing_else() {
         .with(delete(keys::attempts(&review)))
         .with(Effect::Settle { sweep: id.clone(), target: 0, status: TargetStatus::Resolved });
     assert!(bed.commit(&rung, effects).await);
-    let keys: Vec<String> = left(&bed).iter().map(|k| k[P.len()..].replace(&id, "S")).collect();
+    let keys: Vec<String> =
+        left(&bed).iter().map(|k| k[P.len()..].replace(id.as_str(), "S")).collect();
     let stream = ReviewRow::STREAM;
     let want = [
         keys::row_ids(stream, "S"),
@@ -299,13 +301,16 @@ async fn leases_are_renewed_while_the_server_is_out_of_memory() {
     let bed = Bed::new().await;
     bed.sweep(1, &[], 1).await;
     let held = bed.claim(1).await.remove(0);
-    let deadline = || -> f64 { bed.conn().zscore(at(keys::LEASES), &held.lease.job).unwrap() };
-    let _: () = bed.conn().zadd(at(keys::LEASES), &held.lease.job, 1).unwrap();
+    let deadline =
+        || -> f64 { bed.conn().zscore(at(keys::LEASES), held.lease.job.as_str()).unwrap() };
+    let _: () = bed.conn().zadd(at(keys::LEASES), held.lease.job.as_str(), 1).unwrap();
     bed.max_memory(1);
     let one = NewJob::of(&Plan { sweep: "other".into(), first: 0 }).unwrap();
     let refused = bed.queue.enqueue(&[one]).await.unwrap_err().to_string();
     assert!(refused.contains("maxmemory"), "{refused}");
-    assert!(bed.queue.renew("w", std::slice::from_ref(&held.lease)).await.unwrap().is_empty());
+    assert!(
+        bed.queue.renew(&"w".into(), std::slice::from_ref(&held.lease)).await.unwrap().is_empty()
+    );
     assert!(deadline() > 1e12);
     assert!(bed.commit(&held, Effects::retry(1, "not lost")).await, "what is done is taken");
 }

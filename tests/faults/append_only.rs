@@ -1,6 +1,7 @@
 //! The append-only file cut at each byte of its end, as a crash of the machine leaves it.
 
 use crate::common::{LONG, done, each, review_or_summary, seen};
+use queue_schema::ids::SweepId;
 use scrum_tests::aof::{self, Step};
 use scrum_tests::history::History;
 use scrum_tests::model_stub::{Gate, ModelStub, Reply};
@@ -61,7 +62,7 @@ fn length(file: &Path) -> usize {
 }
 
 /// Rows, leases, shards and climbing reviews: the end of the file holds steps of every kind.
-fn every_step(repo: &TestRepo, bench: &Bench, stub: &ModelStub, server: &RedisServer) -> String {
+fn every_step(repo: &TestRepo, bench: &Bench, stub: &ModelStub, server: &RedisServer) -> SweepId {
     let id = bench.enqueue(repo);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let worker = bench.worker(&["--concurrency", "3"]);
@@ -131,7 +132,7 @@ fn a_sweep_whose_making_was_cut_is_made_by_asking_again() {
 
 /// After the repair that docs/operations.md asks for, the file ends where a step ends; the sweep is
 /// completed; and that still holds when the file is loaded once more.
-fn completes(files: &Files, keep: usize, repo: &TestRepo, id: &str) {
+fn completes(files: &Files, keep: usize, repo: &TestRepo, id: &SweepId) {
     let (mut server, last) = files.cut(keep);
     server.kill9();
     std::fs::write(&last, &files.bytes[..keep]).unwrap();
@@ -140,7 +141,7 @@ fn completes(files: &Files, keep: usize, repo: &TestRepo, id: &str) {
     server.restart();
     let stub = ModelStub::with(review_or_summary);
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
-    assert_eq!(bench.enqueue(repo), id, "the same sweep");
+    assert_eq!(bench.enqueue(repo), *id, "the same sweep");
     let worker = bench.worker(&[]);
     let all = done(&server, id, repo);
     all.is_done();

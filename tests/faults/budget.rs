@@ -3,6 +3,7 @@
 
 use crate::common::{LONG, done, each};
 use crate::victim::Victim;
+use queue_schema::ids::SweepId;
 use queue_schema::keys;
 use scrum_tests::model_stub::{Gate, ModelStub, Reply, Usage, answers};
 use scrum_tests::process::Bench;
@@ -22,15 +23,15 @@ fn reply() -> Reply {
     Reply::Ok(answers::markdown_review("any"), usage)
 }
 
-fn enqueue(bench: &Bench, repo: &TestRepo) -> String {
+fn enqueue(bench: &Bench, repo: &TestRepo) -> SweepId {
     let ladder = bench.ladder();
     let (repo, ladder) = (repo.path().to_str().unwrap(), ladder.to_str().unwrap());
     // Room for exactly as many calls as there are files.
     let args = ["sweep", repo, "--ladder", ladder, "--budget-calls", "3", "--budget-usd", "1"];
-    bench.run(&args).expect(0).stdout.trim().to_owned()
+    bench.run(&args).expect(0).stdout.trim().into()
 }
 
-fn held(server: &RedisServer, id: &str) -> u64 {
+fn held(server: &RedisServer, id: &SweepId) -> u64 {
     let key = at(keys::sweep(id));
     let mut cmd = redis::cmd("HGET");
     cmd.arg(key)
@@ -41,7 +42,7 @@ fn held(server: &RedisServer, id: &str) -> u64 {
 }
 
 /// All files reviewed, each call that was answered counted once, nothing held.
-fn check(server: &RedisServer, id: &str, repo: &TestRepo, what: &str) {
+fn check(server: &RedisServer, id: &SweepId, repo: &TestRepo, what: &str) {
     let all = done(server, id, repo);
     all.is_done();
     let s = &all.sweep;

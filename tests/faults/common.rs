@@ -1,6 +1,7 @@
 //! What the fault tests share.
 
 use queue_schema::client::Queue;
+use queue_schema::ids::SweepId;
 use queue_schema::keys;
 use scrum_tests::model_stub::{Recorded, Reply, answers};
 use scrum_tests::oracle::{self, Seen};
@@ -37,7 +38,7 @@ pub fn repo(n: usize) -> TestRepo {
 }
 
 /// Waits until a sweep is over, whatever happens to Redis meanwhile.
-pub async fn until_done(queue: &Queue, id: &str) {
+pub async fn until_done(queue: &Queue, id: &SweepId) {
     for _ in 0..12_000 {
         if let Ok(Some(s)) = queue.sweep_status(id).await
             && s.is_over()
@@ -50,7 +51,7 @@ pub async fn until_done(queue: &Queue, id: &str) {
 }
 
 /// Waits until a sweep is over, then lets the oracle look. For tests without a runtime.
-pub fn done(server: &RedisServer, id: &str, repo: &TestRepo) -> Seen {
+pub fn done(server: &RedisServer, id: &SweepId, repo: &TestRepo) -> Seen {
     let mut conn = server.connection();
     eventually(LONG, "the sweep ends", || {
         let key = at(keys::sweep(id));
@@ -61,7 +62,7 @@ pub fn done(server: &RedisServer, id: &str, repo: &TestRepo) -> Seen {
 }
 
 /// Lets the oracle look. For tests without a runtime.
-pub fn seen(server: &RedisServer, id: &str, repo: &TestRepo) -> Seen {
+pub fn seen(server: &RedisServer, id: &SweepId, repo: &TestRepo) -> Seen {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(oracle::check_all(server, id, repo))
 }

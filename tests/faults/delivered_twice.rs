@@ -102,19 +102,13 @@ async fn in_turn_the_row_is_not_written_again() {
 async fn a_commit_that_is_sent_twice_happens_once() {
     let server = RedisServer::alone();
     let queue = oracle::queue(&server.url()).await;
-    let rung = Rung {
-        sweep: String::new(),
-        target: 0,
-        rung: 0,
-        attempt: 1,
-        provider: "p".into(),
-        passed: 0,
-    };
+    let rung =
+        Rung { sweep: "".into(), target: 0, rung: 0, attempt: 1, provider: "p".into(), passed: 0 };
     let job = NewJob { target: None, ..NewJob::of(&rung).unwrap() };
     assert_eq!(queue.enqueue(&[job.clone(), job.clone()]).await.unwrap(), 1);
     assert_eq!(queue.enqueue(std::slice::from_ref(&job)).await.unwrap(), 0);
     let claim = ClaimRequest {
-        worker: "w".to_owned(),
+        worker: "w".into(),
         request: "w/1".to_owned(),
         want: 8,
         lanes: Vec::new(),

@@ -1,6 +1,7 @@
 //! The disk of Redis is full: workers park with what they have, and go on when there is space again.
 
 use crate::common::{LONG, review_or_summary, until_done};
+use queue_schema::ids::SweepId;
 use scrum_tests::model_stub::{Gate, ModelStub};
 use scrum_tests::oracle;
 use scrum_tests::process::{Bench, Process};
@@ -77,7 +78,7 @@ struct Scene {
     stub: ModelStub,
     gate: Gate,
     bench: Bench,
-    id: String,
+    id: SweepId,
     worker: Process,
 }
 

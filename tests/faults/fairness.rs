@@ -3,6 +3,7 @@
 use crate::common::{LONG, review_or_summary, until_done};
 use crate::limits::{enqueue, providers, repo};
 use queue_schema::client::{Queue, SweepState};
+use queue_schema::ids::SweepId;
 use scrum_tests::model_stub::ModelStub;
 use scrum_tests::oracle;
 use scrum_tests::process::Bench;
@@ -11,7 +12,7 @@ use scrum_tests::repo::TestRepo;
 use scrum_tests::wait::eventually;
 use std::time::{Duration, Instant};
 
-async fn time_of(queue: &Queue, bench: &Bench, repo: &TestRepo) -> (Duration, String) {
+async fn time_of(queue: &Queue, bench: &Bench, repo: &TestRepo) -> (Duration, SweepId) {
     let started = Instant::now();
     let id = enqueue(bench, repo, "stub");
     until_done(queue, &id).await;

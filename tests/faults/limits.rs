@@ -2,6 +2,7 @@
 //! worker is held by what waits for them.
 
 use crate::common::{LONG, review_or_summary, until_done};
+use queue_schema::ids::SweepId;
 use scrum_tests::model_stub::{Gate, ModelStub, Recorded};
 use scrum_tests::oracle;
 use scrum_tests::process::Bench;
@@ -35,10 +36,10 @@ pub fn providers(server: &RedisServer, all: &[(&str, &str, &str)]) -> Bench {
 }
 
 /// Enqueues a sweep whose every call goes to one provider.
-pub fn enqueue(bench: &Bench, repo: &TestRepo, provider: &str) -> String {
+pub fn enqueue(bench: &Bench, repo: &TestRepo, provider: &str) -> SweepId {
     let ladder = bench.dir.path().join(format!("{provider}.toml"));
     let (repo, ladder) = (repo.path().to_str().unwrap(), ladder.to_str().unwrap());
-    bench.run(&["sweep", repo, "--ladder", ladder]).expect(0).stdout.trim().to_owned()
+    bench.run(&["sweep", repo, "--ladder", ladder]).expect(0).stdout.trim().into()
 }
 
 /// A repository whose files no other one has, so that no answer is found in the cache.

@@ -122,7 +122,7 @@ async fn every_script_can_be_sent_again() {
     assert_eq!(n, 0, "they are there");
 
     let request = &ClaimRequest {
-        worker: "w".to_owned(),
+        worker: "w".into(),
         request: "w/1".to_owned(),
         want: 3,
         lanes: vec!["none".to_owned()],
@@ -134,7 +134,7 @@ async fn every_script_can_be_sent_again() {
     assert!(jobs.iter().all(|j| j.crashes == 0 && j.attempt == 0), "and nothing was counted");
 
     let leases: &Vec<_> = &jobs.iter().map(|j| j.lease.clone()).collect();
-    let gone = it.twice("renew", |q| async move { q.renew("w", leases).await }).await;
+    let gone = it.twice("renew", |q| async move { q.renew(&"w".into(), leases).await }).await;
     assert_eq!(gone, Vec::<String>::new());
 
     let dead = |what: &str| Effects::dead(DeadClass::Fatal, what);
@@ -150,9 +150,9 @@ async fn every_script_can_be_sent_again() {
     let applied = it.twice("commit", |q| async move { q.commit(commits).await }).await;
     assert_eq!(applied, [false, false, false], "it had happened");
 
-    let revived = it.twice("revive", |q| async move { q.revive("b", None).await }).await;
+    let revived = it.twice("revive", |q| async move { q.revive(&"b".into(), None).await }).await;
     assert_eq!(revived, 0, "it is back already");
-    let discarded = it.twice("discard", |q| async move { q.discard("c").await }).await;
+    let discarded = it.twice("discard", |q| async move { q.discard(&"c".into()).await }).await;
     assert!(!discarded, "it is gone already");
 
     let (id, new) = it

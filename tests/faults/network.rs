@@ -2,6 +2,7 @@
 //! sleeps past it. What the worker then sends is refused.
 
 use crate::common::{LONG, review_or_summary, until_done};
+use queue_schema::ids::SweepId;
 use scrum_tests::model_stub::ModelStub;
 use scrum_tests::oracle;
 use scrum_tests::process::{Bench, Process, signal};
@@ -18,7 +19,7 @@ struct Scene {
     stub: ModelStub,
     bench: Bench,
     proxy: Proxy,
-    id: String,
+    id: SweepId,
 }
 
 /// A sweep of two files and a proxy for one of the workers to come.

@@ -3,6 +3,7 @@
 
 use queue_schema::client::{ClaimRequest, Commit};
 use queue_schema::effects::{Effect, Effects};
+use queue_schema::ids::SweepId;
 use queue_schema::jobs::Plan;
 use queue_schema::sweep::Target;
 use queue_schema::trace::Trace;
@@ -219,7 +220,7 @@ async fn the_same_command_goes_on_with_what_again_began() {
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
     let first = bench.enqueue(&repo);
     let again = || bench.sweep(&repo, &["--again"]).expect(0);
-    let began = || again().stdout.trim().to_owned();
+    let began = || SweepId::from(again().stdout.trim());
     let second = began();
     assert_ne!(first, second, "it is done anew even beside one that is not over");
     // Nobody works, so that it is as it was when it was left.

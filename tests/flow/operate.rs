@@ -187,7 +187,7 @@ async fn workers_forget_what_is_past_its_retention() {
     let _worker = scrum_tests::process::Process(worker.spawn().unwrap());
     until_over(&bench, &id);
     let mut pipe = redis::pipe();
-    pipe.cmd("ZADD").arg(at(keys::SWEEPS)).arg(1).arg(&id);
+    pipe.cmd("ZADD").arg(at(keys::SWEEPS)).arg(1).arg(id.as_str());
     pipe.cmd("HSET").arg(at(keys::sweep(&id))).arg("ended").arg(1);
     pipe.query::<()>(&mut server.connection()).unwrap();
     eventually(LONG, "it is gone", || {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use queue_schema::client::Queue;
+use queue_schema::ids::{ReviewId, SweepId};
 use queue_schema::rows::{Outcome, ReviewRow};
 use scrum_tests::model_stub::{ModelStub, Recorded, Reply, Wire, answers};
 use scrum_tests::oracle;
@@ -206,10 +207,8 @@ async fn each_fault_has_its_outcome(wire: Wire) {
         })
     };
     let by_name = |name: &str| faults().into_iter().find(|f| f.name == name).unwrap();
-    let ids: Vec<String> = cases()
-        .map(|(name, case)| {
-            table.sweep(&by_name(name), case, &[]).expect(0).stdout.trim().to_owned()
-        })
+    let ids: Vec<SweepId> = cases()
+        .map(|(name, case)| table.sweep(&by_name(name), case, &[]).expect(0).stdout.trim().into())
         .collect();
     // All at once: they mostly wait.
     let _worker = table.bench.worker(&["--concurrency", "32"]);
@@ -265,9 +264,9 @@ async fn each_fault_has_its_outcome(wire: Wire) {
 }
 
 /// Each file of the sweep is a dead letter with its class, and with the attempt in its history.
-async fn dead_letters(queue: &Queue, id: &str, fault: &Fault) {
+async fn dead_letters(queue: &Queue, id: &SweepId, fault: &Fault) {
     let asked = queue_schema::client::DeadFilter {
-        sweep: Some(id.to_owned()),
+        sweep: Some(id.clone()),
         ..queue_schema::client::DeadFilter::default()
     };
     let letters = queue.dead_letters(&asked).await.unwrap();
@@ -276,7 +275,7 @@ async fn dead_letters(queue: &Queue, id: &str, fault: &Fault) {
         assert_eq!(letter.class, "ladder_exhausted");
         let outcome = fault.outcome.as_str();
         assert!(letter.reason.contains(outcome), "{}", letter.reason);
-        let review = queue_schema::ids::review_id(id, letter.target.unwrap());
+        let review = ReviewId::new(id, letter.target.unwrap());
         let history = queue.attempts(&review).await.unwrap();
         assert_eq!(history.len(), 1);
         assert_eq!(history[0].outcome, fault.outcome, "{}", history[0].reason);

@@ -125,7 +125,7 @@ impl ModelQueue {
     /// Leases that are held.
     pub fn leases(&self) -> Vec<Lease> {
         let held = self.jobs.iter().filter(|(_, j)| j.state == JobState::Leased);
-        held.map(|(id, j)| Lease { job: id.clone(), token: j.token.clone(), partition: 0 })
+        held.map(|(id, j)| Lease { job: id.as_str().into(), token: j.token.clone(), partition: 0 })
             .collect()
     }
 
@@ -164,7 +164,7 @@ impl ModelQueue {
             if self.holds(lease) {
                 self.go(&lease.job, "renew");
             } else {
-                lost.push(lease.job.clone());
+                lost.push(lease.job.to_string());
             }
         }
         lost
@@ -212,21 +212,21 @@ impl ModelQueue {
     /// Absent -> ready or delayed; false for an id that is in the queue in any state, and for a
     /// job of a cancelled sweep.
     fn enqueue(&mut self, new: &NewJob) -> bool {
-        if self.jobs.contains_key(&new.id) {
+        if self.jobs.contains_key(new.id.as_str()) {
             return false;
         }
-        if self.cancelled.contains(&new.sweep) {
+        if self.cancelled.contains(new.sweep.as_str()) {
             if let Some(target) = new.target {
                 self.settle(&new.sweep, target, TargetStatus::Cancelled);
             }
             return false;
         }
-        let sweep = self.sweeps.get(&new.sweep);
+        let sweep = self.sweeps.get(new.sweep.as_str());
         let job = Job {
             state: JobState::Absent,
             lane: new.lane.clone(),
             priority: sweep.map_or(new.priority, |s| s.priority) as u8,
-            sweep: new.sweep.clone(),
+            sweep: new.sweep.to_string(),
             target: new.target,
             most: new.max_attempts.unwrap_or(self.options.max_attempts),
             attempts: 0,
@@ -238,7 +238,7 @@ impl ModelQueue {
             late: false,
             held: None,
         };
-        self.jobs.insert(new.id.clone(), job);
+        self.jobs.insert(new.id.to_string(), job);
         self.go(&new.id, if new.delay_ms > 0 { "enqueue_delayed" } else { "enqueue" });
         true
     }
@@ -297,7 +297,7 @@ impl ModelQueue {
     }
 
     fn holds(&self, lease: &Lease) -> bool {
-        let job = self.jobs.get(&lease.job);
+        let job = self.jobs.get(lease.job.as_str());
         job.is_some_and(|j| j.state == JobState::Leased && j.token == lease.token)
     }
 

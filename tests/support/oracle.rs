@@ -5,6 +5,7 @@ use crate::redis::{RedisServer, at};
 use crate::repo::TestRepo;
 use queue_schema::budget::Amount;
 use queue_schema::client::{Queue, SweepState, SweepStatus};
+use queue_schema::ids::{ReviewId, SweepId};
 use queue_schema::keys;
 use queue_schema::rows::{AuditFactsRow, ReviewRow, STREAMS};
 use queue_schema::state::JobState;
@@ -117,7 +118,7 @@ pub fn check_targets<C: ConnectionLike>(conn: &mut C, id: &str) {
     for (i, code) in codes.unwrap_or_default().chars().enumerate() {
         let states = work.remove(&i.to_string()).unwrap_or_default();
         let dead = states.iter().filter(|s| *s == "dead").count();
-        let review = format!("{id}-{i}");
+        let review = ReviewId::from(format!("{id}-{i}"));
         let shards = keys::shard_barrier(&review);
         let left = [
             keys::barrier(&shards),
@@ -164,6 +165,7 @@ pub fn check_targets<C: ConnectionLike>(conn: &mut C, id: &str) {
 /// # Panics
 /// When a promise is broken.
 pub async fn check_sweep(queue: &Queue, id: &str) -> SweepStatus {
+    let id = &SweepId::from(id);
     let s = check_sweep_counts(queue, id).await;
     let rows = queue.rows::<ReviewRow>(id).await.unwrap();
     let ids: HashSet<_> = rows.iter().map(|r| r.review_id.clone()).collect();
@@ -205,6 +207,7 @@ pub fn check_budget(s: &SweepStatus) {
 /// # Panics
 /// When one is off.
 pub async fn check_sweep_counts(queue: &Queue, id: &str) -> SweepStatus {
+    let id = &SweepId::from(id);
     let s = queue.sweep_status(id).await.unwrap().expect("the sweep has a record");
     let targets = queue.targets(id).await.unwrap();
     assert_eq!(targets.len() as u64, s.total, "as many targets as counted");

@@ -3,6 +3,7 @@
 use crate::oracle::partitions;
 use crate::repo::TestRepo;
 use crate::wait::eventually;
+use queue_schema::ids::SweepId;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -146,8 +147,8 @@ impl Bench {
     }
 
     /// Enqueues a sweep of `repo` on that ladder; returns its id.
-    pub fn enqueue(&self, repo: &TestRepo) -> String {
-        self.sweep(repo, &[]).expect(0).stdout.trim().to_owned()
+    pub fn enqueue(&self, repo: &TestRepo) -> SweepId {
+        self.sweep(repo, &[]).expect(0).stdout.trim().into()
     }
 
     /// Starts a worker process.

@@ -1,6 +1,7 @@
 //! What tests ask of the queue when the work itself does not matter.
 
 use queue_schema::effects::{NewJob, Priority};
+use queue_schema::ids::SweepId;
 use queue_schema::limits::{AcceptLimits, DocumentLimits, HistoryLimits, TierLimits};
 use queue_schema::sweep::{Ladder, Limits, Policy, SplitMode, SweepSpec};
 use std::collections::BTreeMap;
@@ -8,10 +9,10 @@ use std::collections::BTreeMap;
 /// A job of no sweep.
 pub fn plain_job(name: &str, lane: &str) -> NewJob {
     NewJob {
-        id: name.to_owned(),
+        id: name.into(),
         lane: lane.to_owned(),
         priority: Priority::Normal,
-        sweep: String::new(),
+        sweep: SweepId::default(),
         target: None,
         delay_ms: 0,
         max_attempts: None,

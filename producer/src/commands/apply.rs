@@ -10,6 +10,7 @@ use crate::workers::{Local, Workers};
 use anyhow::bail;
 use queue_schema::apply::ApplySpec;
 use queue_schema::client::{ApplyRun, DeadLetter};
+use queue_schema::ids::{RunId, SweepId};
 use queue_schema::rows::AutoApplyRow;
 use queue_schema::rows::apply::ApplyAction;
 use scrum_domain::text::clip_marked;
@@ -122,8 +123,8 @@ enum Ended {
 /// Waits until a run ended; `None` when the user left. `tend` runs between looks.
 async fn wait_for(
     session: &Session,
-    sweep: &str,
-    run: &str,
+    sweep: &SweepId,
+    run: &RunId,
     mut tend: impl FnMut() -> anyhow::Result<()>,
 ) -> anyhow::Result<Option<Ended>> {
     let queue = &session.queue;
@@ -152,8 +153,8 @@ async fn wait_for(
 async fn outcome(
     global: &Global,
     session: &Session,
-    sweep: &str,
-    run: &str,
+    sweep: &SweepId,
+    run: &RunId,
     ended: Ended,
 ) -> anyhow::Result<u8> {
     match ended {

@@ -6,7 +6,7 @@ use crate::output::{Table, say, say_json, say_lines, say_part, time};
 use crate::session::Session;
 use anyhow::{Context, bail};
 use queue_schema::client::DeadFilter;
-use queue_schema::ids::review_id;
+use queue_schema::ids::{JobId, ReviewId};
 use queue_schema::rows::Attempt;
 use scrum_disk::OutFile;
 use scrum_knowledge::letters::{self, Exporter, Letter, Letters};
@@ -32,7 +32,7 @@ pub async fn execute(global: &Global, args: DlqArgs) -> anyhow::Result<u8> {
             let letters = find(&session, &filter).await?;
             if global.json { list_json(letters).await } else { list(letters).await }
         }
-        DlqAction::Show { id } => show(global, &session, &id).await,
+        DlqAction::Show { id } => show(global, &session, &id.into()).await,
         DlqAction::Retry { ids, filter, from_rung, ladder } => {
             let ids = named(&session, ids, &filter).await?;
             retry(global, &session, &ids, from_rung, ladder.as_deref()).await
@@ -75,9 +75,9 @@ async fn named(
     session: &Session,
     ids: Vec<String>,
     filter: &LetterFilter,
-) -> anyhow::Result<Vec<String>> {
+) -> anyhow::Result<Vec<JobId>> {
     match (ids.is_empty(), filter.is_empty()) {
-        (false, true) => Ok(ids),
+        (false, true) => Ok(ids.into_iter().map(JobId::from).collect()),
         (true, false) => {
             let (mut ids, mut letters) = (Vec::new(), find(session, filter).await?);
             loop {
@@ -95,7 +95,7 @@ async fn named(
     }
 }
 
-async fn discard(global: &Global, session: &Session, ids: &[String]) -> anyhow::Result<u8> {
+async fn discard(global: &Global, session: &Session, ids: &[JobId]) -> anyhow::Result<u8> {
     for id in ids {
         letters::letter(&session.queue, id).await?;
     }
@@ -145,10 +145,10 @@ async fn list(mut letters: Letters) -> anyhow::Result<u8> {
 fn row(letter: &Letter) -> Vec<String> {
     let dead = &letter.dead;
     let reason = dead.reason.chars().take(REASON_CHARS).collect();
-    vec![dead.id.clone(), letter.path(), dead.class.clone(), time(dead.last_ms), reason]
+    vec![dead.id.to_string(), letter.path(), dead.class.clone(), time(dead.last_ms), reason]
 }
 
-async fn show(global: &Global, session: &Session, id: &str) -> anyhow::Result<u8> {
+async fn show(global: &Global, session: &Session, id: &JobId) -> anyhow::Result<u8> {
     let letter = letters::letter(&session.queue, id).await?;
     let attempts = letters::attempts(&session.queue, &letter).await?;
     let dead = &letter.dead;
@@ -189,7 +189,7 @@ fn show_attempt(a: &Attempt) -> anyhow::Result<()> {
 async fn retry(
     global: &Global,
     session: &Session,
-    ids: &[String],
+    ids: &[JobId],
     from_rung: Option<u32>,
     ladder: Option<&str>,
 ) -> anyhow::Result<u8> {
@@ -199,7 +199,7 @@ async fn retry(
         None => None,
     };
     let (queue, checking) = (&session.queue, session.checking());
-    let retried = async |id: &String| {
+    let retried = async |id: &JobId| {
         let letter = letters::letter(queue, id).await?;
         let job = letters::retried(&checking, &letter, from_rung, ladder.as_ref()).await;
         job.with_context(|| format!("dead letter {id}"))
@@ -216,7 +216,7 @@ async fn retry(
         }
         let job = retried(id).await?;
         if let (Some(ladder), Some(job)) = (&ladder, &job) {
-            let review = review_id(&job.sweep, job.target.unwrap_or_default());
+            let review = ReviewId::new(&job.sweep, job.target.unwrap_or_default());
             queue.give_ladder(&review, ladder).await?;
         }
         let change = job.as_ref().map(|j| (j.lane.as_str(), j.body.as_str()));

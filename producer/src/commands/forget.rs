@@ -5,6 +5,7 @@ use crate::output::{say, say_json};
 use crate::session::Session;
 use anyhow::bail;
 use queue_schema::client::Forgotten;
+use queue_schema::ids::SweepId;
 use scrum_shown::shell_quoted;
 
 /// Forgets sweeps; all are checked before the first is touched.
@@ -13,7 +14,7 @@ use scrum_shown::shell_quoted;
 /// No such sweep, one that is not over, a failure of Redis.
 pub async fn execute(global: &Global, args: ForgetArgs) -> anyhow::Result<u8> {
     let session = Session::open(global).await?;
-    let running = |id: &str| {
+    let running = |id: &SweepId| {
         format!(
             "sweep {id} is not over; wait for it, or cancel it first: scrum cancel {}",
             shell_quoted(id)

@@ -19,7 +19,7 @@ pub async fn execute(global: &Global, args: ModelsArgs) -> anyhow::Result<u8> {
         Some(name) => Some(session.find_sweep(name).await?),
         None => None,
     };
-    let rows = models(&session.queue, sweep.as_deref()).await?;
+    let rows = models(&session.queue, sweep.as_ref()).await?;
     if global.json {
         return say_json(&rows).map(|()| 0);
     }

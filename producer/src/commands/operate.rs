@@ -14,7 +14,7 @@ pub async fn pause(global: &Global, args: PauseArgs, pause: bool) -> anyhow::Res
     let session = Session::open(global).await?;
     let (what, name) = match (args.lane, args.sweep) {
         (Some(lane), _) => (Pausable::Lane, lane),
-        (None, Some(sweep)) => (Pausable::Sweep, session.find_sweep(&sweep).await?),
+        (None, Some(sweep)) => (Pausable::Sweep, session.find_sweep(&sweep).await?.into()),
         (None, None) => anyhow::bail!("name a lane, or a sweep with --sweep"),
     };
     let changed = session.queue.pause(what, &name, pause).await?;

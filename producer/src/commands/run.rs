@@ -8,6 +8,7 @@ use crate::session::Session;
 use crate::workers::{Local, Workers};
 use crate::{report, wait};
 use anyhow::Context;
+use queue_schema::ids::SweepId;
 use scrum_disk as disk;
 use std::path::PathBuf;
 
@@ -44,11 +45,11 @@ pub async fn execute(global: &Global, args: RunArgs) -> anyhow::Result<u8> {
 }
 
 /// In the state directory, which nobody else can enter.
-fn default_out(session: &Session, id: &str) -> anyhow::Result<PathBuf> {
+fn default_out(session: &Session, id: &SweepId) -> anyhow::Result<PathBuf> {
     let reports = session.state.join("reports");
     disk::private_dir(&reports).with_context(|| {
         let reports = reports.display();
         format!("{reports} in the state directory can't be used; pass --out or --state-dir")
     })?;
-    Ok(reports.join(id))
+    Ok(reports.join(id.as_str()))
 }

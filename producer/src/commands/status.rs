@@ -26,7 +26,7 @@ pub async fn execute(global: &Global, args: StatusArgs) -> anyhow::Result<u8> {
             Some(name) => Some(session.find_sweep(name).await?),
             None => None,
         };
-        let found = overview(&session.queue, session.asker(), sweep.as_deref(), LIST).await?;
+        let found = overview(&session.queue, session.asker(), sweep.as_ref(), LIST).await?;
         if args.watch && fancy() && !global.json {
             // The picture stays in place.
             clear_screen()?;
@@ -90,7 +90,7 @@ fn print_fleet(found: &Overview) -> anyhow::Result<()> {
 fn of_sweep(s: &SweepStatus, now: u64) -> Vec<String> {
     let took = s.took_ms(now);
     vec![
-        s.id.clone(),
+        s.id.to_string(),
         format!("{:?}", s.state).to_lowercase(),
         s.priority.as_str().to_owned(),
         format!("{}/{}", s.settled(), s.total),

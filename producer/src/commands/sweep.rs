@@ -9,6 +9,7 @@ use crate::session::Session;
 use crate::{report, wait};
 use queue_schema::budget::BudgetRequest;
 use queue_schema::client::{Created, DeadFilter, SweepState};
+use queue_schema::ids::SweepId;
 use queue_schema::sweep::{Ladder, Rung, SweepSpec};
 use scrum_config::Settings;
 use scrum_knowledge::{Letters, sweeps};
@@ -63,7 +64,7 @@ pub async fn execute(global: &Global, args: SweepArgs) -> anyhow::Result<u8> {
 /// A sweep as it was asked for.
 pub struct Asked {
     /// Its id.
-    pub id: String,
+    pub id: SweepId,
     /// False when it was there before.
     pub new: bool,
     /// Target globs that match nothing in its commit.
@@ -206,7 +207,7 @@ fn note_unpriced(settings: &Settings, spec: &SweepSpec, progress: &Progress) {
 
 /// A sweep whose plan job died (the repository was away, say) is planned again when somebody
 /// asks for it again. A cancelled one stays cancelled.
-async fn revive_plan(session: &Session, id: &str) -> anyhow::Result<()> {
+async fn revive_plan(session: &Session, id: &SweepId) -> anyhow::Result<()> {
     let status = session.queue.sweep_status(id).await?;
     if status.as_ref().is_some_and(|s| s.state == SweepState::Cancelled) {
         anyhow::bail!("sweep {id} was cancelled; pass --again to start a new one");

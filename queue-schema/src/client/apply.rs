@@ -3,6 +3,7 @@
 use super::{Queue, QueueError};
 use crate::apply::{ApplySpec, Proposal};
 use crate::effects::{Effects, NewJob};
+use crate::ids::{RunId, SweepId};
 use crate::jobs::{Apply, Patch};
 use crate::keys;
 use crate::records::RunRecord;
@@ -26,7 +27,7 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis, and then doing it again is safe.
-    pub async fn start_apply(&self, spec: &ApplySpec) -> Result<(String, bool), QueueError> {
+    pub async fn start_apply(&self, spec: &ApplySpec) -> Result<(RunId, bool), QueueError> {
         let bad = |e| QueueError::record("apply", e);
         let (run, sweep) = (spec.id(), &spec.sweep);
         let pool = spec.pool_of(&run);
@@ -62,7 +63,11 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis, or a record that this program can't read.
-    pub async fn apply_run(&self, sweep: &str, run: &str) -> Result<Option<ApplyRun>, QueueError> {
+    pub async fn apply_run(
+        &self,
+        sweep: &SweepId,
+        run: &RunId,
+    ) -> Result<Option<ApplyRun>, QueueError> {
         let mut conn = self.conn();
         let key = keys::apply_run(sweep, run);
         let map: HashMap<String, String> = redis::cmd("HGETALL")
@@ -87,13 +92,14 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis.
-    pub async fn apply_runs(&self, sweep: &str) -> Result<Vec<String>, QueueError> {
+    pub async fn apply_runs(&self, sweep: &SweepId) -> Result<Vec<RunId>, QueueError> {
         let mut conn = self.conn();
-        Ok(redis::cmd("LRANGE")
+        let runs: Vec<String> = redis::cmd("LRANGE")
             .arg(self.of_sweep(sweep).key(&keys::apply_runs(sweep)))
             .arg(0)
             .arg(-1)
             .query_async(&mut conn)
-            .await?)
+            .await?;
+        Ok(runs.into_iter().map(RunId::from).collect())
     }
 }

@@ -3,6 +3,7 @@
 
 use super::{Lease, Queue, QueueError};
 use crate::budget::{Budget, Dollars};
+use crate::ids::SweepId;
 use std::fmt::Write as _;
 
 /// What a call may take, and what else its sweep's budget asks about it.
@@ -42,7 +43,7 @@ impl Queue {
     pub async fn hold_budget(&self, lease: &Lease, spend: &Spend) -> Result<Held, QueueError> {
         let yes = |b: bool| if b { b"1".to_vec() } else { b"0".to_vec() };
         let args = vec![
-            lease.job.clone().into_bytes(),
+            lease.job.clone().into(),
             lease.token.clone().into_bytes(),
             spend.tokens.to_string().into_bytes(),
             spend.micro_usd.to_string().into_bytes(),
@@ -73,7 +74,7 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis.
-    pub async fn budget(&self, sweep: &str) -> Result<Option<Budget>, QueueError> {
+    pub async fn budget(&self, sweep: &SweepId) -> Result<Option<Budget>, QueueError> {
         Ok(self.sweep_status(sweep).await?.and_then(|s| s.budget))
     }
 }

@@ -4,6 +4,7 @@
 use super::forget::LONGEST_TURN_MS;
 use super::reconcile::Fault;
 use super::{Queue, QueueError};
+use crate::ids::{SweepId, review_in, split_run};
 use crate::keys::{self, Damage, KeyRow, KeyType, TABLE, row_of};
 use crate::records::sweep::fields;
 use crate::rows::STREAMS;
@@ -42,7 +43,7 @@ pub(super) struct Form {
 struct Found {
     wrong: Vec<String>,
     unlisted: Vec<String>,
-    sweeps: BTreeSet<String>,
+    sweeps: BTreeSet<SweepId>,
 }
 
 impl Queue {
@@ -90,7 +91,7 @@ impl Queue {
         if level == Level::Look && form.faults.iter().any(|f| f.kind == "type") {
             return Ok(form);
         }
-        let none = BTreeSet::from([String::new()]);
+        let none = BTreeSet::from([SweepId::default()]);
         for sweep in found.sweeps.iter().chain(deep.then_some(&none).into_iter().flatten()) {
             match self.sweep_form(sweep, deep, level, &mut form).await {
                 // Reported above, or written since.
@@ -141,20 +142,13 @@ impl Queue {
         let Some((row, rest)) = row_of(name).zip(name.split_once(':').map(|(_, rest)| rest)) else {
             return Ok(());
         };
-        let run = |rest: &str| {
-            rest.split_once('.')
-                .map(|(sweep, run)| [sweep, run].map(|w| w.as_bytes().to_vec()).to_vec())
-        };
-        // Behind the target stands the ending of a barrier's name, if any; digits are the target.
-        let review = rest.rsplit_once('-').map(|(sweep, target)| {
-            (sweep, target.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default())
-        });
+        let review = review_in(rest).and_then(|review| Some((review.sweep(), review.target()?)));
         let (check, args) = match (row.damage, review) {
             (Damage::Review, Some((sweep, target))) => {
-                ("restart", vec![sweep.into(), target.into()])
+                ("restart", vec![sweep.into(), target.to_string().into()])
             }
-            (Damage::Review | Damage::Run, _) => match run(rest) {
-                Some(args) => ("run", args),
+            (Damage::Review | Damage::Run, _) => match split_run(rest) {
+                Some((sweep, run)) => ("run", vec![sweep.into(), run.into()]),
                 None => return Ok(()),
             },
             (Damage::Sweep, _) if row.kind == KeyType::Stream => {
@@ -197,7 +191,7 @@ impl Queue {
                     }
                     "job" => found.unlisted.push(name),
                     _ => {
-                        found.sweeps.insert(name);
+                        found.sweeps.insert(name.into());
                     }
                 }
             }

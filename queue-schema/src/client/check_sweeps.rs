@@ -4,6 +4,7 @@ use super::check_keys::{Form, JUDGED, Level, PAGE};
 use super::reconcile::Fault;
 use super::sweeps::review_template;
 use super::{Queue, QueueError};
+use crate::ids::{ReviewId, SweepId};
 use crate::jobs::{JobKind, Plan, Review};
 use crate::keys;
 use crate::records::Counter;
@@ -27,7 +28,7 @@ impl Queue {
     /// look checks only the record, and only of sweeps that are not over.
     pub(super) async fn sweep_form(
         &self,
-        sweep: &str,
+        sweep: &SweepId,
         deep: bool,
         level: Level,
         form: &mut Form,
@@ -42,9 +43,9 @@ impl Queue {
             // Also leased, delayed and dead jobs, of whatever sweep.
             for set in [keys::LEASES, keys::DELAYED, keys::DEAD] {
                 let ids = self.names(set, "zset", level, form).await?;
-                form.faults.extend(self.job_form("", &ids, level).await?);
+                form.faults.extend(self.job_form(sweep, &ids, level).await?);
             }
-            let faults = self.job_form("", &form.unlisted, level).await?;
+            let faults = self.job_form(sweep, &form.unlisted, level).await?;
             form.faults.extend(faults);
             return Ok(());
         }
@@ -93,20 +94,20 @@ impl Queue {
     /// The records of jobs; `sweep` is the one whose index names them, empty for none.
     async fn job_form(
         &self,
-        sweep: &str,
+        sweep: &SweepId,
         ids: &[String],
         level: Level,
     ) -> Result<Vec<Fault>, QueueError> {
         let mut faults = Vec::new();
         for page in ids.chunks(JUDGED) {
-            let args = std::iter::once(sweep).chain(page.iter().map(String::as_str));
+            let args = std::iter::once(sweep.as_str()).chain(page.iter().map(String::as_str));
             let args = args.map(|w| w.as_bytes().to_vec()).collect();
             faults.extend(self.judge_form("jobs", level, args).await?);
         }
         Ok(faults)
     }
 
-    fn without_key(&self, sweep: &str) -> Fault {
+    fn without_key(&self, sweep: &SweepId) -> Fault {
         let message =
             "what it lacks is signed: mend it with the fleet's key (queue.signing_key_env)";
         self.fault("unread", &format!("sweep {sweep}"), message.to_owned(), false)
@@ -115,19 +116,19 @@ impl Queue {
     /// What the script makes a sweep's record anew of, where its request can be read.
     fn sweep_args(
         &self,
-        sweep: &str,
+        sweep: &SweepId,
         spec: Option<&SweepSpec>,
     ) -> Result<Vec<Vec<u8>>, QueueError> {
-        let Some(spec) = spec else { return Ok(vec![sweep.into(), b"0".to_vec()]) };
+        let Some(spec) = spec else { return Ok(vec![sweep.clone().into(), b"0".to_vec()]) };
         let (head, tail) = review_template(sweep, &self.options().signer)?;
-        let lane = Review { sweep: sweep.to_owned(), target: 0 }.lane();
+        let lane = Review { sweep: sweep.clone(), target: 0 }.lane();
         let [window, max] =
             [spec.limits.admission_window, self.options().max_attempts].map(|n| n.to_string());
-        let lister = Plan { sweep: sweep.to_owned(), first: 0 }.lane();
+        let lister = Plan { sweep: sweep.clone(), first: 0 }.lane();
         let accepts = ReviewRow::STREAM.to_owned();
         let counters = Counter::ALL.map(Counter::as_str).join(" ");
         let args = [
-            sweep.to_owned(),
+            sweep.to_string(),
             "1".to_owned(),
             lane,
             head,
@@ -137,7 +138,7 @@ impl Queue {
             lister,
             accepts,
             counters,
-            keys::shard_barrier(""),
+            keys::shard_barrier(&ReviewId::default()),
         ];
         Ok(args.map(String::into_bytes).to_vec())
     }
@@ -145,7 +146,7 @@ impl Queue {
     /// The records of a sweep's targets.
     async fn target_form(
         &self,
-        sweep: &str,
+        sweep: &SweepId,
         level: Level,
         form: &mut Form,
     ) -> Result<(), QueueError> {
@@ -182,7 +183,12 @@ impl Queue {
     }
 
     /// Checks rows and their index where the two differ in number.
-    async fn row_form(&self, sweep: &str, level: Level, form: &mut Form) -> Result<(), QueueError> {
+    async fn row_form(
+        &self,
+        sweep: &SweepId,
+        level: Level,
+        form: &mut Form,
+    ) -> Result<(), QueueError> {
         for stream in STREAMS {
             // First entries that are not rows are removed, then index entries without a row.
             for (check, first, last) in [("rows", "-", ""), ("unrowed", "0", "0")] {
@@ -202,7 +208,7 @@ impl Queue {
         Ok(())
     }
 
-    async fn row_counts(&self, stream: &str, sweep: &str) -> Result<(u64, u64), QueueError> {
+    async fn row_counts(&self, stream: &str, sweep: &SweepId) -> Result<(u64, u64), QueueError> {
         let mut conn = self.conn();
         let counts = redis::pipe()
             .cmd("XLEN")

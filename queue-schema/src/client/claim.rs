@@ -3,6 +3,7 @@
 use super::{Queue, QueueError};
 use crate::body::{self, BodyError};
 use crate::effects::Effects;
+use crate::ids::{JobId, WorkerId};
 use crate::keys;
 use redis::{FromRedisValue, Value};
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ const JOB_WIDTH: usize = 7;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Lease {
     /// Job id.
-    pub job: String,
+    pub job: JobId,
     /// Changes with every claim; a stale one changes nothing.
     pub token: String,
     /// Where it is.
@@ -47,7 +48,7 @@ pub struct ClaimedJob {
 #[derive(Debug, Clone, Default)]
 pub struct ClaimRequest {
     /// Who claims.
-    pub worker: String,
+    pub worker: WorkerId,
     /// Unique per claim, the same when it is sent again: makes a lost reply harmless.
     pub request: String,
     /// Jobs wanted, at least 1.
@@ -118,14 +119,19 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis.
-    pub async fn renew(&self, worker: &str, leases: &[Lease]) -> Result<Vec<String>, QueueError> {
+    pub async fn renew(
+        &self,
+        worker: &WorkerId,
+        leases: &[Lease],
+    ) -> Result<Vec<JobId>, QueueError> {
         let mut args: Vec<Vec<u8>> =
-            vec![worker.into(), self.options().lease.as_millis().to_string().into()];
+            vec![worker.clone().into(), self.options().lease.as_millis().to_string().into()];
         for lease in leases {
             args.push(lease.job.clone().into());
             args.push(lease.token.clone().into());
         }
-        self.run(&self.scripts.renew, args).await
+        let lost: Vec<String> = self.run(&self.scripts.renew, args).await?;
+        Ok(lost.into_iter().map(JobId::from).collect())
     }
 
     /// Applies commits in one script. One answer each: false for a lease that was lost, whose
@@ -217,7 +223,7 @@ impl Queue {
         }
         let mut jobs = Vec::with_capacity(rest.len() / JOB_WIDTH);
         for job in rest.chunks_exact(JOB_WIDTH) {
-            let (job_id, token) = (text(&job[0])?, token.to_owned());
+            let (job_id, token) = (text(&job[0])?.into(), token.to_owned());
             jobs.push(ClaimedJob {
                 lease: Lease { job: job_id, token, partition: self.number() },
                 lane: text(&job[1])?,

@@ -3,6 +3,7 @@
 use super::sweeps::texts;
 use super::{Mark, Queue, QueueError};
 use crate::body;
+use crate::ids::{JobId, ReviewId, SweepId};
 use crate::keys;
 use crate::records::review::fields;
 use crate::sweep::Ladder;
@@ -14,11 +15,11 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DeadLetter {
     /// Job id: what `dlq retry` takes.
-    pub id: String,
+    pub id: JobId,
     /// Lane it died in.
     pub lane: String,
     /// Sweep it belongs to.
-    pub sweep: String,
+    pub sweep: SweepId,
     /// Target it served.
     pub target: Option<u32>,
     /// Class of reason.
@@ -41,7 +42,7 @@ pub struct DeadLetter {
 #[derive(Debug, Clone, Default)]
 pub struct DeadFilter {
     /// Only this sweep's.
-    pub sweep: Option<String>,
+    pub sweep: Option<SweepId>,
     /// Only this class.
     pub class: Option<String>,
     /// Only lanes that begin with this.
@@ -123,8 +124,8 @@ impl Queue {
     /// A failure of Redis.
     pub async fn dead_among(
         &self,
-        sweep: &str,
-        jobs: &[String],
+        sweep: &SweepId,
+        jobs: &[JobId],
     ) -> Result<Vec<DeadLetter>, QueueError> {
         self.of_sweep(sweep).letters_here(jobs, |_| true).await
     }
@@ -133,12 +134,12 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis.
-    pub async fn dead_letter(&self, id: &str) -> Result<Option<DeadLetter>, QueueError> {
+    pub async fn dead_letter(&self, id: &JobId) -> Result<Option<DeadLetter>, QueueError> {
         Ok(self.find_dead(id).await?.map(|(_, letter)| letter))
     }
 
     /// A dead letter and where it is: its id alone does not say.
-    async fn find_dead(&self, id: &str) -> Result<Option<(Self, DeadLetter)>, QueueError> {
+    async fn find_dead(&self, id: &JobId) -> Result<Option<(Self, DeadLetter)>, QueueError> {
         for part in self.each() {
             if let Some(letter) = part.dead_letter_here(id).await? {
                 return Ok(Some((part, letter)));
@@ -188,11 +189,15 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis.
-    pub async fn revive(&self, id: &str, edited: Option<(&str, &str)>) -> Result<u64, QueueError> {
+    pub async fn revive(
+        &self,
+        id: &JobId,
+        edited: Option<(&str, &str)>,
+    ) -> Result<u64, QueueError> {
         let (lane, body) = edited.unwrap_or_default();
         let Some((part, _)) = self.find_dead(id).await? else { return Ok(0) };
         let body = body::pack(&self.options().signer.seal_job(body));
-        part.run(&self.scripts.revive, vec![id.into(), lane.into(), body]).await
+        part.run(&self.scripts.revive, vec![id.clone().into(), lane.into(), body]).await
     }
 
     /// Gives a review a ladder of its own, for the retry that follows. By itself it starts nothing,
@@ -200,7 +205,7 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis.
-    pub async fn give_ladder(&self, review: &str, ladder: &Ladder) -> Result<(), QueueError> {
+    pub async fn give_ladder(&self, review: &ReviewId, ladder: &Ladder) -> Result<(), QueueError> {
         let json = serde_json::to_string(ladder).map_err(|e| QueueError::record("ladder", e))?;
         let mut conn = self.conn();
         let key = keys::review_state(review);
@@ -217,7 +222,11 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis, or no such sweep.
-    pub async fn ladder_of(&self, sweep: &str, review: &str) -> Result<Ladder, QueueError> {
+    pub async fn ladder_of(
+        &self,
+        sweep: &SweepId,
+        review: &ReviewId,
+    ) -> Result<Ladder, QueueError> {
         let spec = self
             .sweep_spec(sweep)
             .await?
@@ -233,9 +242,9 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis.
-    pub async fn discard(&self, id: &str) -> Result<bool, QueueError> {
+    pub async fn discard(&self, id: &JobId) -> Result<bool, QueueError> {
         let Some((part, _)) = self.find_dead(id).await? else { return Ok(false) };
-        Ok(part.run::<i64>(&self.scripts.discard, vec![id.into()]).await? == 1)
+        Ok(part.run::<i64>(&self.scripts.discard, vec![id.clone().into()]).await? == 1)
     }
 }
 
@@ -244,9 +253,9 @@ fn letter(id: &str, map: &HashMap<String, String>) -> Option<DeadLetter> {
     let text = |f: &str| map.get(f).cloned().unwrap_or_default();
     let n = |f: &str| map.get(f).and_then(|v| v.parse().ok()).unwrap_or(0);
     (text("st") == "dead").then(|| DeadLetter {
-        id: id.to_owned(),
+        id: id.into(),
         lane: text("l"),
-        sweep: text("s"),
+        sweep: text("s").into(),
         target: map.get("g").and_then(|v| v.parse().ok()),
         class: text("dc"),
         reason: text("dr"),

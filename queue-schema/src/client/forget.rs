@@ -1,6 +1,7 @@
 //! What is not kept for ever: ended sweeps with all that belongs to them, old dead letters.
 
 use super::{Queue, QueueError, SweepState};
+use crate::ids::SweepId;
 use crate::keys;
 use crate::records::sweep::fields;
 use crate::rows::STREAMS;
@@ -38,7 +39,7 @@ pub enum Forgotten {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Upkeep {
     /// Sweeps that are gone.
-    pub sweeps: Vec<String>,
+    pub sweeps: Vec<SweepId>,
     /// Dead letters that are gone.
     pub letters: u64,
 }
@@ -53,19 +54,19 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis; doing it again is safe.
-    pub async fn forget_sweep(&self, id: &str, batch: u32) -> Result<Forgotten, QueueError> {
+    pub async fn forget_sweep(&self, id: &SweepId, batch: u32) -> Result<Forgotten, QueueError> {
         self.of_sweep(id).forget(id, batch, None).await
     }
 
     /// The same within this handle's partition.
     pub(super) async fn forget(
         &self,
-        id: &str,
+        id: &SweepId,
         batch: u32,
         older: Option<Duration>,
     ) -> Result<Forgotten, QueueError> {
         let mut args: Vec<Vec<u8>> = vec![
-            id.into(),
+            id.clone().into(),
             batch.to_string().into(),
             older.map(|d| d.as_millis().to_string()).unwrap_or_default().into(),
         ];
@@ -177,38 +178,42 @@ impl Queue {
     }
 
     /// Sweeps of this partition that are being forgotten.
-    pub(super) async fn forgetting(&self) -> Result<Vec<String>, QueueError> {
+    pub(super) async fn forgetting(&self) -> Result<Vec<SweepId>, QueueError> {
         self.ids_of(keys::FORGETTING).await
     }
 
     /// Sweeps of this partition, oldest first.
-    pub(super) async fn sweeps_here(&self) -> Result<Vec<String>, QueueError> {
+    pub(super) async fn sweeps_here(&self) -> Result<Vec<SweepId>, QueueError> {
         self.ids_of(keys::SWEEPS).await
     }
 
-    async fn ids_of(&self, set: &str) -> Result<Vec<String>, QueueError> {
+    async fn ids_of(&self, set: &str) -> Result<Vec<SweepId>, QueueError> {
         let mut conn = self.conn();
         let all: Vec<Vec<u8>> =
             redis::cmd("ZRANGE").arg(self.key(set)).arg(0).arg(-1).query_async(&mut conn).await?;
         // Ids are text; `form` reports others.
-        Ok(all.into_iter().filter_map(|id| String::from_utf8(id).ok()).collect())
+        Ok(all.into_iter().filter_map(|id| String::from_utf8(id).ok()).map(SweepId::from).collect())
     }
 
     /// Sweeps of this partition that are older than that: those that ended before are among them.
-    async fn made_before(&self, age: Duration) -> Result<Vec<String>, QueueError> {
+    async fn made_before(&self, age: Duration) -> Result<Vec<SweepId>, QueueError> {
         let mut conn = self.conn();
         let now = self.now_ms().await?;
         let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
-        Ok(redis::cmd("ZRANGEBYSCORE")
+        let all: Vec<String> = redis::cmd("ZRANGEBYSCORE")
             .arg(self.key(keys::SWEEPS))
             .arg("-inf")
             .arg(now.saturating_sub(age))
             .query_async(&mut conn)
-            .await?)
+            .await?;
+        Ok(all.into_iter().map(SweepId::from).collect())
     }
 
     /// How far a sweep of this partition is.
-    pub(super) async fn state_here(&self, sweep: &str) -> Result<Option<SweepState>, QueueError> {
+    pub(super) async fn state_here(
+        &self,
+        sweep: &SweepId,
+    ) -> Result<Option<SweepState>, QueueError> {
         let mut conn = self.conn();
         let word: Option<String> = redis::cmd("HGET")
             .arg(self.key(&keys::sweep(sweep)))
@@ -219,7 +224,7 @@ impl Queue {
     }
 
     /// Number of jobs of a sweep of this partition, dead ones included.
-    pub(super) async fn jobs_of(&self, sweep: &str) -> Result<u64, QueueError> {
+    pub(super) async fn jobs_of(&self, sweep: &SweepId) -> Result<u64, QueueError> {
         let mut conn = self.conn();
         let index = self.key(&keys::jobs(sweep));
         Ok(redis::cmd("SCARD").arg(index).query_async(&mut conn).await?)

@@ -1,6 +1,7 @@
 //! Reads of counters: a sweep's ledger, what models have shown over all sweeps, loop counters.
 
 use super::{Queue, QueueError};
+use crate::ids::SweepId;
 use crate::keys;
 use crate::ledger::{self, Counts, Ledger};
 
@@ -9,7 +10,7 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis.
-    pub async fn ledger(&self, sweep: &str) -> Result<Ledger, QueueError> {
+    pub async fn ledger(&self, sweep: &SweepId) -> Result<Ledger, QueueError> {
         let mut all = Ledger::new();
         ledger::gather(&mut all, self.of_sweep(sweep).counters(&keys::ledger(sweep)).await?);
         Ok(all)
@@ -31,7 +32,7 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis.
-    pub async fn loop_counters(&self, sweep: &str) -> Result<Counts, QueueError> {
+    pub async fn loop_counters(&self, sweep: &SweepId) -> Result<Counts, QueueError> {
         self.of_sweep(sweep).counters(&keys::loop_counters(sweep)).await
     }
 

@@ -1,6 +1,7 @@
 //! Memory: how much is left before something new is taken in, and what a sweep takes.
 
 use super::{Queue, QueueError};
+use crate::ids::SweepId;
 use crate::keys;
 use crate::rows::STREAMS;
 use serde::Serialize;
@@ -73,21 +74,22 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis.
-    pub async fn sweep_memory(&self, id: &str, settled: u64) -> Result<SweepMemory, QueueError> {
+    pub async fn sweep_memory(
+        &self,
+        id: &SweepId,
+        settled: u64,
+    ) -> Result<SweepMemory, QueueError> {
         /// Entries of a large key that are measured; the others are taken to be like them.
         const SAMPLES: u32 = 50;
         let part = self.of_sweep(id);
-        let mut keys: Vec<String> = ["sw", "st", "tg", "js", "led", "met"]
-            .iter()
-            .map(|k| part.key(&format!("{k}:{id}")))
-            .collect();
+        let mut names = vec![keys::sweep(id), keys::statuses(id), keys::targets(id)];
+        names.extend([keys::jobs(id), keys::ledger(id), keys::loop_counters(id)]);
         for stream in STREAMS {
-            keys.push(part.key(&keys::rows(stream, id)));
-            keys.push(part.key(&keys::row_ids(stream, id)));
+            names.extend([keys::rows(stream, id), keys::row_ids(stream, id)]);
         }
         let mut pipe = redis::pipe();
-        for key in &keys {
-            pipe.cmd("MEMORY").arg("USAGE").arg(key).arg("SAMPLES").arg(SAMPLES);
+        for name in &names {
+            pipe.cmd("MEMORY").arg("USAGE").arg(part.key(name)).arg("SAMPLES").arg(SAMPLES);
         }
         let mut conn = self.conn();
         let sizes: Vec<Option<u64>> = pipe.query_async(&mut conn).await?;

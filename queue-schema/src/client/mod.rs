@@ -47,7 +47,7 @@ pub use sweeps::Created;
 pub use tls::TlsFiles;
 
 use crate::effects::{NewJob, Sending};
-use crate::ids::ReviewId;
+use crate::ids::{ReviewId, SweepId};
 use crate::keys::{self, Partition};
 use crate::sign::{self, Signer};
 use crate::url::masked;
@@ -171,7 +171,7 @@ impl Queue {
 
     /// A handle on the partition where a sweep lives with all its reviews and jobs.
     #[must_use]
-    pub fn of_sweep(&self, sweep: &str) -> Self {
+    pub fn of_sweep(&self, sweep: &SweepId) -> Self {
         self.at(keys::partition_of(sweep, self.partitions()))
     }
 
@@ -182,8 +182,8 @@ impl Queue {
 
     /// A handle on the partition where a review lives: that of its sweep.
     #[must_use]
-    pub fn of_review(&self, review: &str) -> Self {
-        self.of_sweep(&ReviewId::from(review).sweep())
+    pub fn of_review(&self, review: &ReviewId) -> Self {
+        self.of_sweep(&review.sweep())
     }
 
     /// A handle that also reads records without a valid signature: to show them, never to act on them.
@@ -243,7 +243,7 @@ impl Queue {
         let max = self.options.max_payload_bytes;
         let bytes = job.body.len() + self.options.signer.job_bytes();
         if bytes > max {
-            return Err(QueueError::TooLarge { job: job.id.clone(), bytes, max });
+            return Err(QueueError::TooLarge { job: job.id.to_string(), bytes, max });
         }
         Ok(())
     }

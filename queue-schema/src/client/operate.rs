@@ -1,6 +1,7 @@
 //! What a person says to the queue as a whole: limits, pause, resume, cancel.
 
 use super::{Queue, QueueError};
+use crate::ids::SweepId;
 use crate::keys;
 use std::collections::BTreeSet;
 
@@ -77,7 +78,7 @@ impl Queue {
         // A lane is everywhere, a sweep in one place.
         let parts: Vec<_> = match what {
             Pausable::Lane => self.each().collect(),
-            Pausable::Sweep => vec![self.of_sweep(name)],
+            Pausable::Sweep => vec![self.of_sweep(&name.into())],
         };
         let mut changed = false;
         for part in parts {
@@ -106,8 +107,8 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis; saying it again is safe.
-    pub async fn cancel_sweep(&self, sweep: &str) -> Result<bool, QueueError> {
+    pub async fn cancel_sweep(&self, sweep: &SweepId) -> Result<bool, QueueError> {
         let part = self.of_sweep(sweep);
-        Ok(part.run::<i64>(&self.scripts.cancel, vec![sweep.into()]).await? == 1)
+        Ok(part.run::<i64>(&self.scripts.cancel, vec![sweep.clone().into()]).await? == 1)
     }
 }

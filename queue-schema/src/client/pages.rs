@@ -2,11 +2,13 @@
 //! page takes a few round trips, and nothing else is held in memory.
 
 use super::{Queue, QueueError};
+use crate::ids::{ReviewId, SweepId};
 use crate::keys;
 use crate::rows::{Attempt, Row};
 use crate::sweep::{Target, TargetStatus};
 use redis::FromRedisValue;
 use redis::streams::StreamRangeReply;
+use std::fmt::Display;
 
 /// Rows or targets that are read at once where the caller wants all of them.
 const PAGE: usize = 500;
@@ -28,7 +30,7 @@ impl Queue {
     /// A failure of Redis, or a row that this program can't read.
     pub async fn rows_page<R: Row>(
         &self,
-        sweep: &str,
+        sweep: &SweepId,
         after: Option<&str>,
         most: usize,
     ) -> Result<(Vec<R>, Option<String>), QueueError> {
@@ -55,7 +57,7 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis, or a row that this program can't read.
-    pub async fn rows<R: Row>(&self, sweep: &str) -> Result<Vec<R>, QueueError> {
+    pub async fn rows<R: Row>(&self, sweep: &SweepId) -> Result<Vec<R>, QueueError> {
         let (mut out, mut after) = (Vec::new(), None);
         loop {
             let (rows, end) = self.rows_page(sweep, after.as_deref(), PAGE).await?;
@@ -73,8 +75,8 @@ impl Queue {
     /// A failure of Redis, or a row that this program can't read.
     pub async fn rows_of<R: Row>(
         &self,
-        sweep: &str,
-        ids: &[String],
+        sweep: &SweepId,
+        ids: &[impl AsRef<str> + Display + Sync],
     ) -> Result<Vec<Option<R>>, QueueError> {
         let part = self.of_sweep(sweep);
         let at = part.key(&keys::row_ids(R::STREAM, sweep));
@@ -85,19 +87,19 @@ impl Queue {
             pipe.cmd("XRANGE").arg(&key).arg(entry).arg(entry);
         }
         let mut found = self.all::<StreamRangeReply>(&pipe).await?.into_iter();
-        let row = |(id, entry): (&String, Option<String>)| {
+        let row = |(id, entry): (&str, Option<String>)| {
             let Some(_) = entry else { return Ok(None) };
             let kept: Option<String> =
                 found.next().and_then(|page| page.ids.first().and_then(|e| e.get("row")));
             kept.map(|kept| self.read_row(sweep, id, &kept)).transpose()
         };
-        ids.iter().zip(entries).map(row).collect()
+        ids.iter().map(AsRef::as_ref).zip(entries).map(row).collect()
     }
 
     /// A row as it was kept under its id.
     pub(super) fn read_row<R: Row>(
         &self,
-        sweep: &str,
+        sweep: &SweepId,
         id: &str,
         kept: &str,
     ) -> Result<R, QueueError> {
@@ -110,7 +112,7 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis, or a state that this program does not know.
-    pub async fn target_states(&self, sweep: &str) -> Result<Vec<TargetStatus>, QueueError> {
+    pub async fn target_states(&self, sweep: &SweepId) -> Result<Vec<TargetStatus>, QueueError> {
         let mut conn = self.conn();
         let codes: Option<String> = redis::cmd("GET")
             .arg(self.of_sweep(sweep).key(&keys::statuses(sweep)))
@@ -130,7 +132,7 @@ impl Queue {
     /// A failure of Redis, a target that is not there, or one that this program can't read.
     pub async fn targets_of(
         &self,
-        sweep: &str,
+        sweep: &SweepId,
         ordinals: &[u32],
     ) -> Result<Vec<Target>, QueueError> {
         let found = self.targets_known(sweep, ordinals).await?;
@@ -148,7 +150,7 @@ impl Queue {
     /// A failure of Redis, or a target that this program can't read.
     pub async fn targets_known(
         &self,
-        sweep: &str,
+        sweep: &SweepId,
         ordinals: &[u32],
     ) -> Result<Vec<Option<Target>>, QueueError> {
         let key = self.of_sweep(sweep).key(&keys::targets(sweep));
@@ -163,7 +165,10 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis, or a record that this program can't read.
-    pub async fn targets(&self, sweep: &str) -> Result<Vec<(Target, TargetStatus)>, QueueError> {
+    pub async fn targets(
+        &self,
+        sweep: &SweepId,
+    ) -> Result<Vec<(Target, TargetStatus)>, QueueError> {
         let states = self.target_states(sweep).await?;
         let ordinals: Vec<u32> = (0..).take(states.len()).collect();
         let mut targets = Vec::with_capacity(states.len());
@@ -177,14 +182,14 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis, or a record that this program can't read.
-    pub async fn attempts_of(&self, reviews: &[String]) -> Result<Vec<Vec<Attempt>>, QueueError> {
+    pub async fn attempts_of(&self, reviews: &[ReviewId]) -> Result<Vec<Vec<Attempt>>, QueueError> {
         let mut pipe = redis::pipe();
         for review in reviews {
             let key = self.of_review(review).key(&keys::attempts(review));
             pipe.cmd("LRANGE").arg(key).arg(0).arg(-1);
         }
         let found = self.all::<Vec<String>>(&pipe).await?;
-        let read = |(review, lines): (&String, Vec<String>)| {
+        let read = |(review, lines): (&ReviewId, Vec<String>)| {
             let attempts = lines.iter().map(|json| {
                 serde_json::from_str(json)
                     .map_err(|e| QueueError::record(format!("attempts of {review}"), e))
@@ -200,7 +205,7 @@ impl Queue {
     /// A failure of Redis.
     pub async fn without_facts(
         &self,
-        sweep: &str,
+        sweep: &SweepId,
         ordinals: &[u32],
     ) -> Result<Vec<Option<String>>, QueueError> {
         self.fields(&self.of_sweep(sweep).key(&keys::without_facts(sweep)), ordinals).await
@@ -212,7 +217,7 @@ impl Queue {
     /// A failure of Redis.
     pub async fn left_out(
         &self,
-        sweep: &str,
+        sweep: &SweepId,
         ordinals: &[u32],
     ) -> Result<Vec<Option<String>>, QueueError> {
         self.fields(&self.of_sweep(sweep).key(&keys::left_out(sweep)), ordinals).await
@@ -224,7 +229,7 @@ impl Queue {
     /// A failure of Redis.
     pub async fn dead_of(
         &self,
-        sweep: &str,
+        sweep: &SweepId,
         ordinals: &[u32],
     ) -> Result<Vec<Option<DeadReason>>, QueueError> {
         type Record = (Option<String>, Option<String>, Option<String>, Option<u64>);

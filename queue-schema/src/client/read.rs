@@ -3,6 +3,7 @@
 use super::error::is_damage;
 use super::sweeps::texts;
 use super::{Queue, QueueError};
+use crate::ids::{ReviewId, SweepId, WorkerId};
 use crate::keys;
 use crate::records::review::{ReviewState, fields};
 use crate::rows::{Attempt, Row};
@@ -66,7 +67,7 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis, or a row that this program can't read.
-    pub async fn row<R: Row>(&self, sweep: &str, id: &str) -> Result<Option<R>, QueueError> {
+    pub async fn row<R: Row>(&self, sweep: &SweepId, id: &str) -> Result<Option<R>, QueueError> {
         Ok(self.rows_of(sweep, &[id.to_owned()]).await?.pop().flatten())
     }
 
@@ -74,7 +75,7 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis.
-    pub async fn review_state(&self, review: &str) -> Result<ReviewState, QueueError> {
+    pub async fn review_state(&self, review: &ReviewId) -> Result<ReviewState, QueueError> {
         let mut conn = self.conn();
         let key = keys::review_state(review);
         let mut hash: HashMap<String, String> = redis::cmd("HGETALL")
@@ -91,15 +92,19 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis, or a record that this program can't read.
-    pub async fn attempts(&self, review: &str) -> Result<Vec<Attempt>, QueueError> {
-        Ok(self.attempts_of(&[review.to_owned()]).await?.pop().unwrap_or_default())
+    pub async fn attempts(&self, review: &ReviewId) -> Result<Vec<Attempt>, QueueError> {
+        Ok(self.attempts_of(std::slice::from_ref(review)).await?.pop().unwrap_or_default())
     }
 
     /// A document of a sweep by the hash of its content.
     ///
     /// # Errors
     /// A failure of Redis.
-    pub async fn document(&self, sweep: &str, sha256: &str) -> Result<Option<String>, QueueError> {
+    pub async fn document(
+        &self,
+        sweep: &SweepId,
+        sha256: &str,
+    ) -> Result<Option<String>, QueueError> {
         let mut conn = self.conn();
         let key = self.of_sweep(sweep).key(&keys::document(sha256));
         Ok(redis::cmd("GET").arg(key).query_async(&mut conn).await?)
@@ -109,7 +114,7 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis.
-    pub async fn alerts(&self, sweep: &str) -> Result<Vec<(String, String)>, QueueError> {
+    pub async fn alerts(&self, sweep: &SweepId) -> Result<Vec<(String, String)>, QueueError> {
         let mut conn = self.conn();
         let map: HashMap<String, String> = redis::cmd("HGETALL")
             .arg(self.of_sweep(sweep).key(&keys::alerts(sweep)))
@@ -218,7 +223,7 @@ impl Queue {
     /// A failure of Redis.
     pub async fn register_worker(
         &self,
-        id: &str,
+        id: &WorkerId,
         host: &str,
         pid: u32,
         concurrency: u32,
@@ -247,13 +252,13 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis.
-    pub async fn unregister_worker(&self, id: &str) -> Result<(), QueueError> {
+    pub async fn unregister_worker(&self, id: &WorkerId) -> Result<(), QueueError> {
         let mut conn = self.conn();
         for part in self.each() {
             redis::pipe()
                 .cmd("ZREM")
                 .arg(part.key(keys::WORKERS))
-                .arg(id)
+                .arg(id.as_str())
                 .ignore()
                 .cmd("UNLINK")
                 .arg(part.key(&keys::worker(id)))

@@ -2,7 +2,7 @@
 
 use super::reconcile::{Fault, groups_of};
 use super::{Queue, QueueError, SweepState};
-use crate::ids::review_id;
+use crate::ids::{ReviewId, SweepId};
 use crate::keys;
 use crate::records::sweep::fields;
 use crate::sweep::TargetStatus;
@@ -71,7 +71,7 @@ impl Look {
             match look.take_sweep(queue, &sweep, deep).await {
                 Err(error) if error.is_damage() => {
                     look.unread.push((format!("sweep {sweep}"), error));
-                    look.open.remove(&sweep);
+                    look.open.remove(sweep.as_str());
                 }
                 done => done?,
             }
@@ -85,20 +85,20 @@ impl Look {
     async fn take_sweep(
         &mut self,
         queue: &Queue,
-        sweep: &str,
+        sweep: &SweepId,
         deep: bool,
     ) -> Result<(), QueueError> {
         let jobs = queue.jobs_of(sweep).await?;
         if jobs == 0 && queue.state_here(sweep).await?.is_none_or(SweepState::is_over) {
             return Ok(());
         }
-        self.open.insert(sweep.to_owned());
+        self.open.insert(sweep.to_string());
         // Statuses before jobs: a target that is in work then has had a job since.
         let live = live_targets(queue, sweep).await?;
         if !live.is_empty() && (deep || jobs <= CHEAP_JOBS) {
             self.find_idle(queue, sweep, &live).await?;
         }
-        self.live.insert(sweep.to_owned(), live);
+        self.live.insert(sweep.to_string(), live);
         Ok(())
     }
 
@@ -156,7 +156,7 @@ impl Look {
     async fn find_idle(
         &mut self,
         queue: &Queue,
-        sweep: &str,
+        sweep: &SweepId,
         live: &[u32],
     ) -> Result<(), QueueError> {
         let mut busy: HashSet<u32> = HashSet::new();
@@ -179,7 +179,7 @@ impl Look {
             [(&mut self.idle, idle), (&mut self.full, full_barriers(queue, sweep, live).await?)]
         {
             if !found.is_empty() {
-                odd.insert(sweep.to_owned(), found);
+                odd.insert(sweep.to_string(), found);
             }
         }
         Ok(())
@@ -273,7 +273,7 @@ async fn lanes(queue: &Queue) -> Result<Vec<String>, QueueError> {
     Ok(lanes.into_iter().collect())
 }
 
-async fn live_targets(queue: &Queue, sweep: &str) -> Result<Vec<u32>, QueueError> {
+async fn live_targets(queue: &Queue, sweep: &SweepId) -> Result<Vec<u32>, QueueError> {
     let mut conn = queue.conn();
     let codes: Option<String> =
         redis::cmd("GET").arg(queue.key(&keys::statuses(sweep))).query_async(&mut conn).await?;
@@ -286,7 +286,11 @@ async fn live_targets(queue: &Queue, sweep: &str) -> Result<Vec<u32>, QueueError
 }
 
 /// Those one of whose barriers has let in all, or counts otherwise than it marks.
-async fn full_barriers(queue: &Queue, sweep: &str, live: &[u32]) -> Result<Vec<u32>, QueueError> {
+async fn full_barriers(
+    queue: &Queue,
+    sweep: &SweepId,
+    live: &[u32],
+) -> Result<Vec<u32>, QueueError> {
     let mut conn = queue.conn();
     let mut found = Vec::new();
     let endings: Option<String> = redis::cmd("HGET")
@@ -298,7 +302,7 @@ async fn full_barriers(queue: &Queue, sweep: &str, live: &[u32]) -> Result<Vec<u
     let barriers: Vec<(u32, String)> = endings
         .split_whitespace()
         .flat_map(|ending| {
-            live.iter().map(move |n| (*n, format!("{}{ending}", review_id(sweep, *n))))
+            live.iter().map(move |n| (*n, format!("{}{ending}", ReviewId::new(sweep, *n))))
         })
         .collect();
     for page in barriers.chunks(PAGE) {

@@ -3,6 +3,7 @@
 use super::{Mark, Queue, QueueError};
 use crate::budget::BudgetRequest;
 use crate::effects::{NewJob, Priority};
+use crate::ids::SweepId;
 use crate::jobs::{JobKind, Plan, Review};
 use crate::keys;
 use crate::records::sweep::{SweepStatus, fields};
@@ -19,7 +20,7 @@ const FORGET_BATCH: u32 = 500;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Created {
     /// Its id.
-    pub id: String,
+    pub id: SweepId,
     /// False when it was there before.
     pub new: bool,
     /// Targets that its old budget had left out and that wait again.
@@ -37,7 +38,7 @@ impl Queue {
         spec: &SweepSpec,
         documents: &[(String, String)],
         priority: Priority,
-    ) -> Result<(String, bool), QueueError> {
+    ) -> Result<(SweepId, bool), QueueError> {
         let none = BudgetRequest::default();
         let created = self.create_sweep_within(spec, documents, priority, &none).await?;
         Ok((created.id, created.new))
@@ -112,7 +113,7 @@ impl Queue {
             .map_err(|e| QueueError::record("plan", e))?
             .priority(status.priority);
         plan.trace(&Trace::of_sweep(&status.id));
-        let mut args = vec![status.id.clone().into_bytes(), first.to_string().into_bytes()];
+        let mut args = vec![status.id.clone().into(), first.to_string().into_bytes()];
         plan.encode(self.sending(), &mut args);
         let part = self.of_sweep(&status.id);
         part.check_memory().await?;
@@ -123,7 +124,7 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis, or a record that this program can't read.
-    pub async fn sweep_spec(&self, id: &str) -> Result<Option<SweepSpec>, QueueError> {
+    pub async fn sweep_spec(&self, id: &SweepId) -> Result<Option<SweepSpec>, QueueError> {
         let mut conn = self.conn();
         let key = keys::sweep(id);
         let kept: Option<String> = redis::cmd("HGET")
@@ -141,7 +142,7 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis.
-    pub async fn sweep_status(&self, id: &str) -> Result<Option<SweepStatus>, QueueError> {
+    pub async fn sweep_status(&self, id: &SweepId) -> Result<Option<SweepStatus>, QueueError> {
         let mut conn = self.conn();
         let map: HashMap<Vec<u8>, Vec<u8>> = redis::cmd("HGETALL")
             .arg(self.of_sweep(id).key(&keys::sweep(id)))
@@ -159,16 +160,16 @@ impl Queue {
         &self,
         after: Option<&Mark>,
         most: usize,
-    ) -> Result<(Vec<String>, Option<Mark>), QueueError> {
+    ) -> Result<(Vec<SweepId>, Option<Mark>), QueueError> {
         let (found, end) = self.listed(keys::SWEEPS, 0, after, most).await?;
-        Ok((found.into_iter().map(|(mark, _)| mark.id).collect(), end))
+        Ok((found.into_iter().map(|(mark, _)| mark.id.into()).collect(), end))
     }
 
     /// The ids of the newest sweeps, at most `most`.
     ///
     /// # Errors
     /// A failure of Redis.
-    pub async fn latest_sweeps(&self, most: usize) -> Result<Vec<String>, QueueError> {
+    pub async fn latest_sweeps(&self, most: usize) -> Result<Vec<SweepId>, QueueError> {
         Ok(self.sweeps_page(None, most).await?.0)
     }
 
@@ -176,7 +177,11 @@ impl Queue {
     ///
     /// # Errors
     /// A failure of Redis, or a record that this program can't read.
-    pub async fn target(&self, sweep: &str, ordinal: u32) -> Result<Option<Target>, QueueError> {
+    pub async fn target(
+        &self,
+        sweep: &SweepId,
+        ordinal: u32,
+    ) -> Result<Option<Target>, QueueError> {
         let mut conn = self.conn();
         let json: Option<String> = redis::cmd("HGET")
             .arg(self.of_sweep(sweep).key(&keys::targets(sweep)))
@@ -188,7 +193,7 @@ impl Queue {
 
     pub(super) fn read_target(
         &self,
-        sweep: &str,
+        sweep: &SweepId,
         ordinal: u32,
         kept: &str,
     ) -> Result<Target, QueueError> {
@@ -224,7 +229,7 @@ fn budget_args(b: &BudgetRequest) -> Vec<Vec<u8>> {
 /// The body of a target's first job, before and after the ordinal: the admission script puts
 /// the two around the number, so that a waiting target costs no job record.
 pub(super) fn review_template(
-    sweep: &str,
+    sweep: &SweepId,
     signer: &Signer,
 ) -> Result<(String, String), QueueError> {
     // A number that can't occur in a sweep id, which is hex.
@@ -247,7 +252,7 @@ mod tests {
 
     #[test]
     fn the_admission_template_makes_the_job_that_rust_would_make() {
-        let (head, tail) = review_template("0123456789abcdef", &Signer::default()).unwrap();
+        let (head, tail) = review_template(&"0123456789abcdef".into(), &Signer::default()).unwrap();
         let want = Review { sweep: "0123456789abcdef".into(), target: 4711 };
         let body = format!("{head}4711{tail}");
         assert_eq!(

@@ -1,6 +1,7 @@
 //! Facts: what an accepted review says of its file, taken out by one model and checked by another.
 
 use super::{JobKind, Pool};
+use crate::ids::{JobId, SweepId};
 use serde::{Deserialize, Serialize};
 
 /// Which of the two models is asked.
@@ -27,7 +28,7 @@ impl FactsStage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
     /// Which sweep.
-    pub sweep: String,
+    pub sweep: SweepId,
     /// Ordinal of the target.
     pub target: u32,
     /// Which call.
@@ -40,13 +41,13 @@ impl JobKind for Facts {
     const KIND: &'static str = "facts";
     const VERSION: u32 = 1;
     const POOL: Pool = Pool::Provider;
-    fn id(&self) -> String {
-        format!("{}-{}.facts.{}", self.sweep, self.target, self.stage.as_str())
+    fn id(&self) -> JobId {
+        format!("{}-{}.facts.{}", self.sweep, self.target, self.stage.as_str()).into()
     }
     fn lane(&self) -> String {
         format!("facts:{}", self.provider)
     }
-    fn sweep(&self) -> &str {
+    fn sweep(&self) -> &SweepId {
         &self.sweep
     }
     fn target(&self) -> Option<u32> {

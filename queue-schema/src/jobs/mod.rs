@@ -2,6 +2,7 @@
 //! without a handler of the same name in the fleet crate does not compile.
 
 use crate::envelope::{DecodeError, Envelope};
+use crate::ids::{JobId, SweepId};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// What stands behind the `:` of a kind's lanes: the pool whose limit they count against.
@@ -24,11 +25,11 @@ pub trait JobKind: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// What its lanes are named after.
     const POOL: Pool;
     /// Deterministic: pushing the same job twice is pushing it once while it is in the queue.
-    fn id(&self) -> String;
+    fn id(&self) -> JobId;
     /// The named queue it waits in; what stands behind a `:` is the pool that its limit counts.
     fn lane(&self) -> String;
     /// The sweep it belongs to; the fairness between sweeps goes by it.
-    fn sweep(&self) -> &str;
+    fn sweep(&self) -> &SweepId;
     /// The target it serves; `None` for a job of the sweep as a whole.
     fn target(&self) -> Option<u32>;
 }

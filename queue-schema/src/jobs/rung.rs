@@ -1,13 +1,14 @@
 //! Rung: one attempt at one review by one model.
 
 use super::{JobKind, Pool};
+use crate::ids::{JobId, SweepId};
 use serde::{Deserialize, Serialize};
 
 /// One call of one rung of the ladder for one review.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rung {
     /// Which sweep.
-    pub sweep: String,
+    pub sweep: SweepId,
     /// Ordinal of the target.
     pub target: u32,
     /// Index in the ladder, from 0.
@@ -32,14 +33,14 @@ impl JobKind for Rung {
     const KIND: &'static str = "rung";
     const VERSION: u32 = 1;
     const POOL: Pool = Pool::Provider;
-    fn id(&self) -> String {
+    fn id(&self) -> JobId {
         let id = format!("{}-{}.rung.{}", self.sweep, self.target, self.attempt);
-        if self.passed == 0 { id } else { format!("{id}.{}", self.passed) }
+        if self.passed == 0 { id.into() } else { format!("{id}.{}", self.passed).into() }
     }
     fn lane(&self) -> String {
         format!("rung:{}", self.provider)
     }
-    fn sweep(&self) -> &str {
+    fn sweep(&self) -> &SweepId {
         &self.sweep
     }
     fn target(&self) -> Option<u32> {

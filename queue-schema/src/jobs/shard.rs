@@ -1,13 +1,14 @@
 //! Shard: summarise one piece of a file that is too large for one prompt.
 
 use super::{JobKind, Pool};
+use crate::ids::{JobId, SweepId};
 use serde::{Deserialize, Serialize};
 
 /// One call of one rung of the shard ladder for one piece.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shard {
     /// Which sweep.
-    pub sweep: String,
+    pub sweep: SweepId,
     /// Ordinal of the target.
     pub target: u32,
     /// Which piece, from 0.
@@ -36,14 +37,14 @@ impl JobKind for Shard {
     const KIND: &'static str = "shard";
     const VERSION: u32 = 1;
     const POOL: Pool = Pool::Provider;
-    fn id(&self) -> String {
+    fn id(&self) -> JobId {
         let id = format!("{}-{}.shard.{}.{}", self.sweep, self.target, self.k, self.rung);
-        if self.round == 0 { id } else { format!("{id}.{}", self.round) }
+        if self.round == 0 { id.into() } else { format!("{id}.{}", self.round).into() }
     }
     fn lane(&self) -> String {
         format!("shard:{}", self.provider)
     }
-    fn sweep(&self) -> &str {
+    fn sweep(&self) -> &SweepId {
         &self.sweep
     }
     fn target(&self) -> Option<u32> {

@@ -2,6 +2,7 @@
 
 use super::step;
 use crate::effects::{Effect, NewJob};
+use crate::ids::ReviewId;
 use crate::keys;
 use crate::ledger::Taken;
 use crate::rows::Attempt;
@@ -155,11 +156,11 @@ impl ReviewState {
 
 /// Changes of the state of one review.
 #[derive(Debug, Clone, Copy)]
-pub struct ReviewRecord<'a>(&'a str);
+pub struct ReviewRecord<'a>(&'a ReviewId);
 
 impl<'a> ReviewRecord<'a> {
     /// Of the review with this id.
-    pub const fn of(review: &'a str) -> Self {
+    pub const fn of(review: &'a ReviewId) -> Self {
         Self(review)
     }
 
@@ -302,7 +303,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let to = ReviewRecord::of("s-1");
+        let review = ReviewId::from("s-1");
+        let to = ReviewRecord::of(&review);
         let taken = Taken { tokens_in: 3, tokens_out: 2, cost_micro_usd: Some(7), ms: 9 };
         let mut effects = vec![
             to.shards(3),

@@ -2,6 +2,7 @@
 
 use crate::apply::Proposal;
 use crate::effects::{Effect, NewJob};
+use crate::ids::{RunId, SweepId};
 use crate::keys;
 
 /// Names of fields.
@@ -19,13 +20,13 @@ pub mod fields {
 /// Changes of the state of one run.
 #[derive(Debug, Clone, Copy)]
 pub struct RunRecord<'a> {
-    sweep: &'a str,
-    run: &'a str,
+    sweep: &'a SweepId,
+    run: &'a RunId,
 }
 
 impl<'a> RunRecord<'a> {
     /// Of this run over this sweep.
-    pub const fn of(sweep: &'a str, run: &'a str) -> Self {
+    pub const fn of(sweep: &'a SweepId, run: &'a RunId) -> Self {
         Self { sweep, run }
     }
 
@@ -40,7 +41,7 @@ impl<'a> RunRecord<'a> {
 
     /// The sweep has this run.
     pub fn listed(self) -> Effect {
-        Effect::Append { key: keys::apply_runs(self.sweep), value: self.run.to_owned() }
+        Effect::Append { key: keys::apply_runs(self.sweep), value: self.run.to_string() }
     }
 
     /// The field of what was proposed for a file.

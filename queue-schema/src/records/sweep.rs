@@ -3,6 +3,7 @@
 use super::step;
 use crate::budget::{Amount, Budget, Caps};
 use crate::effects::{Effect, Effects, Priority};
+use crate::ids::SweepId;
 use crate::keys;
 use crate::sweep::{Target, TargetStatus};
 use serde::Serialize;
@@ -149,7 +150,7 @@ impl SweepState {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SweepStatus {
     /// Which sweep.
-    pub id: String,
+    pub id: SweepId,
     /// How far.
     pub state: SweepState,
     /// Its jobs go before those of a lower one.
@@ -200,13 +201,13 @@ pub struct SweepStatus {
 
 impl SweepStatus {
     /// Reads the fields of the hash.
-    pub fn from_fields(id: &str, hash: &HashMap<String, String>) -> Self {
+    pub fn from_fields(id: &SweepId, hash: &HashMap<String, String>) -> Self {
         let n = |field: &str| hash.get(field).and_then(|v| v.parse().ok()).unwrap_or(0);
         let of = |counter: Counter| n(counter.as_str());
         let count = |s: TargetStatus| n(&format!("{}{}", fields::STATUS, s.code()));
         let state = SweepState::from_word(hash.get(fields::STATE).map_or("", String::as_str));
         Self {
-            id: id.to_owned(),
+            id: id.clone(),
             state,
             priority: hash
                 .get(fields::PRIORITY)
@@ -289,11 +290,11 @@ fn budget(n: &impl Fn(&str) -> u64) -> Budget {
 
 /// Changes of the record of one sweep, and of what stands beside it.
 #[derive(Debug, Clone, Copy)]
-pub struct SweepRecord<'a>(&'a str);
+pub struct SweepRecord<'a>(&'a SweepId);
 
 impl<'a> SweepRecord<'a> {
     /// Of the sweep with this id.
-    pub const fn of(sweep: &'a str) -> Self {
+    pub const fn of(sweep: &'a SweepId) -> Self {
         Self(sweep)
     }
 
@@ -331,7 +332,7 @@ impl<'a> SweepRecord<'a> {
 
     /// Moves a target.
     pub fn settle(self, target: u32, status: TargetStatus) -> Effect {
-        Effect::Settle { sweep: self.0.to_owned(), target, status }
+        Effect::Settle { sweep: self.0.clone(), target, status }
     }
 
     /// Leaves a target out because of the budget. Its attempts stay for the report.

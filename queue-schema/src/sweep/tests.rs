@@ -68,5 +68,5 @@ fn a_sweep_of_before_without_words_for_people_keeps_its_digits() {
     let json = serde_json::to_string(&old).unwrap();
     assert!(!json.contains("local") && !old.says_local("p"), "unsaid is masked");
     assert_eq!(old.id()[8..], content_id(&[json.as_bytes()])[..16]);
-    assert_eq!(SweepId::from(old.id()).repo(), Some(RepoId::of("/r")));
+    assert_eq!(old.id().repo(), Some(RepoId::of("/r")));
 }

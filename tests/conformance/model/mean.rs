@@ -5,7 +5,7 @@ use crate::run::Run;
 use proptest::sample::Index;
 use queue_schema::client::{ClaimRequest, Commit, Lease};
 use queue_schema::effects::{DeadClass, Effect, Effects, Ending, NewJob, Priority};
-use queue_schema::ids::review_id;
+use queue_schema::ids::{ReviewId, SweepId};
 use queue_schema::jobs::facts::FactsStage;
 use queue_schema::jobs::{Facts, Plan, Rung};
 use queue_schema::keys;
@@ -31,7 +31,7 @@ impl Run<'_> {
         self.serial += 1;
         let served = LANES.iter().enumerate().filter(|(i, _)| lanes & (1 << i) != 0);
         ClaimRequest {
-            worker: format!("w{worker}"),
+            worker: format!("w{worker}").into(),
             request: format!("w{worker}/{}", self.serial),
             want,
             lanes: served.map(|(_, l)| (*l).to_owned()).collect(),
@@ -70,10 +70,10 @@ impl Run<'_> {
             (which, _) => (self.sweep(which, ""), spec.target.map(u32::from)),
         };
         NewJob {
-            id: format!("job{}", spec.id),
+            id: format!("job{}", spec.id).into(),
             lane: nth(LANES, spec.lane).to_owned(),
             priority: nth(PRIORITIES, spec.priority),
-            sweep,
+            sweep: sweep.into(),
             target,
             delay_ms: if spec.later { LATER_MS } else { 0 },
             max_attempts: Some(spec.most),
@@ -100,7 +100,7 @@ impl Run<'_> {
 
     fn effect(&self, what: &What, by: &str) -> Effect {
         let (own, own_target) = self.model.place(by).unwrap_or_default();
-        let sweep = |which: &Which| self.sweep(which, &own);
+        let sweep = |which: &Which| SweepId::from(self.sweep(which, &own));
         match what {
             What::Enqueue(spec) => Effect::Enqueue(self.job(spec, Some(by))),
             What::Row { sweep: which, id } => row(&sweep(which), &format!("row{id}")),
@@ -178,6 +178,7 @@ impl Run<'_> {
     /// What a handler would commit for this job, with more or less luck.
     pub fn work(&self, id: &str, luck: u8, page: &[bool]) -> Effects {
         let (sweep, target) = self.model.place(id).unwrap_or_default();
+        let sweep = SweepId::from(sweep);
         match (target, luck % 9) {
             (_, 0) => Effects::retry(LATER_MS, "not now"),
             (_, 1) => Effects::dead(DeadClass::LadderExhausted, "never"),
@@ -212,7 +213,7 @@ impl Run<'_> {
                 .unwrap(),
             // Accepted, and its facts are still to be taken out.
             (Some(target), 5) => Effects::done()
-                .with(row(&sweep, &review_id(&sweep, target)))
+                .with(row(&sweep, &ReviewId::new(&sweep, target)))
                 .enqueue(&Facts {
                     sweep,
                     target,
@@ -232,15 +233,15 @@ impl Run<'_> {
                 })
                 .with(Effect::Settle { sweep, target, status: TargetStatus::LeftOut }),
             (Some(target), _) => Effects::done()
-                .with(row(&sweep, &review_id(&sweep, target)))
+                .with(row(&sweep, &ReviewId::new(&sweep, target)))
                 .with(Effect::Settle { sweep, target, status: TargetStatus::Resolved }),
         }
     }
 }
 
-fn row(sweep: &str, id: &str) -> Effect {
+fn row(sweep: &SweepId, id: &str) -> Effect {
     Effect::AppendRow {
-        sweep: sweep.to_owned(),
+        sweep: sweep.clone(),
         stream: ReviewRow::STREAM,
         row_id: id.to_owned(),
         json: "{}".to_owned(),

@@ -127,7 +127,7 @@ impl<'a> Run<'a> {
             }
             Op::Renew(picks) => {
                 let leases: Vec<_> = picks.iter().filter_map(|p| self.lease(p)).collect();
-                let lost = self.bed.wait(self.bed.queue.renew("w0", &leases));
+                let lost = self.bed.wait(self.bed.queue.renew(&"w0".into(), &leases));
                 assert_eq!(lost, self.model.renew(&leases), "leases that were lost");
                 self.compare(&["renew"]);
             }
@@ -154,7 +154,7 @@ impl<'a> Run<'a> {
                     return;
                 };
                 for _ in 0..2 {
-                    let gone = self.bed.wait(self.bed.queue.discard(&id));
+                    let gone = self.bed.wait(self.bed.queue.discard(&id.as_str().into()));
                     assert_eq!(gone, self.model.discard(&id), "discarded");
                     self.compare(&["discard"]);
                 }
@@ -168,7 +168,7 @@ impl<'a> Run<'a> {
             Op::Forget(index) => {
                 let Some(id) = pick(&self.model.sweep_ids(), *index).cloned() else { return };
                 for _ in 0..2 {
-                    let done = self.bed.wait(self.bed.queue.forget_sweep(&id, 2));
+                    let done = self.bed.wait(self.bed.queue.forget_sweep(&id.as_str().into(), 2));
                     assert_eq!(done, self.model.forget(&id), "forgotten");
                     self.compare(&["forget"]);
                 }
@@ -203,7 +203,7 @@ impl<'a> Run<'a> {
             Op::Cancel(index) => {
                 let Some(id) = pick(&self.model.sweep_ids(), *index).cloned() else { return };
                 let order = self.members(&format!("parked:{id}"));
-                let done = self.bed.wait(self.bed.queue.cancel_sweep(&id));
+                let done = self.bed.wait(self.bed.queue.cancel_sweep(&id.as_str().into()));
                 assert_eq!(done, self.model.cancel(&id, &order), "cancelled");
                 self.compare(&[]);
             }
@@ -242,7 +242,7 @@ impl<'a> Run<'a> {
         self.given.extend(jobs.iter().map(|j| j.lease.clone()));
         let got: Vec<_> = jobs
             .into_iter()
-            .map(|j| (j.lease.job, j.body.unwrap(), j.attempt, j.crashes))
+            .map(|j| (j.lease.job.to_string(), j.body.unwrap(), j.attempt, j.crashes))
             .collect();
         assert_eq!(got, self.model.claim(request), "jobs claimed");
         if got.is_empty() && next_due.is_some_and(|due| due < SOON) {
@@ -267,10 +267,14 @@ impl<'a> Run<'a> {
         let (sweep, target) = self.model.place(&id).unwrap();
         let target = target.map(|t| t.to_string()).unwrap_or_default();
         let order = self.members(&format!("dt:{sweep}:{target}"));
-        let revived = self.bed.wait(self.bed.queue.revive(&id, edited));
+        let revived = self.bed.wait(self.bed.queue.revive(&id.as_str().into(), edited));
         assert_eq!(revived, self.model.revive(&id, edited, &order), "jobs revived");
         self.compare(&["revive"]);
-        assert_eq!(self.bed.wait(self.bed.queue.revive(&id, edited)), 0, "only once");
+        assert_eq!(
+            self.bed.wait(self.bed.queue.revive(&id.as_str().into(), edited)),
+            0,
+            "only once"
+        );
     }
 
     fn pause(&mut self, what: Pausable, kind: &str, name: &str, pause: bool) {

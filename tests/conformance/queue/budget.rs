@@ -4,6 +4,7 @@ use super::{Bed, take_when_there};
 use queue_schema::budget::{Amount, BudgetRequest, Caps};
 use queue_schema::client::{ClaimedJob, Created, DeadFilter, Held, Spend, SweepState, SweepStatus};
 use queue_schema::effects::{DeadClass, Effect, Effects, Ending, Priority};
+use queue_schema::ids::SweepId;
 use queue_schema::keys;
 use queue_schema::records::ReviewState;
 use queue_schema::sweep::{Target, TargetStatus};
@@ -19,7 +20,7 @@ fn calls(n: u64) -> BudgetRequest {
 }
 
 /// A sweep of `targets` with a window, planned; its reviews wait to be claimed.
-async fn sweep(bed: &Bed, targets: u32, window: u32, budget: &BudgetRequest) -> String {
+async fn sweep(bed: &Bed, targets: u32, window: u32, budget: &BudgetRequest) -> SweepId {
     let Created { id, .. } = ask(bed, window, budget).await;
     let plan = bed.claim(1).await.remove(0);
     let target = |n: u32| Target {
@@ -43,11 +44,11 @@ async fn ask(bed: &Bed, window: u32, budget: &BudgetRequest) -> Created {
     bed.queue.create_sweep_within(&spec, &[], Priority::Normal, budget).await.unwrap()
 }
 
-async fn status(bed: &Bed, id: &str) -> SweepStatus {
+async fn status(bed: &Bed, id: &SweepId) -> SweepStatus {
     oracle::check_sweep_counts(&bed.queue, id).await
 }
 
-async fn held(bed: &Bed, id: &str) -> Amount {
+async fn held(bed: &Bed, id: &SweepId) -> Amount {
     status(bed, id).await.budget.map(|b| b.reserved).unwrap_or_default()
 }
 
@@ -55,14 +56,13 @@ async fn spend(bed: &Bed, job: &ClaimedJob) -> Held {
     bed.queue.hold_budget(&job.lease, &CALL).await.unwrap()
 }
 
-fn settle(id: &str, job: &ClaimedJob, status: TargetStatus) -> Effect {
-    let review = job.lease.job.split('.').next().unwrap();
-    let target = review.rsplit('-').next().unwrap().parse().unwrap();
-    Effect::Settle { sweep: id.to_owned(), target, status }
+fn settle(id: &SweepId, job: &ClaimedJob, status: TargetStatus) -> Effect {
+    let target = job.lease.job.review().and_then(|review| review.target()).unwrap();
+    Effect::Settle { sweep: id.clone(), target, status }
 }
 
 /// The review of a job is over, and its call counted.
-async fn resolve(bed: &Bed, id: &str, job: &ClaimedJob) {
+async fn resolve(bed: &Bed, id: &SweepId, job: &ClaimedJob) {
     let counted = Effect::Add { key: keys::sweep(id), field: "calls".into(), by: 1 };
     let effects = Effects::done().with(counted).with(settle(id, job, TargetStatus::Resolved));
     assert!(bed.commit(job, effects).await);
@@ -223,17 +223,17 @@ async fn a_stopped_sweep_ends_leaves_the_rest_out_and_a_larger_budget_takes_it_u
     assert_eq!((s.state, s.live, s.waiting, s.left_out), (SweepState::Running, 1, 2, 0));
     // A review that had begun is left out: what it has gathered goes when it is taken up again.
     let job = bed.claim(1).await.remove(0);
-    let review = job.lease.job.split('.').next().unwrap().to_owned();
-    let (_, target) = review.rsplit_once('-').unwrap();
+    let review = job.lease.job.review().unwrap();
+    let target = review.target().unwrap();
     let put =
         |key: String, field: &str| Effect::Put { key, field: field.into(), value: "x".into() };
     let effects = Effects::done()
         .with(put(keys::review_state(&review), "s0"))
         .with(Effect::Append { key: keys::attempts(&review), value: "{}".into() })
-        .with(put(keys::left_out(&id), target))
+        .with(put(keys::left_out(&id), &target.to_string()))
         .with(settle(&id, &job, TargetStatus::LeftOut));
     assert!(bed.commit(&job, effects).await);
-    let left = async || bed.queue.left_out(&id, &[target.parse().unwrap()]).await.unwrap();
+    let left = async || bed.queue.left_out(&id, &[target]).await.unwrap();
     assert_eq!(left().await, [Some("x".to_owned())]);
     // No cap at all.
     assert_eq!(ask(&bed, 1, &calls(0)).await.put_back, 1);
@@ -276,7 +276,7 @@ async fn the_time_between_an_end_and_going_on_is_none_of_the_sweeps() {
     assert!((HOUR..HOUR + 60_000).contains(&s.took_ms(0)), "{s:?}");
 }
 
-async fn status_of_state(bed: &Bed, id: &str) -> SweepState {
+async fn status_of_state(bed: &Bed, id: &SweepId) -> SweepState {
     bed.queue.sweep_status(id).await.unwrap().unwrap().state
 }
 

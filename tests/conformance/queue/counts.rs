@@ -12,7 +12,7 @@ const BATCH: usize = 17;
 
 fn job(id: String, body: String) -> NewJob {
     NewJob {
-        id,
+        id: id.into(),
         lane: "bench".into(),
         priority: Priority::Normal,
         sweep: "bench".into(),

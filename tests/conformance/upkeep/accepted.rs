@@ -3,7 +3,7 @@
 use crate::bed::Bed;
 use queue_schema::client::Forgotten;
 use queue_schema::effects::{DeadClass, Effect, Effects};
-use queue_schema::ids::review_id;
+use queue_schema::ids::{JobId, ReviewId, SweepId};
 use queue_schema::jobs::Facts;
 use queue_schema::jobs::facts::FactsStage;
 use queue_schema::keys;
@@ -15,16 +15,16 @@ use scrum_tests::oracle;
 use scrum_tests::redis::at;
 
 /// A sweep whose one target is accepted, and whose facts are to be taken out.
-async fn accepted() -> (Bed, String) {
+async fn accepted() -> (Bed, SweepId) {
     let bed = Bed::new().await;
     let sweep = bed.sweep(1, &[], 1).await;
     let review = bed.claim(1).await.remove(0);
-    let id = format!("{sweep}-0");
+    let id = ReviewId::new(&sweep, 0);
     let effects = Effects::done()
         .with(Effect::AppendRow {
             sweep: sweep.clone(),
             stream: ReviewRow::STREAM,
-            row_id: id.clone(),
+            row_id: id.to_string(),
             json: "{}".into(),
         })
         .with(ReviewRecord::of(&id).accepted("text"))
@@ -41,20 +41,20 @@ async fn accepted() -> (Bed, String) {
 }
 
 /// How the target stands, and whether what its facts need is still there.
-async fn status(bed: &Bed, sweep: &str) -> (TargetStatus, bool) {
+async fn status(bed: &Bed, sweep: &SweepId) -> (TargetStatus, bool) {
     oracle::check_sweep_counts(&bed.queue, sweep).await;
     let status = bed.queue.targets(sweep).await.unwrap()[0].1;
-    (status, bed.conn().exists(at(keys::review_state(review_id(sweep, 0)))).unwrap())
+    (status, bed.conn().exists(at(keys::review_state(ReviewId::new(sweep, 0)))).unwrap())
 }
 
-async fn is_over(bed: &Bed, sweep: &str) -> bool {
+async fn is_over(bed: &Bed, sweep: &SweepId) -> bool {
     bed.queue.sweep_status(sweep).await.unwrap().unwrap().is_over()
 }
 
 #[tokio::test]
 async fn a_job_that_dies_over_facts_leaves_its_target_resolved_and_can_be_retried() {
     let (bed, sweep) = accepted().await;
-    let letter = format!("{sweep}-0.facts.extract");
+    let letter = JobId::from(format!("{sweep}-0.facts.extract"));
     for _ in 0..2 {
         let facts = bed.claim_in("facts:p").await;
         assert!(bed.commit(&facts, Effects::dead(DeadClass::Fatal, "why")).await);
@@ -83,7 +83,7 @@ async fn a_cancelled_sweep_keeps_what_is_accepted_and_drops_its_facts() {
     for effects in [
         Effects::done()
             .enqueue(&Facts {
-                sweep: String::new(),
+                sweep: SweepId::default(),
                 target: 0,
                 stage: FactsStage::Verify,
                 provider: "p".into(),

@@ -2,7 +2,7 @@
 
 use queue_schema::client::{ClaimRequest, ClaimedJob, Commit, Queue};
 use queue_schema::effects::{Effect, Effects, NewJob, Priority};
-use queue_schema::ids::review_id;
+use queue_schema::ids::{ReviewId, SweepId};
 use queue_schema::jobs::{Rung, Shard};
 use queue_schema::keys;
 use queue_schema::rows::{ReviewRow, Row};
@@ -58,7 +58,7 @@ impl Bed {
     }
 
     /// A planned sweep of so many targets, in work or done; returns its id.
-    pub async fn sweep(&self, n: u8, documents: &[(String, String)], targets: u32) -> String {
+    pub async fn sweep(&self, n: u8, documents: &[(String, String)], targets: u32) -> SweepId {
         let (id, _) = self.queue.create_sweep(&spec(n), documents, Priority::Normal).await.unwrap();
         let plan = self.claim_in("plan").await;
         let effects = Effects::done()
@@ -69,26 +69,26 @@ impl Bed {
     }
 
     /// The job's target is accepted.
-    pub async fn resolve(&self, sweep: &str, job: &ClaimedJob) {
-        let review = job.lease.job.split('.').next().unwrap();
+    pub async fn resolve(&self, sweep: &SweepId, job: &ClaimedJob) {
+        let review = job.lease.job.review().unwrap();
         let effects = Effects::done()
             .with(Effect::AppendRow {
-                sweep: sweep.to_owned(),
+                sweep: sweep.clone(),
                 stream: ReviewRow::STREAM,
-                row_id: review.to_owned(),
+                row_id: review.to_string(),
                 json: "{}".into(),
             })
             .with(Effect::Settle {
-                sweep: sweep.to_owned(),
-                target: review.rsplit('-').next().unwrap().parse().unwrap(),
+                sweep: sweep.clone(),
+                target: review.target().unwrap(),
                 status: TargetStatus::Resolved,
             });
         assert!(self.commit(job, effects).await);
     }
 
     /// The job's target goes on by shards.
-    pub async fn split(&self, sweep: &str, target: u32, job: &ClaimedJob, of: u32) {
-        let sweep = sweep.to_owned();
+    pub async fn split(&self, sweep: &SweepId, target: u32, job: &ClaimedJob, of: u32) {
+        let sweep = sweep.clone();
         let provider = "p".to_owned();
         let rung = Rung {
             sweep: sweep.clone(),
@@ -100,7 +100,7 @@ impl Bed {
         };
         let mut effects = Effects::done()
             .with(Effect::Put {
-                key: keys::review_state(review_id(&sweep, target)),
+                key: keys::review_state(ReviewId::new(&sweep, target)),
                 field: "shards".into(),
                 value: of.to_string(),
             })
@@ -127,7 +127,7 @@ impl Bed {
 }
 
 /// A page of targets.
-pub fn page(sweep: &str, first: u32, count: u32) -> Effect {
+pub fn page(sweep: &SweepId, first: u32, count: u32) -> Effect {
     let target = |n: u32| Target {
         path: format!("src/file_{n}.rs"),
         blob: "0".repeat(40),
@@ -135,7 +135,7 @@ pub fn page(sweep: &str, first: u32, count: u32) -> Effect {
         skip: None,
     };
     Effect::PlanTargets {
-        sweep: sweep.to_owned(),
+        sweep: sweep.clone(),
         first,
         targets: (first..first + count).map(target).collect(),
     }

@@ -2,6 +2,7 @@
 
 use crate::bed::{Bed, P};
 use queue_schema::effects::{DeadClass, Effects};
+use queue_schema::ids::{JobId, SweepId};
 use queue_schema::keys;
 use scrum_tests::oracle;
 use scrum_tests::redis::at;
@@ -9,11 +10,11 @@ use scrum_tests::redis::at;
 /// A queue with jobs in every state, and targets in work.
 pub struct Broken {
     pub bed: Bed,
-    sweep: String,
-    ready: String,
-    leased: String,
-    delayed: String,
-    dead: String,
+    sweep: SweepId,
+    ready: JobId,
+    leased: JobId,
+    delayed: JobId,
+    dead: JobId,
 }
 
 impl Broken {
@@ -26,7 +27,7 @@ impl Broken {
         bed.split(&sweep, 2, &held[2], 2).await;
         let id = |n: usize| held[n].lease.job.clone();
         let (dead, delayed, leased) = (id(0), id(1), id(3));
-        let ready = format!("{sweep}-5.review");
+        let ready = format!("{sweep}-5.review").into();
         bed.check_clean().await;
         Self { bed, sweep, ready, leased, delayed, dead }
     }

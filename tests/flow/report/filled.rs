@@ -3,6 +3,7 @@
 
 use queue_schema::client::{ClaimRequest, ClaimedJob, Commit, Queue};
 use queue_schema::effects::{DeadClass, Effect, Effects, Priority};
+use queue_schema::ids::{ReviewId, SweepId};
 use queue_schema::jobs::Plan;
 use queue_schema::keys;
 use queue_schema::rows::{Attempt, Finding, FindingKind, Outcome, ReviewRow, Row};
@@ -43,7 +44,7 @@ pub struct Filled<F> {
 
 impl<F: Fn(u32) -> Fate> Filled<F> {
     /// Writes it; returns its id.
-    pub async fn write(&self, queue: &Queue) -> String {
+    pub async fn write(&self, queue: &Queue) -> SweepId {
         let spec = requests::sweep_spec(self.number, self.targets);
         let (id, _) = queue.create_sweep(&spec, &[], Priority::Normal).await.unwrap();
         let queue = &queue.of_sweep(&id);
@@ -69,8 +70,7 @@ impl<F: Fn(u32) -> Fate> Filled<F> {
             let commits: Vec<Commit> = jobs
                 .into_iter()
                 .filter_map(|job| {
-                    let review = job.lease.job.split('.').next().unwrap();
-                    let target = review.rsplit('-').next().unwrap().parse().unwrap();
+                    let target = job.lease.job.review()?.target()?;
                     Some(Commit { lease: job.lease, effects: self.effects(&id, target)? })
                 })
                 .collect();
@@ -88,8 +88,8 @@ impl<F: Fn(u32) -> Fate> Filled<F> {
         Target { path: self.path_of(n), blob: "0".repeat(40), bytes: 1, skip }
     }
 
-    fn effects(&self, sweep: &str, target: u32) -> Option<Effects> {
-        let review = format!("{sweep}-{target}");
+    fn effects(&self, sweep: &SweepId, target: u32) -> Option<Effects> {
+        let review = ReviewId::new(sweep, target);
         match (self.fate)(target) {
             Fate::Skipped | Fate::Open => None,
             Fate::Dead => {
@@ -101,13 +101,13 @@ impl<F: Fn(u32) -> Fate> Filled<F> {
             fate => {
                 let row = row(sweep, target, &self.path_of(target), fate);
                 let row = Effect::AppendRow {
-                    sweep: sweep.to_owned(),
+                    sweep: sweep.clone(),
                     stream: ReviewRow::STREAM,
-                    row_id: review,
+                    row_id: review.into(),
                     json: serde_json::to_string(&row).unwrap(),
                 };
                 let status = TargetStatus::Resolved;
-                let settle = Effect::Settle { sweep: sweep.to_owned(), target, status };
+                let settle = Effect::Settle { sweep: sweep.clone(), target, status };
                 Some(Effects::done().with(row).with(settle))
             }
         }
@@ -134,7 +134,7 @@ fn attempt(outcome: Outcome, reason: &str, target: u32) -> Attempt {
     }
 }
 
-fn row(sweep: &str, target: u32, path: &str, fate: Fate) -> ReviewRow {
+fn row(sweep: &SweepId, target: u32, path: &str, fate: Fate) -> ReviewRow {
     let finding = |text: String, kind| Finding {
         kind,
         text,

@@ -3,6 +3,7 @@
 
 use crate::filled::{Fate, Filled};
 use queue_schema::client::{DeadFilter, Queue};
+use queue_schema::ids::SweepId;
 use queue_schema::rows::ReviewRow;
 use queue_schema::sweep::TargetStatus;
 use scrum_config::{LoadOptions, Settings};
@@ -24,7 +25,7 @@ fn fate(target: u32) -> Fate {
     }
 }
 
-async fn filled(server: &RedisServer) -> (Queue, Vec<String>) {
+async fn filled(server: &RedisServer) -> (Queue, Vec<SweepId>) {
     let mut settings = Settings::load(LoadOptions::default()).unwrap();
     settings.redis.partitions = PARTITIONS;
     let queue = Queue::connect(settings.queue_options(&server.url())).await.unwrap();
@@ -79,7 +80,7 @@ async fn letters_come_latest_first_and_each_once_while_others_are_thrown_away() 
 async fn letters_are_chosen_by_sweep_path_and_number() {
     let server = RedisServer::with_fsync("no");
     let (queue, ids) = filled(&server).await;
-    let of = |sweep: Option<&String>, limit| {
+    let of = |sweep: Option<&SweepId>, limit| {
         Letters::new(&queue, DeadFilter { sweep: sweep.cloned(), limit, ..DeadFilter::default() })
     };
     let count = async |mut letters: Letters| {

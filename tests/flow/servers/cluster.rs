@@ -1,6 +1,7 @@
 //! What is particular to a cluster; the other flow tests run on one as well, see the Makefile.
 
 use super::LONG;
+use queue_schema::ids::SweepId;
 use queue_schema::keys::partition_of;
 use scrum_tests::model_stub::answers::markdown_review;
 use scrum_tests::model_stub::{Gate, ModelStub, Reply};
@@ -30,7 +31,7 @@ fn enqueue_over_nodes(
     bench: &Bench,
     least: usize,
     files: usize,
-) -> Vec<(String, TestRepo)> {
+) -> Vec<(SweepId, TestRepo)> {
     // That so many lie on one node has a chance of one in 10^15.
     const MOST: usize = 32;
     let mut sweeps = Vec::new();
@@ -64,7 +65,7 @@ fn two_workers(bench: &Bench) -> [Process; 2] {
     [bench.worker(&["--concurrency", "8"]), bench.worker(&["--concurrency", "8"])]
 }
 
-async fn all_over(server: &RedisServer, sweeps: &[(String, TestRepo)]) {
+async fn all_over(server: &RedisServer, sweeps: &[(SweepId, TestRepo)]) {
     let queue = oracle::queue(&server.url()).await;
     let deadline = std::time::Instant::now() + LONG;
     for (id, _) in sweeps {

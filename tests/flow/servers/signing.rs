@@ -166,14 +166,14 @@ async fn forged_records_of_a_sweep_are_rejected_and_other_sweeps_go_on() {
     // Jobs of a stranger's own, by the same code as ours.
     let stranger = oracle::queue(&fleet.server.url()).await;
     let rung = Rung {
-        sweep: id.clone(),
+        sweep: id.as_str().into(),
         target: 0,
         rung: 0,
         attempt: 9,
         provider: "stub".into(),
         passed: 0,
     };
-    let plan = Plan { sweep: id.clone(), first: 1 };
+    let plan = Plan { sweep: id.as_str().into(), first: 1 };
     let jobs = [NewJob::of(&rung).unwrap(), NewJob::of(&plan).unwrap()];
     stranger.enqueue(&jobs).await.unwrap();
     eventually(LONG, "the letter is there", || {

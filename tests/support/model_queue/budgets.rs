@@ -102,7 +102,7 @@ impl ModelQueue {
         if !self.holds(lease) {
             return "stale";
         }
-        let id = self.jobs[&lease.job].sweep.clone();
+        let id = self.jobs[lease.job.as_str()].sweep.clone();
         let own = self.job(&lease.job).held.take();
         let Some(sweep) = self.sweeps.get(&id).filter(|s| s.limits.is_on()) else {
             return "granted";

@@ -12,10 +12,10 @@ pub type Given = (String, String, u32, u32);
 impl ModelQueue {
     /// Leases up to `want` ready jobs.
     pub fn claim(&mut self, request: &ClaimRequest) -> Vec<Given> {
-        if let Some((last, jobs)) = self.claims.get(&request.worker).cloned()
+        if let Some((last, jobs)) = self.claims.get(request.worker.as_str()).cloned()
             && last == request.request
         {
-            let lease = |job| Lease { job, token: last.clone(), partition: 0 };
+            let lease = |job: String| Lease { job: job.into(), token: last.clone(), partition: 0 };
             let still: Vec<_> =
                 jobs.into_iter().filter(|id| self.holds(&lease(id.clone()))).collect();
             return still
@@ -30,7 +30,7 @@ impl ModelQueue {
         self.promote();
         let got = self.serve(request);
         if !got.is_empty() {
-            self.claims.insert(request.worker.clone(), (request.request.clone(), got.clone()));
+            self.claims.insert(request.worker.to_string(), (request.request.clone(), got.clone()));
         }
         got.iter().map(|id| self.given(id)).collect()
     }
@@ -161,7 +161,7 @@ impl ModelQueue {
                 }
                 if doubtful {
                     holds_one = true;
-                    self.last_chances.insert(request.worker.clone(), id.clone());
+                    self.last_chances.insert(request.worker.to_string(), id.clone());
                 }
                 served.push(id);
             }
@@ -183,7 +183,7 @@ impl ModelQueue {
                 } else {
                     self.go(&id, "claim");
                     request.request.clone_into(&mut self.job(&id).token);
-                    request.worker.clone_into(&mut self.job(&id).worker);
+                    self.job(&id).worker = request.worker.to_string();
                     got.push(id);
                 }
             }

@@ -5,7 +5,7 @@ use super::budgets::Limits;
 use queue_schema::budget::BudgetRequest;
 use queue_schema::client::Created;
 use queue_schema::effects::{NewJob, Priority};
-use queue_schema::ids::review_id;
+use queue_schema::ids::ReviewId;
 use queue_schema::jobs::{Plan, Review};
 use queue_schema::rows::{ReviewRow, Row};
 use queue_schema::sweep::{SweepSpec, Target, TargetStatus};
@@ -60,7 +60,7 @@ impl ModelQueue {
         budget: &BudgetRequest,
     ) -> Created {
         let id = spec.id();
-        if self.sweeps.contains_key(&id) {
+        if self.sweeps.contains_key(id.as_str()) {
             let put_back = self.change_budget(&id, budget);
             return Created { id, new: false, put_back };
         }
@@ -73,7 +73,7 @@ impl ModelQueue {
             limits: Limits::new(budget),
             counted: BTreeMap::new(),
         };
-        self.sweeps.insert(id.clone(), sweep);
+        self.sweeps.insert(id.to_string(), sweep);
         let mut plan = NewJob::of(&Plan { sweep: id.clone(), first: 0 }).expect("it serialises");
         plan.trace(&Trace::of_sweep(&id));
         self.enqueue(&plan.priority(priority));
@@ -142,7 +142,8 @@ impl ModelQueue {
     /// What is accepted stays resolved when work on it dies, is left out or cancelled.
     pub(super) fn settle(&mut self, id: &str, target: u32, asked: TargetStatus) {
         let rows = self.rows.get(&format!("{}:{id}", ReviewRow::STREAM));
-        let accepted = rows.is_some_and(|rows| rows.contains(&review_id(id, target)));
+        let accepted =
+            rows.is_some_and(|rows| rows.contains(&ReviewId::new(&id.into(), target).into()));
         // Nobody puts back what a cancelled sweep leaves out.
         let asked = match asked {
             TargetStatus::LeftOut if self.cancelled.contains(id) => TargetStatus::Cancelled,
@@ -194,7 +195,7 @@ impl ModelQueue {
             let Some(next) = waiting else { return };
             sweep.statuses[next] = TargetStatus::Live;
             let priority = sweep.priority;
-            let review = Review { sweep: id.to_owned(), target: next as u32 };
+            let review = Review { sweep: id.into(), target: next as u32 };
             let mut job = NewJob::of(&review).expect("it serialises").priority(priority);
             job.trace(&Trace::of_sweep(id));
             self.enqueue(&job);

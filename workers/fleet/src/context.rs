@@ -5,7 +5,7 @@ use crate::passages::Retrieval;
 use crate::reading::Reads;
 use crate::runtime::HandlerError;
 use queue_schema::client::{ApplyRun, Backoff, Queue, QueueError};
-use queue_schema::ids::sha256_hex;
+use queue_schema::ids::{ReviewId, RunId, SweepId, sha256_hex};
 use queue_schema::limits::DocumentLimits;
 use queue_schema::records::ReviewState;
 use queue_schema::rows::{Attempt, ReviewRow};
@@ -142,7 +142,7 @@ impl Context {
     ///
     /// # Errors
     /// Fatal when there is no such sweep.
-    pub async fn spec(&self, sweep: &str) -> Result<Arc<SweepSpec>, HandlerError> {
+    pub async fn spec(&self, sweep: &SweepId) -> Result<Arc<SweepSpec>, HandlerError> {
         if let Some(spec) = self.0.specs.get(sweep) {
             return Ok(spec);
         }
@@ -157,7 +157,7 @@ impl Context {
     ///
     /// # Errors
     /// Fatal when there is no such target, or it was skipped: then no job of ours is about it.
-    pub async fn target(&self, sweep: &str, ordinal: u32) -> Result<Target, HandlerError> {
+    pub async fn target(&self, sweep: &SweepId, ordinal: u32) -> Result<Target, HandlerError> {
         let found = self.read("the target", |q| async move { q.target(sweep, ordinal).await });
         let fatal = |why: String| HandlerError::Fatal(format!("sweep {sweep} {why}"));
         let target = found.await?.ok_or_else(|| fatal(format!("has no target {ordinal}")))?;
@@ -173,7 +173,7 @@ impl Context {
     ///
     /// # Errors
     /// When it can't be read.
-    pub async fn review_state(&self, review: &str) -> Result<ReviewState, HandlerError> {
+    pub async fn review_state(&self, review: &ReviewId) -> Result<ReviewState, HandlerError> {
         self.read("the review", |q| async move { q.review_state(review).await }).await
     }
 
@@ -181,7 +181,7 @@ impl Context {
     ///
     /// # Errors
     /// When they can't be read.
-    pub async fn attempts(&self, review: &str) -> Result<Vec<Attempt>, HandlerError> {
+    pub async fn attempts(&self, review: &ReviewId) -> Result<Vec<Attempt>, HandlerError> {
         self.read("the attempts", |q| async move { q.attempts(review).await }).await
     }
 
@@ -189,7 +189,11 @@ impl Context {
     ///
     /// # Errors
     /// Fatal when there is none.
-    pub async fn review_row(&self, sweep: &str, review: &str) -> Result<ReviewRow, HandlerError> {
+    pub async fn review_row(
+        &self,
+        sweep: &SweepId,
+        review: &ReviewId,
+    ) -> Result<ReviewRow, HandlerError> {
         let row = self.read("the review's row", |q| async move { q.row(sweep, review).await });
         row.await?.ok_or_else(|| HandlerError::Fatal(format!("review {review} has no row")))
     }
@@ -198,7 +202,7 @@ impl Context {
     ///
     /// # Errors
     /// Fatal when there is no such run.
-    pub async fn apply_run(&self, sweep: &str, run: &str) -> Result<ApplyRun, HandlerError> {
+    pub async fn apply_run(&self, sweep: &SweepId, run: &RunId) -> Result<ApplyRun, HandlerError> {
         let mut found = self
             .read("the run of the applier", |q| async move { q.apply_run(sweep, run).await })
             .await?
@@ -219,7 +223,7 @@ impl Context {
     /// Fatal when its text is gone, or another one stands in its place.
     pub async fn document(
         &self,
-        sweep: &str,
+        sweep: &SweepId,
         origin: &str,
         doc: &DocRef,
         limits: &DocumentLimits,

@@ -17,7 +17,7 @@
 
 use crate::runtime::HandlerError;
 use queue_schema::effects::{DeadClass, Effect, Effects, Ending, NewJob};
-use queue_schema::ids::review_id;
+use queue_schema::ids::{ReviewId, SweepId};
 use queue_schema::jobs::facts::FactsStage;
 use queue_schema::jobs::{Facts, Plan, Review, Rung, Shard};
 use queue_schema::records::{ReviewRecord, ReviewState, SweepRecord};
@@ -87,7 +87,7 @@ fn by_shards(
     pieces: &[Range<usize>],
     round: u32,
 ) -> Result<Effects, HandlerError> {
-    let review = review_id(&then.sweep, then.target);
+    let review = ReviewId::new(&then.sweep, then.target);
     let record = ReviewRecord::of(&review);
     let of = u32::try_from(pieces.len()).unwrap_or(u32::MAX);
     let provider = provider_at(&spec.shard_ladder, 0)?;
@@ -143,7 +143,7 @@ pub fn shard_over(
     job: &Shard,
     next: Option<Shard>,
 ) -> Result<Effects, HandlerError> {
-    let review = review_id(&job.sweep, job.target);
+    let review = ReviewId::new(&job.sweep, job.target);
     let effects = effects.with(ReviewRecord::of(&review).shard_over(job.k));
     Ok(match next {
         Some(next) => effects.enqueue(&next)?,
@@ -161,7 +161,7 @@ pub fn shard_left_out(
     why: &str,
     next: Option<Shard>,
 ) -> Result<Effects, HandlerError> {
-    let review = review_id(&job.sweep, job.target);
+    let review = ReviewId::new(&job.sweep, job.target);
     let why = format!("part {} of {}: {why}", job.k + 1, job.of);
     shard_over(Effects::done().with(ReviewRecord::of(&review).left_out(&why)), job, next)
 }
@@ -186,7 +186,7 @@ pub fn shard_at(
 /// Only if a payload does not serialise.
 pub fn pass_over(ladder: &Ladder, job: Rung, why: &str) -> Result<Effects, HandlerError> {
     if let Some(next) = ladder.cheapest_after(job.rung) {
-        tracing::debug!(job.sweep, job.target, job.rung, next, why, "dearer rungs are passed over");
+        tracing::debug!(%job.sweep, job.target, job.rung, next, why, "dearer rungs are passed over");
         let (passed, provider) = (job.passed + 1, provider_at(ladder, next)?);
         return Ok(Effects::done().enqueue(&Rung { rung: next, passed, provider, ..job })?);
     }
@@ -195,8 +195,8 @@ pub fn pass_over(ladder: &Ladder, job: Rung, why: &str) -> Result<Effects, Handl
 }
 
 /// A review is left out because of the budget. Its attempts stay for the report.
-pub fn leave_out(sweep: &str, target: u32, why: String) -> Effects {
-    tracing::info!(sweep, target, why, "left out because of the budget");
+pub fn leave_out(sweep: &SweepId, target: u32, why: String) -> Effects {
+    tracing::info!(%sweep, target, why, "left out because of the budget");
     SweepRecord::of(sweep).leave_out(target, why)
 }
 
@@ -210,7 +210,7 @@ pub fn rejected(
     job: Rung,
     attempt: &Attempt,
 ) -> Result<Effects, HandlerError> {
-    let review = review_id(&job.sweep, job.target);
+    let review = ReviewId::new(&job.sweep, job.target);
     let effects = effects.with(ReviewRecord::of(&review).attempt(attempt)?);
     let next = job.rung + 1;
     if (next as usize) < ladder.rungs.len() {
@@ -243,7 +243,7 @@ pub fn unread(
     rung: &Rung,
     pieces: Option<&[Range<usize>]>,
 ) -> Result<Effects, HandlerError> {
-    let review = review_id(&rung.sweep, rung.target);
+    let review = ReviewId::new(&rung.sweep, rung.target);
     let record = ReviewRecord::of(&review);
     if let Some(pieces) = pieces {
         return Ok(by_shards(spec, rung, pieces, state.unread)?.with(record.again(state.unread)));
@@ -271,7 +271,7 @@ pub fn accepted(
     job: &Rung,
     facts: Option<(&FactsSpec, &str)>,
 ) -> Result<Effects, HandlerError> {
-    let review = review_id(&job.sweep, job.target);
+    let review = ReviewId::new(&job.sweep, job.target);
     let record = ReviewRecord::of(&review);
     let effects = effects.with(record.remove_attempts());
     let Some((facts, kept)) = facts else { return Ok(over(effects, &job.sweep, job.target)) };
@@ -293,20 +293,20 @@ pub fn check_facts(
     spec: &FactsSpec,
     facts: &str,
 ) -> Result<Effects, HandlerError> {
-    let review = review_id(&job.sweep, job.target);
+    let review = ReviewId::new(&job.sweep, job.target);
     let provider = spec.verifier.provider.clone();
     let effects = effects.with(ReviewRecord::of(&review).facts(facts));
     Ok(effects.enqueue(&Facts { stage: FactsStage::Verify, provider, ..job.clone() })?)
 }
 
 /// The work on a file is over, and it is resolved.
-pub fn over(effects: Effects, sweep: &str, target: u32) -> Effects {
+pub fn over(effects: Effects, sweep: &SweepId, target: u32) -> Effects {
     effects
-        .with(ReviewRecord::of(&review_id(sweep, target)).remove())
+        .with(ReviewRecord::of(&ReviewId::new(sweep, target)).remove())
         .with(SweepRecord::of(sweep).settle(target, TargetStatus::Resolved))
 }
 
 /// A file is not reviewed.
-pub fn skipped(effects: Effects, sweep: &str, target: u32) -> Effects {
+pub fn skipped(effects: Effects, sweep: &SweepId, target: u32) -> Effects {
     effects.with(SweepRecord::of(sweep).settle(target, TargetStatus::Skipped))
 }

@@ -7,6 +7,7 @@ use crate::runtime::{Handler, HandlerError};
 use queue_schema::client::{ClaimedJob, Lease};
 use queue_schema::effects::{Effects, Ending};
 use queue_schema::envelope::{DecodeError, Envelope};
+use queue_schema::ids::JobId;
 use queue_schema::jobs::Job;
 use queue_schema::sign::Unsigned;
 use std::future::Future;
@@ -66,9 +67,9 @@ impl Handler for Registry {
 }
 
 /// A fleet with a key has a worker without it: others can do the job, and no attempt is counted.
-fn leave(ctx: &Context, job: &str, why: Unsigned) -> Effects {
+fn leave(ctx: &Context, job: &JobId, why: Unsigned) -> Effects {
     let reason = format!("this worker leaves the job to others: {why}");
-    tracing::error!(job, reason);
+    tracing::error!(%job, reason);
     let delay_ms = ctx.settings().queue.sweep_interval_ms;
     Effects::done().ending(Ending::Wait { delay_ms, reason })
 }

@@ -2,7 +2,7 @@
 
 use crate::{Error, PAGE, Sweep};
 use queue_schema::client::DeadReason;
-use queue_schema::ids::review_id;
+use queue_schema::ids::ReviewId;
 use queue_schema::rows::{Attempt, AuditFactsRow, ReviewRow};
 use queue_schema::sweep::{Target, TargetStatus};
 use scrum_domain::report::{FileReport, public_address};
@@ -75,11 +75,11 @@ impl<'a> Files<'a> {
     /// Reads what there is of these targets. Only a status that may have something is asked for it.
     async fn read(&self, ordinals: Vec<u32>) -> Result<Page, Error> {
         use TargetStatus::{LeftOut, Live, Resolved, Skipped, Unresolved, Waiting};
-        let (queue, id) = (&self.sweep.queue, self.sweep.id.as_str());
+        let (queue, id) = (&self.sweep.queue, &self.sweep.id);
         let states: Vec<TargetStatus> =
             ordinals.iter().map(|o| self.sweep.targets[*o as usize]).collect();
         let begun = Chosen::new(&states, |s| !matches!(s, Skipped | Waiting));
-        let reviews = begun.of(&ordinals, |o| review_id(id, o));
+        let reviews = begun.of(&ordinals, |o| ReviewId::new(id, o));
         let rows = queue.rows_of::<ReviewRow>(id, &reviews).await?;
         let facts = queue.rows_of::<AuditFactsRow>(id, &reviews).await?;
         let without = queue.without_facts(id, &begun.of(&ordinals, |o| o)).await?;
@@ -88,7 +88,7 @@ impl<'a> Files<'a> {
         let dying = Chosen::new(&states, |s| matches!(s, Unresolved | Resolved | Live));
         let dead = queue.dead_of(id, &dying.of(&ordinals, |o| o)).await?;
         let trying = Chosen::new(&states, |s| matches!(s, Unresolved | Live | LeftOut));
-        let attempts = queue.attempts_of(&trying.of(&ordinals, |o| review_id(id, o))).await?;
+        let attempts = queue.attempts_of(&trying.of(&ordinals, |o| ReviewId::new(id, o))).await?;
         Ok(Page {
             targets: queue.targets_of(id, &ordinals).await?,
             rows: begun.spread(rows),

@@ -2,6 +2,7 @@
 
 use crate::{Error, sweeps};
 use queue_schema::client::{LaneStatus, Queue, SweepMemory, SweepStatus, WorkerInfo, unserved};
+use queue_schema::ids::SweepId;
 use queue_schema::jobs::{Job, Pool};
 use queue_schema::keys::pool_of;
 use scrum_config::Settings;
@@ -59,7 +60,7 @@ pub struct Asker<'a> {
 pub async fn overview(
     queue: &Queue,
     asker: Asker<'_>,
-    sweep: Option<&str>,
+    sweep: Option<&SweepId>,
     most: usize,
 ) -> Result<Overview, Error> {
     let sweeps = match sweep {

@@ -2,6 +2,7 @@
 
 use crate::Error;
 use queue_schema::client::Queue;
+use queue_schema::ids::SweepId;
 use queue_schema::rows::ModelTrustRow;
 use scrum_domain::trust;
 
@@ -10,10 +11,10 @@ use scrum_domain::trust;
 ///
 /// # Errors
 /// A failure of Redis.
-pub async fn models(queue: &Queue, sweep: Option<&str>) -> Result<Vec<ModelTrustRow>, Error> {
+pub async fn models(queue: &Queue, sweep: Option<&SweepId>) -> Result<Vec<ModelTrustRow>, Error> {
     let ledger = match sweep {
         Some(id) => queue.ledger(id).await?,
         None => queue.trust().await?,
     };
-    Ok(trust::rows(&ledger, sweep))
+    Ok(trust::rows(&ledger, sweep.map(SweepId::as_str)))
 }

@@ -3,6 +3,7 @@
 use crate::sweeps::LOOK_BACK;
 use crate::{Error, now_ms, time};
 use queue_schema::client::{Mark, Queue, SweepStatus};
+use queue_schema::ids::SweepId;
 use queue_schema::rows::LoopMetricsRow;
 use scrum_domain::metrics::{self, Swept, same_repository};
 
@@ -10,7 +11,7 @@ use scrum_domain::metrics::{self, Swept, same_repository};
 ///
 /// # Errors
 /// A failure of Redis.
-pub async fn metrics_of(queue: &Queue, id: &str) -> Result<Option<LoopMetricsRow>, Error> {
+pub async fn metrics_of(queue: &Queue, id: &SweepId) -> Result<Option<LoopMetricsRow>, Error> {
     let Some((now, mark)) = swept(queue, id).await? else { return Ok(None) };
     for older in queue.sweeps_page(Some(&mark), LOOK_BACK).await?.0 {
         let spec = queue.sweep_spec(&older).await?;
@@ -61,15 +62,15 @@ pub async fn metrics_of_all(
 }
 
 /// A sweep in numbers, and where it stands among the sweeps.
-async fn swept(queue: &Queue, id: &str) -> Result<Option<(Swept, Mark)>, Error> {
+async fn swept(queue: &Queue, id: &SweepId) -> Result<Option<(Swept, Mark)>, Error> {
     let (Some(spec), Some(status)) = (queue.sweep_spec(id).await?, queue.sweep_status(id).await?)
     else {
         return Ok(None);
     };
     let SweepStatus { state, created_ms, .. } = status;
-    let mark = Mark { at_ms: created_ms, id: id.to_owned() };
+    let mark = Mark { at_ms: created_ms, id: id.to_string() };
     let swept = Swept {
-        id: id.to_owned(),
+        id: id.to_string(),
         spec,
         state: format!("{state:?}").to_lowercase(),
         started_at: time(created_ms),

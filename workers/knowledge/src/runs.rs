@@ -2,6 +2,7 @@
 
 use crate::{Error, Sweep};
 use queue_schema::client::{ApplyRun, DeadLetter, Queue};
+use queue_schema::ids::{JobId, RunId, SweepId};
 use queue_schema::jobs::{Apply, JobKind, Patch};
 use queue_schema::rows::{AutoApplyRow, ReviewRow};
 use scrum_domain::apply::select::{Criteria, Selection, Selector};
@@ -30,9 +31,9 @@ impl Sweep {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Decisions {
     /// Its sweep.
-    pub sweep: String,
+    pub sweep: SweepId,
     /// The run.
-    pub run: String,
+    pub run: RunId,
     /// The branch that it writes.
     pub branch: String,
     /// False for a dry run.
@@ -52,8 +53,8 @@ pub struct Decisions {
 /// No such sweep, a failure of Redis, or a row that this program can't read.
 pub async fn decisions(
     queue: &Queue,
-    sweep: &str,
-    run: &str,
+    sweep: &SweepId,
+    run: &RunId,
     done: &ApplyRun,
 ) -> Result<Decisions, Error> {
     let opened = Sweep::open(queue, sweep).await?;
@@ -63,7 +64,7 @@ pub async fn decisions(
         if page.is_empty() {
             break;
         }
-        all.extend(page.into_iter().filter(|row| row.run_id == run));
+        all.extend(page.into_iter().filter(|row| row.run_id == *run));
     }
     let ended = done.ended.as_deref();
     let ended = ended.and_then(|json| serde_json::from_str::<serde_json::Value>(json).ok());
@@ -84,8 +85,8 @@ pub async fn decisions(
 /// A failure of Redis.
 pub async fn dead_of_run(
     queue: &Queue,
-    sweep: &str,
-    run: &str,
+    sweep: &SweepId,
+    run: &RunId,
     state: &ApplyRun,
 ) -> Result<Vec<DeadLetter>, Error> {
     let (sweep, run) = (sweep.to_owned(), run.to_owned());
@@ -95,7 +96,7 @@ pub async fn dead_of_run(
         let (sweep, run) = (sweep.clone(), run.clone());
         Patch { sweep, run, member, provider: String::new() }.id()
     };
-    let mut ids: Vec<String> = open.map(|(member, _)| patch(member)).collect();
+    let mut ids: Vec<JobId> = open.map(|(member, _)| patch(member)).collect();
     ids.push(apply.id());
     Ok(queue.dead_among(&sweep, &ids).await?)
 }

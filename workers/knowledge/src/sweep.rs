@@ -2,6 +2,7 @@
 
 use crate::{Error, Files, PAGE, metrics_of, now_ms, time};
 use queue_schema::client::{Queue, SweepStatus};
+use queue_schema::ids::SweepId;
 use queue_schema::rows::Row;
 use queue_schema::sweep::{SweepSpec, TargetStatus};
 use scrum_domain::report::SweepReport;
@@ -14,7 +15,7 @@ use std::marker::PhantomData;
 #[derive(Debug)]
 pub struct Sweep {
     pub(crate) queue: Queue,
-    pub(crate) id: String,
+    pub(crate) id: SweepId,
     pub(crate) spec: SweepSpec,
     pub(crate) targets: Vec<TargetStatus>,
     status: SweepStatus,
@@ -25,13 +26,13 @@ impl Sweep {
     ///
     /// # Errors
     /// No such sweep, or a failure of Redis.
-    pub async fn open(queue: &Queue, id: &str) -> Result<Self, Error> {
+    pub async fn open(queue: &Queue, id: &SweepId) -> Result<Self, Error> {
         let (spec, status) = (queue.sweep_spec(id).await?, queue.sweep_status(id).await?);
         let (Some(spec), Some(status)) = (spec, status) else {
-            return Err(Error::NoSweep(id.to_owned()));
+            return Err(Error::NoSweep(id.to_string()));
         };
         let targets = queue.target_states(id).await?;
-        Ok(Self { queue: queue.clone(), id: id.to_owned(), spec, targets, status })
+        Ok(Self { queue: queue.clone(), id: id.clone(), spec, targets, status })
     }
 
     /// The request behind it.
@@ -68,7 +69,7 @@ impl Sweep {
         let ledger = self.queue.ledger(id).await?;
         let models = trust::rows(&ledger, Some(id));
         Ok(SweepReport {
-            sweep_id: id.clone(),
+            sweep_id: id.to_string(),
             repo: self.spec.repo.clone(),
             commit: self.spec.commit.clone(),
             generated_at: time(now),

@@ -14,7 +14,7 @@ pub(crate) const LOOK_BACK: usize = 1000;
 ///
 /// # Errors
 /// When no sweep or more than one is meant, or a failure of Redis.
-pub async fn find(queue: &Queue, name: &str) -> Result<String, Error> {
+pub async fn find(queue: &Queue, name: &str) -> Result<SweepId, Error> {
     let (mut found, mut fits, mut any, mut after) = (None, 0, false, None);
     loop {
         let (ids, end) = queue.sweeps_page(after.as_ref(), PAGE).await?;
@@ -23,7 +23,7 @@ pub async fn find(queue: &Queue, name: &str) -> Result<String, Error> {
             if name == "latest" {
                 return Ok(id);
             }
-            if id.starts_with(name) || SweepId::from(id.as_str()).request().starts_with(name) {
+            if id.starts_with(name) || id.request().starts_with(name) {
                 fits += 1;
                 found = Some(id);
             }
@@ -79,6 +79,6 @@ pub async fn unfinished(queue: &Queue, spec: &SweepSpec) -> Result<Option<u64>, 
 ///
 /// # Errors
 /// A failure of Redis.
-pub async fn alerts(queue: &Queue, sweep: &str) -> Result<Vec<(String, String)>, Error> {
+pub async fn alerts(queue: &Queue, sweep: &SweepId) -> Result<Vec<(String, String)>, Error> {
     Ok(queue.alerts(sweep).await?)
 }

@@ -75,7 +75,7 @@ pub fn run(
         && let Begun::Landed(journal) = repo.begin(&branch, &work.run, &place.token)?
         && let Ok(decided) = serde_json::from_str(&journal)
     {
-        tracing::info!(run = work.run, "the commits of this run were there already");
+        tracing::info!(run = %work.run, "the commits of this run were there already");
         return Ok(decided);
     }
     let expected = repo.branch_head(&branch)?;
@@ -138,7 +138,7 @@ fn checked(
     let without = settings.goes_without_sandbox(work.spec.unsafe_no_sandbox);
     let sandbox = if without { Sandbox::unsafe_none() } else { Sandbox::probe()? };
     if without {
-        tracing::warn!(run = work.run, "the check runs without a sandbox, as its user requested");
+        tracing::warn!(run = %work.run, "the check runs without a sandbox, as its user requested");
     }
     let trees = place.dir.join("trees");
     scrum_repo::sweep_stale(&trees, STALE_WORKTREE)?;

@@ -15,6 +15,7 @@ pub use decide::{ApplyError, Decided, Place, run};
 pub use files::too_many;
 
 use queue_schema::apply::{ApplySpec, Proposal};
+use queue_schema::ids::RunId;
 use queue_schema::rows::ReviewRow;
 use scrum_domain::apply::policy::Vouched;
 use std::sync::Arc;
@@ -24,7 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[derive(Debug, Clone)]
 pub struct Work {
     /// Which run.
-    pub run: String,
+    pub run: RunId,
     /// The request, its rules made as strict as the worker's own.
     pub spec: ApplySpec,
     /// Who answers for its commands.
@@ -34,7 +35,7 @@ pub struct Work {
     /// What was proposed for each.
     pub proposals: Vec<Proposal>,
     /// Runs whose rows are kept: what is remembered of their landing may go.
-    pub over: Vec<String>,
+    pub over: Vec<RunId>,
     /// When it is decided: seconds since the epoch, and as rows have it.
     pub now: (i64, String),
 }

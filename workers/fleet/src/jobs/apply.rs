@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
 use queue_schema::effects::Effects;
-use queue_schema::ids::review_id;
+use queue_schema::ids::{ReviewId, RunId};
 use queue_schema::jobs::Apply;
 use queue_schema::records::RunRecord;
 use scrum_domain::apply::policy::Vouched;
@@ -23,7 +23,7 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Apply) -> Result<Effects, Handl
     let run = ctx.apply_run(&job.sweep, &job.run).await?;
     let mut reviews = Vec::with_capacity(run.spec.files.len());
     for file in &run.spec.files {
-        reviews.push(ctx.review_row(&job.sweep, &review_id(&job.sweep, file.target)).await?);
+        reviews.push(ctx.review_row(&job.sweep, &ReviewId::new(&job.sweep, file.target)).await?);
     }
     let over = over(ctx, &job).await?;
     let now = jiff::Timestamp::now();
@@ -52,7 +52,7 @@ fn vouched(ctx: &Context) -> Vouched {
 }
 
 /// Other runs over the sweep that have ended, the latest of them.
-async fn over(ctx: &Context, job: &Apply) -> Result<Vec<String>, HandlerError> {
+async fn over(ctx: &Context, job: &Apply) -> Result<Vec<RunId>, HandlerError> {
     let sweep = &job.sweep;
     let runs = ctx.read("the runs of the applier", |q| async move { q.apply_runs(sweep).await });
     let mut over = Vec::new();

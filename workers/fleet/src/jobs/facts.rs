@@ -8,7 +8,7 @@ use crate::pipeline;
 use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
 use queue_schema::effects::Effects;
-use queue_schema::ids::review_id;
+use queue_schema::ids::ReviewId;
 use queue_schema::jobs::Facts;
 use queue_schema::jobs::facts::FactsStage;
 use queue_schema::ledger::TaskClass;
@@ -46,7 +46,7 @@ struct Work {
     spec: Arc<SweepSpec>,
     facts: FactsSpec,
     record: Target,
-    review: String,
+    review: ReviewId,
     state: ReviewState,
     fence: String,
 }
@@ -71,7 +71,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Facts) -> Result<Effects, Ha
         return Ok(pipeline::over(Effects::done(), &job.sweep, job.target));
     };
     let record = ctx.target(&job.sweep, job.target).await?;
-    let review = review_id(&job.sweep, job.target);
+    let review = ReviewId::new(&job.sweep, job.target);
     let state = ctx.review_state(&review).await?;
     let fence = model::fence(&job.sweep, &spec);
     let work = Work { job, spec, facts, record, review, state, fence };

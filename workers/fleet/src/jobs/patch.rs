@@ -6,7 +6,7 @@ use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
 use queue_schema::apply::{ApplySpec, Proposal, ProposedPatch};
 use queue_schema::effects::Effects;
-use queue_schema::ids::review_id;
+use queue_schema::ids::ReviewId;
 use queue_schema::jobs::Patch;
 use queue_schema::ledger::TaskClass;
 use queue_schema::records::RunRecord;
@@ -52,7 +52,7 @@ async fn load(ctx: &Context, job: Patch) -> Result<Work, HandlerError> {
     let file = run.files.get(job.member as usize).cloned().ok_or_else(|| {
         HandlerError::Fatal(format!("run {} has no file {}", job.run, job.member))
     })?;
-    let row = ctx.review_row(&job.sweep, &review_id(&job.sweep, file.target)).await?;
+    let row = ctx.review_row(&job.sweep, &ReviewId::new(&job.sweep, file.target)).await?;
     let source = ctx.source(&spec, &file.blob).await?;
     let fence = model::fence(&job.sweep, &spec);
     Ok(Work { job, spec, run, path: file.path, row, source, fence })

@@ -6,6 +6,7 @@ use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
 use queue_schema::client::{Queue, QueueError};
 use queue_schema::effects::{Effect, Effects, Ending};
+use queue_schema::ids::SweepId;
 use queue_schema::jobs::Plan;
 use queue_schema::records::SweepRecord;
 use queue_schema::sweep::{SweepSpec, Target};
@@ -67,7 +68,7 @@ fn page(
 
 /// Pages are what fills a server. While it has too little left, planning waits, so that reviews that
 /// are under way have room to end; no attempt is counted, however long that takes.
-async fn wait_for_memory(ctx: &Context, sweep: &str) -> Result<Option<Effects>, HandlerError> {
+async fn wait_for_memory(ctx: &Context, sweep: &SweepId) -> Result<Option<Effects>, HandlerError> {
     let look = |queue: Queue| async move {
         match queue.of_sweep(sweep).check_memory().await {
             Ok(()) => Ok(None),
@@ -76,14 +77,14 @@ async fn wait_for_memory(ctx: &Context, sweep: &str) -> Result<Option<Effects>, 
         }
     };
     let Some(why) = ctx.read("the memory of Redis", look).await? else { return Ok(None) };
-    tracing::warn!(sweep, why, "planning waits");
+    tracing::warn!(%sweep, why, "planning waits");
     let delay_ms = ctx.settings().queue.sweep_interval_ms;
     let ending = Ending::Wait { delay_ms, reason: why.clone() };
     Ok(Some(Effects::done().with(SweepRecord::of(sweep).planning_waits(&why)).ending(ending)))
 }
 
 /// Says which lines of the ignore file keep nothing out.
-fn alert(sweep: &str, problems: &[String]) -> Option<Effect> {
+fn alert(sweep: &SweepId, problems: &[String]) -> Option<Effect> {
     let mut told: Vec<String> = problems.iter().take(PROBLEMS_SHOWN).cloned().collect();
     let more = problems.len() - told.len();
     told.extend((more > 0).then(|| format!("and {more} more")));

@@ -8,7 +8,7 @@ use crate::pipeline;
 use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
 use queue_schema::effects::Effects;
-use queue_schema::ids::review_id;
+use queue_schema::ids::ReviewId;
 use queue_schema::jobs::Rung;
 use queue_schema::ledger::TaskClass;
 use queue_schema::records::{ReviewState, SweepRecord};
@@ -27,7 +27,7 @@ use std::sync::Arc;
 struct Work {
     spec: Arc<SweepSpec>,
     job: Rung,
-    review: String,
+    review: ReviewId,
     record: Target,
     history: Vec<Attempt>,
     state: ReviewState,
@@ -67,7 +67,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
 
 async fn load(ctx: &Context, job: Rung) -> Result<Work, HandlerError> {
     let spec = ctx.spec(&job.sweep).await?;
-    let review = review_id(&job.sweep, job.target);
+    let review = ReviewId::new(&job.sweep, job.target);
     let history = async {
         // Nothing stands before the first attempt.
         if job.attempt == 1 { Ok(Vec::new()) } else { ctx.attempts(&review).await }

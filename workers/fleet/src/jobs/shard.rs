@@ -6,7 +6,7 @@ use crate::pipeline;
 use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
 use queue_schema::effects::Effects;
-use queue_schema::ids::review_id;
+use queue_schema::ids::ReviewId;
 use queue_schema::jobs::Shard;
 use queue_schema::ledger::TaskClass;
 use queue_schema::records::{ReviewRecord, ReviewState};
@@ -28,7 +28,7 @@ const REASON_CHARS: usize = 300;
 struct Work {
     spec: Arc<SweepSpec>,
     job: Shard,
-    review: String,
+    review: ReviewId,
     record: Target,
     source: String,
     range: Range<usize>,
@@ -70,7 +70,7 @@ async fn load(ctx: &Context, job: Shard) -> Result<Work, HandlerError> {
         spec.shard_ladder.rungs.get(job.rung as usize).cloned().ok_or_else(|| {
             HandlerError::Fatal(format!("the shard ladder has no rung {}", job.rung))
         })?;
-    let review = review_id(&job.sweep, job.target);
+    let review = ReviewId::new(&job.sweep, job.target);
     let chain = if spec.limits.chained { Some(ctx.review_state(&review).await?) } else { None };
     let next = match &chain {
         Some(state) => pipeline::next_in_chain(&spec, state, &job)?,

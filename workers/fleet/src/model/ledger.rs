@@ -3,6 +3,7 @@
 
 use super::Answer;
 use queue_schema::effects::Effect;
+use queue_schema::ids::SweepId;
 use queue_schema::ledger::{self, TaskClass, Tried};
 use queue_schema::records::{self, Counter, SweepRecord};
 use queue_schema::rows::Outcome;
@@ -11,16 +12,16 @@ use queue_schema::sweep::Rung;
 /// Who is asked for what: what a try is counted under.
 #[derive(Debug, Clone)]
 pub(super) struct Account {
-    pub(super) sweep: String,
+    pub(super) sweep: SweepId,
     pub(super) provider: String,
     pub(super) model: String,
     pub(super) task: TaskClass,
 }
 
 impl Account {
-    pub(super) fn of(sweep: &str, rung: &Rung, task: TaskClass) -> Self {
+    pub(super) fn of(sweep: &SweepId, rung: &Rung, task: TaskClass) -> Self {
         let (provider, model) = (rung.provider.clone(), rung.model.clone());
-        Self { sweep: sweep.to_owned(), provider, model, task }
+        Self { sweep: sweep.clone(), provider, model, task }
     }
 
     /// A call was made. A failed one counts too: it may be charged for; its tokens nobody knows.

@@ -19,7 +19,7 @@ use crate::runtime::{HandlerError, trace};
 use ledger::Account;
 use queue_schema::client::Held;
 use queue_schema::effects::{Effect, Effects, Ending};
-use queue_schema::ids::content_id;
+use queue_schema::ids::{ReviewId, SweepId, content_id};
 use queue_schema::ledger::TaskClass;
 use queue_schema::records::SweepRecord;
 use queue_schema::rows::Outcome;
@@ -34,9 +34,9 @@ pub struct Question<'a> {
     /// The sweep, for limits and defaults.
     pub spec: &'a SweepSpec,
     /// Its id.
-    pub sweep: &'a str,
+    pub sweep: &'a SweepId,
     /// The review whose state counts transient errors; without one all failures of the job count.
-    pub review: Option<&'a str>,
+    pub review: Option<&'a ReviewId>,
     /// What it is counted under.
     pub task: TaskClass,
     /// The rung.
@@ -233,6 +233,6 @@ pub fn sweep_leaves(ctx: &Context, spec: &SweepSpec, rung: &Rung) -> bool {
 /// The marker that fences repository text in a sweep's prompts. It hangs on the commit's id, which
 /// no file of that commit can contain, and it is the same for all prompts of a sweep, so that
 /// they share a prefix that providers can cache.
-pub fn fence(sweep: &str, spec: &SweepSpec) -> String {
+pub fn fence(sweep: &SweepId, spec: &SweepSpec) -> String {
     content_id(&[b"fence", sweep.as_bytes(), spec.commit.as_bytes()])[..24].to_owned()
 }

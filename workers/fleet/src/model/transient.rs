@@ -7,6 +7,7 @@ use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
 use queue_schema::client::Backoff;
 use queue_schema::effects::{Effect, Effects};
+use queue_schema::ids::ReviewId;
 use queue_schema::records::ReviewRecord;
 use queue_schema::sweep::Rung;
 use scrum_providers::{ChatError, Pause};
@@ -78,7 +79,7 @@ pub(super) async fn again(
 /// What was asked, as far as trying again hangs on it.
 #[derive(Debug)]
 pub(super) struct Asked<'a> {
-    pub(super) review: Option<&'a str>,
+    pub(super) review: Option<&'a ReviewId>,
     pub(super) rung: &'a Rung,
     /// Calls that may meet a transient error and be made again.
     pub(super) most: u32,
@@ -94,7 +95,11 @@ impl<'a> Asked<'a> {
 
 /// Times that this life of the job met a transient error before. Its retries count other failures too, and
 /// those are none of the rung's.
-async fn tries(ctx: &Context, info: &JobInfo, review: Option<&str>) -> Result<u32, HandlerError> {
+async fn tries(
+    ctx: &Context,
+    info: &JobInfo,
+    review: Option<&ReviewId>,
+) -> Result<u32, HandlerError> {
     let Some(review) = review.filter(|_| info.attempt > 0) else { return Ok(info.attempt) };
     Ok(ctx.review_state(review).await?.tries(&info.life))
 }

@@ -9,6 +9,7 @@ pub(crate) use vectors::Retrieval;
 use crate::context::{Context, Document};
 use crate::runtime::{HandlerError, trace};
 use queue_schema::effects::{Effect, Effects};
+use queue_schema::ids::{ReviewId, SweepId};
 use queue_schema::records::{ReviewRecord, SweepRecord};
 use queue_schema::rows::review::TopChunk;
 use queue_schema::sweep::{DocRef, EMBEDDING, SweepSpec};
@@ -26,9 +27,9 @@ pub struct Asked<'a> {
     /// The sweep.
     pub spec: &'a SweepSpec,
     /// Its id.
-    pub sweep: &'a str,
+    pub sweep: &'a SweepId,
     /// The review.
-    pub review: &'a str,
+    pub review: &'a ReviewId,
     /// Its attempt.
     pub attempt: u32,
     /// Lookups that failed in that attempt: the next rung may find the endpoint mended.
@@ -55,7 +56,11 @@ impl Documents {
     ///
     /// # Errors
     /// Fatal when the text of one is gone, or another one stands in its place.
-    pub async fn of(ctx: &Context, sweep: &str, spec: &SweepSpec) -> Result<Self, HandlerError> {
+    pub async fn of(
+        ctx: &Context,
+        sweep: &SweepId,
+        spec: &SweepSpec,
+    ) -> Result<Self, HandlerError> {
         let read = async |origin: &str, doc: Option<&DocRef>| match doc {
             Some(doc) => ctx.document(sweep, origin, doc, &spec.limits.documents).await.map(Some),
             None => Ok(None),

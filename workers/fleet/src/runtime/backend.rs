@@ -62,7 +62,7 @@ impl Backend for QueueBackend {
         };
         deliveries.poll_recv(cx).map(|next| {
             next.map(|delivery| {
-                let id = TaskId::from_string(&delivery.job.lease.job);
+                let id = TaskId::from_string(delivery.job.lease.job.as_str());
                 let attempt = delivery.job.attempt as usize;
                 Ok(TaskBuilder::new(delivery).task_id(id).attempt(attempt).build())
             })

@@ -8,6 +8,7 @@ use super::places::{HeldPlace, Places, sooner};
 use queue_schema::client::{
     Backoff, Claim, ClaimRequest, ClaimedJob, Lease, Queue, QueueError, Waiter,
 };
+use queue_schema::ids::WorkerId;
 use queue_schema::keys::pool_of;
 use scrum_config::QueueSettings;
 use std::collections::{BTreeMap, HashMap};
@@ -63,7 +64,7 @@ pub struct Fetcher {
     /// Where jobs come from: one partition.
     pub queue: Queue,
     /// Who claims.
-    pub worker: String,
+    pub worker: WorkerId,
     /// Lanes served; empty for all.
     pub lanes: Vec<String>,
     /// Jobs run at a time.

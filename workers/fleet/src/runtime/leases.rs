@@ -1,6 +1,7 @@
 //! The leases this process holds, and the thread that renews them.
 
 use queue_schema::client::{Backoff, Lease, Place, Queue, QueueError, QueueOptions};
+use queue_schema::ids::{JobId, WorkerId};
 use scrum_config::QueueSettings;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,10 +20,10 @@ struct Held {
 
 /// The leases held by this process.
 #[derive(Debug, Clone, Default)]
-pub struct LeaseTable(Arc<Mutex<HashMap<String, Held>>>);
+pub struct LeaseTable(Arc<Mutex<HashMap<JobId, Held>>>);
 
 impl LeaseTable {
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Held>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<JobId, Held>> {
         // A panic while the lock is held can't leave the map half written.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -67,7 +68,7 @@ impl LeaseTable {
     }
 
     /// Tells the handlers of these jobs to stop.
-    pub fn cancel(&self, jobs: &[String]) {
+    pub fn cancel(&self, jobs: &[JobId]) {
         let table = self.lock();
         for job in jobs {
             if let Some(held) = table.get(job) {
@@ -111,7 +112,7 @@ impl Drop for Renewer {
 pub fn start_renewer(
     table: LeaseTable,
     options: QueueOptions,
-    worker: String,
+    worker: WorkerId,
     settings: &QueueSettings,
 ) -> std::io::Result<Renewer> {
     let stop = CancellationToken::new();
@@ -135,7 +136,7 @@ pub fn start_renewer(
 async fn renew_for_ever(
     table: LeaseTable,
     mut options: QueueOptions,
-    worker: String,
+    worker: WorkerId,
     every: Duration,
     longest: Duration,
 ) {
@@ -158,7 +159,7 @@ async fn renew_for_ever(
 async fn renew_one(
     table: &LeaseTable,
     queue: Queue,
-    worker: &str,
+    worker: &WorkerId,
     every: Duration,
     longest: Duration,
 ) {
@@ -177,7 +178,11 @@ async fn renew_one(
     }
 }
 
-async fn renew_once(table: &LeaseTable, queue: &Queue, worker: &str) -> Result<(), QueueError> {
+async fn renew_once(
+    table: &LeaseTable,
+    queue: &Queue,
+    worker: &WorkerId,
+) -> Result<(), QueueError> {
     let here = queue.number();
     let places: Vec<_> = match queue.partitions() {
         1 => Vec::new(),

@@ -27,6 +27,7 @@ use leases::LeaseTable;
 use places::Places;
 use queue_schema::client::Queue;
 use queue_schema::effects::Effects;
+use queue_schema::ids::WorkerId;
 use scrum_config::QueueSettings;
 use std::convert::Infallible;
 use std::future::Future;
@@ -47,11 +48,11 @@ pub struct WorkerOptions {
 }
 
 /// Unique per process start, so that a restarted worker never passes for its predecessor.
-pub fn worker_id() -> String {
+pub fn worker_id() -> WorkerId {
     let nanos = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(0, |d| d.subsec_nanos());
-    format!("{}-{}-{nanos:08x}", host(), std::process::id())
+    format!("{}-{}-{nanos:08x}", host(), std::process::id()).into()
 }
 
 /// Name of this machine.

@@ -3,6 +3,7 @@
 use queue_schema::client::ClaimedJob;
 use queue_schema::effects::{Effect, Effects};
 use queue_schema::envelope::Envelope;
+use queue_schema::ids::JobId;
 use queue_schema::trace::Trace;
 use std::future::Future;
 use tracing::Instrument as _;
@@ -26,11 +27,11 @@ pub fn of(job: &ClaimedJob) -> Option<Trace> {
 /// Runs a handler within its trace.
 pub fn within<F: Future>(
     trace: Option<Trace>,
-    job: &str,
+    job: &JobId,
     handler: F,
 ) -> impl Future<Output = F::Output> + use<F> {
     let (id, span) = trace.as_ref().map_or(("", ""), |t| (&t.trace_id, &t.span_id));
-    let span = tracing::info_span!("job", id = job, trace = id, span);
+    let span = tracing::info_span!("job", id = %job, trace = id, span);
     NOW.scope(trace, handler).instrument(span)
 }
 

@@ -4,6 +4,7 @@ use super::Letter;
 use crate::{Error, time};
 use queue_schema::client::{Queue, SweepStatus};
 use queue_schema::envelope::Envelope;
+use queue_schema::ids::{JobId, ReviewId, SweepId};
 use queue_schema::rows::Attempt;
 use queue_schema::sweep::{Ladder, SweepSpec};
 use scrum_domain::report::public_address;
@@ -18,7 +19,7 @@ const VERSION: u32 = 1;
 #[derive(Debug, Clone, Serialize)]
 pub struct Exported {
     v: u32,
-    id: String,
+    id: JobId,
     class: String,
     reason: String,
     lane: String,
@@ -32,7 +33,7 @@ pub struct Exported {
     /// A body that this version can't read, as it is.
     body: Option<String>,
     sweep: Option<Value>,
-    review: Option<String>,
+    review: Option<ReviewId>,
     target: Option<Value>,
     ladder: Option<Ladder>,
     attempts: Vec<Attempt>,
@@ -43,7 +44,7 @@ pub struct Exported {
 pub struct Exporter<'a> {
     queue: &'a Queue,
     /// The sweep that was read last: most letters that follow each other are of one.
-    last: Option<(String, Option<SweepSpec>, Option<SweepStatus>)>,
+    last: Option<(SweepId, Option<SweepSpec>, Option<SweepStatus>)>,
 }
 
 impl<'a> Exporter<'a> {

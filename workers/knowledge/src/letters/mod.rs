@@ -9,7 +9,7 @@ pub use retry::retried;
 use crate::Error;
 use queue_schema::client::{DeadFilter, DeadLetter, Mark, Queue};
 use queue_schema::effects::DeadClass;
-use queue_schema::ids::review_id;
+use queue_schema::ids::{JobId, ReviewId, SweepId};
 use queue_schema::rows::Attempt;
 use queue_schema::sweep::Target;
 use std::collections::BTreeMap;
@@ -38,8 +38,8 @@ impl Letter {
     }
 
     /// The review that it is about.
-    fn review(&self) -> Option<String> {
-        self.dead.target.map(|ordinal| review_id(&self.dead.sweep, ordinal))
+    fn review(&self) -> Option<ReviewId> {
+        self.dead.target.map(|ordinal| ReviewId::new(&self.dead.sweep, ordinal))
     }
 
     /// Whether its review is accepted, and only the facts of the file are missing.
@@ -131,7 +131,7 @@ impl Letters {
 
 /// Joins letters with their files, a round trip a sweep.
 async fn with_targets(queue: &Queue, letters: Vec<DeadLetter>) -> Result<Vec<Letter>, Error> {
-    let mut wanted: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
+    let mut wanted: BTreeMap<&SweepId, Vec<u32>> = BTreeMap::new();
     for letter in &letters {
         if let Some(ordinal) = letter.target {
             wanted.entry(&letter.sweep).or_default().push(ordinal);
@@ -141,7 +141,7 @@ async fn with_targets(queue: &Queue, letters: Vec<DeadLetter>) -> Result<Vec<Let
     for (sweep, ordinals) in wanted {
         let targets = queue.targets_known(sweep, &ordinals).await?;
         for (ordinal, target) in ordinals.into_iter().zip(targets) {
-            found.insert((sweep.to_owned(), ordinal), target);
+            found.insert((sweep.clone(), ordinal), target);
         }
     }
     let join = |dead: DeadLetter| {
@@ -155,10 +155,10 @@ async fn with_targets(queue: &Queue, letters: Vec<DeadLetter>) -> Result<Vec<Let
 ///
 /// # Errors
 /// [`Error::NoLetter`], or a failure of Redis.
-pub async fn letter(queue: &Queue, id: &str) -> Result<Letter, Error> {
-    let dead = queue.dead_letter(id).await?.ok_or_else(|| Error::NoLetter(id.to_owned()))?;
+pub async fn letter(queue: &Queue, id: &JobId) -> Result<Letter, Error> {
+    let dead = queue.dead_letter(id).await?.ok_or_else(|| Error::NoLetter(id.to_string()))?;
     let joined = with_targets(queue, vec![dead]).await?.pop();
-    joined.ok_or_else(|| Error::NoLetter(id.to_owned()))
+    joined.ok_or_else(|| Error::NoLetter(id.to_string()))
 }
 
 /// The attempts of the review that a letter is about.

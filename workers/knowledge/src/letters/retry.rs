@@ -5,7 +5,7 @@ use crate::Error;
 use queue_schema::client::{Queue, SweepState};
 use queue_schema::effects::{DeadClass, NewJob};
 use queue_schema::envelope::Envelope;
-use queue_schema::ids::review_id;
+use queue_schema::ids::ReviewId;
 use queue_schema::jobs::{Job, Rung};
 use queue_schema::sweep::Ladder;
 
@@ -25,18 +25,19 @@ pub async fn retried(
     let dead = &letter.dead;
     let status = queue.sweep_status(&dead.sweep).await?;
     if status.is_some_and(|s| s.state == SweepState::Cancelled) {
-        return Err(Error::Cancelled(dead.sweep.clone()));
+        return Err(Error::Cancelled(dead.sweep.to_string()));
     }
     let envelope = Envelope::decode(&dead.body);
     if let Ok(envelope) = &envelope {
         let signed = queue.options().signer.check_job(envelope);
-        signed.map_err(|why| Error::Refused { letter: dead.id.clone(), why: why.to_string() })?;
+        signed
+            .map_err(|why| Error::Refused { letter: dead.id.to_string(), why: why.to_string() })?;
     }
     let Ok(Job::Rung(rung)) = envelope.and_then(|e| Job::decode(&e)) else {
         let asked = from_rung.is_some() || ladder.is_some();
         return if asked { Err(Error::NoClimb) } else { Ok(None) };
     };
-    let review = review_id(&dead.sweep, rung.target);
+    let review = ReviewId::new(&dead.sweep, rung.target);
     let ladder = match ladder {
         Some(given) => given.clone(),
         None => queue.ladder_of(&dead.sweep, &review).await?,
