@@ -23,9 +23,9 @@ const FILES: usize = 2;
 /// Providers, by the fault that each is for, and the timer that ends it.
 const PROVIDERS: [(&str, &str); 4] = [
     ("stub", ""),
-    ("stall", "idle_timeout_s=2"),
-    ("silence", "first_byte_timeout_s=2"),
-    ("drip", "total_timeout_s=6"),
+    ("stall", "idle_timeout_s=3"),
+    ("silence", "first_byte_timeout_s=5"),
+    ("drip", "total_timeout_s=10"),
 ];
 
 /// What a fault is, and what it must come to.
