@@ -3,7 +3,7 @@
 
 use crate::server::{Reading, Server};
 use crate::source::Source;
-use crate::stub::Stub;
+use crate::stub::{Shape, Stub};
 use crate::usage;
 use anyhow::Context as _;
 use queue_schema::client::{Queue, SweepStatus};
@@ -66,18 +66,28 @@ impl Fleet {
     pub async fn start(in_flight: u32, latency: Duration) -> anyhow::Result<Self> {
         /// As quick as a small embedding model on a machine of one's own.
         const EMBED: Duration = Duration::from_millis(10);
+        let worker = format!("[worker]\nconcurrency = {}\n", in_flight + SPARE);
+        let settings = format!("{worker}[providers.stub]\nconcurrency = {in_flight}\n");
+        Self::with(Shape::of(latency, EMBED), &settings).await
+    }
+
+    /// One whose provider has a shape of its own, with settings as they ship but for `changes`.
+    ///
+    /// # Errors
+    /// When a part of it does not start.
+    pub async fn with(shape: Shape, changes: &str) -> anyhow::Result<Self> {
         let server = Server::start("everysec")?;
-        let stub = Stub::start(latency, EMBED)?;
+        let stub = Stub::start(shape)?;
         let settings = Settings::load(LoadOptions::default())?;
         let queue = Queue::connect(settings.queue_options(&server.url())).await?;
         let dir = tempfile::tempdir()?;
         let url = stub.url();
-        let config = format!(
-            "[worker]\nconcurrency = {}\n\
-             [providers.stub]\nwire = 'openai'\nbase_url = '{url}'\nlocal = true\nconcurrency = {in_flight}\n\
-             [embedding]\nwire = 'openai'\nconcurrency = 16\nlocal = true\n",
-            in_flight + SPARE
-        );
+        let stub_settings = format!("wire = 'openai'\nbase_url = '{url}'\nlocal = true\n");
+        let config = match changes.split_once("[providers.stub]\n") {
+            Some((before, after)) => format!("{before}[providers.stub]\n{stub_settings}{after}"),
+            None => format!("{changes}[providers.stub]\n{stub_settings}"),
+        };
+        let config = config + "[embedding]\nwire = 'openai'\nconcurrency = 16\nlocal = true\n";
         std::fs::write(dir.path().join("scrum.toml"), config)?;
         let ladder = "name = 'bench'\n[[rungs]]\nprovider = 'stub'\nmodel = 'bench'\n";
         std::fs::write(dir.path().join("ladder.toml"), ladder)?;

@@ -19,6 +19,8 @@ use tokio::time::Instant;
 
 /// Characters of one piece of a stream; about what a token or two come to.
 const PIECE: usize = 12;
+/// The body of a refusal.
+const REFUSED: &str = r#"{"error":{"message":"Rate limit reached","type":"rate_limit_error"}}"#;
 /// Numbers of a vector.
 const DIMENSION: usize = 768;
 
@@ -26,10 +28,49 @@ const DIMENSION: usize = 768;
 pub const QUOTES: [&str; 3] =
     ["let trimmed = input.trim();", "if trimmed.is_empty() {", "Some(trimmed.len())"];
 
+/// How a server takes calls.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// What a chat call takes.
+    pub chat: Duration,
+    /// What a call for vectors takes.
+    pub embed: Duration,
+    /// Chat calls that it bears at a time; it refuses what is beyond.
+    pub bears: u64,
+    /// From its first chat call on it refuses all for so long.
+    pub away: Duration,
+}
+
+impl Shape {
+    /// One that takes any number of calls.
+    pub fn of(chat: Duration, embed: Duration) -> Self {
+        Self { chat, embed, bears: u64::MAX, away: Duration::ZERO }
+    }
+
+    fn words(&self) -> [String; 4] {
+        let ms = |d: Duration| d.as_millis().to_string();
+        [ms(self.chat), ms(self.embed), self.bears.to_string(), ms(self.away)]
+    }
+
+    /// From the arguments of a child process.
+    ///
+    /// # Errors
+    /// When they are no numbers, or not four.
+    pub fn parse(words: &[String]) -> anyhow::Result<Self> {
+        let n = words.iter().map(|w| w.parse()).collect::<Result<Vec<u64>, _>>()?;
+        let &[chat, embed, bears, away] = n.as_slice() else {
+            anyhow::bail!("stub CHAT_MS EMBED_MS BEARS AWAY_MS");
+        };
+        let ms = Duration::from_millis;
+        Ok(Self { chat: ms(chat), embed: ms(embed), bears, away: ms(away) })
+    }
+}
+
 /// What was asked so far.
 #[derive(Debug, Default)]
 struct Counts {
     chat: AtomicU64,
+    refused: AtomicU64,
     embed: AtomicU64,
     open: AtomicU64,
     most: AtomicU64,
@@ -43,6 +84,8 @@ struct Counts {
 pub struct Asked {
     /// Chat calls.
     pub chat: u64,
+    /// Those of them that were refused.
+    pub refused: u64,
     /// Embedding calls.
     pub embed: u64,
     /// Chat calls that were open at a time, at most.
@@ -65,14 +108,14 @@ pub struct Stub {
 }
 
 impl Stub {
-    /// Starts this very program once more, as `stub CHAT_MS EMBED_MS`.
+    /// Starts this very program once more, as `stub` with the words of the shape.
     ///
     /// # Errors
     /// When it does not start.
-    pub fn start(chat: Duration, embed: Duration) -> anyhow::Result<Self> {
+    pub fn start(shape: Shape) -> anyhow::Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
             .arg("stub")
-            .args([chat.as_millis().to_string(), embed.as_millis().to_string()])
+            .args(shape.words())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -98,10 +141,10 @@ impl Stub {
         let mut line = String::new();
         self.told.read_line(&mut line)?;
         let n: Vec<u64> = line.split_whitespace().filter_map(|n| n.parse().ok()).collect();
-        let &[chat, embed, most, held_us, first_us, last_us] = n.as_slice() else {
+        let &[chat, embed, most, held_us, first_us, last_us, refused] = n.as_slice() else {
             anyhow::bail!("the stub said: {line:?}");
         };
-        Ok(Asked { chat, embed, most, held_us, first_us, last_us })
+        Ok(Asked { chat, refused, embed, most, held_us, first_us, last_us })
     }
 }
 
@@ -116,7 +159,7 @@ impl Drop for Stub {
 ///
 /// # Errors
 /// When there is no port.
-pub async fn serve(chat: Duration, embed: Duration) -> anyhow::Result<()> {
+pub async fn serve(shape: Shape) -> anyhow::Result<()> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let counts = Arc::new(Counts::default());
     let (port, told) = (listener.local_addr()?.port(), counts.clone());
@@ -132,7 +175,7 @@ pub async fn serve(chat: Duration, embed: Duration) -> anyhow::Result<()> {
         let (counts, answer) = (counts.clone(), answer.clone());
         let service = service_fn(move |request| {
             let (counts, answer) = (counts.clone(), answer.clone());
-            async move { Ok::<_, Infallible>(reply(request, &counts, answer, chat, embed).await) }
+            async move { Ok::<_, Infallible>(reply(request, &counts, answer, shape).await) }
         });
         // A worker that is killed cuts its connections.
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
@@ -148,7 +191,7 @@ fn tell(port: u16, counts: &Counts) -> std::io::Result<()> {
         let c = [&counts.chat, &counts.embed, &counts.most, &counts.held_us];
         let all: Vec<String> = c
             .into_iter()
-            .chain([&counts.first_us, &counts.last_us])
+            .chain([&counts.first_us, &counts.last_us, &counts.refused])
             .map(|n| n.load(Relaxed).to_string())
             .collect();
         writeln!(out, "{}", all.join(" "))?;
@@ -160,19 +203,27 @@ async fn reply(
     request: Request<Incoming>,
     counts: &Counts,
     answer: Bytes,
-    chat: Duration,
-    embed: Duration,
+    shape: Shape,
 ) -> Response<Full<Bytes>> {
     let came = Instant::now();
     let is_chat = request.uri().path().ends_with("/chat/completions");
     if is_chat {
         counts.chat.fetch_add(1, Relaxed);
         let _ = counts.first_us.compare_exchange(0, now_us(), Relaxed, Relaxed);
-        counts.most.fetch_max(counts.open.fetch_add(1, Relaxed) + 1, Relaxed);
+        let open = counts.open.fetch_add(1, Relaxed) + 1;
+        let away_us = u64::try_from(shape.away.as_micros()).unwrap_or(u64::MAX);
+        if open > shape.bears || now_us() < counts.first_us.load(Relaxed) + away_us {
+            counts.open.fetch_sub(1, Relaxed);
+            counts.refused.fetch_add(1, Relaxed);
+            let mut response = Response::new(Full::new(REFUSED.into()));
+            *response.status_mut() = hyper::StatusCode::TOO_MANY_REQUESTS;
+            return response;
+        }
+        counts.most.fetch_max(open, Relaxed);
     }
     let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes);
     let (kind, text) = if is_chat {
-        tokio::time::sleep_until(came + chat).await;
+        tokio::time::sleep_until(came + shape.chat).await;
         counts.open.fetch_sub(1, Relaxed);
         counts.last_us.store(now_us(), Relaxed);
         let held = u64::try_from(came.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -182,7 +233,7 @@ async fn reply(
         counts.embed.fetch_add(1, Relaxed);
         let asked: Value = serde_json::from_slice(&body.unwrap_or_default()).unwrap_or_default();
         let text = vectors(&asked).to_string();
-        tokio::time::sleep_until(came + embed).await;
+        tokio::time::sleep_until(came + shape.embed).await;
         ("application/json", text.into())
     };
     let mut response = Response::new(Full::new(text));

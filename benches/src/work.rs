@@ -92,8 +92,11 @@ pub async fn run(
     notes: Notes,
     conc: usize,
 ) -> anyhow::Result<()> {
-    let options =
-        WorkerOptions { lanes: Vec::new(), concurrency: conc, grace: Duration::from_secs(5) };
+    let options = WorkerOptions {
+        concurrency: conc,
+        grace: Duration::from_secs(5),
+        ..WorkerOptions::default()
+    };
     let never = std::future::pending;
     runtime::run(settings.queue.clone(), queue, notes, options, never(), never()).await
 }

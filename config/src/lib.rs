@@ -39,7 +39,7 @@ pub use error::{ConfigError, Problem};
 pub use facts::FactsSettings;
 pub use ladders::{AUTO_LADDER, Ladders};
 pub use load::LoadOptions;
-pub use provider::{ProviderConfig, Thinking, Wire};
+pub use provider::{Concurrency, ProviderConfig, Thinking, Wire};
 pub use queue_schema::sweep::{Ladder, MarkdownPolicy, Policy, Rung, SplitMode};
 pub use settings::{
     LadderSettings, LogFormat, LogSettings, QueueSettings, RedisSettings, Settings, StateSettings,

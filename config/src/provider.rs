@@ -1,7 +1,9 @@
 //! A provider: where a rung's model is reached, and how.
 
 use crate::DEFAULT_TOML;
-use serde::{Deserialize, Serialize};
+use queue_schema::client::PoolLimits;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
@@ -29,6 +31,43 @@ pub enum Thinking {
     AsIs,
 }
 
+/// Calls in flight at most.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Concurrency {
+    /// As many as the server bears.
+    #[default]
+    Auto,
+    /// So many.
+    Most(u32),
+}
+
+impl Serialize for Concurrency {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Auto => to.serialize_str("auto"),
+            Self::Most(n) => to.serialize_u32(*n),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Concurrency {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Said {
+            Number(u32),
+            Word(String),
+        }
+        let bad = || D::Error::custom("must be \"auto\" or a number of calls");
+        match Said::deserialize(from).map_err(|_| bad())? {
+            Said::Number(n) => Ok(Self::Most(n)),
+            Said::Word(word) if word == "auto" => Ok(Self::Auto),
+            // From the environment.
+            Said::Word(word) => word.parse().map(Self::Most).map_err(|_| bad()),
+        }
+    }
+}
+
 /// One `[providers.NAME]` table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,8 +84,11 @@ pub struct ProviderConfig {
     #[serde(default)]
     pub local: bool,
     /// Calls in flight at most, over the whole fleet.
-    #[serde(default = "default_concurrency")]
-    pub concurrency: u32,
+    #[serde(default)]
+    pub concurrency: Concurrency,
+    /// The most that `auto` comes to.
+    #[serde(default = "default_concurrency_most")]
+    pub concurrency_most: u32,
     /// Calls started in a minute at most, over the whole fleet; no limit when absent.
     #[serde(default)]
     pub rate_per_minute: Option<u32>,
@@ -97,6 +139,16 @@ impl ProviderConfig {
         self.schema_bounds.unwrap_or(self.local)
     }
 
+    /// What its pool may do. The built-in reviewer has none: it makes no calls.
+    pub fn pool_limits(&self) -> Option<PoolLimits> {
+        let (most, auto) = match self.concurrency {
+            Concurrency::Auto => (self.concurrency_most, true),
+            Concurrency::Most(n) => (n, false),
+        };
+        let limits = PoolLimits { most: Some(most), auto, per_minute: self.rate_per_minute };
+        (self.wire != Wire::Builtin).then_some(limits)
+    }
+
     /// A provider with every bound at its default.
     pub fn new(wire: Wire, base_url: impl Into<String>) -> Self {
         Self {
@@ -104,7 +156,8 @@ impl ProviderConfig {
             base_url: base_url.into(),
             api_key_env: None,
             local: false,
-            concurrency: default_concurrency(),
+            concurrency: Concurrency::default(),
+            concurrency_most: default_concurrency_most(),
             rate_per_minute: None,
             num_ctx: None,
             json_schema: default_true(),
@@ -168,8 +221,8 @@ fn shipped() -> &'static HashMap<String, ProviderConfig> {
     })
 }
 
-const fn default_concurrency() -> u32 {
-    2
+const fn default_concurrency_most() -> u32 {
+    64
 }
 const fn default_true() -> bool {
     true
@@ -215,7 +268,7 @@ mod tests {
             change(&mut own);
             own.answer_shape("mine", with_schema)
         };
-        assert_eq!(shape(&|p| p.concurrency = 99, true), "");
+        assert_eq!(shape(&|p| p.concurrency = Concurrency::Most(99), true), "");
         assert_eq!(shape(&|p| p.num_ctx = Some(7), true), "", "of another wire");
         let ollama = |p: &mut ProviderConfig| (p.wire, p.num_ctx) = (Wire::Ollama, Some(7));
         assert_eq!(shape(&ollama, true), "num_ctx=7\n");

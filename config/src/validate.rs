@@ -2,7 +2,7 @@
 
 use crate::error::{ConfigError, Problem};
 use crate::facts::wrong_with;
-use crate::provider::{ProviderConfig, Wire};
+use crate::provider::{Concurrency, ProviderConfig, Wire};
 use crate::settings::Settings;
 
 const DAY_MS: u64 = 24 * 3600 * 1000;
@@ -291,7 +291,10 @@ fn check_provider(name: &str, provider: &ProviderConfig, check: &mut Checks) {
     if let Some(variable) = &provider.api_key_env {
         check.names_a_variable(&key("api_key_env"), variable);
     }
-    check.range(&key("concurrency"), provider.concurrency.into(), 1, 10_000);
+    if let Concurrency::Most(n) = provider.concurrency {
+        check.range(&key("concurrency"), n.into(), 1, 10_000);
+    }
+    check.range(&key("concurrency_most"), provider.concurrency_most.into(), 1, 10_000);
     if let Some(rate) = provider.rate_per_minute {
         check.range(&key("rate_per_minute"), rate.into(), 1, 1_000_000);
     }

@@ -105,7 +105,7 @@ fn a_file_may_add_a_provider_and_its_request_members_keep_their_case() {
     )
     .unwrap();
     let mine = &settings.providers["mine"];
-    assert_eq!(mine.concurrency, 2);
+    assert_eq!(mine.concurrency, scrum_config::Concurrency::Auto);
     let extra = mine.extra_body.as_ref().unwrap();
     assert_eq!(extra["chatTemplate"]["a.b"].as_array().unwrap().len(), 3);
     assert!(settings.providers.contains_key("ollama"));

@@ -8,13 +8,16 @@
 -- ARGV[5]  '1' when its ladder has a cheaper rung
 -- ARGV[6]  '1' when an earlier attempt of the same work was rejected
 -- Returns { answer, cap, spent, most, asked }. Answers: 1 go on, 0 not now: it may fit when others have
--- taken less than they hold, 2 ask a cheaper rung, 3 no, -1 the lease was lost. The rest says which cap
--- decided.
+-- taken less than they hold, 2 ask a cheaper rung, 3 no, 4 its sweep or lane was paused or its sweep cancelled, -1
+-- the lease was lost. The rest says which cap decided.
 -- @include jobs
 -- @include budget
 local id, cheaper, further = ARGV[1], ARGV[5] == '1', ARGV[6] == '1'
-local j = look(id, 't', 'st', 's', 'res')
+local j = look(id, 't', 'st', 's', 'l', 'res')
 if j.t ~= ARGV[2] or j.st ~= 'leased' then return { -1 } end
+-- Since it was claimed: a claim knows what becomes of it.
+local function is_paused(name) return call('SISMEMBER', P .. 'paused', name) == 1 end
+if is_cancelled(j.s) or is_paused('sweep:' .. j.s) or is_paused('lane:' .. tostring(j.l)) then return { 4 } end
 local caps = budget_of(j.s)
 if not caps then
   release_held(id, j.s, j.res)

@@ -5,7 +5,7 @@
 -- ARGV[2]  how far mending goes, see check.lua
 -- ARGV[3+] see each check
 -- Returns as check.lua says; 'scan' returns the position of the next page before the faults
--- @include places
+-- @include lanes
 -- @include check
 
 -- One page of the keys of the server.
@@ -80,20 +80,12 @@ end
 -- ARGV[3]  length of a lease, ms; ARGV[4]  longest turn of upkeep, ms
 function checks.values()
   numbers('ready', 0, MOST)
-  numbers('leased', 0, MOST)
-  numbers('limits', 1, 2 ^ 32 - 1, wake_pool)
-  -- A worker that finds no limit for its pool writes both.
-  numbers('rates', 1, 2 ^ 32 - 1, function(pool) call('HDEL', P .. 'limits', pool) wake_pool(pool) end)
   -- Groups take their turns anew: reconcile.lua finds that they have none.
   numbers('turn', 0, PRIORITY_STEP - 1, function(lane) call('UNLINK', P .. 'ring:' .. lane) end)
   local function at(name, score) return function(id) call('ZADD', P .. name, score, id) end end
   times('leases', at('leases', NOW + tonumber(ARGV[3])))
   for _, name in ipairs({ 'delayed', 'dead', 'sweeps', 'forgetting' }) do times(name, at(name, NOW)) end
   times('workers', function(id) call('ZREM', P .. 'workers', id) end)
-  for _, pool in ipairs(call('HKEYS', P .. 'limits')) do
-    local name = 'permits:' .. pool
-    if call('TYPE', P .. name).ok == 'zset' then times(name, function(id) call('ZREM', P .. name, id) end) end
-  end
   for _, member in ipairs(call('SMEMBERS', P .. 'paused')) do
     if string.find(member, UNSEEN) or not (string.find(member, '^lane:.') or string.find(member, '^sweep:.')) then
       if fault('value', 'paused', shown(member) .. ' is neither a lane nor a sweep') then call('SREM', P .. 'paused', member) end

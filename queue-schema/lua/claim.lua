@@ -9,11 +9,12 @@
 -- ARGV[5]  leases taken back at most
 -- ARGV[6]  delayed jobs promoted at most
 -- ARGV[7]  crashes after which a job is poison
--- ARGV[8]  '' when limits are counted here; otherwise the places that the worker has reserved, as
---          'POOL=N POOL=N ' (see reserve.lua), or ' ' for none: limited pools get no more than that
+-- ARGV[8]  jobs wanted of some pools at most, as 'POOL=N POOL=N *=N ': a worker has no use for more than it can
+--          ask soon; '*' is for all jobs of other pools together, and without it there is no such bound
 -- ARGV[9+] lanes served: their names, 'KIND:*' for all of a kind, '*' for all
--- Returns { ms until something is due (-1: nothing), pools that lack places as 'POOL=READY POOL=READY ',
+-- Returns { ms until something is due (-1: nothing), pools of which more is ready as 'POOL POOL ',
 -- then per job: id, lane, body, attempt, crashes, ms waited, enqueued at }.
+-- @include lanes
 -- @include leases
 -- @include dead
 local worker, request, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
@@ -104,7 +105,7 @@ about('leases', taken, function(id)
     else
       back_to_ready(id, j.l, j.p, j.s)
     end
-    unlease(id, j.l)
+    unlease(id)
   end
 end)
 
@@ -130,13 +131,9 @@ for _, lane in ipairs(call('HKEYS', P .. 'ready')) do
 end
 table.sort(lanes) -- the same order on every call, so that turns are fair
 
--- Of pools whose limits are counted elsewhere: places reserved there, and jobs a lane that lack one.
-local places
-if ARGV[8] ~= '' then
-  places = {}
-  for pool, n in string.gmatch(ARGV[8], '(%S+)=(%d+) ') do places[pool] = tonumber(n) end
-end
-local lacking = {}
+-- What the worker has use for, by pool, and the pools that have more.
+local room, more = { ['*'] = want }, {}
+for pool, n in string.gmatch(ARGV[8], '(%S+)=(%d+) ') do room[pool] = tonumber(n) end
 local emptied = {} -- lanes that this call has taken the last job from
 
 local paused -- lanes and sweeps that are passed over
@@ -167,21 +164,12 @@ local pass_over = 100 -- of them in one call at most
 
 local function take(lane, n)
   if is_paused('lane:' .. lane) then return 0 end
-  local pool = pool_of(lane)
-  local tokens, next_at
-  if not places then
-    local max = call('HGET', P .. 'limits', pool)
-    if max then n = math.min(n, tonumber(max) - tonumber(call('HGET', P .. 'leased', pool) or '0')) end
-    if n <= 0 then return 0 end
-    n, tokens, next_at = allowed(pool, n)
-    if next_at then due_at(next_at) end
-  elseif call('HEXISTS', P .. 'limits', pool) == 1 or call('HEXISTS', P .. 'rates', pool) == 1 then
-    local ready = tonumber(call('HGET', P .. 'ready', lane) or '0') or 0
-    local had = places[pool] or 0
-    lacking[lane] = math.max(0, ready - had)
-    n = math.min(n, had)
-    if n <= 0 then return 0 end
+  local pool = room[pool_of(lane)] and pool_of(lane) or '*'
+  if n >= room[pool] then
+    n = room[pool]
+    more[pool] = true -- perhaps, see below
   end
+  if n <= 0 then return 0 end
   local served, dropped_here, stray, passed = 0, 0, 0, {}
   -- Groups that are there get equal shares, whoever was first.
   local share = math.ceil(n / math.max(1, call('ZCARD', P .. 'ring:' .. lane)))
@@ -242,11 +230,7 @@ local function take(lane, n)
     end
     if left > 0 and (seen or pass_over <= 0) then break end
   end
-  if served > 0 then
-    add(P .. 'leased', pool, served)
-    if tokens then take_tokens(pool, tokens - served) end
-    if places and places[pool] then places[pool] = places[pool] - served end
-  end
+  room[pool] = room[pool] - served
   if dropped_here + stray > 0 then due_at(NOW) end -- there may be more of those
   local gone = served + dropped_here + stray
   if gone > 0 and add(P .. 'ready', lane, -gone) <= 0 then
@@ -272,23 +256,14 @@ if #lanes > 0 and want > 0 then
   end
 end
 
-for lane, ready in pairs(lacking) do
-  if ready > 0 then out[2] = out[2] .. pool_of(lane) .. '=' .. ready .. ' ' end
+for pool in pairs(more) do
+  if room[pool] <= 0 then out[2] = out[2] .. pool .. ' ' end
 end
 if #got > 0 then
   local ids = {}
   for k, j in ipairs(got) do ids[k] = j.id end
   call('HSET', wk, 'req', request, 'jobs', table.concat(ids, ' '))
-  -- Work may be left: pass the wake-up on.
-  for _, lane in ipairs(lanes) do
-    if not emptied[lane] then wake(lane) end
-  end
 else
-  for _, set in ipairs({ 'leases', 'delayed' }) do
-    local head = call('ZRANGE', P .. set, 0, 0, 'WITHSCORES')
-    if head[2] then due_at(tonumber(head[2])) end
-  end
-  if next_due then out[1] = math.max(1, next_due - NOW + 1) end
   -- This call has seen what such tokens announce. Each would wake its worker once more in vain.
   local stale = {}
   for i = 9, #ARGV do
@@ -296,4 +271,17 @@ else
   end
   if #stale > 0 then in_parts(stale, function(...) call('UNLINK', ...) end) end
 end
+-- Work is left: pass the wake-up on. Whoever has no use for it does not listen for it.
+if #got > 0 or out[2] ~= '' then
+  for _, lane in ipairs(lanes) do
+    if not emptied[lane] then wake(lane) end
+  end
+end
+if #got < want then
+  for _, set in ipairs({ 'leases', 'delayed' }) do
+    local head = call('ZRANGE', P .. set, 0, 0, 'WITHSCORES')
+    if head[2] then due_at(tonumber(head[2])) end
+  end
+end
+if next_due then out[1] = math.max(1, next_due - NOW + 1) end
 return give()

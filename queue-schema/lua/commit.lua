@@ -46,7 +46,7 @@ for k = 1, tonumber(ARGV[1]) do
     -- Effects go first: a follow-up may be this very job's successor, and what the ending does
     -- to the sweep must see them. Effects that can't be applied leave the job leased.
     i = apply_effects(i)
-    unlease(id, j.l)
+    unlease(id)
     if ending == 'done' then
       remove(id, j.s)
     elseif ending == 'back' then

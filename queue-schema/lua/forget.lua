@@ -49,7 +49,7 @@ remove_now() -- the index must not name them any more
 
 for _, id in ipairs(call('SPOP', index, left)) do
   local j = call('HMGET', P .. 'j:' .. id, 'st', 'l', 'g')
-  if j[1] == 'leased' then unlease(id, j[2]) end
+  if j[1] == 'leased' then unlease(id) end
   call('ZREM', P .. 'delayed', id)
   call('ZREM', P .. 'dead', id)
   call('SREM', P .. 'dt:' .. sweep .. ':' .. (j[3] or ''), id)

@@ -5,7 +5,7 @@
 -- ARGV[2]  '1' to mend, '0' to tell only
 -- ARGV[3+] see each of them
 -- Returns for each fault: kind, what it is about, what is wrong. Before them for 'wake' the turn.
--- @include places
+-- @include lanes
 -- @include targets
 -- @include gathered
 local mend = ARGV[2] == '1'
@@ -132,30 +132,6 @@ function checks.lane()
     if fault('counter', 'ready ' .. lane, 'it says ' .. counted .. ', and there are ' .. jobs) then
       if jobs > 0 then call('HSET', P .. 'ready', lane, jobs) else call('HDEL', P .. 'ready', lane) end
       if jobs > 0 then wake(lane) end
-    end
-  end
-end
-
--- Places taken in each pool.
--- ARGV[3]  leases counted at most; with more of them nothing is judged
-function checks.pools()
-  if call('ZCARD', P .. 'leases') > tonumber(ARGV[3]) then return end
-  local jobs = {}
-  for _, id in ipairs(call('ZRANGE', P .. 'leases', 0, -1)) do
-    local j = call('HMGET', P .. 'j:' .. id, 'l', 'st')
-    if j[1] and j[2] == 'leased' then
-      local pool = pool_of(j[1])
-      jobs[pool] = (jobs[pool] or 0) + 1
-    end
-  end
-  for _, pool in ipairs(call('HKEYS', P .. 'leased')) do jobs[pool] = jobs[pool] or 0 end
-  for pool, n in pairs(jobs) do
-    local counted = tonumber(call('HGET', P .. 'leased', pool) or 0)
-    if counted ~= n then
-      if fault('counter', 'leased ' .. pool, 'it says ' .. counted .. ', and there are ' .. n) then
-        if n > 0 then call('HSET', P .. 'leased', pool, n) else call('HDEL', P .. 'leased', pool) end
-        wake_pool(pool)
-      end
     end
   end
 end
@@ -287,22 +263,17 @@ end
 
 -- Work that could be taken, and nobody is woken for it. Whoever was woken takes the token first and
 -- claims then, so this is a fault only when no claim came in between: the turn tells.
--- ARGV[3]  the turn of an earlier look, or '' for the first; ARGV[4]  '1' when limits are counted in
---          other partitions: then nobody here knows whether a limited pool has room
+-- ARGV[3]  the turn of an earlier look, or '' for the first; ARGV[4+] pools with a limit: whether they have room
+--          is known elsewhere, and workers that have none for them are not woken
 function checks.wake()
   local turn = call('HGET', P .. 'turn', '*') or '0'
   out[1] = turn
   if ARGV[3] ~= '' and ARGV[3] ~= turn then return end
   -- One token may serve many lanes, so all are judged before the first is put back.
-  local silent = {}
+  local silent, limited = {}, {}
+  for i = 4, #ARGV do limited[ARGV[i]] = true end
   for _, lane in ipairs(call('HKEYS', P .. 'ready')) do
-    local pool = pool_of(lane)
-    local most = tonumber(call('HGET', P .. 'limits', pool) or 'inf')
-    local free = (most or math.huge) > tonumber(call('HGET', P .. 'leased', pool) or 0)
-    -- With a rate, a worker may have been told when to look again instead.
-    if ARGV[4] == '1' and call('HEXISTS', P .. 'limits', pool) == 1 then free = false end
-    if free and call('HEXISTS', P .. 'rates', pool) == 0
-      and call('SISMEMBER', P .. 'paused', 'lane:' .. lane) == 0 then
+    if not limited[pool_of(lane)] and call('SISMEMBER', P .. 'paused', 'lane:' .. lane) == 0 then
       local group = call('ZRANGE', P .. 'ring:' .. lane, 0, 0)[1]
       local sweep = group and string.sub(group, 3)
       local token = call('EXISTS', P .. 'wake') == 1 and call('EXISTS', P .. 'wake:' .. lane) == 1

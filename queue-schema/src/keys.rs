@@ -49,8 +49,8 @@ pub fn partition_of_name(name: &str, partitions: u16) -> u16 {
     (hash % u64::from(partitions.max(1))) as u16
 }
 
-/// The pool of a lane is what its limit counts: "rung:ollama" and "shard:ollama" share "ollama". As
-/// `pool_of` in `lua/include/places.lua`.
+/// The pool of a lane is where its calls are counted: "rung:ollama" and "shard:ollama" share "ollama". As
+/// `pool_of` in `lua/include/lanes.lua`.
 pub fn pool_of(lane: &str) -> &str {
     match lane.split_once(':') {
         Some((_, pool)) if !pool.is_empty() => pool,

@@ -12,12 +12,10 @@ mod ops;
 mod run;
 
 use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
-use queue_schema::client::{ClaimRequest, Commit, Queue};
-use queue_schema::effects::Effects;
+use queue_schema::client::Queue;
 use queue_schema::state::TRANSITIONS;
 use run::{Bed, Run, Seen};
 use scrum_tests::redis::RedisServer;
-use scrum_tests::requests::plain_job;
 use std::cell::RefCell;
 use std::time::Duration;
 
@@ -89,33 +87,6 @@ fn the_scripts_and_the_model_agree_and_every_transition_is_made() {
     let seen = seen.into_inner();
     println!("{seen:#?}");
     assert_eq!(missing(&seen), Vec::<String>::new(), "never made: {seen:#?}");
-}
-
-/// Chance seldom finds this: a worker that serves one lane, and a place that another lane frees.
-#[test]
-fn a_freed_place_wakes_those_who_serve_another_lane_of_its_pool() {
-    let server = RedisServer::with_fsync("no");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let queue = scrum_tests::oracle::queue(&server.url()).await;
-        queue.set_limits("gpu", Some(1), None).await.unwrap();
-        let of = |lane: &str| plain_job(&format!("of {lane}"), lane);
-        let claim = async |lane: &str| {
-            let lanes = vec![lane.to_owned()];
-            let (worker, request) = (lane.into(), format!("{lane}/1"));
-            let request =
-                ClaimRequest { worker, request, want: 1, lanes, ..ClaimRequest::default() };
-            queue.claim(&request).await.unwrap().jobs
-        };
-        queue.enqueue(&[of("rung:gpu"), of("shard:gpu")]).await.unwrap();
-        let held = claim("rung:gpu").await.remove(0);
-        let mut waiter =
-            queue.waiter(&["shard:gpu".to_owned()], Duration::from_secs(10)).await.unwrap();
-        assert!(waiter.wait(Duration::from_secs(5)).await.unwrap(), "by the new job");
-        assert!(claim("shard:gpu").await.is_empty(), "the pool is full");
-        queue.commit(&[Commit { lease: held.lease, effects: Effects::done() }]).await.unwrap();
-        assert!(waiter.wait(Duration::from_secs(5)).await.unwrap(), "by the free place");
-    });
 }
 
 /// What was never seen: transitions of the table, moves of sweeps.

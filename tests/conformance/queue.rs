@@ -255,7 +255,6 @@ async fn effects_that_cant_be_applied_leave_the_job_leased_and_name_the_reason()
     // The first is done with all its effects; the second is as it was.
     let _: () = conn.del(at(keys::review_state("r"))).unwrap();
     assert_eq!(bed.states(), vec![("leased".into(), 1), ("ready".into(), 1)]);
-    assert_eq!(conn.hget::<_, _, u32>(at(keys::LEASED), "l").unwrap(), 1);
     assert_eq!(bed.queue.commit(&commits).await.unwrap(), [false, true]);
 }
 
@@ -422,23 +421,26 @@ async fn a_row_is_written_once_for_its_id() {
 }
 
 #[tokio::test]
-async fn a_pools_limit_holds_for_all_its_lanes_and_frees_with_each_commit() {
+async fn a_claim_takes_no_more_of_a_pool_than_the_worker_has_a_use_for() {
     let bed = Bed::new().await;
-    bed.queue.set_limits("gpu", Some(3), None).await.unwrap();
     let jobs: Vec<_> = (0..8)
         .map(|i| job(&format!("j{i}"), if i % 2 == 0 { "rung:gpu" } else { "shard:gpu" }, "s"))
-        .chain([job("free", "plan", "s")])
+        .chain((0..3).map(|i| job(&format!("free{i}"), "plan", "s")))
         .collect();
     bed.queue.enqueue(&jobs).await.unwrap();
-    let held = bed.claim(20).await;
-    let limited = held.iter().filter(|j| j.lease.job != "free").count();
-    assert_eq!((limited, held.len()), (3, 4), "three of the pool, and the other lane unhurt");
-    assert!(bed.claim(20).await.is_empty());
-    let one = held.iter().find(|j| j.lease.job != "free").unwrap();
-    assert!(bed.commit(one, Effects::done()).await);
-    assert_eq!(bed.claim(20).await.len(), 1);
-    bed.queue.set_limits("gpu", None, None).await.unwrap();
-    assert_eq!(bed.claim(20).await.len(), 4);
+    let claim = async |gpu: u32, others: u32| {
+        let room = [("gpu".to_owned(), gpu), ("*".to_owned(), others)].into();
+        let claim = bed.queue.claim(&ClaimRequest { room, ..bed.request(20) }).await.unwrap();
+        let free = claim.jobs.iter().filter(|j| j.lease.job.starts_with("free")).count();
+        let more: Vec<_> = claim.more.into_iter().collect();
+        (claim.jobs.len() - free, free, more)
+    };
+    assert_eq!(claim(3, 2).await, (3, 2, vec!["*".to_owned(), "gpu".to_owned()]));
+    assert_eq!(claim(0, 2).await, (0, 1, vec!["gpu".to_owned()]), "the other lane is unhurt");
+    let mut waiter =
+        bed.queue.waiter(&["rung:gpu".to_owned()], Duration::from_secs(10)).await.unwrap();
+    assert!(waiter.wait(Duration::from_secs(5)).await.unwrap(), "others are woken for the rest");
+    assert_eq!(claim(9, 9).await, (5, 0, vec![]));
 }
 
 #[tokio::test]
@@ -562,10 +564,9 @@ fn the_table_and_the_scripts_agree() {
                 "submit",
                 "pause",
                 "cancel",
-                "limits",
-                "places_reserve",
-                "places_return",
-                "places_keep",
+                "places_limits",
+                "places_exchange",
+                "places_hold",
                 "budget_hold",
                 "check_keys",
                 "check_jobs",

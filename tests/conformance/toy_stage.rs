@@ -162,7 +162,7 @@ impl Handler for Toy {
 /// Works until the sweep is over.
 async fn work(queue: &Queue, sweep: &SweepId) {
     let settings = Settings::load(LoadOptions::default()).unwrap().queue;
-    let options = WorkerOptions { lanes: Vec::new(), concurrency: 8, grace: LONG };
+    let options = WorkerOptions { concurrency: 8, grace: LONG, ..WorkerOptions::default() };
     let over = async |queue: Queue, sweep: SweepId| {
         let deadline = std::time::Instant::now() + LONG;
         while !queue.sweep_status(&sweep).await.unwrap().unwrap().is_over() {

@@ -29,9 +29,9 @@ fn left(bed: &Bed) -> Vec<String> {
         keys::WAKE,
         &keys::worker(""),
         keys::WORKERS,
-        keys::LIMITS,
+        &keys::pool(""),
+        keys::POOLS,
         keys::READY,
-        keys::LEASED,
         keys::UPKEEP,
     ];
     let mut keys: Vec<String> = bed.conn().keys(at("*")).unwrap();

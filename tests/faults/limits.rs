@@ -3,12 +3,16 @@
 
 use crate::common::{LONG, review_or_summary, until_done};
 use queue_schema::ids::SweepId;
-use scrum_tests::model_stub::{Gate, ModelStub, Recorded};
+use queue_schema::keys;
+use scrum_tests::model_stub::{Gate, ModelStub, Recorded, Reply};
 use scrum_tests::oracle;
 use scrum_tests::process::Bench;
-use scrum_tests::redis::RedisServer;
+use scrum_tests::redis::{RedisServer, at};
 use scrum_tests::repo::TestRepo;
+use scrum_tests::wait::eventually;
+use serde_json::Value;
 use std::fmt::Write as _;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// A stub whose answers wait for a gate.
@@ -116,6 +120,122 @@ async fn what_waits_for_a_rate_holds_no_place() {
     println!("8 calls at 60 a minute took {whole:?}");
     // Three at once, one each second after that.
     assert!(whole > Duration::from_millis(4_500), "{whole:?}");
+}
+
+/// What a server says to a call that is one too many.
+fn too_many() -> Reply {
+    Reply::status(429, r#"{"error":{"message":"Rate limit reached","type":"rate_limit_error"}}"#)
+}
+
+/// With settings as they ship: the fleet finds what the server bears by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_refuses_beyond_twelve_calls_is_found_with_few_refusals() {
+    const BEARS: usize = 12;
+    let server = RedisServer::alone();
+    let stub = ModelStub::with(|call| match call.in_flight {
+        n if n > BEARS => too_many(),
+        _ => review_or_summary(call).after(Duration::from_millis(300)),
+    });
+    let bench = providers(&server, &[("some", &stub.openai_url(), "")]);
+    let repo = repo("files", 60);
+    let id = enqueue(&bench, &repo, "some");
+    let _workers = [(); 2].map(|()| bench.worker(&[]));
+    let queue = oracle::queue(&server.url()).await;
+    until_done(&queue, &id).await;
+    assert_eq!(oracle::check_all(&server, &id, &repo).await.is_done().sweep.resolved, 60);
+    let refused = stub.requests().iter().filter(|c| c.in_flight > BEARS).count();
+    let most = stub.stats().max_in_flight;
+    println!("{refused} of {} calls refused, at most {most} at a time", stub.requests().len());
+    assert!((1..10).contains(&refused), "{refused}");
+    assert!((10..=BEARS + 4).contains(&most), "{most}");
+    let pools = queue.pools().await.unwrap();
+    let pool = pools.iter().find(|p| p.pool == "some").unwrap();
+    assert!(pool.limit.is_some_and(|n| (8..=13).contains(&n)), "{pool:?}");
+}
+
+/// A Retry-After is heeded by all jobs of all workers, and costs none of them a retry.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_that_a_server_asks_for_holds_for_all() {
+    const FILES: usize = 30;
+    let server = RedisServer::alone();
+    let first = Arc::new(OnceLock::new());
+    let pause = Duration::from_secs(2);
+    let stub = ModelStub::with(move |call| {
+        if call.at < *first.get_or_init(|| call.at) + pause {
+            Reply::rate_limited(pause.as_secs())
+        } else {
+            review_or_summary(call)
+        }
+    });
+    let bench = providers(&server, &[("some", &stub.openai_url(), "")]);
+    let repo = repo("files", FILES);
+    let id = enqueue(&bench, &repo, "some");
+    let _workers = [(); 2].map(|()| bench.worker(&[]));
+    stub.wait_requests(1).await;
+    let status = || serde_json::from_str::<Value>(&bench.run(&["status", "--json"]).stdout).ok();
+    eventually(LONG, "the pause is shown", || {
+        let pools = status()?["pools"].as_array()?.clone();
+        let some = pools.into_iter().find(|p| p["pool"] == "some")?;
+        (some["refused_with"] == 429 && some["paused_ms"].is_u64()).then_some(())
+    });
+    let queue = oracle::queue(&server.url()).await;
+    until_done(&queue, &id).await;
+    assert_eq!(oracle::check_all(&server, &id, &repo).await.is_done().sweep.resolved, 30);
+    let calls = stub.requests();
+    let begin = calls[0].at;
+    let within = calls.iter().filter(|c| c.at < begin + pause).count();
+    println!("{within} calls before the end of the pause");
+    // Those that were under way when the first answer came.
+    assert!(within <= 8, "{within}");
+    let models: usize = calls.len() - within;
+    assert!(models <= 3 * FILES, "{models}: every refused call was made once more");
+}
+
+/// What waits for a place has not begun: a sweep that is cancelled meanwhile makes no further call.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_waits_for_a_place_makes_no_call_for_a_cancelled_sweep() {
+    let server = RedisServer::alone();
+    let (stub, gate) = gated();
+    let bench = providers(&server, &[("narrow", &stub.openai_url(), "concurrency=1")]);
+    let repo = repo("files", 10);
+    let id = enqueue(&bench, &repo, "narrow");
+    let worker = bench.worker(&["--concurrency", "4"]);
+    stub.wait_in_flight(1).await;
+    let queue = oracle::queue(&server.url()).await;
+    // One is prepared ahead, and waits.
+    let mut conn = server.connection();
+    eventually(LONG, "a second job is held", || {
+        let held: usize = redis::cmd("ZCARD").arg(at(keys::LEASES)).query(&mut conn).unwrap();
+        (held >= 2).then_some(())
+    });
+    bench.run(&["cancel", &id]).expect(0);
+    gate.open();
+    eventually(LONG, "nothing is held any more", || {
+        let held: usize = redis::cmd("ZCARD").arg(at(keys::LEASES)).query(&mut conn).unwrap();
+        (held == 0).then_some(())
+    });
+    assert_eq!(worker.terminate(LONG), 0);
+    assert_eq!(stub.requests().len(), 1);
+    assert!(queue.sweep_status(&id).await.unwrap().unwrap().is_over());
+}
+
+/// Places of a worker that died are free again when they run out.
+#[tokio::test(flavor = "multi_thread")]
+async fn places_of_a_killed_worker_come_back() {
+    let server = RedisServer::alone();
+    let (stub, gate) = gated();
+    let bench = providers(&server, &[("narrow", &stub.openai_url(), "concurrency=2")]);
+    let repo = repo("files", 10);
+    let id = enqueue(&bench, &repo, "narrow");
+    let first = bench.worker(&["--concurrency", "4"]);
+    stub.wait_in_flight(2).await;
+    let _second = bench.worker(&["--concurrency", "4"]);
+    first.kill9();
+    gate.open();
+    let queue = oracle::queue(&server.url()).await;
+    until_done(&queue, &id).await;
+    assert_eq!(oracle::check_all(&server, &id, &repo).await.is_done().sweep.resolved, 10);
+    assert_eq!(stub.stats().max_in_flight, 2);
 }
 
 /// The same bucket over two whole minutes. Only when asked for: `SCRUM_TEST_LONG=1`.

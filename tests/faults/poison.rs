@@ -119,7 +119,7 @@ async fn deadly_worker() {
     settings.queue.renew_ms = 200;
     settings.queue.sweep_interval_ms = 1000;
     let queue = queue_schema::client::Queue::connect(settings.queue_options(&url)).await.unwrap();
-    let options = WorkerOptions { lanes: Vec::new(), concurrency: 2, grace: Duration::ZERO };
+    let options = WorkerOptions { concurrency: 2, ..WorkerOptions::default() };
     let never = std::future::pending;
     runtime::run(settings.queue.clone(), queue, Deadly, options, never(), never()).await.unwrap();
 }

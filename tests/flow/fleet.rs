@@ -50,7 +50,9 @@ async fn two_workers_share_a_sweep_and_one_drains_on_sigterm() {
     stub.wait_in_flight(8).await;
     let s = status(&bench);
     assert_eq!(s["workers"].as_array().unwrap().len(), 2, "{s}");
-    assert_eq!(s["jobs"]["leased"], 8, "{s}");
+    // As many again, and one more a worker, may be prepared ahead of their calls.
+    let leased = s["jobs"]["leased"].as_u64().unwrap();
+    assert!((8..=18).contains(&leased), "{s}");
 
     // SIGTERM: nothing new is taken, what runs is finished, exit 0.
     signal(one.pid(), "TERM");

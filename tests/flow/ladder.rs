@@ -230,7 +230,7 @@ fn a_server_that_is_not_ready_is_given_its_time() {
         Rule::any(Reply::ok(answers::markdown_review("src/f0.rs"))),
     ]);
     let bench = Bench::with_stub(None, &stub.openai_url(), &["m"])
-        .set("queue.unavailable_backoff_ms", &LEAST.as_millis().to_string());
+        .set("queue.backoff_base_ms", &LEAST.as_millis().to_string());
     bench.review(&repo, &[]).expect(0);
     let calls = stub.requests();
     assert_eq!((calls.len(), rows(&bench)[0].attempts_made), (2, 1));
@@ -272,7 +272,7 @@ fn trouble_that_does_not_pass_counts_as_an_error_in_the_end() {
     let row = rows(&bench).remove(0);
     assert_eq!((row.attempts[0].outcome, row.accepted_model.as_str()), (Outcome::Error, "stub/up"));
     let down = stub.requests().iter().filter(|c| c.model == "down").count();
-    assert_eq!(down, 4, "the first call and three repetitions");
+    assert!((4..=12).contains(&down), "{down}: until the job's patience is over");
 }
 
 #[test]

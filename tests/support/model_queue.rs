@@ -57,7 +57,6 @@ pub struct ModelQueue {
     /// Ready jobs in order.
     lists: BTreeMap<(String, Group), VecDeque<String>>,
     lane_turns: usize,
-    limits: BTreeMap<String, u32>,
     /// `lane:NAME`, `sweep:ID`.
     paused: BTreeSet<String>,
     /// Sweep -> groups that claims have set aside.
@@ -91,7 +90,6 @@ impl ModelQueue {
             rings: BTreeMap::new(),
             lists: BTreeMap::new(),
             lane_turns: 0,
-            limits: BTreeMap::new(),
             paused: BTreeSet::new(),
             parked: BTreeMap::new(),
             cancelled: BTreeSet::new(),
@@ -142,14 +140,6 @@ impl ModelQueue {
     /// The lease of a job runs out, or a delayed job's time comes.
     pub fn make_late(&mut self, id: &str) {
         self.job(id).late = true;
-    }
-
-    /// Sets or lifts the limit of a pool.
-    pub fn set_limit(&mut self, pool: &str, limit: Option<u32>) {
-        match limit {
-            Some(n) => self.limits.insert(pool.to_owned(), n),
-            None => self.limits.remove(pool),
-        };
     }
 
     /// Puts jobs into the queue; returns how many were new.

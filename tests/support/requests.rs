@@ -1,10 +1,12 @@
 //! What tests ask of the queue when the work itself does not matter.
 
+use queue_schema::client::{CallEnding, EndedCall, Exchange, Pauses, PoolLimits};
 use queue_schema::effects::{NewJob, Priority};
 use queue_schema::ids::SweepId;
 use queue_schema::limits::{AcceptLimits, DocumentLimits, HistoryLimits, TierLimits};
 use queue_schema::sweep::{Ladder, Limits, Policy, SplitMode, SweepSpec};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// A job of no sweep.
 pub fn plain_job(name: &str, lane: &str) -> NewJob {
@@ -63,4 +65,26 @@ pub fn sweep_spec(n: u8, admission_window: u32) -> SweepSpec {
         labels: BTreeMap::new(),
         again: 0,
     }
+}
+
+/// What a worker says to a pool that it wants `want` places of.
+pub fn exchange<'a>(
+    pool: &'a str,
+    worker: &'a str,
+    serial: u64,
+    held: u32,
+    want: u32,
+) -> Exchange<'a> {
+    let pauses = Pauses {
+        first: Duration::from_millis(500),
+        longest: Duration::from_secs(5),
+        told: Duration::from_secs(3600),
+    };
+    let limits = PoolLimits::default();
+    Exchange { pool, worker, serial, held, want, ended: &[], limits, pauses }
+}
+
+/// A call of a second.
+pub fn ended(epoch: u64, how: CallEnding) -> EndedCall {
+    EndedCall { epoch, how, took: Duration::from_secs(1), units: 100 }
 }

@@ -1,29 +1,28 @@
 //! Measurements of whole sweeps: the real programs and a model that answers after a fixed time.
 //!
-//! `bench-sweep [REPETITIONS] [PART...]`, with `speed`, `plan` and `again` as parts; see the README
+//! `bench-sweep [REPETITIONS] [PART...]`, with `speed`, `plan`, `again` and `pool` as parts; see the README
 //! beside.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod again;
 mod plan;
+mod pool;
 mod speed;
 
 use scrum_benches::figures::Figures;
 use scrum_benches::server::Server;
 use scrum_benches::{stub, usage};
-use std::time::Duration;
 
 /// What can be measured.
-const PARTS: [&str; 3] = ["speed", "plan", "again"];
+const PARTS: [&str; 4] = ["speed", "plan", "again", "pool"];
 
 fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    if let [role, chat, embed] = args.as_slice()
+    if let Some((role, shape)) = args.split_first()
         && role == "stub"
     {
-        let ms = |n: &String| anyhow::Ok(Duration::from_millis(n.parse()?));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        return runtime.block_on(stub::serve(ms(chat)?, ms(embed)?));
+        return runtime.block_on(stub::serve(stub::Shape::parse(shape)?));
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(measure(&args))
@@ -48,6 +47,9 @@ async fn measure(args: &[String]) -> anyhow::Result<()> {
         }
         if wants("again") {
             again::measure(&mut figures).await?;
+        }
+        if wants("pool") {
+            pool::measure(&mut figures).await?;
         }
         eprintln!("{turn} of {repetitions} done; load average {}", usage::load());
     }

@@ -5,7 +5,8 @@ use crate::output::{clear_screen, duration, fancy, say, say_json, say_lines, tab
 use crate::progress::summary;
 use crate::session::Session;
 use crate::wait::{self, alert, exit_code, failure};
-use queue_schema::client::{LaneStatus, SweepStatus, WorkerInfo};
+use queue_schema::client::{LaneStatus, PoolStatus, SweepStatus, WorkerInfo};
+use queue_schema::keys;
 use scrum_knowledge::fleet::{Overview, overview};
 use scrum_knowledge::{now_ms, sweeps};
 use std::time::Duration;
@@ -72,7 +73,12 @@ fn print_fleet(found: &Overview) -> anyhow::Result<()> {
     say(&format!("jobs: {} running, {} delayed, {} dead", jobs.leased, jobs.delayed, jobs.dead))?;
     if !found.lanes.is_empty() {
         let rows: Vec<_> = found.lanes.iter().map(of_lane).collect();
-        say_lines(&table(&["LANE", "READY", "RUNNING", "LIMIT", "A MINUTE", "OLDEST", ""], &rows))?;
+        say_lines(&table(&["LANE", "READY", "OLDEST", ""], &rows))?;
+    }
+    let shown = found.pools.iter().filter(|p| shows(p, &found.lanes));
+    let pools: Vec<_> = shown.map(of_pool).collect();
+    if !pools.is_empty() {
+        say_lines(&table(&["PROVIDER", "IN CALL", "LIMIT", "MOST", "A MINUTE", ""], &pools))?;
     }
     for lane in &found.unserved {
         say(&lane.to_string())?;
@@ -101,13 +107,9 @@ fn of_sweep(s: &SweepStatus, now: u64) -> Vec<String> {
 }
 
 fn of_lane(l: &LaneStatus) -> Vec<String> {
-    let any = |n: Option<u64>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
     vec![
         l.lane.clone(),
         l.ready.to_string(),
-        l.leased.to_string(),
-        any(l.limit),
-        any(l.rate_per_minute),
         l.oldest_ms.map_or_else(|| "-".to_owned(), duration),
         if l.paused { "paused" } else { "" }.to_owned(),
     ]
@@ -116,4 +118,25 @@ fn of_lane(l: &LaneStatus) -> Vec<String> {
 fn of_worker(w: &WorkerInfo) -> Vec<String> {
     let seen = format!("{} ms ago", w.silent_ms);
     vec![w.host.clone(), w.pid.to_string(), w.concurrency.to_string(), seen]
+}
+
+/// Pools that are used now, or that calls wait for.
+fn shows(pool: &PoolStatus, lanes: &[LaneStatus]) -> bool {
+    let waited_for = || lanes.iter().any(|l| keys::pool_of(&l.lane) == pool.pool);
+    pool.in_call > 0 || pool.paused_ms.is_some() || waited_for()
+}
+
+fn of_pool(pool: &PoolStatus) -> Vec<String> {
+    let any = |n: Option<u64>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
+    let why = pool.refused_with.map_or_else(String::new, |code| format!(" after HTTP {code}"));
+    let paused = pool.paused_ms.map(|ms| format!("paused for {}{why}", duration(ms)));
+    let most = any(pool.most) + if pool.auto { " (auto)" } else { "" };
+    vec![
+        pool.pool.clone(),
+        pool.in_call.to_string(),
+        any(pool.limit),
+        most,
+        any(pool.rate_per_minute),
+        paused.unwrap_or_default(),
+    ]
 }

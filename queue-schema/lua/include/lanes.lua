@@ -3,6 +3,11 @@
 
 local PRIORITY_STEP = 35184372088832 -- 2^45: a lane's turns stay below it for ever
 
+-- The pool of a lane: calls for "rung:ollama" and "shard:ollama" are counted together, as those of "ollama".
+local function pool_of(lane)
+  return string.match(lane, ':(.+)$') or lane
+end
+
 -- Wake at most one idle worker a lane and call; whoever wakes passes it on if work is left.
 -- Some workers serve all lanes, some all of a kind, because nobody knows their pools beforehand.
 local woken = {}

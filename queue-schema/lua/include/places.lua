@@ -1,39 +1,58 @@
--- places.lua: pools, their limits and rates. A place is the right to run one job of a pool.
--- @include lanes
+-- places.lua: the key of a pool, `pool:POOL`: its numbers, see limit.lua, and of each worker that has or lacks
+-- places `w:WORKER`, 'HELD WAITS UNTIL SERIAL'. Whatever stands there, it is read as numbers or as nothing.
+-- @include base
+-- @include limit
 
--- The pool of a lane is what its limit counts: "rung:ollama" and "shard:ollama" share "ollama".
-local function pool_of(lane)
-  return string.match(lane, ':(.+)$') or lane
+local LONGEST_PAUSE = 86400000 -- ms
+
+local function read_worker(text)
+  local held, waits, till, serial = string.match(text or '', '^(%d+) ([01]) (%d+) (%S*)$')
+  return held and { held = tonumber(held), waits = tonumber(waits), till = tonumber(till), serial = serial }
 end
 
--- A pool may have room for what waits in any of its lanes.
-local function wake_pool(pool)
-  for _, lane in ipairs(call('HKEYS', P .. 'ready')) do
-    if pool_of(lane) == pool then wake(lane) end
+-- A pool, and what it knows of one worker.
+local function load_pool(pool, worker)
+  local names = { unpack(places.FIELDS) }
+  names[#names + 1] = worker
+  local values = call('HMGET', P .. 'pool:' .. pool, unpack(names))
+  local p = {}
+  for k, name in ipairs(places.FIELDS) do
+    local n = tonumber(values[k] or '')
+    p[name] = n and n >= 0 and n < 2 ^ 50 and n or nil
   end
+  for _, name in ipairs({ 'told', 'paused', 'roof_at', 'at', 'paced' }) do
+    if p[name] and p[name] > NOW + LONGEST_PAUSE then p[name] = nil end
+  end
+  return p, worker and read_worker(values[#names])
 end
 
--- Starts that the pool's token bucket allows now, up to n; the tokens in it; when there is another one,
--- if that is not now. The bucket holds a twentieth of a minute's worth, so that no minute sees more
--- than 105 % of it.
-local function allowed(pool, n)
-  local rate = tonumber(call('HGET', P .. 'rates', pool) or '0') or 0
-  if rate <= 0 then return n, nil, nil end
-  local most = math.max(1, rate / 20)
-  local b = call('HMGET', P .. 'bucket:' .. pool, 'tokens', 'at')
-  local tokens, next_at = most, nil
-  local had, at = tonumber(b[1] or ''), tonumber(b[2] or '')
-  if had and at then tokens = math.min(most, math.max(0, had) + math.max(0, NOW - at) * rate / 60000) end
-  if tokens < 1 then next_at = NOW + math.ceil((1 - tokens) * 60000 / rate) end
-  return math.min(n, math.floor(tokens)), tokens, next_at
+-- Counts the places of a pool anew, without those that ran out.
+local function count_places(pool, p)
+  local all, gone = call('HGETALL', P .. 'pool:' .. pool), {}
+  p.used, p.waiting, p.workers = 0, 0, 0
+  for i = 1, #all, 2 do
+    local w = string.sub(all[i], 1, 2) == 'w:' and read_worker(all[i + 1])
+    if w and w.till > NOW then
+      p.used, p.waiting, p.workers = p.used + w.held, p.waiting + w.waits, p.workers + 1
+    elseif string.sub(all[i], 1, 2) == 'w:' then
+      gone[#gone + 1] = all[i]
+    end
+  end
+  in_parts(gone, function(...) call('HDEL', P .. 'pool:' .. pool, ...) end)
 end
 
--- What is left in the bucket after starts.
-local function take_tokens(pool, tokens)
-  call('HSET', P .. 'bucket:' .. pool, 'tokens', tokens, 'at', NOW)
-end
-
--- Places of a pool are free, for workers that claim in other partitions: one of them looks.
-local function freed(pool)
-  token(P .. 'freed:' .. pool)
+-- Keeps the numbers of a pool that are there, and what is said of one worker, until a time; nothing of it
+-- is kept when it neither has nor lacks places.
+local function keep_pool(pool, p, worker, mine, till)
+  local key, fields = P .. 'pool:' .. pool, {}
+  for _, name in ipairs(next(p) and places.FIELDS or {}) do
+    fields[#fields + 1], fields[#fields + 2] = name, p[name] and string.format('%.14g', p[name]) or ''
+  end
+  if mine then
+    fields[#fields + 1] = worker
+    fields[#fields + 1] = mine.held .. ' ' .. mine.waits .. ' ' .. digits(till) .. ' ' .. mine.serial
+  elseif worker then
+    call('HDEL', key, worker)
+  end
+  call('HSET', key, unpack(fields))
 end

@@ -1,6 +1,6 @@
 //! Runs of the applier: start one, or find the one that is there; read how far it is.
 
-use super::{Queue, QueueError};
+use super::{PoolLimits, Queue, QueueError};
 use crate::apply::{ApplySpec, Proposal};
 use crate::effects::{Effects, NewJob};
 use crate::ids::{RunId, SweepId};
@@ -32,7 +32,7 @@ impl Queue {
         let (run, sweep) = (spec.id(), &spec.sweep);
         let pool = spec.pool_of(&run);
         // One at a time for a branch, before there is a job that this could hold back.
-        self.set_limits(&pool, Some(1), None).await?;
+        self.set_limits(&pool, PoolLimits::of(1)).await?;
         let key = keys::apply_run(sweep, &run);
         let apply =
             NewJob::of(&Apply { sweep: sweep.clone(), run: run.clone(), pool }).map_err(bad)?;

@@ -30,6 +30,8 @@ pub enum Held {
     PassOver(String),
     /// No: the work is left out.
     No(String),
+    /// The sweep was cancelled or paused since the job was claimed, or its lane paused: the job should go back.
+    Stopped,
     /// The lease was lost, and nothing is held.
     Stale,
 }
@@ -66,6 +68,7 @@ impl Queue {
             "0" => Held::Wait(why()?),
             "2" => Held::PassOver(why()?),
             "3" => Held::No(why()?),
+            "4" => Held::Stopped,
             _ => Held::Stale,
         })
     }

@@ -131,14 +131,6 @@ impl Queue {
     /// Removes what depends on a key that was set aside. What depends on jobs and sweeps is found later, by
     /// what is left of them.
     async fn follow(&self, name: &str) -> Result<(), QueueError> {
-        if name == keys::RATES {
-            // Whoever sees that a pool has no limit writes both.
-            let mut conn = self.conn();
-            return Ok(redis::cmd("UNLINK")
-                .arg(self.key(keys::LIMITS))
-                .query_async(&mut conn)
-                .await?);
-        }
         let Some((row, rest)) = row_of(name).zip(name.split_once(':').map(|(_, rest)| rest)) else {
             return Ok(());
         };
@@ -206,11 +198,11 @@ impl Queue {
         type Names = Vec<Vec<u8>>;
         let mut conn = self.conn();
         let mut wrong = Vec::new();
-        let (turn, limits, workers): (Names, Names, Names) = redis::pipe()
+        let (turn, pools, workers): (Names, Names, Names) = redis::pipe()
             .cmd("HKEYS")
             .arg(self.key(keys::TURN))
-            .cmd("HKEYS")
-            .arg(self.key(keys::LIMITS))
+            .cmd("SMEMBERS")
+            .arg(self.key(keys::POOLS))
             .cmd("ZRANGE")
             .arg(self.key(keys::WORKERS))
             .arg(0)
@@ -221,8 +213,8 @@ impl Queue {
         for lane in text(turn).filter(|l| l != "*") {
             wrong.extend([keys::ring(&lane), keys::wake_of(&lane)]);
         }
-        for pool in text(limits) {
-            wrong.extend([keys::bucket(&pool), keys::permits(&pool), keys::freed(&pool)]);
+        for pool in text(pools) {
+            wrong.extend([keys::pool(&pool), keys::freed(&pool)]);
         }
         wrong.extend(text(workers).map(|w| keys::worker(&w)));
         for sweep in self.sweeps_here().await?.into_iter().rev().take(CHEAP_SWEEPS) {

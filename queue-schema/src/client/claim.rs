@@ -6,7 +6,7 @@ use crate::effects::Effects;
 use crate::ids::{JobId, WorkerId};
 use crate::keys;
 use redis::{FromRedisValue, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Words of a claim's reply for each job.
@@ -55,8 +55,8 @@ pub struct ClaimRequest {
     pub want: u32,
     /// Lanes served, `KIND:*` for all of a kind; empty for all.
     pub lanes: Vec<String>,
-    /// With several partitions: places reserved, by pool. See [`Queue::reserve`].
-    pub places: BTreeMap<String, u32>,
+    /// Jobs wanted of some pools at most; `*`: of all others together.
+    pub room: BTreeMap<String, u32>,
 }
 
 /// What a claim found.
@@ -64,10 +64,10 @@ pub struct ClaimRequest {
 pub struct Claim {
     /// Jobs, perhaps none.
     pub jobs: Vec<ClaimedJob>,
-    /// When there were none: time until a lease runs out or a delayed job is due.
+    /// Time until a lease runs out or a delayed job is due.
     pub next_due: Option<Duration>,
-    /// With several partitions: pools with ready jobs for which no place was brought, and how many.
-    pub lacking: BTreeMap<String, u32>,
+    /// Pools, by their names in the request, that probably have more jobs than there was room for.
+    pub more: BTreeSet<String>,
 }
 
 /// One commit: a lease and what should happen.
@@ -95,7 +95,9 @@ impl Queue {
             o.promote_batch.to_string().into(),
             o.crash_limit.to_string().into(),
         ];
-        args.push(self.places(request).into());
+        let room: Vec<String> =
+            request.room.iter().map(|(pool, n)| format!("{pool}={n} ")).collect();
+        args.push(room.concat().into());
         if request.lanes.is_empty() {
             args.push(b"*".to_vec());
         } else {
@@ -103,15 +105,6 @@ impl Queue {
         }
         let reply: Vec<Value> = self.run(&self.scripts.claim, args).await?;
         self.read_claim(&reply, &request.request)
-    }
-
-    /// With one partition the limits are counted where the jobs are, and nothing is reserved.
-    fn places(&self, request: &ClaimRequest) -> String {
-        if self.partitions() == 1 {
-            return String::new();
-        }
-        let places = request.places.iter().map(|(pool, n)| format!("{pool}={n} "));
-        std::iter::once(" ".to_owned()).chain(places).collect()
     }
 
     /// Moves the deadlines of leases that are still ours; returns the job ids of those that
@@ -169,6 +162,26 @@ impl Queue {
         self.waiter_on(keys, longest).await
     }
 
+    /// Ends a wait of this process: [`Waiter::wait_for`].
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn wake_own(&self, own: &str) -> Result<(), QueueError> {
+        let key = self.key(&keys::wake_of(own));
+        let mut conn = self.conn();
+        // Where the wait had ended by itself, nobody takes the word.
+        redis::pipe()
+            .cmd("RPUSH")
+            .arg(&key)
+            .arg(1)
+            .cmd("EXPIRE")
+            .arg(&key)
+            .arg(1)
+            .query_async::<()>(&mut conn)
+            .await?;
+        Ok(())
+    }
+
     pub(super) async fn waiter_on(
         &self,
         keys: Vec<String>,
@@ -194,10 +207,32 @@ impl Waiter {
     /// # Errors
     /// A failure of Redis; the waiter is of no more use then.
     pub async fn wait(&mut self, longest: Duration) -> Result<bool, QueueError> {
+        let keys = self.keys.clone();
+        self.wait_on(&keys, longest).await
+    }
+
+    /// The same for jobs of these lanes alone, or until [`Queue::wake_own`] is called with `own`.
+    ///
+    /// # Errors
+    /// A failure of Redis; the waiter is of no more use then.
+    pub async fn wait_for(
+        &mut self,
+        queue: &Queue,
+        lanes: Vec<&String>,
+        own: &str,
+        longest: Duration,
+    ) -> Result<bool, QueueError> {
+        let own = queue.key(&keys::wake_of(own));
+        let lanes = lanes.into_iter().map(|l| queue.key(&keys::wake_of(l)));
+        let keys: Vec<_> = std::iter::once(own).chain(lanes).collect();
+        self.wait_on(&keys, longest).await
+    }
+
+    async fn wait_on(&mut self, keys: &[String], longest: Duration) -> Result<bool, QueueError> {
         // 0 would block for ever.
         let seconds = longest.as_secs_f64().max(0.001);
         let woken: Option<(String, String)> = redis::cmd("BLPOP")
-            .arg(&self.keys)
+            .arg(keys)
             .arg(format!("{seconds:.3}"))
             .query_async(&mut self.conn)
             .await?;
@@ -216,7 +251,7 @@ impl Queue {
             other => Err(bad(format!("a body is {other:?}"))),
         };
         let due = reply.first().map(int).transpose()?.unwrap_or(-1);
-        let lacking = reply.get(1).map(text).transpose()?.unwrap_or_default();
+        let more = reply.get(1).map(text).transpose()?.unwrap_or_default();
         let rest = reply.get(2..).unwrap_or_default();
         if rest.len() % JOB_WIDTH != 0 {
             return Err(bad("its length is not that of whole jobs".to_owned()));
@@ -234,11 +269,8 @@ impl Queue {
                 enqueued_ms: text(&job[6])?.parse().unwrap_or(0),
             });
         }
-        let mut lacks: BTreeMap<String, u32> = BTreeMap::new();
-        for (pool, n) in lacking.split_whitespace().filter_map(|l| l.rsplit_once('=')) {
-            *lacks.entry(pool.to_owned()).or_default() += n.parse().unwrap_or(0);
-        }
+        let more = more.split_whitespace().map(str::to_owned).collect();
         let next_due = u64::try_from(due).ok().map(Duration::from_millis);
-        Ok(Claim { jobs, next_due, lacking: lacks })
+        Ok(Claim { jobs, next_due, more })
     }
 }

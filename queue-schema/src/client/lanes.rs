@@ -12,11 +12,11 @@ pub struct LaneStatus {
     pub lane: String,
     /// Jobs that wait for a worker.
     pub ready: u64,
-    /// Jobs of its pool that workers have.
-    pub leased: u64,
-    /// Jobs of its pool that workers may have at a time; `None`: any number.
+    /// Calls of its pool under way.
+    pub in_call: u64,
+    /// Calls of its pool allowed at a time now; `None`: any number.
     pub limit: Option<u64>,
-    /// Jobs of its pool that may start in a minute; `None`: any number.
+    /// Calls of its pool that may start in a minute; `None`: any number.
     pub rate_per_minute: Option<u64>,
     /// True when a person has paused it.
     pub paused: bool,
@@ -41,25 +41,31 @@ impl Queue {
     /// A failure of Redis.
     pub async fn lanes(&self) -> Result<Vec<LaneStatus>, QueueError> {
         let mut all: BTreeMap<String, LaneStatus> = BTreeMap::new();
+        let pools = self.pools().await?;
         for part in self.each() {
             for lane in part.lanes_here().await? {
                 let sum = all.entry(lane.lane.clone()).or_insert_with(|| LaneStatus {
                     ready: 0,
-                    leased: 0,
                     oldest_ms: None,
                     ..lane.clone()
                 });
                 sum.ready += lane.ready;
-                sum.leased += lane.leased;
                 sum.paused |= lane.paused;
                 sum.oldest_ms = sum.oldest_ms.max(lane.oldest_ms);
+            }
+        }
+        for lane in all.values_mut() {
+            let own = keys::pool_of(&lane.lane);
+            if let Some(pool) = pools.iter().find(|p| p.pool == own) {
+                lane.in_call = pool.in_call;
+                (lane.limit, lane.rate_per_minute) = (pool.limit, pool.rate_per_minute);
             }
         }
         Ok(all.into_values().collect())
     }
 
     /// The lane of a job for which whoever made it ready should have woken a worker; `None` for
-    /// one that the clock may have made ready: it was put off before, or its pool has a rate.
+    /// one that the clock may have made ready: it was put off before.
     ///
     /// # Errors
     /// A failure of Redis.
@@ -70,42 +76,26 @@ impl Queue {
             .arg(&["l", "lr"])
             .query_async(&mut conn)
             .await?;
-        let (Some(lane), None) = (lane, put_off) else { return Ok(None) };
-        let pool = keys::pool_of(&lane);
-        let rated: bool = redis::cmd("HEXISTS")
-            .arg(self.key(keys::RATES))
-            .arg(pool)
-            .query_async(&mut conn)
-            .await?;
-        Ok((!rated).then_some(lane))
+        Ok(lane.filter(|_| put_off.is_none()))
     }
 
     async fn lanes_here(&self) -> Result<Vec<LaneStatus>, QueueError> {
-        type Numbers = HashMap<String, u64>;
         let mut conn = self.conn();
-        let mut pipe = redis::pipe();
-        for key in [keys::READY, keys::LEASED, keys::LIMITS, keys::RATES] {
-            pipe.cmd("HGETALL").arg(self.key(key));
-        }
-        pipe.cmd("SMEMBERS").arg(self.key(keys::PAUSED));
-        let (ready, leased, limits, rates, paused): (
-            Numbers,
-            Numbers,
-            Numbers,
-            Numbers,
-            Vec<String>,
-        ) = pipe.query_async(&mut conn).await?;
+        let (ready, paused): (HashMap<String, u64>, Vec<String>) = redis::pipe()
+            .cmd("HGETALL")
+            .arg(self.key(keys::READY))
+            .cmd("SMEMBERS")
+            .arg(self.key(keys::PAUSED))
+            .query_async(&mut conn)
+            .await?;
         let mut lanes = Vec::with_capacity(ready.len());
         for (lane, ready) in ready {
-            let pool = keys::pool_of(&lane);
             lanes.push(LaneStatus {
                 ready,
-                leased: leased.get(pool).copied().unwrap_or(0),
-                limit: limits.get(pool).copied(),
-                rate_per_minute: rates.get(pool).copied(),
                 paused: paused.contains(&format!("lane:{lane}")),
                 oldest_ms: self.oldest(&lane).await?,
                 lane,
+                ..LaneStatus::default()
             });
         }
         Ok(lanes)

@@ -39,7 +39,9 @@ pub use listed::Mark;
 pub use memory::{Memory, SweepMemory};
 pub use operate::Pausable;
 pub use pages::DeadReason;
-pub use places::{Place, Reserved};
+pub use places::{
+    EndedCall, Ending as CallEnding, Exchange, Exchanged, Pauses, PoolLimits, PoolStatus,
+};
 pub use read::{ServerInfo, WorkerInfo};
 pub use reconcile::{Fault, QueueCheck};
 pub use scripts::Script;

@@ -1,4 +1,4 @@
-//! What a person says to the queue as a whole: limits, pause, resume, cancel.
+//! What a person says to the queue as a whole: pause, resume, cancel.
 
 use super::{Queue, QueueError};
 use crate::ids::SweepId;
@@ -15,54 +15,6 @@ pub enum Pausable {
 }
 
 impl Queue {
-    /// Sets how many jobs of a pool may be leased at a time, and how many may start in a minute,
-    /// over the whole fleet; `None` lifts a limit. A lane's pool is what stands behind its `:`, or
-    /// the lane itself.
-    ///
-    /// # Errors
-    /// A failure of Redis.
-    pub async fn set_limits(
-        &self,
-        pool: &str,
-        at_a_time: Option<u32>,
-        per_minute: Option<u32>,
-    ) -> Result<(), QueueError> {
-        for part in self.each() {
-            part.set_limits_here(pool, at_a_time, per_minute).await?;
-        }
-        Ok(())
-    }
-
-    /// The same in this handle's partition alone, where the pool has no limit: it was lost.
-    ///
-    /// # Errors
-    /// A failure of Redis.
-    pub async fn keep_limits(
-        &self,
-        pool: &str,
-        at_a_time: Option<u32>,
-        per_minute: Option<u32>,
-    ) -> Result<(), QueueError> {
-        let mut conn = self.conn();
-        let limits = self.key(keys::LIMITS);
-        if redis::cmd("HEXISTS").arg(limits).arg(pool).query_async(&mut conn).await? {
-            return Ok(());
-        }
-        self.set_limits_here(pool, at_a_time, per_minute).await
-    }
-
-    async fn set_limits_here(
-        &self,
-        pool: &str,
-        at_a_time: Option<u32>,
-        per_minute: Option<u32>,
-    ) -> Result<(), QueueError> {
-        let word = |n: Option<u32>| n.map_or_else(Vec::new, |n| n.to_string().into_bytes());
-        let args = vec![pool.into(), word(at_a_time), word(per_minute)];
-        self.run::<i64>(&self.scripts.limits, args).await?;
-        Ok(())
-    }
-
     /// Stops claiming from a lane or for a sweep, or goes on. Running jobs are not touched. True
     /// when that changed something.
     ///

@@ -49,8 +49,6 @@ pub struct QueueCheck {
 const WALK: usize = 200_000;
 /// Suspects judged by one call at most.
 const JUDGED: usize = 100;
-/// Leases counted by one call at most; a fleet with more of them is not checked for that.
-const MOST_LEASES: u32 = 20_000;
 /// Between being woken and claiming lies the way to Redis; this is long for it.
 const CLAIM_TIME: Duration = Duration::from_millis(250);
 
@@ -72,9 +70,9 @@ impl Queue {
             // The rest can't be judged before these keys are mended.
             return Ok(QueueCheck { partial: true, faults: form.faults, ..QueueCheck::default() });
         }
-        // With several partitions, limits are counted in the pools' own.
-        let elsewhere = if self.partitions() > 1 { "1" } else { "0" }.to_owned();
-        let wake = self.judge("wake", mend, &[String::new(), elsewhere.clone()]).await;
+        let pools = self.pools().await?.into_iter().map(|p| p.pool);
+        let mut words: Vec<String> = std::iter::once(String::new()).chain(pools).collect();
+        let wake = self.judge("wake", mend, &words).await;
         let (turn, waiting) = split_first(wake?);
         let look = Look::take(self, deep, form.unlisted).await?;
         let mut done = QueueCheck {
@@ -99,7 +97,8 @@ impl Queue {
             // The first look has mended nothing by itself: a token that is put back too early only
             // wakes somebody for nothing.
             tokio::time::sleep(CLAIM_TIME).await;
-            let (_, faults) = split_first(self.judge("wake", mend, &[turn, elsewhere]).await?);
+            words[0] = turn;
+            let (_, faults) = split_first(self.judge("wake", mend, &words).await?);
             self.report(faults, mend, &mut done);
         }
         Ok(done)
@@ -155,10 +154,6 @@ impl Queue {
             let mut args = vec![lane.clone(), more.to_string()];
             args.extend(look.groups(lane));
             self.judged("lane", mend, &args, done).await?;
-        }
-        let leases_told = !mend && done.faults.iter().any(|f| f.message.contains("leases"));
-        if !leases_told {
-            self.judged("pools", mend, &[MOST_LEASES.to_string()], done).await?;
         }
         for sweep in &look.open {
             self.judged("sweep", mend, std::slice::from_ref(sweep), done).await?;

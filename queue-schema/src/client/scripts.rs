@@ -18,8 +18,8 @@ const WHEN_FULL: [&str; 16] = [
     "commit",
     "renew",
     "budget_hold",
-    "places_keep",
-    "places_return",
+    "places_exchange",
+    "places_hold",
     "discard",
     "cancel",
     "pause",
@@ -42,8 +42,8 @@ macro_rules! includes {
 }
 
 includes!(
-    "base", "counters", "lanes", "places", "leases", "jobs", "budget", "gathered", "targets",
-    "dead", "effects", "check",
+    "base", "counters", "lanes", "limit", "places", "leases", "jobs", "budget", "gathered",
+    "targets", "dead", "effects", "check",
 );
 
 /// Begins a line that names an include.
@@ -157,10 +157,9 @@ scripts!(
     discard,
     pause,
     cancel,
-    limits,
-    places_reserve,
-    places_return,
-    places_keep,
+    places_limits,
+    places_exchange,
+    places_hold,
     forget,
     expire,
     check_keys,

@@ -119,12 +119,9 @@ keys! {
     ring = "ring:" LANE, Zset, Anew, "groups with ready jobs, by turn";
     TURN = "turn", Hash, Anew, "lane -> turns given; `*` -> turns of the lanes";
     READY = "ready", Hash, Anew, "lane -> ready jobs";
-    LEASED = "leased", Hash, Anew, "pool -> jobs leased";
-    LIMITS = "limits", Hash, Anew, "pool -> jobs allowed at a time; workers write it when they start, and when it lacks their pool";
-    RATES = "rates", Hash, Anew, "pool -> jobs allowed a minute; as `limits`";
-    permits = "permits:" POOL, Zset, Anew, "places of a pool by deadline, in the pool's own partition, when there are several";
-    freed = "freed:" POOL, List, Anew, "at most one token: somebody should reserve";
-    bucket = "bucket:" POOL, Hash, Anew, "token bucket: tokens, and when they were counted";
+    POOLS = "pools", Set, Anew, "pools with a limit or a rate, in the partition where their places are counted; workers write it when they start, and when it lacks their pool";
+    pool = "pool:" POOL, Hash, Anew, "a pool: what it may do, its limit now and what that follows from, how long it pauses (`lua/include/limit.lua`); `w:WORKER` -> calls of a worker under way, whether it lacks places, until when, its last request";
+    freed = "freed:" POOL, List, Anew, "at most one token: somebody who lacks places should ask again";
     PAUSED = "paused", Set, Lost("nothing is paused any more; pause it again"), "`lane:NAME` and `sweep:ID` that are passed over";
     CANCELLED = "cancelled", Set, Anew, "sweeps whose jobs are dropped";
     parked = "parked:" SWEEP, Set, Anew, "lanes and groups of a paused sweep that claims have set aside";

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 const P: &str = "{scrum:0}:";
 
 /// Keys that no promise is about: turns, tokens that wake, workers.
-const UNSEEN: &[&str] = &["turn", "wake", "wake:", "freed:", "workers", "w:"];
+const UNSEEN: &[&str] = &["turn", "wake", "wake:", "freed:", "pool", "workers", "w:"];
 
 /// Fields of a sweep's record that change; the others are its request.
 const SWEEP: &[&str] = &[
@@ -76,7 +76,7 @@ fn kind(key: &str) -> &str {
 
 fn ask(pipe: &mut redis::Pipeline, key: &str) {
     let (name, range): (&str, &[&str]) = match kind(key) {
-        "j" | "sw" | "bar" | "rev" | "left" | "ready" | "leased" | "limits" => ("HGETALL", &[]),
+        "j" | "sw" | "bar" | "rev" | "left" | "ready" => ("HGETALL", &[]),
         "rowid" | "tg" => ("HKEYS", &[]),
         "b" | "st" | "barm" => ("GET", &[]),
         "q" | "att" => ("LRANGE", &["0", "-1"]),
@@ -113,9 +113,7 @@ fn text(key: &str, value: &Value) -> Option<String> {
             sweep.contains_key("window").then(|| fields(&sweep))?
         }
         "bar" => fields(&only(&["id", "n", "size"], value)),
-        "rev" | "left" | "ready" | "leased" | "limits" => {
-            fields(&read::<BTreeMap<String, String>>(value))
-        }
+        "rev" | "left" | "ready" => fields(&read::<BTreeMap<String, String>>(value)),
         "b" | "st" => read(value),
         "barm" => words(bits(&read::<Vec<u8>>(value))),
         "q" | "att" | "ring" => words(read::<Vec<String>>(value)),

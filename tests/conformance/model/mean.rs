@@ -35,7 +35,7 @@ impl Run<'_> {
             request: format!("w{worker}/{}", self.serial),
             want,
             lanes: served.map(|(_, l)| (*l).to_owned()).collect(),
-            ..ClaimRequest::default()
+            room: self.room.clone(),
         }
     }
 

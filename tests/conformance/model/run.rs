@@ -79,6 +79,8 @@ pub struct Run<'a> {
     /// The last request of each worker.
     requests: BTreeMap<u8, ClaimRequest>,
     pub serial: u32,
+    /// What claims have room for, by pool.
+    pub room: BTreeMap<String, u32>,
     pub seen: Seen,
 }
 
@@ -94,6 +96,7 @@ impl<'a> Run<'a> {
             given: Vec::new(),
             requests: BTreeMap::new(),
             serial: 0,
+            room: BTreeMap::new(),
             seen: Seen::default(),
         }
     }
@@ -175,9 +178,10 @@ impl<'a> Run<'a> {
             }
             Op::Limit { pool, most } => {
                 let pool = nth(POOLS, *pool);
-                self.bed.wait(self.bed.queue.set_limits(pool, *most, None));
-                self.model.set_limit(pool, *most);
-                self.compare(&[]);
+                match most {
+                    Some(n) => self.room.insert(pool.to_owned(), *n),
+                    None => self.room.remove(pool),
+                };
             }
             Op::Create { spec, priority, caps } => {
                 let (spec, priority) = (sweep_spec(*spec), nth(PRIORITIES, *priority));
@@ -224,6 +228,7 @@ impl<'a> Run<'a> {
             Held::Wait(_) => "wait",
             Held::PassOver(_) => "pass over",
             Held::No(_) => "no",
+            Held::Stopped => "stopped",
             Held::Stale => "stale",
         };
         self.count(held, 1);

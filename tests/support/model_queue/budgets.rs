@@ -103,6 +103,11 @@ impl ModelQueue {
             return "stale";
         }
         let id = self.jobs[lease.job.as_str()].sweep.clone();
+        let lane = &self.jobs[lease.job.as_str()].lane;
+        let paused = [format!("sweep:{id}"), format!("lane:{lane}")];
+        if self.cancelled.contains(&id) || paused.iter().any(|name| self.paused.contains(name)) {
+            return "stopped";
+        }
         let own = self.job(&lease.job).held.take();
         let Some(sweep) = self.sweeps.get(&id).filter(|s| s.limits.is_on()) else {
             return "granted";

@@ -42,9 +42,7 @@ impl ModelQueue {
             !self.cancelled.contains(&j.sweep)
                 && !self.paused.contains(&format!("sweep:{}", j.sweep))
         });
-        !self.paused.contains(&format!("lane:{lane}"))
-            && self.room(lane) > 0
-            && ready.next().is_some()
+        !self.paused.contains(&format!("lane:{lane}")) && ready.next().is_some()
     }
 
     fn given(&self, id: &str) -> Given {
@@ -94,6 +92,7 @@ impl ModelQueue {
         let mut lanes: Vec<_> = ready.map(|j| j.lane.clone()).filter(served).collect();
         lanes.sort();
         lanes.dedup();
+        let mut room = request.room.clone();
         let mut got = Vec::new();
         if lanes.is_empty() {
             return got;
@@ -105,18 +104,16 @@ impl ModelQueue {
             for k in 0..lanes.len() {
                 let lane = &lanes[(self.lane_turns + k) % lanes.len()];
                 let left = want - got.len();
-                self.take(lane, most.min(left), request, &mut got);
+                let before = got.len();
+                let own = room.get_mut(pool_of(lane));
+                let n = own.as_ref().map_or(most.min(left), |n| (**n as usize).min(most).min(left));
+                self.take(lane, n, request, &mut got);
+                if let Some(own) = own {
+                    *own -= (got.len() - before) as u32;
+                }
             }
         }
         got
-    }
-
-    /// Places that the limit of a lane's pool leaves.
-    fn room(&self, lane: &str) -> usize {
-        let pool = pool_of(lane);
-        let held = |j: &&super::Job| j.state == JobState::Leased && pool_of(&j.lane) == pool;
-        let leased = self.jobs.values().filter(held).count();
-        self.limits.get(pool).map_or(usize::MAX, |max| (*max as usize).saturating_sub(leased))
     }
 
     /// A job whose next crash would be its last.
@@ -135,7 +132,7 @@ impl ModelQueue {
         if self.paused.contains(&format!("lane:{lane}")) {
             return;
         }
-        let mut left = n.min(self.room(lane));
+        let mut left = n;
         // Groups that are there get equal shares, whoever was first.
         let groups = self.rings.get(lane).map_or(0, Vec::len).max(1);
         let share = left.div_ceil(groups);

@@ -2,7 +2,7 @@
 //! their facts are.
 
 use super::sweeps::{State, Sweep};
-use super::{Group, Job, ModelQueue, pool_of};
+use super::{Group, Job, ModelQueue};
 use queue_schema::state::JobState;
 use queue_schema::sweep::TargetStatus;
 use std::collections::BTreeMap;
@@ -110,7 +110,6 @@ impl ModelQueue {
             fact(key, words(here.map(|(id, j)| format!("{id}{}", if j.late { "!" } else { "" }))));
         }
         fact("ready", fields(&self.count(JobState::Ready, |j| j.lane.clone())));
-        fact("leased", fields(&self.count(JobState::Leased, |j| pool_of(&j.lane).to_owned())));
         for job in self.jobs.values().filter(|j| j.state == JobState::Dead) {
             let target = job.target.unwrap_or_default();
             let together = self.dead_of(&job.sweep, job.target);
@@ -122,7 +121,6 @@ impl ModelQueue {
         for (lane, ring) in &self.rings {
             fact(&format!("ring:{lane}"), words(ring.iter().map(label)));
         }
-        fact("limits", fields(&self.limits));
         fact("paused", words(&self.paused));
         fact("cancelled", words(&self.cancelled));
         for (sweep, groups) in &self.parked {

@@ -15,6 +15,19 @@ pub struct Served {
     pub left: Vec<String>,
 }
 
+/// All lanes that jobs of these providers may wait in, and those of jobs that call none.
+pub fn known(settings: &Settings) -> Vec<String> {
+    let mut all = Vec::new();
+    for (kind, pool) in Job::POOLS {
+        match pool {
+            Pool::None => all.push((*kind).to_owned()),
+            Pool::Own => all.push(format!("{kind}:*")),
+            Pool::Provider => all.extend(settings.providers.keys().map(|p| format!("{kind}:{p}"))),
+        }
+    }
+    all
+}
+
 /// The lanes that a worker serves, of those in `asked`, or of all if that is empty.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use queue_schema::client::{Queue, QueueOptions};
+use queue_schema::client::{PoolLimits, Queue, QueueOptions};
 use scrum_config::{LoadOptions, LogFormat, Settings};
 use scrum_fleet::context::Context;
 use scrum_fleet::lanes;
@@ -12,6 +12,7 @@ use scrum_fleet::runtime::{self, WorkerOptions, alarm};
 use scrum_fleet::upkeep;
 use scrum_providers::{Embedder, Providers};
 use scrum_shown::print;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -35,7 +36,7 @@ struct Cli {
     /// called from here.
     #[arg(long = "lane", value_name = "LANE")]
     lanes: Vec<String>,
-    /// Jobs at a time.
+    /// Calls and other jobs at a time.
     #[arg(long, value_name = "N")]
     concurrency: Option<usize>,
     #[command(subcommand)]
@@ -124,8 +125,8 @@ async fn work(
     }
     // What is said of a provider by somebody who can't call it counts for nothing.
     let own = settings.providers.iter().filter(|(name, _)| providers.unusable(name).is_none());
-    let limits: Vec<_> =
-        own.map(|(name, p)| (name.clone(), p.concurrency, p.rate_per_minute)).collect();
+    let limits: BTreeMap<String, PoolLimits> =
+        own.filter_map(|(name, p)| Some((name.clone(), p.pool_limits()?))).collect();
     let queue = connect(&settings).await?;
     let state = settings.state_dir(|name| std::env::var(name).ok())?;
     scrum_disk::keep_private(&state).with_context(|| {
@@ -135,7 +136,9 @@ async fn work(
     let mirrors = state.join("mirrors");
     let context = Context::new(queue.clone(), providers, embedder, settings.clone(), mirrors);
     let options = WorkerOptions {
+        known: lanes::known(&settings),
         lanes: served.lanes,
+        pools: limits.clone(),
         concurrency: settings.worker.concurrency as usize,
         grace: Duration::from_secs(settings.worker.grace_s),
     };
@@ -145,8 +148,8 @@ async fn work(
         tracing::info!("jobs are run unsigned: there is no key (queue.signing_key_env)");
     }
     let (stop, kill) = signals()?;
-    for (name, at_a_time, per_minute) in &limits {
-        match queue.set_limits(name, Some(*at_a_time), *per_minute).await {
+    for (name, of_pool) in &limits {
+        match queue.set_limits(name, *of_pool).await {
             // Upkeep sets them once the queue is mended.
             Err(error) if error.is_damage() => alarm::damaged("limits can't be set", &error),
             set => set?,

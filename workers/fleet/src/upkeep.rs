@@ -2,13 +2,14 @@
 //! worker asks for its turn; one in the fleet gets it.
 
 use crate::runtime::alarm;
-use queue_schema::client::{Queue, QueueError, Retention};
+use queue_schema::client::{PoolLimits, Queue, QueueError, Retention};
 use scrum_config::Settings;
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio_util::task::AbortOnDropHandle;
 
-/// What this worker says of its providers: jobs at a time, jobs a minute.
-pub type Limits = Vec<(String, u32, Option<u32>)>;
+/// What this worker says of its providers.
+pub type Limits = BTreeMap<String, PoolLimits>;
 
 /// Starts the rounds; they end when the handle is dropped. A round that is cut short is taken up
 /// again by whoever has the next one.
@@ -62,8 +63,10 @@ async fn round(part: &Queue, retention: &Retention, limits: &Limits) -> Result<(
             );
         }
     }
-    for (pool, at_a_time, per_minute) in limits {
-        part.keep_limits(pool, Some(*at_a_time), *per_minute).await?;
+    for (pool, of_pool) in limits {
+        if part.of_pool(pool).number() == part.number() {
+            part.keep_limits(pool, *of_pool).await?;
+        }
     }
     let done = part.retain(retention).await?;
     if !done.sweeps.is_empty() || done.letters > 0 {

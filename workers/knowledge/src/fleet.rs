@@ -1,7 +1,9 @@
 //! The fleet as it stands: what waits where, who works, and what nobody takes.
 
 use crate::{Error, sweeps};
-use queue_schema::client::{LaneStatus, Queue, SweepMemory, SweepStatus, WorkerInfo, unserved};
+use queue_schema::client::{
+    LaneStatus, PoolStatus, Queue, SweepMemory, SweepStatus, WorkerInfo, unserved,
+};
 use queue_schema::ids::SweepId;
 use queue_schema::jobs::{Job, Pool};
 use queue_schema::keys::pool_of;
@@ -34,6 +36,8 @@ pub struct Overview {
     pub sweeps: Vec<SweepStatus>,
     /// Lanes with jobs that wait.
     pub lanes: Vec<LaneStatus>,
+    /// Providers, and how many calls they get.
+    pub pools: Vec<PoolStatus>,
     /// Workers that live.
     pub workers: Vec<WorkerInfo>,
     /// Lanes and sweeps that a person has paused.
@@ -79,6 +83,7 @@ pub async fn overview(
         sweeps,
         unserved: among(asker, &lanes, &workers),
         lanes,
+        pools: queue.pools().await?,
         workers,
         paused: queue.paused().await?,
         jobs: Jobs { leased, delayed, dead },

@@ -1,5 +1,7 @@
 //! One provider's connection: client, address, key; and the request itself.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::{Timestamp, fmt::rfc2822};
@@ -41,22 +43,61 @@ pub(crate) struct Endpoint {
     pub(crate) extra: Map<String, Value>,
     pub(crate) base: String,
     pub(crate) key: Key,
-    pub(crate) client: Client,
+    pub(crate) client: Http,
 }
+
+/// Clients that keep connections for the next call, and one that does not.
+#[derive(Debug, Clone)]
+pub(crate) struct Http {
+    kept: Client,
+    fresh: Client,
+    /// Until a server closes a kept connection under a request.
+    keeps: Arc<AtomicBool>,
+}
+
+impl Http {
+    /// With the given bound on the handshake.
+    pub(crate) fn new(connect: Duration, loopback: bool) -> Result<Self, SetupError> {
+        let (kept, fresh) = (client(connect, loopback, KEPT)?, client(connect, loopback, 0)?);
+        Ok(Self { kept, fresh, keeps: Arc::new(true.into()) })
+    }
+
+    /// One for another server, which may keep connections though others don't.
+    pub(crate) fn for_another(&self) -> Self {
+        Self { keeps: Arc::new(true.into()), ..self.clone() }
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        if self.keeps.load(Ordering::Relaxed) { &self.kept } else { &self.fresh }
+    }
+
+    /// A request failed before any answer came. A request that was not sent is sent on another connection by
+    /// the client itself; one that was may have been processed, and is not. A server that does this once
+    /// promises to keep connections that it closes (llama.cpp, right after a stream), so that none is kept
+    /// any more: beside a call of seconds a handshake costs little.
+    fn failed(&self, error: &reqwest::Error) {
+        if !error.is_connect() && !error.is_timeout() && !error.is_builder() {
+            self.keeps.store(false, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Idle connections that are kept for a server.
+const KEPT: usize = 1024;
+/// For so long: less than the 5 s of uvicorn and Node, the shortest that a known server keeps one.
+const KEPT_FOR: Duration = Duration::from_secs(4);
 
 /// A client with the given bound on the handshake. Proxies come from the usual environment
 /// variables, but never stand between this process and its own machine.
-pub(crate) fn client(connect: Duration, loopback: bool) -> Result<Client, SetupError> {
+fn client(connect: Duration, loopback: bool, kept: usize) -> Result<Client, SetupError> {
     // Installed once for the process; that another part was first is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = || {
         let builder = Client::builder()
             .user_agent(concat!("scrum-fleet/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(connect)
-            // Connections are not kept: llama.cpp closes one right after a stream though it promised
-            // to keep it, uvicorn after 5 s, and a request sent into a closing connection fails for
-            // no reason. Beside a call of seconds a handshake costs nothing.
-            .pool_max_idle_per_host(0)
+            .pool_max_idle_per_host(kept)
+            .pool_idle_timeout(KEPT_FOR)
             // A redirect would carry the code under review to an address nobody configured.
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
@@ -107,7 +148,7 @@ impl Endpoint {
     ) -> Result<Response, ChatError> {
         let bytes = serde_json::to_vec(body)
             .map_err(|e| ChatError::terminal(TerminalKind::BadRequest, e.to_string()))?;
-        let request = self.client.post(format!("{}{path}", self.base)).body(bytes);
+        let request = self.client.client().post(format!("{}{path}", self.base)).body(bytes);
         let mut request = self.authorized(request)?.header(CONTENT_TYPE, "application/json");
         if let Some(trace) = trace {
             request = request.header("traceparent", trace);
@@ -125,7 +166,7 @@ impl Endpoint {
 
     /// A small JSON document.
     pub(crate) async fn get(&self, path: &str, clock: &Clock) -> Result<Value, ChatError> {
-        let request = self.authorized(self.client.get(format!("{}{path}", self.base)))?;
+        let request = self.authorized(self.client.client().get(format!("{}{path}", self.base)))?;
         let response = match timeout_at(clock.deadline(), request.send()).await {
             Err(_) => return Err(clock.error(0)),
             Ok(Err(error)) => return Err(self.unreachable(&error)),
@@ -217,6 +258,7 @@ impl Endpoint {
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> ChatError {
+        self.client.failed(error);
         if error.is_builder() {
             let message = format!("the request cannot be built; check base_url ({})", self.base);
             return ChatError::terminal(TerminalKind::BadRequest, message);

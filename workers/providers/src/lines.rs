@@ -1,5 +1,7 @@
 //! Lines of a streamed body, bounded in size and time.
 
+use std::time::Duration;
+
 use reqwest::Response;
 use tokio::time::timeout_at;
 
@@ -10,6 +12,11 @@ use crate::error::{ChatError, FailedKind, TransientKind};
 const FRAMING: u64 = 128;
 /// Room for the framing of an answer that comes as a single line.
 const LINE_SLACK: u64 = 64 * 1024;
+
+/// Bytes that may follow a whole answer,
+const AFTERWARDS: usize = 64 * 1024;
+/// and how long after it.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// Why no more lines can be read.
 #[derive(Debug)]
@@ -63,6 +70,8 @@ pub(crate) struct Lines {
     read: u64,
     max_answer: u64,
     ended: bool,
+    /// What comes after this is of no use.
+    pub(crate) whole: bool,
 }
 
 impl Lines {
@@ -75,7 +84,29 @@ impl Lines {
             read: 0,
             max_answer,
             ended: false,
+            whole: false,
         }
+    }
+
+    /// Reads what may follow an answer that is whole: the end of the body, so that its connection can serve the
+    /// next call. Nobody waits for that.
+    pub(crate) fn finish(mut self) {
+        // An answer that was stopped is given up with its connection.
+        if self.ended || !self.whole {
+            return;
+        }
+        tokio::spawn(async move {
+            let rest = async {
+                let mut left = AFTERWARDS;
+                while let Ok(Some(bytes)) = self.response.chunk().await {
+                    if bytes.len() > left {
+                        break;
+                    }
+                    left -= bytes.len();
+                }
+            };
+            let _ = tokio::time::timeout(LINGER, rest).await;
+        });
     }
 
     /// The next line without its end, or none at the end of the body.

@@ -54,6 +54,7 @@ pub(crate) async fn chat(
     let mut lines = Lines::new(response, endpoint.cfg.max_answer_bytes);
     let mut reading = Reading::new(endpoint.cfg.max_answer_bytes, endpoint.cfg.max_repeats);
     reading.read(&mut lines, &mut clock).await?;
+    lines.finish();
     let fit = Fit {
         num_ctx: body["options"].get("num_ctx").and_then(Value::as_u64).unwrap_or_default(),
         prompt_bytes: (req.system.len() + req.user.len()) as u64,
@@ -152,6 +153,7 @@ impl Reading {
                 ChatError::failed(FailedKind::Garbage, message, self.answer.chars())
             })?;
             self.take(&line, clock)?;
+            lines.whole = self.finish.is_some();
             if self.answer.is_looping() && self.finish.is_none() {
                 self.finish = Some(Finish::Length);
             }

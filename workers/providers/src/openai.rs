@@ -35,6 +35,7 @@ pub(crate) async fn chat(
     let mut lines = Lines::new(response, endpoint.cfg.max_answer_bytes);
     let mut reading = Reading::new(endpoint.cfg.max_answer_bytes, endpoint.cfg.max_repeats);
     reading.read(&mut lines, &mut clock).await?;
+    lines.finish();
     reading.reply(&clock)
 }
 
@@ -122,6 +123,7 @@ impl Reading {
                 }
                 pending.push_str(data.strip_prefix(' ').unwrap_or(data));
                 if pending.trim() == "[DONE]" {
+                    lines.whole = true;
                     return Ok(());
                 }
                 if pending.len() as u64 > self.max_bytes.saturating_mul(ESCAPED) {
@@ -274,7 +276,7 @@ mod tests {
             extra: crate::body::extra_body("openrouter", cfg.extra_body.as_ref()).unwrap(),
             base: cfg.base_url.clone(),
             key: crate::http::Key::NotNeeded,
-            client: crate::http::client(std::time::Duration::from_secs(1), false).unwrap(),
+            client: crate::http::Http::new(std::time::Duration::from_secs(1), false).unwrap(),
             cfg,
         };
         let req = ChatRequest {

@@ -123,7 +123,8 @@ pub(crate) async fn ollama_models(base_url: &str) -> Result<Vec<OllamaModel>, Ch
     let mut cfg = bounded(&ProviderConfig::new(Wire::Ollama, base_url));
     cfg.connect_timeout_s = 2;
     let (base, loopback) = http::base_url("ollama", base_url).map_err(bad)?;
-    let client = http::client(Duration::from_secs(cfg.connect_timeout_s), loopback).map_err(bad)?;
+    let client =
+        http::Http::new(Duration::from_secs(cfg.connect_timeout_s), loopback).map_err(bad)?;
     let clock = Clock::start(&cfg);
     let endpoint = Endpoint {
         name: "ollama".to_owned(),

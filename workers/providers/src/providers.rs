@@ -53,7 +53,7 @@ impl Providers {
             let client = match clients.entry((connect, loopback)) {
                 std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
                 std::collections::btree_map::Entry::Vacant(entry) => {
-                    entry.insert(http::client(connect, loopback)?)
+                    entry.insert(http::Http::new(connect, loopback)?)
                 }
             };
             let key = match cfg.api_key_env.as_deref().filter(|v| !v.is_empty()) {
@@ -69,7 +69,7 @@ impl Providers {
                 cfg: cfg.clone(),
                 base,
                 key,
-                client: client.clone(),
+                client: client.for_another(),
             };
             let provider = match cfg.wire {
                 Wire::Ollama => Provider::Ollama(endpoint, Thoughtless::default()),

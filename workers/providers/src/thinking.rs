@@ -127,7 +127,7 @@ mod tests {
             extra: Map::new(),
             base: base.to_owned(),
             key: crate::http::Key::NotNeeded,
-            client: crate::http::client(std::time::Duration::from_secs(1), false).unwrap(),
+            client: crate::http::Http::new(std::time::Duration::from_secs(1), false).unwrap(),
             cfg,
         }
     }

@@ -4,7 +4,8 @@ use crate::applier::{self, ApplyError, Cancel, Decided, Place, Work};
 use crate::context::Context;
 use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
-use queue_schema::effects::Effects;
+use crate::runtime::places::{self, Patience};
+use queue_schema::effects::{Effects, Ending};
 use queue_schema::ids::{ReviewId, RunId};
 use queue_schema::jobs::Apply;
 use queue_schema::records::RunRecord;
@@ -20,6 +21,10 @@ const LOOKED_BACK: usize = 32;
 /// # Errors
 /// When the repository or Redis can't be read, or somebody else wrote the branch meanwhile.
 pub async fn run(ctx: &Context, _: JobInfo, job: Apply) -> Result<Effects, HandlerError> {
+    // One run at a time for a branch.
+    let Ok(_turn) = places::take(&job.pool, Patience::ENDLESS).await else {
+        return Ok(Effects::done().ending(Ending::HandBack));
+    };
     let run = ctx.apply_run(&job.sweep, &job.run).await?;
     let mut reviews = Vec::with_capacity(run.spec.files.len());
     for file in &run.spec.files {

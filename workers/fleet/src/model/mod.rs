@@ -15,6 +15,7 @@ pub use transient::wait_ms;
 
 use crate::context::Context;
 use crate::registry::JobInfo;
+use crate::runtime::places::{self, NoPlace};
 use crate::runtime::{HandlerError, trace};
 use ledger::Account;
 use queue_schema::client::Held;
@@ -27,6 +28,7 @@ use queue_schema::sweep::{Ladder, Rung, SweepSpec};
 use scrum_config::Wire;
 use scrum_domain::prompt::Prompt;
 use scrum_providers::{ChatError, ChatReply, ChatRequest, FailedKind, Subject, TerminalKind};
+use std::time::Duration;
 
 /// What is asked of whom.
 #[derive(Debug)]
@@ -89,6 +91,22 @@ struct Failed {
     reason: String,
     /// The call counted, if one was made; the operator told once, if the provider will keep saying no.
     effects: Vec<Effect>,
+}
+
+impl Failed {
+    /// A provider that has refused all calls for too long is not called.
+    fn refusing(provider: &str, why: &str, time: Duration) -> Self {
+        let time = time.as_secs();
+        let reason = format!(
+            "no call was made: {provider} has refused all calls for {time} s; the last time: {why}"
+        );
+        Self { outcome: Outcome::Error, reason, effects: Vec::new() }
+    }
+}
+
+/// The job goes back untouched.
+fn hand_back() -> Effects {
+    Effects::done().ending(Ending::HandBack)
 }
 
 /// Why an answer is of no use: how the attempt counts, and the reason for a person.
@@ -156,8 +174,17 @@ pub async fn ask(ctx: &Context, info: &JobInfo, q: Question<'_>) -> Result<Said,
     if let Some(answer) = answer::find(ctx, &key, &info.life).await? {
         return tried(Ok(answer));
     }
+    let mut place = match places::take(&q.rung.provider, transient::patience(ctx, &q)).await {
+        Ok(place) => place,
+        Err(NoPlace::Stopping) => return Ok(Said::Later(hand_back())),
+        Err(NoPlace::Refusing { why, time }) => {
+            return tried(Err(Failed::refusing(&q.rung.provider, &why, time)));
+        }
+    };
+    // Just before the call: the job may have waited long for its place.
     match budget::hold(ctx, &info.lease, &q).await? {
         Held::Granted => {}
+        Held::Stopped => return Ok(Said::Later(hand_back())),
         Held::PassOver(why) => return Ok(Said::PassOver(why)),
         Held::No(why) => return Ok(Said::LeftOut(why)),
         Held::Wait(reason) => {
@@ -168,7 +195,12 @@ pub async fn ask(ctx: &Context, info: &JobInfo, q: Question<'_>) -> Result<Said,
     }
     let (asked, masked, rung) = (budget::guess_asked(&q.prompt), q.masked, q.rung);
     let of = transient::Asked::of(&q, &account);
-    match call(ctx, q).await {
+    let probes = place.probes();
+    place.begin();
+    let reply = call(ctx, q).await;
+    let why = reply.as_ref().err().map(ToString::to_string).unwrap_or_default();
+    place.end(transient::ending(&reply), transient::units(&reply), why);
+    match reply {
         Ok(reply) => {
             let mut answer = Answer::of(reply, masked);
             answer.settle_up(rung, asked);
@@ -176,7 +208,7 @@ pub async fn ask(ctx: &Context, info: &JobInfo, q: Question<'_>) -> Result<Said,
             answer::keep(ctx, key, &answer).await?;
             tried(Ok(answer))
         }
-        Err(error) => match transient::again(ctx, info, &of, &error).await? {
+        Err(error) => match transient::again(ctx, info, &of, &error, probes).await? {
             Some(effects) => Ok(Said::Later(effects)),
             None => tried(Err(failed(&account, &error, Some(rung)))),
         },

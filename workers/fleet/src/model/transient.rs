@@ -1,16 +1,18 @@
 //! What may pass by itself: transient errors of a provider, and a provider that this worker can't call.
 
-use super::Question;
 use super::ledger::Account;
+use super::{Question, budget};
 use crate::context::Context;
 use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
-use queue_schema::client::Backoff;
-use queue_schema::effects::{Effect, Effects};
+use crate::runtime::places::Patience;
+use queue_schema::client::{Backoff, CallEnding};
+use queue_schema::effects::{Effect, Effects, Ending};
 use queue_schema::ids::ReviewId;
+use queue_schema::ledger::MOST_PER_CALL;
 use queue_schema::records::ReviewRecord;
 use queue_schema::sweep::Rung;
-use scrum_providers::{ChatError, Pause};
+use scrum_providers::{ChatError, ChatReply, FailedKind, Pause, TransientKind};
 use std::time::Duration;
 
 /// Milliseconds until the next try after a transient error, when there were `tries` before.
@@ -63,17 +65,67 @@ pub(super) async fn again(
     info: &JobInfo,
     q: &Asked<'_>,
     error: &ChatError,
+    probes: bool,
 ) -> Result<Option<Effects>, HandlerError> {
     let ChatError::Transient { kind, retry_after, .. } = error else { return Ok(None) };
+    let refused = refusal(*kind).is_some();
+    let reason = format!("{}: {error}", q.rung.name());
+    if refused && probes {
+        // It asked for all jobs of its pool whether the provider takes calls again, and waits on with them.
+        let waits = Effects::done().ending(Ending::Wait { delay_ms: 0, reason });
+        return Ok(Some(q.account.again().into_iter().fold(waits, Effects::with)));
+    }
     let tries = tries(ctx, info, q.review).await?;
     let retries_left = info.attempt + 1 < ctx.settings().queue.max_attempts;
     if tries >= q.most || !retries_left {
         return Ok(None);
     }
-    let wait_ms = wait_ms(ctx, tries, kind.pause(*retry_after));
-    let later = Effects::retry(wait_ms, format!("{}: {error}", q.rung.name()));
+    // How long a provider that refuses is left alone is its pool's matter.
+    let pause = if refused { Pause::Untold } else { kind.pause(*retry_after) };
+    let later = Effects::retry(wait_ms(ctx, tries, pause), reason);
     let count: Option<Effect> = q.review.map(|review| ReviewRecord::of(review).tried(&info.life));
     Ok(Some(count.into_iter().chain(q.account.again()).fold(later, Effects::with)))
+}
+
+/// The status that stands for an error by which a provider says that it takes no calls now.
+fn refusal(kind: TransientKind) -> Option<u16> {
+    match kind {
+        TransientKind::RateLimited => Some(429),
+        TransientKind::Overloaded => Some(503),
+        _ => None,
+    }
+}
+
+/// What the pool of a provider learns from how a call ended.
+pub(super) fn ending(reply: &Result<ChatReply, ChatError>) -> CallEnding {
+    match reply {
+        Ok(_) => CallEnding::Fine,
+        Err(ChatError::Transient { kind, retry_after, .. }) => match (refusal(*kind), kind) {
+            (Some(code), _) => CallEnding::Refused { code, wait: *retry_after },
+            (None, TransientKind::Stalled | TransientKind::TimedOut) => CallEnding::Late,
+            _ => CallEnding::Other,
+        },
+        // The model was at work, whatever came of it.
+        Err(ChatError::Failed { kind: FailedKind::TimedOut, .. }) => CallEnding::Late,
+        Err(_) => CallEnding::Other,
+    }
+}
+
+/// Work of a call, in tokens of an answer: a question is read some ten times as quickly.
+pub(super) fn units(reply: &Result<ChatReply, ChatError>) -> u64 {
+    let Ok(reply) = reply else { return 1 };
+    let told = reply.tokens_out.min(MOST_PER_CALL) + reply.tokens_in.min(MOST_PER_CALL) / 10;
+    if told > 0 { told } else { budget::guess(reply.text.len()) }
+}
+
+/// How long jobs wait for a place while their provider refuses all calls: as long as the retries of one call
+/// would take.
+pub(super) fn patience(ctx: &Context, q: &Question<'_>) -> Patience {
+    let s = &ctx.settings().queue;
+    let refusals = q.spec.limits.transient_retries;
+    let waits = (0..refusals.min(20))
+        .map(|n| s.rate_limit_backoff_ms.saturating_mul(1 << n).min(s.backoff_max_ms));
+    Patience { model: q.rung.model.clone(), refusals, time: Duration::from_millis(waits.sum()) }
 }
 
 /// What was asked, as far as trying again hangs on it.

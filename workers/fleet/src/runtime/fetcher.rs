@@ -1,25 +1,27 @@
-//! The fetcher: claims as many jobs as there are free permits, else sleeps until woken. Each partition
-//! has one; they share the permits.
+//! The fetcher: claims as many jobs as there is use for, else sleeps until woken. Each partition has one; they
+//! share the permits. Jobs that call a provider are claimed without a permit and bounded by their pools, see
+//! [`super::places`].
 
 use super::alarm::{self, IdleAlarm};
 use super::committer::Committer;
 use super::leases::LeaseTable;
-use super::places::{HeldPlace, Places, sooner};
+use super::places::{Places, Seat};
 use queue_schema::client::{
     Backoff, Claim, ClaimRequest, ClaimedJob, Lease, Queue, QueueError, Waiter,
 };
 use queue_schema::ids::WorkerId;
 use queue_schema::keys::pool_of;
 use scrum_config::QueueSettings;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeSet;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-/// A held lease with its permit. Dropped before [`Held::settle`], it gives the job back to the
+/// A held lease with its seat. Dropped before [`Held::settle`], it gives the job back to the
 /// queue: a panic, a restart or a shutdown costs nobody a lease's length.
 #[derive(Debug)]
 pub struct Held {
@@ -27,11 +29,15 @@ pub struct Held {
     leases: LeaseTable,
     committer: Committer,
     hand_back: bool,
-    _permit: OwnedSemaphorePermit,
-    _place: Option<HeldPlace>,
+    seat: Arc<Seat>,
 }
 
 impl Held {
+    /// What the job may hold while it runs.
+    pub fn seat(&self) -> Arc<Seat> {
+        self.seat.clone()
+    }
+
     /// The job's ending is decided: dropping gives nothing back any more.
     pub fn settle(&mut self) {
         self.hand_back = false;
@@ -67,11 +73,12 @@ pub struct Fetcher {
     pub worker: WorkerId,
     /// Lanes served; empty for all.
     pub lanes: Vec<String>,
-    /// Jobs run at a time.
-    pub permits: Arc<Semaphore>,
+    /// All lanes that are known, for a worker that serves all: it listens to these when it has no use for more
+    /// jobs of some.
+    pub known: Vec<String>,
     /// Where leases are written down.
     pub leases: LeaseTable,
-    /// Where places of limited pools come from, when there are several partitions.
+    /// Who bounds the jobs of pools.
     pub places: Places,
     /// Where undelivered jobs go back through.
     pub committer: Committer,
@@ -91,39 +98,36 @@ pub fn start(fetcher: &Fetcher) -> (mpsc::UnboundedReceiver<Delivery>, JoinHandl
     (rx, tokio::spawn(async move { while fetching.join_next().await.is_some() {} }))
 }
 
+/// The bound in a claim for jobs of pools that have none of their own: those that need a permit at once.
+const OTHERS: &str = "*";
+
 /// What one look at the queue came to.
 struct Look {
-    /// Jobs were delivered.
-    found: bool,
+    /// There may be more to claim at once.
+    again: bool,
     /// When something will be due.
     next_due: Option<Duration>,
-    /// Pools without free places, for which jobs wait here.
-    full: Vec<String>,
+    /// Pools with more jobs than this worker has a use for now.
+    more: BTreeSet<String>,
 }
 
 impl Fetcher {
     async fn run(self, tx: mpsc::UnboundedSender<Delivery>) {
-        let new_backoff = || {
-            Backoff::new(
-                Duration::from_millis(self.settings.backoff_base_ms),
-                Duration::from_millis(self.settings.backoff_max_ms),
-                self.settings.backoff_jitter,
-            )
-        };
         // A claim that succeeds says nothing of the list that wakes.
-        let (mut backoff, mut unheard) = (new_backoff(), new_backoff());
+        let (mut backoff, mut unheard) = (self.new_backoff(), self.new_backoff());
         let mut waiter = None;
         let mut alarm = IdleAlarm::default();
+        let mut changes = self.places.changes();
         let mut serial = 0_u64;
         loop {
-            let Some(permits) = self.unless_stopping(self.take_permits()).await.flatten() else {
+            let Some((request, permits)) = self.request(&mut changes, &mut serial).await else {
                 return;
             };
-            serial += 1;
-            let Some(look) = self.look(permits, serial, &mut backoff, &mut alarm, &tx).await else {
-                return;
-            };
-            if look.found {
+            let Some(claim) = self.claim(&request, &mut backoff).await else { return };
+            alarm.judge(&self.queue, &claim).await;
+            let look = self.deliver(claim, &request, permits, &tx);
+            let Some(look) = look else { return };
+            if look.again {
                 continue;
             }
             let longest = Duration::from_millis(self.settings.sweep_interval_ms);
@@ -132,8 +136,7 @@ impl Fetcher {
             let woken = tokio::select! {
                 biased;
                 () = self.stopping.cancelled() => return,
-                done = self.wait(&mut waiter, nap, &mut alarm) => done,
-                () = self.freed(&look.full) => Ok(()),
+                done = self.wait(&mut waiter, nap, &look.more, &mut changes, &mut alarm) => done,
             };
             match woken {
                 Ok(()) if listens => unheard.reset(),
@@ -154,98 +157,98 @@ impl Fetcher {
         }
     }
 
-    /// Claims jobs for the permits and delivers them; `None` when it is time to stop.
-    async fn look(
-        &self,
-        mut permits: Vec<OwnedSemaphorePermit>,
-        serial: u64,
-        backoff: &mut Backoff,
-        alarm: &mut IdleAlarm,
-        tx: &mpsc::UnboundedSender<Delivery>,
-    ) -> Option<Look> {
-        let mut request = ClaimRequest {
-            worker: self.worker.clone(),
-            request: format!("{}/{}.{serial}", self.worker, self.queue.number()),
-            want: u32::try_from(permits.len()).unwrap_or(u32::MAX),
-            lanes: self.lanes.clone(),
-            places: BTreeMap::new(),
-        };
-        let claim = self.claim(&request, backoff).await?;
-        alarm.judge(&self.queue, &claim).await;
-        let mut look =
-            Look { found: !claim.jobs.is_empty(), next_due: claim.next_due, full: Vec::new() };
-        self.deliver(claim.jobs, &mut permits, &mut HashMap::new(), tx)?;
-        // Jobs of limited pools come with places only, when the limit is counted elsewhere.
-        let mut places: HashMap<String, Vec<HeldPlace>> = HashMap::new();
-        for (pool, ready) in claim.lacking {
-            let taken: usize = places.values().map(Vec::len).sum();
-            let want = ready.min(u32::try_from(permits.len() - taken).unwrap_or(u32::MAX));
-            if want == 0 {
-                break;
-            }
-            match self.places.reserve(&pool, &request.request, want).await {
-                Ok((some, next_due)) => {
-                    if some.is_empty() {
-                        look.full.push(pool);
-                        look.next_due = sooner(look.next_due, next_due);
-                    } else {
-                        request.places.insert(pool.clone(), u32::try_from(some.len()).unwrap_or(0));
-                        places.insert(pool, some);
-                    }
-                }
-                Err(error) => {
-                    if error.is_damage() {
-                        alarm::damaged("this worker can't reserve places", &error);
-                    } else {
-                        tracing::warn!(%error, pool, "no places can be reserved; trying again");
-                    }
-                    look.next_due = sooner(look.next_due, Some(backoff.next_wait()));
-                }
-            }
-        }
-        if !places.is_empty() {
-            request.request += "p";
-            request.want = request.places.values().sum();
-            let claim = self.claim(&request, backoff).await?;
-            look.found |= !claim.jobs.is_empty();
-            look.next_due = sooner(look.next_due, claim.next_due);
-            self.deliver(claim.jobs, &mut permits, &mut places, tx)?;
-        }
-        Some(look)
+    fn new_backoff(&self) -> Backoff {
+        Backoff::new(
+            Duration::from_millis(self.settings.backoff_base_ms),
+            Duration::from_millis(self.settings.backoff_max_ms),
+            self.settings.backoff_jitter,
+        )
     }
 
-    /// Hands jobs to their handlers, each with a permit and, if it needs one, a place.
+    /// What to claim, with the permits for it, as soon as there is a use for a job; `None` when it is time to
+    /// stop.
+    async fn request(
+        &self,
+        changes: &mut watch::Receiver<()>,
+        serial: &mut u64,
+    ) -> Option<(ClaimRequest, Vec<OwnedSemaphorePermit>)> {
+        let batch = self.settings.claim_batch;
+        loop {
+            changes.borrow_and_update();
+            let mut room = self.places.room();
+            let mut permits = Vec::new();
+            while permits.len() < batch as usize {
+                match self.places.permits().clone().try_acquire_owned() {
+                    Ok(permit) => permits.push(permit),
+                    Err(_) => break,
+                }
+            }
+            let others = u32::try_from(permits.len()).unwrap_or(u32::MAX);
+            let pooled = room.pools.values().sum::<u32>().min(room.most);
+            let want = others.saturating_add(pooled).min(batch);
+            if want > 0 && !self.stopping.is_cancelled() {
+                room.pools.insert(OTHERS.to_owned(), others);
+                *serial += 1;
+                let request = ClaimRequest {
+                    worker: self.worker.clone(),
+                    request: format!("{}/{}.{serial}", self.worker, self.queue.number()),
+                    want,
+                    lanes: self.lanes.clone(),
+                    room: room.pools,
+                };
+                return Some((request, permits));
+            }
+            // Permits are places of the semaphore, so that they are awaited there.
+            let permit = self.places.permits().acquire();
+            tokio::select! {
+                biased;
+                () = self.stopping.cancelled() => return None,
+                _ = changes.changed() => {}
+                _ = permit => {}
+            }
+        }
+    }
+
+    /// Hands jobs to their handlers: each of them with a permit, or as one of its pool.
     fn deliver(
         &self,
-        jobs: Vec<ClaimedJob>,
-        permits: &mut Vec<OwnedSemaphorePermit>,
-        places: &mut HashMap<String, Vec<HeldPlace>>,
+        claim: Claim,
+        request: &ClaimRequest,
+        mut permits: Vec<OwnedSemaphorePermit>,
         tx: &mpsc::UnboundedSender<Delivery>,
-    ) -> Option<()> {
-        for job in jobs {
-            let permit = permits.pop()?;
-            let place = places.get_mut(pool_of(&job.lane)).and_then(Vec::pop).map(HeldPlace::used);
-            let cancel = self.leases.hold(&job.lease, place.as_ref().map(|p| p.place().clone()));
+    ) -> Option<Look> {
+        let again = claim.jobs.len() >= request.want as usize;
+        for job in claim.jobs {
+            let permit = if self.places.counts(&job.lane) { None } else { permits.pop() };
             let held = Held {
                 lease: job.lease.clone(),
                 leases: self.leases.clone(),
                 committer: self.committer.clone(),
                 hand_back: true,
-                _permit: permit,
-                _place: place,
+                seat: self.places.seat(&job.lane, permit),
             };
+            let cancel = self.leases.hold(&job.lease);
             tx.send(Delivery { job, cancel, held: Some(held) }).ok()?;
         }
-        Some(())
+        Some(Look { again, next_due: claim.next_due, more: claim.more })
     }
 
-    /// Waits until one of these pools has free places; for ever when there are none to wait for.
-    async fn freed(&self, pools: &[String]) {
-        if pools.is_empty() {
-            return std::future::pending().await;
+    /// Waits until there is a use for jobs of one of these pools; for ever when there are none.
+    async fn room_for(&self, more: &BTreeSet<String>, changes: &mut watch::Receiver<()>) {
+        loop {
+            if more.is_empty() {
+                return std::future::pending().await;
+            }
+            changes.borrow_and_update();
+            let room = self.places.room();
+            let has = |pool: &String| match pool.as_str() {
+                OTHERS => self.places.permits().available_permits() > 0,
+                pool => room.most > 0 && room.pools.get(pool).is_some_and(|n| *n > 0),
+            };
+            if more.iter().any(has) || changes.changed().await.is_err() {
+                return;
+            }
         }
-        let all = pools.iter().map(|pool| Box::pin(self.places.freed(pool)));
-        futures_util::future::select_all(all).await;
     }
 
     /// What `work` comes to, or `None` when no more jobs are to be taken.
@@ -255,18 +258,6 @@ impl Fetcher {
             () = self.stopping.cancelled() => None,
             done = work => Some(done),
         }
-    }
-
-    /// At least one permit, and as many more as are free, up to a batch.
-    async fn take_permits(&self) -> Option<Vec<OwnedSemaphorePermit>> {
-        let mut permits = vec![self.permits.clone().acquire_owned().await.ok()?];
-        while permits.len() < self.settings.claim_batch as usize {
-            match self.permits.clone().try_acquire_owned() {
-                Ok(permit) => permits.push(permit),
-                Err(_) => break,
-            }
-        }
-        Some(permits)
     }
 
     /// Claims, through outages; `None` when it is time to stop. A call that is under way is not
@@ -292,7 +283,7 @@ impl Fetcher {
                     return Some(Claim {
                         jobs: Vec::new(),
                         next_due: Some(Duration::ZERO),
-                        lacking: BTreeMap::new(),
+                        more: BTreeSet::new(),
                     });
                 }
                 Err(error) => {
@@ -309,10 +300,13 @@ impl Fetcher {
         }
     }
 
+    /// Waits for jobs that there is a use for.
     async fn wait(
         &self,
         waiter: &mut Option<Waiter>,
         nap: Duration,
+        more: &BTreeSet<String>,
+        changes: &mut watch::Receiver<()>,
         alarm: &mut IdleAlarm,
     ) -> Result<(), QueueError> {
         if waiter.is_none() {
@@ -321,8 +315,27 @@ impl Fetcher {
             // A token may have been spent between the claim and this connection; look once more.
             return Ok(());
         }
-        if let Some(w) = waiter {
-            alarm.slept(w.wait(nap).await?);
+        let Some(waiter) = waiter else { return Ok(()) };
+        if more.is_empty() {
+            alarm.slept(waiter.wait(nap).await?);
+            return Ok(());
+        }
+        // Others have a use for the words of the lanes that this worker has enough of.
+        let all = if self.lanes.is_empty() { &self.known } else { &self.lanes };
+        let others = more.contains(OTHERS);
+        let is_enough = |lane: &&String| {
+            if self.places.counts(lane) { more.contains(pool_of(lane)) } else { others }
+        };
+        let lanes: Vec<&String> = all.iter().filter(|l| !is_enough(l)).collect();
+        let own = format!("={}/{}", self.worker, self.queue.number());
+        let mut waiting = pin!(waiter.wait_for(&self.queue, lanes, &own, nap));
+        tokio::select! {
+            done = &mut waiting => drop(done?),
+            // A wait that is given up half-way would take a word that others need, so it is ended by one.
+            () = self.room_for(more, changes) => {
+                self.queue.wake_own(&own).await?;
+                waiting.await?;
+            }
         }
         Ok(())
     }

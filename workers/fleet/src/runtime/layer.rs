@@ -2,8 +2,9 @@
 //! around every handler, and the only caller of the committer's `commit`.
 
 use super::committer::{Committed, Committer};
-use super::fetcher::Delivery;
+use super::fetcher::{Delivery, Held};
 use super::handler::HandlerError;
+use super::places::{Places, Seat};
 use super::trace;
 use apalis_core::error::BoxDynError;
 use apalis_core::task::Task;
@@ -11,6 +12,8 @@ use futures_util::future::BoxFuture;
 use queue_schema::client::{Backoff, Commit};
 use queue_schema::effects::{DeadClass, Effects, Ending};
 use scrum_config::QueueSettings;
+use std::future::Future;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio_util::task::AbortOnDropHandle;
@@ -88,6 +91,7 @@ where
         let layer = self.layer.clone();
         let trace = trace::of(&task.args.job);
         let handler = trace::within(trace.clone(), &lease.job, self.inner.call(task));
+        let handler = in_seat(held.as_ref().map(Held::seat), handler);
         Box::pin(async move {
             // A task of its own: handlers run on all threads, and a panic is one job's failure.
             // If apalis drops this future, the task ends with it.
@@ -132,6 +136,14 @@ where
             }
             Ok(committed)
         })
+    }
+}
+
+/// Runs a handler in its seat, from which it may take places.
+async fn in_seat<F: Future>(seat: Option<Arc<Seat>>, handler: F) -> F::Output {
+    match seat {
+        Some(seat) => Places::within(seat, handler).await,
+        None => handler.await,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The leases this process holds, and the thread that renews them.
 
-use queue_schema::client::{Backoff, Lease, Place, Queue, QueueError, QueueOptions};
+use super::places::HeldPlaces;
+use queue_schema::client::{Backoff, Lease, Queue, QueueError, QueueOptions};
 use queue_schema::ids::{JobId, WorkerId};
 use scrum_config::QueueSettings;
 use std::collections::HashMap;
@@ -13,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 struct Held {
     token: String,
     partition: u16,
-    place: Option<Place>,
     /// Fires when the lease is lost or the process gives up its jobs.
     cancel: CancellationToken,
 }
@@ -29,10 +29,10 @@ impl LeaseTable {
     }
 
     /// Begins to hold a lease; the token fires when the handler must stop.
-    pub fn hold(&self, lease: &Lease, place: Option<Place>) -> CancellationToken {
+    pub fn hold(&self, lease: &Lease) -> CancellationToken {
         let cancel = CancellationToken::new();
         let (token, partition) = (lease.token.clone(), lease.partition);
-        let held = Held { token, partition, place, cancel: cancel.clone() };
+        let held = Held { token, partition, cancel: cancel.clone() };
         self.lock().insert(lease.job.clone(), held);
         cancel
     }
@@ -51,20 +51,6 @@ impl LeaseTable {
         let here = table.iter().filter(|(_, held)| held.partition == partition);
         here.map(|(job, held)| Lease { job: job.clone(), token: held.token.clone(), partition })
             .collect()
-    }
-
-    /// The places held, whatever their pool.
-    pub fn places(&self) -> Vec<Place> {
-        self.lock().values().filter_map(|held| held.place.clone()).collect()
-    }
-
-    /// Tells the handlers that run in these places to stop.
-    pub fn cancel_places(&self, lost: &[String]) {
-        for held in self.lock().values() {
-            if held.place.as_ref().is_some_and(|p| lost.contains(&p.token)) {
-                held.cancel.cancel();
-            }
-        }
     }
 
     /// Tells the handlers of these jobs to stop.
@@ -111,6 +97,7 @@ impl Drop for Renewer {
 /// When the system refuses a thread.
 pub fn start_renewer(
     table: LeaseTable,
+    places: HeldPlaces,
     options: QueueOptions,
     worker: WorkerId,
     settings: &QueueSettings,
@@ -122,7 +109,7 @@ pub fn start_renewer(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("renewer".into()).spawn(move || {
         runtime.block_on(async move {
-            let work = renew_for_ever(table, options, worker, every, longest);
+            let work = renew_for_ever(table, places, options, worker, every, longest);
             tokio::select! {
                 () = stopped.cancelled() => {}
                 () = work => {}
@@ -135,6 +122,7 @@ pub fn start_renewer(
 /// One loop a partition: a server that is away holds up only what lies on it.
 async fn renew_for_ever(
     table: LeaseTable,
+    places: HeldPlaces,
     mut options: QueueOptions,
     worker: WorkerId,
     every: Duration,
@@ -152,12 +140,13 @@ async fn renew_for_ever(
             }
         }
     };
-    let loops = queue.each().map(|part| renew_one(&table, part, &worker, every, longest));
+    let loops = queue.each().map(|part| renew_one(&table, &places, part, &worker, every, longest));
     futures_util::future::join_all(loops).await;
 }
 
 async fn renew_one(
     table: &LeaseTable,
+    places: &HeldPlaces,
     queue: Queue,
     worker: &WorkerId,
     every: Duration,
@@ -165,7 +154,7 @@ async fn renew_one(
 ) {
     let mut backoff = Backoff::new(Duration::from_millis(50), longest, 0.5);
     loop {
-        match renew_once(table, &queue, worker).await {
+        match renew_once(table, places, &queue, worker).await {
             Ok(()) => {
                 backoff.reset();
                 tokio::time::sleep(every).await;
@@ -180,22 +169,15 @@ async fn renew_one(
 
 async fn renew_once(
     table: &LeaseTable,
+    places: &HeldPlaces,
     queue: &Queue,
     worker: &WorkerId,
 ) -> Result<(), QueueError> {
     let here = queue.number();
-    let places: Vec<_> = match queue.partitions() {
-        1 => Vec::new(),
-        _ => {
-            table.places().into_iter().filter(|p| queue.of_pool(&p.pool).number() == here).collect()
-        }
-    };
-    if !places.is_empty() {
-        let lost = queue.keep_places(&places).await?;
-        if !lost.is_empty() {
-            tracing::warn!(places = ?lost, "places lost: their handlers are told to stop");
-            table.cancel_places(&lost);
-        }
+    let mut pools = places.all();
+    pools.retain(|(pool, ..)| queue.of_pool(pool).number() == here);
+    if !pools.is_empty() {
+        queue.hold_places(worker, &pools).await?;
     }
     let leases = table.held_in(here);
     // The first partition also hears that the worker lives.
@@ -218,8 +200,8 @@ mod tests {
         let table = LeaseTable::default();
         let old = Lease { job: "j".into(), token: "1".into(), partition: 0 };
         let new = Lease { token: "2".into(), ..old.clone() };
-        table.hold(&old, None);
-        let cancel = table.hold(&new, None);
+        table.hold(&old);
+        let cancel = table.hold(&new);
         table.release(&old);
         assert_eq!(table.held_in(0), std::slice::from_ref(&new));
         assert!(table.held_in(1).is_empty());

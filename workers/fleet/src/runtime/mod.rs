@@ -1,14 +1,15 @@
 //! The runtime: apalis workers over our own backend.
 //!
-//! Four parts that do not wait for each other: the [`fetcher`] claims as many jobs as there are
-//! free permits and otherwise sleeps until it is woken; the renewer keeps leases alive from a
+//! Four parts that do not wait for each other: the [`fetcher`] claims as many jobs as there is
+//! use for and otherwise sleeps until it is woken; the renewer keeps leases alive from a
 //! thread of its own, which no handler can starve; the [`committer`] batches commits and holds
 //! on to them while Redis is away; apalis runs the handlers between the two. With several partitions,
-//! the first three exist once for each, and [`places`] keeps the limits that hold over all.
+//! the first three exist once for each. [`places`] gives each call its place in the pool of its provider.
 
 pub mod alarm;
 pub mod backend;
 pub mod committer;
+mod desk;
 pub mod fetcher;
 pub mod handler;
 pub mod layer;
@@ -25,24 +26,28 @@ use futures_util::future::BoxFuture;
 pub use handler::{Handler, HandlerError};
 use leases::LeaseTable;
 use places::Places;
-use queue_schema::client::Queue;
+use queue_schema::client::{PoolLimits, Queue};
 use queue_schema::effects::Effects;
 use queue_schema::ids::WorkerId;
 use scrum_config::QueueSettings;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// What a worker process is told to do.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct WorkerOptions {
     /// Lanes served, `KIND:*` for all of a kind; empty for all.
     pub lanes: Vec<String>,
-    /// Jobs run at a time.
+    /// All lanes that are known, when it serves all: see [`fetcher::Fetcher::known`].
+    pub known: Vec<String>,
+    /// Calls and other jobs at a time.
     pub concurrency: usize,
+    /// Pools whose calls take places.
+    pub pools: BTreeMap<String, PoolLimits>,
     /// How long running jobs may take to finish after the first signal.
     pub grace: Duration,
 }
@@ -85,16 +90,17 @@ pub async fn run(
 
     let leases = LeaseTable::default();
     let (committer, flushing) = Committer::start(&queue, &settings);
-    let (places, returning) = Places::start(&queue, &settings);
-    let renewer =
-        leases::start_renewer(leases.clone(), queue.options().clone(), id.clone(), &settings)?;
     let stopping = CancellationToken::new();
-    let permits = Arc::new(Semaphore::new(options.concurrency));
+    let pools = options.pools.clone();
+    let (places, returning) =
+        Places::start(&queue, &id, &settings, pools, concurrency, stopping.clone());
+    let (held, server) = (places.held(), queue.options().clone());
+    let renewer = leases::start_renewer(leases.clone(), held, server, id.clone(), &settings)?;
     let (deliveries, fetching) = fetcher::start(&fetcher::Fetcher {
         queue: queue.clone(),
         worker: id.clone(),
         lanes: options.lanes.clone(),
-        permits: permits.clone(),
+        known: options.known.clone(),
         leases: leases.clone(),
         places,
         committer: committer.clone(),

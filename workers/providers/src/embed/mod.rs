@@ -76,7 +76,7 @@ impl Embedder {
             extra: Map::new(),
             base,
             key,
-            client: http::client(Duration::from_secs(connect), loopback)?,
+            client: http::Http::new(Duration::from_secs(connect), loopback)?,
         };
         let places = Semaphore::new(cfg.concurrency.max(1) as usize);
         Ok(Some(Self { cfg: cfg.clone(), endpoint, places }))
