@@ -7,6 +7,7 @@ use queue_schema::client::{
     Queue, QueueError, Spend,
 };
 use queue_schema::effects::{DeadClass, Effects, NewJob, Priority};
+use queue_schema::ids::WorkerId;
 use queue_schema::keys;
 use queue_schema::rows::{ReviewRow, Row as _};
 use queue_schema::sweep::SweepSpec;
@@ -234,14 +235,15 @@ async fn every_script_can_be_sent_again() {
 
     let limits = PoolLimits { per_minute: Some(600), ..PoolLimits::of(4) };
     it.twice("places_limits", |q| async move { q.set_limits("p", limits).await }).await;
-    let take = &requests::exchange("p", "w", 1, 0, 2);
+    let me = &WorkerId::from("w");
+    let take = &requests::exchange("p", me, 1, 0, 2);
     let taken = it.twice("places_exchange", |q| async move { q.exchange(take).await }).await;
     assert_eq!((taken.given, taken.left), (2, 2), "as many places, and no more");
     let held = &[("p".to_owned(), 2, false)];
-    it.twice("places_hold", |q| async move { q.hold_places("w", held).await }).await;
+    it.twice("places_hold", |q| async move { q.hold_places(me, held).await }).await;
     let wait = Some(Duration::from_secs(3600));
     let refused = requests::ended(taken.epoch, CallEnding::Refused { code: 429, wait });
-    let back = &Exchange { ended: &[refused; 2], ..requests::exchange("p", "w", 2, 0, 0) };
+    let back = &Exchange { ended: &[refused; 2], ..requests::exchange("p", me, 2, 0, 0) };
     let said = it.twice("places_exchange", |q| async move { q.exchange(back).await }).await;
     assert_eq!(said.refusals, 1, "of one round trip, counted once");
     let claim = ClaimRequest { request: "w/2".to_owned(), want: 1, ..request.clone() };

@@ -2,7 +2,7 @@
 
 use queue_schema::client::{CallEnding, EndedCall, Exchange, Pauses, PoolLimits};
 use queue_schema::effects::{NewJob, Priority};
-use queue_schema::ids::SweepId;
+use queue_schema::ids::{SweepId, WorkerId};
 use queue_schema::limits::{AcceptLimits, DocumentLimits, HistoryLimits, TierLimits};
 use queue_schema::sweep::{Ladder, Limits, Policy, SplitMode, SweepSpec};
 use std::collections::BTreeMap;
@@ -70,7 +70,7 @@ pub fn sweep_spec(n: u8, admission_window: u32) -> SweepSpec {
 /// What a worker says to a pool that it wants `want` places of.
 pub fn exchange<'a>(
     pool: &'a str,
-    worker: &'a str,
+    worker: &'a WorkerId,
     serial: u64,
     held: u32,
     want: u32,

@@ -6,6 +6,7 @@
 //! that those of a worker that died come back.
 
 use super::{Queue, QueueError, Waiter};
+use crate::ids::WorkerId;
 use crate::keys;
 use redis::FromRedisValue as _;
 use serde::Serialize;
@@ -86,7 +87,7 @@ pub struct Exchange<'a> {
     /// Which pool.
     pub pool: &'a str,
     /// Who asks.
-    pub worker: &'a str,
+    pub worker: &'a WorkerId,
     /// Counts the exchanges of a worker with a pool; the same when one is sent again.
     pub serial: u64,
     /// Calls that it has under way, without those that ended.
@@ -190,7 +191,7 @@ impl Queue {
         let ms = |d: Duration| d.as_millis().to_string();
         let mut words = vec![
             e.pool.to_owned(),
-            e.worker.to_owned(),
+            e.worker.to_string(),
             e.serial.to_string(),
             ms(self.options().lease),
             e.held.to_string(),
@@ -244,11 +245,11 @@ impl Queue {
     /// A failure of Redis.
     pub async fn hold_places(
         &self,
-        worker: &str,
+        worker: &WorkerId,
         pools: &[(String, u32, bool)],
     ) -> Result<(), QueueError> {
         let lease = self.options().lease.as_millis().to_string();
-        let mut args: Vec<Vec<u8>> = vec![worker.into(), lease.into()];
+        let mut args: Vec<Vec<u8>> = vec![worker.to_string().into(), lease.into()];
         for (pool, held, waits) in pools {
             args.extend([pool.clone().into(), held.to_string().into()]);
             args.push(if *waits { b"1".into() } else { b"0".into() });

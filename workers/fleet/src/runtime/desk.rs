@@ -58,8 +58,8 @@ struct Desk {
     full: Option<Instant>,
     /// What the pool said last.
     last: Option<Exchanged>,
-    /// Models whose calls were refused since the last answer, and what was said.
-    refused: BTreeMap<String, String>,
+    /// Models whose calls were refused since their last answer: how often, and what was said.
+    refused: BTreeMap<String, (u32, String)>,
     ear: Arc<Ear>,
 }
 
@@ -149,8 +149,11 @@ impl Desk {
             Ask::Place { reply, patience } => self.waiting.push_back(Waiting { reply, patience }),
             Ask::Ended { call, model, why } => {
                 match call.how {
-                    CallEnding::Refused { .. } => drop(self.refused.insert(model, why)),
-                    CallEnding::Fine => self.refused.clear(),
+                    CallEnding::Refused { .. } => {
+                        let refused = self.refused.entry(model).or_default();
+                        *refused = (refused.0 + 1, why);
+                    }
+                    CallEnding::Fine => drop(self.refused.remove(&model)),
                     _ => {}
                 }
                 self.held = self.held.saturating_sub(1);
@@ -246,8 +249,10 @@ impl Desk {
     fn give_up(&mut self, said: &Exchanged) {
         let refused = std::mem::take(&mut self.refused);
         let over = |p: &Patience| {
-            let over = said.refusals > p.refusals && said.refusing >= p.time;
-            refused.get(&p.model).filter(|_| over).cloned()
+            let (n, why) = refused.get(&p.model)?;
+            // In a row, and of this model: calls of one round trip are refused together.
+            let over = said.refusals > p.refusals && *n > p.refusals && said.refusing >= p.time;
+            over.then(|| why.clone())
         };
         for waiting in std::mem::take(&mut self.waiting) {
             match over(&waiting.patience) {

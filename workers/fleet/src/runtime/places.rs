@@ -8,6 +8,7 @@
 
 use super::desk::{self, Ask};
 use queue_schema::client::{CallEnding, EndedCall, Exchanged, Pauses, PoolLimits, Queue};
+use queue_schema::ids::WorkerId;
 use queue_schema::keys::pool_of;
 use scrum_config::QueueSettings;
 use std::collections::{BTreeMap, HashMap};
@@ -30,7 +31,7 @@ tokio::task_local! {
 /// so long, whoever made them.
 #[derive(Debug, Clone)]
 pub struct Patience {
-    /// Of which model: another one of the same provider may still be served, and asks.
+    /// Of which model: another one of the same provider may still be served, and asks for itself.
     pub model: String,
     /// Refused calls.
     pub refusals: u32,
@@ -217,7 +218,7 @@ impl Place {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub queue: Queue,
-    pub worker: String,
+    pub worker: WorkerId,
     pub permits: Arc<Semaphore>,
     pub pauses: Pauses,
     pub backoff: (Duration, Duration, f64),
@@ -274,7 +275,7 @@ impl Places {
     /// After `stopping`, no place is given any more.
     pub fn start(
         queue: &Queue,
-        worker: &str,
+        worker: &WorkerId,
         settings: &QueueSettings,
         limits: BTreeMap<String, PoolLimits>,
         concurrency: u32,
@@ -283,7 +284,7 @@ impl Places {
         let ms = Duration::from_millis;
         let shared = Shared {
             queue: queue.clone(),
-            worker: worker.to_owned(),
+            worker: worker.clone(),
             permits: Arc::new(Semaphore::new(concurrency as usize)),
             pauses: Pauses {
                 first: ms(settings.backoff_base_ms),
