@@ -25,9 +25,9 @@ async fn run(figures: &mut Figures, name: &str, shape: Shape, ideal: f64) -> any
     let run = fleet.sweep(&worker, &Source::with_files(FILES)?, &[], &[]).await?;
     let asked = fleet.stub.asked()?;
     figures.add(format!("{name}: seconds"), run.took.as_secs_f64());
-    figures.add("  actual / ideal", run.took.as_secs_f64() / ideal);
-    figures.add("  calls refused", asked.refused as f64);
-    figures.add("  calls in all", asked.chat as f64);
-    figures.add("  calls at a time, at most", asked.most as f64);
+    figures.add(format!("{name}: actual / ideal"), run.took.as_secs_f64() / ideal);
+    figures.add(format!("{name}: calls refused"), asked.refused as f64);
+    figures.add(format!("{name}: calls in all"), asked.chat as f64);
+    figures.add(format!("{name}: calls at a time, at most"), asked.most as f64);
     Ok(())
 }
