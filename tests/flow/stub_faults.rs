@@ -237,7 +237,7 @@ async fn each_fault_has_its_outcome(wire: Wire) {
             _ if fault.name == "drip" => FILES..=FILES * 4,
             // One call at a time asks for all whether such a provider takes calls again.
             _ if fault.name.starts_with("429") || ["503", "529"].contains(&fault.name) => {
-                1..=FILES * 8
+                1..=FILES * 12
             }
             (_, Kind::Passing) => FILES * 4..=FILES * 4,
             _ => FILES..=FILES,

@@ -228,7 +228,7 @@ impl Desk {
     }
 
     fn give(&mut self, permit: OwnedSemaphorePermit, said: &Exchanged) {
-        let mut given = Given { epoch: said.epoch, probes: said.refusals > 0, permit };
+        let mut given = Given { epoch: said.epoch, probes: said.refusals > 1, permit };
         while let Some(next) = self.waiting.pop_front() {
             match next.reply.send(Ok(given)) {
                 Err(Ok(back)) => given = back,

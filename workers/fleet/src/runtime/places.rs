@@ -121,7 +121,7 @@ pub struct Place {
     /// None outside of a worker, where nobody counts.
     at: Option<(Arc<Pool>, Arc<Seat>)>,
     epoch: u64,
-    /// The pool refused the last call, and this one asks whether it still does.
+    /// The pool refused calls one after the other, and this one asks whether it still does.
     probes: bool,
     model: String,
     why: String,
@@ -131,7 +131,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// True when calls before this one were refused, and none has been answered since.
+    /// True when calls before this one were refused one after the other, and none has been answered since.
     pub fn probes(&self) -> bool {
         self.probes
     }
