@@ -178,6 +178,8 @@ pub struct RetentionSettings {
 pub struct WorkerSettings {
     /// Jobs at a time.
     pub concurrency: u32,
+    /// Whether jobs are prepared ahead of their calls.
+    pub prepare_ahead: bool,
     /// Seconds that SIGTERM leaves running jobs to finish.
     pub grace_s: u64,
     /// Seconds for one read of a local repository.

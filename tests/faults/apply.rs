@@ -49,6 +49,7 @@ impl Bed {
         server.load_scripts();
         let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
             .set("queue.commit_batch", "1")
+            .set("worker.prepare_ahead", "false")
             .set("apply.provider", "stub")
             .set("apply.model", "patcher")
             .set("apply.allowed_checks", "*");

@@ -70,7 +70,8 @@ fn a_worker_killed_around_a_call_is_counted_once_and_holds_nothing() {
         server.load_scripts();
         let stub = ModelStub::with(|_| reply());
         let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
-            .set("queue.commit_batch", "1");
+            .set("queue.commit_batch", "1")
+            .set("worker.prepare_ahead", "false");
         let id = enqueue(&bench, &repo);
         let proxy = Proxy::to(server.socket());
         let victim = Victim::default();

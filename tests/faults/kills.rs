@@ -56,7 +56,8 @@ fn run(at: Option<Boundary>) -> Run {
     server.load_scripts();
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["a", "b"])
         .set("facts.enabled", "true")
-        .set("queue.commit_batch", "1");
+        .set("queue.commit_batch", "1")
+        .set("worker.prepare_ahead", "false");
     let id = bench.enqueue(&repo);
     let proxy = Proxy::to(server.socket());
     let victim = Victim::default();
@@ -126,7 +127,8 @@ fn two_hundred_random_kills_lose_nothing() {
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
         // Jobs meet more deaths here than a poisonous one is allowed.
         .set("queue.crash_limit", "100")
-        .set("queue.commit_batch", "1");
+        .set("queue.commit_batch", "1")
+        .set("worker.prepare_ahead", "false");
     let id = bench.enqueue(&repo);
     let proxy = Proxy::to(server.socket());
     let start = || bench.worker_at(&proxy.url(), &["--concurrency", "4"]);

@@ -29,6 +29,7 @@ fn scene() -> Scene {
     let stub = ModelStub::with(review_or_summary);
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
         .set("queue.commit_batch", "1")
+        .set("worker.prepare_ahead", "false")
         .set("redis.response_timeout_ms", "500")
         .set("redis.connect_timeout_ms", "500");
     let id = bench.enqueue(&repo);

@@ -120,7 +120,8 @@ async fn a_high_sweep_behind_a_normal_one_goes_first() {
     let stub = ModelStub::with(move |_: &Recorded| {
         Reply::ok(answers::markdown_review("any")).held_by(&held)
     });
-    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
+        .set("worker.prepare_ahead", "false");
     let normal = bench.enqueue(&first);
     let _worker = bench.worker(&["--concurrency", "1"]);
     stub.wait_in_flight(1).await;

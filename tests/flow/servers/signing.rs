@@ -317,9 +317,8 @@ fn programs_without_the_key_or_with_another_one_get_an_error() {
     let own = ["run", sweep[1], "--ladder", "builtin", "--target", "src/f0.rs"];
     private.run(&own).expect(0);
     // A worker without the key leaves signed jobs to the others.
-    let other = Fleet { _worker: fleet.bench_with(None).worker(&[]), ..fleet };
-    let keyless = other.bench_with(None);
-    let _worker = keyless.worker(&[]);
+    let keyless = fleet.bench_with(None);
+    let other = Fleet { _worker: keyless.worker(&[]), ..fleet };
     let id = other.run(&[&sweep[..], &["--again"]].concat()).expect(0).stdout;
     eventually(LONG, "it says so", || {
         keyless.worker_log().contains("this worker leaves the job to others").then_some(())

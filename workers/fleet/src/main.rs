@@ -140,6 +140,7 @@ async fn work(
         lanes: served.lanes,
         pools: limits.clone(),
         concurrency: settings.worker.concurrency as usize,
+        ahead: settings.worker.prepare_ahead,
         grace: Duration::from_secs(settings.worker.grace_s),
     };
     if let Some(key) = queue.options().signer.fingerprint() {

@@ -183,9 +183,9 @@ impl Fetcher {
                     Err(_) => break,
                 }
             }
-            let others = u32::try_from(permits.len()).unwrap_or(u32::MAX);
+            let others = u32::try_from(permits.len()).unwrap_or(u32::MAX).min(room.others);
             let pooled = room.pools.values().sum::<u32>().min(room.most);
-            let want = others.saturating_add(pooled).min(batch);
+            let want = others.saturating_add(pooled).min(batch).min(room.most.max(room.others));
             if want > 0 && !self.stopping.is_cancelled() {
                 room.pools.insert(OTHERS.to_owned(), others);
                 *serial += 1;
@@ -199,7 +199,12 @@ impl Fetcher {
                 return Some((request, permits));
             }
             // Permits are places of the semaphore, so that they are awaited there.
-            let permit = self.places.permits().acquire();
+            let permit = async {
+                if room.others == 0 {
+                    return std::future::pending().await;
+                }
+                self.places.permits().acquire().await
+            };
             tokio::select! {
                 biased;
                 () = self.stopping.cancelled() => return None,
@@ -242,7 +247,7 @@ impl Fetcher {
             changes.borrow_and_update();
             let room = self.places.room();
             let has = |pool: &String| match pool.as_str() {
-                OTHERS => self.places.permits().available_permits() > 0,
+                OTHERS => room.others > 0 && self.places.permits().available_permits() > 0,
                 pool => room.most > 0 && room.pools.get(pool).is_some_and(|n| *n > 0),
             };
             if more.iter().any(has) || changes.changed().await.is_err() {

@@ -46,6 +46,8 @@ pub struct WorkerOptions {
     pub known: Vec<String>,
     /// Calls and other jobs at a time.
     pub concurrency: usize,
+    /// Whether jobs are prepared ahead of their calls.
+    pub ahead: bool,
     /// Pools whose calls take places.
     pub pools: BTreeMap<String, PoolLimits>,
     /// How long running jobs may take to finish after the first signal.
@@ -92,8 +94,14 @@ pub async fn run(
     let (committer, flushing) = Committer::start(&queue, &settings);
     let stopping = CancellationToken::new();
     let pools = options.pools.clone();
-    let (places, returning) =
-        Places::start(&queue, &id, &settings, pools, concurrency, stopping.clone());
+    let (places, returning) = Places::start(
+        &queue,
+        &id,
+        &settings,
+        pools,
+        (concurrency, options.ahead),
+        stopping.clone(),
+    );
     let (held, server) = (places.held(), queue.options().clone());
     let renewer = leases::start_renewer(leases.clone(), held, server, id.clone(), &settings)?;
     let (deliveries, fetching) = fetcher::start(&fetcher::Fetcher {

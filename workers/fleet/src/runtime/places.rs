@@ -111,6 +111,7 @@ impl Drop for Seat {
             pool.count.jobs.fetch_sub(1, Ordering::SeqCst);
         }
         self.permit().take();
+        self.places.busy.fetch_sub(1, Ordering::SeqCst);
         self.places.changed();
     }
 }
@@ -254,6 +255,9 @@ impl HeldPlaces {
 pub struct Places {
     shared: Arc<Shared>,
     concurrency: u32,
+    ahead: bool,
+    /// Jobs at their handlers, of whatever pool.
+    busy: Arc<AtomicU32>,
     limits: Arc<BTreeMap<String, PoolLimits>>,
     pools: Arc<Mutex<HashMap<String, Arc<Pool>>>>,
     tasks: mpsc::UnboundedSender<JoinHandle<()>>,
@@ -268,17 +272,19 @@ pub struct Room {
     pub pools: BTreeMap<String, u32>,
     /// Of them all at most.
     pub most: u32,
+    /// Jobs of no pool at most.
+    pub others: u32,
 }
 
 impl Places {
-    /// Begins with none. `limits` has the pools whose calls take places, for `concurrency` calls at a time.
-    /// After `stopping`, no place is given any more.
+    /// Begins with none. `limits` has the pools whose calls take places, for `concurrency` calls at a time; whether jobs
+    /// are prepared `ahead` of their calls. After `stopping`, no place is given any more.
     pub fn start(
         queue: &Queue,
         worker: &WorkerId,
         settings: &QueueSettings,
         limits: BTreeMap<String, PoolLimits>,
-        concurrency: u32,
+        (concurrency, ahead): (u32, bool),
         stopping: CancellationToken,
     ) -> (Self, JoinHandle<()>) {
         let ms = Duration::from_millis;
@@ -310,6 +316,8 @@ impl Places {
         let places = Self {
             shared: Arc::new(shared),
             concurrency,
+            ahead,
+            busy: Arc::default(),
             limits: Arc::new(limits),
             pools: Arc::default(),
             tasks,
@@ -349,6 +357,7 @@ impl Places {
         if let Some(pool) = &pool {
             pool.count.jobs.fetch_add(1, Ordering::SeqCst);
         }
+        self.busy.fetch_add(1, Ordering::SeqCst);
         let permit = Mutex::new(permit);
         let seat = Seat { places: self.clone(), pool, permit, is_ahead: false.into() };
         seat.set_ahead(true);
@@ -362,9 +371,11 @@ impl Places {
 
     /// Jobs of each pool that this worker has a use for now. So many are prepared ahead as calls are under way, or
     /// as the pool has places left for it; always one. A few are not worth a claim while others are still prepared.
+    /// Where none are prepared ahead, there is room for as many jobs as may be at work.
     pub fn room(&self) -> Room {
         let free = u32::try_from(self.permits().available_permits()).unwrap_or(u32::MAX);
-        let mut room = Room::default();
+        let idle = self.concurrency.saturating_sub(self.busy.load(Ordering::SeqCst));
+        let mut room = Room { others: if self.ahead { u32::MAX } else { idle }, ..Room::default() };
         let mut jobs = 0;
         for name in self.limits.keys() {
             let pool = self.pool(name);
@@ -377,7 +388,8 @@ impl Places {
             room.pools.insert(name.clone(), if worth { more } else { 0 });
         }
         let pools = u32::try_from(self.limits.len()).unwrap_or(0);
-        room.most = (2 * self.concurrency + pools).saturating_sub(jobs);
+        let most = (2 * self.concurrency + pools).saturating_sub(jobs);
+        room.most = if self.ahead { most } else { idle };
         room
     }
 
