@@ -183,7 +183,9 @@ impl Fetcher {
                     Err(_) => break,
                 }
             }
-            let others = u32::try_from(permits.len()).unwrap_or(u32::MAX).min(room.others);
+            // Those that are not used go back at once: calls need them.
+            permits.truncate(usize::try_from(room.others).unwrap_or(usize::MAX));
+            let others = u32::try_from(permits.len()).unwrap_or(u32::MAX);
             let pooled = room.pools.values().sum::<u32>().min(room.most);
             let want = others.saturating_add(pooled).min(batch).min(room.most.max(room.others));
             if want > 0 && !self.stopping.is_cancelled() {
