@@ -13,7 +13,7 @@
 -- ARGV[13+] for each call that ended: epoch, 'fine' | 'late' | 'refused' | 'other' | 'unused', ms, units of work,
 --          status and ms to wait of a refusal, '' where none was told
 -- Returns { places given, epoch, ms until it should ask again (-1: when others free some), places that are left,
---          refusals in a row, ms since the first of them, status of the last one }.
+--          refusals in a row, ms from the first to the last of them, status of the last one }.
 -- @include places
 local pool, me, serial = ARGV[1], 'w:' .. ARGV[2], ARGV[3]
 local held, want = tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -45,4 +45,4 @@ p.waiting = p.waiting + mine.waits
 if mine.held + mine.waits == 0 then mine = nil end
 keep_pool(pool, p, me, mine, NOW + tonumber(ARGV[4]))
 return { n, digits(p.epoch), due and math.max(1, math.ceil(due - NOW)) or -1, digits(math.min(left, 2 ^ 31)),
-  p.fails, digits(p.since and NOW - p.since or 0), digits(p.code or 0) }
+  p.fails, digits(math.max(0, (p.last or 0) - (p.since or p.last or 0))), digits(p.code or 0) }

@@ -16,13 +16,13 @@
 -- best_ms, best_pace  the least time of a call, and of a unit of work, as means over an epoch
 -- look, look_ms, look_pace  the limit was lowered to see what a call takes there: what it was before
 -- alive      1 when a call has ended well since the last refusal
--- fails      refusals in a row without such a call, since `since`, the last one with the status `code`
+-- fails      refusals in a row without such a call, from `since` to `last`; the last one had the status `code`
 -- told       no call begins until then, because the server said so; `paused`: because it refuses
 -- paced      when the last call beyond `proven` began
 local places = {}
 places.FIELDS = { 'most', 'auto', 'rate', 'tokens', 'at', 'limit', 'proven', 'roof', 'roof_at', 'used', 'waiting',
   'workers', 'epoch', 'n', 'ms', 'units', 'peak', 'quick', 'first_ms', 'first_pace', 'best_ms', 'best_pace', 'look', 'look_ms', 'look_pace',
-  'alive', 'fails', 'since', 'code', 'told', 'paused', 'paced' }
+  'alive', 'fails', 'since', 'last', 'code', 'told', 'paused', 'paced' }
 
 local START = 8       -- calls at a time in the beginning
 local GROWTH = 4      -- times a round, until the server refuses or slows down
@@ -121,7 +121,7 @@ function places.ended(p, now, c, pause, longest)
     if c.wait then p.told = math.max(p.told or 0, now + c.wait) end
     p.code = c.code
     if not current then return end
-    p.fails, p.since, p.look = p.fails + 1, p.since or now, nil
+    p.fails, p.since, p.last, p.look = p.fails + 1, p.since or now, now, nil
     if p.alive == 1 then
       -- What is under way still was borne; the call that was refused is one too many.
       p.roof, p.roof_at = math.max(2, p.used + 1), now
@@ -134,7 +134,7 @@ function places.ended(p, now, c, pause, longest)
     p.proven, p.alive = math.min(p.proven, p.limit), 0
     next_epoch(p)
   elseif c.how == 'fine' or c.how == 'late' then
-    if c.how == 'fine' then p.alive, p.since, p.paused = 1, nil, nil end
+    if c.how == 'fine' then p.alive, p.since, p.last, p.paused = 1, nil, nil, nil end
     if current then
       p.first_ms, p.first_pace = p.first_ms or c.ms, p.first_pace or c.ms / math.max(1, c.units)
       p.n, p.ms, p.units = p.n + 1, p.ms + c.ms, p.units + math.max(1, c.units)
