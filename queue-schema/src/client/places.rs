@@ -115,7 +115,7 @@ pub struct Exchanged {
     pub left: u32,
     /// Calls refused in a row, by whomever they were made.
     pub refusals: u32,
-        /// Time from the first of them to the last.
+    /// Time from the first of them to the last.
     pub refusing: Duration,
     /// Status of the last one.
     pub code: u16,

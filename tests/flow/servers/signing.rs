@@ -22,7 +22,7 @@ const MAX: usize = 65_536;
 struct Fleet {
     setup: Setup,
     stranger: Look,
-    _worker: Process,
+    worker: Process,
     server: RedisServer,
 }
 
@@ -32,7 +32,7 @@ impl Fleet {
         let mut setup = Setup::new(Some(server.url()));
         setup.bench = setup.bench.env(VARIABLE, KEY);
         let worker = setup.bench.worker(&[]);
-        Self { setup, stranger: server.connection(), _worker: worker, server }
+        Self { setup, stranger: server.connection(), worker, server }
     }
 
     fn run(&self, args: &[&str]) -> Done {
@@ -320,7 +320,7 @@ fn programs_without_the_key_or_with_another_one_get_an_error() {
     let keyless = fleet.bench_with(None);
     let mut other = fleet;
     // The worker with the key ends first, or it might take every job.
-    drop(std::mem::replace(&mut other._worker, keyless.worker(&[])));
+    drop(std::mem::replace(&mut other.worker, keyless.worker(&[])));
     let id = other.run(&[&sweep[..], &["--again"]].concat()).expect(0).stdout;
     eventually(LONG, "it says so", || {
         keyless.worker_log().contains("this worker leaves the job to others").then_some(())
