@@ -35,6 +35,8 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// What a worker process is told to do.
@@ -116,37 +118,10 @@ pub async fn run(
         settings: settings.clone(),
     });
 
-    // The factory runs once now and again should apalis ever restart the worker; the channel of
-    // deliveries outlives such a restart.
-    let deliveries = Arc::new(tokio::sync::Mutex::new(deliveries));
-    let backend = QueueBackend::new(deliveries, committer.clone(), settings.clone());
-    let name = id.clone();
-    let monitor = Monitor::new()
-        .register(move |_restarts| {
-            WorkerBuilder::new(name.as_str())
-                .backend(backend.clone())
-                .build(work_with(handler.clone()))
-        })
-        .should_restart(|_, error| {
-            tracing::error!(%error, "the worker loop ended; starting it again");
-            true
-        });
-
+    let monitor = monitor(deliveries, committer.clone(), &settings, id.clone(), handler);
     tracing::info!(worker = %id, concurrency, lanes = ?options.lanes, "worker started");
     let stop_all = stopping.clone();
-    let kill_table = leases.clone();
-    let grace = options.grace;
-    let killer = tokio::spawn({
-        let stopping = stopping.clone();
-        async move {
-            stopping.cancelled().await;
-            tokio::select! {
-                () = kill => tracing::warn!("second signal: handing running jobs back at once"),
-                () = tokio::time::sleep(grace) => tracing::warn!("grace time is over: handing running jobs back"),
-            }
-            kill_table.cancel_all();
-        }
-    });
+    let killer = tokio::spawn(end_running(stopping.clone(), kill, options.grace, leases.clone()));
     let outcome = monitor
         .run_with_signal(async move {
             stop.await;
@@ -159,10 +134,56 @@ pub async fn run(
     stopping.cancel();
     killer.abort();
     let _ = fetching.await;
-    // Everything that holds a lease is gone now or hands it back through the committer; closing
-    // the committer waits for the last of it.
+    // Everything that holds a lease is gone now or hands it back through the committer.
     drop(committer);
-    let flushed = tokio::time::timeout(options.grace.max(Duration::from_secs(1)), flushing).await;
+    flush(flushing, returning, options.grace).await;
+    renewer.stop();
+    let _ = tokio::time::timeout(Duration::from_secs(2), queue.unregister_worker(&id)).await;
+    tracing::info!(worker = %id, "worker stopped");
+    outcome.context("the worker loop failed")
+}
+
+/// Runs the handlers. The factory runs once now and again should apalis ever restart the worker; the channel of
+/// deliveries outlives such a restart.
+fn monitor(
+    deliveries: mpsc::UnboundedReceiver<Delivery>,
+    committer: Committer,
+    settings: &QueueSettings,
+    id: WorkerId,
+    handler: impl Handler,
+) -> Monitor {
+    let deliveries = Arc::new(tokio::sync::Mutex::new(deliveries));
+    let backend = QueueBackend::new(deliveries, committer, settings.clone());
+    Monitor::new()
+        .register(move |_restarts| {
+            WorkerBuilder::new(id.as_str())
+                .backend(backend.clone())
+                .build(work_with(handler.clone()))
+        })
+        .should_restart(|_, error| {
+            tracing::error!(%error, "the worker loop ended; starting it again");
+            true
+        })
+}
+
+/// Ends running jobs: some time after the worker began to stop, or when `kill` resolves.
+async fn end_running(
+    stopping: CancellationToken,
+    kill: impl Future<Output = ()>,
+    grace: Duration,
+    leases: LeaseTable,
+) {
+    stopping.cancelled().await;
+    tokio::select! {
+        () = kill => tracing::warn!("second signal: handing running jobs back at once"),
+        () = tokio::time::sleep(grace) => tracing::warn!("grace time is over: handing running jobs back"),
+    }
+    leases.cancel_all();
+}
+
+/// Waits until the last commits and places have arrived, for a bounded time.
+async fn flush(flushing: JoinHandle<()>, returning: JoinHandle<()>, grace: Duration) {
+    let flushed = tokio::time::timeout(grace.max(Duration::from_secs(1)), flushing).await;
     if flushed.is_err() {
         tracing::warn!(
             "Redis did not take the last commits; their leases will run out and the jobs run again"
@@ -170,10 +191,6 @@ pub async fn run(
     }
     // Every place has gone back by now, or runs out.
     let _ = tokio::time::timeout(Duration::from_secs(1), returning).await;
-    renewer.stop();
-    let _ = tokio::time::timeout(Duration::from_secs(2), queue.unregister_worker(&id)).await;
-    tracing::info!(worker = %id, "worker stopped");
-    outcome.context("the worker loop failed")
 }
 
 /// The function that apalis calls: the inner result is the handler's, the outer one is apalis's
