@@ -17,7 +17,7 @@ const MOST: f64 = 70.0;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_takes_few_commands() {
-    let server = RedisServer::start();
+    let server = RedisServer::alone();
     let repo = TestRepo::with_files(FILES);
     let stub = ModelStub::with(|_| review().after(Duration::from_millis(50)));
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
