@@ -56,6 +56,8 @@ struct Desk {
     ended: Vec<EndedCall>,
     /// Places were refused: until then nobody asks again, unless some are given back.
     full: Option<Instant>,
+    /// The pool counts this worker among those that lack places, and gives others no more than their share.
+    lacking: bool,
     /// What the pool said last.
     last: Option<Exchanged>,
     /// Models whose calls were refused since their last answer: how often, and what was said.
@@ -81,6 +83,7 @@ pub(super) fn serve(
         waiting: VecDeque::new(),
         ended: Vec::new(),
         full: None,
+        lacking: false,
         last: None,
         refused: BTreeMap::new(),
         ear: Arc::default(),
@@ -101,12 +104,13 @@ impl Desk {
                 self.give_up(&said);
             }
             let permits = self.permits();
-            if !self.ended.is_empty() || !permits.is_empty() {
+            // Who has no permit any more lacks no place: others may have what it was refused.
+            let no_more = self.lacking && self.full.is_none();
+            if !self.ended.is_empty() || !permits.is_empty() || no_more {
                 self.exchange(permits).await;
                 continue;
             }
             let lacks = !self.waiting.is_empty();
-            self.shared.held.set(&self.name, self.held, lacks);
             let (full, ear) = (self.full, self.ear.clone());
             ear.set_lacks(lacks && full.is_some());
             let again = async {
@@ -218,11 +222,12 @@ impl Desk {
         for permit in permits.into_iter().take(said.given as usize) {
             self.give(permit, &said);
         }
-        if (said.given as usize) < wanted {
+        self.lacking = (said.given as usize) < wanted;
+        if self.lacking {
             let nap = said.next_due.unwrap_or(self.shared.longest).min(self.shared.longest);
             self.full = Some(Instant::now() + nap);
         }
-        self.shared.held.set(&self.name, self.held, !self.waiting.is_empty());
+        self.shared.held.set(&self.name, self.held, self.lacking);
         self.give_up(&said);
         self.last = Some(said);
     }
