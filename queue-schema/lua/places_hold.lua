@@ -10,7 +10,7 @@ for i = 3, #ARGV, 3 do
   local p, mine = load_pool(pool, 'w:' .. ARGV[1])
   mine = mine or { serial = '' }
   mine.held, mine.waits = tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
-  keep_pool(pool, {}, 'w:' .. ARGV[1], mine, NOW + tonumber(ARGV[2]))
+  keep_pool(pool, p, 'w:' .. ARGV[1], mine, NOW + tonumber(ARGV[2]))
   count_places(pool, p)
   places.begin(p)
   keep_pool(pool, p)

@@ -10,15 +10,17 @@ local function read_worker(text)
   return held and { held = tonumber(held), waits = tonumber(waits), till = tonumber(till), serial = serial }
 end
 
--- A pool, and what it knows of one worker.
+-- A pool, and what it knows of one worker. `was` has its numbers as they are kept, so that only what changed is
+-- written again: most of them change seldom.
 local function load_pool(pool, worker)
   local names = { unpack(places.FIELDS) }
   names[#names + 1] = worker
   local values = call('HMGET', P .. 'pool:' .. pool, unpack(names))
-  local p = {}
+  local p = { was = {} }
   for k, name in ipairs(places.FIELDS) do
-    local n = tonumber(values[k] or '')
+    local n = values[k] and tonumber(values[k])
     p[name] = n and n >= 0 and n < 2 ^ 50 and n or nil
+    p.was[name] = p[name]
   end
   for _, name in ipairs({ 'told', 'paused', 'roof_at', 'at', 'paced' }) do
     if p[name] and p[name] > NOW + LONGEST_PAUSE then p[name] = nil end
@@ -41,12 +43,15 @@ local function count_places(pool, p)
   in_parts(gone, function(...) call('HDEL', P .. 'pool:' .. pool, ...) end)
 end
 
--- Keeps the numbers of a pool that are there, and what is said of one worker, until a time; nothing of it
+-- Keeps the numbers of a pool that have changed, and what is said of one worker, until a time; nothing of it
 -- is kept when it neither has nor lacks places.
 local function keep_pool(pool, p, worker, mine, till)
   local key, fields = P .. 'pool:' .. pool, {}
-  for _, name in ipairs(next(p) and places.FIELDS or {}) do
-    fields[#fields + 1], fields[#fields + 2] = name, p[name] and string.format('%.14g', p[name]) or ''
+  for _, name in ipairs(places.FIELDS) do
+    if p[name] ~= p.was[name] then
+      fields[#fields + 1], fields[#fields + 2] = name, p[name] and string.format('%.14g', p[name]) or ''
+      p.was[name] = p[name]
+    end
   end
   if mine then
     fields[#fields + 1] = worker
@@ -54,5 +59,5 @@ local function keep_pool(pool, p, worker, mine, till)
   elseif worker then
     call('HDEL', key, worker)
   end
-  call('HSET', key, unpack(fields))
+  if #fields > 0 then call('HSET', key, unpack(fields)) end
 end
