@@ -9,7 +9,7 @@
 //! | `attempts` | attempts that ended, each with one outcome |
 //! | `accepted`, `thin`, `malformed`, `leaked`, `truncated`, `refused`, `error` | attempts by [`Outcome`] |
 //! | `calls` | calls made: answered, refused and failed ones, and those that were tried again |
-//! | `transient` | calls that met passing trouble (429, 503, a stall) and were tried again |
+//! | `transient` | calls that met a transient error (429, 503, a stall) and were tried again |
 //! | `cached` | attempts whose answer was found, so that no call was made |
 //! | `tokens_in`, `tokens_out` | tokens of answered calls, as the provider counted them |
 //! | `cost_micro_usd` | what the provider charged, in millionths of a dollar; absent when it never said |

@@ -24,7 +24,7 @@ pub struct Limits {
     /// Targets of the sweep at most; 0 = as many as can be read.
     #[serde(default, skip_serializing_if = "as_before")]
     pub max_targets: u32,
-    /// Times one rung is tried again on passing trouble before it counts as error.
+    /// Times one rung is tried again after transient errors before it counts as an error.
     pub transient_retries: u32,
     /// Tokens to generate for a review, unless the rung says otherwise.
     pub max_tokens: u32,

@@ -96,13 +96,6 @@ fn checked_instead(line: &str) -> bool {
             let dry = dry.unwrap();
             assert!(dry.status.success(), "{line}: {}", String::from_utf8_lossy(&dry.stderr));
         }
-        ["cargo", "install", "--locked", "--path", path] => {
-            let manifest = std::fs::read_to_string(root().join(path).join("Cargo.toml")).unwrap();
-            let manifest: toml::Table = manifest.parse().unwrap();
-            let named = manifest.get("bin").and_then(|b| b[0].get("name")?.as_str());
-            let name = named.expect("the package names its program");
-            assert!(program(name).is_file(), "{line}: {name} is not a program of the workspace");
-        }
         ["docker", "compose", rest @ ..] => check_compose(line, rest),
         ["ollama", "pull", model] => {
             let named = |file: &str| {
@@ -327,7 +320,6 @@ fn a_command_that_is_neither_run_nor_checked_fails() {
     assert!(!ends_well("$ no-such-program\n$ scrum --version"));
     for line in [
         "make nosuch",
-        "cargo install --locked --path nosuch",
         "docker compose up --scale nosuch=2",
         "docker compose exec worker sh",
         "docker compose run --rm scrum nosuch",

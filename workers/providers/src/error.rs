@@ -74,7 +74,7 @@ impl TransientKind {
     }
 }
 
-/// What passing trouble says about when to come back.
+/// What a transient error says about when to come back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pause {
     /// The other side said how long.

@@ -97,7 +97,7 @@ impl Embedder {
     /// `batch` texts. It waits for a place when `concurrency` calls are in flight.
     ///
     /// # Errors
-    /// As a chat call: passing trouble, trouble that stays, or an answer that is none.
+    /// As a chat call: a transient error, a lasting one, or an answer that is none.
     pub async fn embed(
         &self,
         prefix: &str,
