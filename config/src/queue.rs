@@ -2,7 +2,9 @@
 
 use crate::Settings;
 use crate::error::{ConfigError, Problem};
-use queue_schema::client::{QueueOptions, Retention, TlsFiles};
+use queue_schema::client::{
+    FORGET_BATCH, PROMOTE_BATCH, QueueOptions, Retention, TAKE_BACK_BATCH, TlsFiles,
+};
 use queue_schema::sign::Signer;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,8 +27,8 @@ impl Settings {
             response_timeout: Duration::from_millis(self.redis.response_timeout_ms),
             lease: Duration::from_millis(q.lease_ms),
             crash_limit: q.crash_limit,
-            take_back_batch: q.take_back_batch,
-            promote_batch: q.promote_batch,
+            take_back_batch: TAKE_BACK_BATCH,
+            promote_batch: PROMOTE_BATCH,
             max_attempts: q.max_attempts,
             max_memory_percent: q.max_memory_percent,
             max_payload_bytes: usize::try_from(q.max_payload_bytes).unwrap_or(usize::MAX),
@@ -61,7 +63,11 @@ impl Settings {
     pub fn retention(&self) -> Retention {
         let r = &self.retention;
         let days = |n: u32| (n > 0).then(|| Duration::from_secs(u64::from(n) * 86_400));
-        Retention { sweeps: days(r.sweep_days), letters: days(r.dead_letter_days), batch: r.batch }
+        Retention {
+            sweeps: days(r.sweep_days),
+            letters: days(r.dead_letter_days),
+            batch: FORGET_BATCH,
+        }
     }
 }
 

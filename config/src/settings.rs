@@ -126,10 +126,6 @@ pub struct QueueSettings {
     pub crash_limit: u32,
     /// Runs of a job after errors of the infrastructure before it is dead.
     pub max_attempts: u32,
-    /// Expired leases taken back by one call.
-    pub take_back_batch: u32,
-    /// Delayed jobs made ready by one call.
-    pub promote_batch: u32,
     /// Jobs claimed by one call at most.
     pub claim_batch: u32,
     /// Commits sent in one call at most.
@@ -168,8 +164,6 @@ pub struct RetentionSettings {
     pub sweep_days: u32,
     /// Days that a dead letter of an ended sweep is kept; 0 = until somebody decides.
     pub dead_letter_days: u32,
-    /// Jobs or targets removed by one call at most.
-    pub batch: u32,
 }
 
 /// `[worker]`: one worker process.

@@ -94,8 +94,6 @@ impl Settings {
         check.range("queue.crash_limit", q.crash_limit.into(), 1, 100);
         check.range("queue.max_attempts", q.max_attempts.into(), 1, 1000);
         // Lua's unpack, and the time one script may hold the server, set the upper bounds.
-        check.range("queue.take_back_batch", q.take_back_batch.into(), 1, 1000);
-        check.range("queue.promote_batch", q.promote_batch.into(), 1, 1000);
         check.range("queue.claim_batch", q.claim_batch.into(), 1, 1000);
         check.range("queue.commit_batch", q.commit_batch.into(), 1, 1000);
         check.range("queue.retry_after_max_s", q.retry_after_max_s, 1, 24 * 3600);
@@ -119,7 +117,6 @@ impl Settings {
         let r = &self.retention;
         check.range("retention.sweep_days", r.sweep_days.into(), 0, 36_500);
         check.range("retention.dead_letter_days", r.dead_letter_days.into(), 0, 36_500);
-        check.range("retention.batch", r.batch.into(), 1, 1000);
         check.range("worker.concurrency", self.worker.concurrency.into(), 1, 1024);
         check.range("worker.grace_s", self.worker.grace_s, 0, 3600);
         check.range("worker.git_read_s", self.worker.git_read_s, 1, 3600);

@@ -50,8 +50,6 @@ fn out_of_range_values_are_refused_with_the_range_and_the_place() {
         ("queue.upkeep_interval_s", "0"),
         ("retention.sweep_days", "40000"),
         ("retention.dead_letter_days", "40000"),
-        ("retention.batch", "0"),
-        ("retention.batch", "1001"),
         ("worker.concurrency", "0"),
         ("worker.grace_s", "999999"),
         ("worker.git_read_s", "0"),

@@ -4,7 +4,7 @@ use crate::cli::{ForgetArgs, Global};
 use crate::output::{say, say_json};
 use crate::session::Session;
 use anyhow::bail;
-use queue_schema::client::Forgotten;
+use queue_schema::client::{FORGET_BATCH, Forgotten};
 use queue_schema::ids::SweepId;
 use scrum_shown::shell_quoted;
 
@@ -32,7 +32,7 @@ pub async fn execute(global: &Global, args: ForgetArgs) -> anyhow::Result<u8> {
     }
     let mut dropped = 0;
     for id in &ids {
-        match session.queue.forget_sweep(id, session.settings.retention.batch).await? {
+        match session.queue.forget_sweep(id, FORGET_BATCH).await? {
             Forgotten::Gone { jobs } => dropped += jobs,
             // Somebody has put a dead letter back meanwhile.
             Forgotten::Running | Forgotten::Kept => bail!(running(id)),

@@ -98,6 +98,13 @@ pub struct QueueOptions {
     pub signer: Signer,
 }
 
+/// Leases taken back by one claim at most. Like the next ones, as long as one script may hold the server.
+pub const TAKE_BACK_BATCH: u32 = 64;
+/// Delayed jobs made ready by one claim at most.
+pub const PROMOTE_BATCH: u32 = 256;
+/// Jobs or targets of a forgotten sweep that one call removes at most.
+pub const FORGET_BATCH: u32 = 500;
+
 /// A handle on the queue; cheap to clone, safe to share.
 #[derive(Clone)]
 pub struct Queue {
