@@ -449,3 +449,50 @@ fn what_is_no_row_does_not_fit_the_schema() {
     more["findings"][0]["more"] = 1.into();
     assert!(!fits(&more), "a member too many");
 }
+
+#[test]
+fn each_finding_is_anchored_where_it_points() {
+    // Twenty functions of five lines with the same fourth line.
+    let handler = |n: u32| {
+        format!("def handler_{n}(m):\n    if m:\n        go({n})\n        return None\n\n")
+    };
+    let repo = TestRepo::new();
+    repo.write("handlers.py", (0..20).map(handler).collect::<String>().as_bytes());
+    repo.commit("handlers");
+    let place = |n: u32| match n % 4 {
+        0 => format!("`handler_{n}`"),
+        1 => format!("the function handler_{n} (line {})", 5 * n + 3),
+        2 => format!("line {}", 5 * n + 4),
+        _ => format!("between handler_{n} and handler_{}", n + 1),
+    };
+    let item = |n: u32| {
+        let m = n + 1;
+        format!(
+            "{m}. **Result {m} is lost** (Confidence: 95%)\n   - Where: {}\n   - Quote: `return None`\n   - Change: raise\n",
+            place(n)
+        )
+    };
+    let answer = format!(
+        "## Score\nAlignment score: 7/10\n\n## Suggested changes\n{}20. **Some result is lost** (Confidence: 95%)\n   - Quote: `return None`\n",
+        (0..19).map(item).collect::<String>()
+    );
+    let stub = ModelStub::with(move |call| {
+        Reply::ok(answers::facts_or(&call.system).unwrap_or_else(|| answer.clone()))
+    });
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
+    bench.review(&repo, &[]).expect(0);
+    let sarif = read_json(&bench.out().join("scrum.sarif"));
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    let line = |result: &Value| {
+        let place = &result["locations"][0]["physicalLocation"];
+        place["region"]["startLine"].as_u64()
+    };
+    let lines: Vec<_> = results.iter().filter_map(line).collect();
+    let right: Vec<u64> = (0..19).map(|n| 5 * n + 4).collect();
+    assert_eq!(lines, right, "each at its own line");
+    let undecided = results.iter().find(|result| line(result).is_none()).unwrap();
+    assert_eq!(undecided["relatedLocations"].as_array().unwrap().len(), 20);
+    assert_eq!(undecided["properties"]["ambiguous"], true);
+    let page = std::fs::read_to_string(bench.out().join("scrum_report.md")).unwrap();
+    assert!(page.contains("the quote stands on lines 4, 9, 14"), "{page}");
+}

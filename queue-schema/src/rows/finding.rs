@@ -65,6 +65,9 @@ pub const FLAGS: [&str; 9] = [
     "BoundaryViolation",
 ];
 
+/// Places of an ambiguous quote that a row names.
+pub const MOST_PLACES: usize = 500;
+
 /// One claim of an accepted review.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -82,15 +85,37 @@ pub struct Finding {
     /// Last line of the quote, from 1.
     #[cfg_attr(test, schemars(range(min = 1)))]
     pub end_line: Option<u32>,
-    /// True when the quote was found in the file. An unanchored finding never raises the tier.
+    /// True when the place that the quote was taken from is known. An unanchored finding never raises the tier.
     pub anchored: bool,
+    /// The first lines of all places where the quote stands, from 1, when nothing that the finding says
+    /// tells which of them it means: the finding is ambiguous, and not anchored. At most
+    /// [`MOST_PLACES`]; left out for any other finding.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, schemars(inner(range(min = 1)), length(max = MOST_PLACES)))]
+    pub ambiguous_lines: Vec<u32>,
     /// In percent, 0 to 100; null when the reviewer gave none.
     #[cfg_attr(test, schemars(range(max = 100)))]
     pub confidence: Option<u8>,
+    /// True when the reviewer did give a confidence, and it can't be read as a percentage (`High`,
+    /// `unsure`, `120%`); left out otherwise. It may be a low one, so a review with such a finding must
+    /// be neither `auto` nor `dry_run`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub confidence_unreadable: bool,
     /// What the reviewer offered as proof beyond the quote.
     pub evidence: Option<String>,
     /// Semantic flags that the reviewer gave it, of [`FLAGS`]; left out without any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(test, schemars(extend("items" = {"type": "string", "enum": FLAGS})))]
     pub flags: Vec<String>,
+    /// Where the finding is, in the reviewer's own words (`handler_12, line 89`). It is read to find the
+    /// place of its quote and is not kept: rows have the lines.
+    #[serde(skip)]
+    pub place: Option<String>,
+}
+
+impl Finding {
+    /// True when its quote stands in several places of the file and nothing tells which is meant.
+    pub const fn is_ambiguous(&self) -> bool {
+        !self.ambiguous_lines.is_empty()
+    }
 }

@@ -142,9 +142,12 @@ fn row(sweep: &SweepId, target: u32, path: &str, fate: Fate) -> ReviewRow {
         line: Some(7),
         end_line: Some(7),
         anchored: true,
+        ambiguous_lines: Vec::new(),
         confidence: Some(80),
+        confidence_unreadable: false,
         evidence: None,
         flags: Vec::new(),
+        place: None,
     };
     let mut findings = Vec::new();
     if fate != Fate::Clean {

@@ -1,120 +1,208 @@
 //! Where in the file a finding is, and what may be done with a review.
 //!
 //! Lines come from the quote and the file, never from the model: a model's line numbers are
-//! wrong more often than its quotes, and a quote can be checked.
+//! wrong more often than its quotes, and a quote can be checked. Where a quote stands more than once, the
+//! finding's own words decide which place it means: first the symbol that they name, then a line.
 
-use crate::clean::is_unseen;
+mod file;
+mod forms;
+mod told;
+
+use crate::builtin::symbols::Symbols;
 use crate::redact::{self, MASK_START};
+use file::{File, Place};
+use forms::{Form, forms, parts};
 use queue_schema::limits::TierLimits;
-use queue_schema::rows::Finding;
+use queue_schema::rows::{Finding, MOST_PLACES};
+use std::borrow::Cow;
+use std::cell::{Cell, LazyCell};
+use told::{Told, told};
 
 /// Fewer characters than this occur everywhere; they prove nothing.
 const LEAST_QUOTE: usize = 4;
+/// Bytes of files that are searched, in all, for quotes that are not in them as they stand.
+const SEARCHED: usize = 64 << 20;
 
-/// Gives every finding whose quote is in the file its lines. With several places the first
-/// counts: the claim holds for the text, wherever it stands.
+/// Gives every finding whose quote is in the file its lines. A quote that stands more than once is anchored
+/// where the finding's own words say; where they don't tell, the finding is ambiguous and keeps the lines of
+/// all places ([`Finding::ambiguous_lines`]).
 ///
 /// A model that is not local was shown the file with its secrets masked, and quotes the masks.
 /// Such a quote is looked for in the file as it was shown; masking moves no line.
-pub fn anchor(findings: &mut [Finding], source: &str) {
-    let file = Lines::new(source);
+pub fn anchor(findings: &mut [Finding], path: &str, source: &str) {
+    let text = with_line_feeds(source);
     let is_masked = |f: &Finding| f.quote.as_deref().is_some_and(|q| q.contains(MASK_START));
-    let shown = findings.iter().any(is_masked).then(|| redact::mask(source).text);
-    let shown = shown.as_deref().map(Lines::new);
+    let shown = findings.iter().any(is_masked).then(|| redact::mask(&text).text);
+    let search = Search {
+        file: File::new(path, &text),
+        shown: shown.map(|shown| File::new(path, &shown)),
+        symbols: LazyCell::new(|| Symbols::new(path, &text)),
+        left: Cell::new(SEARCHED),
+    };
     for finding in findings {
-        let place = finding.quote.as_deref().and_then(|quote| {
-            file.find(quote).or_else(|| {
-                let shown = shown.as_ref().filter(|_| quote.contains(MASK_START));
-                shown.and_then(|shown| shown.find(quote))
-            })
-        });
-        finding.anchored = place.is_some();
-        finding.line = place.map(|(first, _)| first);
-        finding.end_line = place.map(|(_, last)| last);
-    }
-}
-
-/// A source with what repeated searches need.
-struct Lines<'a> {
-    source: &'a str,
-    /// Line number and normalised text of every line that is not blank.
-    normal: Vec<(u32, String)>,
-}
-
-impl<'a> Lines<'a> {
-    fn new(source: &'a str) -> Self {
-        let numbered = source.lines().zip(1u32..);
-        let normal = numbered
-            .map(|(line, n)| (n, normalise(line)))
-            .filter(|(_, line)| !line.is_empty())
-            .collect();
-        Self { source, normal }
-    }
-
-    fn find(&self, quote: &str) -> Option<(u32, u32)> {
-        let quote = quote.trim_matches(['\n', '\r']);
-        if quote.chars().filter(|c| !c.is_whitespace()).count() < LEAST_QUOTE {
-            return None;
-        }
-        self.verbatim(quote)
-            .or_else(|| self.verbatim(quote.trim()))
-            .or_else(|| self.normalised(quote))
-    }
-
-    /// The quote as it stands; a name is not found inside a longer name.
-    fn verbatim(&self, quote: &str) -> Option<(u32, u32)> {
-        let at = self
-            .source
-            .match_indices(quote)
-            .map(|(at, _)| at)
-            .find(|at| whole_words(self.source, *at, quote))?;
-        let first = line_at(self.source, at);
-        Some((first, first + count_breaks(quote)))
-    }
-
-    /// The quote line by line, with every run of white space as one space and blank lines left
-    /// out. The first line may start, and the last may end, within a line of the file.
-    fn normalised(&self, quote: &str) -> Option<(u32, u32)> {
-        let wanted: Vec<String> =
-            quote.lines().map(normalise).filter(|line| !line.is_empty()).collect();
-        let (first, rest) = wanted.split_first()?;
-        let Some((last, middle)) = rest.split_last() else {
-            let hit = self.normal.iter().find(|(_, line)| {
-                line.match_indices(first.as_str()).any(|(at, _)| whole_words(line, at, first))
-            });
-            return hit.map(|(n, _)| (*n, *n));
+        let (form, places) = match finding.quote.as_deref() {
+            Some(quote) => search.find(quote),
+            None => (None, Vec::new()),
         };
-        self.normal.windows(wanted.len()).find_map(|window| {
-            let ((start, head), (end, tail)) = (window.first()?, window.last()?);
-            let inner = &window[1..window.len() - 1];
-            let same = head.ends_with(first.as_str())
-                && tail.starts_with(last.as_str())
-                && inner.iter().zip(middle).all(|((_, a), b)| a == b);
-            same.then_some((*start, *end))
-        })
+        let places = search.meant(finding, places, form.as_ref().and_then(|form| form.line));
+        let place = if let [place] = places[..] { Some(place) } else { None };
+        finding.anchored = place.is_some();
+        finding.line = place.map(|place| place.first);
+        finding.end_line = place.map(|place| place.last);
+        finding.ambiguous_lines = match places.len() {
+            0 | 1 => Vec::new(),
+            _ => places.iter().map(|place| place.first).take(MOST_PLACES).collect(),
+        };
+        if let Some(form) = form {
+            // A line by itself is shown without what it is indented by.
+            let text = form.text.as_str();
+            finding.quote = Some(if text.contains('\n') { text } else { text.trim() }.to_owned());
+        }
     }
 }
 
-fn normalise(line: &str) -> String {
-    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
-    // Marks that are not seen are dropped from answers, so a line that holds some is found without.
-    if line.contains(is_unseen) { words(&line.replace(is_unseen, "")) } else { words(line) }
+/// The text with `\n` at the end of each line, where editors see one: `\r\n` and `\r` alone end lines too.
+fn with_line_feeds(source: &str) -> Cow<'_, str> {
+    if source.contains('\r') {
+        Cow::Owned(source.replace("\r\n", "\n").replace('\r', "\n"))
+    } else {
+        Cow::Borrowed(source)
+    }
 }
 
-fn count_breaks(text: &str) -> u32 {
-    u32::try_from(text.matches('\n').count()).unwrap_or(u32::MAX)
+struct Search<S> {
+    file: File,
+    /// The same with its secrets masked, where a quote has a mask.
+    shown: Option<File>,
+    symbols: S,
+    /// Bytes that may still be searched for other forms of quotes.
+    left: Cell<usize>,
 }
 
-fn line_at(source: &str, at: usize) -> u32 {
-    count_breaks(&source[..at]).saturating_add(1)
+impl<S: std::ops::Deref<Target = Symbols>> Search<S> {
+    /// All places of a quote, and the form in which it stands there when it is another one.
+    fn find(&self, quote: &str) -> (Option<Form>, Vec<Place>) {
+        let mut last = None;
+        for (i, form) in forms(quote).into_iter().enumerate() {
+            if i > 0 && !self.may_search() {
+                return (None, Vec::new());
+            }
+            let places = self.in_both(|file| file.find(&form.text), &form.text);
+            if !places.is_empty() {
+                return (Some(form).filter(|_| i > 0), places);
+            }
+            last = Some(form);
+        }
+        let Some(last) = last.filter(|_| self.may_search()) else { return (None, Vec::new()) };
+        let parts = parts(&last.text);
+        let places = match parts[..] {
+            [] => Vec::new(),
+            [part] => self.in_both(|file| file.find(part), part),
+            _ => self.in_both(|file| file.find_parts(&parts), &last.text),
+        };
+        (None, places)
+    }
+
+    fn in_both(&self, find: impl Fn(&File) -> Vec<Place>, quote: &str) -> Vec<Place> {
+        let places = find(&self.file);
+        let shown = self.shown.as_ref().filter(|_| places.is_empty() && quote.contains(MASK_START));
+        shown.map_or(places, find)
+    }
+
+    /// Whether the file may be searched once more.
+    fn may_search(&self) -> bool {
+        let left = self.left.get().checked_sub(self.file.len());
+        self.left.set(left.unwrap_or(0));
+        left.is_some()
+    }
+
+    /// Those of some places that a finding means: one, or all between which its words don't decide.
+    fn meant(&self, finding: &Finding, places: Vec<Place>, numbered: Option<u32>) -> Vec<Place> {
+        let mut left = places;
+        if left.len() < 2 {
+            return left;
+        }
+        let told = told(finding);
+        for told in &told {
+            self.keep_named(&mut left, told);
+        }
+        let lines = self.lines(&told, numbered);
+        // A line that is told and holds the quote decides.
+        for (first, last) in &lines {
+            if keep(&mut left, |place| place.first <= *last && place.last >= *first) {
+                break;
+            }
+        }
+        let in_comment = told.iter().any(|told| told.comment);
+        keep(&mut left, |place| place.code != in_comment);
+        let distance = |place: &Place| {
+            let from = |(first, last): &(u32, u32)| {
+                first.saturating_sub(place.last).max(place.first.saturating_sub(*last))
+            };
+            lines.iter().map(from).min()
+        };
+        let nearest = left.iter().filter_map(distance).min();
+        keep(&mut left, |place| distance(place) == nearest);
+        keep(&mut left, |place| place.whole);
+        left
+    }
+
+    /// Keeps the places within most of the symbols that are named, where any is within one.
+    fn keep_named(&self, left: &mut Vec<Place>, told: &Told) {
+        if left.len() < 2 || told.between {
+            return;
+        }
+        let around = |place: &Place| self.symbols.around(place.first as usize - 1);
+        let count = |place: &Place| {
+            let named =
+                |(name, _): &&(String, bool)| around(place).any(|names| names.contains(name));
+            told.names.iter().filter(named).count()
+        };
+        let most = left.iter().map(count).max().unwrap_or(0);
+        if most > 0 {
+            keep(left, |place| count(place) == most);
+            // What is right in it, before what is in something else within it.
+            let least = left.iter().map(|place| around(place).count()).min();
+            keep(left, |place| Some(around(place).count()) == least);
+            return;
+        }
+        // What is named may be no block: a constant, a field, what is called there.
+        for (name, _) in told.names.iter().filter(|(_, written)| *written) {
+            keep(left, |place| self.file.has_word(place, name));
+        }
+    }
+
+    /// The lines that are told, the most telling ones only, and none that the file does not have.
+    fn lines(&self, told: &[Told; 3], numbered: Option<u32>) -> Vec<(u32, u32)> {
+        let line = |n: usize| u32::try_from(n + 1).unwrap_or(u32::MAX);
+        let mut between = Vec::new();
+        if told[0].between {
+            let mut ranges =
+                told[0].names.iter().filter_map(|(name, _)| self.symbols.ranges(name).next());
+            if let (Some(a), Some(b)) = (ranges.next(), ranges.next()) {
+                let (a, b) = if a.0 <= b.0 { (a, b) } else { (b, a) };
+                between.push((line(a.1), line(b.0)));
+            } else if let [(a, _), (b, _), ..] = told[0].lines[..] {
+                between.push((a.min(b), a.max(b)));
+            }
+        }
+        let numbered = numbered.map(|n| (n, n));
+        let all = [between, told[0].lines.clone(), numbered.into_iter().collect()];
+        let mut all = all.into_iter().chain(told[1..].iter().map(|told| told.lines.clone()));
+        let known = |lines: Vec<(u32, u32)>| -> Vec<(u32, u32)> {
+            lines.into_iter().filter(|(first, _)| (1..=self.file.lines).contains(first)).collect()
+        };
+        all.by_ref().map(known).find(|lines| !lines.is_empty()).unwrap_or_default()
+    }
 }
 
-fn whole_words(text: &str, at: usize, part: &str) -> bool {
-    let ident = |c: Option<char>| c.is_some_and(crate::text::is_ident);
-    let cut_before = ident(part.chars().next()) && ident(text[..at].chars().next_back());
-    let after = &text[at + part.len()..];
-    let cut_after = ident(part.chars().next_back()) && ident(after.chars().next());
-    !cut_before && !cut_after
+/// Keeps what is wanted, if any is; whether any was.
+fn keep(left: &mut Vec<Place>, wanted: impl Fn(&Place) -> bool) -> bool {
+    let any = left.iter().any(&wanted);
+    if any {
+        left.retain(wanted);
+    }
+    any
 }
 
 /// What may be done with a review.
@@ -165,140 +253,4 @@ fn name(confidence: Option<f64>, limits: TierLimits) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use queue_schema::rows::FindingKind;
-
-    fn tier(findings: &[Finding]) -> Tiers {
-        super::tier(findings, TierLimits::default())
-    }
-
-    fn finding(quote: Option<&str>, confidence: Option<u8>, anchored: bool) -> Finding {
-        Finding {
-            kind: FindingKind::Suggestion,
-            text: "x".into(),
-            quote: quote.map(Into::into),
-            line: None,
-            end_line: None,
-            anchored,
-            confidence,
-            evidence: None,
-            flags: Vec::new(),
-        }
-    }
-
-    const SOURCE: &str = "use std::fs;\n\nfn domain() {}\n\nfn main() {\n    let x = read( a,  b );\n\n    x.unwrap();\r\n}\n";
-
-    fn lines(quote: &str) -> Option<(u32, u32)> {
-        let mut f = [finding(Some(quote), None, false)];
-        anchor(&mut f, SOURCE);
-        assert_eq!(f[0].anchored, f[0].line.is_some());
-        f[0].line.zip(f[0].end_line)
-    }
-
-    #[test]
-    fn quotes_are_found() {
-        assert_eq!(lines("use std::fs;"), Some((1, 1)));
-        assert_eq!(lines("x.unwrap()"), Some((8, 8)));
-        assert_eq!(lines("fn main() {\n    let x"), Some((5, 6)));
-        assert_eq!(lines("let x = read( a, b );"), Some((6, 6)), "white space normalised");
-        assert_eq!(lines("let x = read( a, b );\nx.unwrap();\n}"), Some((6, 9)));
-        assert_eq!(lines("\n  x.unwrap();\n"), Some((8, 8)));
-    }
-
-    #[test]
-    fn names_are_whole_words_and_the_first_place_counts() {
-        assert_eq!(lines("main"), Some((5, 5)), "not inside domain");
-        assert_eq!(lines("x.unwrap();\r"), Some((8, 8)));
-        let mut f = [finding(Some("same(line)"), None, false)];
-        anchor(&mut f, "a\nsame(line)\nsame(line)\n");
-        assert_eq!((f[0].anchored, f[0].line), (true, Some(2)));
-    }
-
-    #[test]
-    fn what_is_not_there_is_not_anchored() {
-        assert_eq!(lines("x.expect()"), None);
-        assert_eq!(lines("x.u"), None, "too short");
-        assert_eq!(lines("}"), None);
-        assert_eq!(lines(""), None);
-        assert_eq!(lines("x.unwrap();\nlet x"), None, "order matters");
-        let mut f = [finding(None, None, true)];
-        anchor(&mut f, SOURCE);
-        assert!(!f[0].anchored, "no quote, no anchor");
-    }
-
-    #[test]
-    fn a_quote_with_a_mask_is_found_where_the_secret_stands() {
-        let source = "fn a() {}\n\nlet password = \"Vt7kk#Qpw2xZ\";\nlet b = 1;\n";
-        let place = |quote: &str| {
-            let mut f = [finding(Some(quote), None, false)];
-            anchor(&mut f, source);
-            f[0].line.zip(f[0].end_line)
-        };
-        assert_eq!(place("let password = \"[masked:secret]\";"), Some((3, 3)));
-        assert_eq!(place("password = \"[masked:secret]\";\nlet b = 1;"), Some((3, 4)));
-        assert_eq!(place("let token = \"[masked:secret]\";"), None);
-        assert_eq!(place("let password = \"[masked:jwt]\";"), None, "another kind");
-        assert_eq!(place("let b = [masked:secret];"), None, "nothing was masked there");
-        assert_eq!(place("let password = \"Vt7kk#Qpw2xZ\";"), Some((3, 3)), "a local model");
-    }
-
-    #[test]
-    fn tiers_have_their_edges() {
-        for (c, want) in [
-            (100, "auto"),
-            (90, "auto"),
-            (89, "dry_run"),
-            (70, "dry_run"),
-            (69, "simulation"),
-            (50, "simulation"),
-            (49, "block"),
-            (0, "block"),
-        ] {
-            assert_eq!(tier(&[finding(None, Some(c), true)]).tier, want, "{c}");
-        }
-        let none = tier(&[finding(None, None, true)]);
-        assert_eq!((none.min, none.avg, none.tier, none.tier_avg), (None, None, "block", "block"));
-        let mixed = tier(&[finding(None, Some(95), true), finding(None, Some(55), true)]);
-        assert_eq!((mixed.min, mixed.avg), (Some(55), Some(75.0)));
-        assert_eq!((mixed.tier, mixed.tier_avg), ("simulation", "dry_run"));
-    }
-
-    #[test]
-    fn the_edges_are_as_set() {
-        let limits = TierLimits { auto: 80, dry_run: 60, simulation: 0 };
-        for (c, want) in [(80, "auto"), (79, "dry_run"), (59, "simulation"), (0, "simulation")] {
-            assert_eq!(super::tier(&[finding(None, Some(c), true)], limits).tier, want, "{c}");
-        }
-        assert_eq!(super::tier(&[finding(None, None, true)], limits).tier, "block");
-    }
-
-    #[test]
-    fn without_an_anchor_the_tier_is_block() {
-        let t = tier(&[finding(None, Some(99), false)]);
-        assert_eq!((t.min, t.tier, t.tier_avg), (Some(99), "block", "block"));
-    }
-
-    fn rank(name: &str) -> usize {
-        ["block", "simulation", "dry_run", "auto"].iter().position(|n| *n == name).unwrap()
-    }
-
-    proptest! {
-        #[test]
-        fn an_unanchored_finding_never_raises_a_tier(
-            given in proptest::collection::vec((proptest::option::of(0u8..=100), any::<bool>()), 0..8),
-            more in proptest::option::of(0u8..=100),
-        ) {
-            let mut findings: Vec<Finding> =
-                given.iter().map(|(c, a)| finding(None, *c, *a)).collect();
-            let anchored: Vec<Finding> =
-                findings.iter().filter(|f| f.anchored).cloned().collect();
-            let base = tier(&anchored);
-            findings.push(finding(None, more, false));
-            let with = tier(&findings);
-            prop_assert!(rank(with.tier) <= rank(base.tier));
-            prop_assert!(rank(with.tier_avg) <= rank(base.tier_avg));
-        }
-    }
-}
+mod tests;

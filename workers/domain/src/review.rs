@@ -243,7 +243,7 @@ mod tests {
     fn a_markdown_row() {
         let text = "## Changes\n1. a `fn main()` (80%)\n2. b (60%)\nScore: 7/10";
         let mut parsed = parse::markdown(text);
-        anchor(&mut parsed.findings, "fn main() {}");
+        anchor(&mut parsed.findings, "a.rs", "fn main() {}");
         let attempts = [attempt(1, Outcome::Thin, None), attempt(2, Outcome::Accepted, Some(0.5))];
         let row = build(&"é".repeat(3000), &parsed, &attempts);
         assert_eq!((row.accepted_model.as_str(), row.repo.as_str()), ("p/m2", "https://host/r"));

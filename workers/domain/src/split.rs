@@ -8,6 +8,8 @@
 mod lines;
 mod syntax;
 
+pub(crate) use syntax::{Block, blocks};
+
 use queue_schema::sweep::SplitMode;
 use std::cmp::Reverse;
 use std::ops::Range;

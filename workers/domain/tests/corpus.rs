@@ -37,8 +37,8 @@ fn text(name: &str) -> String {
 
 /// All that comes of an answer, as JSON.
 fn read(text: &str, case: &Value) -> Value {
-    let source = case["source"].as_str().unwrap_or("store.rs");
-    let source = std::fs::read_to_string(corpus().join("sources").join(source)).unwrap();
+    let path = case["source"].as_str().unwrap_or("store.rs");
+    let source = std::fs::read_to_string(corpus().join("sources").join(path)).unwrap();
     let flag = |name: &str| case[name].as_bool().unwrap_or(false);
     let answer = Answer { text, truncated: flag("truncated"), refused: flag("refused") };
     let context = Context {
@@ -53,7 +53,7 @@ fn read(text: &str, case: &Value) -> Value {
     match accept::judge(&answer, &context) {
         Judgement::Rejected { outcome, reason } => json!({"outcome": outcome, "reason": reason}),
         Judgement::Accepted(mut parsed) => {
-            anchor::anchor(&mut parsed.findings, &source);
+            anchor::anchor(&mut parsed.findings, path, &source);
             let tiers = anchor::tier(&parsed.findings, TierLimits::default());
             let counts = parsed.counts.map(|c| {
                 json!({

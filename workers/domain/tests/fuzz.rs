@@ -229,14 +229,18 @@ fn run(bytes: &[u8], source: &str, random: &mut Random) {
 }
 
 fn check(mut parsed: parse::Parsed, source: &str) {
-    anchor::anchor(&mut parsed.findings, source);
-    let lines = source.lines().count();
+    // As each language, for each has comments and blocks of its own.
+    let path = ["a.rs", "a.py", "a.md", "a.rb"][source.len() % 4];
+    anchor::anchor(&mut parsed.findings, path, source);
+    let lines = source.matches(['\n', '\r']).count();
     assert!(parsed.findings.len() <= 200);
     assert!(parsed.alignment_score.is_none_or(|s| (1.0..=10.0).contains(&s)));
     for finding in &parsed.findings {
         assert!(finding.confidence.is_none_or(|c| c <= 100));
         assert_eq!(finding.anchored, finding.line.is_some());
         assert_eq!(finding.line.is_some(), finding.end_line.is_some());
+        assert!(!finding.anchored || !finding.is_ambiguous());
+        assert_ne!(finding.ambiguous_lines.len(), 1);
         if let (Some(first), Some(last)) = (finding.line, finding.end_line) {
             assert!(first >= 1 && first <= last && last as usize <= lines + 1);
         }

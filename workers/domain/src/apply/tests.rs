@@ -259,9 +259,12 @@ fn finding(line: u32, end: u32) -> Finding {
         line: Some(line),
         end_line: Some(end),
         anchored: true,
+        ambiguous_lines: Vec::new(),
         confidence: Some(95),
+        confidence_unreadable: false,
         evidence: None,
         flags: Vec::new(),
+        place: None,
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn types(lines: &[Line<'_>]) -> Vec<String> {
     lines.iter().filter_map(name).collect()
 }
 
-fn function_name(language: &str, code: &str) -> Option<String> {
+pub(super) fn function_name(language: &str, code: &str) -> Option<String> {
     let code = without_modifiers(code);
     let (word, rest) = first_word(code);
     match (language, word) {
@@ -104,7 +104,7 @@ fn c_like(code: &str, typed: bool) -> Option<String> {
     sane.then_some(name)
 }
 
-fn without_modifiers(code: &str) -> &str {
+pub(super) fn without_modifiers(code: &str) -> &str {
     const MODIFIERS: &[&str] = &[
         "pub",
         "async",
@@ -143,7 +143,7 @@ fn without_modifiers(code: &str) -> &str {
     }
 }
 
-fn first_word(code: &str) -> (&str, &str) {
+pub(super) fn first_word(code: &str) -> (&str, &str) {
     let end = code.find(|c: char| !is_ident(c)).unwrap_or(code.len());
     code.split_at(end)
 }

@@ -83,7 +83,7 @@ fn syntax(language: &str) -> Syntax {
 }
 
 /// Languages that are prose: all of it counts as comment.
-pub(super) fn is_prose(language: &str) -> bool {
+pub(crate) fn is_prose(language: &str) -> bool {
     matches!(language, "Markdown" | "reStructuredText" | "text")
 }
 

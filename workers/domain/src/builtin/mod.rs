@@ -10,6 +10,7 @@ mod functions;
 pub(crate) mod lex;
 mod markers;
 mod summary;
+pub(crate) mod symbols;
 mod terms;
 mod write;
 

@@ -53,7 +53,7 @@ fn accepted(answer: &str, policy: Policy, source: &str) -> Parsed {
     };
     match judge(&answer, &context) {
         Judgement::Accepted(mut parsed) => {
-            anchor(&mut parsed.findings, source);
+            anchor(&mut parsed.findings, "a.rs", source);
             parsed
         }
         Judgement::Rejected { outcome, reason } => {

@@ -28,7 +28,7 @@ fn attempt(n: u32, outcome: Outcome) -> Attempt {
 
 fn review(answer: &str, source: &str, attempts: &[Attempt]) -> ReviewRow {
     let mut parsed = parse::forensic(answer).unwrap();
-    crate::anchor::anchor(&mut parsed.findings, source);
+    crate::anchor::anchor(&mut parsed.findings, "a.rs", source);
     review::row(&Accepted {
         reviewed_at: "2026-01-02T03:04:05Z",
         sweep_id: "s",

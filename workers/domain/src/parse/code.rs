@@ -27,13 +27,13 @@ pub(super) fn between_marks(value: &str) -> Option<&str> {
 
 /// True for what merely names something, as `push`, `push()`, `Store::push` or `self.limit`: it stands
 /// in many places, and is no code that could be wrong.
-pub(super) fn is_name(span: &str) -> bool {
+pub(crate) fn is_name(span: &str) -> bool {
     let plain = span.strip_suffix("()").filter(|plain| !plain.contains('.')).unwrap_or(span);
     plain.chars().all(|c| crate::text::is_ident(c) || matches!(c, '.' | ':'))
 }
 
 /// The code spans of some text, in order. A span may be delimited by several backticks.
-pub(super) fn code_spans(text: &str) -> Vec<String> {
+pub(crate) fn code_spans(text: &str) -> Vec<String> {
     let mut spans = Vec::new();
     let mut rest = text;
     while let Some(start) = rest.find('`') {

@@ -1,8 +1,9 @@
 //! Forensic answers: a JSON object with a known verdict. It may be fenced or stand in prose, but what a
 //! reviewer quotes is not the reviewer's own word: a file may hold such objects too.
 
+use super::confidence::{Confidence, confidence, lone_confidence};
 use super::items::{label, list_marker};
-use super::numbers::{alignment_score, lone_confidence};
+use super::numbers::alignment_score;
 use super::{
     Finding, FindingKind, ForensicCounts, Format, MOST_FINDINGS, Parsed, finding, lenient,
     markdown, once,
@@ -235,7 +236,7 @@ fn entry(kind: FindingKind, key: Option<&str>, value: &Value) -> Option<Finding>
         Value::String(text) if says_nothing(text) => None,
         Value::String(text) => {
             let mut found = finding(kind, text.trim().to_owned());
-            found.confidence = super::numbers::confidence(text);
+            confidence(text).set(&mut found);
             Some(found)
         }
         Value::Object(map) => {
@@ -256,10 +257,12 @@ fn entry(kind: FindingKind, key: Option<&str>, value: &Value) -> Option<Finding>
                 return None;
             }
             let mut found = finding(kind, text);
-            found.confidence = ["confidence", "confidence_percent", "confidence_pct", "certainty"]
+            ["confidence", "confidence_percent", "confidence_pct", "certainty"]
                 .iter()
                 .find_map(|key| map.get(*key))
-                .and_then(confidence_value);
+                .map_or(Confidence::NotGiven, confidence_value)
+                .set(&mut found);
+            found.place = string(map, &["where", "location", "place", "function", "line", "lines"]);
             found.quote = quote;
             found.evidence = evidence;
             let given = string(map, &["flag", "flags", "semantic_flag", "semantic_flags"]);
@@ -270,17 +273,17 @@ fn entry(kind: FindingKind, key: Option<&str>, value: &Value) -> Option<Finding>
     }
 }
 
-/// An integer percentage. A fraction such as 0.85 could mean less than one percent, and is
-/// not guessed at.
-fn confidence_value(value: &Value) -> Option<u8> {
+/// A percentage, or a share of one where it is written as such (0.85).
+fn confidence_value(value: &Value) -> Confidence {
     match value {
-        Value::Number(n) => {
-            let v = n.as_f64()?;
-            let sane = (0.0..=100.0).contains(&v) && (v >= 1.0 || v == 0.0);
-            sane.then_some(v.floor() as u8)
-        }
+        Value::Null => Confidence::NotGiven,
+        Value::Number(n) => match n.as_f64() {
+            Some(v) if n.is_f64() && (0.0..=1.0).contains(&v) => Confidence::share(v),
+            Some(v) if (0.0..=100.0).contains(&v) => Confidence::Percent(v.floor() as u8),
+            _ => Confidence::Unreadable,
+        },
         Value::String(s) => lone_confidence(s),
-        _ => None,
+        _ => Confidence::Unreadable,
     }
 }
 
@@ -404,7 +407,9 @@ mod tests {
         assert_eq!(read("85"), Some(85));
         assert_eq!(read("89.9"), Some(89));
         assert_eq!(read("\"85 %\""), Some(85));
-        for odd in ["0.85", "101", "-1", "\"high\"", "null", "true"] {
+        assert_eq!(read("0.85"), Some(85));
+        assert_eq!(read("\"9/10\""), Some(90));
+        for odd in ["101", "-1", "\"high\"", "null", "true"] {
             assert_eq!(read(odd), None, "{odd}");
         }
     }

@@ -1,7 +1,9 @@
 //! The list items of a Markdown review, and what stands inside one.
 
-use super::code::{between_marks, code_spans, is_code_fence, is_name};
-use super::nothing;
+use super::code::{code_spans, is_code_fence, is_name};
+use super::labels::{self, Role, role};
+use super::numbers::digit;
+use super::{nothing, quote};
 
 /// What a section of a review holds, by its title.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,50 +18,8 @@ pub(super) enum Section {
 
 /// Reads a title.
 pub(super) fn classify(title: &str) -> Section {
-    const CONTRADICTIONS: &[&str] = &["contradict", "mismatch", "conflict", "inconsisten"];
-    const SUGGESTIONS: &[&str] = &[
-        "suggest",
-        "change",
-        "recommend",
-        "improve",
-        "finding",
-        "issue",
-        "problem",
-        "action",
-        "fixes",
-        "concern",
-        "weakness",
-        "risk",
-    ];
-    const EXCLUDED: &[&str] = &[
-        "score",
-        "summary",
-        "overview",
-        "checked",
-        "verified",
-        "strength",
-        "positive",
-        "well",
-        "conclusion",
-        "verdict",
-        "flags",
-        "alignment",
-        "coverage",
-        "purpose",
-        "notes",
-        "good",
-    ];
     let title = title.to_lowercase().replace("change proposal", "");
-    let has = |words: &[&str]| words.iter().any(|w| title.contains(w));
-    if has(CONTRADICTIONS) {
-        Section::Contradictions
-    } else if has(SUGGESTIONS) {
-        Section::Suggestions
-    } else if has(EXCLUDED) {
-        Section::Excluded
-    } else {
-        Section::Neutral
-    }
+    labels::section(&title)
 }
 
 /// How an item was marked.
@@ -83,19 +43,33 @@ pub(super) struct Item {
 pub(crate) fn list_marker(line: &str) -> Option<(usize, Style, &str)> {
     let body = line.trim_start();
     let indent = line.len() - body.len();
-    if let Some(rest) = ["- ", "* ", "+ ", "• "].iter().find_map(|m| body.strip_prefix(m)) {
+    let bullets = ["- ", "* ", "+ ", "• ", "● ", "◦ ", "・"];
+    if let Some(rest) = bullets.iter().find_map(|m| body.strip_prefix(m)) {
         return Some((indent, Style::Bullet, rest.trim_start()));
     }
     // `**1. Title**` is a number in bold, not emphasis.
     let plain = body.trim_start_matches('*');
-    let digits = plain.bytes().take_while(u8::is_ascii_digit).count();
+    if let Some(rest) = plain.strip_prefix(|c| matches!(c, '①'..='⑳')) {
+        return Some((indent, Style::Numbered, rest.trim_start()));
+    }
+    let opened = plain.strip_prefix(['(', '（']);
+    let (digits, after) = leading_digits(opened.unwrap_or(plain));
     if !(1..=3).contains(&digits) {
         return None;
     }
-    let rest = plain[digits..].strip_prefix(['.', ')'])?;
+    let ends: &[char] = if opened.is_some() { &[')', '）'] } else { &['.', ')'] };
     // `1.5 times` is a number, `1.` alone an item still empty.
-    (rest.is_empty() || rest.starts_with([' ', '*', '\t']))
-        .then(|| (indent, Style::Numbered, rest.trim_start()))
+    let spaced = after.strip_prefix(ends);
+    let rest = spaced.filter(|rest| rest.is_empty() || rest.starts_with([' ', '*', '\t']));
+    // After these no space is written.
+    let rest = rest.or_else(|| after.strip_prefix(['、', '．', '）']))?;
+    Some((indent, Style::Numbered, rest.trim_start()))
+}
+
+/// How many digits a text begins with, and what follows them.
+fn leading_digits(text: &str) -> (usize, &str) {
+    let rest = text.trim_start_matches(|c| digit(c).is_some());
+    (text[..text.len() - rest.len()].chars().count(), rest)
 }
 
 /// The title of a heading that is itself a finding: `### 2. Lock`, `### Suggestion 2: Lock`.
@@ -116,96 +90,79 @@ pub(super) fn numbered_title(title: &str) -> Option<(Option<Section>, &str)> {
         "action",
         "problem",
     ];
-    let word = words.into_iter().find(|w| lower.starts_with(w))?;
-    let tail = plain[word.len()..].trim_start_matches([' ', '#']);
-    let digits = tail.bytes().take_while(u8::is_ascii_digit).count();
-    let section = (word == "contradiction").then_some(Section::Contradictions);
-    (1..=3)
-        .contains(&digits)
-        .then(|| (section, tail[digits..].trim_start_matches([':', '.', ')', ' ', '-', '–', '—'])))
+    let word = match words.into_iter().find(|w| lower.starts_with(w)) {
+        Some(word) => word.len(),
+        // In other languages: one word that such a section is called by.
+        None => lower.find(|c: char| !c.is_alphabetic())?,
+    };
+    let section = classify(plain.get(..word)?);
+    let tail = plain[word..].trim_start_matches([' ', '#', '\u{a0}']);
+    let (digits, after) = leading_digits(tail);
+    let known = words.iter().any(|w| lower.starts_with(w))
+        || matches!(section, Section::Suggestions | Section::Contradictions);
+    let section = (section == Section::Contradictions).then_some(section);
+    let ends = |c: char| c.is_whitespace() || ":.)-–—：、．）".contains(c);
+    (known && (1..=3).contains(&digits)).then(|| (section, after.trim_start_matches(ends)))
 }
 
-/// The label that a line starts with, as in `**Quote:** …`: (label in lower case, the rest).
+/// Bytes of a line in which a label ends.
+const LABEL: usize = 80;
+
+/// The label that a line starts with, as in `**Quote:** …`: (label in lower case, the rest). It may stand in
+/// backquotes, a remark may follow it, and in bold it needs no colon.
 pub(crate) fn label(line: &str) -> Option<(String, &str)> {
     let body = list_marker(line).map_or(line, |(_, _, rest)| rest).trim();
-    let (name, rest) = body.split_once(':')?;
-    let name = name.trim_matches(['*', '_', ' ']).to_ascii_lowercase();
-    let known = [
-        "where",
-        "quote",
-        "change",
-        "confidence",
-        "evidence",
-        "why",
-        "location",
-        "line",
-        "lines",
-        "code",
-        "impact",
-        "rationale",
-        "reason",
-        "fix",
-        "what",
-        "how",
-        "flag",
-        "flags",
-        "severity",
-        "current",
-        "current code",
-        "suggested change",
-        "proposed change",
-        "suggestion",
-        "recommendation",
-        "explanation",
-        "details",
-        "function",
-        "file",
-        "snippet",
-        "issue",
-        "problem",
-    ];
-    known.contains(&name.as_str()).then(|| (name, rest.trim_start_matches(['*', '_', ' '])))
+    let (name, rest) = split_label(body)?;
+    role(&name).map(|_| (name, rest))
 }
 
-/// Labels of what stands in the file.
-const QUOTES: [&str; 5] = ["quote", "code", "current", "current code", "snippet"];
-/// Labels of what should stand there.
-const INSTEAD: [&str; 7] =
-    ["change", "fix", "how", "suggested change", "proposed change", "suggestion", "recommendation"];
-/// Labels of names, places and numbers.
-const PLACES: [&str; 10] = [
-    "where",
-    "location",
-    "function",
-    "file",
-    "line",
-    "lines",
-    "flag",
-    "flags",
-    "confidence",
-    "severity",
-];
+/// What may be a label, by its form alone.
+fn split_label(body: &str) -> Option<(String, &str)> {
+    let is_mark = |c: char| c.is_whitespace() || matches!(c, '*' | '_' | '`');
+    let start = body.trim_start_matches(is_mark);
+    let colon = start.find([':', '：']).filter(|at| *at <= LABEL);
+    let (name, rest) = if let Some(at) = colon {
+        let (name, rest) = start.split_at(at);
+        (name, rest.trim_start_matches([':', '：']))
+    } else {
+        let (name, rest) = start.split_once("**").filter(|_| body.starts_with("**"))?;
+        (name, rest.trim_start_matches([' ', '-', '–', '—']))
+    };
+    let opened = body[..body.len() - start.len()].contains('`') && !name.contains('`');
+    let rest = if opened { rest.trim_start().strip_prefix('`').unwrap_or(rest) } else { rest };
+    let name = name.split(['(', '（']).next().unwrap_or_default();
+    let name = name.trim_matches(is_mark).to_lowercase();
+    Some((name, rest.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '_'))))
+}
+
+/// What stands behind the label of a line.
+fn role_of(line: &str) -> Option<Role> {
+    label(line).and_then(|(name, _)| role(&name))
+}
+
+/// Whether what stands behind a label is a name, a place or a number.
+const fn is_place(role: Role) -> bool {
+    use Role as R;
+    matches!(role, R::Where | R::Flag | R::Confidence | R::Severity | R::FailsFor)
+}
 
 /// Whether a column of this title tells what is so, as [`Item::told`] has it for lines.
 pub(super) fn tells(title: &str) -> bool {
-    let other = |word: &str| PLACES.contains(&word) || INSTEAD.contains(&word);
-    !title.split(|c: char| !c.is_alphanumeric()).any(other)
+    let other = |word: &str| role(word).is_some_and(|r| is_place(r) || r == Role::Change);
+    !other(title.trim()) && !title.split(|c: char| !c.is_alphanumeric()).any(other)
 }
 
 impl Item {
     /// Whether a bullet of this label at the item's own level begins the next item: the label that the
     /// item itself began with, or another quote after what to write instead of the first one.
     pub(super) fn begins_again(&self, name: &str) -> bool {
-        let is_one_of = |line: &String, names: &[&str]| {
-            label(line).is_some_and(|(name, _)| names.contains(&name.as_str()))
-        };
-        let last = |names: &[&str]| self.lines.iter().rposition(|line| is_one_of(line, names));
+        let last = |role| self.lines.iter().rposition(|line| role_of(line) == Some(role));
         let Some((first, _)) = self.lines.first().and_then(|line| label(line)) else {
             return false;
         };
         first == name
-            || QUOTES.contains(&name)
-                && last(&QUOTES).is_some_and(|quote| last(&INSTEAD) > Some(quote))
+            || role(name) == Some(Role::Quote)
+                && last(Role::Quote).is_some_and(|quote| last(Role::Change) > Some(quote))
     }
 
     /// The claim as written, list marker and outer blank lines aside.
@@ -235,28 +192,20 @@ impl Item {
     pub(super) fn quote(&self) -> Option<String> {
         let blocks = self.code_blocks();
         let mut labelled = false;
-        for (i, line) in self.lines.iter().enumerate() {
-            let Some((name, rest)) = label(line) else { continue };
-            if !QUOTES.contains(&name.as_str()) {
-                continue;
-            }
-            labelled = true;
-            if let Some(inside) = between_marks(rest).filter(|i| !nothing::is_blank(i)) {
-                return Some(inside.to_owned());
-            }
-            let span = code_spans(rest).into_iter().next();
-            if let Some(span) = span.filter(|span| !nothing::is_blank(span)) {
-                return Some(span);
-            }
-            // Right below, a blank line aside.
-            let blank = self.lines.get(i + 1).is_some_and(|line| line.trim().is_empty());
-            let below = i + 1 + usize::from(blank);
-            if let Some((_, code)) = blocks.iter().find(|(at, _)| *at == below) {
-                return Some(code.clone());
+        for at in self.prose_lines() {
+            let Some((name, rest)) = label(&self.lines[at]) else { continue };
+            if role(&name) == Some(Role::Quote) {
+                labelled = true;
+                if let Some(quote) = quote::behind_label(&self.lines, at, rest, &blocks) {
+                    return Some(quote);
+                }
             }
         }
         if labelled {
             return None;
+        }
+        if let Some(quote) = self.quote_by_form() {
+            return Some(quote);
         }
         let told = self.told();
         if let Some((_, code)) = blocks.into_iter().find(|(at, _)| told.contains(at)) {
@@ -265,6 +214,53 @@ impl Item {
         let prose = told.iter().filter_map(|at| self.lines.get(*at));
         let prose: Vec<&str> = prose.map(String::as_str).collect();
         code_spans(&prose.join("\n")).into_iter().find(|span| !is_name(span))
+    }
+
+    /// The code that alone stands behind one of several labels, where none of them is known.
+    fn quote_by_form(&self) -> Option<String> {
+        let labels = self.prose_lines().into_iter().skip(1).filter_map(|at| {
+            let (_, _, body) = list_marker(&self.lines[at])?;
+            body.starts_with("**").then(|| split_label(body)).flatten()
+        });
+        let labels: Vec<(String, &str)> = labels.collect();
+        if labels.len() < 2 || labels.iter().any(|(name, _)| role(name).is_some()) {
+            return None;
+        }
+        labels.iter().find_map(|(_, rest)| quote::whole_span(rest).filter(|span| !is_name(span)))
+    }
+
+    /// The lines outside code, by number.
+    fn prose_lines(&self) -> Vec<usize> {
+        let mut in_code = false;
+        let outside = |(at, line): (usize, &String)| {
+            let fence = is_code_fence(line);
+            in_code ^= fence;
+            (!in_code && !fence).then_some(at)
+        };
+        self.lines.iter().enumerate().filter_map(outside).collect()
+    }
+
+    /// Whether it has a label of a quote, and something behind it.
+    pub(super) fn has_quote(&self) -> bool {
+        self.lines.iter().any(|line| role_of(line) == Some(Role::Quote)) && self.quote().is_some()
+    }
+
+    /// Where it is, in the reviewer's words: what stands behind `Where:`, and `(line 5)` behind `Quote`.
+    pub(super) fn place(&self) -> Option<String> {
+        let told = self.prose_lines().into_iter().filter_map(|at| {
+            let line = self.lines[at].as_str();
+            let (name, rest) = label(line)?;
+            match role(&name)? {
+                Role::Where => Some(rest),
+                Role::Quote => {
+                    let before = &line[..line.len() - rest.len()];
+                    before.split_once(['(', '（']).map(|(_, remark)| remark)
+                }
+                _ => None,
+            }
+        });
+        let told: Vec<&str> = told.filter(|told| !nothing::is_blank(told)).collect();
+        (!told.is_empty()).then(|| told.join("; "))
     }
 
     /// The lines outside code that tell what is so, by number: none that names a place, and none that
@@ -282,11 +278,11 @@ impl Item {
             if in_code {
                 continue;
             }
-            let name = label(line).map(|(name, _)| name).unwrap_or_default();
-            if !name.is_empty() || list_marker(line).is_some() {
-                instead = INSTEAD.contains(&name.as_str());
+            let role = role_of(line);
+            if role.is_some() || list_marker(line).is_some() {
+                instead = role == Some(Role::Change);
             }
-            if !instead && !PLACES.contains(&name.as_str()) {
+            if !instead && !role.is_some_and(is_place) {
                 told.push(at);
             }
         }
@@ -297,8 +293,7 @@ impl Item {
     pub(super) fn evidence(&self) -> Option<String> {
         self.lines.iter().find_map(|line| {
             let (name, rest) = label(line)?;
-            let named = matches!(name.as_str(), "evidence" | "why" | "reason" | "rationale");
-            (named && !rest.is_empty()).then(|| rest.to_owned())
+            (role(&name)? == Role::Why && !rest.is_empty()).then(|| rest.to_owned())
         })
     }
 
@@ -308,7 +303,7 @@ impl Item {
             .lines
             .iter()
             .filter_map(|line| label(line))
-            .filter(|(name, _)| matches!(name.as_str(), "flag" | "flags"))
+            .filter(|(name, _)| role(name) == Some(Role::Flag))
             .map(|(_, rest)| rest)
             .collect();
         super::flags(&named.join(" "))

@@ -1,8 +1,9 @@
 //! Markdown answers: score, items, tables.
 
 use super::code::{is_code_fence, opening_inside};
+use super::confidence::{Confidence, confidence};
 use super::items::{Item, Section, Style, classify, label, list_marker, numbered_title};
-use super::numbers::{alignment_score, confidence};
+use super::numbers::alignment_score;
 use super::{Format, Parsed, finding, once, table};
 use queue_schema::rows::{Finding, FindingKind};
 
@@ -119,7 +120,7 @@ impl Reader {
         let body = line.trim();
         let in_heading = self.item.as_ref().is_some_and(|i| i.style == Style::Heading);
         let looks_like_title = body.len() <= 80
-            && (body.ends_with(':') || body.ends_with(":**") || is_all_bold(body))
+            && (body.trim_end_matches('*').ends_with([':', '：']) || is_all_bold(body))
             && !line.starts_with(' ');
         if looks_like_title && !in_heading && (self.item.is_none() || blank_before) {
             let section = classify(body);
@@ -191,8 +192,9 @@ impl Reader {
             Found::Row(section, row) => {
                 let mut f = finding(kind_of(section), row.text);
                 f.quote = row.quote;
-                f.confidence = row.confidence;
                 f.flags = row.flags;
+                f.place = row.place;
+                row.confidence.set(&mut f);
                 Some(f)
             }
         });
@@ -205,18 +207,21 @@ fn from_item(item: &Item, sections_named: bool) -> Option<Finding> {
     let counts = match item.section {
         Section::Suggestions | Section::Contradictions => true,
         Section::Excluded => false,
-        // Without a title that tells, only a number or a confidence makes an item a finding.
+        // Without a title that tells, only a number, a confidence or a quote makes an item a finding.
         Section::Neutral => {
-            confidence.is_some() || (!sections_named && item.style != Style::Bullet)
+            confidence != Confidence::NotGiven
+                || item.has_quote()
+                || (!sections_named && item.style != Style::Bullet)
         }
     };
     let text = item.text();
-    if !counts || text.is_empty() || (confidence.is_none() && item.is_nothing()) {
+    if !counts || text.is_empty() || (confidence.percent().is_none() && item.is_nothing()) {
         return None;
     }
     let mut f = finding(kind_of(item.section), text);
-    f.confidence = confidence;
+    confidence.set(&mut f);
     f.quote = item.quote();
+    f.place = item.place();
     f.evidence = item.evidence();
     f.flags = item.flags();
     Some(f)

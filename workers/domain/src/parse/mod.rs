@@ -2,12 +2,15 @@
 //! `None`, never guessed, and no input makes a parser panic.
 
 pub(crate) mod code;
+mod confidence;
 mod forensic;
 pub(crate) mod items;
+pub(crate) mod labels;
 mod lenient;
 mod markdown;
 mod nothing;
 mod numbers;
+mod quote;
 mod table;
 
 pub(crate) use forensic::objects;
@@ -99,8 +102,11 @@ fn finding(kind: FindingKind, text: String) -> Finding {
         line: None,
         end_line: None,
         anchored: false,
+        ambiguous_lines: Vec::new(),
         confidence: None,
+        confidence_unreadable: false,
         evidence: None,
         flags: Vec::new(),
+        place: None,
     }
 }

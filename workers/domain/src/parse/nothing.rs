@@ -1,13 +1,15 @@
 //! How reviewers say that there is nothing to say.
 
+use super::items::Section;
+use super::labels;
 use crate::text::clip;
 
 /// True for a value that says nothing, as in `Quote: none`.
 pub(super) fn is_blank(value: &str) -> bool {
-    let plain = value.trim_matches(|c: char| c.is_whitespace() || "*_`\"'.,;:()[]".contains(c));
-    let plain = plain.to_ascii_lowercase();
-    let words = ["", "none", "n/a", "n.a", "na", "nothing", "null", "nil", "not applicable"];
-    words.contains(&plain.as_str()) || plain.chars().all(|c| matches!(c, '-' | '–' | '—'))
+    let plain =
+        value.trim_matches(|c: char| c.is_whitespace() || "*_`\"'.,;:()[]。，：；（）".contains(c));
+    let plain = plain.to_lowercase();
+    labels::is_nothing(&plain) || plain.chars().all(|c| matches!(c, '-' | '–' | '—'))
 }
 
 /// True for a text that opens by saying that there is nothing, as a phrase of its own: `None.`, `No
@@ -29,7 +31,7 @@ pub(super) fn says_nothing(text: &str) -> bool {
     if let Some(rest) = text.strip_prefix("none").or_else(|| text.strip_prefix("n/a")) {
         return ends(rest) || remarks(rest) || is_told(rest);
     }
-    let Some(rest) = text.strip_prefix("no ") else { return false };
+    let Some(rest) = text.strip_prefix("no ") else { return is_foreign_nothing(text) };
     let rest =
         QUALIFIERS.iter().find_map(|word| rest.strip_prefix(word)).unwrap_or(rest).trim_start();
     NOUNS.iter().filter_map(|noun| rest.strip_prefix(noun)).any(|rest| {
@@ -42,6 +44,22 @@ pub(super) fn says_nothing(text: &str) -> bool {
     })
 }
 
+/// The same in a language of the table: `Aucune.`, `Keine Widersprüche gefunden.`, `没有发现矛盾。`
+fn is_foreign_nothing(text: &str) -> bool {
+    let phrase =
+        text.split(['.', '。', '!', '！', ',', '，', '\n']).next().unwrap_or_default().trim();
+    if labels::is_nothing(phrase) {
+        return !phrase.is_empty();
+    }
+    let names_findings =
+        matches!(labels::section(phrase), Section::Suggestions | Section::Contradictions);
+    let short = phrase.split_whitespace().count() <= 3 && phrase.chars().count() <= SHORT;
+    let rest = text[phrase.len()..].trim_matches(|c: char| !c.is_alphanumeric());
+    names_findings && short && rest.is_empty() && labels::begins_with_nothing(phrase)
+}
+
+/// Characters of a phrase that says no more than that there is nothing.
+const SHORT: usize = 40;
 /// Characters of a text that are looked at.
 const LOOKED_AT: usize = 60;
 

@@ -1,13 +1,32 @@
-//! Scores and confidences in running text.
+//! Scores in running text, and what all numbers of an answer are read with.
 
 use super::code::closing;
 use super::items::{Section, classify, list_marker, numbered_title};
+use super::labels;
 
-/// Characters that are looked at behind a label: a line may be as long as the answer.
-const REMARK: usize = 80;
+/// The text in lower case, its digits, percent signs, colons and brackets in ASCII, whatever the script.
+pub(super) fn plain(text: &str) -> String {
+    let ascii = |c: char| match c {
+        // Full-width forms.
+        '！'..='～' => char::from_u32(c as u32 - 0xfee0).unwrap_or(c),
+        '٪' => '%',
+        '٫' => '.',
+        '【' => '[',
+        '】' => ']',
+        _ => digit(c).and_then(|d| char::from_digit(d, 10)).unwrap_or(c),
+    };
+    text.chars().map(ascii).flat_map(char::to_lowercase).collect()
+}
+
+/// The value of a decimal digit of the scripts that reviewers write.
+pub(super) fn digit(c: char) -> Option<u32> {
+    // The zeros of ASCII, Arabic, Persian, Devanagari, Bengali, and full width.
+    let zeros = ['0', '٠', '۰', '०', '০', '０'];
+    zeros.iter().find_map(|zero| (c as u32).checked_sub(*zero as u32).filter(|d| *d < 10))
+}
 
 /// Reads an unsigned decimal number at the start: (value, length).
-fn decimal(text: &str) -> Option<(f64, usize)> {
+pub(super) fn decimal(text: &str) -> Option<(f64, usize)> {
     let digits = |t: &str| t.bytes().take_while(u8::is_ascii_digit).count();
     let mut len = digits(text);
     if len == 0 || len > 6 {
@@ -49,7 +68,7 @@ fn score_at(text: &str, needs_ten: bool) -> Option<(f64, &str)> {
     (!rest.starts_with('%') && (1.0..=10.0).contains(&value)).then_some((value, rest))
 }
 
-fn starts_with_digit(text: &str) -> bool {
+pub(super) fn starts_with_digit(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_digit())
 }
 
@@ -59,7 +78,7 @@ fn is_negated(lead: &str) -> bool {
 }
 
 /// What follows some signs between a label and its value; `None` when the value has a minus.
-fn value_after(text: &str, is_lead: impl Fn(char) -> bool) -> Option<&str> {
+pub(super) fn value_after(text: &str, is_lead: impl Fn(char) -> bool) -> Option<&str> {
     let value = text.trim_start_matches(is_lead);
     let negated = is_negated(&text[..text.len() - value.len()]) && starts_with_digit(value);
     (!negated).then_some(value)
@@ -129,11 +148,18 @@ fn score_on(line: &str, below: &[String], in_full: bool) -> Option<Said> {
         }
     }
     // `4/10 (mid)` on a line of its own, without the word.
-    (!in_full).then(|| lone_score(line, true)).flatten().map(Said::Score)
+    let alone = (!in_full).then(|| lone_score(line, true).or_else(|| labelled_score(line)));
+    alone.flatten().map(Said::Score)
+}
+
+/// `评分: 4/10`, in the languages of the table.
+fn labelled_score(line: &str) -> Option<f64> {
+    let (name, value) = line.split_once(':')?;
+    labels::names_score(name).then(|| lone_score(value, true)).flatten()
 }
 
 /// `not given`, and the other ways to say so.
-fn not_given(text: &str) -> bool {
+pub(super) fn not_given(text: &str) -> bool {
     let plain = text.trim_start_matches(|c: char| c.is_whitespace() || ":=-–—([\"'".contains(c));
     ["not given", "not applicable", "n/a", "none", "null"].iter().any(|word| {
         let after = plain.strip_prefix(word);
@@ -148,14 +174,16 @@ fn score_lines(text: &str) -> Vec<String> {
     let (mut section, mut of_score, mut seen, mut in_item) =
         (Section::Neutral, false, false, false);
     for (raw, line) in prose_lines(text) {
-        let line = line.to_ascii_lowercase();
+        let line = plain(&line);
         let title = line.trim_start_matches(['#', ' ']);
         if raw.starts_with('#') && numbered_title(title).is_none() {
             in_item = false;
             seen |= of_score;
             section = classify(title);
             of_score = section == Section::Excluded
-                && (title.contains("score") || title.contains("alignment"));
+                && (title.contains("score")
+                    || title.contains("alignment")
+                    || labels::names_score(title));
         } else if raw.starts_with('#') || list_marker(raw).is_some() {
             in_item = true;
         } else if !raw.starts_with([' ', '\t']) {
@@ -177,7 +205,7 @@ fn score_lines(text: &str) -> Vec<String> {
 
 /// The text without its code spans: a quoted line that speaks of scores must not set one. A span
 /// that is nothing but a number, as in `85%`, is how some write the value itself.
-fn uncoded(text: &str) -> String {
+pub(super) fn uncoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find('`') {
@@ -238,128 +266,6 @@ fn score_after(tail: &str) -> Option<f64> {
         return None;
     }
     score_at(&tail[digit..], true).map(|(score, _)| score)
-}
-
-/// A whole percentage at the start: (value, length, written with `%`). Of a range, the lower
-/// end: that much the reviewer did claim.
-fn percent_at(text: &str) -> Option<(u8, usize, bool)> {
-    let (value, mut len) = decimal(text)?;
-    let tail = &text[len..];
-    let after_dash = tail.trim_start_matches([' ', '%']);
-    if let Some(upper) = after_dash.strip_prefix(['-', '–', '—']).map(str::trim_start)
-        && let Some((_, used)) = decimal(upper).filter(|(high, _)| *high >= value)
-    {
-        len = text.len() - upper.len() + used;
-    }
-    let tail = text[len..].trim_start();
-    let sign = tail.starts_with('%') || tail.starts_with("percent");
-    if tail.starts_with('/') || !(0.0..=100.0).contains(&value) {
-        return None;
-    }
-    // Without a sign, `0.85` could be a fraction and `8` be out of ten.
-    if !sign && (value.fract() != 0.0 || value <= 10.0) {
-        return None;
-    }
-    // Rounded down: no rounding may lift a finding over a threshold.
-    Some((value.floor() as u8, len, sign))
-}
-
-/// The confidence a finding gives: `Confidence: 85%` before `(85%)` at the end of a line, that before
-/// `85% confident` and the like, which the claim itself may speak of, and `(85%)` elsewhere last.
-pub(super) fn confidence(text: &str) -> Option<u8> {
-    let lower = uncoded(text).to_ascii_lowercase().replace(['*', '_', '|'], " ");
-    let mut labelled = false;
-    for (at, word) in lower.match_indices("confidence") {
-        let (before, tail) = (&lower[..at], &lower[at + word.len()..]);
-        let tail = tail.trim_start();
-        let tail = tail.strip_prefix("level").unwrap_or(tail).trim_start();
-        if !tail.starts_with([':', '=']) {
-            continue;
-        }
-        labelled = true;
-        // `Confidence: high (85%)`
-        let line = crate::text::clip(tail, REMARK).lines().next().unwrap_or_default();
-        let value = confidence_after(tail).or_else(|| percent_before(before));
-        if let Some(value) = value.or_else(|| in_parentheses(line, false)) {
-            return Some(value);
-        }
-    }
-    if labelled {
-        return None;
-    }
-    if let Some(value) = in_parentheses(&lower, true) {
-        return Some(value);
-    }
-    for (at, word) in lower.match_indices("confidence") {
-        let tail = confidence_after(&lower[at + word.len()..]);
-        if let Some(value) = tail.or_else(|| percent_before(&lower[..at])) {
-            return Some(value);
-        }
-    }
-    if let Some(value) = lower.find("confident").and_then(|at| percent_before(&lower[..at])) {
-        return Some(value);
-    }
-    in_parentheses(&lower, false)
-}
-
-/// The value that follows the word `confidence`.
-fn confidence_after(tail: &str) -> Option<u8> {
-    let tail = value_after(tail, |c| c.is_whitespace() || ":=([-−–~≈`".contains(c))?;
-    let tail = tail.strip_prefix("level").unwrap_or(tail);
-    let tail = tail.strip_prefix("is").or_else(|| tail.strip_prefix("of")).unwrap_or(tail);
-    let tail = value_after(tail, |c| " :~-−".contains(c))?;
-    percent_at(tail).map(|(value, _, _)| value)
-}
-
-/// `(85%)`, anywhere or at the end of a line.
-fn in_parentheses(lower: &str, at_end: bool) -> Option<u8> {
-    lower.match_indices(['(', '[']).find_map(|(at, _)| {
-        let inner = lower[at + 1..].trim_start_matches([' ', '~', '≈']);
-        let (value, len, sign) = percent_at(inner)?;
-        let rest = inner[len..].trim_start().trim_start_matches('%').trim_start();
-        let closed = rest.starts_with([')', ']', ',', ';']);
-        let ends = |rest: &str| {
-            let line = crate::text::clip(rest, REMARK).lines().next().unwrap_or_default();
-            line.chars().skip(1).all(|c| !c.is_alphanumeric())
-        };
-        (sign && closed && (!at_end || ends(rest))).then_some(value)
-    })
-}
-
-/// `85% ` right before a word.
-fn percent_before(text: &str) -> Option<u8> {
-    let text = text.trim_end().strip_suffix('%')?.trim_end();
-    let start = text
-        .rfind(|c: char| !c.is_ascii_digit() && c != '.')
-        .map_or(0, |i| i + text[i..].chars().next().map_or(1, char::len_utf8));
-    // Of `80-90%` the lower end counts; a dash without a number before it is a minus.
-    let before = text[..start].trim_end();
-    if let Some(low) = before.strip_suffix(['-', '–', '—', '−']) {
-        let low = low.trim_end().trim_end_matches('%');
-        let from = low
-            .rfind(|c: char| !c.is_ascii_digit())
-            .map_or(0, |i| i + low[i..].chars().next().map_or(1, char::len_utf8));
-        let spaced = before.ends_with(['–', '—']) || text[..start].ends_with(' ');
-        match low[from..].parse::<u8>() {
-            Ok(low) if low <= 100 => return Some(low),
-            _ if !spaced => return None,
-            _ => {}
-        }
-    }
-    let value: f64 = text[start..].parse().ok()?;
-    (0.0..=100.0).contains(&value).then_some(value.floor() as u8)
-}
-
-/// A confidence as a value of its own: a table cell or a JSON string.
-pub(super) fn lone_confidence(text: &str) -> Option<u8> {
-    let text = text.trim().trim_matches(['*', '`', '_', '(', ')', '~', '≈', ' ']);
-    if let Some((value, len, _)) = percent_at(text) {
-        let rest = text[len..].trim().trim_start_matches('%').trim();
-        if rest.is_empty() || rest.starts_with(|c: char| !c.is_ascii_digit()) {
-            return Some(value);
-        }
-    }
-    confidence(text)
 }
 
 #[cfg(test)]

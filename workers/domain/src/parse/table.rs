@@ -1,16 +1,18 @@
 //! Tables as lists of findings.
 
 use super::code::{code_spans, is_name};
+use super::confidence::{Confidence, confidence, lone_confidence};
 use super::items::{Section, tells};
+use super::labels::{Role, role};
 use super::nothing;
-use super::numbers::{confidence, lone_confidence};
 
 /// One row that is a finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TableFinding {
     pub(super) text: String,
     pub(super) quote: Option<String>,
-    pub(super) confidence: Option<u8>,
+    pub(super) confidence: Confidence,
+    pub(super) place: Option<String>,
     pub(super) flags: Vec<String>,
 }
 
@@ -22,18 +24,22 @@ pub(super) fn findings(rows: &[String], section: Section) -> Vec<TableFinding> {
         return Vec::new();
     }
     let header: Vec<String> = cells(header).iter().map(|c| c.to_lowercase()).collect();
-    let column = |words: &[&str]| header.iter().position(|c| words.iter().any(|w| c.contains(w)));
-    let confident = column(&["confidence", "certainty"]);
+    let of = |name: &str| role(name.trim_matches(['*', '_', '`', ' ']));
+    let column = |wanted: Role, words: &[&str]| {
+        let named = |c: &String| of(c) == Some(wanted) || words.iter().any(|w| c.contains(w));
+        header.iter().position(named)
+    };
+    let confident = column(Role::Confidence, &["confidence", "certainty"]);
     if confident.is_none() && section == Section::Neutral {
         return Vec::new();
     }
-    let quoted = column(&["quote", "code", "snippet"]);
-    let flags = ["flag", "flags", "semantic flag", "semantic flags"];
-    let flagged = header.iter().position(|c| flags.contains(&c.trim_matches(['*', ' '])));
+    let quoted = column(Role::Quote, &["quote", "code", "snippet"]);
+    let placed = column(Role::Where, &[]);
+    let flagged = column(Role::Flag, &["semantic flag"]);
     let is_number = |i: usize| {
         matches!(
             header.get(i).map_or("", |c| c.trim_matches(['*', ' '])),
-            "#" | "no" | "no." | "id" | "nr"
+            "#" | "no" | "no." | "id" | "nr" | "nr." | "n°" | "№" | "序号" | "番号" | "번호"
         )
     };
     body.iter()
@@ -59,15 +65,16 @@ pub(super) fn findings(rows: &[String], section: Section) -> Vec<TableFinding> {
                     .find(|span| !is_name(span)),
             };
             let confidence = match confident {
-                Some(_) => cell(confident).and_then(|c| lone_confidence(c)),
+                Some(_) => cell(confident).map_or(Confidence::NotGiven, |c| lone_confidence(c)),
                 None => confidence(&text),
             };
             let flags = super::flags(cell(flagged).map_or("", String::as_str));
             let wordless = text.chars().all(|c| !c.is_alphanumeric());
             let empty = said.iter().all(|(_, c)| nothing::is_blank(c));
-            let silent =
-                wordless || (confidence.is_none() && (empty || nothing::says_nothing(&text)));
-            (!silent).then_some(TableFinding { text, quote, confidence, flags })
+            let silent = wordless
+                || (confidence.percent().is_none() && (empty || nothing::says_nothing(&text)));
+            let place = cell(placed).cloned();
+            (!silent).then_some(TableFinding { text, quote, confidence, place, flags })
         })
         .collect()
 }
@@ -117,9 +124,9 @@ mod tests {
         assert_eq!(found.len(), 2);
         assert_eq!(found[0].text, "Handle it");
         assert_eq!(found[0].quote.as_deref(), Some("a || b"));
-        assert_eq!(found[0].confidence, Some(85));
+        assert_eq!(found[0].confidence, Confidence::Percent(85));
         assert_eq!(found[1].text, "Rename | it");
-        assert_eq!(found[1].confidence, None);
+        assert_eq!(found[1].confidence, Confidence::Unreadable);
     }
 
     #[test]

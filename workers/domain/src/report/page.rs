@@ -232,8 +232,24 @@ pub(super) fn place(row: &ReviewRow, finding: &Finding) -> String {
         (None, ..) => title(&row.file),
         (_, Some(line), Some(end)) if end > line => code(&format!("{}:{line}-{end}", row.file)),
         (_, Some(line), _) => code(&format!("{}:{line}", row.file)),
+        (_, None, _) if finding.is_ambiguous() => {
+            format!("{} ({})", title(&row.file), undecided(&finding.ambiguous_lines))
+        }
         (_, None, _) => format!("{} (quote not found in the file)", title(&row.file)),
     }
+}
+
+/// Lines of an ambiguous finding that the report names.
+const PLACES_SHOWN: usize = 12;
+
+/// That it is not decided which of some lines is meant.
+pub(super) fn undecided(lines: &[u32]) -> String {
+    let shown: Vec<String> = lines.iter().take(PLACES_SHOWN).map(u32::to_string).collect();
+    let more = match lines.len().saturating_sub(PLACES_SHOWN) {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    format!("ambiguous: the quote stands on lines {}{more}", shown.join(", "))
 }
 
 /// The lines of a finding's text without what the report has places of its own for.

@@ -1,6 +1,6 @@
 //! SARIF 2.1.0, the format that code hosts and editors read findings from.
 
-use super::page::own_lines;
+use super::page::{own_lines, undecided};
 use super::{FileReport, SweepReport, public_address};
 use crate::severity::Severity;
 use crate::text::one_line;
@@ -27,6 +27,9 @@ const RULES: &[(FindingKind, &str)] = &[
 const HELP: &str = "A language model claims this. Read the quoted lines and judge for yourself; the \
                     confidence says how sure the model is, and an unanchored finding quotes what is \
                     not in the file.";
+
+/// Places of an ambiguous finding that a result names.
+const MOST_RELATED: usize = 50;
 
 /// What stands before and behind the results of a sweep's one run.
 pub fn frame(report: &SweepReport) -> (String, String) {
@@ -90,25 +93,47 @@ fn result(row: &ReviewRow, finding: &Finding) -> Option<Value> {
         }
         location.insert("region".into(), region);
     }
+    let mut message = message(&finding.text, RULES[at].1);
+    let mut related: Vec<Value> = Vec::new();
+    if finding.is_ambiguous() {
+        // Without a region of its own: a wrong line is worse than none.
+        let _ = write!(message, " ({})", undecided(&finding.ambiguous_lines));
+        related = finding
+            .ambiguous_lines
+            .iter()
+            .take(MOST_RELATED)
+            .map(|line| {
+                json!({"physicalLocation": {
+                    "artifactLocation": {"uri": uri_path(&row.file)},
+                    "region": {"startLine": line},
+                }})
+            })
+            .collect();
+    }
     // Stable while quote and claim are: lines move, and must not make a finding new.
     let said = finding.quote.as_deref().unwrap_or(&finding.text);
     let print =
         content_id(&[finding.kind.as_str().as_bytes(), row.file.as_bytes(), said.as_bytes()]);
-    Some(json!({
+    let mut result = json!({
         "ruleId": finding.kind.as_str(),
         "ruleIndex": at,
         "level": Severity::of(finding.kind).sarif_level(),
-        "message": {"text": message(&finding.text, RULES[at].1)},
+        "message": {"text": message},
         "locations": [{"physicalLocation": location}],
         // The second name is the one that GitHub tells old alerts from new ones by.
         "partialFingerprints": {"scrumFleet/v1": print, "primaryLocationLineHash": print},
         "properties": {
             "confidence": finding.confidence,
             "anchored": finding.anchored,
+            "ambiguous": finding.is_ambiguous(),
             "model": row.accepted_model,
             "review_id": row.review_id,
         },
-    }))
+    });
+    if !related.is_empty() {
+        result["relatedLocations"] = related.into();
+    }
+    Some(result)
 }
 
 /// Plain text on one line, without emphasis and safe to show: viewers decode JSON and show it.

@@ -107,9 +107,12 @@ fn finding(kind: FindingKind, text: &str, line: Option<u32>) -> Finding {
         line,
         end_line: line,
         anchored: line.is_some(),
+        ambiguous_lines: Vec::new(),
         confidence: Some(80),
+        confidence_unreadable: false,
         evidence: None,
         flags: Vec::new(),
+        place: None,
     }
 }
 

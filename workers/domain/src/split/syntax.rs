@@ -8,6 +8,7 @@
 use super::{Cut, Cuts, lines};
 use crate::builtin::lex;
 use crate::target::language;
+use crate::text::clip;
 
 /// Languages whose blocks stand in braces.
 const BRACES: &[&str] = &[
@@ -46,6 +47,8 @@ const CONTAINERS: &[&str] = &[
     "record",
 ];
 const FUNCTIONS: &[&str] = &["fn", "func", "function", "fun", "def"];
+/// The same in languages that are read by indentation alone.
+const SUBS: &[&str] = &["sub", "proc", "procedure", "defp", "defmodule", "defmacro", "macro"];
 /// Words that begin an item in column 0 even where brackets did not add up before.
 const ITEMS: &[&str] = &[
     "fn",
@@ -77,7 +80,7 @@ pub(super) fn candidates(path: &str, text: &str) -> Option<Cuts> {
     let starts = if language == "Python" {
         by_indentation(&code)
     } else if BRACES.contains(&language) {
-        by_braces(&code)
+        by_braces(&code).0
     } else {
         return None;
     };
@@ -129,32 +132,161 @@ impl Leads {
     }
 }
 
+/// A block of code that something named may have, with its lines from 0, both inclusive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Block {
+    /// What stands before it, comments and the insides of strings blanked.
+    pub(crate) header: String,
+    /// The first line of what leads to it, as comments and decorators do.
+    pub(crate) first: usize,
+    /// Its last line.
+    pub(crate) last: usize,
+}
+
+/// The blocks of a file in the order in which they begin. Where the language is not known, what is indented
+/// deeper than a line is taken for its block.
+pub(crate) fn blocks(path: &str, text: &str) -> Vec<Block> {
+    let code = lex::code_of(path, text);
+    let mut blocks =
+        if BRACES.contains(&language(path)) { by_braces(&code).1 } else { indented(&code) };
+    let raw: Vec<&str> = text.lines().collect();
+    let mut leads = Leads::default();
+    // In order of their first lines, whatever order they were opened in.
+    blocks.sort_by_key(|block| block.first);
+    for block in &mut blocks {
+        block.first = leads.of(&raw, &code, block.first).0;
+    }
+    blocks
+}
+
+/// The blocks by indentation alone.
+fn indented(code: &[(String, bool)]) -> Vec<Block> {
+    // Indentation of each open line, and its place in `found`.
+    let mut open: Vec<(usize, usize)> = Vec::new();
+    let mut found: Vec<Block> = Vec::new();
+    let (mut brackets, mut before) = (0_usize, 0);
+    for (row, (line, inside)) in code.iter().enumerate() {
+        let body = line.trim();
+        if body.is_empty() {
+            continue;
+        }
+        let indent = line.len() - line.trim_start().len();
+        if indent == 0 && !inside && ITEMS.contains(&first_word(body)) {
+            brackets = 0;
+        }
+        if brackets == 0 && !inside {
+            while let Some((_, at)) = open.pop_if(|(of, _)| *of >= indent) {
+                found[at].last = before;
+            }
+            open.push((indent, found.len()));
+            let header = if opens_block(body) { clip(body, HEADER) } else { "" };
+            found.push(Block { header: header.to_owned(), first: row, last: row });
+        }
+        // Braces that hold lines are told by their indentation.
+        brackets = brackets_after(brackets, body.trim_start_matches('}').trim_end_matches('{'));
+        before = row;
+    }
+    for (_, at) in open {
+        found[at].last = before;
+    }
+    found
+}
+
+/// Whether a line may give what is indented below it a name.
+fn opens_block(body: &str) -> bool {
+    let mut words = body.split(|c: char| !crate::text::is_ident(c));
+    body.ends_with(['{', ':', '='])
+        || body.ends_with(" do")
+        || words.any(|word| [FUNCTIONS, CONTAINERS, SUBS].iter().any(|w| w.contains(&word)))
+}
+
+fn brackets_after(before: usize, body: &str) -> usize {
+    let count = |these: [char; 3]| body.matches(these).count();
+    (before + count(['(', '[', '{'])).saturating_sub(count([')', ']', '}']))
+}
+
+/// Characters of what stands before a block that are read.
+const HEADER: usize = 400;
+
 /// The brackets that are open.
 #[derive(Default)]
 struct Frames {
-    /// For each, whether what stands in it are items.
-    open: Vec<bool>,
+    /// For each, whether what stands in it are items, and which block it is.
+    open: Vec<(bool, Option<usize>)>,
     /// How many of them hold other things.
     others: usize,
+    blocks: Vec<Block>,
 }
 
 impl Frames {
-    fn push(&mut self, items: bool) {
-        self.open.push(items);
+    fn push(&mut self, items: bool, block: Option<Block>) {
+        let at = block.map(|block| {
+            self.blocks.push(block);
+            self.blocks.len() - 1
+        });
+        self.open.push((items, at));
         self.others += usize::from(!items);
     }
 
-    fn pop(&mut self) {
-        self.others -= usize::from(self.open.pop() == Some(false));
+    fn pop(&mut self, row: usize) {
+        let Some((items, block)) = self.open.pop() else { return };
+        self.others -= usize::from(!items);
+        if let Some(block) = block.and_then(|at| self.blocks.get_mut(at)) {
+            block.last = row;
+        }
+    }
+
+    /// Whether the innermost of them is a brace, or there is none.
+    fn are_braces(&self) -> bool {
+        self.open.last().is_none_or(|(_, block)| block.is_some())
+    }
+
+    /// Takes all that is open for closed before a line.
+    fn close(&mut self, row: usize) {
+        while !self.open.is_empty() {
+            self.pop(row.saturating_sub(1));
+        }
     }
 }
 
-fn by_braces(code: &[(String, bool)]) -> Vec<(usize, Cut)> {
+/// The words before a block, from the last brace or semicolon on.
+#[derive(Default)]
+struct Words {
+    text: String,
+    row: usize,
+}
+
+impl Words {
+    fn take(&mut self, c: char, row: usize, in_braces: bool) {
+        if in_braces && matches!(c, '{' | '}' | ';') {
+            self.text.clear();
+        } else if self.text.is_empty() && (c.is_whitespace() || matches!(c, ',' | ')' | ']')) {
+            // Nothing begins with these.
+        } else if self.text.len() < HEADER {
+            if self.text.is_empty() {
+                self.row = row;
+            }
+            self.text.push(c);
+        }
+    }
+
+    fn block(&self, named: bool, row: usize) -> Block {
+        if named && !self.text.is_empty() {
+            Block { header: self.text.clone(), first: self.row, last: row }
+        } else {
+            Block { header: String::new(), first: row, last: row }
+        }
+    }
+}
+
+/// Where it can be cut, and the blocks in braces.
+fn by_braces(code: &[(String, bool)]) -> (Vec<(usize, Cut)>, Vec<Block>) {
     let mut frames = Frames::default();
     let mut found: Vec<(usize, Cut)> = Vec::new();
     // What the construct at hand says before its block, and where it stands in `found`.
     let mut header = String::new();
     let mut at_hand: Option<usize> = None;
+    let mut words = Words::default();
     // The last thing ended: the next line begins another.
     let mut ended = true;
     for (row, (line, inside)) in code.iter().enumerate() {
@@ -164,38 +296,43 @@ fn by_braces(code: &[(String, bool)]) -> Vec<(usize, Cut)> {
         }
         let first = first_word(body);
         if !inside && line.starts_with(body) && ITEMS.contains(&first) {
-            frames = Frames::default();
+            frames.close(row);
             ended = true;
         }
         let closes = body.starts_with(['}', ')', ']']);
         if !inside && !closes && !body.starts_with('{') && ended && !is_lead(body) {
             header.clear();
+            words.text.clear();
             at_hand = (frames.others == 0).then_some(found.len());
             found.push((row, Cut::Statement));
         }
         for c in body.chars() {
+            let in_braces = frames.are_braces();
             match c {
                 '{' | '(' | '[' => {
                     let items = c == '{' && frames.others == 0 && holds_items(&header);
                     if let Some(entry) = at_hand.take_if(|_| c == '{') {
                         found[entry].1 = rank(frames.open.len());
                     }
-                    frames.push(items);
+                    // A brace in parentheses is one of an argument or a callback.
+                    let block = || words.block(in_braces, row);
+                    frames.push(items, (c == '{').then(block));
                 }
-                '}' | ')' | ']' => {
-                    frames.pop();
-                }
+                '}' | ')' | ']' => frames.pop(row),
                 _ => {}
             }
             // Enough to know what it is; the rest of a long line says nothing more.
-            if header.len() < 400 {
+            if header.len() < HEADER {
                 header.push(c);
             }
+            words.take(c, row, if c == '{' { in_braces } else { frames.are_braces() });
         }
         header.push(' ');
+        words.take(' ', row, false);
         ended = if is_lead(body) { ended } else { body.ends_with([';', '}', '{', ':']) };
     }
-    found
+    frames.close(code.len());
+    (found, frames.blocks)
 }
 
 fn by_indentation(code: &[(String, bool)]) -> Vec<(usize, Cut)> {
@@ -226,8 +363,7 @@ fn by_indentation(code: &[(String, bool)]) -> Vec<(usize, Cut)> {
                 frames.push((indent, first == "class" && among_items));
             }
         }
-        let count = |these: [char; 3]| body.matches(these).count();
-        brackets = (brackets + count(['(', '[', '{'])).saturating_sub(count([')', ']', '}']));
+        brackets = brackets_after(brackets, body);
         goes_on = body.ends_with('\\');
     }
     found

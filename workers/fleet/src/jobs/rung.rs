@@ -187,7 +187,7 @@ impl Work {
         };
         match accept::judge(&answer.seen(), &against) {
             Judgement::Accepted(mut parsed) => {
-                anchor::anchor(&mut parsed.findings, &self.source);
+                anchor::anchor(&mut parsed.findings, &self.record.path, &self.source);
                 Ok(parsed)
             }
             Judgement::Rejected { outcome, reason } => Err((outcome, reason)),
