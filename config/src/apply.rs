@@ -84,6 +84,7 @@ impl ApplySettings {
             model: self.model.clone(),
             note: String::new(),
             max_tokens: Some(self.max_tokens),
+            context_tokens: None,
             temperature: Some(self.temperature),
             usd_per_million_in: None,
             usd_per_million_out: None,

@@ -108,6 +108,7 @@ fn rung(name: &str) -> Option<Rung> {
         model: model.to_owned(),
         note: String::new(),
         max_tokens: None,
+        context_tokens: None,
         temperature: None,
         usd_per_million_in: None,
         usd_per_million_out: None,

@@ -15,6 +15,8 @@ pub const AUTO_LADDER: &str = "auto";
 
 /// Rungs of one ladder at most.
 const MAX_RUNGS: usize = 64;
+/// Tokens below which a context can't hold the words that every prompt has, and an answer.
+const LEAST_CONTEXT: u32 = 2048;
 
 const EMBEDDED: [(&str, &str); 3] = [
     ("the built-in local-first.toml", include_str!("../ladders/local-first.toml")),
@@ -26,7 +28,8 @@ const EMBEDDED: [(&str, &str); 3] = [
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ladders {
     by_name: BTreeMap<String, Ladder>,
-    providers: Vec<String>,
+    /// By name, with the context that their rungs have unless they say another one.
+    providers: BTreeMap<String, Option<u32>>,
 }
 
 impl Ladders {
@@ -36,7 +39,8 @@ impl Ladders {
     /// [`ConfigError`] when the directory or a file can't be read or parsed, when two files have
     /// the same ladder, or when a ladder is empty or names a provider that isn't configured.
     pub fn load(settings: &Settings) -> Result<Ladders, ConfigError> {
-        let providers = settings.providers.keys().cloned().collect();
+        let contexts = settings.providers.iter().map(|(name, p)| (name.clone(), p.rung_context()));
+        let providers = contexts.collect();
         let mut ladders = Ladders { by_name: BTreeMap::new(), providers };
         for (origin, text) in EMBEDDED {
             let ladder = ladders.parse(origin, text)?;
@@ -111,12 +115,16 @@ impl Ladders {
     }
 
     fn parse(&self, origin: &str, text: &str) -> Result<Ladder, ConfigError> {
-        let ladder: Ladder = toml::from_str(text).map_err(|e| ConfigError::Syntax {
+        let mut ladder: Ladder = toml::from_str(text).map_err(|e| ConfigError::Syntax {
             origin: origin.to_owned(),
             reason: e.to_string().trim_end().to_owned(),
             example: "a ladder has name, description and [[rungs]] with provider, model and note",
         })?;
         self.check(origin, &ladder)?;
+        for rung in &mut ladder.rungs {
+            let of_provider = self.providers.get(&rung.provider).copied().flatten();
+            rung.context_tokens = rung.context_tokens.or(of_provider);
+        }
         Ok(ladder)
     }
 
@@ -145,19 +153,24 @@ impl Ladders {
     }
 
     fn wrong_with(&self, rung: &Rung) -> Option<(String, String)> {
-        let known = || self.providers.iter().map(String::as_str);
+        let known = || self.providers.keys().map(String::as_str);
         if !known().any(|name| name == rung.provider) {
             let near = nearest(&rung.provider, known());
             let hint = near.map_or_else(String::new, |n| format!("did you mean '{n}'? else "));
             let fix = format!(
                 "{hint}add [providers.{}] to your settings, or use one of {}",
                 rung.provider,
-                self.providers.join(", ")
+                known().collect::<Vec<_>>().join(", ")
             );
             return Some((format!("there is no provider '{}'", rung.provider), fix));
         }
         if rung.model.trim().is_empty() {
             return Some(("it names no model".to_owned(), "write model = \"..\"".to_owned()));
+        }
+        if let Some(context) = rung.context_tokens.filter(|n| *n < LEAST_CONTEXT) {
+            let what = format!("context_tokens is {context}");
+            let fix = format!("leave it out, or write at least {LEAST_CONTEXT}");
+            return Some((what, fix));
         }
         if rung.max_tokens == Some(0) {
             let fix = "leave it out for the default, or write at least 1".to_owned();

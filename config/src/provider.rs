@@ -2,6 +2,7 @@
 
 use crate::DEFAULT_TOML;
 use queue_schema::client::PoolLimits;
+use queue_schema::sweep::Rung;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::HashMap;
@@ -201,6 +202,15 @@ impl ProviderConfig {
             }
         }
         told
+    }
+
+    /// The context of its rungs that say none themselves: what Ollama is asked for where that is set, any for the
+    /// built-in reviewer, which reads the file and no prompt.
+    pub fn rung_context(&self) -> Option<u32> {
+        if self.wire == Wire::Builtin {
+            return Some(Rung::ANY_CONTEXT);
+        }
+        self.num_ctx.filter(|_| self.wire == Wire::Ollama)
     }
 
     /// The context window to ask Ollama for.

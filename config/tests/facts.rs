@@ -16,6 +16,7 @@ fn ladder(rungs: &[(&str, &str)]) -> Ladder {
         model: (*model).to_owned(),
         note: "why".to_owned(),
         max_tokens: Some(9000),
+        context_tokens: None,
         temperature: Some(0.7),
         usd_per_million_in: None,
         usd_per_million_out: None,

@@ -157,6 +157,10 @@ pub struct Request {
     /// Label shown in reports; may be repeated.
     #[arg(long = "label", value_name = "KEY=VALUE")]
     pub labels: Vec<String>,
+    /// Only say what would be reviewed and what skipped, with calls and tokens: no model is asked, nothing is
+    /// written.
+    #[arg(long)]
+    pub dry_run: bool,
     /// Start a new sweep even if the same one was done before. If an earlier --again is not finished,
     /// continue that one.
     #[arg(long)]

@@ -3,6 +3,7 @@
 
 use crate::child;
 use anyhow::{Context, anyhow, bail};
+use queue_schema::ids::sha256_hex;
 use scrum_disk::{self as disk, File, Mode};
 use std::io::Write;
 use std::os::fd::OwnedFd;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 /// Longest path a unix socket can have, less the terminating zero.
 const SOCKET_PATH_MAX: usize = 107;
+const SOCKET: &str = "redis.sock";
 /// Longest wait for a server that starts: it loads its file first.
 const UP: Duration = Duration::from_secs(60);
 /// Longest wait for a server that was told to end.
@@ -25,6 +27,9 @@ const AOF_DIR: &str = "appendonlydir";
 pub struct PrivateRedis {
     dir: PathBuf,
     opened: OwnedFd,
+    /// Where its socket is: there, unless that path is too long for one.
+    socket: PathBuf,
+    socket_dir: OwnedFd,
     child: Option<Child>,
     /// Whoever holds it locked owns the server: starts, revives and stops it. The others connect.
     lock: File,
@@ -48,14 +53,8 @@ impl PrivateRedis {
             })?;
         let lock = disk::lock_file(&opened, b"lock", Mode::from(0o600))
             .with_context(|| format!("the lock in {} can't be used", dir.display()))?;
-        let mut this = Self { dir, opened, child: None, lock, owner: false };
-        let socket = this.socket();
-        if socket.as_os_str().len() > SOCKET_PATH_MAX {
-            bail!(
-                "the path {} is too long for a unix socket ({SOCKET_PATH_MAX} bytes at most); pass a shorter --state-dir",
-                socket.display()
-            );
-        }
+        let (socket, socket_dir) = socket_in(&dir, &opened)?;
+        let mut this = Self { dir, opened, socket, socket_dir, child: None, lock, owner: false };
         // Whoever holds the lock runs the server. Without it: somebody else does, and the server
         // is about to answer.
         if this.own() {
@@ -72,7 +71,7 @@ impl PrivateRedis {
 
     /// The URL at which clients find it.
     pub fn url(&self) -> String {
-        format!("redis+unix://{}", self.socket().display())
+        format!("redis+unix://{}", self.socket.display())
     }
 
     /// Starts the server again if it has died and nobody else looks after it; the command that
@@ -116,13 +115,9 @@ impl PrivateRedis {
     /// Nothing is written that was not written before: with `appendfsync always` the file is complete
     /// at any moment.
     fn shut_down(&self) {
-        if let Ok(mut stream) = std::os::unix::net::UnixStream::connect(self.socket()) {
+        if let Ok(mut stream) = std::os::unix::net::UnixStream::connect(&self.socket) {
             let _ = stream.write_all(b"SHUTDOWN NOSAVE\r\n");
         }
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.dir.join("redis.sock")
     }
 
     fn start(&mut self) -> anyhow::Result<()> {
@@ -132,7 +127,7 @@ impl PrivateRedis {
             .context("neither redis-server nor valkey-server is installed; install one (apt-get install redis-server), or set SCRUM_REDIS_URL to a server")?;
         let log = disk::append(&self.opened, b"redis.log")
             .with_context(|| format!("the log in {} can't be written", self.dir.display()))?;
-        let _ = disk::remove(&self.opened, b"redis.sock");
+        let _ = disk::remove(&self.socket_dir, SOCKET.as_bytes());
         disk::private_in(&self.opened, AOF_DIR.as_bytes())
             .with_context(|| format!("{} can't be used", self.dir.join(AOF_DIR).display()))?;
         self.cut_unfinished_step(program, &log);
@@ -141,7 +136,7 @@ impl PrivateRedis {
             .arg("--port")
             .arg("0")
             .arg("--unixsocket")
-            .arg(self.socket())
+            .arg(&self.socket)
             .arg("--unixsocketperm")
             .arg("700")
             .arg("--dir")
@@ -223,13 +218,33 @@ impl PrivateRedis {
     fn answers(&self) -> bool {
         use std::io::Read;
         use std::os::unix::net::UnixStream;
-        let Ok(mut stream) = UnixStream::connect(self.socket()) else { return false };
+        let Ok(mut stream) = UnixStream::connect(&self.socket) else { return false };
         let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
         let mut reply = [0_u8; 5];
         stream.write_all(b"PING\r\n").is_ok()
             && stream.read_exact(&mut reply).is_ok()
             && &reply == b"+PONG"
     }
+}
+
+/// Where the socket of the server of a directory is, and that directory, opened. A path that is too long for a socket is
+/// replaced by one of a directory of its own, whose name hangs on the path and on nothing else: all commands must
+/// find it, whatever their environment.
+fn socket_in(dir: &Path, opened: &OwnedFd) -> anyhow::Result<(PathBuf, OwnedFd)> {
+    let socket = dir.join(SOCKET);
+    if socket.as_os_str().len() <= SOCKET_PATH_MAX {
+        return Ok((socket, opened.try_clone()?));
+    }
+    let hash = sha256_hex(dir.as_os_str().as_encoded_bytes());
+    let name = format!("scrum-{}-{}", rustix::process::geteuid().as_raw(), &hash[..16]);
+    let dir = Path::new("/tmp").join(name);
+    let opened = disk::private_dir(&dir).with_context(|| {
+        format!(
+            "the directory {} of the server's socket can't be used; pass a shorter --state-dir",
+            dir.display()
+        )
+    })?;
+    Ok((dir.join(SOCKET), opened))
 }
 
 impl Drop for PrivateRedis {

@@ -41,7 +41,7 @@ pub fn choose(
         if !models.is_empty() {
             let count = counted(models.len(), "model", "models");
             let why = format!("Ollama at {} has {count}", ollama.base_url);
-            return Ok((from_models(provider, &models), Some(why)));
+            return Ok((from_models(provider, ollama.context_tokens(), &models), Some(why)));
         }
     }
     // Else the built-in reviewer.
@@ -67,7 +67,7 @@ fn with_keys(
     (!keys.is_empty()).then_some((ladder, keys))
 }
 
-fn from_models(provider: &str, models: &[Found]) -> Ladder {
+fn from_models(provider: &str, context: u32, models: &[Found]) -> Ladder {
     Ladder {
         name: "auto".into(),
         description: "the models of the local Ollama, small to large".into(),
@@ -78,6 +78,7 @@ fn from_models(provider: &str, models: &[Found]) -> Ladder {
                 model: m.name.clone(),
                 note: format!("{:.1} GB", m.size_bytes as f64 / 1e9),
                 max_tokens: None,
+                context_tokens: Some(context),
                 temperature: None,
                 usd_per_million_in: None,
                 usd_per_million_out: None,

@@ -8,9 +8,10 @@ use crate::session::Session;
 use crate::signals;
 use queue_schema::client::{SweepState, SweepStatus};
 use queue_schema::ids::SweepId;
+use queue_schema::sweep::TargetStatus;
+use scrum_domain::target::Skipped;
 use scrum_domain::text::counted;
-use scrum_knowledge::fleet;
-use scrum_knowledge::sweeps;
+use scrum_knowledge::{Sweep, fleet, sweeps};
 use scrum_repo::IgnoreFile;
 use scrum_shown::shell_quoted;
 use std::collections::BTreeSet;
@@ -107,14 +108,36 @@ pub fn files(n: u64) -> (String, &'static str, &'static str) {
     if n == 1 { ("1 file".to_owned(), "was", "it") } else { (format!("{n} files"), "were", "them") }
 }
 
-/// What a sweep comes to, for whoever waits for it: 0 when all was done, 1 when something was not, 2
-/// when it could not even be planned.
+/// What a sweep comes to, for whoever waits for it: 0 when all was done, 1 when something was not or there was nothing
+/// to review, 2 when it could not even be planned.
 pub fn exit_code(s: &SweepStatus) -> u8 {
     match s.state {
         SweepState::Failed => 2,
         SweepState::Cancelled => 1,
-        _ => u8::from(s.unresolved + s.left_out > 0),
+        _ => u8::from(s.unresolved + s.left_out > 0 || is_empty(s)),
     }
+}
+
+/// Whether a sweep is over and no file was there to be reviewed.
+fn is_empty(s: &SweepStatus) -> bool {
+    s.state == SweepState::Done && s.resolved + s.unresolved + s.left_out == 0
+}
+
+/// Why no file was reviewed.
+async fn why_empty(session: &Session, s: &SweepStatus) -> anyhow::Result<String> {
+    let sweep = Sweep::open(&session.queue, &s.id).await?;
+    let mut files = sweep.files(&[TargetStatus::Skipped]);
+    let mut skipped = Skipped::default();
+    loop {
+        let page = files.next_page().await?;
+        if page.is_empty() {
+            break;
+        }
+        for file in &page {
+            skipped.add(file.reason().unwrap_or_default());
+        }
+    }
+    Ok(format!("nothing was reviewed; {skipped}"))
 }
 
 /// Why a sweep failed, and what to do; `None` for one that did not.
@@ -145,6 +168,8 @@ pub async fn verdict(
     }
     if s.total == 0 && s.state == SweepState::Done {
         tell("no file of the commit matches; check --target and .scrumignore");
+    } else if is_empty(s) {
+        tell(&why_empty(session, s).await?);
     }
     let alerts = sweeps::alerts(&session.queue, &s.id).await?;
     if global.json {

@@ -97,6 +97,10 @@ pub struct Rung {
     /// Tokens to generate at most; the configured default when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u32>,
+    /// Tokens that its model reads and writes in one call; [`Rung::ANY_CONTEXT`] for one without a limit. A file
+    /// whose prompt fits is read whole. Absent: files over [`Limits::split_over_bytes`] are read through shards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context_tokens: Option<u32>,
     /// Sampling temperature; the configured default when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f64>,
@@ -109,6 +113,9 @@ pub struct Rung {
 }
 
 impl Rung {
+    /// The [`Rung::context_tokens`] of what reads any file whole.
+    pub const ANY_CONTEXT: u32 = u32::MAX;
+
     /// What so many tokens cost, in dollars; `None` without a price.
     pub fn price(&self, tokens_in: u64, tokens_out: u64) -> Option<f64> {
         self.has_price().then(|| {
@@ -375,7 +382,8 @@ impl TargetStatus {
 /// One file of a sweep, as the plan job recorded it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
-    /// Path in the repository, `/` as separator; bytes that are not UTF-8 shown as U+FFFD.
+    /// Path in the repository, `/` as separator; of one that is not UTF-8 each wrong byte and each `%` stands as
+    /// `%XX`.
     pub path: String,
     /// Git object id of the content, hex.
     pub blob: String,

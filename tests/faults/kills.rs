@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Files that take a review through every ending, facts included: by shards; passing trouble and then the second
+/// Files that take a review through every ending, facts included: read whole, rejected, and then by shards; passing trouble and then the second
 /// rung; no rung at all; skipped at the first look.
 fn every_way() -> TestRepo {
     let repo = TestRepo::new();
@@ -33,7 +33,7 @@ fn stub() -> ModelStub {
             Reply::ok(facts)
         } else if is_shard(call) {
             Reply::ok(answers::shard_summary())
-        } else if asks("DIES") || (asks("CLIMBS") && call.model == "a") {
+        } else if asks("DIES") || (call.model == "a" && (asks("CLIMBS") || asks("# Your task"))) {
             if asks("CLIMBS") && busy.swap(false, Ordering::SeqCst) {
                 return Reply::overloaded();
             }
@@ -58,6 +58,10 @@ fn run(at: Option<Boundary>) -> Run {
         .set("facts.enabled", "true")
         .set("queue.commit_batch", "1")
         .set("worker.prepare_ahead", "false");
+    // The first rung takes all files whole, the second one doesn't.
+    let ladder = std::fs::read_to_string(bench.ladder()).unwrap();
+    let ladder = ladder.replace("model = 'a'\n", "model = 'a'\ncontext_tokens = 32768\n");
+    std::fs::write(bench.ladder(), ladder).unwrap();
     let id = bench.enqueue(&repo);
     let proxy = Proxy::to(server.socket());
     let victim = Victim::default();

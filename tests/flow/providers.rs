@@ -37,6 +37,7 @@ fn request(model: &str) -> ChatRequest {
         schema: None,
         max_tokens: 77,
         temperature: 0.2,
+        context_tokens: None,
         local: true,
         trace: None,
         subject: Subject {

@@ -109,6 +109,7 @@ async fn alone() -> anyhow::Result<f64> {
             schema: prompt.schema,
             max_tokens: 1500,
             temperature: 0.2,
+            context_tokens: None,
             local: true,
             subject: Subject {
                 task: Task::Review { forensic: false },

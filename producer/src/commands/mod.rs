@@ -4,6 +4,7 @@ pub mod apply;
 pub mod check;
 pub mod dlq;
 pub mod doctor;
+pub mod dry_run;
 pub mod forget;
 pub mod kb;
 pub mod metrics;

@@ -17,6 +17,10 @@ use std::path::PathBuf;
 /// # Errors
 /// Whatever a person can get wrong, with what to do.
 pub async fn execute(global: &Global, args: RunArgs) -> anyhow::Result<u8> {
+    if args.request.dry_run {
+        let ladder = args.request.ladder.as_deref().unwrap_or("auto");
+        return super::dry_run::execute(global, &args.request, ladder);
+    }
     let mut session = Session::open(global).await?;
     if let Some(out) = &args.out {
         report::check_out(&session, out)?;

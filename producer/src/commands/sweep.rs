@@ -5,7 +5,7 @@ use crate::ladder;
 use crate::output::{say, say_json, tell};
 use crate::progress::Progress;
 use crate::request;
-use crate::session::Session;
+use crate::session::{self, Session};
 use crate::{report, wait};
 use queue_schema::budget::BudgetRequest;
 use queue_schema::client::{Created, DeadFilter, SweepState};
@@ -21,6 +21,11 @@ use std::collections::BTreeSet;
 /// # Errors
 /// Whatever a person can get wrong, with what to do.
 pub async fn execute(global: &Global, args: SweepArgs) -> anyhow::Result<u8> {
+    if args.request.dry_run {
+        let ladder = session::load(global)?.sweep.ladder;
+        let ladder = args.request.ladder.as_deref().unwrap_or(&ladder);
+        return super::dry_run::execute(global, &args.request, ladder);
+    }
     let session = Session::open(global).await?;
     if session.private.is_some() {
         // The server would stop with this command, and nothing would ever run; with --wait, neither.
@@ -139,7 +144,7 @@ pub async fn create(
 }
 
 /// Says which part of the commit was meant where the command line may have missed it.
-fn note_targets(prepared: &request::Prepared, progress: &Progress) {
+pub fn note_targets(prepared: &request::Prepared, progress: &Progress) {
     for glob in &prepared.unused {
         progress.note(&format!(
             "--target '{glob}' matches no file of the commit; paths start at the repository's root"

@@ -134,6 +134,9 @@ pub struct ReviewRow {
     /// Shards whose notes were cut, so that the notes on all of them fit; 0 when none were.
     #[serde(default)]
     pub shards_shortened: u32,
+    /// What the file was read as, where it is not UTF-8, as the Encoding Standard names it, or `UTF-8, damaged`.
+    #[serde(default)]
+    pub encoding: String,
 }
 
 /// A document chunk that was shown to the reviewer.

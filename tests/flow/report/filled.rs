@@ -178,6 +178,7 @@ fn row(sweep: &SweepId, target: u32, path: &str, fate: Fate) -> ReviewRow {
         shards_total: 0,
         shards_missing: &[],
         shards_shortened: 0,
+        encoding: "",
         top_chunks: &[],
         shards_masked: 0,
         retrieval: "none",

@@ -49,6 +49,12 @@ impl Gathered {
         gathered
     }
 
+    /// The file is read whole all the same: what was paid stays, the notes are not used.
+    pub fn set_aside(&mut self) {
+        let (spent, masked) = (self.spent, self.masked);
+        *self = Self { spent, masked, ..Self::default() };
+    }
+
     /// True when the file was split and nobody could read any of it.
     pub fn is_unread(&self) -> bool {
         self.shards_total > 0 && self.read == 0

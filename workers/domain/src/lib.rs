@@ -5,8 +5,8 @@
 //!
 //! The order in which a review passes through the modules:
 //!
-//! 1. [`target`]: is this file reviewed at all, and if not, why.
-//! 2. [`split`]: large files become shards; [`scratchpad`] merges their summaries, [`gathered`] is what they leave.
+//! 1. [`target`]: is this file reviewed at all, and if not, why ([`decode`] and [`shape`] look at it).
+//! 2. [`split`]: files that a rung can't take whole ([`fit`]) become shards; [`scratchpad`] merges their summaries, [`gathered`] is what they leave.
 //! 3. [`retrieve`]: which passages of the documents go with the file.
 //! 4. [`prompt`]: what the reviewer is told.
 //! 5. [`accept`]: is the answer a review ([`clean`] and [`parse`] read it).
@@ -18,6 +18,8 @@
 //! [`metrics`] says what a sweep comes to, and what has changed since the one before; [`severity`] how grave
 //! a finding is; [`trust`] what the models have shown.
 //!
+//! [`estimate`] says what a sweep would take before it begins.
+//!
 //! [`redact`] takes secrets out of what leaves for models that are not local.
 //!
 //! [`builtin`] is the reviewer that needs no model: static checks, written in the same format.
@@ -27,7 +29,10 @@ pub mod anchor;
 pub mod apply;
 pub mod builtin;
 pub mod clean;
+pub mod decode;
+pub mod estimate;
 pub mod facts;
+pub mod fit;
 pub mod gathered;
 pub mod metrics;
 pub mod parse;
@@ -38,6 +43,7 @@ pub mod retrieve;
 pub mod review;
 pub mod scratchpad;
 pub mod severity;
+pub mod shape;
 pub mod split;
 pub mod target;
 pub mod text;

@@ -50,6 +50,8 @@ pub struct Accepted<'a> {
     pub shards_spent: Spent,
     /// Shards of the file; 0 when it was not split.
     pub shards_total: u32,
+    /// What the file was read as; empty for UTF-8.
+    pub encoding: &'a str,
     /// Byte ranges that nobody summarised.
     pub shards_missing: &'a [(u64, u64)],
     /// Shards whose notes were cut.
@@ -179,6 +181,7 @@ pub fn row(accepted: &Accepted<'_>) -> ReviewRow {
         masked: most_masked(attempts).saturating_add(accepted.shards_masked),
         retrieval: accepted.retrieval.to_owned(),
         shards_shortened: accepted.shards_shortened,
+        encoding: accepted.encoding.to_owned(),
     }
 }
 
@@ -229,6 +232,7 @@ mod tests {
             attempts,
             shards_spent: Spent { tokens_in: 7, ..Spent::default() },
             shards_total: 0,
+            encoding: "",
             shards_missing: &[],
             shards_shortened: 0,
             top_chunks: &[],

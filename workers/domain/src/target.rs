@@ -1,62 +1,10 @@
 //! Which files are reviewed. A file that is not gets a reason: nothing is skipped in silence.
 
-use std::fmt;
+mod skip;
 
-/// Why a file of the tree is not reviewed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SkipReason {
-    /// Holds NUL bytes.
-    Binary,
-    /// Not UTF-8 from this byte on.
-    NotUtf8 {
-        /// Byte offset of the first invalid sequence.
-        offset: usize,
-    },
-    /// No bytes, or white space only.
-    Empty,
-    /// Over the size cap.
-    TooLarge {
-        /// Size of the file.
-        bytes: u64,
-        /// The cap.
-        max: u64,
-    },
-    /// A symbolic link: its content is a path.
-    Symlink,
-    /// A commit of another repository.
-    Submodule,
-    /// Written by a program, by its own account or by its name.
-    Generated,
-    /// Another project's code, kept in this tree.
-    Vendored,
-    /// Resolved dependency versions.
-    LockFile,
-    /// Minified script or style, or a source map.
-    Minified,
-    /// Matched by the ignore file.
-    Ignored,
-    /// Media, archives and the like, by file name.
-    NotText,
-}
-
-impl fmt::Display for SkipReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Binary => f.write_str("binary (has NUL bytes)"),
-            Self::NotUtf8 { offset } => write!(f, "not UTF-8 (first at byte {offset})"),
-            Self::Empty => f.write_str("empty"),
-            Self::TooLarge { bytes, max } => write!(f, "too large ({bytes} bytes, cap {max})"),
-            Self::Symlink => f.write_str("symbolic link"),
-            Self::Submodule => f.write_str("submodule"),
-            Self::Generated => f.write_str("generated"),
-            Self::Vendored => f.write_str("vendored"),
-            Self::LockFile => f.write_str("lock file"),
-            Self::Minified => f.write_str("minified"),
-            Self::Ignored => f.write_str("matched by the ignore file"),
-            Self::NotText => f.write_str("not a text file (by its name)"),
-        }
-    }
-}
+use crate::decode::{Decoded, decode};
+use crate::shape;
+pub use skip::{SkipReason, Skipped};
 
 const VENDOR_DIRS: &[&str] = &[
     "vendor",
@@ -155,12 +103,15 @@ pub fn skip_by_size(bytes: u64, max: u64) -> Option<SkipReason> {
 }
 
 /// The file's text, or why its content is not reviewed.
-pub fn inspect(bytes: &[u8]) -> Result<&str, SkipReason> {
-    if bytes.contains(&0) {
-        return Err(SkipReason::Binary);
+pub fn inspect(bytes: &[u8]) -> Result<Decoded<'_>, SkipReason> {
+    if let Some(what) = shape::pointer(bytes) {
+        return Err(SkipReason::Pointer(what));
     }
-    let text =
-        std::str::from_utf8(bytes).map_err(|e| SkipReason::NotUtf8 { offset: e.valid_up_to() })?;
+    let read = decode(bytes).ok_or_else(|| match std::str::from_utf8(bytes) {
+        Err(e) if !bytes.contains(&0) => SkipReason::NoEncoding { offset: e.valid_up_to() },
+        _ => SkipReason::Binary,
+    })?;
+    let text = read.text.as_ref();
     // U+FEFF is a byte order mark here, and no white space to `trim`.
     if text.trim_start_matches('\u{feff}').trim().is_empty() {
         return Err(SkipReason::Empty);
@@ -168,7 +119,10 @@ pub fn inspect(bytes: &[u8]) -> Result<&str, SkipReason> {
     if text.lines().take(10).any(says_generated) {
         return Err(SkipReason::Generated);
     }
-    Ok(text)
+    if let Some(percent) = shape::minified(text) {
+        return Err(SkipReason::Dense { percent });
+    }
+    Ok(read)
 }
 
 /// True when a comment line declares the file generated. Only comment lines count, and only an
@@ -284,8 +238,13 @@ mod tests {
         assert_eq!(inspect(b"a\0b"), Err(SkipReason::Binary));
         assert_eq!(inspect(b" \n\t"), Err(SkipReason::Empty));
         assert_eq!(inspect("\u{feff}\n".as_bytes()), Err(SkipReason::Empty));
-        assert_eq!(inspect(b"ab\xff"), Err(SkipReason::NotUtf8 { offset: 2 }));
-        assert_eq!(inspect("fn ä() {}".as_bytes()), Ok("fn ä() {}"));
+        let noise = b"ab\xff\x01\x02\x03";
+        assert_eq!(inspect(noise), Err(SkipReason::NoEncoding { offset: 2 }));
+        assert_eq!(inspect("fn ä() {}".as_bytes()).unwrap().text, "fn ä() {}");
+        let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
+        assert_eq!(inspect(pointer), Err(SkipReason::Pointer("LFS pointer")));
+        let dense = "var a=1;b(c);".repeat(999);
+        assert_eq!(inspect(dense.as_bytes()), Err(SkipReason::Dense { percent: 100 }));
     }
 
     #[test]
@@ -297,15 +256,6 @@ mod tests {
         assert!(inspect(checker).is_ok(), "code that looks for the marker is not generated");
         let late = format!("{}// @generated\n", "x = 1\n".repeat(20));
         assert!(inspect(late.as_bytes()).is_ok());
-    }
-
-    #[test]
-    fn reasons_read_well() {
-        assert_eq!(
-            SkipReason::TooLarge { bytes: 9, max: 5 }.to_string(),
-            "too large (9 bytes, cap 5)"
-        );
-        assert_eq!(SkipReason::NotUtf8 { offset: 3 }.to_string(), "not UTF-8 (first at byte 3)");
     }
 
     #[test]

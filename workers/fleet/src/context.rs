@@ -297,9 +297,21 @@ impl Context {
     /// # Errors
     /// Fatal when it is no text; when the repository can't be read from this machine.
     pub async fn source(&self, spec: &SweepSpec, oid: &str) -> Result<String, HandlerError> {
+        Ok(self.decoded(spec, oid).await?.0)
+    }
+
+    /// The same, and the encoding that it was read in; empty for UTF-8.
+    ///
+    /// # Errors
+    /// As [`Context::source`].
+    pub async fn decoded(
+        &self,
+        spec: &SweepSpec,
+        oid: &str,
+    ) -> Result<(String, &'static str), HandlerError> {
         let bytes = self.blob(spec, oid).await?;
-        let text = target::inspect(&bytes).map_err(|e| HandlerError::Fatal(e.to_string()))?;
-        Ok(text.to_owned())
+        let read = target::inspect(&bytes).map_err(|e| HandlerError::Fatal(e.to_string()))?;
+        Ok((read.text.into_owned(), read.encoding))
     }
 
     /// The content of a blob, read once for all jobs that come one after the other.

@@ -5,7 +5,7 @@ use queue_schema::sweep::{SPLIT_VERSION, SweepSpec};
 use scrum_domain::split;
 use std::ops::Range;
 
-/// Cuts a file by the rules of its sweep. On a thread of its own: a large file may take a second.
+/// Cuts a file that a rung can't take whole by the rules of its sweep. On a thread of its own: a large file may take a second.
 ///
 /// # Errors
 /// When the sweep splits by rules that are newer than this worker.
@@ -22,7 +22,8 @@ pub(crate) async fn pieces(
         )));
     }
     let config = split::SplitConfig {
-        over_bytes: spec.limits.split_over_bytes,
+        // Whoever asks knows that it is too large.
+        over_bytes: 0,
         shard_bytes: spec.limits.shard_bytes,
         mode: spec.limits.split,
     };

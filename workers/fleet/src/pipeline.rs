@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! plan   -> plan                         the next page of targets; the scripts admit their reviews
-//! review -> rung                         a file that is read whole
-//! review -> shard.. -> (barrier) rung    a file that is split; in a chain one shard enqueues the next
+//! review -> rung                         the first rung of the ladder
+//! rung   -> shard.. -> (barrier) rung    a rung that can't take the whole file; in a chain one shard enqueues the next
 //! shard  -> shard                        the next rung for the same piece
-//! rung   -> rung                         the next rung of the ladder, or a cheaper one
+//! rung   -> rung                         the next rung of the ladder, a cheaper one, or one that takes the whole file
 //! rung   -> shard..                      all pieces again, when a person retries a review that nobody could read
 //! rung   -> facts | resolved             an accepted review
 //! rung   -> dead letter | left out       the ladder, or the budget, is spent
@@ -60,20 +60,24 @@ pub fn planned(
     Ok(effects.with(Effect::PlanDone { sweep: job.sweep }))
 }
 
-/// The work on a file begins: by `pieces`, or on the whole of it.
+/// The work on a file begins.
 ///
 /// # Errors
-/// When a ladder is empty.
-pub fn begin(
+/// When the ladder is empty.
+pub fn begin(spec: &SweepSpec, job: &Review) -> Result<Effects, HandlerError> {
+    Ok(Effects::done().enqueue(&first_rung(spec, job)?)?)
+}
+
+/// A rung can't take the whole file: it goes on when notes on these pieces are there.
+///
+/// # Errors
+/// When the shard ladder is empty.
+pub fn shards_first(
     spec: &SweepSpec,
-    job: &Review,
-    pieces: Option<&[Range<usize>]>,
+    rung: &Rung,
+    pieces: &[Range<usize>],
 ) -> Result<Effects, HandlerError> {
-    let rung = first_rung(spec, job)?;
-    match pieces {
-        Some(pieces) if pieces.len() > 1 => by_shards(spec, &rung, pieces, 0),
-        _ => Ok(Effects::done().enqueue(&rung)?),
-    }
+    by_shards(spec, rung, pieces, 0)
 }
 
 /// All shards at once, or the first of a chain, and `then` when the last of them has arrived. The waiting review
@@ -187,11 +191,16 @@ pub fn shard_at(
 pub fn pass_over(ladder: &Ladder, job: Rung, why: &str) -> Result<Effects, HandlerError> {
     if let Some(next) = ladder.cheapest_after(job.rung) {
         tracing::debug!(%job.sweep, job.target, job.rung, next, why, "dearer rungs are passed over");
-        let (passed, provider) = (job.passed + 1, provider_at(ladder, next)?);
-        return Ok(Effects::done().enqueue(&Rung { rung: next, passed, provider, ..job })?);
+        return passed_to(ladder, job, next);
     }
     let why = format!("{why}; no rung that is cheap enough is left on the ladder");
     Ok(leave_out(&job.sweep, job.target, why))
+}
+
+/// The rungs before `next` are passed over.
+fn passed_to(ladder: &Ladder, job: Rung, next: u32) -> Result<Effects, HandlerError> {
+    let (passed, provider) = (job.passed + 1, provider_at(ladder, next)?);
+    Ok(Effects::done().enqueue(&Rung { rung: next, passed, provider, ..job })?)
 }
 
 /// A review is left out because of the budget. Its attempts stay for the report.
@@ -232,19 +241,23 @@ pub fn rejected(
 }
 
 /// What becomes of a review none of whose shards could be read: a reviewer would have nothing to go by. It
-/// is a dead letter; when a person sends that back, all of its shards are asked again (`pieces`, by
-/// [`asks_again`]), and then `rung`.
+/// goes on at the rung `whole`, which takes the file whole; without one it is a dead letter. When a person sends that
+/// back, all of its shards are asked again (`pieces`, by [`asks_again`]), and then `rung`.
 ///
 /// # Errors
-/// Only if a payload does not serialise.
+/// When the ladder has no such rung.
 pub fn unread(
     spec: &SweepSpec,
     state: &ReviewState,
     rung: &Rung,
     pieces: Option<&[Range<usize>]>,
+    whole: Option<(&Ladder, u32)>,
 ) -> Result<Effects, HandlerError> {
     let review = ReviewId::new(&rung.sweep, rung.target);
     let record = ReviewRecord::of(&review);
+    if let Some((ladder, at)) = whole {
+        return passed_to(ladder, rung.clone(), at);
+    }
     if let Some(pieces) = pieces {
         return Ok(by_shards(spec, rung, pieces, state.unread)?.with(record.again(state.unread)));
     }

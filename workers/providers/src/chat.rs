@@ -18,6 +18,8 @@ pub struct ChatRequest {
     pub max_tokens: u32,
     /// Sampling temperature.
     pub temperature: f64,
+    /// Context to ask for, in tokens, where a server is told; absent: as the provider's settings have it.
+    pub context_tokens: Option<u32>,
     /// Whether the sweep says that the provider is local. Text is sent as it is only when this worker finds
     /// it local as well.
     pub local: bool,

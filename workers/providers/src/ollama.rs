@@ -80,7 +80,7 @@ pub(crate) fn body(endpoint: &Endpoint, req: &ChatRequest, think: bool) -> Map<S
     body.insert(
         "options".into(),
         json!({
-            "num_ctx": endpoint.cfg.context_tokens(),
+            "num_ctx": req.context_tokens.unwrap_or_else(|| endpoint.cfg.context_tokens()),
             "num_predict": req.max_tokens,
             "temperature": req.temperature,
         }),

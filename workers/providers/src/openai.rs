@@ -286,6 +286,7 @@ mod tests {
             schema: None,
             max_tokens: 1,
             temperature: 0.0,
+            context_tokens: None,
             local: true,
             trace: None,
             subject: crate::chat::Subject {

@@ -1,6 +1,7 @@
 //! Running the system `git`: no hooks, no questions, no time without end, nothing inherited that
 //! would point it at another repository.
 
+use scrum_shown::shell_quoted;
 use std::io::Read;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -111,10 +112,25 @@ fn run(command: &mut Command, timeout: Duration) -> Result<String, String> {
     if status.success() {
         return Ok(stdout);
     }
+    if let Some(why) = of_another_user(&stderr) {
+        return Err(why);
+    }
     // The line that says why; what follows it is advice about something else.
     let why = stderr.lines().rfind(|l| l.starts_with("fatal:") || l.starts_with("error:"));
     let last = || stderr.lines().rfind(|l| !l.trim().is_empty());
     Err(why.or_else(last).unwrap_or("no reason given").trim_start_matches("fatal: ").to_owned())
+}
+
+/// What to do where git refuses a repository because of its owner; it says why first, and last only that it could not
+/// read.
+fn of_another_user(stderr: &str) -> Option<String> {
+    let (_, place) = stderr.split_once("detected dubious ownership in repository at '")?;
+    let (place, _) = place.split_once('\'')?;
+    let word = shell_quoted(place);
+    Some(format!(
+        "{place} belongs to another user, and git reads it for you only after \
+         `git config --global --add safe.directory {word}`; or pass the path of the repository in place of its URL"
+    ))
 }
 
 /// The first bytes of a pipe, which is read to its end.
@@ -137,6 +153,25 @@ mod tests {
         let error = run(&mut sleep, Duration::from_millis(100)).unwrap_err();
         assert!(error.contains("not done after"), "{error}");
         assert!(started.elapsed() < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn of_a_repository_of_another_user_it_is_said_what_to_do() {
+        let told = "fatal: detected dubious ownership in repository at '/srv/a b/.git'\nTo add an exception for this \
+                    directory, call:\n\n\tgit config --global --add safe.directory '/srv/a b/.git'\nfatal: Could \
+                    not read from remote repository.\n";
+        let why = of_another_user(told).unwrap();
+        assert!(why.contains("--add safe.directory '/srv/a b/.git'`"), "{why}");
+        assert_eq!(of_another_user("fatal: Could not read from remote repository.\n"), None);
+        let dir = tempfile::tempdir().unwrap();
+        let (origin, into) = (dir.path().join("origin"), dir.path().join("into"));
+        let path = origin.to_str().unwrap();
+        git(&["init", "--quiet", "--bare", path]).unwrap();
+        let mut command = prepared();
+        command.env("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
+        command.args(["clone", "--quiet", &format!("file://{path}"), into.to_str().unwrap()]);
+        let error = run(&mut command, Duration::from_secs(60)).unwrap_err();
+        assert!(error.contains("belongs to another user") && error.contains(path), "{error}");
     }
 
     #[test]

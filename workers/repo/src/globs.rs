@@ -257,7 +257,7 @@ mod tests {
         }
         let entry = |kind, bytes| {
             let (path, blob) = (IgnoreFile::NAME.to_owned(), String::new());
-            IgnoreFile::check(&Entry { path, path_lossy: false, blob, bytes, kind })
+            IgnoreFile::check(&Entry { path, path_escaped: false, blob, bytes, kind })
         };
         assert!(entry(EntryKind::File, IgnoreFile::MAX_BYTES).is_ok());
         assert!(entry(EntryKind::Executable, 1).is_ok());

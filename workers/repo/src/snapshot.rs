@@ -3,6 +3,7 @@
 use crate::{Repo, RepoError};
 use git2::{ObjectType, Odb, Oid, Tree};
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 /// What an entry of a tree is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,10 +21,10 @@ pub enum EntryKind {
 /// One entry of a commit's tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Path with `/` as separator; bytes that are not UTF-8 are shown as U+FFFD.
+    /// Path with `/` as separator. Where it is not UTF-8, each wrong byte and each `%` in it stands as `%XX`.
     pub path: String,
-    /// True when the path had to be shown that way.
-    pub path_lossy: bool,
+    /// True when the path stands that way.
+    pub path_escaped: bool,
     /// Object id, hex.
     pub blob: String,
     /// Size of the content in bytes, from the object's header; 0 for a submodule.
@@ -63,7 +64,39 @@ pub(crate) fn of(repo: &Repo, commit: &str, bounds: Bounds) -> Result<Vec<Entry>
         let bound = format!("a path of more than {} bytes", bounds.path);
         Err(RepoError::TooLarge { what, bound })
     })?;
-    Ok(found.into_iter().map(|(path, id, bytes, kind)| entry(path, id, bytes, kind)).collect())
+    let mut entries = Vec::with_capacity(found.len());
+    let mut odd = Vec::new();
+    for (path, id, bytes, kind) in found {
+        let path = String::from_utf8(path).unwrap_or_else(|e| {
+            odd.push((entries.len(), e.into_bytes()));
+            String::new()
+        });
+        entries.push(Entry { path, path_escaped: false, blob: id.to_string(), bytes, kind });
+    }
+    for (at, path) in odd {
+        // A name that is spelt like the escaped form of another one is left to that file.
+        let escaped = escaped(&path, true);
+        let taken = entries.iter().any(|entry| entry.path == escaped);
+        let entry = &mut entries[at];
+        entry.path = if taken { self::escaped(&path, false) } else { escaped };
+        entry.path_escaped = true;
+    }
+    Ok(entries)
+}
+
+/// A path that is not UTF-8, with `%XX` for each wrong byte and each `%`; in lower case where not `upper`.
+fn escaped(path: &[u8], upper: bool) -> String {
+    let mut out = String::with_capacity(path.len() + 8);
+    let put = |out: &mut String, byte: u8| {
+        let _ = if upper { write!(out, "%{byte:02X}") } else { write!(out, "%{byte:02x}") };
+    };
+    for chunk in path.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c == '%' { put(&mut out, b'%') } else { out.push(c) }
+        }
+        chunk.invalid().iter().for_each(|byte| put(&mut out, *byte));
+    }
+    out
 }
 
 /// The same with paths as they are. A path that is too long is given to `too_long`, and what is
@@ -226,16 +259,5 @@ fn count(
         }
         open.push((tree, at + 1, sum));
         open.extend(below.map(|tree| (tree, 0, Count::default())));
-    }
-}
-
-fn entry(path: Vec<u8>, id: Oid, bytes: u64, kind: EntryKind) -> Entry {
-    let blob = id.to_string();
-    match String::from_utf8(path) {
-        Ok(path) => Entry { path, path_lossy: false, blob, bytes, kind },
-        Err(e) => {
-            let path = String::from_utf8_lossy(e.as_bytes()).into_owned();
-            Entry { path, path_lossy: true, blob, bytes, kind }
-        }
     }
 }

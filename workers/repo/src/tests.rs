@@ -110,8 +110,51 @@ fn odd_entries_are_told_apart() {
     assert_eq!(kind("big.txt"), Some((EntryKind::File, 2 * 1024 * 1024)));
     assert_eq!(kind("link"), Some((EntryKind::Symlink, 11)));
     assert_eq!(kind("sub"), Some((EntryKind::Submodule, 0)));
-    let lossy: Vec<_> = entries.iter().filter(|e| e.path_lossy).map(|e| e.path.as_str()).collect();
-    assert_eq!(lossy, ["n\u{fffd}.txt"]);
+}
+
+#[test]
+fn names_that_are_not_utf_8_are_told_apart_and_can_be_read_back() {
+    use std::os::unix::ffi::OsStrExt;
+    let f = Fixture::new();
+    let names: [(&[u8], &str); 7] = [
+        (b"a/n\xfe.txt", "a/n%FE.txt"),
+        (b"a/n\xff.txt", "a/n%FF.txt"),
+        (b"caf\xe9 100%.rs", "caf%E9 100%25.rs"),
+        ("sub/\u{e9}\u{fffd}.rs".as_bytes(), "sub/\u{e9}\u{fffd}.rs"),
+        (b"sub/\xc3\xa9\xe2\x82.rs", "sub/\u{e9}%E2%82.rs"),
+        // Spelt like the escaped form of another one.
+        (b"x%FF", "x%FF"),
+        (b"x\xff", "x%ff"),
+    ];
+    for (name, _) in names {
+        let path = f.path().join(std::ffi::OsStr::from_bytes(name));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, name).unwrap();
+    }
+    f.git(&["add", "-A"]);
+    f.git(&["commit", "-q", "-m", "odd"]);
+    let repo = Repo::open(f.path()).unwrap();
+    let entries = repo.snapshot(&repo.resolve("HEAD").unwrap()).unwrap();
+    assert_eq!(entries.len(), names.len());
+    for (name, path) in names {
+        let entry = entries
+            .iter()
+            .find(|e| e.path == path)
+            .unwrap_or_else(|| panic!("{path}: {entries:?}"));
+        assert_eq!(repo.blob(&entry.blob).unwrap(), name);
+        assert_eq!(entry.path_escaped, std::str::from_utf8(name).is_err());
+        if entry.path_escaped {
+            let mut back = Vec::new();
+            let mut rest = entry.path.as_str();
+            while let Some((before, after)) = rest.split_once('%') {
+                back.extend(before.bytes());
+                back.push(u8::from_str_radix(&after[..2], 16).unwrap());
+                rest = &after[2..];
+            }
+            back.extend(rest.bytes());
+            assert_eq!(back, name);
+        }
+    }
 }
 
 #[test]

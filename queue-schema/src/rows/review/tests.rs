@@ -36,7 +36,7 @@ const ORIGINAL: [&str; 29] = [
 ];
 
 /// What the fleet adds, in its order. New ones go to the end.
-const OURS: [&str; 17] = [
+const OURS: [&str; 18] = [
     "sweep_id",
     "review_id",
     "repo",
@@ -54,6 +54,7 @@ const OURS: [&str; 17] = [
     "masked",
     "retrieval",
     "shards_shortened",
+    "encoding",
 ];
 
 fn markdown() -> ReviewRow {

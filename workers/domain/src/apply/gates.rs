@@ -1,5 +1,6 @@
 //! The gates that need only the texts: path, confidence, unique, size, rationale.
 
+use super::ends::{self, Flat};
 use super::parse::Patch;
 use super::paths::PathRules;
 use crate::text::{clip_marked, is_ident, one_line};
@@ -120,14 +121,28 @@ pub fn patch(content: &str, patch: &Patch, bounds: &Bounds) -> Result<String, Fa
         }
         Some(_) => {}
     }
-    let at = unique(content, &patch.old_string)?;
-    size(patch, bounds.max_lines)?;
+    // Whichever line ends the file has, and the answer.
+    let (flat, old, new) =
+        (Flat::of(content), Flat::of(&patch.old_string).text, Flat::of(&patch.new_string).text);
+    let at = unique(&flat.text, &old)?;
+    size(&old, &new, bounds.max_lines)?;
     rationale(patch)?;
-    let mut out = String::with_capacity(content.len() + patch.new_string.len());
-    out.push_str(&content[..at]);
-    out.push_str(&patch.new_string);
-    out.push_str(&content[at + patch.old_string.len()..]);
-    Ok(out)
+    let (start, end) = (flat.back(at), flat.back(at + old.len()));
+    let place = &content[start..end];
+    let written = ends::with_those_of(place, &new, ends::around(content, start));
+    Ok([&content[..start], &written, &content[end..]].concat())
+}
+
+/// The gate for what a file is written in; `encoding` is empty for UTF-8.
+///
+/// # Errors
+/// The failure.
+pub fn encoding(encoding: &str) -> Result<(), Failed> {
+    if encoding.is_empty() {
+        return Ok(());
+    }
+    let reason = format!("the file is written in {encoding}; only files in UTF-8 are patched");
+    Err(Failed::at(Gate::Path, reason))
 }
 
 fn unique(content: &str, old: &str) -> Result<usize, Failed> {
@@ -187,11 +202,11 @@ fn likeness(a: &str, b: &str) -> f32 {
     strsim::sorensen_dice(a, b) as f32
 }
 
-fn size(patch: &Patch, most: u32) -> Result<(), Failed> {
-    if patch.old_string == patch.new_string {
+fn size(old: &str, new: &str, most: u32) -> Result<(), Failed> {
+    if old == new {
         return Err(Failed::at(Gate::Size, "it changes nothing"));
     }
-    let lines = patch.old_string.lines().count().max(patch.new_string.lines().count());
+    let lines = old.lines().count().max(new.lines().count());
     if lines > most as usize {
         return Err(Failed::at(Gate::Size, format!("{lines} lines, at most {most} are allowed")));
     }

@@ -9,6 +9,7 @@
 
 pub mod bisect;
 pub mod detect;
+mod ends;
 pub mod gates;
 mod kinds;
 pub mod message;

@@ -175,6 +175,9 @@ pub(super) fn reviewed(out: &mut String, file: &FileReport, row: &ReviewRow) {
     for (start, end) in &row.shards_missing {
         let _ = writeln!(out, "- **Not covered: bytes {start} to {end}**");
     }
+    if !row.encoding.is_empty() {
+        let _ = writeln!(out, "- Read as {}", escape(&row.encoding));
+    }
     if row.masked > 0 {
         let secrets = counted(row.masked as usize, "secret", "secrets");
         let _ = writeln!(out, "- Masked before the text was sent: {secrets}");

@@ -153,6 +153,7 @@ fn row(path: &str, findings: Vec<Finding>, attempts: &[Attempt]) -> ReviewRow {
         shards_total: 3,
         shards_missing: &[(3500, 7000)],
         shards_shortened: 2,
+        encoding: "",
         top_chunks: &[],
         shards_masked: 0,
         retrieval: "lexical",

@@ -3,6 +3,7 @@
 use super::Work;
 use queue_schema::rows::apply::{ApplyAction, AutoApplyRow, PatchRecord, SCHEMA_VERSION};
 use scrum_domain::apply::{Failed, Gate, Patch, PathRules, gates};
+use scrum_domain::decode::decode;
 use scrum_repo::{Entry, EntryKind};
 
 /// One file of a run on its way through the gates.
@@ -82,7 +83,10 @@ pub(super) fn look(
         "the patch model proposed none".clone_into(&mut file.row.reason);
         return file;
     }
-    if let Err(failed) = whole(spec, &own.paths, k, entry) {
+    let read = content.and_then(decode);
+    let encoding = read.as_ref().map_or("", |read| read.encoding);
+    let failed = whole(spec, &own.paths, k, entry).and_then(|()| gates::encoding(encoding));
+    if let Err(failed) = failed {
         file.row.action =
             if failed.gate == Gate::Fresh { ApplyAction::Stale } else { ApplyAction::AllRejected };
         file.row.reason.clone_from(&failed.reason);
@@ -90,12 +94,12 @@ pub(super) fn look(
         file.row.patches_rejected = count(proposal.patches.len());
         return file;
     }
-    let Some(text) = content.and_then(|c| std::str::from_utf8(c).ok()) else {
+    let Some(text) = read.map(|read| read.text) else {
         file.row.action = ApplyAction::AllRejected;
         "the file is no text".clone_into(&mut file.row.reason);
         return file;
     };
-    patches(&mut file, text, work, &proposal.patches);
+    patches(&mut file, &text, work, &proposal.patches);
     file
 }
 
@@ -114,6 +118,9 @@ fn whole(
         Some(_) => {}
     }
     gates::path(&wanted.path, paths)?;
+    if entry.is_some_and(|e| e.path_escaped) {
+        return Err(Failed::at(Gate::Path, "its name is not UTF-8"));
+    }
     match entry.map(|e| e.kind) {
         Some(EntryKind::File | EntryKind::Executable) => Ok(()),
         _ => Err(Failed::at(Gate::Path, "it is not a regular file")),

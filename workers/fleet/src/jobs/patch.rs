@@ -12,7 +12,7 @@ use queue_schema::ledger::TaskClass;
 use queue_schema::records::RunRecord;
 use queue_schema::rows::{Outcome, ReviewRow};
 use queue_schema::sweep::SweepSpec;
-use scrum_domain::apply::{parse, prompt};
+use scrum_domain::apply::{gates, parse, prompt};
 use scrum_domain::{accept, target};
 use scrum_providers::{Subject, Task};
 use std::sync::Arc;
@@ -25,6 +25,7 @@ struct Work {
     path: String,
     row: ReviewRow,
     source: String,
+    encoding: &'static str,
     fence: String,
 }
 
@@ -53,9 +54,9 @@ async fn load(ctx: &Context, job: Patch) -> Result<Work, HandlerError> {
         HandlerError::Fatal(format!("run {} has no file {}", job.run, job.member))
     })?;
     let row = ctx.review_row(&job.sweep, &ReviewId::new(&job.sweep, file.target)).await?;
-    let source = ctx.source(&spec, &file.blob).await?;
+    let (source, encoding) = ctx.decoded(&spec, &file.blob).await?;
     let fence = model::fence(&job.sweep, &spec);
-    Ok(Work { job, spec, run, path: file.path, row, source, fence })
+    Ok(Work { job, spec, run, path: file.path, row, source, encoding, fence })
 }
 
 impl Work {
@@ -66,6 +67,7 @@ impl Work {
             // The apply job would leave it alone: no call is spent on it.
             return Err(crate::applier::too_many(most));
         }
+        gates::encoding(self.encoding).map_err(|failed| failed.reason)?;
         let rules = &self.run.rules;
         let (source, findings) = (&self.source, &self.row.findings);
         let shown = prompt::shown(source, findings, rules.whole_chars, rules.around_lines);

@@ -1,7 +1,6 @@
-//! Review: look at one target and send it on its way: skipped, whole, or by shards.
+//! Review: look at one target and send it on its way: skipped, or to the first rung.
 
 use crate::context::Context;
-use crate::pieces::pieces;
 use crate::pipeline;
 use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
@@ -18,18 +17,10 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Review) -> Result<Effects, Hand
     let spec = ctx.spec(&job.sweep).await?;
     let mut record = ctx.target(&job.sweep, job.target).await?;
     let bytes = ctx.blob(&spec, &record.blob).await?;
-    let text = match target::inspect(&bytes) {
-        Ok(text) => text,
-        Err(reason) => {
-            record.skip = Some(reason.to_string());
-            let why = SweepRecord::of(&job.sweep).target(job.target, &record)?;
-            return Ok(pipeline::skipped(Effects::done().with(why), &job.sweep, job.target));
-        }
-    };
-    let pieces = if text.len() as u64 > spec.limits.split_over_bytes {
-        Some(pieces(&spec, &record.path, text).await?)
-    } else {
-        None
-    };
-    pipeline::begin(&spec, &job, pieces.as_deref())
+    if let Err(reason) = target::inspect(&bytes) {
+        record.skip = Some(reason.to_string());
+        let why = SweepRecord::of(&job.sweep).target(job.target, &record)?;
+        return Ok(pipeline::skipped(Effects::done().with(why), &job.sweep, job.target));
+    }
+    pipeline::begin(&spec, &job)
 }

@@ -17,9 +17,10 @@ use queue_schema::sweep::{self, Ladder, SweepSpec, Target};
 use scrum_domain::accept::{self, Judgement};
 use scrum_domain::gathered::Gathered;
 use scrum_domain::parse::Parsed;
-use scrum_domain::prompt::{self, Body, ReviewInput};
+use scrum_domain::prompt::{self, Body, Prompt, ReviewInput};
+use scrum_domain::retrieve::Chunk;
 use scrum_domain::review::{self, Accepted, Pathway, RowLimits};
-use scrum_domain::{anchor, builtin, facts, metrics, target};
+use scrum_domain::{anchor, builtin, facts, fit, metrics, target};
 use scrum_providers::{Subject, Task};
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ struct Work {
     history: Vec<Attempt>,
     state: ReviewState,
     source: String,
+    encoding: &'static str,
     gathered: Gathered,
     ladder: Ladder,
     fence: String,
@@ -42,9 +44,10 @@ struct Work {
 /// # Errors
 /// When the repository or Redis can't be read.
 pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, HandlerError> {
-    let work = load(ctx, job).await?;
-    if let Some(effects) = work.is_over().await? {
-        return Ok(effects);
+    let mut work = load(ctx, job).await?;
+    // A shard that the budget did not reach takes its review with it.
+    if let Some(why) = &work.state.left_out {
+        return Ok(pipeline::leave_out(&work.job.sweep, work.job.target, why.clone()));
     }
     let rung = work.rung()?;
     let documents = Documents::of(ctx, &work.job.sweep, &work.spec).await?;
@@ -52,7 +55,17 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
         Lookup::Later(effects) => return Ok(effects),
         Lookup::Found(found) => found,
     };
-    let question = work.question(ctx, &rung, &documents, &found);
+    let shown = documents.shown(&found, model::sweep_leaves(ctx, &work.spec, &rung));
+    let prompt = work.prompt(&documents, &shown, Body::Whole(&work.source));
+    if work.reads_whole(&rung, &prompt) {
+        work.gathered.set_aside();
+    } else if let Some(effects) = work.wants_notes(&prompt).await? {
+        return Ok(effects);
+    } else {
+        work.shorten_notes(&rung, &prompt);
+    }
+    let prompt = work.body().map_or(prompt, |notes| work.prompt(&documents, &shown, notes));
+    let question = work.question(&rung, &documents, prompt, shown.2);
     let tried = match model::ask(ctx, &info, question).await? {
         Said::Tried(tried) => tried,
         Said::Later(effects) => return Ok(effects),
@@ -74,32 +87,79 @@ async fn load(ctx: &Context, job: Rung) -> Result<Work, HandlerError> {
     };
     let (record, history, state) =
         tokio::try_join!(ctx.target(&job.sweep, job.target), history, ctx.review_state(&review),)?;
-    let source = ctx.source(&spec, &record.blob).await?;
+    let (source, encoding) = ctx.decoded(&spec, &record.blob).await?;
     let gathered = Gathered::of(&state, &source, spec.limits.notes_chars);
     let ladder = state.ladder(&spec.ladder).map_err(|e| {
         HandlerError::Fatal(format!("the ladder given with a retry can't be read: {e}"))
     })?;
     let (ladder, fence) = (ladder.into_owned(), model::fence(&job.sweep, &spec));
-    Ok(Work { spec, job, review, record, history, state, source, gathered, ladder, fence })
+    Ok(Work {
+        spec,
+        job,
+        review,
+        record,
+        history,
+        state,
+        source,
+        encoding,
+        gathered,
+        ladder,
+        fence,
+    })
 }
 
 impl Work {
-    /// What becomes of a review whose shards leave nothing to ask about.
-    async fn is_over(&self) -> Result<Option<Effects>, HandlerError> {
-        // A shard that the budget did not reach takes its review with it.
-        if let Some(why) = &self.state.left_out {
-            return Ok(Some(pipeline::leave_out(&self.job.sweep, self.job.target, why.clone())));
+    fn max_tokens(&self, rung: &sweep::Rung) -> u32 {
+        rung.max_tokens.unwrap_or(self.spec.limits.max_tokens)
+    }
+
+    /// Whether a rung is given the file itself.
+    fn reads_whole(&self, rung: &sweep::Rung, whole: &Prompt) -> bool {
+        let over = self.spec.limits.split_over_bytes;
+        fit::reads_whole(rung, whole, self.max_tokens(rung), self.source.len(), over)
+    }
+
+    /// What comes before a rung that can't take the whole file: notes on its pieces, unless they are there, or it
+    /// is one piece all the same.
+    async fn wants_notes(&self, whole: &Prompt) -> Result<Option<Effects>, HandlerError> {
+        let cut = || pieces(&self.spec, &self.record.path, &self.source);
+        if self.gathered.shards_total == 0 {
+            let pieces = cut().await?;
+            let split = || pipeline::shards_first(&self.spec, &self.job, &pieces);
+            return (pieces.len() > 1).then(split).transpose();
         }
         if !self.gathered.is_unread() {
             return Ok(None);
         }
-        let pieces = if pipeline::asks_again(&self.state) {
-            Some(pieces(&self.spec, &self.record.path, &self.source).await?)
+        let (mut pieces, mut other) = (None, None);
+        if pipeline::asks_again(&self.state) {
+            pieces = Some(cut().await?);
         } else {
             tracing::info!(file = %self.record.path, "no shard could be read");
-            None
-        };
-        pipeline::unread(&self.spec, &self.state, &self.job, pieces.as_deref()).map(Some)
+            let after = (0_u32..).zip(&self.ladder.rungs).skip(self.job.rung as usize + 1);
+            let mut whole = after.filter(|(_, rung)| self.reads_whole(rung, whole));
+            other = whole.next().map(|(at, _)| (&self.ladder, at));
+        }
+        pipeline::unread(&self.spec, &self.state, &self.job, pieces.as_deref(), other).map(Some)
+    }
+
+    /// Keeps the notes to what the rung's context has room for.
+    fn shorten_notes(&mut self, rung: &sweep::Rung, whole: &Prompt) {
+        let (source, most) = (&self.source, self.spec.limits.notes_chars);
+        let room = fit::notes_chars(rung, whole, self.max_tokens(rung), source, most);
+        if room != most {
+            self.gathered = Gathered::of(&self.state, source, room);
+        }
+    }
+
+    /// The notes, where they are what this rung reads.
+    fn body(&self) -> Option<Body<'_>> {
+        (self.gathered.shards_total > 1).then_some(Body::Distilled {
+            scratchpad: &self.gathered.notes.text,
+            shortened: self.gathered.notes.shortened,
+            bytes: self.record.bytes,
+            missing: &self.gathered.missing,
+        })
     }
 
     fn rung(&self) -> Result<sweep::Rung, HandlerError> {
@@ -119,38 +179,34 @@ impl Work {
         }
     }
 
-    fn question<'a>(
-        &'a self,
-        ctx: &Context,
-        rung: &'a sweep::Rung,
-        documents: &'a Documents,
-        found: &Found,
-    ) -> Question<'a> {
-        let leaves = model::sweep_leaves(ctx, &self.spec, rung);
-        let (prd_chunks, proposal_chunks, masked) = documents.shown(found, leaves);
-        let body = if self.gathered.shards_total > 1 {
-            Body::Distilled {
-                scratchpad: &self.gathered.notes.text,
-                shortened: self.gathered.notes.shortened,
-                bytes: self.record.bytes,
-                missing: &self.gathered.missing,
-            }
-        } else {
-            Body::Whole(&self.source)
-        };
-        let prompt = prompt::review_prompt(&ReviewInput {
+    fn prompt(
+        &self,
+        documents: &Documents,
+        (prd_chunks, proposal_chunks, _): &(Vec<Chunk>, Vec<Chunk>, u32),
+        body: Body<'_>,
+    ) -> Prompt {
+        prompt::review_prompt(&ReviewInput {
             path: &self.record.path,
             language: target::language(&self.record.path),
             body,
-            prd_chunks: &prd_chunks,
-            proposal_chunks: &proposal_chunks,
+            prd_chunks,
+            proposal_chunks,
             forensic: documents.forensic.as_ref().map(|d| d.text.as_str()),
             wants_forensic: self.spec.wants_forensic(),
             history: &self.history,
             fence: &self.fence,
             shown_chars: self.spec.limits.documents.shown_chars,
             reason_chars: self.spec.limits.history.reason_chars,
-        });
+        })
+    }
+
+    fn question<'a>(
+        &'a self,
+        rung: &'a sweep::Rung,
+        documents: &'a Documents,
+        prompt: Prompt,
+        masked: u32,
+    ) -> Question<'a> {
         let prd = documents.prd.as_ref();
         Question {
             spec: &self.spec,
@@ -170,7 +226,7 @@ impl Work {
                 source: self.source.clone(),
                 prd_terms: prd.map(|d| builtin::prd_terms(&d.text)).unwrap_or_default(),
             },
-            max_tokens: rung.max_tokens.unwrap_or(self.spec.limits.max_tokens),
+            max_tokens: self.max_tokens(rung),
             masked,
         }
     }
@@ -248,6 +304,7 @@ impl Work {
             attempts: &attempts,
             shards_spent: self.gathered.spent,
             shards_total: self.gathered.shards_total,
+            encoding: self.encoding,
             shards_missing: &self.gathered.missing,
             shards_shortened: self.gathered.notes.shortened,
             top_chunks: &found.top,

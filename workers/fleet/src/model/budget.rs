@@ -5,10 +5,7 @@ use super::answer::micro_usd;
 use crate::context::Context;
 use crate::runtime::HandlerError;
 use queue_schema::client::{Held, Lease, Spend};
-use scrum_domain::prompt::Prompt;
-
-/// Bytes of text that make a token, or fewer: code and English have about four.
-const BYTES_A_TOKEN: u64 = 4;
+pub use scrum_domain::fit::{guess, guess_asked};
 
 /// Holds what a call may take.
 ///
@@ -23,17 +20,6 @@ pub async fn hold(ctx: &Context, lease: &Lease, q: &Question<'_>) -> Result<Held
     }
     let spend = estimate(q);
     ctx.read("the budget", |queue| async move { queue.hold_budget(lease, &spend).await }).await
-}
-
-/// Tokens of a text, as far as that can be told without the model.
-pub fn guess(bytes: usize) -> u64 {
-    (bytes as u64).div_ceil(BYTES_A_TOKEN)
-}
-
-/// What a call asks, in tokens.
-pub fn guess_asked(prompt: &Prompt) -> u64 {
-    let schema = prompt.schema.as_ref().map_or(0, |s| s.to_string().len());
-    guess(prompt.system.len() + prompt.user.len() + schema)
 }
 
 /// The most that a call should take: what is asked, and the longest answer that it may get.

@@ -224,6 +224,7 @@ async fn call(ctx: &Context, q: Question<'_>) -> Result<ChatReply, ChatError> {
         user: q.prompt.user,
         schema: q.prompt.schema,
         max_tokens: q.max_tokens,
+        context_tokens: q.rung.context_tokens,
         local: q.local,
         subject: q.subject,
         trace: trace::current().map(|t| t.to_string()),
