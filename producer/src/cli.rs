@@ -271,6 +271,15 @@ pub struct DoctorArgs {
     /// With --queue: repair what is wrong.
     #[arg(long, requires = "queue")]
     pub mend: bool,
+    /// Try instead which models of a ladder obey hostile files: 40 calls of each.
+    #[arg(long, conflicts_with = "queue")]
+    pub injection: bool,
+    /// With --injection: the ladder, by name or file; `auto` chooses.
+    #[arg(long, value_name = "NAME", requires = "injection")]
+    pub ladder: Option<String>,
+    /// With --injection: with the prompts that ask for JSON.
+    #[arg(long, requires = "injection")]
+    pub json_reviews: bool,
 }
 
 /// `scrum kb`.

@@ -51,6 +51,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<u8> {
         Command::Cancel(args) => commands::operate::cancel(&global, args).await,
         Command::Forget(args) => commands::forget::execute(&global, args).await,
         Command::Doctor(args) if args.queue => commands::check::execute(&global, args).await,
+        Command::Doctor(args) if args.injection => commands::injection::execute(&global, &args),
         Command::Doctor(_) => commands::doctor::execute(&global).await,
         Command::Kb(args) => commands::kb::execute(&global, args),
         Command::Completions { shell } => {

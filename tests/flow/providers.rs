@@ -7,6 +7,8 @@
 mod embed;
 #[path = "providers/faults.rs"]
 mod faults;
+#[path = "providers/injection.rs"]
+mod injection;
 #[path = "providers/keys.rs"]
 mod keys;
 #[path = "providers/ollama.rs"]

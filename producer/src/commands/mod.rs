@@ -6,6 +6,7 @@ pub mod dlq;
 pub mod doctor;
 pub mod dry_run;
 pub mod forget;
+pub mod injection;
 pub mod kb;
 pub mod metrics;
 pub mod models;

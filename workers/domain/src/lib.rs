@@ -20,6 +20,8 @@
 //!
 //! [`estimate`] says what a sweep would take before it begins.
 //!
+//! [`injection`] tries whether a reviewer obeys the file that it reviews.
+//!
 //! [`redact`] takes secrets out of what leaves for models that are not local.
 //!
 //! [`builtin`] is the reviewer that needs no model: static checks, written in the same format.
@@ -34,6 +36,7 @@ pub mod estimate;
 pub mod facts;
 pub mod fit;
 pub mod gathered;
+pub mod injection;
 pub mod metrics;
 pub mod parse;
 pub mod prompt;

@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 use queue_schema::client::{PoolLimits, Queue, QueueOptions};
 use scrum_config::{LoadOptions, LogFormat, Settings};
 use scrum_fleet::context::Context;
+use scrum_fleet::injection;
 use scrum_fleet::lanes;
 use scrum_fleet::probe;
 use scrum_fleet::registry::Registry;
@@ -54,6 +55,12 @@ enum Command {
         /// Its name in the settings.
         provider: String,
     },
+    /// Read a ladder as JSON from standard input, try which of its models obey hostile files, and print that as JSON.
+    Injection {
+        /// With the prompts that ask for JSON.
+        #[arg(long)]
+        forensic: bool,
+    },
 }
 
 /// After the second signal, what is left for handing jobs back. Then the process ends, whatever its
@@ -98,6 +105,10 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         }
         Some(Command::Models { provider }) => {
             print::say_json(&probe::models(&settings, &providers, &provider).await?)
+        }
+        Some(Command::Injection { forensic }) => {
+            let ladder = serde_json::from_reader(std::io::stdin()).context("no ladder")?;
+            print::say_json(&injection::run(&settings, &providers, &ladder, forensic).await)
         }
         None => work(settings, providers, cli.lanes).await,
     }
