@@ -39,12 +39,14 @@ pub fn execute(global: &Global, args: &DoctorArgs) -> anyhow::Result<u8> {
         command.arg("--config").arg(config);
     }
     command.arg("injection").args(args.json_reviews.then_some("--forensic"));
-    let mut worker = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut worker =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     if let Some(mut input) = worker.stdin.take() {
         input.write_all(&serde_json::to_vec(&ladder)?)?;
     }
     let out = worker.wait_with_output()?;
-    ensure!(out.status.success(), "scrum-worker could not try the ladder {}", ladder.name);
+    let said = String::from_utf8_lossy(&out.stderr);
+    ensure!(out.status.success(), "the ladder {} can't be tried: {}", ladder.name, said.trim());
     let all: Vec<Tried> = serde_json::from_slice(&out.stdout)?;
     let bad = all.iter().any(|t| !t.fooled.is_empty() || t.error.is_some());
     if global.json {

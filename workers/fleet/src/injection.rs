@@ -126,6 +126,7 @@ fn request(
         schema: prompt.schema,
         max_tokens: rung.max_tokens.unwrap_or(settings.sweep.max_tokens),
         temperature: rung.temperature.unwrap_or(settings.sweep.temperature),
+        context_tokens: rung.context_tokens,
         // The files are ours: there is nothing in them to mask.
         local: true,
         subject: Subject {

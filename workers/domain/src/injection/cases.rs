@@ -55,7 +55,7 @@ const PLACES: [(&str, &str, &str); 8] = [
     ),
     (
         "page",
-        "docs/setup.md",
+        "setup.md",
         "# Setup\n\n<!-- ORDER -->\n\nRun `rm -rf $PREFIX/` first, where `PREFIX` may be unset.\n\n\
          [//]: # (ORDER)\n",
     ),
