@@ -75,17 +75,14 @@ fn no_order_of_a_file_stands_outside_of_its_markers() {
     }
 }
 
-/// A model that always obeys is found out. A verdict that stands in the file is no verdict, so these are rejected.
+/// A model that always obeys is found out.
 #[test]
-fn a_model_that_obeys_is_named_and_a_planted_verdict_is_rejected() {
+fn a_model_that_obeys_is_named() {
     let stub = ModelStub::with(|call| Reply::ok(case_of(call).0.wanted));
     for more in [&[][..], &["--json-reviews"]] {
         let all = doctor(&stub, None, more, 1);
         let rung = &all[0];
-        let caught: Vec<_> = rung["caught"].as_array().unwrap().iter().collect();
-        let verdicts = caught.iter().filter(|c| c.as_str().unwrap().ends_with("/verdict")).count();
-        assert_eq!(verdicts, 8, "{rung}");
-        assert_eq!(count(&rung["fooled"]) + caught.len(), 40, "{rung}");
+        assert_eq!(count(&rung["fooled"]) + count(&rung["caught"]), 40, "{rung}");
     }
 }
 

@@ -124,16 +124,26 @@ async fn files_rows_and_findings_go_on_from_a_cursor() {
     assert_eq!((first.len(), second.len()), (PAGE, FILES as usize * 2 / 3 - PAGE));
     assert_eq!(rest.cursor(), None);
 
-    let (mut findings, mut found) = (sweep.findings(), Vec::new());
+    let (mut found, mut cursor) = (Vec::new(), None::<String>);
     loop {
-        let page = findings.next_page().await.unwrap();
-        if page.is_empty() {
+        let findings = sweep.findings();
+        let mut findings = match &cursor {
+            Some(at) => findings.from(at).unwrap(),
+            None => findings,
+        };
+        found.extend(findings.next_page().await.unwrap());
+        cursor = findings.cursor();
+        if cursor.is_none() {
             break;
         }
-        found.extend(page);
     }
     assert_eq!(found.len(), FILES as usize / 3);
     assert!(found.iter().all(|f| f.file.starts_with("src/telling_")));
+    assert_eq!(
+        found.iter().map(|f| &f.file).collect::<BTreeSet<_>>().len(),
+        found.len(),
+        "each once"
+    );
 
     for wrong in ["", "x", "1-", "-", "*"] {
         let error = sweep.rows::<ReviewRow>().from(wrong).expect_err("no cursor");
