@@ -189,7 +189,7 @@ async fn a_pause_that_a_server_asks_for_holds_for_all() {
     assert!(within <= 8, "{within}");
     let models: usize = calls.len() - within;
     assert!(
-        models >= FILES && models <= FILES + 2,
+        (FILES..=FILES + 2).contains(&models),
         "{models}: once each, and the clocks of two processes"
     );
 }
