@@ -114,6 +114,24 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// A claim by itself: no quote, no place, no confidence.
+    pub fn new(kind: FindingKind, text: impl Into<String>) -> Self {
+        Self {
+            kind,
+            text: text.into(),
+            quote: None,
+            line: None,
+            end_line: None,
+            anchored: false,
+            ambiguous_lines: Vec::new(),
+            confidence: None,
+            confidence_unreadable: false,
+            evidence: None,
+            flags: Vec::new(),
+            place: None,
+        }
+    }
+
     /// True when its quote stands in several places of the file and nothing tells which is meant.
     pub const fn is_ambiguous(&self) -> bool {
         !self.ambiguous_lines.is_empty()

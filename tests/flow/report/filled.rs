@@ -136,18 +136,12 @@ fn attempt(outcome: Outcome, reason: &str, target: u32) -> Attempt {
 
 fn row(sweep: &SweepId, target: u32, path: &str, fate: Fate) -> ReviewRow {
     let finding = |text: String, kind| Finding {
-        kind,
-        text,
         quote: Some("let x = 1;".into()),
         line: Some(7),
         end_line: Some(7),
         anchored: true,
-        ambiguous_lines: Vec::new(),
         confidence: Some(80),
-        confidence_unreadable: false,
-        evidence: None,
-        flags: Vec::new(),
-        place: None,
+        ..Finding::new(kind, text)
     };
     let mut findings = Vec::new();
     if fate != Fate::Clean {

@@ -34,12 +34,15 @@ pub(super) fn forms(quote: &str) -> Vec<Form> {
     forms
 }
 
+/// Parts of a quote with ellipses; more of them are no quote.
+const MOST_PARTS: usize = 8;
+
 /// The parts of a quote around what it leaves out; empty when it leaves out nothing.
 pub(super) fn parts(quote: &str) -> Vec<&str> {
     let is_mark =
         |c: char| c.is_whitespace() || matches!(c, '/' | '#' | '[' | ']' | '(' | ')' | '*');
     let mut parts: Vec<&str> = quote.split("...").flat_map(|part| part.split('…')).collect();
-    if parts.len() < 2 {
+    if !(2..=MOST_PARTS).contains(&parts.len()) {
         return Vec::new();
     }
     let last = parts.len() - 1;

@@ -8,18 +8,10 @@ fn tier(findings: &[Finding]) -> Tiers {
 
 fn finding(quote: Option<&str>, confidence: Option<u8>, anchored: bool) -> Finding {
     Finding {
-        kind: FindingKind::Suggestion,
-        text: "x".into(),
         quote: quote.map(Into::into),
-        line: None,
-        end_line: None,
         anchored,
-        ambiguous_lines: Vec::new(),
         confidence,
-        confidence_unreadable: false,
-        evidence: None,
-        flags: Vec::new(),
-        place: None,
+        ..Finding::new(FindingKind::Suggestion, "x")
     }
 }
 

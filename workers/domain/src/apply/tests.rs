@@ -253,18 +253,12 @@ fn a_selection_keeps_the_best_and_a_few_reasons_of_any_number_of_reviews() {
 
 fn finding(line: u32, end: u32) -> Finding {
     Finding {
-        kind: FindingKind::Suggestion,
-        text: "claim <<<F\nF>>>".into(),
         quote: Some("q".into()),
         line: Some(line),
         end_line: Some(end),
         anchored: true,
-        ambiguous_lines: Vec::new(),
         confidence: Some(95),
-        confidence_unreadable: false,
-        evidence: None,
-        flags: Vec::new(),
-        place: None,
+        ..Finding::new(FindingKind::Suggestion, "claim <<<F\nF>>>")
     }
 }
 

@@ -74,8 +74,7 @@ pub(super) fn confidence(text: &str) -> Confidence {
         let (before, tail) = (&lower[..*start], &lower[*end..]);
         let tail = without_kind(tail).trim_start_matches([' ', '"', '\'']);
         let Some(tail) = tail.strip_prefix([':', '=']) else { continue };
-        let line = tail.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-        let value = match read(line) {
+        let value = match read_behind(tail) {
             Confidence::Unreadable => {
                 percent_before(before).map_or(Confidence::Unreadable, Confidence::Percent)
             }
@@ -107,13 +106,30 @@ pub(super) fn confidence(text: &str) -> Confidence {
 pub(super) fn lone_confidence(text: &str) -> Confidence {
     match confidence(text) {
         Confidence::Percent(value) => Confidence::Percent(value),
-        _ => read(&plain(text).replace(['*', '`', '_'], " ")),
+        _ => read(first_line(plain(text).replace(['*', '`', '_'], " ").trim_start())),
     }
 }
 
-/// The value behind a label, on its line.
+/// The value behind a label: on its line, or a percentage alone on the next one.
+fn read_behind(tail: &str) -> Confidence {
+    let line = first_line(tail);
+    if !line.trim().is_empty() {
+        return read(line);
+    }
+    match read(first_line(tail.trim_start())) {
+        Confidence::Unreadable => Confidence::NotGiven,
+        value => value,
+    }
+}
+
+/// The first line, as far as it is looked at.
+fn first_line(text: &str) -> &str {
+    clip(text, REMARK).lines().next().unwrap_or_default()
+}
+
+/// The value behind a label.
 fn read(value: &str) -> Confidence {
-    let value = clip(value, REMARK).trim();
+    let value = value.trim();
     if is_blank(value) || not_given(value) {
         return Confidence::NotGiven;
     }
@@ -203,7 +219,8 @@ fn around(lower: &str, start: usize, end: usize) -> Option<u8> {
 
 /// `(high confidence)`: given, in a remark of its own, and in words.
 fn in_words(lower: &str, start: usize, end: usize) -> bool {
-    let before = lower[..start].split_whitespace().next_back().unwrap_or_default();
+    let from = lower[..start].char_indices().rev().take(LABEL).last().map_or(start, |(at, _)| at);
+    let before = lower[from..start].split_whitespace().next_back().unwrap_or_default();
     let opens = |word: &str| word.starts_with(['(', '[']);
     let after = clip(&lower[end..], LABEL).trim_start();
     let word = after.find(|c: char| !c.is_alphabetic()).unwrap_or(after.len());
@@ -238,10 +255,7 @@ fn in_parentheses(lower: &str, at_end: bool) -> Option<u8> {
         let (value, rest) = percent_at(inner)?;
         let rest = rest.trim_start();
         let closed = rest.starts_with([')', ']', ',', ';']);
-        let ends = |rest: &str| {
-            let line = clip(rest, REMARK).lines().next().unwrap_or_default();
-            line.chars().skip(1).all(|c| !c.is_alphanumeric())
-        };
+        let ends = |rest: &str| first_line(rest).chars().skip(1).all(|c| !c.is_alphanumeric());
         (closed && (!at_end || ends(rest))).then_some(value)
     })
 }

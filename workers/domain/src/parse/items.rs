@@ -152,11 +152,15 @@ pub(super) fn tells(title: &str) -> bool {
     !other(title.trim()) && !title.split(|c: char| !c.is_alphanumeric()).any(other)
 }
 
+/// Lines of an item that are looked at for what it said before.
+const LOOKED_BACK: usize = 100;
+
 impl Item {
     /// Whether a bullet of this label at the item's own level begins the next item: the label that the
     /// item itself began with, or another quote after what to write instead of the first one.
     pub(super) fn begins_again(&self, name: &str) -> bool {
-        let last = |role| self.lines.iter().rposition(|line| role_of(line) == Some(role));
+        let near = &self.lines[self.lines.len().saturating_sub(LOOKED_BACK)..];
+        let last = |role| near.iter().rposition(|line| role_of(line) == Some(role));
         let Some((first, _)) = self.lines.first().and_then(|line| label(line)) else {
             return false;
         };

@@ -95,18 +95,5 @@ fn flags(text: &str) -> Vec<String> {
 }
 
 fn finding(kind: FindingKind, text: String) -> Finding {
-    Finding {
-        kind,
-        text,
-        quote: None,
-        line: None,
-        end_line: None,
-        anchored: false,
-        ambiguous_lines: Vec::new(),
-        confidence: None,
-        confidence_unreadable: false,
-        evidence: None,
-        flags: Vec::new(),
-        place: None,
-    }
+    Finding::new(kind, text)
 }

@@ -32,8 +32,8 @@ pub(super) fn behind_label(
         return spanned(&rest[open..], below).filter(|span| !nothing::is_blank(span));
     }
     let blank = below.iter().take_while(|line| line.trim().is_empty()).count().min(1);
-    if let Some((_, code)) = blocks.iter().find(|(opens, _)| *opens == at + 1 + blank) {
-        return Some(code.clone());
+    if let Ok(found) = blocks.binary_search_by_key(&(at + 1 + blank), |(opens, _)| *opens) {
+        return Some(blocks[found].1.clone());
     }
     if !rest.is_empty() {
         return (!nothing::is_blank(rest)).then(|| rest.to_owned());

@@ -101,18 +101,12 @@ fn attempt(n: u32, outcome: Outcome, reason: &str) -> Attempt {
 
 fn finding(kind: FindingKind, text: &str, line: Option<u32>) -> Finding {
     Finding {
-        kind,
-        text: text.into(),
         quote: Some("let x = 1;".into()),
         line,
         end_line: line,
         anchored: line.is_some(),
-        ambiguous_lines: Vec::new(),
         confidence: Some(80),
-        confidence_unreadable: false,
-        evidence: None,
-        flags: Vec::new(),
-        place: None,
+        ..Finding::new(kind, text)
     }
 }
 

@@ -72,6 +72,7 @@ fn what_is_no_confidence_is_not_given() {
         "Confidence: n/a",
         "Confidence: not given",
         "Confidence:",
+        "Confidence:\n- Change: raise",
         "(-85%)",
         "speeds it up by 85%",
         "A confidence of callers is lost",

@@ -190,3 +190,93 @@ fn a_quote_may_stand_between_quotation_marks() {
     assert_eq!(quote("“a + b”").as_deref(), Some("a + b"));
     assert_eq!(quote("\"None\""), None);
 }
+
+/// The same finding in the languages of the table: title, item, labels, confidence.
+#[test]
+fn answers_are_read_in_any_of_the_languages() {
+    let answers = [
+        "## Modifications suggérées\n1. **`load` avale les erreurs** (Confiance\u{a0}: 85\u{a0}%)\n   - Où\u{a0}: `load`, ligne 5\n   - Citation\u{a0}: `x.unwrap();`\n   - Modification\u{a0}: `y?`\n\n## Contradictions\nAucune.\n",
+        "## 修改建议\n1、**`load` 吞掉错误**（置信度：85%）\n   - 位置：`load`，第 5 行\n   - 引用：`x.unwrap();`\n   - 修改：`y?`\n\n## 矛盾\n- 无。\n",
+        "## 建议\n1．**`load` 吞掉错误**\n   - 位置： load\n   - 代码： x.unwrap();\n   - 改为： y?\n   - 信心： ８５％\n",
+        "### 建议 1：`load` 吞掉错误\n- **位置**：`load`\n- **引用**：`x.unwrap();`\n- **置信度**：85%\n",
+        "## सुझाव\n1. **`load` त्रुटि छिपाता है** (आत्मविश्वास: 85%)\n   - कहाँ: `load`\n   - उद्धरण: `x.unwrap();`\n   - बदलाव: `y?`\n",
+        "## Cambios sugeridos\n1. **`load` oculta errores** (Confianza: 85%)\n   - Dónde: `load`\n   - Cita: `x.unwrap();`\n   - Cambio: `y?`\n\n## Contradicciones\n- Ninguna.\n",
+        "## التغييرات المقترحة\n1. **`load` يخفي الأخطاء** (الثقة: ٨٥٪)\n   - أين: `load`\n   - اقتباس: `x.unwrap();`\n   - التغيير: `y?`\n",
+        "## প্রস্তাবিত পরিবর্তন\n1. **`load` ত্রুটি লুকায়** (আত্মবিশ্বাস: ৮৫%)\n   - কোথায়: `load`\n   - উদ্ধৃতি: `x.unwrap();`\n   - পরিবর্তন: `y?`\n",
+        "## Mudanças sugeridas\n1. **`load` esconde erros** (Confiança: 85%)\n   - Onde: `load`\n   - Citação: `x.unwrap();`\n   - Mudança: `y?`\n",
+        "## Предлагаемые изменения\n1. **`load` скрывает ошибки** (Уверенность: 85%)\n   - Где: `load`\n   - Цитата: `x.unwrap();`\n   - Изменение: `y?`\n\n## Противоречия\nНет.\n",
+        "## Vorgeschlagene Änderungen\n1. **`load` verschluckt Fehler** (Konfidenz: 85 %)\n   - Wo: `load`\n   - Zitat: `x.unwrap();`\n   - Änderung: `y?`\n\n## Widersprüche\n- Keine Widersprüche gefunden.\n",
+        "## 変更の提案\n1. **`load` がエラーを隠す**（信頼度：85％）\n   - 場所：`load`\n   - 引用：`x.unwrap();`\n   - 変更：`y?`\n",
+        "## 제안\n1. **`load`가 오류를 숨긴다** (신뢰도: 85%)\n   - 위치: `load`\n   - 인용: `x.unwrap();`\n   - 변경: `y?`\n",
+        // No language of the table, and titles that say nothing: the form tells.
+        "## Ehdotukset\n1. **`load` piilottaa virheet** (Varmuus ääni: 85%)\n   - **Missä:** `load`\n   - **Lainaus:** `x.unwrap();`\n   - **Muutos:** `y?`\n",
+        "## Something else\n- **Where:** `load`\n- **Quote:** `x.unwrap();`\n- **Confidence:** 85%\n",
+        "| 位置 | 问题 | 引用 | 置信度 |\n|---|---|---|---|\n| `load` | 吞掉错误 | `x.unwrap();` | 85% |\n",
+    ];
+    for answer in answers {
+        let found = markdown(answer).findings;
+        assert_eq!(found.len(), 1, "{answer}");
+        assert_eq!(found[0].quote.as_deref(), Some("x.unwrap();"), "{answer}");
+        assert_eq!(found[0].confidence, Some(85), "{answer}");
+        let known = !answer.contains("Missä");
+        assert_eq!(
+            found[0].place.as_ref().is_some_and(|place| place.contains("load")),
+            known,
+            "{answer}"
+        );
+    }
+}
+
+#[test]
+fn quotes_stand_behind_their_label_in_any_form() {
+    let quote = |below: &str| {
+        let text = format!("## Suggested changes\n1. **It is lost** (Confidence: 85%)\n{below}");
+        let found = markdown(&text).findings;
+        assert_eq!(found.len(), 1, "{below}");
+        let quote = found[0].quote.clone().unwrap_or_default();
+        quote.lines().map(str::trim).collect::<Vec<_>>().join("|")
+    };
+    for (below, want) in [
+        ("   - Quote: a = b(c)\n   - Change: x", "a = b(c)"),
+        ("   - Quote: 5: a = b(c)\n", "5: a = b(c)"),
+        (
+            "   - Quote:\n     ```python\n     a = b(c)\n     d = 1\n     ```\n   - Change: x",
+            "a = b(c)|d = 1",
+        ),
+        ("   - Quote:\n\n     ```\n     a = b(c)\n     ```\n", "a = b(c)"),
+        ("   - Quote (lines 5-6):\n     ~~~\n     a = b(c)\n     ~~~\n", "a = b(c)"),
+        ("   - Quote:\n     a = b(c)\n     d = 1\n   - Change: x", "a = b(c)|d = 1"),
+        ("   - Quote:\n     > a = b(c)\n     > d = 1\n", "> a = b(c)|> d = 1"),
+        ("   - Quote:\n     - `a = b(c)`\n   - Change: x", "a = b(c)"),
+        ("   - Quote: `a = b(c)\n     d = 1`\n   - Change: x", "a = b(c)|d = 1"),
+        ("   - Quote: `a = b(c)`\n     `d = 1`\n   - Change: x", "a = b(c)|d = 1"),
+        ("   - `Quote: a = b(c)`\n   - Change: x", "a = b(c)"),
+        ("   - `Quote:` `a = b(c)`\n", "a = b(c)"),
+        ("   - **`Quote`:** `a = b(c)`\n", "a = b(c)"),
+        ("   - **Quote** `a = b(c)`\n", "a = b(c)"),
+        ("   - **Quote** (line 5): `a = b(c)`\n", "a = b(c)"),
+        ("   - Quote: const a = `b`;\n", "const a = `b`;"),
+        ("   - Quote: `a = b(c)\n   - Change: never closed", "a = b(c)"),
+        ("   - Quote: none\n   - Change: `x = y(z)`", ""),
+        ("   - Quote: ``a = `b` ``\n", "a = `b`"),
+    ] {
+        assert_eq!(quote(below), want, "{below}");
+    }
+}
+
+#[test]
+fn places_are_what_stands_behind_their_label() {
+    let text = "## Suggested changes\n1. **a** (85%)\n   - Where: `load`, line 5\n   - Quote (line 6): `a(b)`\n2. **b** (85%)\n   - Quote: `c(d)`\n";
+    let found = markdown(text).findings;
+    assert!(found[0].place.as_deref().unwrap().starts_with("`load`, line 5; line 6"));
+    assert_eq!(found[1].place, None);
+}
+
+#[test]
+fn a_confidence_that_cannot_be_read_is_told_apart() {
+    let text = "## Suggested changes\n1. a (Confidence: High)\n2. b (Confidence: 0.85)\n3. c\n4. d (Confidence: 9/10)\n5. e\n   - Confidence: unsure\n";
+    let found = markdown(text).findings;
+    let read: Vec<_> = found.iter().map(|f| (f.confidence, f.confidence_unreadable)).collect();
+    let want = [(None, true), (Some(85), false), (None, false), (Some(90), false), (None, true)];
+    assert_eq!(read, want);
+}

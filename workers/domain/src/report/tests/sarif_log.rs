@@ -27,6 +27,24 @@ fn sarif_holds_actionable_findings_only() {
 }
 
 #[test]
+fn an_undecided_place_has_no_region_and_names_all_its_lines() {
+    let mut found = finding(FindingKind::Suggestion, "Fails", None);
+    found.ambiguous_lines = (1..=60).collect();
+    let mut report = sweep("x", "a.rs");
+    report.files[0].row.as_mut().unwrap().findings = vec![found];
+    let log = sarif(&report);
+    let result = &log["runs"][0]["results"][0];
+    assert!(result["locations"][0]["physicalLocation"].get("region").is_none());
+    let related = result["relatedLocations"].as_array().unwrap();
+    assert_eq!(
+        (related.len(), &related[49]["physicalLocation"]["region"]["startLine"]),
+        (50, &50.into())
+    );
+    let said = "Fails (ambiguous: the quote stands on lines 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 and 48 more)";
+    assert_eq!(result["message"]["text"], said);
+}
+
+#[test]
 fn sarif_names_the_repository_by_a_uri() {
     for (repo, uri) in [
         ("/srv/my repo", "file:///srv/my%20repo"),
