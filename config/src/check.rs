@@ -8,11 +8,11 @@ use crate::facts::FactsSettings;
 use crate::layer::Layer;
 use crate::provider::{ProviderConfig, Wire};
 use crate::settings::{
-    BudgetSettings, LadderSettings, LogFormat, LogSettings, QueueSettings, RedisSettings,
-    RetentionSettings, Settings, StateSettings, SweepSettings, WorkerSettings,
+    BudgetSettings, HistorySettings, LadderSettings, LogFormat, LogSettings, QueueSettings,
+    RedisSettings, RetentionSettings, Settings, StateSettings, SweepSettings, WorkerSettings,
 };
 use crate::suggest::nearest;
-use queue_schema::limits::{AcceptLimits, DocumentLimits, HistoryLimits, TierLimits};
+use queue_schema::limits::{AcceptLimits, DocumentLimits, TierLimits};
 use queue_schema::sweep::{MarkdownPolicy, Policy, SplitMode};
 use serde::Deserialize;
 use serde::de::{self, Visitor};
@@ -40,7 +40,7 @@ pub(crate) fn keys(section: &str) -> &'static [&'static str] {
         "accept" => field_names::<AcceptLimits>(),
         "tiers" => field_names::<TierLimits>(),
         "documents" => field_names::<DocumentLimits>(),
-        "history" => field_names::<HistoryLimits>(),
+        "history" => field_names::<HistorySettings>(),
         "ladders" => field_names::<LadderSettings>(),
         "apply" => field_names::<ApplySettings>(),
         "log" => field_names::<LogSettings>(),

@@ -40,7 +40,7 @@ pub struct Settings {
     /// How documents are cut up, looked up and shown.
     pub documents: DocumentLimits,
     /// What is kept of answers, and what the next model is told.
-    pub history: HistoryLimits,
+    pub history: HistorySettings,
     /// Ladders of the user's own.
     pub ladders: LadderSettings,
     /// How reviews become commits.
@@ -249,8 +249,27 @@ impl Settings {
             accept: self.accept,
             tiers: self.tiers,
             documents: self.documents,
-            history: self.history,
+            history: self.history.limits(),
         }
+    }
+}
+
+/// `[history]`: what is kept of answers, and what the next model is told. All in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HistorySettings {
+    /// The start of an answer that attempts, rows and dead letters keep.
+    pub preview_chars: u32,
+    /// As much of an earlier attempt's reason as the next model is shown.
+    pub reason_chars: u32,
+    /// As much of an accepted answer as its row keeps.
+    pub answer_chars: u32,
+}
+
+impl HistorySettings {
+    fn limits(self) -> HistoryLimits {
+        let Self { preview_chars, reason_chars, answer_chars } = self;
+        HistoryLimits { preview_chars, reason_chars, answer_chars }
     }
 }
 

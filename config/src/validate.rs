@@ -242,6 +242,7 @@ impl Settings {
         // Previews are kept for every attempt, in Redis.
         check.range("history.preview_chars", h.preview_chars.into(), 0, 100_000);
         check.range("history.reason_chars", h.reason_chars.into(), 0, 500);
+        check.range("history.answer_chars", h.answer_chars.into(), 0, 1_000_000);
     }
 
     fn embedding(&self, check: &mut Checks) {

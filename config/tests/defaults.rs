@@ -100,6 +100,7 @@ fn defaults_are_those_of_the_specification() {
     assert_eq!((docs.chunk_chars, docs.overlap_chars, docs.least_chars), (800, 120, 60));
     assert_eq!((docs.query_chars, docs.shown_chars), (800, 600));
     assert_eq!((settings.history.preview_chars, settings.history.reason_chars), (2000, 180));
+    assert_eq!(settings.history.answer_chars, 100_000);
     let tiers = &settings.tiers;
     assert_eq!((tiers.auto, tiers.dry_run, tiers.simulation), (90, 70, 50));
     let accept = &settings.accept;
@@ -114,7 +115,7 @@ fn defaults_are_those_of_the_specification() {
     assert_eq!(settings.accept, AcceptLimits::default());
     assert_eq!(settings.tiers, TierLimits::default());
     assert_eq!(settings.documents, DocumentLimits::default());
-    assert_eq!(settings.history, HistoryLimits::default());
+    assert_eq!(settings.limits().history, HistoryLimits::default());
     assert_eq!(settings.sweep.policy, Policy::Auto);
     assert_eq!(settings.sweep.markdown_policy, MarkdownPolicy::default());
     assert_eq!(settings.log.format, LogFormat::Text);

@@ -78,6 +78,7 @@ fn out_of_range_values_are_refused_with_the_range_and_the_place() {
         ("documents.query_chars", "0"),
         ("documents.shown_chars", "0"),
         ("history.preview_chars", "100001"),
+        ("history.answer_chars", "1000001"),
         ("history.reason_chars", "501"),
         ("providers.ollama.concurrency", "0"),
         ("providers.ollama.total_timeout_s", "0"),

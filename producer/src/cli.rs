@@ -54,7 +54,8 @@ pub enum Command {
     Sweep(SweepArgs),
     /// Progress of sweeps, lanes and workers.
     Status(StatusArgs),
-    /// Write the report files of a sweep.
+    /// Write the report files of a sweep, or show what they say of one file.
+    #[command(after_help = REPORT_EXAMPLES)]
     Report(ReportArgs),
     /// Turn confident reviews of a sweep into small commits on a separate branch; dry run unless --commit.
     #[command(after_help = APPLY_EXAMPLES)]
@@ -101,6 +102,10 @@ const APPLY_EXAMPLES: &str = "Examples:
   scrum apply latest --commit --branch scrum/fixes --test 'cargo test --workspace'
   scrum apply 3f2a91c07be4d512 --model local_openai/qwen3-coder --check 'make check'
 main, master and the branch that is checked out are never written.";
+
+const REPORT_EXAMPLES: &str = "Examples:
+  scrum report latest --out report
+  scrum report latest src/store.rs                one file, on the terminal";
 
 const DLQ_EXAMPLES: &str = "Examples:
   scrum dlq list --sweep 3f2a91c07be4d512 --path 'src/**/*.rs' --since 2h
@@ -161,6 +166,9 @@ pub struct Request {
     /// written.
     #[arg(long)]
     pub dry_run: bool,
+    /// Ask again for what an earlier run of the same sweep left unresolved because of provider errors.
+    #[arg(long, conflicts_with = "again")]
+    pub retry_failed: bool,
     /// Start a new sweep even if the same one was done before. If an earlier --again is not finished,
     /// continue that one.
     #[arg(long)]
@@ -210,6 +218,9 @@ pub struct StatusArgs {
 pub struct ReportArgs {
     /// Which sweep; `latest` for the newest.
     pub sweep: String,
+    /// Show this file on the terminal instead of writing files: its path, or the end of it.
+    #[arg(conflicts_with_all = ["out", "format"])]
+    pub file: Option<String>,
     /// Where to.
     #[arg(long, value_name = "DIR", default_value = "scrum-report")]
     pub out: PathBuf,

@@ -9,6 +9,7 @@ mod cli;
 mod commands;
 mod embedded;
 mod ladder;
+mod original;
 mod output;
 mod progress;
 mod report;
@@ -16,6 +17,7 @@ mod request;
 mod session;
 mod signals;
 mod wait;
+mod watch;
 mod workers;
 
 use cli::{Cli, Command};

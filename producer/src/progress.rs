@@ -8,12 +8,18 @@ use std::time::{Duration, Instant};
 /// Plain lines come at most so often.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
+/// Columns of a terminal that are too few for a bar beside the counters.
+const NARROW: usize = 70;
+
 /// Shows how far a sweep is.
 #[derive(Debug)]
 pub struct Progress {
     bar: Option<ProgressBar>,
     plain: bool,
-    started: Instant,
+    /// When this command first saw the sweep at work, and how many files were settled then.
+    began: Option<(Instant, u64)>,
+    /// What the work waits for.
+    waits: Option<String>,
     last_line: Option<(Instant, u64)>,
 }
 
@@ -23,16 +29,19 @@ impl Progress {
         let fancy = !quiet && output::fancy();
         let bar = fancy.then(|| {
             let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(8));
-            let style = ProgressStyle::with_template(
-                "{spinner:.cyan} {bar:24.green/black.bright} {pos}/{len} files  {wide_msg}",
-            );
+            let is_narrow = output::width_of_progress().is_some_and(|columns| columns < NARROW);
+            let style = ProgressStyle::with_template(if is_narrow {
+                "{spinner:.cyan} {pos}/{len}  {wide_msg}"
+            } else {
+                "{spinner:.cyan} {bar:24.green/black.bright} {pos}/{len} files  {wide_msg}"
+            });
             if let Ok(style) = style {
                 bar.set_style(style.progress_chars("━╸─"));
             }
             bar.enable_steady_tick(Duration::from_millis(125));
             bar
         });
-        Self { bar, plain: !quiet && !fancy, started: Instant::now(), last_line: None }
+        Self { bar, plain: !quiet && !fancy, began: None, waits: None, last_line: None }
     }
 
     /// A line that stays.
@@ -44,21 +53,45 @@ impl Progress {
         }
     }
 
+    /// Says what the work waits for, beside the counters; `None` when it goes on.
+    pub fn waits(&mut self, what: Option<String>) {
+        self.waits = what;
+    }
+
     /// Shows the newest counters.
     pub fn update(&mut self, s: &SweepStatus) {
         let settled = s.settled();
+        let pace = self.pace(s);
         if let Some(bar) = &self.bar {
             bar.set_length(s.total);
             bar.set_position(settled);
-            bar.set_message(output::plain(&summary(s, self.started.elapsed())));
+            bar.set_message(output::plain(&self.line(s, pace)));
             return;
         }
         let due = self.last_line.is_none_or(|(at, n)| n != settled && at.elapsed() >= LINE_EVERY);
         if self.plain && s.total > 0 && (due || s.is_over()) {
-            let line = summary(s, self.started.elapsed());
+            let line = self.line(s, pace);
             output::tell(&format!("{settled}/{} files  {line}", s.total));
             self.last_line = Some((Instant::now(), settled));
         }
+    }
+
+    fn line(&self, s: &SweepStatus, pace: Option<Pace>) -> String {
+        let counters = summary(s, pace);
+        match &self.waits {
+            Some(what) => format!("{what}; {counters}"),
+            None => counters,
+        }
+    }
+
+    /// What was done since this command looked first: what an earlier one has done took no time of this one.
+    fn pace(&mut self, s: &SweepStatus) -> Option<Pace> {
+        if s.state != SweepState::Running {
+            return None;
+        }
+        let done = done(s);
+        let (since, before) = *self.began.get_or_insert_with(|| (Instant::now(), done));
+        Some(Pace { done: done.saturating_sub(before), took: since.elapsed() })
     }
 
     /// Takes the bar away.
@@ -69,8 +102,22 @@ impl Progress {
     }
 }
 
+/// Files that were done in some time.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Files.
+    pub done: u64,
+    /// The time.
+    pub took: Duration,
+}
+
+/// Files that are over and took time.
+pub fn done(s: &SweepStatus) -> u64 {
+    s.resolved + s.unresolved + s.left_out
+}
+
 /// One line of counters: what is not zero, and what is left.
-pub fn summary(s: &SweepStatus, elapsed: Duration) -> String {
+pub fn summary(s: &SweepStatus, pace: Option<Pace>) -> String {
     let mut parts = vec![format!("{} resolved", s.resolved)];
     for (n, word) in [
         (s.unresolved, "unresolved"),
@@ -105,7 +152,7 @@ pub fn summary(s: &SweepStatus, elapsed: Duration) -> String {
             parts.push(format!("planning{}", why.unwrap_or_default()));
         }
         SweepState::Running => {
-            if let Some(left) = estimate(s, elapsed) {
+            if let Some(left) = pace.and_then(|pace| estimate(s, pace)) {
                 parts.push(format!("about {} left", duration(left)));
             }
         }
@@ -114,14 +161,13 @@ pub fn summary(s: &SweepStatus, elapsed: Duration) -> String {
     parts.join(", ")
 }
 
-/// Milliseconds left at the pace so far. Says nothing before there is a pace.
-fn estimate(s: &SweepStatus, elapsed: Duration) -> Option<u64> {
-    let done = s.resolved + s.unresolved + s.left_out;
+/// Milliseconds left at a pace. Says nothing before there is one.
+fn estimate(s: &SweepStatus, pace: Pace) -> Option<u64> {
     let left = s.waiting + s.live;
-    if done < 3 || left == 0 {
+    if pace.done < 3 || left == 0 {
         return None;
     }
-    let per_file = elapsed.as_millis() as f64 / done as f64;
+    let per_file = pace.took.as_millis() as f64 / pace.done as f64;
     Some((per_file * left as f64) as u64)
 }
 
@@ -160,10 +206,26 @@ mod tests {
 
     #[test]
     fn the_line_says_what_is_and_what_is_left() {
-        let line = summary(&status(), Duration::from_secs(8));
+        let pace = |done| Pace { done, took: Duration::from_secs(8) };
+        let line = summary(&status(), Some(pace(4)));
         assert_eq!(
             line,
             "3 resolved, 1 unresolved, 4 in progress, 5 calls, 15 tokens, about 12s left"
         );
+        for pace in [None, Some(pace(0)), Some(pace(2))] {
+            assert!(!summary(&status(), pace).contains("left"), "{pace:?} is no pace yet");
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_command_did_is_no_pace_of_this_one() {
+        let mut progress = Progress::new(true);
+        let mut s = status();
+        (s.resolved, s.waiting) = (28, 32);
+        assert_eq!(progress.pace(&s).unwrap().done, 0);
+        s.resolved += 5;
+        assert_eq!(progress.pace(&s).unwrap().done, 5);
+        progress.waits(Some("p takes no calls".into()));
+        assert!(progress.line(&s, None).starts_with("p takes no calls; 33 resolved"));
     }
 }

@@ -29,6 +29,17 @@ const PER_FILE: &str = "files";
 /// The largest sweep that gets them with `json`: they repeat `scrum_reviews.jsonl`.
 const MOST_PER_FILE: usize = 1_000;
 
+/// What a terminal shows of a report.
+#[derive(Debug)]
+pub struct Told {
+    /// The worst findings, a line each.
+    pub worst: Vec<String>,
+    /// How many there are.
+    pub findings: usize,
+    /// Accepted reviews of which nothing could be read as a finding.
+    pub unread: usize,
+}
+
 /// Writes the chosen files of a sweep into a directory.
 ///
 /// # Errors
@@ -38,7 +49,7 @@ pub async fn write(
     id: &SweepId,
     out: &Path,
     formats: &[impl AsRef<str>],
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Told> {
     for format in formats.iter().map(AsRef::as_ref) {
         if format != PER_FILE && !ALL.contains(&format) {
             bail!(
@@ -52,9 +63,10 @@ pub async fn write(
     let dir = OutDir::open(out, &session.state, is_ours).with_context(|| unusable(out))?;
     let wants = |name: &str| formats.iter().any(|f| f.as_ref() == name);
     let files = write_all(&sweep, &report, &dir, wants).await;
-    let written =
+    let (written, told) =
         files.with_context(|| format!("the report in {} can't be written", out.display()))?;
-    remove_others(&dir, &written, wants)
+    remove_others(&dir, &written, wants)?;
+    Ok(told)
 }
 
 /// Writes the summary of a sweep to stdout.
@@ -73,13 +85,13 @@ pub async fn print_summary(session: &Session, id: &SweepId) -> anyhow::Result<()
     summary.end(&totals, &applied(&sweep, None).await?)
 }
 
-/// Writes all of them; returns the names of those that are of one file each.
+/// Writes all of them; returns the names of those that are of one file each, and what a terminal shows.
 async fn write_all(
     sweep: &Sweep,
     report: &SweepReport,
     dir: &OutDir,
     wants: impl Fn(&str) -> bool,
-) -> anyhow::Result<file::Names> {
+) -> anyhow::Result<(file::Names, Told)> {
     let mut writer = Writer::open(sweep, report, dir, &wants).await?;
     each(sweep.files(&TargetStatus::ALL), |file| writer.file(file)).await?;
     let mut rows = None;
@@ -106,6 +118,7 @@ struct Writer<'a> {
     index: Option<OutFile>,
     summary: Option<Summary>,
     sarif: Option<(Json, Array, String)>,
+    not_reviewed: sarif::NotReviewed,
     /// Reviews and facts.
     rows: Option<(OutFile, OutFile)>,
 }
@@ -148,7 +161,20 @@ impl<'a> Writer<'a> {
         }
         let (names, written) = (file::Names::default(), file::Names::default());
         let overview = Overview::default();
-        Ok(Self { report, dir, names, written, per_file, overview, index, summary, sarif, rows })
+        let not_reviewed = sarif::NotReviewed::default();
+        Ok(Self {
+            report,
+            dir,
+            names,
+            written,
+            per_file,
+            overview,
+            index,
+            summary,
+            sarif,
+            not_reviewed,
+            rows,
+        })
     }
 
     fn file(&mut self, file: &FileReport) -> anyhow::Result<()> {
@@ -174,6 +200,7 @@ impl<'a> Writer<'a> {
             summary.file(file)?;
         }
         if let Some((out, array, _)) = &mut self.sarif {
+            self.not_reviewed.add(file);
             for result in sarif::results(file) {
                 out.put(&array.item(&result))?;
             }
@@ -185,12 +212,15 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn finish(self, applied: &Applied) -> anyhow::Result<file::Names> {
+    fn finish(mut self, applied: &Applied) -> anyhow::Result<(file::Names, Told)> {
+        let (worst, findings) = self.overview.told();
+        let told = Told { worst, findings, unread: self.overview.totals().unread };
         if let Some(summary) = self.summary {
             summary.end(self.overview.totals(), applied)?;
         }
         if let Some((mut out, array, tail)) = self.sarif {
-            out.put(&format!("{}{tail}", array.end()))?;
+            let invocations = self.not_reviewed.invocations();
+            out.put(&format!("{}{invocations}{tail}", array.end()))?;
             out.finish()?;
         }
         if let Some((reviews, facts)) = self.rows {
@@ -202,7 +232,7 @@ impl<'a> Writer<'a> {
             // Last, so that all its links have targets.
             self.dir.put(overview::NAME, &self.overview.render(self.report, applied))?;
         }
-        Ok(self.written)
+        Ok((self.written, told))
     }
 }
 

@@ -2,26 +2,32 @@
 
 use crate::cli::Global;
 use crate::commands::sweep::Asked;
-use crate::output::{duration, say, say_json, tell};
+use crate::commands::unresolved;
+use crate::output::{duration, plain, say, say_json, tell, width};
 use crate::progress::Progress;
+use crate::report::Told;
 use crate::session::Session;
 use crate::signals;
+use crate::watch::Watch;
 use queue_schema::client::{SweepState, SweepStatus};
 use queue_schema::ids::SweepId;
 use queue_schema::sweep::TargetStatus;
 use scrum_domain::target::Skipped;
-use scrum_domain::text::counted;
-use scrum_knowledge::{Sweep, fleet, sweeps};
+use scrum_domain::text::{clip_marked, counted};
+use scrum_knowledge::{Sweep, sweeps};
 use scrum_repo::IgnoreFile;
 use scrum_shown::shell_quoted;
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
 /// How often the counters are read.
 pub const EVERY: Duration = Duration::from_millis(200);
-/// Of these looks, one in so many is also for lanes that nobody serves: some three seconds.
+/// Of these looks, one in so many is also for what goes wrong: a second.
+const WATCH_EVERY: u64 = 5;
+/// And one in so many for lanes that nobody serves: some three seconds.
 const LANES_EVERY: u64 = 16;
+/// Columns that findings are shown in where stdout is no terminal.
+const WIDTH: usize = 120;
 
 /// Looks, and again after `every`, until there is something; `None` when the user interrupted.
 ///
@@ -57,7 +63,7 @@ pub async fn until_over(
     progress: &mut Progress,
     mut tend: impl FnMut(&Progress) -> anyhow::Result<()>,
 ) -> anyhow::Result<Option<SweepStatus>> {
-    let (mut away, mut looks, mut told) = (false, 0_u64, BTreeSet::new());
+    let (mut away, mut looks, mut watch) = (false, 0_u64, Watch::default());
     until(EVERY, async || {
         tend(progress)?;
         let status = match session.queue.sweep_status(id).await {
@@ -80,22 +86,18 @@ pub async fn until_over(
             return Ok(Some(status));
         }
         looks += 1;
+        if looks.is_multiple_of(WATCH_EVERY) {
+            watch.look(session, id, progress).await;
+        }
         if looks.is_multiple_of(LANES_EVERY) {
-            // An outage is told by the next look at the sweep.
-            let unserved = fleet::unserved_lanes(&session.queue, session.asker()).await;
-            for unserved in unserved.unwrap_or_default() {
-                // Once a lane, however many jobs come to it.
-                if told.insert(unserved.what.clone()) {
-                    progress.note(&unserved.to_string());
-                }
-            }
+            watch.look_for_workers(session, progress).await;
         }
         Ok(None)
     })
     .await
 }
 
-/// What a provider keeps refusing, or what is wrong with the ignore file, told once a sweep.
+/// How calls of a rung fail, or what is wrong with the ignore file.
 pub fn alert(rung: &str, message: &str) -> String {
     if rung == IgnoreFile::NAME {
         return format!("{rung}: {message}");
@@ -152,6 +154,27 @@ pub fn failure(s: &SweepStatus) -> Option<String> {
     })
 }
 
+/// The worst findings with file and line, or that there is none.
+fn say_findings(s: &SweepStatus, told: &Told) -> anyhow::Result<()> {
+    let rest = told.findings - told.worst.len();
+    match told.findings {
+        0 if told.unread > 0 => {
+            let reviews = counted(told.unread, "review", "reviews");
+            say(&format!("no finding could be read in {reviews}; the report shows the answers"))?;
+        }
+        0 if s.resolved > 0 && s.unresolved + s.left_out + s.cancelled == 0 => {
+            say("clean: nothing was found")?;
+        }
+        0 => {}
+        _ => say(&format!("{}:", counted(told.findings, "finding", "findings")))?,
+    }
+    let width = width().unwrap_or(WIDTH);
+    for line in &told.worst {
+        say(&clip_marked(&format!("  {}", plain(line)), width))?;
+    }
+    if rest > 0 { say(&format!("  and {rest} more in the report")) } else { Ok(()) }
+}
+
 /// Says how a sweep ended and turns it into the exit code.
 ///
 /// # Errors
@@ -160,7 +183,7 @@ pub async fn verdict(
     global: &Global,
     session: &Session,
     s: &SweepStatus,
-    out: Option<&Path>,
+    out: Option<(&Path, &Told)>,
     asked: &Asked,
 ) -> anyhow::Result<u8> {
     if let Some(failure) = failure(s) {
@@ -178,7 +201,7 @@ pub async fn verdict(
         if let Some(map) = json.as_object_mut() {
             map.insert("alerts".into(), serde_json::to_value(&alerts)?);
         }
-        if let (Some(map), Some(out)) = (json.as_object_mut(), out) {
+        if let (Some(map), Some((out, _))) = (json.as_object_mut(), out) {
             map.insert("out".into(), out.display().to_string().into());
         }
         say_json(&json)?;
@@ -197,7 +220,8 @@ pub async fn verdict(
         if s.state == SweepState::Cancelled {
             say(&format!("cancelled before it was finished: {} files were left out", s.cancelled))?;
         }
-        if let Some(out) = out {
+        if let Some((out, told)) = out {
+            say_findings(s, told)?;
             say(&format!("report: {}", out.join("scrum_report.md").display()))?;
         }
         if s.left_out > 0 {
@@ -207,8 +231,14 @@ pub async fn verdict(
                 "{files} {were} left out because of the budget{budget}; run the same command with a larger budget to review {them}"
             ))?;
         }
-        if s.unresolved > 0 {
+        // Somebody may have discarded the letters: then there is nothing to list.
+        if s.unresolved > 0 && unresolved::any(session, &s.id).await? {
             say(&format!("unresolved files: scrum dlq list --sweep {}", shell_quoted(&s.id)))?;
+            if !alerts.is_empty() {
+                say(
+                    "to ask again for those that a provider failed: the same command with --retry-failed",
+                )?;
+            }
         }
         if let failed @ 1.. = s.facts_failed {
             let files = counted(usize::try_from(failed).unwrap_or(usize::MAX), "file", "files");

@@ -139,12 +139,24 @@ pub struct HistoryLimits {
     pub preview_chars: u32,
     /// As much of an earlier attempt's reason as the next model is shown.
     pub reason_chars: u32,
+    /// As much of an accepted answer as its row keeps; where that is no more than the start, only the start.
+    #[serde(default = "answer_chars", skip_serializing_if = "is_answer_chars")]
+    pub answer_chars: u32,
 }
 
 impl Default for HistoryLimits {
     fn default() -> Self {
-        Self { preview_chars: 2000, reason_chars: 180 }
+        Self { preview_chars: 2000, reason_chars: 180, answer_chars: answer_chars() }
     }
+}
+
+const fn answer_chars() -> u32 {
+    100_000
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+const fn is_answer_chars(n: &u32) -> bool {
+    *n == answer_chars()
 }
 
 /// True for what need not be written.

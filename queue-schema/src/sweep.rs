@@ -243,8 +243,8 @@ const ID_TRANSIENT_RETRIES: u32 = 3;
 impl SweepSpec {
     /// Stable identity: the repository, then 16 hex digits over all that changes what the reviews say.
     pub fn id(&self) -> SweepId {
-        // Labels, words for people, the spelling of revision and targets, the pace of the work, and
-        // how many targets it may have don't change a review; the rest does. The fixed order of the
+        // Labels, words for people, the spelling of revision and targets, the pace of the work, how many
+        // targets it may have and how much of an answer is kept don't change a review; the rest does. The fixed order of the
         // fields makes serde_json's output canonical.
         let mut canon = self.clone();
         canon.labels.clear();
@@ -262,6 +262,7 @@ impl SweepSpec {
         canon.limits.plan_page = ID_PLAN_PAGE;
         canon.limits.max_targets = 0;
         canon.limits.transient_retries = ID_TRANSIENT_RETRIES;
+        canon.limits.history.answer_chars = crate::limits::HistoryLimits::default().answer_chars;
         if let Some(d) = canon.prd.as_mut() {
             d.name.clear();
         }

@@ -106,7 +106,7 @@ fn facts_are_taken_out_by_one_model_and_checked_by_the_next() {
         (&file["schema_version"], &file["facts"]["facts"].as_array().unwrap().len()),
         (&4.into(), &2)
     );
-    assert!(report(&bench, "scrum_report.md").contains("Facts: 2 facts, 1 held by `stub/b`"));
+    assert!(report(&bench, "review_src_f0.rs.md").contains("Facts: 2 facts, 1 held by `stub/b`"));
     let status: Value = serde_json::from_str(&done.stdout).unwrap();
     assert_eq!((&status["facts"], &status["tokens_in"]), (&2.into(), &60.into()), "{status}");
 
@@ -191,7 +191,7 @@ fn an_extractor_that_writes_prose_costs_the_facts_and_not_the_review() {
     assert_eq!((&summary["resolved"], &summary["facts_failed"]), (&1.into(), &1.into()));
     let why = summary["per_file"][0]["facts_trouble"].as_str().unwrap();
     assert!(why.contains("malformed: no JSON object"), "{why}");
-    assert!(report(&bench, "scrum_report.md").contains("No facts: malformed"));
+    assert!(report(&bench, "review_src_f0.rs.md").contains("No facts: malformed"));
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn a_verifier_that_refuses_the_key_leaves_unchecked_facts_and_is_told_once() {
     }
     let summary = json(&bench, "summary.json");
     assert_eq!((&summary["facts"], &summary["facts_failed"]), (&4.into(), &4.into()));
-    assert!(report(&bench, "scrum_report.md").contains("Facts: 2 facts, not checked: error"));
+    assert!(report(&bench, "review_src_f0.rs.md").contains("Facts: 2 facts, not checked: error"));
 }
 
 #[test]
@@ -365,7 +365,8 @@ async fn facts_whose_job_dies_are_a_letter_and_the_file_stays_resolved() {
     let summary = json(&bench, "summary.json");
     assert_eq!((&summary["resolved"], &summary["facts_failed"]), (&2.into(), &2.into()));
     assert!(
-        report(&bench, "scrum_report.md").contains("No facts: in the dead-letter queue: poison")
+        report(&bench, "review_src_f0.rs.md")
+            .contains("No facts: in the dead-letter queue: poison")
     );
 
     // One is thrown away, the other one had again; neither changes what was accepted.

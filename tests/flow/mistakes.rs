@@ -70,6 +70,19 @@ fn mistakes_are_told_and_cost_nothing() {
     refused(&bench, &["metrics", plain], &[plain, "not a git repository"]);
     refused(&bench, &["dlq", "show", "nothing"], &["nothing", "scrum dlq list"]);
     refused(&bench, &["kb", "schema", "nothing"], &["nothing", "scrum kb schema"]);
+    for (args, words) in [
+        (["dlq", "list", "--class", "poisson"], ["poisson", "do you mean poison?"]),
+        (["dlq", "export", "--class", "nonsense"], ["nonsense", "known: ladder_exhausted"]),
+        (["dlq", "list", "--lane", "rang:ollama"], ["rang", "do you mean rung?"]),
+        (
+            ["pause", "rung:ollamma", "--json", "--quiet"],
+            ["rung:ollamma", "do you mean rung:ollama?"],
+        ),
+        (["pause", "nonsense", "--json", "--quiet"], ["nonsense", "scrum status"]),
+        (["resume", "plans", "--json", "--quiet"], ["plans", "do you mean plan?"]),
+    ] {
+        refused(&bench, &args, &words);
+    }
     refused(&bench, &["sweep", repo], &["SCRUM_REDIS_URL", "scrum run"]);
     // With nobody to do it, waiting would never end.
     refused(&bench, &["sweep", repo, "--wait"], &["SCRUM_REDIS_URL", "scrum run"]);

@@ -9,8 +9,12 @@ mod schemas;
 mod filled;
 #[path = "report/memory.rs"]
 mod memory;
+#[path = "report/original.rs"]
+mod original;
 #[path = "report/pages.rs"]
 mod pages;
+#[path = "report/told.rs"]
+mod told;
 
 use filled::{Fate, Filled};
 use queue_schema::sweep::TargetStatus;
@@ -94,8 +98,11 @@ async fn the_report_of_a_large_sweep_has_a_short_overview_and_every_row_once() {
     assert!(bytes <= 2 * rows, "{bytes} bytes, {rows} of them rows");
     let overview = file("scrum_report.md");
     assert!(overview.lines().count() <= MOST_LINES, "{} lines", overview.lines().count());
-    let first = overview.split("# Findings\n\n").nth(1).unwrap().lines().next().unwrap();
-    assert!(first.starts_with("1. **critical failure**, [`src/"), "{first}");
+    let first = overview.split("# Findings\n\n").nth(1).unwrap();
+    assert!(
+        first.starts_with("## 1. loses data\n\n**critical** critical failure, [`src/"),
+        "{first}"
+    );
     assert!(overview.contains(&format!("{dead} unresolved, {SKIPPED} skipped")), "{overview}");
     // Every link leads somewhere.
     for link in overview.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {

@@ -28,6 +28,7 @@ fn each_bound_of_a_step_does_what_it_says() {
         .set("documents.least_chars", "100")
         .set("documents.shown_chars", "20")
         .set("history.preview_chars", "25")
+        .set("history.answer_chars", "90")
         .set("history.reason_chars", "9");
     let prd = bench.dir.path().join("prd.md");
     let passage = format!("{:<118}.\n", "The function read_0 trims its text and reads a number");
@@ -50,6 +51,7 @@ fn each_bound_of_a_step_does_what_it_says() {
     assert!(row.attempts[1].reason.contains("at least 250"), "{}", row.attempts[1].reason);
     assert_eq!((row.confidence_min, row.gradient_tier.as_str()), (Some(75), "auto"));
     assert_eq!(row.suggestions_preview.chars().count(), 25);
+    assert_eq!(row.kept_answer().chars().count(), 90);
     assert!(row.attempts.iter().all(|a| a.answer_preview.chars().count() == 25));
     let mut offsets: Vec<_> = row.top_chunks.iter().map(|c| c.offset).collect();
     offsets.sort_unstable();

@@ -228,7 +228,9 @@ async fn each_fault_has_its_outcome(wire: Wire) {
         let told: Value = serde_json::from_str(&end.expect(i32::from(case == Case::Alone)).stdout)
             .expect("one JSON object");
         let alerts = told["alerts"].as_array().map_or(0, Vec::len);
-        assert_eq!(alerts, usize::from(fault.kind == Kind::Told), "{}", told["alerts"]);
+        // Told as long as no call of the model was answered.
+        let fails = case != Case::Passes && fault.outcome == Outcome::Error;
+        assert_eq!(alerts, usize::from(fails), "{}", told["alerts"]);
         let made = table.calls(&fault, case);
         let expected = match (case, fault.kind) {
             // A good answer may be late once more on a busy machine.

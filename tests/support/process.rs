@@ -97,7 +97,7 @@ impl Bench {
         let mut command = Command::new(program(name));
         for (key, _) in std::env::vars_os() {
             let key = key.to_string_lossy().into_owned();
-            if key.starts_with("SCRUM") || key.ends_with("_API_KEY") {
+            if key.starts_with("SCRUM") || key.starts_with("LH_") || key.ends_with("_API_KEY") {
                 command.env_remove(key);
             }
         }

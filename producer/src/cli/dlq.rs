@@ -1,6 +1,9 @@
 //! The command line of `scrum dlq`.
 
 use clap::{Args, Subcommand};
+use queue_schema::client::CLASSES;
+use queue_schema::jobs::Job;
+use scrum_config::nearest;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,10 +23,10 @@ pub struct LetterFilter {
     pub sweep: Option<String>,
     /// Only this class: ladder_exhausted, attempts_exhausted, poison, undecodable, fatal,
     /// unsigned.
-    #[arg(long)]
+    #[arg(long, value_parser = class)]
     pub class: Option<String>,
     /// Only lanes that begin with this.
-    #[arg(long)]
+    #[arg(long, value_parser = lane)]
     pub lane: Option<String>,
     /// Only files that match.
     #[arg(long, value_name = "GLOB")]
@@ -42,6 +45,35 @@ impl LetterFilter {
         let Self { sweep, class, lane, path, since, limit } = self;
         [sweep, class, lane, path].iter().all(|f| f.is_none()) && since.is_none() && limit.is_none()
     }
+}
+
+/// A class of dead letters.
+fn class(text: &str) -> Result<String, String> {
+    known("class", text, CLASSES.iter().map(|class| class.as_str()))
+}
+
+/// A lane, or how some begin: its kind is known, its pool may be of another machine's settings.
+fn lane(text: &str) -> Result<String, String> {
+    let kinds = || Job::KINDS.iter().copied();
+    match text.split_once(':') {
+        None if kinds().any(|kind| kind.starts_with(text)) => Ok(text.to_owned()),
+        None => known("kind of lane", text, kinds()),
+        Some((kind, _)) => known("kind of lane", kind, kinds()).map(|_| text.to_owned()),
+    }
+}
+
+/// A word, if it is one of those that are known.
+fn known<'a>(
+    what: &str,
+    word: &str,
+    known: impl Iterator<Item = &'a str> + Clone,
+) -> Result<String, String> {
+    if known.clone().any(|name| name == word) {
+        return Ok(word.to_owned());
+    }
+    let near = nearest(word, known.clone()).map(|near| format!(" (do you mean {near}?)"));
+    let all: Vec<_> = known.collect();
+    Err(format!("unknown {what} '{word}'{}; known: {}", near.unwrap_or_default(), all.join(", ")))
 }
 
 /// `90s`, `20m`, `12h`, `7d`.
@@ -109,6 +141,23 @@ pub enum DlqAction {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_checked_with_the_nearest_one() {
+        for (found, near) in [
+            (class("nonsense"), "known: ladder_exhausted"),
+            (class("ladder-exhausted"), "do you mean ladder_exhausted?"),
+            (class("poisson"), "do you mean poison?"),
+            (lane("rang:ollama"), "do you mean rung?"),
+            (lane("nonsense"), "known: plan"),
+        ] {
+            let said = found.unwrap_err();
+            assert!(said.contains(near), "{said}");
+        }
+        for name in ["rung", "ru", "rung:", "rung:my-provider", "plan"] {
+            assert_eq!(lane(name).as_deref(), Ok(name));
+        }
+    }
 
     #[test]
     fn ages_are_read_and_nonsense_is_not() {

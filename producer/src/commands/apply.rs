@@ -1,12 +1,12 @@
 //! `scrum apply`: reviews become commits on a branch of their own, or nothing happens.
 
-use crate::applying;
 use crate::cli::{ApplyArgs, Global};
 use crate::output::{say, say_json, say_lines, table, tell};
 use crate::progress::Progress;
 use crate::session::Session;
 use crate::wait;
 use crate::workers::{Local, Workers};
+use crate::{applying, original};
 use anyhow::bail;
 use queue_schema::apply::ApplySpec;
 use queue_schema::client::{ApplyRun, DeadLetter};
@@ -28,7 +28,8 @@ const WITHOUT: &str =
 ///
 /// # Errors
 /// Whatever a person can get wrong, with what to do.
-pub async fn execute(global: &Global, args: ApplyArgs) -> anyhow::Result<u8> {
+pub async fn execute(global: &Global, mut args: ApplyArgs) -> anyhow::Result<u8> {
+    original::fill_apply(&mut args, global.quiet)?;
     let mut session = Session::open(global).await?;
     let id = session.find_sweep(&args.sweep).await?;
     let progress = Progress::new(global.quiet);

@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use queue_schema::client::DeadFilter;
 use queue_schema::ids::{JobId, ReviewId};
 use queue_schema::rows::Attempt;
+use queue_schema::sweep::Ladder;
 use scrum_disk::OutFile;
 use scrum_knowledge::letters::{self, Exporter, Letter, Letters};
 use scrum_repo::TargetGlobs;
@@ -198,10 +199,32 @@ async fn retry(
         Some(name) => Some(ladder::choose(name, &session.settings, config)?.0),
         None => None,
     };
+    let revived = revive(session, ids, from_rung, ladder.as_ref()).await?;
+    if global.json {
+        say_json(&serde_json::json!({ "revived": revived }))?;
+    } else {
+        say(&format!("{revived} back in the queue"))?;
+        if session.private.is_some() && revived > 0 {
+            say("no fleet is configured: run the same `scrum run` again to run them")?;
+        }
+    }
+    Ok(0)
+}
+
+/// Puts letters back into the queue; returns how many jobs went.
+///
+/// # Errors
+/// A letter that can't be put back: then none is; or a failure of Redis.
+pub async fn revive(
+    session: &Session,
+    ids: &[JobId],
+    from_rung: Option<u32>,
+    ladder: Option<&Ladder>,
+) -> anyhow::Result<u64> {
     let (queue, checking) = (&session.queue, session.checking());
     let retried = async |id: &JobId| {
         let letter = letters::letter(queue, id).await?;
-        let job = letters::retried(&checking, &letter, from_rung, ladder.as_ref()).await;
+        let job = letters::retried(&checking, &letter, from_rung, ladder).await;
         job.with_context(|| format!("dead letter {id}"))
     };
     // All are checked before the first is touched.
@@ -215,22 +238,14 @@ async fn retry(
             continue;
         }
         let job = retried(id).await?;
-        if let (Some(ladder), Some(job)) = (&ladder, &job) {
+        if let (Some(ladder), Some(job)) = (ladder, &job) {
             let review = ReviewId::new(&job.sweep, job.target.unwrap_or_default());
             queue.give_ladder(&review, ladder).await?;
         }
         let change = job.as_ref().map(|j| (j.lane.as_str(), j.body.as_str()));
         revived += queue.revive(id, change).await?;
     }
-    if global.json {
-        say_json(&serde_json::json!({ "revived": revived }))?;
-    } else {
-        say(&format!("{revived} back in the queue"))?;
-        if session.private.is_some() {
-            say("no fleet is configured: run the same `scrum run` again to run them")?;
-        }
-    }
-    Ok(0)
+    Ok(revived)
 }
 
 /// A line of JSON for each letter on stdout.

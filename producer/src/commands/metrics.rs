@@ -1,13 +1,15 @@
 //! `scrum metrics`: sweeps in numbers, newest first, each with what has changed since the one before.
 
 use crate::cli::{Global, MetricsArgs};
-use crate::output::{dollars, duration, plain, say, say_json, say_lines, short};
+use crate::output::{dollars, duration, plain, say, say_json, say_lines, short, width, wrapped};
 use crate::session::Session;
 use queue_schema::rows::{LoopMetricsRow, LoopNumbers};
 use scrum_knowledge::metrics_of_all;
 use scrum_repo::Repo;
 use std::path::Path;
 
+/// Columns where stdout is no terminal.
+const WIDTH: usize = 120;
 /// Spaces between two groups of numbers.
 const GAP: &str = "   ";
 
@@ -48,6 +50,7 @@ pub async fn execute(global: &Global, args: MetricsArgs) -> anyhow::Result<u8> {
         let of = args.repo.map(|repo| format!(" of {repo}")).unwrap_or_default();
         say(&format!("no sweeps{of} yet; start one with `scrum run REPO`"))?;
     }
+    let room = width().unwrap_or(WIDTH);
     for (i, rows) in repos.iter().enumerate() {
         if i > 0 {
             say("")?;
@@ -56,14 +59,14 @@ pub async fn execute(global: &Global, args: MetricsArgs) -> anyhow::Result<u8> {
             say(&first.repo)?;
         }
         for row in rows {
-            say_lines(&format!("\n{}", block(row)))?;
+            say_lines(&format!("\n{}", block(row, room)))?;
         }
     }
     Ok(0)
 }
 
 /// One sweep: a head, four groups of numbers beside each other, what it was held against.
-fn block(row: &LoopMetricsRow) -> String {
+fn block(row: &LoopMetricsRow, room: usize) -> String {
     let head = format!(
         "{}  {}  {}  commit {}  ladder {}",
         row.sweep_id,
@@ -74,22 +77,46 @@ fn block(row: &LoopMetricsRow) -> String {
     );
     let groups = groups(&row.numbers, row.delta.as_ref());
     let columns: Vec<Vec<String>> = groups.iter().map(|g| column(g)).collect();
-    let mut lines = vec![plain(&head)];
-    for i in 0..columns.iter().map(Vec::len).max().unwrap_or(0) {
-        let cells = columns.iter().map(|c| match c.get(i) {
-            Some(text) => text.clone(),
-            None => " ".repeat(c.first().map_or(0, |first| first.chars().count())),
-        });
-        lines.push(format!("  {}", cells.collect::<Vec<_>>().join(GAP)).trim_end().to_owned());
+    let mut lines = wrapped(&plain(&head), room);
+    for some in beside(&columns, room) {
+        for i in 0..some.iter().map(Vec::len).max().unwrap_or(0) {
+            let cells = some.iter().map(|c| match c.get(i) {
+                Some(text) => text.clone(),
+                None => " ".repeat(width_of(c)),
+            });
+            lines.push(format!("  {}", cells.collect::<Vec<_>>().join(GAP)).trim_end().to_owned());
+        }
     }
+    let mut below = |text: &str| {
+        let words = wrapped(&plain(text), room.saturating_sub(2));
+        lines.extend(words.iter().map(|line| format!("  {line}")));
+    };
     if let Some(before) = &row.previous_sweep {
-        lines.push(format!("  against {}", plain(before)));
+        below(&format!("against {before}"));
         if !row.not_like_for_like.is_empty() {
-            let reasons = plain(&row.not_like_for_like.join("; "));
-            lines.push(format!("  not like for like: {reasons}"));
+            below(&format!("not like for like: {}", row.not_like_for_like.join("; ")));
         }
     }
     lines.join("\n")
+}
+
+/// As many columns beside each other as there is room for, then the next ones below.
+fn beside(columns: &[Vec<String>], room: usize) -> Vec<&[Vec<String>]> {
+    let (mut all, mut first, mut used) = (Vec::new(), 0, 0);
+    for (at, column) in columns.iter().enumerate() {
+        let width = width_of(column) + if at == first { 2 } else { GAP.len() };
+        if at > first && used + width > room {
+            all.push(&columns[first..at]);
+            (first, used) = (at, 0);
+        }
+        used += width;
+    }
+    all.push(&columns[first..]);
+    all
+}
+
+fn width_of(column: &[String]) -> usize {
+    column.first().map_or(0, |line| line.chars().count())
 }
 
 fn groups(n: &LoopNumbers, delta: Option<&LoopNumbers>) -> [Vec<Cell>; 4] {
@@ -182,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_sweep_is_a_block_that_fits_a_terminal() {
-        let first = block(&row());
+        let first = block(&row(), WIDTH);
         assert!(
             first.contains("reviewed    120") && first.contains("tokens in       1.2M"),
             "{first}"
@@ -196,7 +223,10 @@ mod tests {
         later.delta = Some(delta);
         later.previous_sweep = Some("fedcba9876543210".into());
         later.not_like_for_like = vec!["another ladder (team, before l)".into()];
-        let text = block(&later);
+        let narrow = block(&later, 40);
+        assert!(narrow.lines().all(|l| l.chars().count() <= 40), "{narrow}");
+        assert!(narrow.contains("stand-ins") && narrow.contains("attempts"), "{narrow}");
+        let text = block(&later, WIDTH);
         for part in ["120 -20", "345 +7", "1.2M -12.3k", "$1.2500 -0.5000", "3m07s +1m00s"] {
             assert!(text.contains(part), "{part:?} not in\n{text}");
         }

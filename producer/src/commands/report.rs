@@ -1,11 +1,17 @@
 //! `scrum report`: write the files of a sweep, over or not.
 
 use crate::cli::{Global, ReportArgs};
-use crate::output::{say, tell};
+use crate::output::{say, say_json, say_lines, tell, width};
 use crate::report;
 use crate::session::Session;
 use crate::wait::{exit_code, failure};
 use anyhow::Context;
+use queue_schema::ids::SweepId;
+use scrum_domain::report::{file, page};
+use scrum_knowledge::Sweep;
+
+/// Columns of prose where the terminal has more, or is none.
+const MOST_WIDTH: usize = 100;
 
 /// Writes the files; exit code as of a waited-for sweep.
 ///
@@ -14,6 +20,9 @@ use anyhow::Context;
 pub async fn execute(global: &Global, args: ReportArgs) -> anyhow::Result<u8> {
     let session = Session::open(global).await?;
     let id = session.find_sweep(&args.sweep).await?;
+    if let Some(name) = &args.file {
+        return one_file(global, &session, &id, name).await;
+    }
     report::write(&session, &id, &args.out, &args.format).await?;
     if global.json {
         report::print_summary(&session, &id).await?;
@@ -26,4 +35,22 @@ pub async fn execute(global: &Global, args: ReportArgs) -> anyhow::Result<u8> {
         tell(&failure);
     }
     Ok(exit_code(&status))
+}
+
+/// What the report says of one file; exit code 1 when it was not reviewed.
+async fn one_file(
+    global: &Global,
+    session: &Session,
+    id: &SweepId,
+    name: &str,
+) -> anyhow::Result<u8> {
+    let sweep = Sweep::open(&session.queue, id).await?;
+    let found = sweep.file(name).await?;
+    if global.json {
+        say_json(&file::render(&found))?;
+    } else {
+        let width = width().map_or(MOST_WIDTH, |columns| columns.min(MOST_WIDTH));
+        say_lines(page::terminal(&found, width).trim_end())?;
+    }
+    Ok(u8::from(found.row.is_none()))
 }

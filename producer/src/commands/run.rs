@@ -6,7 +6,7 @@ use crate::output::tell;
 use crate::progress::Progress;
 use crate::session::Session;
 use crate::workers::{Local, Workers};
-use crate::{report, wait};
+use crate::{original, report, wait};
 use anyhow::Context;
 use queue_schema::ids::SweepId;
 use scrum_disk as disk;
@@ -16,7 +16,8 @@ use std::path::PathBuf;
 ///
 /// # Errors
 /// Whatever a person can get wrong, with what to do.
-pub async fn execute(global: &Global, args: RunArgs) -> anyhow::Result<u8> {
+pub async fn execute(global: &Global, mut args: RunArgs) -> anyhow::Result<u8> {
+    original::fill_request(&mut args.request, global.quiet)?;
     if args.request.dry_run {
         let ladder = args.request.ladder.as_deref().unwrap_or("auto");
         return super::dry_run::execute(global, &args.request, ladder);
@@ -44,8 +45,8 @@ pub async fn execute(global: &Global, args: RunArgs) -> anyhow::Result<u8> {
         Some(out) => out,
         None => default_out(&session, &created.id)?,
     };
-    report::write(&session, &created.id, &out, &report::ALL).await?;
-    wait::verdict(global, &session, &status, Some(&out), &created).await
+    let told = report::write(&session, &created.id, &out, &report::ALL).await?;
+    wait::verdict(global, &session, &status, Some((&out, &told)), &created).await
 }
 
 /// In the state directory, which nobody else can enter.

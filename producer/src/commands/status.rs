@@ -2,10 +2,11 @@
 
 use crate::cli::{Global, StatusArgs};
 use crate::output::{clear_screen, duration, fancy, say, say_json, say_lines, table, time};
-use crate::progress::summary;
+use crate::progress::{Pace, done, summary};
 use crate::session::Session;
 use crate::wait::{self, alert, exit_code, failure};
 use queue_schema::client::{LaneStatus, PoolStatus, SweepStatus, WorkerInfo};
+use queue_schema::effects::Priority;
 use queue_schema::keys;
 use scrum_knowledge::fleet::{Overview, overview};
 use scrum_knowledge::{now_ms, sweeps};
@@ -50,7 +51,7 @@ async fn print(session: &Session, found: &Overview) -> anyhow::Result<()> {
     } else {
         let now = now_ms();
         let rows: Vec<_> = found.sweeps.iter().map(|s| of_sweep(s, now)).collect();
-        say_lines(&table(&["SWEEP", "STATE", "RANK", "FILES", "SINCE", "TOOK", ""], &rows))?;
+        say_lines(&table(&["SWEEP", "STATE", "FILES", "SINCE", "TOOK", ""], &rows))?;
     }
     for s in &found.sweeps {
         if let Some(failure) = failure(s) {
@@ -95,14 +96,17 @@ fn print_fleet(found: &Overview) -> anyhow::Result<()> {
 
 fn of_sweep(s: &SweepStatus, now: u64) -> Vec<String> {
     let took = s.took_ms(now);
+    let rank = match s.priority {
+        Priority::Normal => String::new(),
+        other => format!("rank {}, ", other.as_str()),
+    };
     vec![
         s.id.to_string(),
         format!("{:?}", s.state).to_lowercase(),
-        s.priority.as_str().to_owned(),
         format!("{}/{}", s.settled(), s.total),
         time(s.created_ms),
         duration(took),
-        summary(s, Duration::from_millis(took)),
+        rank + &summary(s, Some(Pace { done: done(s), took: Duration::from_millis(took) })),
     ]
 }
 
@@ -129,7 +133,9 @@ fn shows(pool: &PoolStatus, lanes: &[LaneStatus]) -> bool {
 fn of_pool(pool: &PoolStatus) -> Vec<String> {
     let any = |n: Option<u64>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
     let why = pool.refused_with.map_or_else(String::new, |code| format!(" after HTTP {code}"));
-    let paused = pool.paused_ms.map(|ms| format!("paused for {}{why}", duration(ms)));
+    let until = |ms| time(now_ms() + ms);
+    let paused =
+        pool.paused_ms.map(|ms| format!("paused for {}{why}, until {}", duration(ms), until(ms)));
     let most = any(pool.most) + if pool.auto { " (auto)" } else { "" };
     vec![
         pool.pool.clone(),

@@ -1,12 +1,13 @@
 //! `scrum sweep`: enqueue, and perhaps wait.
 
+use super::unresolved;
 use crate::cli::{Global, Request, SweepArgs};
 use crate::ladder;
 use crate::output::{say, say_json, tell};
 use crate::progress::Progress;
 use crate::request;
 use crate::session::{self, Session};
-use crate::{report, wait};
+use crate::{original, report, wait};
 use queue_schema::budget::BudgetRequest;
 use queue_schema::client::{Created, DeadFilter, SweepState};
 use queue_schema::ids::SweepId;
@@ -20,7 +21,8 @@ use std::collections::BTreeSet;
 ///
 /// # Errors
 /// Whatever a person can get wrong, with what to do.
-pub async fn execute(global: &Global, args: SweepArgs) -> anyhow::Result<u8> {
+pub async fn execute(global: &Global, mut args: SweepArgs) -> anyhow::Result<u8> {
+    original::fill_request(&mut args.request, global.quiet)?;
     if args.request.dry_run {
         let ladder = session::load(global)?.sweep.ladder;
         let ladder = args.request.ladder.as_deref().unwrap_or(&ladder);
@@ -60,10 +62,11 @@ pub async fn execute(global: &Global, args: SweepArgs) -> anyhow::Result<u8> {
         return Ok(130);
     };
     progress.finish();
-    if let Some(out) = &args.out {
-        report::write(&session, &created.id, out, &report::ALL).await?;
-    }
-    wait::verdict(global, &session, &status, args.out.as_deref(), &created).await
+    let told = match &args.out {
+        Some(out) => Some(report::write(&session, &created.id, out, &report::ALL).await?),
+        None => None,
+    };
+    wait::verdict(global, &session, &status, args.out.as_deref().zip(told.as_ref()), &created).await
 }
 
 /// A sweep as it was asked for.
@@ -135,6 +138,7 @@ pub async fn create(
             let (files, _, _) = wait::files(created.put_back);
             progress.note(&format!("back in the sweep, left out by the old budget: {files}"));
         }
+        unresolved::take_up(session, &id, request.retry_failed, progress).await?;
     }
     let budget = session.queue.budget(&id).await?;
     if budget.is_some_and(|b| b.caps.most.micro_usd > 0) {

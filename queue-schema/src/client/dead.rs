@@ -3,6 +3,7 @@
 use super::sweeps::texts;
 use super::{Mark, Queue, QueueError};
 use crate::body;
+use crate::effects::DeadClass;
 use crate::ids::{JobId, ReviewId, SweepId};
 use crate::keys;
 use crate::records::review::fields;
@@ -10,6 +11,16 @@ use crate::sweep::Ladder;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::time::Duration;
+
+/// The classes of dead letters.
+pub const CLASSES: [DeadClass; 6] = [
+    DeadClass::LadderExhausted,
+    DeadClass::AttemptsExhausted,
+    DeadClass::Poison,
+    DeadClass::Undecodable,
+    DeadClass::Fatal,
+    DeadClass::Unsigned,
+];
 
 /// One dead letter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

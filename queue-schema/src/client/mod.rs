@@ -31,7 +31,7 @@ pub use apply::ApplyRun;
 pub use backoff::Backoff;
 pub use budget::{Held, Spend};
 pub use claim::{Claim, ClaimRequest, ClaimedJob, Commit, Lease, Waiter};
-pub use dead::{DeadFilter, DeadLetter};
+pub use dead::{CLASSES, DeadFilter, DeadLetter};
 pub use error::QueueError;
 pub use forget::{Forgotten, Retention, Upkeep};
 pub use lanes::{LaneStatus, unserved};

@@ -120,7 +120,8 @@ impl Queue {
             .arg(self.of_sweep(sweep).key(&keys::alerts(sweep)))
             .query_async(&mut conn)
             .await?;
-        let mut alerts: Vec<_> = map.into_iter().collect();
+        // An empty one has ended.
+        let mut alerts: Vec<_> = map.into_iter().filter(|(_, said)| !said.is_empty()).collect();
         alerts.sort();
         Ok(alerts)
     }

@@ -154,7 +154,7 @@ keys! {
     apply_run = "ap:" SWEEP "." RUN, Hash, Run, "a run of the applier: its request, what was proposed for each file, how it ended";
     without_facts = "nofacts:" SWEEP, Hash, Lost("why reviews have no facts"), "ordinal -> why an accepted review has no facts, or unchecked ones";
     left_out = "left:" SWEEP, Hash, Lost("why reviews that had begun were left out"), "target -> why a review that had begun was left out";
-    alerts = "alerts:" SWEEP, Hash, Lost("what the sweep's operator was to be told"), "rung -> what its provider keeps refusing; `.scrumignore` -> its lines that are no patterns";
+    alerts = "alerts:" SWEEP, Hash, Lost("what the sweep's operator was to be told"), "rung -> how its calls fail, empty once one succeeds; `.scrumignore` -> its lines that are no patterns";
     document = "doc:" SHA, Text, Lost("a document of sweeps: reviews that need it fail; forget the sweep and request it again"), "a document";
     document_users = "users:doc:" SHA, Set, Lost("the document stays when its sweeps are forgotten"), "the sweeps that have a document";
     answer = "ans:" KEY, Text, Lost("an answer that was paid for; it is asked for again"), "an answer under its content key; ends by itself";

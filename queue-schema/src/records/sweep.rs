@@ -310,9 +310,14 @@ impl<'a> SweepRecord<'a> {
         Effect::Put { key, field, value: why.to_owned() }
     }
 
-    /// What its operator must be told about a rung, an endpoint or a file, once.
+    /// What its operator must be told about a rung, an endpoint or a file, until it works again.
     pub fn alert(self, about: String, message: String) -> Effect {
         Effect::Put { key: keys::alerts(self.0), field: about, value: message }
+    }
+
+    /// What an alert was about works again: the alert ends.
+    pub fn works_again(self, about: String) -> Effect {
+        self.alert(about, String::new())
     }
 
     /// Why an accepted review has no facts, or unchecked ones.

@@ -1,7 +1,7 @@
 //! The review row, schema v4: what other readers of the knowledge base rely on.
 
 use super::{Attempt, Finding, Row};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Version written into every row of this kind.
 pub const SCHEMA_VERSION: u32 = 4;
@@ -57,18 +57,24 @@ pub struct ReviewRow {
     /// pass | needs_patch | fail; null for Markdown.
     #[cfg_attr(test, schemars(extend("enum" = ["pass", "needs_patch", "fail", null])))]
     pub verdict: Option<String>,
-    /// Entries under `critical_failures`; null for Markdown.
-    pub critical_failures_count: Option<u32>,
-    /// Entries under `pseudocode_flags`; null for Markdown.
-    pub pseudocode_flags_count: Option<u32>,
-    /// Entries under `prd_mismatches`; null for Markdown.
-    pub prd_mismatches_count: Option<u32>,
-    /// Entries under `missing_components`; null for Markdown.
-    pub missing_components_count: Option<u32>,
-    /// Entries under `verified_components`; null for Markdown.
-    pub verified_components_count: Option<u32>,
-    /// Entries under `risk_points`; null for Markdown.
-    pub risk_points_count: Option<u32>,
+    /// Entries under `critical_failures`; 0 for Markdown.
+    #[serde(default, deserialize_with = "null_is_zero")]
+    pub critical_failures_count: u32,
+    /// Entries under `pseudocode_flags`; 0 for Markdown.
+    #[serde(default, deserialize_with = "null_is_zero")]
+    pub pseudocode_flags_count: u32,
+    /// Entries under `prd_mismatches`; 0 for Markdown.
+    #[serde(default, deserialize_with = "null_is_zero")]
+    pub prd_mismatches_count: u32,
+    /// Entries under `missing_components`; 0 for Markdown.
+    #[serde(default, deserialize_with = "null_is_zero")]
+    pub missing_components_count: u32,
+    /// Entries under `verified_components`; 0 for Markdown.
+    #[serde(default, deserialize_with = "null_is_zero")]
+    pub verified_components_count: u32,
+    /// Entries under `risk_points`; 0 for Markdown.
+    #[serde(default, deserialize_with = "null_is_zero")]
+    pub risk_points_count: u32,
     /// Always 4.
     #[cfg_attr(test, schemars(extend("const" = SCHEMA_VERSION)))]
     pub schema_version: u32,
@@ -137,6 +143,22 @@ pub struct ReviewRow {
     /// What the file was read as, where it is not UTF-8, as the Encoding Standard names it, or `UTF-8, damaged`.
     #[serde(default)]
     pub encoding: String,
+    /// The accepted answer, where `suggestions_preview` is only its start; at most `history.answer_chars`
+    /// characters. Left out when the preview is all of it, and in rows of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+}
+
+impl ReviewRow {
+    /// The accepted answer, as much of it as the row keeps.
+    pub fn kept_answer(&self) -> &str {
+        self.answer.as_deref().unwrap_or(&self.suggestions_preview)
+    }
+}
+
+/// A count; older rows say null where there is nothing to count.
+fn null_is_zero<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
 /// A document chunk that was shown to the reviewer.

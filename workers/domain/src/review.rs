@@ -126,9 +126,13 @@ impl Spent {
     }
 }
 
-/// Builds the row. Counts and verdict are null for Markdown, as they were in the original.
+/// Builds the row. For Markdown the verdict is null and the counts are 0, as they were in the original.
 pub fn row(accepted: &Accepted<'_>) -> ReviewRow {
     let Accepted { parsed, attempts, pathway, .. } = *accepted;
+    let counts = parsed.counts.unwrap_or_default();
+    let history = accepted.limits.history;
+    let preview = clip(accepted.answer, history.preview_chars as usize);
+    let kept = clip(accepted.answer, history.answer_chars as usize);
     let tiers = tier(&parsed.findings, accepted.limits.tiers);
     let spent = Spent::of(attempts).plus(&accepted.shards_spent);
     let last = attempts.last();
@@ -140,8 +144,7 @@ pub fn row(accepted: &Accepted<'_>) -> ReviewRow {
         accepted_on_attempt: last.map_or(0, |a| a.n),
         attempts_made: count(attempts.len()),
         tree_split_fired: accepted.shards_total > 0,
-        suggestions_preview: clip(accepted.answer, accepted.limits.history.preview_chars as usize)
-            .to_owned(),
+        suggestions_preview: preview.to_owned(),
         confidences_per_finding: parsed.findings.iter().filter_map(|f| f.confidence).collect(),
         confidence_avg: tiers.avg,
         confidence_min: tiers.min,
@@ -151,12 +154,12 @@ pub fn row(accepted: &Accepted<'_>) -> ReviewRow {
         alignment_score: parsed.alignment_score,
         output_format: parsed.format.as_str().to_owned(),
         verdict: parsed.verdict.clone(),
-        critical_failures_count: parsed.counts.map(|c| c.critical_failures),
-        pseudocode_flags_count: parsed.counts.map(|c| c.pseudocode_flags),
-        prd_mismatches_count: parsed.counts.map(|c| c.prd_mismatches),
-        missing_components_count: parsed.counts.map(|c| c.missing_components),
-        verified_components_count: parsed.counts.map(|c| c.verified_components),
-        risk_points_count: parsed.counts.map(|c| c.risk_points),
+        critical_failures_count: counts.critical_failures,
+        pseudocode_flags_count: counts.pseudocode_flags,
+        prd_mismatches_count: counts.prd_mismatches,
+        missing_components_count: counts.missing_components,
+        verified_components_count: counts.verified_components,
+        risk_points_count: counts.risk_points,
         schema_version: SCHEMA_VERSION,
         scrum_master_reviewed: true,
         pathway_hot_swap_hit: pathway.hot_swap_hit,
@@ -182,6 +185,7 @@ pub fn row(accepted: &Accepted<'_>) -> ReviewRow {
         retrieval: accepted.retrieval.to_owned(),
         shards_shortened: accepted.shards_shortened,
         encoding: accepted.encoding.to_owned(),
+        answer: (kept.len() > preview.len()).then(|| kept.to_owned()),
     }
 }
 
@@ -259,10 +263,11 @@ mod tests {
             ("simulation", "dry_run")
         );
         assert_eq!(row.suggestions_preview.chars().count(), 2000);
+        assert_eq!(row.kept_answer().chars().count(), 3000);
         assert_eq!((row.tokens_in, row.tokens_out, row.duration_ms), (207, 20, 10));
         assert_eq!(row.cost_usd, Some(0.5));
         assert_eq!(row.verdict, None);
-        assert_eq!((row.critical_failures_count, row.risk_points_count), (None, None));
+        assert_eq!((row.critical_failures_count, row.risk_points_count), (0, 0));
         assert_eq!((row.schema_version, row.scrum_master_reviewed), (4, true));
         assert!(!row.tree_split_fired);
         assert_eq!(row.masked, 3, "the most of one attempt, and what the shards had");
@@ -285,7 +290,7 @@ mod tests {
         let row = build(text, &parsed, &[attempt(1, Outcome::Accepted, None)]);
         assert_eq!(row.output_format, "forensic_json");
         assert_eq!(row.verdict.as_deref(), Some("fail"));
-        assert_eq!((row.critical_failures_count, row.risk_points_count), (Some(2), Some(0)));
+        assert_eq!((row.critical_failures_count, row.risk_points_count), (2, 0));
         assert_eq!(row.cost_usd, None, "nobody told a price");
     }
 }

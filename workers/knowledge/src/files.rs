@@ -5,7 +5,9 @@ use queue_schema::client::DeadReason;
 use queue_schema::ids::ReviewId;
 use queue_schema::rows::{Attempt, AuditFactsRow, ReviewRow};
 use queue_schema::sweep::{Target, TargetStatus};
+use scrum_config::nearest;
 use scrum_domain::report::{FileReport, public_address};
+use scrum_shown::shell_quoted;
 
 /// Why an accepted review has no facts when nobody has written down why.
 const NO_FACTS: &str = "the sweep was cancelled first, or their dead letter thrown away";
@@ -17,6 +19,53 @@ pub struct Files<'a> {
     of: &'static [TargetStatus],
     /// The first target that was not looked at.
     at: usize,
+}
+
+/// Files that an ambiguous path names.
+const SOME: usize = 3;
+
+impl Sweep {
+    /// The file of a path, or of the end of one.
+    ///
+    /// # Errors
+    /// When it means no file of the sweep or several, a failure of Redis.
+    pub async fn file(&self, name: &str) -> Result<FileReport, Error> {
+        let wanted = name.trim_start_matches("./");
+        let (end, mut found, mut near) = (format!("/{wanted}"), Vec::new(), None::<String>);
+        for first in (0..self.targets.len()).step_by(PAGE) {
+            let last = (first + PAGE).min(self.targets.len());
+            let ordinals: Vec<u32> =
+                (first..last).filter_map(|at| u32::try_from(at).ok()).collect();
+            let targets = self.queue.targets_of(&self.id, &ordinals).await?;
+            for (ordinal, target) in ordinals.into_iter().zip(&targets) {
+                if target.path == wanted {
+                    found = vec![(ordinal, target.path.clone())];
+                    break;
+                }
+                if target.path.ends_with(&end) {
+                    found.push((ordinal, target.path.clone()));
+                }
+            }
+            if found.iter().any(|(_, path)| path == wanted) {
+                break;
+            }
+            let known = targets.iter().map(|t| t.path.as_str());
+            near = nearest(wanted, known.chain(near.as_deref())).map(str::to_owned);
+        }
+        if let [(ordinal, _)] = &found[..] {
+            let mut files = Files { sweep: self, of: &TargetStatus::ALL, at: *ordinal as usize };
+            let file = files.next_of(1).await?.pop();
+            return file
+                .ok_or_else(|| Error::NoFile { name: name.to_owned(), near: String::new() });
+        }
+        if found.is_empty() {
+            let near = near.map(|near| format!(" (do you mean {}?)", shell_quoted(&near)));
+            return Err(Error::NoFile { name: name.to_owned(), near: near.unwrap_or_default() });
+        }
+        let some: Vec<_> = found.iter().take(SOME).map(|(_, path)| path.as_str()).collect();
+        let (name, some) = (name.to_owned(), some.join(", "));
+        Err(Error::AmbiguousFile { name, fits: found.len(), some })
+    }
 }
 
 /// What is read of a page's targets, each in their order.
@@ -55,8 +104,12 @@ impl<'a> Files<'a> {
     /// # Errors
     /// A failure of Redis, or a record that this program can't read.
     pub async fn next_page(&mut self) -> Result<Vec<FileReport>, Error> {
+        self.next_of(PAGE).await
+    }
+
+    async fn next_of(&mut self, most: usize) -> Result<Vec<FileReport>, Error> {
         let mut ordinals = Vec::new();
-        while let Some(state) = self.sweep.targets.get(self.at).filter(|_| ordinals.len() < PAGE) {
+        while let Some(state) = self.sweep.targets.get(self.at).filter(|_| ordinals.len() < most) {
             if self.of.contains(state) {
                 ordinals.push(u32::try_from(self.at).unwrap_or(u32::MAX));
             }

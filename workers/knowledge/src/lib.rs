@@ -7,7 +7,7 @@
 //! | which unfinished sweep an equal request goes on with | [`sweeps::unfinished`] |
 //! | what the operator of a sweep must be told | [`sweeps::alerts`] |
 //! | how a sweep stands; its numbers for a report | [`Sweep::open`], [`Sweep::status`], [`Sweep::report`] |
-//! | its files with reviews, facts, attempts and reasons | [`Sweep::files`] |
+//! | its files with reviews, facts, attempts and reasons; one of them | [`Sweep::files`], [`Sweep::file`] |
 //! | its reviews, facts or decisions, as rows | [`Sweep::rows`] |
 //! | its findings | [`Sweep::findings`] |
 //! | which reviews may become patches | [`Sweep::selection`] |
@@ -66,6 +66,24 @@ pub enum Error {
         /// How many it fits.
         fits: usize,
     },
+    /// No file of a sweep is meant by this path.
+    #[error("the sweep has no file '{name}'{near}; scrum_files.md of its report lists them")]
+    NoFile {
+        /// The path.
+        name: String,
+        /// The nearest one, as a question, or nothing.
+        near: String,
+    },
+    /// Several files are meant by the end of a path.
+    #[error("'{name}' fits {fits} files, among them {some}; give more of the path")]
+    AmbiguousFile {
+        /// The path.
+        name: String,
+        /// How many it fits.
+        fits: usize,
+        /// Some of them.
+        some: String,
+    },
     /// There is no dead letter of this id.
     #[error("there is no dead letter '{0}'; `scrum dlq list` lists them")]
     NoLetter(String),
@@ -122,6 +140,14 @@ pub fn time(ms: u64) -> String {
         .ok()
         .and_then(|ms| jiff::Timestamp::from_millisecond(ms - ms % 1000).ok())
         .map_or_else(|| "?".to_owned(), |t| t.to_string())
+}
+
+/// The same with milliseconds, as rows and reports have it: `2026-04-24T11:06:56.000Z`.
+pub fn timestamp(ms: u64) -> String {
+    i64::try_from(ms)
+        .ok()
+        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
+        .map_or_else(|| "?".to_owned(), |t| format!("{t:.3}"))
 }
 
 /// Milliseconds since the epoch, by this machine: for what is shown, never for a decision.

@@ -1,7 +1,7 @@
 //! Sweeps of one repository over time: loop metrics, each held against the sweep before.
 
 use crate::sweeps::LOOK_BACK;
-use crate::{Error, now_ms, time};
+use crate::{Error, now_ms, timestamp};
 use queue_schema::client::{Mark, Queue, SweepStatus};
 use queue_schema::ids::SweepId;
 use queue_schema::rows::LoopMetricsRow;
@@ -73,7 +73,7 @@ async fn swept(queue: &Queue, id: &SweepId) -> Result<Option<(Swept, Mark)>, Err
         id: id.to_string(),
         spec,
         state: format!("{state:?}").to_lowercase(),
-        started_at: time(created_ms),
+        started_at: timestamp(created_ms),
         wall_ms: status.took_ms(now_ms()),
         resolved: status.resolved,
         unresolved: status.unresolved,

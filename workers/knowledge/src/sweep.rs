@@ -1,6 +1,6 @@
 //! One sweep as it stands.
 
-use crate::{Error, Files, PAGE, metrics_of, now_ms, time};
+use crate::{Error, Files, PAGE, metrics_of, now_ms, timestamp};
 use queue_schema::client::{Queue, SweepStatus};
 use queue_schema::ids::SweepId;
 use queue_schema::rows::Row;
@@ -72,7 +72,7 @@ impl Sweep {
             sweep_id: id.to_string(),
             repo: self.spec.repo.clone(),
             commit: self.spec.commit.clone(),
-            generated_at: time(now),
+            generated_at: timestamp(now),
             duration_ms: status.took_ms(now),
             ladder: self.spec.ladder.clone(),
             labels: self.spec.labels.clone(),

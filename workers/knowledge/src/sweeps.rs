@@ -1,9 +1,11 @@
 //! Which sweeps there are.
 
-use crate::{Error, PAGE};
+use crate::{Error, PAGE, models};
 use queue_schema::client::{Queue, SweepState, SweepStatus};
 use queue_schema::ids::SweepId;
 use queue_schema::sweep::SweepSpec;
+use scrum_domain::text::counted;
+use std::fmt::Write as _;
 
 /// Sweeps that are looked through for those of a repository or of a request, newest first. A fleet may have
 /// many, and what is older is no help to a person.
@@ -75,10 +77,23 @@ pub async fn unfinished(queue: &Queue, spec: &SweepSpec) -> Result<Option<u64>, 
     Ok(None)
 }
 
-/// What the operator of a sweep must be told: rung and message, each once.
+/// What the operator of a sweep must be told: rung and message, each once; of a model with how many of its
+/// calls have failed.
 ///
 /// # Errors
 /// A failure of Redis.
 pub async fn alerts(queue: &Queue, sweep: &SweepId) -> Result<Vec<(String, String)>, Error> {
-    Ok(queue.alerts(sweep).await?)
+    let mut alerts = queue.alerts(sweep).await?;
+    if alerts.is_empty() {
+        return Ok(alerts);
+    }
+    let models = models(queue, Some(sweep)).await?;
+    for (about, message) in &mut alerts {
+        let of = models.iter().filter(|row| row.name() == *about);
+        let failed: u64 = of.map(|row| row.error + row.transient).sum();
+        if let failed @ 1.. = usize::try_from(failed).unwrap_or(usize::MAX) {
+            let _ = write!(message, " ({} failed)", counted(failed, "call", "calls"));
+        }
+    }
+    Ok(alerts)
 }

@@ -86,6 +86,16 @@ pub fn clear_screen() -> anyhow::Result<()> {
     write(io::stdout().lock(), "\u{1b}[H\u{1b}[2J")
 }
 
+/// Columns of the terminal that stdout is; `None` when it is none.
+pub fn width() -> Option<usize> {
+    terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0))
+}
+
+/// The same of stderr, where progress is shown.
+pub fn width_of_progress() -> Option<usize> {
+    terminal_size::terminal_size_of(io::stderr()).map(|(width, _)| usize::from(width.0))
+}
+
 /// True when a person watches stderr and wants colours.
 pub fn fancy() -> bool {
     io::stderr().is_terminal()
@@ -114,7 +124,7 @@ pub fn start_log(filter: &str, json: bool) {
                 name => write!(out, "{name}={value}"),
             }
         });
-        log.with_writer(io::stderr).fmt_fields(fields.delimited(" ")).try_init()
+        log.with_writer(|| Lossy(io::stderr())).fmt_fields(fields.delimited(" ")).try_init()
     };
 }
 
@@ -124,12 +134,28 @@ struct JsonLine(io::Stderr);
 impl Write for JsonLine {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         // Each event is written whole.
-        self.0.write_all(shown_json(&String::from_utf8_lossy(line)).as_bytes())?;
+        Lossy(&mut self.0).write(shown_json(&String::from_utf8_lossy(line)).as_bytes())?;
         Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        Ok(())
+    }
+}
+
+/// A place for the log. What can't be written there is lost, because a disk that is full must not end a
+/// program: the library would complain on stderr, and panic when that fails too.
+struct Lossy<W>(W);
+
+impl<W: Write> Write for Lossy<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let _ = self.0.write_all(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let _ = self.0.flush();
+        Ok(())
     }
 }
 
@@ -157,6 +183,27 @@ fn write(mut to: impl Write, text: &str) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A device without room.
+    struct Full;
+
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_written_is_lost_in_silence() {
+        let mut log = Lossy(Full);
+        assert_eq!(log.write(b"a line").unwrap(), 6);
+        log.write_all(b"another").unwrap();
+        log.flush().unwrap();
+    }
 
     #[test]
     fn an_error_says_nothing_twice() {

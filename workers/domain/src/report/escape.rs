@@ -1,7 +1,7 @@
 //! Text of strangers in a report: nothing in it is markup.
 
 use crate::parse::code::closing;
-use crate::text::{code_span, one_line};
+use crate::text::{code_span, longest_run, one_line};
 use scrum_shown::shown;
 
 /// Foreign text on one line: code spans stay code, everything else is made inert.
@@ -65,4 +65,14 @@ pub(super) fn code(text: &str) -> String {
         return format!("<code>{}</code>", inert(&one_line(text)));
     }
     code_span(text)
+}
+
+/// Foreign text as a block of code: its fence is longer than any run of backticks inside, so that nothing in
+/// it can end the block. `language` is for the renderer's colours.
+pub(super) fn block(language: &str, lines: &[String]) -> String {
+    let text = shown(&lines.join("\n")).replace('\r', " ");
+    let fence = "`".repeat(longest_run(&text, '`').max(2) + 1);
+    let kept = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '#' | '-');
+    let language: String = language.chars().filter(|c| kept(*c)).collect();
+    format!("{fence}{language}\n{text}\n{fence}\n\n")
 }

@@ -1,6 +1,6 @@
 //! The report of one file: its names, and its form for programs.
 
-use super::FileReport;
+use super::{FileReport, original};
 use queue_schema::ids::sha256_hex;
 use scrum_shown::shown;
 use serde_json::{Value, json};
@@ -86,12 +86,23 @@ pub fn is_report(name: &str, text: &str) -> bool {
     map.contains_key("blob") && map.contains_key("attempts") && is_ours
 }
 
-/// What stands in the file: the row with its facts, or for a file without one how it stands and why.
+/// What stands in the file: the row with its facts, or for a file without one how it stands and why; and
+/// the same under the names of the original.
 pub fn render(file: &FileReport) -> Value {
+    let mut value = of_ours(file);
+    if let Some(map) = value.as_object_mut() {
+        original::add_review(map, file);
+    }
+    value
+}
+
+fn of_ours(file: &FileReport) -> Value {
     if let Some(row) = &file.row
         && let Ok(mut value) = serde_json::to_value(row)
     {
         if let Some(map) = value.as_object_mut() {
+            // It stands there as the original called it.
+            map.remove("answer");
             map.insert("facts".into(), json!(file.facts));
             map.insert("facts_trouble".into(), json!(file.facts_trouble));
         }

@@ -2,7 +2,7 @@
 
 use super::escape::{code, escape};
 use super::page::{self, Kind, linked};
-use super::{FileReport, SweepReport, overview};
+use super::{FileReport, SweepReport, finding, overview};
 use std::fmt::Write as _;
 
 /// Its name.
@@ -24,7 +24,12 @@ pub fn line(file: &FileReport, page: Option<&str>) -> String {
     let _ = match (&file.row, Kind::of(file)) {
         (Some(row), kind) => {
             let unread = if kind == Kind::Unread { "read the answer" } else { "" };
-            writeln!(out, "| {} | {} | {unread} |", row.findings_count, escape(&row.gradient_tier))
+            writeln!(
+                out,
+                "| {} | {} | {unread} |",
+                finding::actionable(row),
+                escape(&row.gradient_tier)
+            )
         }
         (None, Kind::Open) => writeln!(out, "| | | |"),
         (None, Kind::LeftOut) => writeln!(out, "| | | {} |", page::reason(file, "not started")),

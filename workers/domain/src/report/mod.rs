@@ -10,12 +10,15 @@
 pub mod applied;
 mod escape;
 pub mod file;
+mod finding;
 pub mod index;
 pub mod lines;
 mod models;
+mod original;
 pub mod overview;
 pub mod page;
 mod progress;
+mod said;
 pub mod sarif;
 pub mod summary;
 mod top;
@@ -132,6 +135,7 @@ impl FileReport {
     fn status_word(&self) -> &'static str {
         match self.status {
             TargetStatus::Resolved if self.is_partial() => "partly reviewed",
+            TargetStatus::Resolved if page::is_clean(self) => "clean",
             TargetStatus::Resolved => "reviewed",
             TargetStatus::Unresolved => "unresolved",
             TargetStatus::Waiting => "waiting",

@@ -3,12 +3,12 @@
 
 use super::applied::Applied;
 use super::escape::{code, escape};
-use super::page::{self, Kind, cost, duration, linked, linked_text};
+use super::finding::{self, Rank};
+use super::page::{self, Kind, cost, duration, folded, linked};
 use super::top::{First, Top};
 use super::{FileReport, SweepReport, Totals, index, models, progress, public_address, unread};
-use crate::severity::Severity;
-use crate::text::{clip_marked, counted};
-use queue_schema::rows::{Finding, ReviewRow};
+use crate::text::counted;
+use queue_schema::rows::ReviewRow;
 use queue_schema::sweep::TargetStatus;
 use std::cmp::Reverse;
 use std::fmt::Write as _;
@@ -17,36 +17,29 @@ use std::fmt::Write as _;
 pub const NAME: &str = "scrum_report.md";
 /// Where the rest of a list is.
 const INDEX: &str = "[scrum_files.md](scrum_files.md)";
-/// Files with findings in the table, and findings in the list.
-const FILES_SHOWN: usize = 30;
-const FINDINGS_SHOWN: usize = 60;
-/// Characters of a claim in that list.
-const CLAIM_SHOWN: usize = 200;
+/// Files with findings in the table, and findings in full and in the list.
+const FILES_SHOWN: usize = 25;
+const FINDINGS_SHOWN: usize = 50;
+/// Findings that a terminal shows when a sweep is over.
+const FINDINGS_TOLD: usize = 5;
 /// Lines of each of the other lists.
-const LINES_SHOWN: usize = 30;
-/// Lines of the reviews themselves: when all of them have more, the findings are listed instead, a line
-/// each.
-const REVIEW_LINES: usize = 150;
-
-/// How a finding is ranked: gravest first, then the surest of those whose quote is in the file, then in
-/// the order of the plan.
-type Rank = (Severity, bool, Reverse<Option<u8>>, u32, usize);
+const LINES_SHOWN: usize = 25;
+/// Lines of the findings in full: the worst ones, until they have so many; the others have a line each.
+const WHOLE_LINES: usize = 140;
 
 /// How a file is ranked: most findings first, then in the order of the plan.
-type FileRank = (Reverse<u32>, u32);
-
-/// Lines and texts of the reviews, while they fit; each text with the number of its findings.
-type Reviews = Option<(usize, Vec<(Reverse<u32>, String)>)>;
+type FileRank = (Reverse<usize>, u32);
 
 /// What is gathered from file to file.
 #[derive(Debug)]
 pub struct Overview {
     files: u32,
     totals: Totals,
-    findings: Top<Rank>,
+    /// Findings in full, and as a line.
+    findings: Top<Rank, (String, String)>,
+    /// The worst ones for a terminal.
+    told: Top<Rank>,
     table: Top<FileRank>,
-    /// The reviews with findings, while they fit.
-    reviews: Reviews,
     unresolved: First,
     left_out: First,
     clean: First,
@@ -62,8 +55,8 @@ impl Default for Overview {
             files: 0,
             totals: Totals::default(),
             findings: Top::new(FINDINGS_SHOWN),
+            told: Top::new(FINDINGS_TOLD),
             table: Top::new(FILES_SHOWN),
-            reviews: Some((0, Vec::new())),
             unresolved: list(),
             left_out: list(),
             clean: list(),
@@ -117,31 +110,32 @@ impl Overview {
     }
 
     fn telling(&mut self, file: &FileReport, row: &ReviewRow, page: Option<&str>) {
-        let most_first = Reverse(row.findings_count);
+        let most_first = Reverse(finding::actionable(row));
         self.table.offer((most_first, self.files), || table_row(file, row, page));
         let actionable = row.findings.iter().filter(|f| f.kind.is_actionable());
-        for (n, finding) in actionable.enumerate() {
-            let sure = Reverse(finding.confidence);
-            let rank = (Severity::of(finding.kind), !finding.anchored, sure, self.files, n);
-            self.findings.offer(rank, || finding_line(row, finding, page));
+        for (n, found) in actionable.enumerate() {
+            let rank = finding::rank(found, self.files, n);
+            self.told.offer(rank, || finding::brief(row, found));
+            self.findings.offer(rank, || {
+                let whole = finding::whole(row, found, page);
+                (whole, finding::line(row, found, page))
+            });
         }
-        let Some((lines, reviews)) = &mut self.reviews else { return };
-        let mut text = format!("## {}\n\n", linked(&row.file, None));
-        page::reviewed(&mut text, file, row);
-        *lines += text.lines().count();
-        reviews.push((most_first, text));
-        if *lines > REVIEW_LINES {
-            self.reviews = None;
-        }
+    }
+
+    /// What a terminal shows of it when a sweep is over: the worst findings, a line each, and how many there are.
+    pub fn told(&mut self) -> (Vec<String>, usize) {
+        let told = std::mem::replace(&mut self.told, Top::new(0));
+        let all = told.all;
+        (told.entries(), all)
     }
 
     /// The overview.
     pub fn render(self, report: &SweepReport, applied: &Applied) -> String {
         let mut out = String::new();
         header(&mut out, report, &self.totals);
-        progress::section(&mut out, report.metrics.as_ref());
         // What a person should look at comes first: findings, then what is missing.
-        findings(&mut out, self.table, self.findings, self.reviews);
+        findings(&mut out, self.table, self.findings);
         list(&mut out, &applied.head(), &applied.first, "scrum report --format jsonl");
         list(&mut out, "# Unresolved\n\n", &self.unresolved, INDEX);
         let left = format!(
@@ -154,9 +148,25 @@ impl Overview {
         let unread = "# Accepted, but nothing could be read as a finding\n\n";
         list(&mut out, unread, &self.unread, INDEX);
         list(&mut out, "# Not done\n\n", &self.open, INDEX);
-        list(&mut out, "# Reviewed, without findings\n\n", &self.clean, INDEX);
-        models::section(&mut out, &report.models);
-        list(&mut out, "# Skipped\n\n| File | Reason |\n|---|---|\n", &self.skipped, INDEX);
+        progress::section(&mut out, report.metrics.as_ref());
+        let files = |n| counted(n, "file", "files");
+        folded_list(
+            &mut out,
+            &format!("Clean: {} reviewed, without findings", files(self.clean.all)),
+            "",
+            &self.clean,
+        );
+        let table = "| File | Reason |\n|---|---|\n";
+        folded_list(
+            &mut out,
+            &format!("Skipped: {}", files(self.skipped.all)),
+            table,
+            &self.skipped,
+        );
+        folded(&mut out, "About this run", |out| {
+            about(out, report, &self.totals);
+            models::section(out, &report.models);
+        });
         out.truncate(out.trim_end().len());
         out.push('\n');
         out
@@ -180,39 +190,51 @@ fn more(out: &mut String, more: usize, rest: &str) {
     }
 }
 
+/// A list that a reader opens.
+fn folded_list(out: &mut String, title: &str, head: &str, of: &First) {
+    if of.all > 0 {
+        folded(out, title, |out| list(out, head, of, INDEX));
+    }
+}
+
+/// What the sweep came to, in a line or two.
 fn header(out: &mut String, report: &SweepReport, totals: &Totals) {
-    let spent = report.spent;
     let _ = writeln!(out, "# Scrum report\n");
-    let _ = writeln!(out, "- Generated at: {}", escape(&report.generated_at));
+    let [critical, major, minor, info] = totals.findings;
+    let (resolved, reviewable) = (totals.with(TargetStatus::Resolved), totals.reviewable());
+    let said = if totals.telling > 0 {
+        let files = counted(totals.telling, "file", "files");
+        format!(
+            "{critical} critical, {major} major, {minor} minor, {info} for information, in {files}"
+        )
+    } else if resolved == reviewable && resolved > 0 && totals.unread + totals.partial == 0 {
+        "none, the review is clean".to_owned()
+    } else {
+        "none in what was reviewed".to_owned()
+    };
+    let _ = writeln!(out, "- Findings: **{said}**");
     let _ = writeln!(
         out,
         "- Repository: {} at {}",
         code(&public_address(&report.repo)),
         code(&report.commit)
     );
-    let _ =
-        writeln!(out, "- Sweep: {}, ladder {}", code(&report.sweep_id), code(&report.ladder.name));
-    if !report.labels.is_empty() {
-        let labels: Vec<String> =
-            report.labels.iter().map(|(k, v)| code(&format!("{k}={v}"))).collect();
-        let _ = writeln!(out, "- Labels: {}", labels.join(", "));
-    }
+    let partly = match totals.partial {
+        0 => String::new(),
+        n => format!(" ({n} only partly)"),
+    };
     let _ = writeln!(
         out,
-        "- Files: {} reviewed of {}, {} unresolved, {} skipped; [all of them]({})",
-        totals.with(TargetStatus::Resolved),
-        totals.reviewable(),
+        "- Files: {resolved} reviewed of {reviewable}{partly}, {} unresolved, {} skipped; [all of them]({})",
         totals.with(TargetStatus::Unresolved),
         totals.with(TargetStatus::Skipped),
         index::NAME
     );
-    if totals.telling > 0 {
-        let [critical, major, minor, info] = totals.findings;
-        let files = counted(totals.telling, "file", "files");
-        let _ = writeln!(
-            out,
-            "- Findings: {critical} critical, {major} major, {minor} minor, {info} for information, in {files}"
-        );
+    if let Some(budget) = &report.budget {
+        let left = counted(totals.with(TargetStatus::LeftOut), "file", "files");
+        let near =
+            if budget.is_degraded() { "; near the limit only cheap calls were made" } else { "" };
+        let _ = writeln!(out, "- Budget: {budget} spent{near}; {left} **left out**");
     }
     if let masked @ 1.. = totals.masked {
         let secrets = counted(masked as usize, "secret was", "secrets were");
@@ -222,51 +244,65 @@ fn header(out: &mut String, report: &SweepReport, totals: &Totals) {
         let files = counted(failed, "file", "files");
         let _ = writeln!(out, "- Facts of {files} could not be extracted or checked");
     }
+    out.push('\n');
+}
+
+/// When, with what and for how much.
+fn about(out: &mut String, report: &SweepReport, totals: &Totals) {
+    let spent = report.spent;
+    let _ = writeln!(out, "- Generated at: {}", escape(&report.generated_at));
+    let _ =
+        writeln!(out, "- Sweep: {}, ladder {}", code(&report.sweep_id), code(&report.ladder.name));
+    if !report.labels.is_empty() {
+        let labels: Vec<String> =
+            report.labels.iter().map(|(k, v)| code(&format!("{k}={v}"))).collect();
+        let _ = writeln!(out, "- Labels: {}", labels.join(", "));
+    }
     let _ = writeln!(out, "- Duration: {}", duration(report.duration_ms));
     let _ = writeln!(
         out,
-        "- Review attempts: {}; model calls: {}, tokens {} in and {} out, cost {}",
+        "- Review attempts: {}; model calls: {}, tokens {} in and {} out, cost {}\n",
         totals.attempts,
         report.calls,
         spent.tokens_in,
         spent.tokens_out,
         cost(spent.cost_usd)
     );
-    if let Some(budget) = &report.budget {
-        let left = counted(totals.with(TargetStatus::LeftOut), "file", "files");
-        let near =
-            if budget.is_degraded() { "; near the limit only cheap calls were made" } else { "" };
-        let _ = writeln!(out, "- Budget: {budget} spent{near}; {left} **left out**");
-    }
-    out.push('\n');
 }
 
-/// The files with findings, and then their reviews; where those are too long, the findings, gravest first.
-fn findings(out: &mut String, table: Top<FileRank>, findings: Top<Rank>, reviews: Reviews) {
+/// The worst findings in full, the others a line each, then the files that they are in.
+fn findings(out: &mut String, table: Top<FileRank>, findings: Top<Rank, (String, String)>) {
     if table.all == 0 {
         return;
     }
     let _ = writeln!(out, "# Findings\n");
-    let (all, shown) = (findings.all, findings.texts());
-    if reviews.is_none() {
-        for (n, line) in (1..).zip(&shown) {
-            let _ = writeln!(out, "{n}. {line}");
+    let all = findings.all;
+    let (mut lines, mut shown, mut listed) = (0, 0, false);
+    for (whole, line) in findings.entries() {
+        shown += 1;
+        lines += whole.lines().count();
+        if lines <= WHOLE_LINES || shown == 1 {
+            let _ = write!(out, "## {shown}. {whole}");
+            continue;
         }
-        more(out, all - shown.len(), "they are in the files' pages");
-        let _ = writeln!(out, "\n## Files with findings\n");
+        // From the first one on that does not fit, each has a line.
+        if !std::mem::replace(&mut listed, true) {
+            let _ = writeln!(out, "## Further findings\n");
+        }
+        lines = WHOLE_LINES;
+        let _ = writeln!(out, "{shown}. {line}");
     }
-    let (all, rows) = (table.all, table.texts());
+    more(out, all - shown, "they are in the files' pages");
+    if listed {
+        out.push('\n');
+    }
+    let (all, rows) = (table.all, table.entries());
+    let _ = writeln!(out, "## Files with findings\n");
     let _ = writeln!(out, "| File | Status | Findings | Tier | Score | Attempts | Accepted from |");
     let _ = writeln!(out, "|---|---|--:|---|--:|--:|---|");
     out.push_str(&rows.concat());
     more(out, all - rows.len(), INDEX);
     out.push('\n');
-    if let Some((_, mut reviews)) = reviews {
-        reviews.sort_by_key(|(findings, _)| *findings);
-        for (_, text) in reviews {
-            out.push_str(&text);
-        }
-    }
 }
 
 fn table_row(file: &FileReport, row: &ReviewRow, page: Option<&str>) -> String {
@@ -274,20 +310,10 @@ fn table_row(file: &FileReport, row: &ReviewRow, page: Option<&str>) -> String {
         "| {} | {} | {} | {} | {} | {} | {} |\n",
         linked(&file.target.path, page),
         file.status_word(),
-        row.findings_count,
+        finding::actionable(row),
         escape(&row.gradient_tier),
         row.alignment_score.map_or_else(|| "–".to_owned(), |s| s.to_string()),
         file.history().len(),
         code(&row.accepted_model),
     )
-}
-
-/// A finding in one line: what, where, how sure, and how its claim begins.
-fn finding_line(row: &ReviewRow, finding: &Finding, page: Option<&str>) -> String {
-    let kind = finding.kind.as_str().replace('_', " ");
-    let place = linked_text(&page::place(row, finding), page);
-    let sure = finding.confidence.map(|c| format!(", {c}%")).unwrap_or_default();
-    let text = clip_marked(&finding.text, CLAIM_SHOWN);
-    let claim = page::claim_lines(&text).next().unwrap_or_default();
-    format!("**{kind}**, {place}{sure}: {claim}")
 }

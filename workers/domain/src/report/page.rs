@@ -1,21 +1,16 @@
-//! `review_PATH.md`: what there is to tell of one file, for a person. What the overview shows of a file
-//! comes from here as well.
+//! `review_PATH.md`: what there is to tell of one file, for a person: its findings, and folded at the end how they
+//! came about. What the overview shows of a file comes from here as well.
 
 use super::escape::{code, escape};
 use super::sarif::encoded;
-use super::{FileReport, SweepReport, file, overview, unread};
-use crate::parse::code::is_code_fence;
-use crate::parse::items::{label, list_marker};
+use super::{FileReport, SweepReport, file, finding, overview, unread};
 use crate::text::{clip_marked, counted};
 use queue_schema::rows::facts::FactVerdict;
-use queue_schema::rows::{Attempt, Finding, ReviewRow};
+use queue_schema::rows::{Attempt, ReviewRow};
 use queue_schema::sweep::TargetStatus;
+use scrum_shown::plain;
 use std::fmt::Write as _;
 
-/// Characters of a finding's text that the report shows; the row has all of it.
-const TEXT_SHOWN: usize = 1_200;
-/// Lines of a finding's text that the report shows.
-const LINES_SHOWN: usize = 12;
 /// Characters of an attempt's reason that the report shows.
 const REASON_SHOWN: usize = 300;
 
@@ -41,8 +36,8 @@ pub(super) enum Kind {
 impl Kind {
     pub(super) fn of(file: &FileReport) -> Self {
         match (&file.row, file.status) {
-            (Some(row), _) if row.findings_count > 0 => Self::Telling,
-            (Some(row), _) if unread::is_unread(row) => Self::Unread,
+            (Some(row), _) if finding::actionable(row) > 0 => Self::Telling,
+            (Some(row), _) if row.findings.is_empty() && unread::is_unread(row) => Self::Unread,
             (Some(_), _) => Self::Clean,
             (None, TargetStatus::Unresolved) => Self::Unresolved,
             (None, TargetStatus::LeftOut) => Self::LeftOut,
@@ -52,12 +47,21 @@ impl Kind {
     }
 }
 
+/// Whether a file was reviewed without a finding.
+pub(super) fn is_clean(file: &FileReport) -> bool {
+    Kind::of(file) == Kind::Clean
+}
+
 /// Whether a file has a page of its own: not one of which a line says all.
 pub fn is_wanted(file: &FileReport) -> bool {
     match Kind::of(file) {
         Kind::Telling | Kind::Unread | Kind::Unresolved => true,
         Kind::Clean => {
-            file.history().len() > 1 || file.is_partial() || file.facts_trouble.is_some()
+            let verified = file.row.as_ref().is_some_and(|row| !row.findings.is_empty());
+            verified
+                || file.history().len() > 1
+                || file.is_partial()
+                || file.facts_trouble.is_some()
         }
         Kind::LeftOut => !file.attempts.is_empty(),
         Kind::Open | Kind::Skipped => false,
@@ -67,15 +71,19 @@ pub fn is_wanted(file: &FileReport) -> bool {
 /// The page of a file, under the name that it gets.
 pub fn render(report: &SweepReport, file: &FileReport, name: &str) -> String {
     let mut out = format!("{}\n# {}\n\n", file::page_mark(name), title(&file.target.path));
-    let _ = writeln!(out, "- [Overview]({}) of sweep {}", overview::NAME, code(&report.sweep_id));
+    let _ = writeln!(out, "[Overview]({}) of sweep {}\n", overview::NAME, code(&report.sweep_id));
     match (Kind::of(file), &file.row) {
-        (Kind::Telling, Some(row)) => reviewed(&mut out, file, row),
-        (_, Some(row)) => {
-            accepted(&mut out, file, row, None);
-            if Kind::of(file) == Kind::Unread {
-                out.push('\n');
-                unread::answer(&mut out, row);
+        (kind, Some(row)) => {
+            let _ = writeln!(out, "{}\n", escape(&in_short(file, row)));
+            not_covered(&mut out, row);
+            for (n, finding) in (1_u32..).zip(finding::ranked(row)) {
+                let _ = write!(out, "## {n}. {}", finding::whole(row, finding, None));
             }
+            if kind == Kind::Unread {
+                unread::answer(&mut out, row);
+                out.push('\n');
+            }
+            folded(&mut out, "How it was reviewed", |out| reviewed(out, file, row));
         }
         (Kind::Unresolved, None) => unresolved(&mut out, file),
         (_, None) => {
@@ -83,7 +91,78 @@ pub fn render(report: &SweepReport, file: &FileReport, name: &str) -> String {
             history(&mut out, &file.attempts);
         }
     }
+    out.truncate(out.trim_end().len());
+    out.push('\n');
     out
+}
+
+/// The same for a terminal, in lines of at most `width` characters where they are prose.
+pub fn terminal(file: &FileReport, width: usize) -> String {
+    let mut out = format!("{}\n", plain(&file.target.path));
+    let Some(row) = &file.row else {
+        let why = file.reason().unwrap_or("not started");
+        finding::wrap(&mut out, "", "", &format!("{}: {why}", file.status_word()), width);
+        attempts_plain(&mut out, &file.attempts, width);
+        return out;
+    };
+    finding::wrap(&mut out, "", "", &in_short(file, row), width);
+    for (start, end) in &row.shards_missing {
+        let _ = writeln!(out, "not covered: bytes {start} to {end}");
+    }
+    for (n, finding) in (1..).zip(finding::ranked(row)) {
+        let _ = write!(out, "\n{}", finding::terminal(n, row, finding, width));
+    }
+    if Kind::of(file) == Kind::Unread {
+        out.push_str("\nNothing of the answer could be read as a finding:\n");
+        for line in row.kept_answer().lines() {
+            let _ = writeln!(out, "  {}", plain(line));
+        }
+    }
+    out.push('\n');
+    attempts_plain(&mut out, file.history(), width);
+    out
+}
+
+fn attempts_plain(out: &mut String, attempts: &[Attempt], width: usize) {
+    for a in attempts {
+        let reason = clip_marked(&a.reason, REASON_SHOWN);
+        let reason = if reason.is_empty() { reason } else { format!(": {reason}") };
+        let text = format!("attempt {}: {}, {}{reason}", a.n, a.model_name(), a.outcome);
+        finding::wrap(out, "", "  ", &text, width);
+    }
+}
+
+/// A reviewed file in one line: `2 findings, tier block, alignment 4.5/10`.
+fn in_short(file: &FileReport, row: &ReviewRow) -> String {
+    let mut facts = Vec::new();
+    facts.push(match Kind::of(file) {
+        Kind::Clean => "clean: reviewed, without findings".to_owned(),
+        Kind::Unread => "accepted, but nothing could be read as a finding".to_owned(),
+        _ => counted(finding::actionable(row), "finding", "findings"),
+    });
+    if file.is_partial() {
+        facts.push("only partly reviewed".to_owned());
+    }
+    if finding::actionable(row) > 0 {
+        facts.push(format!("tier {}", row.gradient_tier));
+    }
+    facts.extend(row.verdict.as_ref().map(|verdict| format!("verdict {verdict}")));
+    facts.extend(row.alignment_score.map(|score| format!("alignment {score}/10")));
+    facts.join(", ")
+}
+
+fn not_covered(out: &mut String, row: &ReviewRow) {
+    for (start, end) in &row.shards_missing {
+        let _ = writeln!(out, "**Not covered: bytes {start} to {end}**\n");
+    }
+}
+
+/// A part that a reader opens.
+pub(super) fn folded(out: &mut String, title: &str, body: impl FnOnce(&mut String)) {
+    let _ = writeln!(out, "<details><summary>{title}</summary>\n");
+    body(out);
+    out.truncate(out.trim_end().len());
+    out.push_str("\n\n</details>\n\n");
 }
 
 /// A path as code, which links to the file's page where there is one.
@@ -97,7 +176,7 @@ pub(super) fn linked_text(text: &str, page: Option<&str>) -> String {
 }
 
 /// A path as code. One of blanks alone would show as nothing.
-fn title(path: &str) -> String {
+pub(super) fn title(path: &str) -> String {
     let text = code(path);
     if text.is_empty() { "(a name of blanks)".to_owned() } else { text }
 }
@@ -141,8 +220,8 @@ pub(super) fn accepted(out: &mut String, file: &FileReport, row: &ReviewRow, pag
     }
 }
 
-/// A review with findings.
-pub(super) fn reviewed(out: &mut String, file: &FileReport, row: &ReviewRow) {
+/// How a review came about, and what it took.
+fn reviewed(out: &mut String, file: &FileReport, row: &ReviewRow) {
     let _ = writeln!(
         out,
         "- Accepted on attempt: {} ({})",
@@ -154,15 +233,8 @@ pub(super) fn reviewed(out: &mut String, file: &FileReport, row: &ReviewRow) {
     if row.attempts_made > 1 {
         history(out, file.history());
     }
-    let mean = match row.gradient_tier_avg.as_str() {
-        mean if mean == row.gradient_tier => String::new(),
-        mean => format!(" (from the mean: {})", escape(mean)),
-    };
-    let _ = writeln!(out, "- Tier: {}{mean}", escape(&row.gradient_tier));
-    let score = row.alignment_score.map_or_else(|| "not given".to_owned(), |s| format!("{s}/10"));
-    let _ = writeln!(out, "- Alignment score: {score}");
-    if let Some(verdict) = &row.verdict {
-        let _ = writeln!(out, "- Verdict: {}", escape(verdict));
+    if row.gradient_tier_avg != row.gradient_tier {
+        let _ = writeln!(out, "- Tier from the mean: {}", escape(&row.gradient_tier_avg));
     }
     if row.tree_split_fired {
         let shortened = match row.shards_shortened {
@@ -171,9 +243,6 @@ pub(super) fn reviewed(out: &mut String, file: &FileReport, row: &ReviewRow) {
         };
         let parts = counted(row.shards_total as usize, "part", "parts");
         let _ = writeln!(out, "- Read in {parts}{shortened}");
-    }
-    for (start, end) in &row.shards_missing {
-        let _ = writeln!(out, "- **Not covered: bytes {start} to {end}**");
     }
     if !row.encoding.is_empty() {
         let _ = writeln!(out, "- Read as {}", escape(&row.encoding));
@@ -195,10 +264,6 @@ pub(super) fn reviewed(out: &mut String, file: &FileReport, row: &ReviewRow) {
             duration(row.duration_ms)
         );
     }
-    out.push('\n');
-    for (n, finding) in (1..).zip(&row.findings) {
-        write_finding(out, n, row, finding);
-    }
 }
 
 /// What the review says of its file, in one line; none where nobody was asked.
@@ -211,84 +276,6 @@ pub(super) fn facts(file: &FileReport) -> Option<String> {
         None => format!("{} held by {}", row.with(FactVerdict::Supported), code(&row.verifier)),
     };
     Some(format!("Facts: {count}, {held}"))
-}
-
-fn write_finding(out: &mut String, n: usize, row: &ReviewRow, finding: &Finding) {
-    let place = place(row, finding);
-    let confidence =
-        finding.confidence.map_or_else(|| "no confidence given".to_owned(), |c| format!("{c}%"));
-    let kind = finding.kind.as_str().replace('_', " ");
-    let _ = writeln!(out, "{n}. **{kind}**, {place}, {confidence}  ");
-    claim(out, &finding.text);
-    if let Some(quote) = &finding.quote {
-        let _ = writeln!(out, "   - Quote: {}", code(&clip_marked(quote, 300)));
-    }
-    if let Some(evidence) = finding.evidence.as_ref().filter(|e| !finding.text.contains(*e)) {
-        let _ = writeln!(out, "   - Evidence: {}", escape(&clip_marked(evidence, 300)));
-    }
-    out.push('\n');
-}
-
-/// Where a finding is, as code.
-pub(super) fn place(row: &ReviewRow, finding: &Finding) -> String {
-    match (&finding.quote, finding.line, finding.end_line) {
-        (None, ..) => title(&row.file),
-        (_, Some(line), Some(end)) if end > line => code(&format!("{}:{line}-{end}", row.file)),
-        (_, Some(line), _) => code(&format!("{}:{line}", row.file)),
-        (_, None, _) if finding.is_ambiguous() => {
-            format!("{} ({})", title(&row.file), undecided(&finding.ambiguous_lines))
-        }
-        (_, None, _) => format!("{} (quote not found in the file)", title(&row.file)),
-    }
-}
-
-/// Lines of an ambiguous finding that the report names.
-const PLACES_SHOWN: usize = 12;
-
-/// That it is not decided which of some lines is meant.
-pub(super) fn undecided(lines: &[u32]) -> String {
-    let shown: Vec<String> = lines.iter().take(PLACES_SHOWN).map(u32::to_string).collect();
-    let more = match lines.len().saturating_sub(PLACES_SHOWN) {
-        0 => String::new(),
-        n => format!(" and {n} more"),
-    };
-    format!("ambiguous: the quote stands on lines {}{more}", shown.join(", "))
-}
-
-/// The lines of a finding's text without what the report has places of its own for.
-pub(super) fn own_lines(text: &str) -> impl Iterator<Item = &str> {
-    let mut in_code = false;
-    let lines = text.lines().filter(move |line| {
-        in_code ^= is_code_fence(line);
-        let shown_elsewhere = label(line)
-            .is_some_and(|(name, _)| ["quote", "confidence", "evidence"].contains(&name.as_str()));
-        in_code || !shown_elsewhere
-    });
-    lines.map(|line| match line.rfind("(Confidence:") {
-        Some(at) if line.trim_end().ends_with("%)") => line[..at].trim_end(),
-        _ => line,
-    })
-}
-
-/// A finding's text, line by line as written: the first as it is, the others as sub-items.
-fn claim(out: &mut String, text: &str) {
-    for (i, line) in claim_lines(&clip_marked(text, TEXT_SHOWN)).take(LINES_SHOWN).enumerate() {
-        let bullet = if i == 0 { "" } else { "- " };
-        let _ = writeln!(out, "   {bullet}{line}");
-    }
-}
-
-/// The lines of a claim, escaped, without blocks of code.
-pub(super) fn claim_lines(text: &str) -> impl Iterator<Item = String> {
-    let mut in_code = false;
-    let lines = own_lines(text).filter(move |line| {
-        in_code ^= is_code_fence(line);
-        !in_code && !is_code_fence(line) && !line.trim().is_empty()
-    });
-    lines.map(|line| {
-        let body = list_marker(line).map_or(line, |(_, _, rest)| rest);
-        escape(&body.replace("**", ""))
-    })
 }
 
 /// The last attempt's model when it was not the first one's.

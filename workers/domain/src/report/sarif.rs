@@ -1,11 +1,13 @@
 //! SARIF 2.1.0, the format that code hosts and editors read findings from.
 
-use super::page::{own_lines, undecided};
+use super::finding::{gravity, undecided};
+use super::said::Said;
 use super::{FileReport, SweepReport, public_address};
 use crate::severity::Severity;
 use crate::text::one_line;
 use queue_schema::ids::content_id;
 use queue_schema::rows::{Finding, FindingKind, ReviewRow};
+use queue_schema::sweep::TargetStatus;
 use scrum_shown::shown;
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
@@ -30,6 +32,8 @@ const HELP: &str = "A language model claims this. Read the quoted lines and judg
 
 /// Places of an ambiguous finding that a result names.
 const MOST_RELATED: usize = 50;
+/// Files that were not reviewed and are named; the others are counted.
+const MOST_NAMED: usize = 200;
 
 /// What stands before and behind the results of a sweep's one run.
 pub fn frame(report: &SweepReport) -> (String, String) {
@@ -72,6 +76,55 @@ pub fn frame(report: &SweepReport) -> (String, String) {
     (format!("{head}{RESULTS}"), tail.to_owned())
 }
 
+/// What was to be reviewed and was not: without it a scanner that finds no result would see a clean one.
+#[derive(Debug, Default)]
+pub struct NotReviewed {
+    /// Notifications as JSON.
+    named: Vec<String>,
+    more: usize,
+}
+
+impl NotReviewed {
+    /// Adds a file.
+    pub fn add(&mut self, file: &FileReport) {
+        let level = match file.status {
+            TargetStatus::Unresolved => "error",
+            TargetStatus::LeftOut
+            | TargetStatus::Cancelled
+            | TargetStatus::Waiting
+            | TargetStatus::Live => "warning",
+            TargetStatus::Resolved | TargetStatus::Skipped => return,
+        };
+        if self.named.len() >= MOST_NAMED {
+            self.more += 1;
+            return;
+        }
+        let why = file.reason().map(|why| format!(": {}", shown(&one_line(why))));
+        let text = format!("not reviewed, {}{}", file.status_word(), why.unwrap_or_default());
+        let uri = uri_path(&file.target.path);
+        let note = json!({
+            "level": level,
+            "message": {"text": text.replace("](", "] (")},
+            "locations": [{"physicalLocation": {"artifactLocation": {"uri": uri}}}],
+        });
+        self.named.push(note.to_string());
+    }
+
+    /// How the run went, as a member that follows the results.
+    pub fn invocations(&self) -> String {
+        let mut notes = self.named.join(",\n");
+        if self.more > 0 {
+            let text =
+                format!("{} further files were not reviewed; the report lists them", self.more);
+            let _ = write!(notes, ",\n{}", json!({"level": "warning", "message": {"text": text}}));
+        }
+        let fine = self.named.is_empty();
+        format!(
+            ",\n\"invocations\": [{{\"executionSuccessful\": {fine}, \"toolExecutionNotifications\": [{notes}]}}]"
+        )
+    }
+}
+
 /// The actionable findings of a file.
 pub fn results(file: &FileReport) -> Vec<Value> {
     let Some(row) = &file.row else { return Vec::new() };
@@ -93,7 +146,7 @@ fn result(row: &ReviewRow, finding: &Finding) -> Option<Value> {
         }
         location.insert("region".into(), region);
     }
-    let mut message = message(&finding.text, RULES[at].1);
+    let mut message = message(finding);
     let mut related: Vec<Value> = Vec::new();
     if finding.is_ambiguous() {
         // Without a region of its own: a wrong line is worse than none.
@@ -117,7 +170,7 @@ fn result(row: &ReviewRow, finding: &Finding) -> Option<Value> {
     let mut result = json!({
         "ruleId": finding.kind.as_str(),
         "ruleIndex": at,
-        "level": Severity::of(finding.kind).sarif_level(),
+        "level": gravity(finding).sarif_level(),
         "message": {"text": message},
         "locations": [{"physicalLocation": location}],
         // The second name is the one that GitHub tells old alerts from new ones by.
@@ -138,10 +191,16 @@ fn result(row: &ReviewRow, finding: &Finding) -> Option<Value> {
 
 /// Plain text on one line, without emphasis and safe to show: viewers decode JSON and show it.
 /// `[text](target)` would be a link in a SARIF message. What the result holds in places of its own is left out.
-fn message(text: &str, instead: &str) -> String {
-    let lines: Vec<&str> = own_lines(text).collect();
-    let said = one_line(&shown(&lines.join("\n"))).replace("**", "").replace("](", "] (");
-    if said.trim().is_empty() { instead.to_owned() } else { said }
+fn message(finding: &Finding) -> String {
+    let said = Said::of(finding);
+    let mut parts = vec![said.title];
+    parts.extend(said.why);
+    parts.extend(said.fails_for.map(|text| format!("Fails for: {text}")));
+    parts.extend(said.instead.map(|text| format!("Instead: {text}")));
+    if !said.change.is_empty() && !said.is_diff {
+        parts.push(format!("Instead: {}", said.change.join(" ")));
+    }
+    one_line(&shown(&parts.join("\n"))).replace("](", "] (")
 }
 
 /// A path as a relative URI.

@@ -2,7 +2,7 @@
 //! `target_count` counts the files that were to be reviewed, and skipped ones stand apart with their
 //! reasons. It is written in this order: [`head`], the lists of [`LISTS`], `per_file`, [`tail`].
 
-use super::{FileReport, SweepReport, Totals, public_address};
+use super::{FileReport, SweepReport, Totals, original, public_address};
 use queue_schema::sweep::TargetStatus::{
     self, Cancelled, LeftOut, Live, Resolved, Skipped, Unresolved, Waiting,
 };
@@ -66,7 +66,7 @@ pub fn listed(file: &FileReport) -> Value {
 /// A file that was to be reviewed, in `per_file`.
 pub fn per_file(file: &FileReport) -> Value {
     let row = file.row.as_ref();
-    json!({
+    let mut value = json!({
         "file": file.target.path,
         "resolved": file.status == Resolved,
         "attempts": file.history().len(),
@@ -87,5 +87,7 @@ pub fn per_file(file: &FileReport) -> Value {
         "masked": file.masked(),
         "facts": file.facts.as_ref().map(|f| f.facts.len()),
         "facts_trouble": file.facts_trouble,
-    })
+    });
+    original::add_per_file(&mut value, file);
+    value
 }

@@ -2,35 +2,36 @@
 
 use std::collections::BinaryHeap;
 
-/// The entries with the least keys.
+/// The entries with the least keys. What an entry holds must be ordered for the heap's sake alone: no two
+/// entries have the same key.
 #[derive(Debug)]
-pub(super) struct Top<K> {
+pub(super) struct Top<K, V = String> {
     most: usize,
-    heap: BinaryHeap<(K, String)>,
+    heap: BinaryHeap<(K, V)>,
     /// Entries that were offered.
     pub(super) all: usize,
 }
 
-impl<K: Ord> Top<K> {
+impl<K: Ord, V: Ord> Top<K, V> {
     pub(super) fn new(most: usize) -> Self {
         Self { most, heap: BinaryHeap::new(), all: 0 }
     }
 
-    /// Offers an entry, whose text is made only when it is taken.
-    pub(super) fn offer(&mut self, key: K, text: impl FnOnce() -> String) {
+    /// Offers an entry, which is made only when it is taken.
+    pub(super) fn offer(&mut self, key: K, entry: impl FnOnce() -> V) {
         self.all += 1;
         if self.heap.len() >= self.most && self.heap.peek().is_none_or(|(worst, _)| *worst <= key) {
             return;
         }
-        self.heap.push((key, text()));
+        self.heap.push((key, entry()));
         if self.heap.len() > self.most {
             self.heap.pop();
         }
     }
 
-    /// The texts, least key first.
-    pub(super) fn texts(self) -> Vec<String> {
-        self.heap.into_sorted_vec().into_iter().map(|(_, text)| text).collect()
+    /// The entries, least key first.
+    pub(super) fn entries(self) -> Vec<V> {
+        self.heap.into_sorted_vec().into_iter().map(|(_, entry)| entry).collect()
     }
 }
 

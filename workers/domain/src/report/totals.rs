@@ -1,7 +1,8 @@
 //! What all files of a sweep come to.
 
 use super::FileReport;
-use crate::severity::Severity;
+use super::finding::{actionable, gravity};
+use super::unread::is_unread;
 use queue_schema::sweep::TargetStatus;
 
 /// Sums over files.
@@ -18,6 +19,10 @@ pub struct Totals {
     pub masked: u32,
     /// Files with findings.
     pub telling: usize,
+    /// Reviewed files of which a part was not read.
+    pub partial: usize,
+    /// Accepted reviews of which nothing could be read as a finding.
+    pub unread: usize,
     /// Findings by severity, gravest first.
     pub findings: [usize; 4],
 }
@@ -31,9 +36,11 @@ impl Totals {
         self.facts_failed += usize::from(file.facts_trouble.is_some());
         self.masked = self.masked.saturating_add(file.masked());
         if let Some(row) = &file.row {
-            self.telling += usize::from(row.findings_count > 0);
+            self.telling += usize::from(actionable(row) > 0);
+            self.partial += usize::from(file.is_partial());
+            self.unread += usize::from(row.findings.is_empty() && is_unread(row));
             for finding in row.findings.iter().filter(|f| f.kind.is_actionable()) {
-                self.findings[Severity::of(finding.kind) as usize] += 1;
+                self.findings[gravity(finding) as usize] += 1;
             }
         }
     }

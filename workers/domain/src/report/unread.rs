@@ -12,12 +12,12 @@ const LINES_SHOWN: usize = 24;
 
 /// Whether a review without findings may hold some all the same.
 pub(super) fn is_unread(row: &ReviewRow) -> bool {
-    row.output_format == Format::Markdown.as_str() && has_unread(&clean(&row.suggestions_preview))
+    row.output_format == Format::Markdown.as_str() && has_unread(&clean(row.kept_answer()))
 }
 
 /// The answer as it is, as far as rows keep it.
 pub(super) fn answer(out: &mut String, row: &ReviewRow) {
-    let answer = clean(&row.suggestions_preview);
+    let answer = clean(row.kept_answer());
     for line in answer.lines().filter(|l| !l.trim().is_empty()).take(LINES_SHOWN) {
         let _ = match list_marker(line) {
             Some((_, _, item)) => writeln!(out, "  > - {}", escape(item)),

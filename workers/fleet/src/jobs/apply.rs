@@ -39,7 +39,7 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Apply) -> Result<Effects, Handl
         reviews,
         proposals: run.proposals.into_iter().map(Option::unwrap_or_default).collect(),
         over,
-        now: (now.as_second(), now.to_string()),
+        now: (now.as_second(), super::timestamp(now)),
     };
     let place = Place { dir: ctx.apply_dir(), token: token() };
     let settings = ctx.settings().apply.clone();

@@ -107,7 +107,7 @@ impl Work {
         };
         let took = answer.took();
         let taken = Taken {
-            at: jiff::Timestamp::now().to_string(),
+            at: super::now(),
             facts: found,
             tokens_in: took.tokens_in,
             tokens_out: took.tokens_out,

@@ -6,3 +6,13 @@ macro_rules! declare {
 }
 
 queue_schema::for_each_job_kind!(declare);
+
+/// This moment as rows have it.
+fn now() -> String {
+    timestamp(jiff::Timestamp::now())
+}
+
+/// RFC 3339 in milliseconds, UTC: `2026-04-24T11:06:56.000Z`.
+fn timestamp(at: jiff::Timestamp) -> String {
+    format!("{at:.3}")
+}

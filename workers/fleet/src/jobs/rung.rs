@@ -292,7 +292,7 @@ impl Work {
         let mut attempts = self.history.clone();
         attempts.push(attempt);
         review::row(&Accepted {
-            reviewed_at: &jiff::Timestamp::now().to_string(),
+            reviewed_at: &super::now(),
             sweep_id: &self.job.sweep,
             review_id: &self.review,
             repo: &self.spec.repo,

@@ -46,7 +46,15 @@ impl Account {
                 Some(taken) => Tried::Answered(outcome, taken),
             },
         };
-        attempt.into_iter().chain(self.spent(answer)).chain(self.tally(tried)).collect()
+        let spent = self.spent(answer).into_iter().chain(self.works(answer));
+        attempt.into_iter().chain(spent).chain(self.tally(tried)).collect()
+    }
+
+    /// The provider has answered a call: what the operator was told of its failures is over.
+    fn works(&self, answer: Option<&Answer>) -> Option<Effect> {
+        let called = answer.is_some_and(|a| !a.cached && !a.free);
+        let about = format!("{}/{}", self.provider, self.model);
+        called.then(|| SweepRecord::of(&self.sweep).works_again(about))
     }
 
     fn spent(&self, answer: Option<&Answer>) -> Vec<Effect> {

@@ -236,18 +236,18 @@ fn temperature(q: &Question<'_>) -> f64 {
     q.rung.temperature.unwrap_or(q.spec.limits.temperature)
 }
 
-/// A rung that is spent without an answer. The operator is told of a provider that will keep saying no.
+/// A rung that is spent without an answer. The operator is told why.
 fn failed(account: &Account, error: &ChatError, rung: Option<&Rung>) -> Failed {
     let mut effects = Vec::new();
-    if let (ChatError::Terminal { .. }, Some(rung)) = (error, rung) {
+    // A filter that refuses the prompt is a refusal, whoever says it.
+    let declined = matches!(error, ChatError::Failed { kind: FailedKind::Declined, .. });
+    if let Some(rung) = rung.filter(|_| !declined) {
         effects.push(SweepRecord::of(&account.sweep).alert(rung.name(), error.to_string()));
     }
     // Without a key there was no call.
     if !matches!(error, ChatError::Terminal { kind: TerminalKind::MissingKey, .. }) {
         effects.push(account.called());
     }
-    // A filter that refuses the prompt is a refusal, whoever says it.
-    let declined = matches!(error, ChatError::Failed { kind: FailedKind::Declined, .. });
     let outcome = if declined { Outcome::Refused } else { Outcome::Error };
     Failed { outcome, reason: error.to_string(), effects }
 }

@@ -10,10 +10,13 @@ use queue_schema::client::{Backoff, CallEnding};
 use queue_schema::effects::{Effect, Effects, Ending};
 use queue_schema::ids::ReviewId;
 use queue_schema::ledger::MOST_PER_CALL;
-use queue_schema::records::ReviewRecord;
+use queue_schema::records::{ReviewRecord, SweepRecord};
 use queue_schema::sweep::Rung;
 use scrum_providers::{ChatError, ChatReply, FailedKind, Pause, TransientKind};
 use std::time::Duration;
+
+/// A wait that a person is told the end of.
+const LONG_WAIT: Duration = Duration::from_secs(30);
 
 /// Milliseconds until the next try after a transient error, when there were `tries` before.
 pub fn wait_ms(ctx: &Context, tries: u32, pause: Pause) -> u64 {
@@ -70,9 +73,11 @@ pub(super) async fn again(
     let ChatError::Transient { kind, retry_after, .. } = error else { return Ok(None) };
     let refused = refusal(*kind).is_some();
     let reason = format!("{}: {error}", q.rung.name());
+    let alert = |said: String| SweepRecord::of(&q.account.sweep).alert(q.rung.name(), said);
     if refused && probes {
         // It asked for all jobs of its pool whether the provider takes calls again, and waits on with them.
         let waits = Effects::done().ending(Ending::Wait { delay_ms: 0, reason });
+        let waits = waits.with(alert(error.to_string()));
         return Ok(Some(q.account.again().into_iter().fold(waits, Effects::with)));
     }
     let tries = tries(ctx, info, q.review).await?;
@@ -82,9 +87,19 @@ pub(super) async fn again(
     }
     // How long a provider that refuses is left alone is its pool's matter.
     let pause = if refused { Pause::Untold } else { kind.pause(*retry_after) };
-    let later = Effects::retry(wait_ms(ctx, tries, pause), reason);
+    let wait = wait_ms(ctx, tries, pause);
+    let later = Effects::retry(wait, reason).with(alert(until(error, wait)));
     let count: Option<Effect> = q.review.map(|review| ReviewRecord::of(review).tried(&info.life));
     Ok(Some(count.into_iter().chain(q.account.again()).fold(later, Effects::with)))
+}
+
+/// An error, and until when its call waits, where a person would wonder.
+fn until(error: &ChatError, wait_ms: u64) -> String {
+    let wait = Duration::from_millis(wait_ms);
+    match jiff::Timestamp::now().checked_add(wait) {
+        Ok(at) if wait >= LONG_WAIT => format!("{error}; the call is made again at {at:.0}"),
+        _ => error.to_string(),
+    }
 }
 
 /// The status that stands for an error by which a provider says that it takes no calls now.

@@ -45,6 +45,41 @@ fn an_undecided_place_has_no_region_and_names_all_its_lines() {
 }
 
 #[test]
+fn a_scanner_sees_what_was_not_reviewed() {
+    let mut report = sweep("[x](evil)\u{1b}", "src/a.rs");
+    report.files.push(file("src/late.rs", TargetStatus::Waiting));
+    report.files.push(file("src/dear.rs", TargetStatus::LeftOut));
+    let log = sarif(&report);
+    let run = &log["runs"][0]["invocations"][0];
+    assert_eq!(run["executionSuccessful"], false);
+    let notes = run["toolExecutionNotifications"].as_array().unwrap();
+    let told: Vec<_> = notes
+        .iter()
+        .map(|n| (n["level"].as_str().unwrap(), n["message"]["text"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("error", "not reviewed, unresolved: all rungs spent [x] (evil)"),
+            ("warning", "not reviewed, waiting"),
+            ("warning", "not reviewed, left out"),
+        ]
+    );
+    let uri = &notes[0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+    assert_eq!(uri, "src/dead.rs");
+    report.files.truncate(1);
+    let log = sarif(&report);
+    let run = &log["runs"][0]["invocations"][0];
+    assert_eq!(
+        (&run["executionSuccessful"], &run["toolExecutionNotifications"]),
+        (&true.into(), &Value::Array(Vec::new()))
+    );
+    let mut many = sarif::NotReviewed::default();
+    (0..1_200).for_each(|_| many.add(&file("src/b.rs", TargetStatus::Unresolved)));
+    assert!(many.invocations().contains("1000 further files were not reviewed"));
+}
+
+#[test]
 fn sarif_names_the_repository_by_a_uri() {
     for (repo, uri) in [
         ("/srv/my repo", "file:///srv/my%20repo"),
