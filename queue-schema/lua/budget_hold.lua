@@ -7,6 +7,9 @@
 -- ARGV[3], ARGV[4]  tokens and millionths of a dollar that the call may take
 -- ARGV[5]  '1' when its ladder has a cheaper rung
 -- ARGV[6]  '1' when an earlier attempt of the same work was rejected
+-- ARGV[7]  for a call whose price nobody set: the key of the ledger where others like it are counted; else '' or absent
+-- ARGV[8] to ARGV[11]  its fields there: the cost that was told, calls, and those of them without an answer
+-- Such a call holds what those before it cost on average. The first one holds all that is left, and so goes alone.
 -- Returns { answer, cap, spent, most, asked }. Answers: 1 go on, 0 not now: it may fit when others have
 -- taken less than they hold, 2 ask a cheaper rung, 3 no, 4 its sweep or lane was paused or its sweep cancelled, -1
 -- the lease was lost. The rest says which cap decided.
@@ -27,6 +30,12 @@ end
 local tokens, micro = string.match(j.res or '', '^(%d+) (%d+)$')
 local own = { tokens and 1 or 0, tonumber(tokens or 0), tonumber(micro or 0) }
 local wanted = { 1, tonumber(ARGV[3]), tonumber(ARGV[4]) }
+if (ARGV[7] or '') ~= '' and caps[3].cap > 0 then
+  local told = call('HMGET', P .. ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11])
+  for k = 1, 4 do told[k] = tonumber(told[k] or 0) or 0 end
+  local answered = told[2] - told[3] - told[4]
+  wanted[3] = answered > 0 and math.ceil(told[1] / answered) or math.max(caps[3].cap - caps[3].spent, 1)
+end
 -- The more of it, the less is left to hope for.
 local HARD = { [1] = 0, [0] = 1, [2] = 2, [3] = 3 }
 local worst = { 1 }
@@ -54,5 +63,5 @@ for k, c in ipairs(caps) do
 end
 if worst[1] ~= 1 then return worst end
 for k, c in ipairs(caps) do add_held(j.s, c.name, wanted[k] - own[k]) end
-call('HSET', P .. 'j:' .. id, 'res', ARGV[3] .. ' ' .. ARGV[4])
+call('HSET', P .. 'j:' .. id, 'res', digits(wanted[2]) .. ' ' .. digits(wanted[3]))
 return { 1 }

@@ -97,12 +97,19 @@ pub enum Tried {
     Answered(Outcome, Taken),
 }
 
+/// What a call costs on average: the cost, over the calls without the two kinds that got no answer.
+pub const COST_PER_ANSWER: [&str; 4] = ["cost_micro_usd", "calls", "transient", "error"];
+
+/// The field of a metric.
+pub fn field(provider: &str, model: &str, task: TaskClass, metric: &str) -> String {
+    format!("{provider}/{}|{}|{metric}", name(model), task.as_str())
+}
+
 /// What is added to a ledger for one try.
 pub fn adds(provider: &str, model: &str, task: TaskClass, tried: Tried) -> Vec<(String, i64)> {
-    let who = format!("{provider}/{}|{}", name(model), task.as_str());
     let mut adds = Vec::new();
     let mut add = |metric: &str, by: u64| {
-        adds.push((format!("{who}|{metric}"), by.min(MOST_PER_CALL).cast_signed()));
+        adds.push((field(provider, model, task, metric), by.min(MOST_PER_CALL).cast_signed()));
     };
     match tried {
         Tried::Again => add("transient", 1),

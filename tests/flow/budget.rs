@@ -240,6 +240,20 @@ fn what_the_provider_says_of_a_call_wins_over_its_price() {
 }
 
 #[test]
+fn a_price_that_only_the_provider_knows_keeps_the_cap_with_many_calls_at_once() {
+    let stub = ModelStub::with(|_| {
+        let usage = Usage { cost: Some(0.01), ..Usage::tokens(1000, 1000) };
+        Reply::Ok(answers::markdown_review("any"), usage)
+    });
+    let fleet =
+        Fleet::new(TestRepo::with_files(8), stub, &[("m", None)]).set("worker.concurrency", "8");
+    fleet.run(&["--budget-usd", "0.035"]).expect(1);
+    assert_eq!(fleet.calls(), 3, "$0.03 of $0.035");
+    assert_eq!(fleet.sweep()["cost_micro_usd"], 30_000);
+    assert!(fleet.stub.stats().max_in_flight <= 2, "the first goes alone, the next two fit");
+}
+
+#[test]
 fn a_review_whose_parts_are_not_all_read_is_left_out_and_taken_up_with_them() {
     let repo = TestRepo::new();
     repo.write("big.rs", large_file(12_000).as_bytes());

@@ -4,6 +4,8 @@
 use super::{Lease, Queue, QueueError};
 use crate::budget::{Budget, Dollars};
 use crate::ids::SweepId;
+use crate::keys;
+use crate::ledger::{self, TaskClass};
 use std::fmt::Write as _;
 
 /// What a call may take, and what else its sweep's budget asks about it.
@@ -43,8 +45,34 @@ impl Queue {
     /// # Errors
     /// A failure of Redis; doing it again is safe.
     pub async fn hold_budget(&self, lease: &Lease, spend: &Spend) -> Result<Held, QueueError> {
+        self.hold(lease, spend, Vec::new()).await
+    }
+
+    /// As [`hold_budget`](Self::hold_budget), of a call whose price nobody set: it holds what calls of the same
+    /// model for the same task cost before in this sweep. The first one holds all that is left.
+    ///
+    /// # Errors
+    /// As for [`hold_budget`](Self::hold_budget).
+    pub async fn hold_unpriced(
+        &self,
+        lease: &Lease,
+        spend: &Spend,
+        sweep: &SweepId,
+        (provider, model, task): (&str, &str, TaskClass),
+    ) -> Result<Held, QueueError> {
+        let fields = ledger::COST_PER_ANSWER.map(|m| ledger::field(provider, model, task, m));
+        let key = std::iter::once(keys::ledger(sweep));
+        self.hold(lease, spend, key.chain(fields).map(String::into_bytes).collect()).await
+    }
+
+    async fn hold(
+        &self,
+        lease: &Lease,
+        spend: &Spend,
+        unpriced: Vec<Vec<u8>>,
+    ) -> Result<Held, QueueError> {
         let yes = |b: bool| if b { b"1".to_vec() } else { b"0".to_vec() };
-        let args = vec![
+        let mut args = vec![
             lease.job.clone().into(),
             lease.token.clone().into_bytes(),
             spend.tokens.to_string().into_bytes(),
@@ -52,6 +80,7 @@ impl Queue {
             yes(spend.cheaper),
             yes(spend.further),
         ];
+        args.extend(unpriced);
         let part = self.at(lease.partition);
         let reply: Vec<redis::Value> = part.run(&self.scripts.budget_hold, args).await?;
         let bad = |e: &dyn std::fmt::Display| QueueError::record("budget_hold", e);

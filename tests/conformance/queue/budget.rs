@@ -6,7 +6,9 @@ use queue_schema::client::{ClaimedJob, Created, DeadFilter, Held, Spend, SweepSt
 use queue_schema::effects::{DeadClass, Effect, Effects, Ending, Priority};
 use queue_schema::ids::SweepId;
 use queue_schema::keys;
+use queue_schema::ledger::{self, Taken, TaskClass, Tried};
 use queue_schema::records::ReviewState;
+use queue_schema::rows::Outcome;
 use queue_schema::sweep::{Target, TargetStatus};
 use redis::Commands;
 use scrum_tests::redis::at;
@@ -128,6 +130,44 @@ async fn a_call_waits_for_what_others_hold_and_is_refused_when_that_is_spent() {
     assert!(bed.commit(&jobs[2], out).await);
     let s = status(&bed, &id).await;
     assert_eq!((s.state, s.resolved, s.left_out), (SweepState::Done, 2, 1));
+}
+
+#[tokio::test]
+async fn a_call_without_a_price_holds_what_those_before_it_cost_and_the_first_goes_alone() {
+    let bed = Bed::new().await;
+    let budget = BudgetRequest { micro_usd: Some(35_000), ..calls(0) };
+    let id = sweep(&bed, 6, 6, &budget).await;
+    let jobs = bed.claim(6).await;
+    let ask = async |n: usize| {
+        let who = ("p", "a model", TaskClass::Review);
+        let spend = Spend { tokens: 1, ..Spend::default() };
+        bed.queue.hold_unpriced(&jobs[n].lease, &spend, &id, who).await.unwrap()
+    };
+    let over = async |n: usize, outcome, cost: Option<u64>| {
+        let taken = Taken { cost_micro_usd: cost, ..Taken::default() };
+        let tried = cost.map_or(Tried::Failed(outcome), |_| Tried::Answered(outcome, taken));
+        let adds = ledger::adds("p", "a model", TaskClass::Review, tried);
+        let tally = Effect::Tally { key: keys::ledger(&id), adds };
+        let by = i64::try_from(cost.unwrap_or(0)).unwrap();
+        let spent = Effect::Add { key: keys::sweep(&id), field: "cost_micro_usd".into(), by };
+        let status = settle(&id, &jobs[n], TargetStatus::Resolved);
+        assert!(bed.commit(&jobs[n], Effects::done().with(tally).with(spent).with(status)).await);
+    };
+    assert_eq!(ask(0).await, Held::Granted);
+    assert_eq!(held(&bed, &id).await.micro_usd, 35_000, "all of it");
+    assert!(matches!(ask(1).await, Held::Wait(_)), "the first goes alone");
+    // A failed call says nothing of the price: the next one goes alone again.
+    over(0, Outcome::Error, None).await;
+    assert_eq!(ask(1).await, Held::Granted);
+    assert!(matches!(ask(2).await, Held::Wait(_)));
+    over(1, Outcome::Accepted, Some(10_000)).await;
+    assert_eq!((ask(2).await, ask(3).await), (Held::Granted, Held::Granted));
+    assert_eq!(held(&bed, &id).await.micro_usd, 20_000);
+    assert!(matches!(ask(4).await, Held::Wait(_)), "30,000 of 35,000 are spent or held");
+    over(2, Outcome::Accepted, Some(10_001)).await;
+    over(3, Outcome::Thin, Some(10_001)).await;
+    let Held::No(why) = ask(4).await else { panic!("it may not fit") };
+    assert!(why.ends_with("the next call may take $0.010001"), "{why}");
 }
 
 #[tokio::test]

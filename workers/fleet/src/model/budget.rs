@@ -19,7 +19,15 @@ pub async fn hold(ctx: &Context, lease: &Lease, q: &Question<'_>) -> Result<Held
         }
     }
     let spend = estimate(q);
-    ctx.read("the budget", |queue| async move { queue.hold_budget(lease, &spend).await }).await
+    let who = (q.rung.provider.as_str(), q.rung.model.as_str(), q.task);
+    let hold = |queue: queue_schema::client::Queue| async move {
+        if q.rung.has_price() {
+            queue.hold_budget(lease, &spend).await
+        } else {
+            queue.hold_unpriced(lease, &spend, q.sweep, who).await
+        }
+    };
+    ctx.read("the budget", hold).await
 }
 
 /// The most that a call should take: what is asked, and the longest answer that it may get.
