@@ -82,7 +82,8 @@ impl Fleet {
         let queue = Queue::connect(settings.queue_options(&server.url())).await?;
         let dir = tempfile::tempdir()?;
         let url = stub.url();
-        let stub_settings = format!("wire = 'openai'\nbase_url = '{url}'\nlocal = true\n");
+        let stub_settings =
+            format!("wire = 'openai'\nbase_url = '{url}'\nlocal = true\ncounts_prompt = false\n");
         let config = match changes.split_once("[providers.stub]\n") {
             Some((before, after)) => format!("{before}[providers.stub]\n{stub_settings}{after}"),
             None => format!("{changes}[providers.stub]\n{stub_settings}"),

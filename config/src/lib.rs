@@ -19,6 +19,7 @@
 //! ```
 
 pub mod apply;
+mod base_url;
 mod check;
 pub mod embedding;
 mod error;

@@ -16,6 +16,12 @@ pub enum Wire {
     Openai,
     /// `POST {base_url}/api/chat`, streamed: Ollama, local or cloud.
     Ollama,
+    /// `POST {base_url}/v1/messages`, streamed: Anthropic, and proxies that speak its protocol.
+    Anthropic,
+    /// As `openai`, at the addresses of Azure's deployments.
+    Azure,
+    /// `POST {base_url}/v1/chat`, one document: a gateway over several providers.
+    Gateway,
     /// Static checks in this process; not a model.
     Builtin,
 }
@@ -78,9 +84,13 @@ pub struct ProviderConfig {
     /// Root of its API, without a trailing slash; for `openai` it includes `/v1`.
     #[serde(default)]
     pub base_url: String,
-    /// Name of the environment variable that holds the key. The key itself never stands in a file.
+    /// Name of the environment variable that holds the key, or several with commas between them, of which
+    /// the first that is set counts. The key itself never stands in a file.
     #[serde(default)]
     pub api_key_env: Option<String>,
+    /// The `api-version` of Azure's deployments.
+    #[serde(default)]
+    pub api_version: Option<String>,
     /// True when text sent there stays on machines of the user's.
     #[serde(default)]
     pub local: bool,
@@ -103,6 +113,10 @@ pub struct ProviderConfig {
     /// small models from writing in a loop, and strict modes of hosted ones refuse them.
     #[serde(default)]
     pub schema_bounds: Option<bool>,
+    /// Whether the prompt tokens that it tells are those of the whole prompt, so that a prompt that it
+    /// cut is found out. False for a server that leaves out what it had cached.
+    #[serde(default = "default_true")]
+    pub counts_prompt: bool,
     /// What is asked of models that think.
     #[serde(default)]
     pub thinking: Thinking,
@@ -134,10 +148,25 @@ pub struct ProviderConfig {
 /// and it cuts what does not fit without a word.
 pub const DEFAULT_NUM_CTX: u32 = 16_384;
 
+/// The `api-version` of Azure's deployments when a provider sets none: the newest that is no preview.
+pub const DEFAULT_API_VERSION: &str = "2024-10-21";
+
 impl ProviderConfig {
     /// Whether a schema that is sent may hold bounds of arrays and strings.
     pub fn takes_schema_bounds(&self) -> bool {
         self.schema_bounds.unwrap_or(self.local)
+    }
+
+    /// The variables that may hold its key; none when it needs no key.
+    pub fn key_variables(&self) -> impl Iterator<Item = &str> {
+        let named = self.api_key_env.as_deref().unwrap_or_default();
+        named.split(',').map(str::trim).filter(|name| !name.is_empty())
+    }
+
+    /// These variables for a sentence: `A or B`; `None` when it needs no key.
+    pub fn key_named(&self) -> Option<String> {
+        let names = self.key_variables().collect::<Vec<_>>().join(" or ");
+        (!names.is_empty()).then_some(names)
     }
 
     /// What its pool may do. The built-in reviewer has none: it makes no calls.
@@ -156,6 +185,7 @@ impl ProviderConfig {
             wire,
             base_url: base_url.into(),
             api_key_env: None,
+            api_version: None,
             local: false,
             concurrency: Concurrency::default(),
             concurrency_most: default_concurrency_most(),
@@ -163,6 +193,7 @@ impl ProviderConfig {
             num_ctx: None,
             json_schema: default_true(),
             schema_bounds: None,
+            counts_prompt: default_true(),
             thinking: Thinking::default(),
             extra_body: None,
             connect_timeout_s: default_connect(),

@@ -1,5 +1,6 @@
 //! Ranges and relations of values.
 
+use crate::base_url;
 use crate::error::{ConfigError, Problem};
 use crate::facts::wrong_with;
 use crate::provider::{Concurrency, ProviderConfig, Wire};
@@ -155,7 +156,8 @@ impl Settings {
         check.fraction("sweep.temperature", s.temperature, 2.0);
         check.range("sweep.top_chunks", s.top_chunks.into(), 0, 100);
         if s.ladder.is_empty() {
-            let fix = "write local-first, cloud-first, builtin, or a name or path of your own";
+            let fix =
+                "write local-first, cloud-first, hosted, builtin, or a name or path of your own";
             check.add("sweep.ladder", "a sweep needs a ladder".to_owned(), fix);
         }
     }
@@ -248,7 +250,8 @@ impl Settings {
     fn embedding(&self, check: &mut Checks) {
         let e = &self.embedding;
         if e.is_on() {
-            check_base_url("embedding.base_url", &e.base_url, check);
+            let api = base_url::Api::Embed(e.wire);
+            base_url::check("embedding.base_url", &e.base_url, api, check);
             if e.model.trim().is_empty() {
                 let what = "an endpoint without a model".to_owned();
                 check.add("embedding.model", what, "name the model, e.g. nomic-embed-text");
@@ -284,10 +287,24 @@ fn check_provider(name: &str, provider: &ProviderConfig, check: &mut Checks) {
         check.add(&format!("providers.{name}"), "this can't be a provider's name".to_owned(), fix);
     }
     if provider.wire != Wire::Builtin {
-        check_base_url(&key("base_url"), &provider.base_url, check);
+        base_url::check(
+            &key("base_url"),
+            &provider.base_url,
+            base_url::Api::Chat(provider.wire),
+            check,
+        );
     }
-    if let Some(variable) = &provider.api_key_env {
-        check.names_a_variable(&key("api_key_env"), variable);
+    if let Some(variables) = &provider.api_key_env {
+        for variable in variables.split(',') {
+            check.names_a_variable(&key("api_key_env"), variable.trim());
+        }
+    }
+    if let Some(version) = &provider.api_version
+        && !(version.starts_with("20")
+            && version.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
+    {
+        let fix = "write a date, such as 2024-10-21, or 2025-04-01-preview";
+        check.add(&key("api_version"), "this is no version of Azure's".to_owned(), fix);
     }
     if let Concurrency::Most(n) = provider.concurrency {
         check.range(&key("concurrency"), n.into(), 1, 10_000);
@@ -305,29 +322,6 @@ fn check_provider(name: &str, provider: &ProviderConfig, check: &mut Checks) {
     check.range(&key("total_timeout_s"), provider.total_timeout_s, 1, 24 * 3600);
     check.range(&key("max_answer_bytes"), provider.max_answer_bytes, 1024, 1 << 30);
     check.range(&key("max_repeats"), provider.max_repeats.into(), 0, 10_000);
-}
-
-fn check_base_url(key: &str, url: &str, check: &mut Checks) {
-    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
-    let host = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
-    match host {
-        None | Some("") => {
-            let what = "this is not an http:// or https:// URL".to_owned();
-            check.add(key, what, "write for instance http://127.0.0.1:8080/v1");
-        }
-        Some(host) if host.contains('@') => {
-            let fix = "take it out, and name the variable that holds the key in api_key_env";
-            check.add(key, "it holds a user or a password".to_owned(), fix);
-        }
-        Some(_) if queue_schema::url::has_query(url) => {
-            let fix = "take out all from the '?' or '#' on, and name the variable that holds the key in api_key_env";
-            check.add(key, "it holds a query or a fragment".to_owned(), fix);
-        }
-        Some(_) if url.ends_with('/') => {
-            check.add(key, "it ends with a slash".to_owned(), "take the slash off");
-        }
-        Some(_) => {}
-    }
 }
 
 /// Lower-case letters, digits, `_` and `-`, a letter first.

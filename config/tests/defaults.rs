@@ -131,7 +131,10 @@ fn defaults_are_those_of_the_specification() {
 #[test]
 fn shipped_ladders_are_those_of_the_specification() {
     let ladders = Ladders::load(&defaults()).unwrap();
-    assert_eq!(ladders.names().collect::<Vec<_>>(), ["builtin", "cloud-first", "local-first"]);
+    assert_eq!(
+        ladders.names().collect::<Vec<_>>(),
+        ["builtin", "cloud-first", "hosted", "local-first"]
+    );
     let rungs = |name: &str| -> Vec<String> {
         ladders.get(name).unwrap().rungs.iter().map(scrum_config::Rung::name).collect()
     };

@@ -177,6 +177,10 @@ fn urls_of_providers_are_checked() {
     refused("providers.ollama.base_url", "http://", "http://");
     refused("providers.ollama.base_url", "http://h/", "slash");
     refused("providers.openai.base_url", "", "http://");
+    refused("providers.openai.base_url", "http://::1:8080/v1", "[::1]:8080");
+    refused("providers.openai.base_url", "http://h/v1/chat/completions", "write http://h/v1");
+    refused("embedding.base_url", "http://h/api/embed", "write http://h;");
+    refused("providers.openai.api_version", "v2", "2024-10-21");
     with(&[("providers.builtin.base_url", "")]).unwrap();
     let wire = ("providers.Mine.wire", "builtin");
     assert!(with(&[wire]).unwrap_err().to_string().contains("provider's name"));

@@ -50,6 +50,11 @@ struct Served {
 
 type Book = Arc<Mutex<BTreeMap<(String, &'static str), Served>>>;
 
+/// An answer to a prompt of a hundred tokens.
+fn hundred(text: String) -> Reply {
+    Reply::Ok(text, Usage::tokens(100, 10))
+}
+
 /// An answer with a price, written into the book.
 fn sell(book: &Book, call: &Recorded, text: String) -> Reply {
     let n = call.n as u64;
@@ -61,6 +66,7 @@ fn sell(book: &Book, call: &Recorded, text: String) -> Reply {
         tokens_out: 10 + n,
         cost: Some((100 + n) as f64 / 1e6),
         provider: None,
+        ..Usage::default()
     };
     served.calls += 1;
     served.tokens_in += usage.tokens_in;
@@ -191,7 +197,7 @@ async fn a_killed_worker_leaves_no_call_uncounted_but_those_that_it_died_in() {
     let gate = Gate::new();
     let held = gate.clone();
     let stub = ModelStub::with(move |call| {
-        let answer = Reply::ok(answers::markdown_review("the file"));
+        let answer = hundred(answers::markdown_review("the file"));
         let dies = (BEFORE + 1..=BEFORE + HELD).contains(&call.n);
         if dies { answer.held_by(&held) } else { answer }
     });
@@ -238,7 +244,7 @@ fn a_second_sweep_says_what_has_changed_and_whether_it_can_be_compared() {
         let quotes = if call.prompt.contains("todo!()") { 3 } else { 1 };
         let quotes = answers::quotes_from(&call.prompt, quotes);
         let quotes: Vec<&str> = quotes.iter().map(String::as_str).collect();
-        Reply::ok(answers::markdown_review_quoting("the file", &quotes))
+        hundred(answers::markdown_review_quoting("the file", &quotes))
     });
     let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
     let path = repo.path().to_str().unwrap();

@@ -3,12 +3,20 @@
 // Helpers of tests: a panic is how a check fails.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+#[path = "providers/adapted.rs"]
+mod adapted;
+#[path = "providers/anthropic.rs"]
+mod anthropic;
+#[path = "providers/azure.rs"]
+mod azure;
 #[path = "providers/embed.rs"]
 mod embed;
 #[path = "providers/faults.rs"]
 mod faults;
 #[path = "providers/injection.rs"]
 mod injection;
+#[path = "providers/gateway.rs"]
+mod gateway;
 #[path = "providers/keys.rs"]
 mod keys;
 #[path = "providers/ollama.rs"]
@@ -62,7 +70,7 @@ fn setup(
     change: impl FnOnce(&mut ProviderConfig),
 ) -> (ModelStub, Providers) {
     let stub = ModelStub::start(script);
-    let url = if wire == Wire::Ollama { stub.ollama_url() } else { stub.openai_url() };
+    let url = if wire == Wire::Openai { stub.openai_url() } else { stub.ollama_url() };
     let mut cfg = ProviderConfig::new(wire, url);
     change(&mut cfg);
     let providers = providers(cfg);
@@ -80,3 +88,6 @@ async fn call(
 }
 
 const BOTH: [Wire; 2] = [Wire::Openai, Wire::Ollama];
+
+/// The wires that stream.
+const STREAMED: [Wire; 3] = [Wire::Openai, Wire::Ollama, Wire::Anthropic];

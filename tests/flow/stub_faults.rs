@@ -68,7 +68,37 @@ fn fault(
     Fault { name, reply, outcome, reason, kind }
 }
 
-fn faults() -> Vec<Fault> {
+/// The faults that a wire can have.
+fn faults(wire: Wire) -> Vec<Fault> {
+    let mut all = common();
+    match wire {
+        Wire::Openai | Wire::Ollama => {}
+        Wire::Anthropic => all.extend(overloaded()),
+        // It answers with one document: what comes midway in a stream can't be told from a broken connection.
+        Wire::Gateway => {
+            all.retain(|f| !["error-midway", "drip", "loop"].contains(&f.name));
+            let cut = all.iter_mut().find(|f| f.name == "cut-midway").expect("a fault");
+            (cut.kind, cut.reason) = (Kind::Passing, "broke");
+        }
+    }
+    all
+}
+
+/// Anthropic's word for a moment's load: with its status, within a stream, and with the status of a proxy.
+fn overloaded() -> Vec<Fault> {
+    let error = json!({"type": "overloaded_error", "message": "Overloaded"});
+    let body = json!({"type": "error", "error": error}).to_string();
+    let of = |name, reply| fault(name, Kind::Passing, Outcome::Error, "Overloaded", reply);
+    vec![
+        of("overloaded-529", Reply::status(529, body.clone())),
+        of("overloaded-500", Reply::status(500, body.clone())),
+        of("overloaded-400", Reply::status(400, body)),
+        of("overloaded-midway", Reply::ErrorMidStream("a".into(), error.clone())),
+        of("overloaded-under-200", Reply::ErrorBodyUnder200(error)),
+    ]
+}
+
+fn common() -> Vec<Fault> {
     use Kind::{Passing, Spent, Told};
     use Outcome::{Error, Malformed, Refused, Thin, Truncated};
     let text = answers::markdown_review("any");
@@ -148,7 +178,7 @@ impl Table {
     fn new(wire: Wire) -> Self {
         let server = RedisServer::alone();
         let seen = Mutex::new(HashMap::<(String, bool), usize>::new());
-        let faults = faults();
+        let faults = faults(wire);
         let stub = ModelStub::with(move |call: &Recorded| {
             let (name, case) = call.model.split_once('/').unwrap_or((&call.model, ""));
             let good = || Reply::ok(answers::markdown_review("any"));
@@ -159,10 +189,7 @@ impl Table {
             *before += 1;
             if case == "passes" && *before > 1 { good() } else { fault.reply.clone() }
         });
-        let (kind, url) = match wire {
-            Wire::Openai => ("openai", stub.openai_url()),
-            Wire::Ollama => ("ollama", stub.ollama_url()),
-        };
+        let (kind, url) = (format!("{wire:?}").to_lowercase(), stub.url(wire));
         let mut settings = String::from("rate_limit_backoff_ms = 40\n");
         for (name, timer) in PROVIDERS {
             let _ = write!(
@@ -200,13 +227,13 @@ impl Table {
 async fn each_fault_has_its_outcome(wire: Wire) {
     let table = Table::new(wire);
     let cases = || {
-        faults().into_iter().flat_map(|f| {
+        faults(wire).into_iter().flat_map(|f| {
             let passes = (f.kind == Kind::Passing).then_some(Case::Passes);
             let cases: Vec<_> = [Case::Then, Case::Alone].into_iter().chain(passes).collect();
             cases.into_iter().map(move |case| (f.name, case))
         })
     };
-    let by_name = |name: &str| faults().into_iter().find(|f| f.name == name).unwrap();
+    let by_name = |name: &str| faults(wire).into_iter().find(|f| f.name == name).unwrap();
     let ids: Vec<SweepId> = cases()
         .map(|(name, case)| table.sweep(&by_name(name), case, &[]).expect(0).stdout.trim().into())
         .collect();
@@ -238,7 +265,7 @@ async fn each_fault_has_its_outcome(wire: Wire) {
             // Before its first drop it is no drip yet, but a silence, and those may pass.
             _ if fault.name == "drip" => FILES..=FILES * 4,
             // One call at a time asks for all whether such a provider takes calls again.
-            _ if fault.name.starts_with("429") || ["503", "529"].contains(&fault.name) => {
+            _ if ["429", "503", "529", "overloaded"].iter().any(|n| fault.name.starts_with(n)) => {
                 1..=FILES * 12
             }
             (_, Kind::Passing) => FILES * 4..=FILES * 4,
@@ -297,4 +324,14 @@ async fn every_fault_of_an_openai_style_provider_has_its_outcome() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_fault_of_an_ollama_has_its_outcome() {
     each_fault_has_its_outcome(Wire::Ollama).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_fault_of_anthropics_wire_has_its_outcome() {
+    each_fault_has_its_outcome(Wire::Anthropic).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_fault_of_a_gateway_has_its_outcome() {
+    each_fault_has_its_outcome(Wire::Gateway).await;
 }

@@ -45,12 +45,13 @@ impl Bench {
         Self { dir, config, redis, env: Vec::new() }
     }
 
-    /// Settings for one provider, `stub`, at an OpenAI-style URL, and a ladder over its models.
+    /// Settings for one provider, `stub`, at an OpenAI-style URL, and a ladder over its models. The tokens that
+    /// tests tell for it are made up.
     pub fn with_stub(redis: Option<String>, url: &str, models: &[&str]) -> Self {
         let this = Self::new(
             redis,
             &format!(
-                "[providers.stub]\nwire = 'openai'\nbase_url = '{url}'\nlocal = true\nconcurrency = 16\n"
+                "[providers.stub]\nwire = 'openai'\nbase_url = '{url}'\nlocal = true\nconcurrency = 16\ncounts_prompt = false\n"
             ),
         );
         let mut ladder = String::from("name = 'test'\n");

@@ -1,4 +1,4 @@
-//! Every fault, on both wires, and the name each must get.
+//! Every fault, on the wires that stream, and the name each must get.
 
 use super::*;
 use scrum_providers::{FailedKind, Finish, TerminalKind, TransientKind};
@@ -29,7 +29,7 @@ fn failed(result: &Result<ChatReply, ChatError>) -> (FailedKind, usize) {
 
 #[tokio::test]
 async fn a_status_tells_what_to_do() {
-    for wire in BOTH {
+    for wire in STREAMED {
         let limited = call(wire, Reply::rate_limited(7), |_| ()).await;
         assert_eq!(transient(&limited), TransientKind::RateLimited);
         let Err(ChatError::Transient { retry_after, .. }) = limited else { unreachable!() };
@@ -70,7 +70,7 @@ async fn a_redirect_is_not_followed() {
 
 #[tokio::test]
 async fn errors_under_200() {
-    for wire in BOTH {
+    for wire in STREAMED {
         let error = json!({"code": 429, "message": "slow down"});
         let result = call(wire, Reply::ErrorBodyUnder200(error), |_| ()).await;
         assert_eq!(transient(&result), TransientKind::RateLimited);
@@ -86,7 +86,7 @@ async fn errors_under_200() {
 #[tokio::test]
 async fn cut_streams() {
     let text = answers::markdown_review("a.rs");
-    for wire in BOTH {
+    for wire in STREAMED {
         let nothing = call(wire, Reply::CutStream(text.clone(), 0), |_| ()).await;
         assert_eq!(transient(&nothing), TransientKind::Unreachable);
         let (kind, partial) =
@@ -103,7 +103,7 @@ async fn cut_streams() {
 
 #[tokio::test]
 async fn a_drip_is_no_stall_but_has_an_end() {
-    for wire in BOTH {
+    for wire in STREAMED {
         // Longer than the idle timer in all, but never between two pieces.
         let text = "x".repeat(24 * 12);
         let drip = Reply::Drip(text.clone(), Duration::from_millis(100));
@@ -119,7 +119,7 @@ async fn a_drip_is_no_stall_but_has_an_end() {
 
 #[tokio::test]
 async fn stalls_end_by_their_timer() {
-    for wire in BOTH {
+    for wire in STREAMED {
         let started = Instant::now();
         for reply in [
             Reply::Stall("some text".into()),
@@ -142,7 +142,7 @@ async fn stalls_end_by_their_timer() {
 
 #[tokio::test]
 async fn answers_are_bounded() {
-    for wire in BOTH {
+    for wire in STREAMED {
         let (kind, partial) = failed(&call(wire, Reply::Huge(10_000_000), |_| ()).await);
         assert_eq!(kind, FailedKind::TooLarge);
         assert!(partial <= 2 * 1024 * 1024);
@@ -159,7 +159,7 @@ async fn answers_are_bounded() {
 
 #[tokio::test]
 async fn garbage_has_a_name() {
-    for wire in BOTH {
+    for wire in STREAMED {
         let bytes = call(wire, Reply::InvalidUtf8, |_| ()).await;
         assert_eq!(failed(&bytes).0, FailedKind::InvalidUtf8);
         for body in ["<html>sign in</html>", "{\"half\": ", "{\"no\": 1"] {
@@ -171,7 +171,7 @@ async fn garbage_has_a_name() {
 
 #[tokio::test]
 async fn why_a_model_stopped() {
-    for wire in BOTH {
+    for wire in STREAMED {
         let reply = call(wire, Reply::Length("half".into()), |_| ()).await.unwrap();
         assert_eq!((reply.finish, reply.text.as_str()), (Finish::Length, "half"));
         let empty = call(wire, Reply::Length(String::new()), |_| ()).await.unwrap();
@@ -195,7 +195,7 @@ async fn nobody_listens() {
 
 #[tokio::test]
 async fn the_server_dies_in_mid_call() {
-    for wire in BOTH {
+    for wire in STREAMED {
         let (stub, providers) = setup(wire, Reply::Stall("some text".into()), |_| ());
         let request = request("m");
         let call = providers.chat(P, &request);
@@ -214,7 +214,7 @@ async fn the_server_dies_in_mid_call() {
 
 #[tokio::test]
 async fn a_dropped_call_hangs_up() {
-    for wire in BOTH {
+    for wire in STREAMED {
         let gate = Gate::new();
         let (stub, providers) = setup(wire, Reply::ok("late").held_by(&gate), |_| ());
         let request = request("m");
@@ -235,7 +235,7 @@ async fn a_dropped_call_hangs_up() {
 
 #[tokio::test]
 async fn one_call_is_one_request() {
-    for wire in BOTH {
+    for wire in STREAMED {
         for reply in [Reply::overloaded(), Reply::CutStream("x".into(), 0), Reply::status(500, "")]
         {
             let (stub, providers) = setup(wire, reply, |_| ());
@@ -249,7 +249,7 @@ async fn one_call_is_one_request() {
 #[tokio::test]
 async fn connections_serve_further_calls() {
     const CALLS: usize = 20;
-    for wire in BOTH {
+    for wire in STREAMED {
         let (stub, providers) = setup(wire, Reply::ok("ok"), |_| ());
         for _ in 0..CALLS {
             providers.chat(P, &request("m")).await.unwrap();

@@ -137,6 +137,7 @@ async fn counts_cost_and_who_served() {
         tokens_out: 34,
         cost: Some(0.000_12),
         provider: Some("DeepInfra".into()),
+        ..Usage::default()
     };
     let reply = call(Wire::Openai, Reply::Ok("text".into(), usage), |_| ()).await.unwrap();
     assert_eq!(reply.text, "text");

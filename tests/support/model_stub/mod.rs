@@ -103,9 +103,14 @@ impl ModelStub {
         format!("http://{}/v1", self.addr)
     }
 
-    /// `base_url` of an Ollama provider.
+    /// `base_url` of an Ollama provider, and of any other whose base address has no path.
     pub fn ollama_url(&self) -> String {
         format!("http://{}", self.addr)
+    }
+
+    /// `base_url` of a provider of this wire format.
+    pub fn url(&self, wire: Wire) -> String {
+        if wire == Wire::Openai { self.openai_url() } else { self.ollama_url() }
     }
 
     /// Replaces the script; calls in flight keep what they were given.

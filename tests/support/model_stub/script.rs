@@ -100,6 +100,8 @@ pub struct Usage {
     pub cost: Option<f64>,
     /// `provider`, as OpenRouter names who served (OpenAI wire only).
     pub provider: Option<String>,
+    /// The prompt tokens are those that the stub counts itself.
+    pub counted: bool,
 }
 
 impl Usage {
@@ -164,11 +166,11 @@ pub enum Reply {
 }
 
 impl Reply {
-    /// The text, with counts made up from its length.
+    /// The text, with counts of the prompt and of its length.
     pub fn ok(text: impl Into<String>) -> Self {
         let text = text.into();
-        let tokens_out = text.len() as u64 / 4;
-        Self::Ok(text, Usage::tokens(100, tokens_out))
+        let usage = Usage { counted: true, ..Usage::tokens(0, text.len() as u64 / 4) };
+        Self::Ok(text, usage)
     }
 
     /// A status with a body.

@@ -66,15 +66,16 @@ async fn answer(request: Request<Incoming>, peer: SocketAddr, shared: &Shared) -
     let key = shared.key.lock().expect("key").clone();
     if let Some(key) = key
         && headers.get("authorization") != Some(&format!("Bearer {key}"))
+        && ["x-api-key", "api-key"].iter().all(|name| headers.get(*name) != Some(&key))
     {
         let told =
             json!({"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}});
         return simple(401, &told);
     }
     let models = shared.models.lock().expect("models").clone();
-    let path = head.uri.path().to_owned();
-    let wire = match path.as_str() {
-        "/v1/models" => {
+    let path = head.uri.path_and_query().map_or("", |p| p.as_str()).to_owned();
+    let wire = match head.uri.path() {
+        "/v1/models" | "/openai/models" | "/openai/v1/models" => {
             let list: Vec<_> = models.iter().map(|m| json!({"id": m, "object": "model"})).collect();
             return simple(200, &json!({"object": "list", "data": list}));
         }
@@ -102,7 +103,10 @@ async fn answer(request: Request<Incoming>, peer: SocketAddr, shared: &Shared) -
                 None => std::future::pending().await,
             };
         }
-        "/v1/chat/completions" => Wire::Openai,
+        "/v1/chat/completions" | "/openai/v1/chat/completions" => Wire::Openai,
+        "/v1/messages" => Wire::Anthropic,
+        "/v1/chat" => Wire::Gateway,
+        azure if azure.starts_with("/openai/deployments/") => Wire::Openai,
         "/api/chat" => Wire::Ollama,
         _ => return simple(404, &json!("404 page not found")),
     };
@@ -122,14 +126,29 @@ fn record(
     headers: BTreeMap<String, String>,
 ) -> Recorded {
     let messages = body["messages"].as_array().cloned().unwrap_or_default();
-    let text = |message: &Value| message["content"].as_str().unwrap_or_default().to_owned();
+    let text = |message: &Value| match &message["content"] {
+        Value::Array(blocks) => blocks.iter().filter_map(|b| b["text"].as_str()).collect(),
+        other => other.as_str().unwrap_or_default().to_owned(),
+    };
+    // Anthropic's stands outside of the messages.
+    let apart = text(&json!({"content": body["system"]}));
+    let system = messages.iter().find(|m| m["role"] == "system").map_or(apart, text);
+    let others = messages.iter().filter(|m| m["role"] != "system").map(text);
+    let first = Some(system.clone()).filter(|s| !s.is_empty());
+    let prompt = first.into_iter().chain(others).collect::<Vec<_>>().join("\n");
+    // A gateway is told who serves a model.
+    let model = body["model"].as_str().unwrap_or_default();
+    let model = match body["provider"].as_str() {
+        Some(provider) if wire == Wire::Gateway => format!("{provider}/{model}"),
+        _ => model.to_owned(),
+    };
     Recorded {
         n: 0,
         wire,
         path,
-        model: body["model"].as_str().unwrap_or_default().to_owned(),
-        system: messages.iter().find(|m| m["role"] == "system").map(text).unwrap_or_default(),
-        prompt: messages.iter().map(text).collect::<Vec<_>>().join("\n"),
+        model,
+        system,
+        prompt,
         body,
         headers,
         peer,
@@ -178,12 +197,16 @@ fn play_now(reply: Reply, form: &Form, flight: InFlight) -> Response<Body> {
 /// Status, headers and steps of an answer.
 fn plan(reply: Reply, form: &Form) -> (u16, Vec<(String, String)>, Vec<Step>) {
     let send = |frames: Vec<Bytes>| frames.into_iter().map(Step::Send).collect::<Vec<_>>();
-    let counts = Usage::tokens(100, 10);
+    let counts = Usage::tokens(form.prompt_tokens, 10);
     let mut content_type = form.content_type().to_owned();
     let steps = match reply {
         Reply::Status { code, mut headers, body } => {
             headers.push(("content-type".to_owned(), "application/json".to_owned()));
             return (code, headers, vec![Step::Send(body.into())]);
+        }
+        Reply::Ok(text, usage) if usage.counted => {
+            let usage = Usage { tokens_in: form.prompt_tokens, ..usage };
+            send(form.whole(Said::Text(&text), "stop", &usage))
         }
         Reply::Ok(text, usage) => send(form.whole(Said::Text(&text), "stop", &usage)),
         Reply::Length(text) => send(form.whole(Said::Text(&text), "length", &counts)),

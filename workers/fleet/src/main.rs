@@ -50,7 +50,7 @@ enum Command {
     Health,
     /// Check every provider from this machine, and print the results as JSON.
     Probe,
-    /// Print the models of an Ollama provider, as JSON.
+    /// Print the models of a provider, as JSON.
     Models {
         /// Its name in the settings.
         provider: String,

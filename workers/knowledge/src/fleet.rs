@@ -138,7 +138,7 @@ fn of_lane(lane: &LaneStatus, settings: &Settings) -> Unserved {
     let todo = match settings.providers.get(pool) {
         _ if !of_provider => "start a worker without --lane".to_owned(),
         None => format!("add [providers.{pool}] to the settings of the workers"),
-        Some(provider) => match &provider.api_key_env {
+        Some(provider) => match provider.key_named() {
             Some(key) => format!("set {key} where workers run"),
             None => format!(
                 "add [providers.{pool}] to the settings of the workers, or start one without --lane"

@@ -1,8 +1,9 @@
 //! Request bodies: extra members from the settings, merged in.
 
 use scrum_config::ProviderConfig;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
+use crate::adapt::Way;
 use crate::chat::ChatRequest;
 use crate::error::SetupError;
 
@@ -67,20 +68,21 @@ pub(crate) fn merge(body: &mut Map<String, Value>, extra: &Map<String, Value>) {
     }
 }
 
-/// The first system and the user message, in the form both wires share.
-pub(crate) fn messages(system: &str, user: &str) -> Value {
-    let mut list = Vec::with_capacity(2);
-    if !system.is_empty() {
-        list.push(serde_json::json!({"role": "system", "content": system}));
+/// The system and the user message, in the form that most wires share.
+pub(crate) fn messages(req: &ChatRequest, way: &Way) -> Value {
+    let user = |text: &str| json!({"role": "user", "content": text});
+    if req.system.is_empty() {
+        json!([user(&req.user)])
+    } else if way.system {
+        json!([{"role": "system", "content": req.system}, user(&req.user)])
+    } else {
+        json!([user(&format!("{}\n\n{}", req.system, req.user))])
     }
-    list.push(serde_json::json!({"role": "user", "content": user}));
-    Value::Array(list)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn merges_deeply() {

@@ -20,6 +20,7 @@ pub(crate) async fn chat(req: &ChatRequest) -> Result<ChatReply, ChatError> {
         finish: Finish::Stop,
         tokens_in: 0,
         tokens_out: 0,
+        thought_tokens: 0,
         cost_usd: Some(0.0),
         served_by: None,
         duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),

@@ -67,6 +67,9 @@ pub struct ChatReply {
     pub tokens_in: u64,
     /// Generated tokens as the provider counted them; 0 when it did not say.
     pub tokens_out: u64,
+    /// Of the generated tokens, those that went to thoughts; guessed where the provider did not say.
+    #[serde(default)]
+    pub thought_tokens: u64,
     /// Price in dollars, when the provider told it.
     pub cost_usd: Option<f64>,
     /// Who served the call behind a broker such as OpenRouter, when it told.
@@ -91,4 +94,28 @@ pub enum Finish {
     Length,
     /// It declined, or a filter cut it.
     Refusal,
+}
+
+#[cfg(test)]
+impl ChatRequest {
+    pub(crate) fn for_test() -> Self {
+        let subject = Subject {
+            task: Task::Shard,
+            path: String::new(),
+            source: String::new(),
+            prd_terms: Vec::new(),
+        };
+        Self {
+            model: "a/m".into(),
+            system: "You review.".into(),
+            user: "u".into(),
+            schema: None,
+            max_tokens: 77,
+            temperature: 0.2,
+            context_tokens: None,
+            local: true,
+            trace: None,
+            subject,
+        }
+    }
 }

@@ -24,6 +24,10 @@ pub(crate) struct Told {
     status: Option<u16>,
     prompt_tokens: Option<u64>,
     context: Option<u64>,
+    /// How long to wait, named inside the body.
+    retry_after: Option<Duration>,
+    /// It names the member of the request that it is about.
+    has_param: bool,
 }
 
 impl Told {
@@ -37,6 +41,8 @@ impl Told {
 
     /// From a JSON error: `{"error": {..}}`, `{"error": ".."}`, or the inner part of either.
     pub(crate) fn from_value(value: &Value) -> Self {
+        // Gemini's are in a list.
+        let value = value.get(0).unwrap_or(value);
         let error = value.get("error").filter(|e| !e.is_null()).unwrap_or(value);
         let member = |name: &str| error.get(name).map(plain).unwrap_or_default();
         // FastAPI's `detail` may be a list whose entries echo the input: only `msg` is taken.
@@ -51,7 +57,19 @@ impl Told {
         let raw = error.pointer("/metadata/raw").map(plain).unwrap_or_default();
         let message = [plain(error), member("message"), detail, raw];
         let message = message.iter().filter(|m| !m.is_empty()).cloned().collect::<Vec<_>>();
-        let mut told = Self::new(&message.join(": "), &[member("type"), member("code")]);
+        // The member that it is about: OpenAI's `param`, FastAPI's `loc`. Gemini says which quota it was.
+        let places = error.get("detail").and_then(Value::as_array).into_iter().flatten();
+        let place = places.filter_map(|e| e.get("loc")?.as_array()?.last().map(plain));
+        let details = error.get("details").and_then(Value::as_array);
+        let quotas = details.into_iter().flatten().filter_map(|d| d.get("violations")?.as_array());
+        let quotas = quotas.flatten().map(|v| plain(&v["quotaId"]));
+        let param = member("param");
+        let mut labels = vec![member("type"), member("code"), param.clone()];
+        labels.extend(place.chain(quotas));
+        let mut told = Self::new(&message.join(": "), &labels);
+        told.has_param = !param.is_empty() || error.get("detail").is_some_and(Value::is_array);
+        let delay = details.into_iter().flatten().find_map(|d| d.get("retryDelay")?.as_str());
+        told.retry_after = delay.and_then(|d| d.strip_suffix('s')?.parse().ok()).and_then(seconds);
         let code = member("code").parse().ok().or_else(|| member("status").parse().ok());
         told.status = code.filter(|code| (400..600).contains(code));
         let number = |name: &str| error.get(name).and_then(Value::as_u64);
@@ -65,16 +83,35 @@ impl Told {
         let matter = format!("{message} {}", labels.join(" ")).to_lowercase();
         // vLLM and OpenAI tell the numbers in words.
         let context = number_after(&matter, &["maximum context length is "]);
+        // Anthropic's: "prompt is too long: 208310 tokens > 200000 maximum".
+        let context = context.or_else(|| number_before(&matter, &[" maximum"]));
         let prompt =
             number_before(&matter, &[" in the messages", " of text input", " from the input"])
                 .or_else(|| {
-                    number_after(&matter, &["resulted in ", "requested about ", "requested "])
+                    let before = ["resulted in ", "requested about ", "requested ", "too long: "];
+                    number_after(&matter, &before)
                 });
         // Some echo the prompt. Masked before it is cut: a reason of one provider is told to the next.
         let shown = redact::mask(&message).text;
         let shown: String = shown.split_whitespace().collect::<Vec<_>>().join(" ");
         let shown = shown.chars().filter(|c| !c.is_control()).take(SHOWN).collect();
-        Self { message: shown, matter, status: None, prompt_tokens: prompt, context }
+        Self { message: shown, matter, prompt_tokens: prompt, context, ..Self::default() }
+    }
+
+    /// How long to wait, when the body says it.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// Whether it says which member of the request it is about.
+    pub(crate) fn names_a_member(&self) -> bool {
+        self.has_param || self.speaks_of(&["'", "`", "\"", ": extra", "supplied: "])
+    }
+
+    /// Whether the error names this member of a request, as a word of its own.
+    pub(crate) fn names(&self, member: &str) -> bool {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        self.matter.split(|c| !is_part(c)).any(|word| word == member.to_lowercase())
     }
 
     /// Whether the error is about one of these phrases (lower case).
@@ -99,7 +136,8 @@ const CONTEXT: [&str; 13] = [
     // llama.cpp, of a text to embed, under 500.
     "is too large to process",
 ];
-const QUOTA: [&str; 9] = [
+const QUOTA: [&str; 10] = [
+    "credit balance is too low",
     "insufficient_quota",
     "exceeded your current quota",
     "insufficient credits",
@@ -110,7 +148,8 @@ const QUOTA: [&str; 9] = [
     "weekly usage limit",
     "daily usage limit",
 ];
-const AUTH: [&str; 9] = [
+const AUTH: [&str; 10] = [
+    "api key not valid",
     "invalid proxy server token",
     "authenticationerror",
     "authentication error",
@@ -123,7 +162,10 @@ const AUTH: [&str; 9] = [
 ];
 /// OpenRouter's, where the model is there but none of its hosts is allowed to serve it.
 const NO_HOST: [&str; 2] = ["no endpoints found", "no endpoints available"];
-const MODEL: [&str; 5] = [
+const MODEL: [&str; 7] = [
+    // Azure's.
+    "deploymentnotfound",
+    "deployment for this resource does not exist",
     "model_not_found",
     "not a valid model",
     "invalid model name",
@@ -131,6 +173,17 @@ const MODEL: [&str; 5] = [
     "unknown model",
 ];
 const FILTER: [&str; 3] = ["content_filter", "content_policy", "content management policy"];
+
+/// The statuses that types of errors stand for, where there is none.
+const TYPES: [(&str, u16); 7] = [
+    ("invalid_request_error", 400),
+    ("authentication_error", 401),
+    ("billing_error", 402),
+    ("permission_error", 403),
+    ("not_found_error", 404),
+    ("request_too_large", 413),
+    ("timeout_error", 504),
+];
 
 /// The error for an answer with this status.
 pub(crate) fn by_status(status: u16, told: &Told, retry_after: Option<Duration>) -> ChatError {
@@ -152,7 +205,16 @@ pub(crate) fn by_status(status: u16, told: &Told, retry_after: Option<Duration>)
     if status == 402 {
         return terminal(TerminalKind::PaymentRequired, "add credit to the account");
     }
-    if matches!(status, 400 | 403 | 429) && told.speaks_of(&QUOTA) {
+    // Anthropic's word for a moment's load, whatever status a proxy gives it.
+    if told.speaks_of(&["overloaded_error"]) && !matches!(status, 429 | 529) {
+        return transient(TransientKind::Overloaded);
+    }
+    // Gemini speaks of a quota at limits by the minute as well; then it says when to come back.
+    let passes = status == 429 && retry_after.is_some() && !told.speaks_of(&["perday"]);
+    if matches!(status, 400 | 403 | 429)
+        && !(passes && told.retry_after.is_some())
+        && told.speaks_of(&QUOTA)
+    {
         return terminal(TerminalKind::QuotaExhausted, "the account's allowance is used up");
     }
     let filtered = (status == 400 && told.speaks_of(&FILTER))
@@ -168,7 +230,8 @@ pub(crate) fn by_status(status: u16, told: &Told, retry_after: Option<Duration>)
         return terminal(TerminalKind::ModelNotFound, advice);
     }
     let unknown_model = told.speaks_of(&MODEL)
-        || (told.speaks_of(&["model"]) && told.speaks_of(&["not found", "does not exist"]));
+        || (told.speaks_of(&["model"])
+            && told.speaks_of(&["not found", "does not exist", "not_found_error"]));
     if status == 410 || (matches!(status, 400 | 404 | 500) && unknown_model) {
         return terminal(TerminalKind::ModelNotFound, "pull it, or take it out of the ladder");
     }
@@ -202,13 +265,12 @@ pub(crate) fn inline(value: &Value, partial: usize) -> ChatError {
             429
         } else if told.speaks_of(&["overloaded", "server busy", "maximum pending requests"]) {
             503
-        } else if told.speaks_of(&["invalid_request_error"]) {
-            400
         } else {
-            500
+            let named = TYPES.iter().find(|(name, _)| told.speaks_of(&[name]));
+            named.map_or(500, |(_, status)| *status)
         }
     });
-    match by_status(status, &told, None) {
+    match by_status(status, &told, told.retry_after) {
         ChatError::Transient { kind: TransientKind::ServerError, message, .. } if partial > 0 => {
             let message = format!("an error in the stream after {partial} characters: {message}");
             ChatError::failed(FailedKind::Provider, message, partial)
@@ -216,6 +278,10 @@ pub(crate) fn inline(value: &Value, partial: usize) -> ChatError {
         ChatError::Failed { kind, message, .. } => ChatError::failed(kind, message, partial),
         other => other,
     }
+}
+
+fn seconds(seconds: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64(seconds).ok()
 }
 
 /// A string or a number as text; nothing for the rest.

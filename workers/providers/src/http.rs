@@ -1,20 +1,21 @@
 //! One provider's connection: client, address, key; and the request itself.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::{Timestamp, fmt::rfc2822};
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, RequestBuilder, Response, Url, redirect};
+use reqwest::{RequestBuilder, Response, Url};
 use scrum_config::ProviderConfig;
 use serde_json::{Map, Value};
 use tokio::time::timeout_at;
 
-use crate::classify;
+use crate::body;
+use crate::classify::{self, Told};
+use crate::client::{Http, root_cause};
 use crate::clock::Clock;
 use crate::error::{ChatError, FailedKind, SetupError, TerminalKind, TransientKind};
 use crate::secret::Secret;
+use crate::wire::{Auth, Form};
 
 /// Bytes of an error body that are read; the rest can't say more.
 const MAX_ERROR_BODY: usize = 64 * 1024;
@@ -34,81 +35,37 @@ pub(crate) enum Key {
     Present(String, Secret),
 }
 
-/// A provider that is reached over HTTP.
+/// A call that got no answer to read.
 #[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: ChatError,
+    /// The status and what was said with it, when the server refused.
+    pub(crate) told: Option<(u16, Told)>,
+}
+
+impl From<ChatError> for Failure {
+    fn from(error: ChatError) -> Self {
+        Self { error, told: None }
+    }
+}
+
+impl From<Failure> for ChatError {
+    fn from(failure: Failure) -> Self {
+        failure.error
+    }
+}
+
+/// A provider that is reached over HTTP.
 pub(crate) struct Endpoint {
     pub(crate) name: String,
+    /// Its wire format.
+    pub(crate) form: &'static Form,
     pub(crate) cfg: ProviderConfig,
     /// Members merged into every request.
     pub(crate) extra: Map<String, Value>,
     pub(crate) base: String,
     pub(crate) key: Key,
     pub(crate) client: Http,
-}
-
-/// Clients that keep connections for the next call, and one that does not.
-#[derive(Debug, Clone)]
-pub(crate) struct Http {
-    kept: Client,
-    fresh: Client,
-    /// Until a server closes a kept connection under a request.
-    keeps: Arc<AtomicBool>,
-}
-
-impl Http {
-    /// With the given bound on the handshake.
-    pub(crate) fn new(connect: Duration, loopback: bool) -> Result<Self, SetupError> {
-        let (kept, fresh) = (client(connect, loopback, KEPT)?, client(connect, loopback, 0)?);
-        Ok(Self { kept, fresh, keeps: Arc::new(true.into()) })
-    }
-
-    /// One for another server, which may keep connections though others don't.
-    pub(crate) fn for_another(&self) -> Self {
-        Self { keeps: Arc::new(true.into()), ..self.clone() }
-    }
-
-    pub(crate) fn client(&self) -> &Client {
-        if self.keeps.load(Ordering::Relaxed) { &self.kept } else { &self.fresh }
-    }
-
-    /// A request failed before any answer came. A request that was not sent is sent on another connection by
-    /// the client itself; one that was may have been processed, and is not. A server that does this once
-    /// promises to keep connections that it closes (llama.cpp, right after a stream), so that none is kept
-    /// any more: beside a call of seconds a handshake costs little.
-    fn failed(&self, error: &reqwest::Error) {
-        if !error.is_connect() && !error.is_timeout() && !error.is_builder() {
-            self.keeps.store(false, Ordering::Relaxed);
-        }
-    }
-}
-
-/// Idle connections that are kept for a server.
-const KEPT: usize = 1024;
-/// For so long: less than the 5 s of uvicorn and Node, the shortest that a known server keeps one.
-const KEPT_FOR: Duration = Duration::from_secs(4);
-
-/// A client with the given bound on the handshake. Proxies come from the usual environment
-/// variables, but never stand between this process and its own machine.
-fn client(connect: Duration, loopback: bool, kept: usize) -> Result<Client, SetupError> {
-    // Installed once for the process; that another part was first is fine.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = || {
-        let builder = Client::builder()
-            .user_agent(concat!("scrum-fleet/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(connect)
-            .pool_max_idle_per_host(kept)
-            .pool_idle_timeout(KEPT_FOR)
-            // A redirect would carry the code under review to an address nobody configured.
-            .redirect(redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false);
-        if loopback { builder.no_proxy() } else { builder }
-    };
-    builder()
-        .build()
-        // A machine without CA certificates can still reach a model over plain HTTP.
-        .or_else(|_| builder().tls_certs_only([]).build())
-        .map_err(|error| SetupError::Client(error.to_string()))
 }
 
 /// Checks a base address; returns it without trailing slashes, and whether it is this machine.
@@ -137,7 +94,30 @@ pub(crate) fn base_url(provider: &str, base: &str) -> Result<(String, bool), Set
     Ok((base.to_owned(), loopback))
 }
 
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("name", &self.name)
+            .field("base", &self.base)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Endpoint {
+    /// A provider of the settings. `client` gives one with a bound on the handshake, for this machine or not.
+    pub(crate) fn new(
+        name: &str,
+        cfg: ProviderConfig,
+        form: &'static Form,
+        key: Key,
+        client: impl FnOnce(Duration, bool) -> Result<Http, SetupError>,
+    ) -> Result<Self, SetupError> {
+        let (base, loopback) = base_url(name, &cfg.base_url)?;
+        let extra = body::extra_body(name, cfg.extra_body.as_ref())?;
+        let client = client(Duration::from_secs(cfg.connect_timeout_s.max(1)), loopback)?;
+        Ok(Self { name: name.to_owned(), form, cfg, extra, base, key, client })
+    }
+
     /// Sends a body and waits for the head of the answer. Any status but 2xx is an error here.
     pub(crate) async fn post(
         &self,
@@ -145,7 +125,7 @@ impl Endpoint {
         body: &Map<String, Value>,
         trace: Option<&str>,
         clock: &Clock,
-    ) -> Result<Response, ChatError> {
+    ) -> Result<Response, Failure> {
         let bytes = serde_json::to_vec(body)
             .map_err(|e| ChatError::terminal(TerminalKind::BadRequest, e.to_string()))?;
         let request = self.client.client().post(format!("{}{path}", self.base)).body(bytes);
@@ -154,8 +134,8 @@ impl Endpoint {
             request = request.header("traceparent", trace);
         }
         let response = match timeout_at(clock.deadline(), request.send()).await {
-            Err(_) => return Err(clock.error(0)),
-            Ok(Err(error)) => return Err(self.unreachable(&error)),
+            Err(_) => return Err(clock.error(0).into()),
+            Ok(Err(error)) => return Err(self.unreachable(&error).into()),
             Ok(Ok(response)) => response,
         };
         if response.status().is_success() {
@@ -173,7 +153,7 @@ impl Endpoint {
             Ok(Ok(response)) => response,
         };
         if !response.status().is_success() {
-            return Err(self.refused(response, clock).await);
+            return Err(self.refused(response, clock).await.error);
         }
         let bytes = read_up_to(response, MAX_LIST_BODY, clock).await;
         serde_json::from_slice(&bytes).map_err(|_| {
@@ -237,6 +217,8 @@ impl Endpoint {
     }
 
     fn authorized(&self, request: RequestBuilder) -> Result<RequestBuilder, ChatError> {
+        let request =
+            self.form.headers.iter().fold(request, |r, (name, value)| r.header(*name, *value));
         match &self.key {
             Key::NotNeeded => Ok(request),
             Key::Missing(variable) => Err(ChatError::terminal(
@@ -244,7 +226,11 @@ impl Endpoint {
                 format!("no API key: set the environment variable {variable} for the workers"),
             )),
             Key::Present(variable, secret) => {
-                let header = HeaderValue::try_from(format!("Bearer {}", secret.reveal()));
+                let (name, value) = match self.form.auth {
+                    Auth::Bearer => ("authorization", format!("Bearer {}", secret.reveal())),
+                    Auth::Header(name) => (name, secret.reveal().to_owned()),
+                };
+                let header = HeaderValue::try_from(value);
                 let mut header = header.map_err(|_| {
                     ChatError::terminal(
                         TerminalKind::MissingKey,
@@ -252,7 +238,7 @@ impl Endpoint {
                     )
                 })?;
                 header.set_sensitive(true);
-                Ok(request.header(reqwest::header::AUTHORIZATION, header))
+                Ok(request.header(name, header))
             }
         }
     }
@@ -266,28 +252,22 @@ impl Endpoint {
         let why = if error.is_connect() && error.is_timeout() {
             format!("no connection within {} s (connect_timeout_s)", self.cfg.connect_timeout_s)
         } else {
-            root_cause(error)
+            let cause = root_cause(error);
+            let advice = self.client.about_certificates(&cause);
+            format!("{cause}{advice}")
         };
         let message = format!("cannot be reached at {}: {why}", self.base);
         ChatError::transient(TransientKind::Unreachable, message)
     }
 
-    async fn refused(&self, response: Response, clock: &Clock) -> ChatError {
+    async fn refused(&self, response: Response, clock: &Clock) -> Failure {
         let status = response.status().as_u16();
         let retry_after = retry_after(response.headers());
         let body = read_up_to(response, MAX_ERROR_BODY, clock).await;
-        let told = classify::Told::parse(&String::from_utf8_lossy(&body));
-        classify::by_status(status, &told, retry_after)
+        let told = Told::parse(&String::from_utf8_lossy(&body));
+        let error = classify::by_status(status, &told, retry_after.or(told.retry_after()));
+        Failure { error, told: Some((status, told)) }
     }
-}
-
-/// The innermost cause: reqwest's own text repeats the address and says little else.
-fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }
 
 /// The beginning of a body; a body that breaks off or lingers is taken as far as it came.
@@ -335,6 +315,22 @@ fn seconds(text: &str) -> Option<f64> {
 
 fn positive(seconds: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds.clamp(0.0, MAX_RETRY_AFTER.as_secs_f64())).ok()
+}
+
+#[cfg(test)]
+impl Endpoint {
+    pub(crate) fn for_test(cfg: ProviderConfig) -> Self {
+        let form = crate::wire::form(cfg.wire).unwrap();
+        Self::new("p", cfg, form, Key::NotNeeded, Http::new).unwrap()
+    }
+}
+
+#[cfg(test)]
+impl Failure {
+    pub(crate) fn for_test(status: u16, message: &str) -> Self {
+        let told = Told::parse(message);
+        Self { error: classify::by_status(status, &told, None), told: Some((status, told)) }
+    }
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! Is a provider there, and what does it offer? For `doctor`; no text of the user's is sent.
 
-use std::time::Duration;
-
 use scrum_config::{ProviderConfig, Wire};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::client::Http;
 use crate::clock::Clock;
 use crate::error::{ChatError, SetupError, TerminalKind};
-use crate::http::{self, Endpoint, Key};
+use crate::http::{Endpoint, Key};
+use crate::ollama;
 
 /// A list of models should come at once; seconds.
 const PROBE_S: u64 = 10;
@@ -89,7 +89,11 @@ pub(crate) async fn probe(endpoint: &Endpoint) -> Probe {
             }
             listed.map(|models| models.into_iter().map(|m| m.name).collect::<Vec<_>>())
         }
-        _ => endpoint.get("/models", &clock).await.and_then(|list| names(&list)),
+        Wire::Gateway => list_gateway(endpoint, &clock).await,
+        _ => {
+            let path = (endpoint.form.models)(endpoint);
+            endpoint.get(&path, &clock).await.and_then(|list| names(&list))
+        }
     };
     probe.latency_ms = clock.elapsed_ms();
     match listed {
@@ -122,23 +126,14 @@ pub(crate) async fn ollama_models(base_url: &str) -> Result<Vec<OllamaModel>, Ch
     let bad = |e: SetupError| ChatError::terminal(TerminalKind::BadRequest, e.to_string());
     let mut cfg = bounded(&ProviderConfig::new(Wire::Ollama, base_url));
     cfg.connect_timeout_s = 2;
-    let (base, loopback) = http::base_url("ollama", base_url).map_err(bad)?;
-    let client =
-        http::Http::new(Duration::from_secs(cfg.connect_timeout_s), loopback).map_err(bad)?;
     let clock = Clock::start(&cfg);
-    let endpoint = Endpoint {
-        name: "ollama".to_owned(),
-        extra: serde_json::Map::new(),
-        key: Key::NotNeeded,
-        base,
-        client,
-        cfg,
-    };
+    let endpoint =
+        Endpoint::new("ollama", cfg, &ollama::FORM, Key::NotNeeded, Http::new).map_err(bad)?;
     list_ollama(&endpoint, &clock).await.map_err(|error| endpoint.told(error))
 }
 
 async fn list_ollama(endpoint: &Endpoint, clock: &Clock) -> Result<Vec<OllamaModel>, ChatError> {
-    let list = endpoint.get("/api/tags", clock).await?;
+    let list = endpoint.get(&(endpoint.form.models)(endpoint), clock).await?;
     let list = list.get("models").and_then(Value::as_array).ok_or_else(not_a_list)?;
     Ok(list
         .iter()
@@ -148,6 +143,14 @@ async fn list_ollama(endpoint: &Endpoint, clock: &Clock) -> Result<Vec<OllamaMod
             Some(OllamaModel { name, size_bytes })
         })
         .collect())
+}
+
+/// Gateways need not list their models; that one answers at all is what can be seen then.
+async fn list_gateway(endpoint: &Endpoint, clock: &Clock) -> Result<Vec<String>, ChatError> {
+    match endpoint.get(&(endpoint.form.models)(endpoint), clock).await {
+        Err(ChatError::Terminal { kind: TerminalKind::BadRequest, .. }) => Ok(Vec::new()),
+        listed => listed.map(|list| names(&list).unwrap_or_default()),
+    }
 }
 
 fn names(list: &Value) -> Result<Vec<String>, ChatError> {
@@ -170,6 +173,9 @@ fn bounded(cfg: &ProviderConfig) -> ProviderConfig {
 fn summary(endpoint: &Endpoint, models: &[String]) -> String {
     if models.is_empty() && endpoint.cfg.wire == Wire::Ollama {
         return format!("{} is up but holds no model; `ollama pull` one", endpoint.base);
+    }
+    if models.is_empty() && endpoint.cfg.wire == Wire::Gateway {
+        return format!("{} answers; it does not list its models", endpoint.base);
     }
     let some = models.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
     let more = if models.len() > NAMED { ", ..." } else { "" };

@@ -1,19 +1,19 @@
 //! The table of providers.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::collections::btree_map::Entry;
 
 use scrum_config::{ProviderConfig, Wire};
 use scrum_domain::redact::{self, Known};
 
+use crate::adapt::Adapted;
 use crate::chat::{ChatReply, ChatRequest};
+use crate::client::Http;
 use crate::error::{ChatError, SetupError, TerminalKind};
-use crate::http::{self, Endpoint, Key};
-use crate::ollama::Thoughtless;
+use crate::http::{Endpoint, Key};
 use crate::probe::{OllamaModel, Probe};
 use crate::secret::Secret;
-use crate::thinking::Ways;
-use crate::{body, builtin, ollama, openai, probe};
+use crate::{builtin, call, ollama, probe, wire};
 
 /// Every configured provider, ready to be called. Made once for a process and shared.
 #[derive(Debug)]
@@ -24,8 +24,7 @@ pub struct Providers {
 #[derive(Debug)]
 enum Provider {
     Builtin,
-    Openai(Endpoint, Ways),
-    Ollama(Endpoint, Thoughtless),
+    Remote(Box<Endpoint>, Adapted),
 }
 
 impl Providers {
@@ -44,38 +43,18 @@ impl Providers {
         let mut clients = BTreeMap::new();
         let mut table = BTreeMap::new();
         for (name, cfg) in cfg {
-            if cfg.wire == Wire::Builtin {
+            let Some(form) = wire::form(cfg.wire) else {
                 table.insert(name.clone(), Provider::Builtin);
                 continue;
-            }
-            let (base, loopback) = http::base_url(name, &cfg.base_url)?;
-            let connect = Duration::from_secs(cfg.connect_timeout_s.max(1));
-            let client = match clients.entry((connect, loopback)) {
-                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-                std::collections::btree_map::Entry::Vacant(entry) => {
-                    entry.insert(http::Http::new(connect, loopback)?)
+            };
+            let client = |connect, loopback| match clients.entry((connect, loopback)) {
+                Entry::Occupied(entry) => Ok(Http::for_another(entry.get())),
+                Entry::Vacant(entry) => {
+                    Ok(entry.insert(Http::new(connect, loopback)?).for_another())
                 }
             };
-            let key = match cfg.api_key_env.as_deref().filter(|v| !v.is_empty()) {
-                None => Key::NotNeeded,
-                Some(variable) => match env(variable).as_deref().and_then(Secret::new) {
-                    Some(secret) => Key::Present(variable.to_owned(), secret),
-                    None => Key::Missing(variable.to_owned()),
-                },
-            };
-            let endpoint = Endpoint {
-                name: name.clone(),
-                extra: body::extra_body(name, cfg.extra_body.as_ref())?,
-                cfg: cfg.clone(),
-                base,
-                key,
-                client: client.for_another(),
-            };
-            let provider = match cfg.wire {
-                Wire::Ollama => Provider::Ollama(endpoint, Thoughtless::default()),
-                Wire::Openai | Wire::Builtin => Provider::Openai(endpoint, Ways::default()),
-            };
-            table.insert(name.clone(), provider);
+            let endpoint = Endpoint::new(name, cfg.clone(), form, key_of(cfg, &env), client)?;
+            table.insert(name.clone(), Provider::Remote(Box::new(endpoint), Adapted::default()));
         }
         Ok(Self { table })
     }
@@ -102,12 +81,8 @@ impl Providers {
     async fn send(&self, provider: &str, req: &ChatRequest) -> Result<ChatReply, ChatError> {
         match self.table.get(provider) {
             Some(Provider::Builtin) => builtin::chat(req).await,
-            Some(Provider::Openai(endpoint, ways)) => {
-                openai::chat(endpoint, ways, req).await.map_err(|error| endpoint.told(error))
-            }
-            Some(Provider::Ollama(endpoint, thoughtless)) => {
-                let reply = ollama::chat(endpoint, thoughtless, req).await;
-                reply.map_err(|error| endpoint.told(error))
+            Some(Provider::Remote(endpoint, adapted)) => {
+                call::chat(endpoint, adapted, req).await.map_err(|error| endpoint.told(error))
             }
             None => Err(ChatError::terminal(TerminalKind::BadRequest, self.unknown(provider))),
         }
@@ -118,9 +93,7 @@ impl Providers {
     pub fn is_local(&self, provider: &str) -> bool {
         match self.table.get(provider) {
             Some(Provider::Builtin) => true,
-            Some(Provider::Openai(endpoint, _) | Provider::Ollama(endpoint, _)) => {
-                endpoint.cfg.stays_here()
-            }
+            Some(Provider::Remote(endpoint, _)) => endpoint.cfg.stays_here(),
             None => false,
         }
     }
@@ -128,8 +101,9 @@ impl Providers {
     /// As [`is_local`](Self::is_local), for one model: a local Ollama passes calls of models whose
     /// name ends in `-cloud` on to ollama.com, so what is sent to those leaves.
     pub fn is_local_model(&self, provider: &str, model: &str) -> bool {
-        let passed_on = matches!(self.table.get(provider), Some(Provider::Ollama(..)))
-            && ollama::is_cloud_model(model);
+        let is_ollama = matches!(self.table.get(provider), Some(Provider::Remote(endpoint, _))
+            if endpoint.cfg.wire == Wire::Ollama);
+        let passed_on = is_ollama && ollama::is_cloud_model(model);
         self.is_local(provider) && !passed_on
     }
 
@@ -144,9 +118,7 @@ impl Providers {
     pub fn unusable(&self, provider: &str) -> Option<String> {
         match self.table.get(provider) {
             Some(Provider::Builtin) => None,
-            Some(Provider::Openai(endpoint, _) | Provider::Ollama(endpoint, _)) => {
-                endpoint.unusable()
-            }
+            Some(Provider::Remote(endpoint, _)) => endpoint.unusable(),
             None => Some(format!("[providers.{provider}] is not in the settings")),
         }
     }
@@ -157,9 +129,7 @@ impl Providers {
             Some(Provider::Builtin) => {
                 probe::without_request(provider, true, "built in: static checks, needs nothing")
             }
-            Some(Provider::Openai(endpoint, _) | Provider::Ollama(endpoint, _)) => {
-                probe::probe(endpoint).await
-            }
+            Some(Provider::Remote(endpoint, _)) => probe::probe(endpoint).await,
             None => probe::without_request(provider, false, &self.unknown(provider)),
         }
     }
@@ -178,4 +148,14 @@ impl Providers {
         let known = self.names().collect::<Vec<_>>().join(", ");
         format!("no provider is named {provider:?}; the settings have: {known}")
     }
+}
+
+/// The key of a provider, from the first of its variables that is set.
+fn key_of(cfg: &ProviderConfig, env: impl Fn(&str) -> Option<String>) -> Key {
+    let Some(names) = cfg.key_named() else { return Key::NotNeeded };
+    let found = cfg.key_variables().find_map(|variable| {
+        let secret = env(variable).as_deref().and_then(Secret::new)?;
+        Some(Key::Present(variable.to_owned(), secret))
+    });
+    found.unwrap_or(Key::Missing(names))
 }

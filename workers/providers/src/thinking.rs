@@ -1,18 +1,15 @@
-//! Models that think before they answer, on OpenAI's wire: their thoughts are paid for, and spend the
-//! tokens that the answer needs. Each kind of host has its own member against it.
+//! Models that think before they answer: their thoughts are paid for, and spend the tokens that the
+//! answer needs. Each kind of host has its own member against it.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
-
-use scrum_config::Thinking;
+use scrum_config::{Thinking, Wire};
 use serde_json::{Map, Value, json};
 
-use crate::error::ChatError;
+use crate::classify::Told;
 use crate::http::Endpoint;
 
 /// What a model is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum Think {
     /// Not to think.
     Off,
     /// To think little: some can't be kept from it.
@@ -21,28 +18,17 @@ pub(crate) enum Way {
     Untold,
 }
 
-/// What models are asked that refused something else; it is remembered.
-#[derive(Debug, Default)]
-pub(crate) struct Ways(Mutex<BTreeMap<String, Way>>);
-
-impl Ways {
-    /// What this model is asked.
-    pub(crate) fn of(&self, endpoint: &Endpoint, model: &str) -> Way {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(model).copied();
-        known.unwrap_or_else(|| Way::first(endpoint, model))
-    }
-
-    /// What it is asked from now on.
-    pub(crate) fn note(&self, model: &str, way: Way) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(model.to_owned(), way);
-    }
-}
-
-impl Way {
-    fn first(endpoint: &Endpoint, model: &str) -> Self {
+impl Think {
+    /// What it is asked at first.
+    pub(crate) fn first(endpoint: &Endpoint, model: &str) -> Self {
         let own = ["reasoning", "reasoning_effort"].iter().any(|m| endpoint.extra.contains_key(*m));
-        let known = is_openrouter(&endpoint.base) || endpoint.cfg.local;
-        if endpoint.cfg.thinking == Thinking::AsIs || own || !known {
+        let known = match endpoint.cfg.wire {
+            Wire::Openai => !own && (is_openrouter(&endpoint.base) || endpoint.cfg.local),
+            Wire::Ollama | Wire::Gateway => true,
+            // Models don't think there unless they are asked to, or know no word against it.
+            Wire::Anthropic | Wire::Azure | Wire::Builtin => false,
+        };
+        if endpoint.cfg.thinking == Thinking::AsIs || !known {
             Self::Untold
         } else if is_gpt_oss(model) {
             Self::Brief
@@ -51,7 +37,7 @@ impl Way {
         }
     }
 
-    /// Adds the member that says it to this host.
+    /// Adds the member that says it to this host, on OpenAI's wire.
     pub(crate) fn say(self, endpoint: &Endpoint, body: &mut Map<String, Value>) {
         let openrouter = is_openrouter(&endpoint.base);
         match self {
@@ -75,31 +61,26 @@ impl Way {
     }
 
     /// What to ask instead, when the error is about what was asked.
-    pub(crate) fn instead(self, endpoint: &Endpoint, error: &ChatError) -> Option<Self> {
-        if self == Self::Untold
-            || !matches!(error, ChatError::Terminal { .. } | ChatError::Failed { .. })
-        {
+    pub(crate) fn instead(self, endpoint: &Endpoint, status: u16, told: &Told) -> Option<Self> {
+        if self == Self::Untold {
             return None;
         }
-        let message = error.message().to_lowercase();
-        let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
         // OpenRouter's, where `require_parameters` meets a model that knows no reasoning.
-        if says(&["http 404"]) {
-            return says(&["requested parameters"]).then_some(Self::Untold);
+        if status == 404 {
+            return told.speaks_of(&["requested parameters"]).then_some(Self::Untold);
         }
-        if !says(&["http 400", "http 422"]) {
+        if !matches!(status, 400 | 422) {
             return None;
         }
-        if self == Self::Off
-            && is_openrouter(&endpoint.base)
-            && says(&["mandatory", "cannot be disabled"])
-        {
+        let openrouter = is_openrouter(&endpoint.base);
+        if self == Self::Off && openrouter && told.speaks_of(&["mandatory", "cannot be disabled"]) {
             return Some(Self::Brief);
         }
-        let names = ["reasoning", "thinking", "chat_template"];
+        let names = ["reasoning", "think", "chat_template"];
         // Said without the name of the member.
         let strange = ["extra inputs", "extra fields", "unrecognized", "unknown field"];
-        (says(&names) || says(&strange)).then_some(Self::Untold)
+        let is_nameless = told.speaks_of(&strange) && !told.names_a_member();
+        (told.speaks_of(&names) || is_nameless).then_some(Self::Untold)
     }
 }
 
@@ -117,24 +98,16 @@ pub(crate) fn is_gpt_oss(model: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::TerminalKind;
 
     fn endpoint(base: &str, local: bool) -> Endpoint {
-        let mut cfg = scrum_config::ProviderConfig::new(scrum_config::Wire::Openai, base);
+        let mut cfg = scrum_config::ProviderConfig::new(Wire::Openai, base);
         cfg.local = local;
-        Endpoint {
-            name: "p".into(),
-            extra: Map::new(),
-            base: base.to_owned(),
-            key: crate::http::Key::NotNeeded,
-            client: crate::http::Http::new(std::time::Duration::from_secs(1), false).unwrap(),
-            cfg,
-        }
+        Endpoint::for_test(cfg)
     }
 
     fn said(endpoint: &Endpoint, model: &str) -> Value {
         let mut body = Map::new();
-        Way::first(endpoint, model).say(endpoint, &mut body);
+        Think::first(endpoint, model).say(endpoint, &mut body);
         Value::Object(body)
     }
 
@@ -175,34 +148,37 @@ mod tests {
     fn what_is_refused_is_not_asked_again() {
         let broker = endpoint(OPENROUTER, false);
         let here = endpoint("http://127.0.0.1:8080/v1", true);
-        let error = |message: &str| ChatError::terminal(TerminalKind::BadRequest, message);
-        for (host, way, message, instead) in [
+        for (host, way, status, message, instead) in [
             (
                 &broker,
-                Way::Off,
-                "HTTP 400: Reasoning is mandatory for this endpoint and cannot be disabled.",
-                Some(Way::Brief),
+                Think::Off,
+                400,
+                "Reasoning is mandatory for this endpoint and cannot be disabled.",
+                Some(Think::Brief),
             ),
-            (&broker, Way::Brief, "HTTP 400: Reasoning is not supported", Some(Way::Untold)),
+            (&broker, Think::Brief, 400, "Reasoning is not supported", Some(Think::Untold)),
             (
                 &broker,
-                Way::Off,
-                "HTTP 404: No endpoints found that can handle the requested parameters.",
-                Some(Way::Untold),
+                Think::Off,
+                404,
+                "No endpoints found that can handle the requested parameters.",
+                Some(Think::Untold),
             ),
-            (&broker, Way::Off, "HTTP 404: No endpoints found matching your data policy", None),
+            (&broker, Think::Off, 404, "No endpoints found matching your data policy", None),
             (
                 &here,
-                Way::Off,
-                "HTTP 400: Unrecognized request argument supplied: chat_template_kwargs",
-                Some(Way::Untold),
+                Think::Off,
+                400,
+                "Unrecognized request argument supplied: chat_template_kwargs",
+                Some(Think::Untold),
             ),
-            (&here, Way::Off, "HTTP 422: Extra inputs are not permitted", Some(Way::Untold)),
-            (&here, Way::Off, "HTTP 400: no", None),
-            (&here, Way::Off, "HTTP 401: no thinking without a key", None),
-            (&here, Way::Untold, "HTTP 400: thinking is not supported", None),
+            (&here, Think::Off, 422, "Extra inputs are not permitted", Some(Think::Untold)),
+            (&here, Think::Off, 400, "no", None),
+            (&here, Think::Off, 401, "no thinking without a key", None),
+            (&here, Think::Untold, 400, "thinking is not supported", None),
         ] {
-            assert_eq!(way.instead(host, &error(message)), instead, "{way:?} {message}");
+            let told = Told::parse(message);
+            assert_eq!(way.instead(host, status, &told), instead, "{way:?} {message}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! Answers: what a model wrote and what it took; kept under a hash of all that decided them.
 
-use super::{Question, budget};
+use super::{Question, Rejected, budget};
 use crate::context::Context;
 use crate::runtime::HandlerError;
 use queue_schema::client::Queue;
@@ -31,6 +31,9 @@ pub struct Answer {
     pub tokens_in: u64,
     /// Generated tokens.
     pub tokens_out: u64,
+    /// Of the generated tokens, those that went to thoughts.
+    #[serde(default)]
+    pub thought_tokens: u64,
     /// Dollars.
     pub cost_usd: Option<f64>,
     /// Wall time of the call.
@@ -63,6 +66,7 @@ impl Answer {
             // Bounded as the ledgers' are: one absurd claim must not fill a counter of the sweep for good.
             tokens_in: reply.tokens_in.min(MOST_PER_CALL),
             tokens_out: reply.tokens_out.min(MOST_PER_CALL),
+            thought_tokens: reply.thought_tokens.min(MOST_PER_CALL),
             cost_usd: reply.cost_usd.and_then(sane_cost),
             duration_ms: reply.duration_ms,
             masked: reply.masked.saturating_add(masked),
@@ -83,6 +87,20 @@ impl Answer {
         }
         self.cost_usd =
             self.cost_usd.or_else(|| rung.price(tokens_in, tokens_out).and_then(sane_cost));
+    }
+
+    /// Why there is no answer, when the model did nothing but think.
+    pub(super) fn only_thoughts(&self) -> Option<Rejected> {
+        if self.thought_tokens == 0 || !self.text.trim().is_empty() {
+            return None;
+        }
+        let outcome = if self.truncated { Outcome::Truncated } else { Outcome::Thin };
+        let reason = format!(
+            "no answer: {} tokens went to thoughts; raise max_tokens of the rung or sweep.max_tokens, or have the \
+             model think less: thinking = \"off\" of the provider, or reasoning_effort in its extra_body",
+            self.thought_tokens
+        );
+        Some((outcome, reason))
     }
 
     /// As a judge sees it.

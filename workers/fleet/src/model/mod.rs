@@ -139,7 +139,10 @@ impl Tried {
     /// Judges the answer, if there is one.
     pub fn judge<T>(self, judge: impl FnOnce(&Answer) -> Result<T, Rejected>) -> Judged<T> {
         let (verdict, answer, mut effects) = match self.end {
-            Ok(answer) => (judge(&answer), Some(answer), Vec::new()),
+            Ok(answer) => {
+                let verdict = answer.only_thoughts().map_or_else(|| judge(&answer), Err);
+                (verdict, Some(answer), Vec::new())
+            }
             Err(failed) => (Err((failed.outcome, failed.reason)), None, failed.effects),
         };
         let outcome = verdict.as_ref().err().map_or(Outcome::Accepted, |(outcome, _)| *outcome);

@@ -8,13 +8,14 @@ mod openai;
 mod sidecar;
 
 use crate::classify;
+use crate::client::Http;
 use crate::error::{ChatError, FailedKind, SetupError};
-use crate::http::{self, Endpoint, Key};
+use crate::http::{Endpoint, Key};
 use crate::secret::Secret;
 use scrum_config::{EmbedWire, EmbeddingConfig, ProviderConfig, Wire};
 use scrum_domain::redact;
 use serde_json::{Map, Value};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::Semaphore;
 
 /// The configured endpoint, ready to be called. Made once for a process and shared.
@@ -54,8 +55,6 @@ impl Embedder {
         if !cfg.is_on() {
             return Ok(None);
         }
-        let (base, loopback) = http::base_url("embedding", &cfg.base_url)?;
-        let connect = cfg.connect_timeout_s.max(1);
         let key = match cfg.api_key_env.as_str() {
             "" => Key::NotNeeded,
             variable => match env(variable).as_deref().and_then(Secret::new) {
@@ -65,19 +64,13 @@ impl Embedder {
         };
         let mut provider = ProviderConfig::new(Wire::Openai, cfg.base_url.clone());
         provider.local = cfg.local;
-        provider.connect_timeout_s = connect;
+        provider.connect_timeout_s = cfg.connect_timeout_s.max(1);
         provider.first_byte_timeout_s = cfg.timeout_s;
         provider.idle_timeout_s = cfg.timeout_s;
         provider.total_timeout_s = cfg.timeout_s;
         provider.max_answer_bytes = cfg.max_answer_bytes;
-        let endpoint = Endpoint {
-            name: "embedding".to_owned(),
-            cfg: provider,
-            extra: Map::new(),
-            base,
-            key,
-            client: http::Http::new(Duration::from_secs(connect), loopback)?,
-        };
+        let form = &crate::openai::FORM;
+        let endpoint = Endpoint::new("embedding", provider, form, key, Http::new)?;
         let places = Semaphore::new(cfg.concurrency.max(1) as usize);
         Ok(Some(Self { cfg: cfg.clone(), endpoint, places }))
     }

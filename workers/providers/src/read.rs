@@ -1,0 +1,157 @@
+//! Reads the body of an answer, value by value.
+
+use reqwest::Response;
+use serde_json::Value;
+
+use crate::chat::Finish;
+use crate::clock::Clock;
+use crate::error::ChatError;
+use crate::heard::Heard;
+use crate::lines::Lines;
+use crate::wire::{Form, Framing};
+
+/// A whole document may spell each byte of the answer as an escape of six.
+const ESCAPED: u64 = 6;
+
+/// Reads an answer to its end.
+pub(crate) async fn answer(
+    response: Response,
+    form: &Form,
+    (max_bytes, max_repeats): (u64, u32),
+    clock: &mut Clock,
+) -> Result<Heard, ChatError> {
+    let mut heard = Heard::new(max_bytes, max_repeats);
+    let mut lines = Lines::new(response, max_bytes);
+    let most = max_bytes.saturating_mul(ESCAPED);
+    match form.framing {
+        Framing::Events => events(&mut heard, form, &mut lines, most, clock).await?,
+        Framing::Lines => values(&mut heard, form, &mut lines, clock).await?,
+    }
+    lines.finish();
+    Ok(heard)
+}
+
+/// Takes one value in; true when nothing more is to be read.
+fn take(
+    heard: &mut Heard,
+    form: &Form,
+    value: &Value,
+    clock: &mut Clock,
+) -> Result<bool, ChatError> {
+    (form.take)(heard, value, clock)?;
+    if heard.answer.is_looping() && heard.finish.is_none() {
+        heard.finish = Some(Finish::Length);
+        return Ok(true);
+    }
+    Ok(heard.over)
+}
+
+/// A value on each line, up to the one that is the last.
+async fn values(
+    heard: &mut Heard,
+    form: &Form,
+    lines: &mut Lines,
+    clock: &mut Clock,
+) -> Result<(), ChatError> {
+    loop {
+        let line = match lines.next(clock).await {
+            Ok(Some(line)) => line,
+            Ok(None) => return Ok(()),
+            Err(error) => return Err(error.into_chat(clock, heard.chars())),
+        };
+        if line.trim().is_empty() {
+            continue;
+        }
+        let value: Value = serde_json::from_str(&line).map_err(|_| {
+            heard.garbage("a line of the answer is not JSON; check base_url and wire")
+        })?;
+        if take(heard, form, &value, clock)? {
+            lines.whole = heard.over;
+            return Ok(());
+        }
+    }
+}
+
+/// Events up to the last one, or to the end of the body.
+async fn events(
+    heard: &mut Heard,
+    form: &Form,
+    lines: &mut Lines,
+    most: u64,
+    clock: &mut Clock,
+) -> Result<(), ChatError> {
+    // Data of an event may be spread over lines; it is tried after each of them, because some servers
+    // leave out the blank line that ends an event.
+    let mut pending = String::new();
+    loop {
+        let line = match lines.next(clock).await {
+            Ok(Some(line)) => line,
+            Ok(None) if pending.is_empty() => return Ok(()),
+            Ok(None) => return Err(heard.garbage("a piece of the stream is not JSON")),
+            // The answer is whole; only the count of tokens is missing.
+            Err(_) if heard.finish.is_some() => return Ok(()),
+            Err(error) => return Err(error.into_chat(clock, heard.chars())),
+        };
+        if line.is_empty() {
+            if !pending.is_empty() {
+                return Err(heard.garbage("a piece of the stream is not JSON"));
+            }
+            continue;
+        }
+        if let Some(data) = line.strip_prefix("data:") {
+            if !pending.is_empty() {
+                pending.push('\n');
+            }
+            pending.push_str(data.strip_prefix(' ').unwrap_or(data));
+            if pending.trim() == "[DONE]" {
+                lines.whole = true;
+                return Ok(());
+            }
+            if pending.len() as u64 > most {
+                return Err(heard.garbage("a piece of the stream never ends"));
+            }
+            if let Ok(event) = serde_json::from_str::<Value>(&pending) {
+                pending.clear();
+                if take(heard, form, &event, clock)? {
+                    lines.whole = heard.over;
+                    return Ok(());
+                }
+            }
+        } else if is_quiet(&line) {
+            // Comments show a live connection, not progress: no timer is reset.
+        } else if line.trim_start().starts_with(['{', '[']) && heard.answer.is_empty() {
+            return document(heard, form, line, lines, most, clock).await;
+        } else {
+            return Err(heard.garbage("the answer is neither a stream of events nor JSON"));
+        }
+    }
+}
+
+/// A server that does not stream answers with one document.
+async fn document(
+    heard: &mut Heard,
+    form: &Form,
+    first: String,
+    lines: &mut Lines,
+    most: u64,
+    clock: &mut Clock,
+) -> Result<(), ChatError> {
+    let mut document = first;
+    clock.progress();
+    while let Some(line) = lines.next(clock).await.map_err(|e| e.into_chat(clock, 0))? {
+        document.push('\n');
+        document.push_str(&line);
+        if document.len() as u64 > most {
+            return Err(heard.garbage("the answer is far over max_answer_bytes"));
+        }
+    }
+    let document = serde_json::from_str::<Value>(&document)
+        .map_err(|_| heard.garbage("the answer is not whole JSON"))?;
+    take(heard, form, &document, clock)?;
+    Ok(())
+}
+
+/// Lines of an event stream that carry no data.
+fn is_quiet(line: &str) -> bool {
+    [":", "event:", "id:", "retry:"].iter().any(|start| line.starts_with(start))
+}
