@@ -18,9 +18,10 @@ const MAX_RUNGS: usize = 64;
 /// Tokens below which a context can't hold the words that every prompt has, and an answer.
 const LEAST_CONTEXT: u32 = 2048;
 
-const EMBEDDED: [(&str, &str); 3] = [
+const EMBEDDED: [(&str, &str); 4] = [
     ("the built-in local-first.toml", include_str!("../ladders/local-first.toml")),
     ("the built-in cloud-first.toml", include_str!("../ladders/cloud-first.toml")),
+    ("the built-in hosted.toml", include_str!("../ladders/hosted.toml")),
     ("the built-in builtin.toml", include_str!("../ladders/builtin.toml")),
 ];
 

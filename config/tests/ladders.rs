@@ -60,7 +60,7 @@ fn unknown_names_list_the_known_ones_and_the_nearest() {
     let ladders = Ladders::load(&Settings::load(LoadOptions::default()).unwrap()).unwrap();
     let error = ladders.get("local-frist").unwrap_err().to_string();
     assert!(error.contains("did you mean local-first?"), "{error}");
-    assert!(error.contains("builtin, cloud-first, local-first"), "{error}");
+    assert!(error.contains("builtin, cloud-first, hosted, local-first"), "{error}");
     let error = ladders.get("zzz").unwrap_err().to_string();
     assert!(!error.contains("did you mean"), "{error}");
 }

@@ -6,8 +6,12 @@ use scrum_config::{Ladders, Settings, Wire};
 use scrum_disk as disk;
 use scrum_domain::text::counted;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+/// Models at most of a provider that no ladder knows.
+const MOST_ASKED: usize = 3;
 
 /// What `scrum-worker models` prints.
 #[derive(Debug, Deserialize)]
@@ -29,15 +33,18 @@ pub fn choose(
     if name != "auto" {
         return Ok((ladders.get(name)?, None));
     }
-    // Configured keys -> cloud-first, as far as there are keys for it.
+    // Configured keys -> the rungs that they open, of the ladders that ship and of the settings.
     let env = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty());
-    if let Some((ladder, keys)) = with_keys(ladders.get("cloud-first")?, settings, env) {
-        return Ok((ladder, Some(format!("{} is set", keys.join(", ")))));
+    let shipped = [ladders.get("cloud-first")?, ladders.get("hosted")?];
+    let ask = |provider: &str| models_of(provider, config).unwrap_or_default();
+    if let Some((ladder, keys)) = with_keys(&shipped, settings, env, ask) {
+        let why = format!("{} set, for {}", is_or_are(&keys), providers_of(&ladder));
+        return Ok((ladder, Some(why)));
     }
     // Else an Ollama that answers -> its models, small to large.
     let local = settings.providers.iter().find(|(_, p)| p.wire == Wire::Ollama && p.local);
     if let Some((provider, ollama)) = local {
-        let models = ollama_models(provider, config).unwrap_or_default();
+        let models = models_of(provider, config).unwrap_or_default();
         if !models.is_empty() {
             let count = counted(models.len(), "model", "models");
             let why = format!("Ollama at {} has {count}", ollama.base_url);
@@ -49,47 +56,77 @@ pub fn choose(
 }
 
 /// The rungs that can be called with the keys at hand, and the names of those keys; `None` when
-/// no key is set.
+/// no key is set. A provider of the user's that no ladder knows is asked for its models.
 fn with_keys(
-    mut ladder: Ladder,
+    shipped: &[Ladder],
     settings: &Settings,
     is_set: impl Fn(&str) -> bool,
+    ask: impl Fn(&str) -> Vec<Found>,
 ) -> Option<(Ladder, Vec<String>)> {
-    let mut keys: Vec<String> = Vec::new();
-    ladder.rungs.retain(|rung| {
-        let provider = settings.providers.get(&rung.provider);
-        let Some(key) = provider.and_then(|p| p.api_key_env.as_deref()) else { return true };
-        if is_set(key) && !keys.iter().any(|k| k == key) {
-            keys.push(key.to_owned());
+    let mut open: BTreeMap<&str, String> = BTreeMap::new();
+    for (name, provider) in &settings.providers {
+        if let Some(key) = provider.key_variables().find(|key| is_set(key)) {
+            open.insert(name, key.to_owned());
         }
-        is_set(key)
-    });
-    (!keys.is_empty()).then_some((ladder, keys))
+    }
+    let all = || shipped.iter().flat_map(|ladder| &ladder.rungs);
+    let mut rungs: Vec<Rung> =
+        all().filter(|rung| open.contains_key(rung.provider.as_str())).cloned().collect();
+    for name in open.keys().filter(|name| !all().any(|rung| rung.provider == ***name)) {
+        rungs.extend(ask(name).iter().take(MOST_ASKED).map(|model| rung(name, model, "", None)));
+    }
+    open.retain(|name, _| rungs.iter().any(|rung| rung.provider == *name));
+    if open.is_empty() {
+        return None;
+    }
+    // This machine last, where a shipped ladder has it.
+    let needs_none = |rung: &&Rung| {
+        let provider = settings.providers.get(&rung.provider);
+        provider.is_some_and(|p| p.key_variables().next().is_none())
+    };
+    rungs.extend(all().filter(needs_none).cloned());
+    let mut keys: Vec<String> = open.into_values().collect();
+    keys.dedup();
+    let description = "the rungs of cloud-first and hosted that have a key".to_owned();
+    Some((Ladder { name: "auto".into(), description, rungs }, keys))
+}
+
+fn is_or_are(keys: &[String]) -> String {
+    format!("{} {}", keys.join(" and "), if keys.len() == 1 { "is" } else { "are" })
+}
+
+/// The providers of a ladder, for a sentence.
+fn providers_of(ladder: &Ladder) -> String {
+    let mut names: Vec<&str> = ladder.rungs.iter().map(|r| r.provider.as_str()).collect();
+    names.dedup();
+    names.join(", ")
 }
 
 fn from_models(provider: &str, context: u32, models: &[Found]) -> Ladder {
+    let note = |m: &Found| format!("{:.1} GB", m.size_bytes as f64 / 1e9);
     Ladder {
         name: "auto".into(),
         description: "the models of the local Ollama, small to large".into(),
-        rungs: models
-            .iter()
-            .map(|m| Rung {
-                provider: provider.to_owned(),
-                model: m.name.clone(),
-                note: format!("{:.1} GB", m.size_bytes as f64 / 1e9),
-                max_tokens: None,
-                context_tokens: Some(context),
-                temperature: None,
-                usd_per_million_in: None,
-                usd_per_million_out: None,
-            })
-            .collect(),
+        rungs: models.iter().map(|m| rung(provider, m, &note(m), Some(context))).collect(),
+    }
+}
+
+fn rung(provider: &str, model: &Found, note: &str, context: Option<u32>) -> Rung {
+    Rung {
+        provider: provider.to_owned(),
+        model: model.name.clone(),
+        note: note.to_owned(),
+        max_tokens: None,
+        context_tokens: context,
+        temperature: None,
+        usd_per_million_in: None,
+        usd_per_million_out: None,
     }
 }
 
 /// Asks through the worker program: outbound connections are its business, not ours. Embedding
 /// models can't chat and are left out.
-fn ollama_models(provider: &str, config: Option<&Path>) -> anyhow::Result<Vec<Found>> {
+fn models_of(provider: &str, config: Option<&Path>) -> anyhow::Result<Vec<Found>> {
     let mut command = Command::new(worker_program()?);
     if let Some(config) = config {
         command.arg("--config").arg(config);
@@ -129,16 +166,47 @@ mod tests {
 
     #[test]
     fn auto_takes_the_rungs_that_there_are_keys_for() {
-        let settings = Settings::load(LoadOptions::default()).unwrap();
-        let cloud = Ladders::load(&settings).unwrap().get("cloud-first").unwrap();
-        assert!(with_keys(cloud.clone(), &settings, |_| false).is_none());
-        let only = |name: &'static str| move |key: &str| key == name;
-        let (ladder, keys) =
-            with_keys(cloud.clone(), &settings, only("OPENROUTER_API_KEY")).unwrap();
-        let providers: Vec<_> = ladder.rungs.iter().map(|r| r.provider.as_str()).collect();
-        assert_eq!(providers, ["openrouter", "openrouter", "ollama"]);
-        assert_eq!(keys, ["OPENROUTER_API_KEY"]);
-        let (ladder, keys) = with_keys(cloud.clone(), &settings, |_| true).unwrap();
-        assert_eq!((ladder, keys.len()), (cloud, 2));
+        let mut settings = Settings::load(LoadOptions::default()).unwrap();
+        let mut mine = settings.providers["openai"].clone();
+        mine.api_key_env = Some("MINE_KEY".into());
+        settings.providers.insert("mine".into(), mine);
+        let ladders = Ladders::load(&settings).unwrap();
+        let shipped = ["cloud-first", "hosted"].map(|name| ladders.get(name).unwrap());
+        let found = |name: &str| -> Vec<Found> {
+            let models =
+                ["a", "b", "c", "d"].map(|m| Found { name: format!("{name}-{m}"), size_bytes: 0 });
+            models.into()
+        };
+        let auto = |set: &[&str]| {
+            let (ladder, keys) = with_keys(&shipped, &settings, |key| set.contains(&key), found)?;
+            let names: Vec<_> = ladder.rungs.iter().map(Rung::name).collect();
+            Some((names.join(" "), keys.join(" ")))
+        };
+        assert_eq!(auto(&[]), None);
+        for (set, rungs, keys) in [
+            (
+                &["OPENROUTER_API_KEY"][..],
+                "openrouter/openai/gpt-oss-120b:free openrouter/google/gemma-3-27b-it:free ollama/qwen3.5:latest",
+                "OPENROUTER_API_KEY",
+            ),
+            (
+                &["OPENAI_API_KEY"],
+                "openai/gpt-5.4-mini openai/gpt-5.4 ollama/qwen3.5:latest",
+                "OPENAI_API_KEY",
+            ),
+            (
+                &["GOOGLE_API_KEY", "ANTHROPIC_API_KEY"],
+                "anthropic/claude-haiku-4-5 gemini/gemini-flash-latest anthropic/claude-sonnet-5 \
+                 gemini/gemini-pro-latest ollama/qwen3.5:latest",
+                "ANTHROPIC_API_KEY GOOGLE_API_KEY",
+            ),
+            (
+                &["MINE_KEY"],
+                "mine/mine-a mine/mine-b mine/mine-c ollama/qwen3.5:latest",
+                "MINE_KEY",
+            ),
+        ] {
+            assert_eq!(auto(set), Some((rungs.to_owned(), keys.to_owned())), "{set:?}");
+        }
     }
 }

@@ -13,10 +13,10 @@ mod azure;
 mod embed;
 #[path = "providers/faults.rs"]
 mod faults;
-#[path = "providers/injection.rs"]
-mod injection;
 #[path = "providers/gateway.rs"]
 mod gateway;
+#[path = "providers/injection.rs"]
+mod injection;
 #[path = "providers/keys.rs"]
 mod keys;
 #[path = "providers/ollama.rs"]

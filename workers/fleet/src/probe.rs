@@ -1,7 +1,7 @@
 //! What `scrum doctor` and `--ladder auto` ask a worker: how things look from where it runs.
 
 use queue_schema::sweep::EMBEDDING;
-use scrum_config::Settings;
+use scrum_config::{Settings, Wire};
 use scrum_providers::{Embedder, Providers};
 use serde::Serialize;
 
@@ -47,16 +47,16 @@ pub async fn embedding(settings: &Settings) -> anyhow::Result<Option<ProviderHea
     }))
 }
 
-/// A model that an Ollama holds.
+/// A model that a provider offers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Model {
     /// Name as a rung gives it.
     pub name: String,
-    /// Size on disk.
+    /// Size on disk; 0 where it is not told.
     pub size_bytes: u64,
 }
 
-/// The models of an Ollama.
+/// The models of a provider.
 ///
 /// # Errors
 /// When there is no such provider or it does not answer.
@@ -68,6 +68,12 @@ pub async fn models(
     let Some(config) = settings.providers.get(name) else {
         anyhow::bail!("there is no provider '{name}' in the settings");
     };
-    let found = providers.ollama_models(&config.base_url).await?;
-    Ok(found.into_iter().map(|m| Model { name: m.name, size_bytes: m.size_bytes }).collect())
+    if config.wire == Wire::Ollama && config.api_key_env.is_none() {
+        let found = providers.ollama_models(&config.base_url).await?;
+        let sized = found.into_iter().map(|m| Model { name: m.name, size_bytes: m.size_bytes });
+        return Ok(sized.collect());
+    }
+    let probe = providers.probe(name).await;
+    anyhow::ensure!(probe.ok, "{}", probe.message);
+    Ok(probe.models.into_iter().map(|name| Model { name, size_bytes: 0 }).collect())
 }
