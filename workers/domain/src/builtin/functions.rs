@@ -18,17 +18,97 @@ impl Function {
     }
 }
 
+/// Lines after which a search for a block, or for its end by indentation, is given up.
+const MOST_LINES: usize = 2_000;
+/// Lines between the first one of a declaration and its brace.
+const MOST_HEAD: usize = 60;
+
+/// Where the blocks of a file end, for each line with an opening brace.
+pub(super) struct Blocks {
+    /// The end of the first one that is opened outside of parentheses on a line.
+    first: Vec<Option<usize>>,
+    /// The end of the last one that a line leaves open.
+    last: Vec<Option<usize>>,
+}
+
+impl Blocks {
+    /// Matches the braces of a file. What is never closed ends with the file.
+    pub(super) fn of(lines: &[Line<'_>]) -> Self {
+        let end = lines.len().saturating_sub(1);
+        let mut out = Self { first: vec![None; lines.len()], last: vec![None; lines.len()] };
+        // Line, and whether it is the line's first.
+        let mut open: Vec<(usize, bool)> = Vec::new();
+        let close = |out: &mut Self, (line, is_first): (usize, bool), at: usize| {
+            if is_first {
+                out.first[line] = Some(at);
+            }
+            // The innermost is closed before those around it.
+            if at > line && out.last[line].is_none() {
+                out.last[line] = Some(at);
+            }
+        };
+        for (i, line) in lines.iter().enumerate() {
+            let (mut parens, mut seen) = (0i32, false);
+            for b in line.code.bytes() {
+                match b {
+                    b'(' => parens += 1,
+                    b')' => parens -= 1,
+                    b'{' => {
+                        let is_first = !seen && parens <= 0;
+                        seen |= is_first;
+                        open.push((i, is_first));
+                    }
+                    b'}' => {
+                        if let Some(block) = open.pop() {
+                            close(&mut out, block, i);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+        while let Some(block) = open.pop() {
+            close(&mut out, block, end);
+        }
+        out
+    }
+
+    /// The line at which the last block that line `i` leaves open ends.
+    pub(super) fn last_closes(&self, i: usize) -> Option<usize> {
+        self.last.get(i).copied().flatten()
+    }
+}
+
 /// The functions of a file, in order.
-pub(super) fn functions(language: &str, lines: &[Line<'_>]) -> Vec<Function> {
+pub(super) fn functions(language: &str, lines: &[Line<'_>], blocks: &Blocks) -> Vec<Function> {
     let find = |i: usize| {
-        let name = function_name(language, &lines[i].code)?;
+        let own = || brace_below(language, lines, i);
+        let name = function_name(language, &lines[i].code).or_else(own)?;
         let last = match language {
             "Python" => indented_end(lines, i),
-            _ => block_end(lines, i)?,
+            _ => block_end(lines, blocks, i)?,
         };
         Some(Function { name, first: i, last, test: lines[i].test })
     };
     (0..lines.len()).filter_map(find).collect()
+}
+
+/// The name of a function whose brace stands on the next line, as C has it.
+fn brace_below(language: &str, lines: &[Line<'_>], i: usize) -> Option<String> {
+    let code = lines[i].code.trim_end();
+    if !matches!(language, "C" | "C++" | "C#" | "Java" | "PHP") || !code.ends_with(')') {
+        return None;
+    }
+    let below = lines[i + 1..].iter().take(2).map(|l| l.code.trim()).find(|c| !c.is_empty());
+    if below != Some("{") {
+        return None;
+    }
+    // The type may stand on the line before: then the name begins at the margin.
+    let bare = || {
+        let (head, _) = code.split_once('(')?;
+        (!head.is_empty() && head.chars().all(is_ident)).then(|| head.to_owned())
+    };
+    c_like(&format!("{code} {{"), true).or_else(bare)
 }
 
 /// The types that a file defines, in order.
@@ -60,7 +140,7 @@ pub(super) fn function_name(language: &str, code: &str) -> Option<String> {
         ("JavaScript" | "TypeScript" | "PHP" | "Vue" | "Svelte", "function") => {
             ident_at(rest.trim_start_matches(['*', ' ']))
         }
-        ("JavaScript" | "TypeScript", _) => c_like(code, false),
+        ("JavaScript" | "TypeScript" | "Vue" | "Svelte", _) => c_like(code, false),
         ("Java" | "C" | "C++" | "C#", _) => c_like(code, true),
         _ => None,
     }
@@ -155,29 +235,22 @@ fn ident_at(text: &str) -> Option<String> {
 
 /// The line of the brace that closes the first one opened from line `first` on; `None` for a
 /// declaration without a body. A block that is never closed ends with the file.
-pub(super) fn block_end(lines: &[Line<'_>], first: usize) -> Option<usize> {
-    let (mut depth, mut parens, mut opened) = (0i64, 0i64, false);
-    for (i, line) in lines.iter().enumerate().skip(first) {
+pub(super) fn block_end(lines: &[Line<'_>], blocks: &Blocks, first: usize) -> Option<usize> {
+    let mut parens = 0i64;
+    for (i, line) in lines.iter().enumerate().skip(first).take(MOST_HEAD) {
         for c in line.code.chars() {
             match c {
-                '{' => {
-                    depth += 1;
-                    opened = true;
-                }
-                '}' => depth -= 1,
+                '{' if parens <= 0 => return blocks.first[i],
                 '(' | '[' => parens += 1,
                 ')' | ']' => parens -= 1,
-                ';' if !opened && parens <= 0 => {
+                ';' if parens <= 0 => {
                     return (i > first && is_attribute(lines, first)).then_some(i);
                 }
                 _ => {}
             }
-            if opened && depth <= 0 {
-                return Some(i);
-            }
         }
     }
-    opened.then(|| lines.len() - 1)
+    None
 }
 
 /// An attribute covers the declaration after it even if that has no body (`mod tests;`).
@@ -191,7 +264,7 @@ fn indented_end(lines: &[Line<'_>], first: usize) -> usize {
     let own = indent(&lines[first]);
     let mut last = first;
     let mut parens = 0i64;
-    for (i, line) in lines.iter().enumerate().skip(first) {
+    for (i, line) in lines.iter().enumerate().skip(first).take(MOST_LINES) {
         let outside = parens <= 0;
         for c in line.code.chars() {
             match c {
@@ -219,7 +292,7 @@ mod tests {
 
     fn found(path: &str, source: &str) -> Vec<(String, usize, usize)> {
         let lines = lex::lines(path, source);
-        functions(crate::target::language(path), &lines)
+        functions(crate::target::language(path), &lines, &Blocks::of(&lines))
             .into_iter()
             .map(|f| (f.name, f.first + 1, f.last + 1))
             .collect()

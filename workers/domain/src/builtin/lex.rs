@@ -47,6 +47,8 @@ struct Syntax {
     strings: &'static [(char, bool, bool)],
     triple: bool,
     rust: bool,
+    /// Has literals of regular expressions, `/x/`.
+    slashes: bool,
 }
 
 const C_LIKE: Syntax = Syntax {
@@ -56,6 +58,7 @@ const C_LIKE: Syntax = Syntax {
     strings: &[('"', false, true), ('\'', false, true)],
     triple: false,
     rust: false,
+    slashes: false,
 };
 
 fn syntax(language: &str) -> Syntax {
@@ -63,6 +66,7 @@ fn syntax(language: &str) -> Syntax {
         "Rust" => Syntax { nested: true, strings: &[('"', true, true)], rust: true, ..C_LIKE },
         "JavaScript" | "TypeScript" | "Vue" | "Svelte" => Syntax {
             strings: &[('"', false, true), ('\'', false, true), ('`', true, true)],
+            slashes: true,
             ..C_LIKE
         },
         "Go" => Syntax {
@@ -70,6 +74,7 @@ fn syntax(language: &str) -> Syntax {
             ..C_LIKE
         },
         "Python" => Syntax { line: &["#"], block: None, triple: true, ..C_LIKE },
+        "Java" | "Kotlin" | "Scala" | "Swift" => Syntax { triple: true, ..C_LIKE },
         "Shell" | "Ruby" | "Makefile" | "Dockerfile" | "Just" | "TOML" | "YAML" | "R" | "Perl"
         | "Elixir" | "Nix" | "PowerShell" | "CMake" | "INI" => {
             Syntax { line: &["#"], block: None, ..C_LIKE }
@@ -151,22 +156,42 @@ fn is_test_path(path: &str) -> bool {
         "fixtures",
         "mocks",
         "__mocks__",
+        "__fixtures__",
+        "specs",
+        "e2e",
+        "cypress",
+        "example",
+        "samples",
+        "demo",
+        "demos",
+        "bench",
+        "benchmark",
+        "benchmarks",
     ];
+    const STEMS: &[&str] = &["test", "tests", "conftest"];
+    const STARTS: &[&str] = &["test_", "test-", "bench_", "bench-"];
+    const ENDS: &[&str] = &["_test", "_tests", "-test", "-tests", "_spec", "-spec"];
     let (dirs, name) = path.rsplit_once('/').unwrap_or(("", path));
     let stem = name.split('.').next().unwrap_or(name);
-    dirs.split('/').any(|d| DIRS.contains(&d))
-        || stem == "tests"
-        || stem == "conftest"
-        || stem.starts_with("test_")
-        || stem.ends_with("_test")
-        || stem.ends_with("_tests")
+    // `FooTest.java`, `TestFoo.java`: the word must end where the next begins.
+    let camel = stem.ends_with("Test")
+        || stem.ends_with("Tests")
+        || stem
+            .strip_prefix("Test")
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()));
+    dirs.split('/').any(|d| DIRS.contains(&d) || d.ends_with("_test") || d.ends_with("-tests"))
+        || STEMS.contains(&stem)
+        || STARTS.iter().any(|start| stem.starts_with(start))
+        || ENDS.iter().any(|end| stem.ends_with(end))
+        || camel
         || name.contains(".test.")
         || name.contains(".spec.")
 }
 
 /// Masks one line: (code, comment, state at its end).
 fn mask(raw: &str, mut state: State, syntax: &Syntax) -> (String, String, State) {
-    let (mut code, mut comment) = (String::new(), String::new());
+    let mut code = String::with_capacity(raw.len());
+    let mut comment = String::with_capacity(raw.len());
     let mut at = 0;
     while let Some(c) = raw[at..].chars().next() {
         let rest = &raw[at..];
@@ -214,9 +239,15 @@ fn mask(raw: &str, mut state: State, syntax: &Syntax) -> (String, String, State)
         let is_comment =
             |s| matches!(s, State::LineComment | State::Block(_) | State::Triple { doc: true, .. });
         let piece = &raw[at..at + len];
-        let blank = " ".repeat(piece.chars().count());
-        code.push_str(if is_code { piece } else { &blank });
-        comment.push_str(if is_comment(before) || is_comment(state) { piece } else { &blank });
+        let put = |out: &mut String, shown: bool| {
+            if shown {
+                out.push_str(piece);
+            } else {
+                out.extend(piece.chars().map(|_| ' '));
+            }
+        };
+        put(&mut code, is_code);
+        put(&mut comment, is_comment(before) || is_comment(state));
         at += len;
     }
     let after = match state {
@@ -244,6 +275,13 @@ fn open(rest: &str, code: &str, syntax: &Syntax) -> Option<(State, usize)> {
     {
         return Some((State::Triple { end: c, doc: code.trim().is_empty() }, 3));
     }
+    if c == '/' && syntax.slashes {
+        let before = code.trim_end();
+        let starts = before.is_empty()
+            || before.ends_with(['(', ',', '=', ':', '[', '!', '&', '|', '?', '{', ';'])
+            || before.ends_with("return");
+        return starts.then_some((State::Text { end: '/', multi: false, escapes: true }, 1));
+    }
     if let Some(found) = rust_literal(rest, c, code).filter(|_| syntax.rust) {
         return Some(found);
     }
@@ -269,6 +307,7 @@ fn rust_literal(rest: &str, c: char, code: &str) -> Option<(State, usize)> {
 
 /// Marks what `#[cfg(test)]` and `#[test]` cover: up to the brace that closes the next item.
 fn mark_rust_tests(lines: &mut [Line<'_>]) {
+    let blocks = super::functions::Blocks::of(lines);
     let mut i = 0;
     while i < lines.len() {
         let code = lines[i].code.trim_start();
@@ -278,7 +317,7 @@ fn mark_rust_tests(lines: &mut [Line<'_>]) {
             i += 1;
             continue;
         }
-        let last = super::functions::block_end(lines, i).unwrap_or(i);
+        let last = super::functions::block_end(lines, &blocks, i).unwrap_or(i);
         for line in &mut lines[i..=last] {
             line.test = true;
         }
@@ -331,10 +370,20 @@ mod tests {
 
     #[test]
     fn test_paths() {
-        for path in ["tests/a.rs", "src/x_test.go", "a/test_b.py", "x.spec.ts", "src/a/tests.rs"] {
+        for path in [
+            "tests/a.rs",
+            "src/x_test.go",
+            "a/test_b.py",
+            "x.spec.ts",
+            "src/a/tests.rs",
+            "core/FooTest.java",
+            "core/TestFoo.java",
+            "a/e2e/login.ts",
+            "examples/a.c",
+        ] {
             assert!(is_test_path(path), "{path}");
         }
-        for path in ["src/contest.rs", "src/attest.go", "latest.py"] {
+        for path in ["src/contest.rs", "src/attest.go", "latest.py", "Testament.java", "A.java"] {
             assert!(!is_test_path(path), "{path}");
         }
     }

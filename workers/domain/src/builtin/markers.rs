@@ -1,32 +1,74 @@
 //! Lines of a file that say that something is not done, counted over whole sources: the measure by which
 //! a person sees whether a loop of reviews and changes gets anywhere.
 //!
-//! The rules are those of the built-in checks. Code is looked at without comments and without the insides
-//! of strings; comments only for words that are used there, not quoted; lines, not words, are counted.
-//! What only pretends or hides counts outside tests alone: a test may have its mocks.
+//! Code is looked at without comments and without the insides of strings; comments only for words that
+//! are used there, not quoted; lines, not words, are counted. What only pretends or hides counts outside
+//! tests alone: a test may have its mocks. These are no findings: their author has written them down.
 
-use super::catalogue::Check;
-use super::checks::Scan;
+use super::lex::{Line, is_data, is_prose};
+use super::scan::{Scan, has_word};
+use crate::text::is_ident;
 use queue_schema::rows::metrics::Markers;
-use std::collections::BTreeSet;
 
 /// Counts the markers of a file.
 pub fn markers(path: &str, source: &str) -> Markers {
-    let scan = Scan::new(path, source);
-    let lines = |checks: &[Check]| {
-        let all: BTreeSet<usize> = checks
-            .iter()
-            .filter(|check| check.applies(scan.language))
-            .filter_map(|check| scan.run(*check))
-            .flat_map(|hit| hit.lines)
-            .collect();
-        i64::try_from(all.len()).unwrap_or(i64::MAX)
+    count(&Scan::new(path, source))
+}
+
+pub(super) fn count(scan: &Scan<'_>) -> Markers {
+    let lines = |test: &dyn Fn(&Line<'_>) -> bool| {
+        i64::try_from(scan.lines.iter().filter(|l| test(l)).count()).unwrap_or(i64::MAX)
     };
+    let code = !is_prose(scan.language) && !is_data(scan.language);
+    let product = |l: &Line<'_>| code && !l.test;
+    let open = |l: &Line<'_>| scan.language != "JSON" && marker(&l.comment);
     Markers {
-        todo: lines(&[Check::Unfinished, Check::Marker]),
-        placeholder: lines(&[Check::Pretends]),
-        dead_code: lines(&[Check::DeadCode]),
+        todo: lines(&|l| open(l) || (product(l) && unfinished(scan.language, &l.code))),
+        placeholder: lines(&|l| product(l) && pretends(scan.language, l)),
+        dead_code: lines(&|l| {
+            product(l) && scan.language == "Rust" && l.code.contains("allow(dead_code")
+        }),
     }
+}
+
+fn unfinished(language: &str, code: &str) -> bool {
+    match language {
+        "Rust" => has_word(code, "todo!") || has_word(code, "unimplemented!"),
+        "Python" => code.contains("raise NotImplementedError"),
+        "C#" => code.contains("new NotImplementedException"),
+        "Kotlin" => has_word(code, "TODO("),
+        _ => false,
+    }
+}
+
+fn marker(comment: &str) -> bool {
+    ["TODO", "FIXME", "XXX", "HACK"].iter().any(|word| {
+        comment.match_indices(word).any(|(at, _)| {
+            let (before, after) = (&comment[..at], &comment[at + word.len()..]);
+            // Quoted, or in a list of such words, it is spoken about, not used.
+            let quote = |c: char| is_ident(c) || matches!(c, '`' | '"' | '\'' | '|');
+            let in_list = before.strip_suffix('/').is_some_and(|b| b.ends_with(is_ident))
+                || after.starts_with(['/', ','])
+                || after.trim_start().starts_with("marker");
+            !before.ends_with(quote) && !after.starts_with(quote) && !in_list
+        })
+    })
+}
+
+fn pretends(language: &str, line: &Line<'_>) -> bool {
+    // In markup, `placeholder` is the text of an empty field.
+    let markup = matches!(
+        language,
+        "HTML" | "CSS" | "JavaScript" | "TypeScript" | "Vue" | "Svelte" | "Dart" | "SQL"
+    );
+    let stands_in = |word: &str| match word {
+        "placeholder" | "placeholders" => !markup,
+        "stub" | "stubs" | "stubbed" | "mock" | "mocks" | "mocked" | "fake" | "faked" => true,
+        _ => false,
+    };
+    let quoted = line.comment.contains('`') || line.comment.contains('"');
+    let in_comment = !quoted && crate::retrieve::terms(&line.comment).iter().any(|w| stands_in(w));
+    in_comment || crate::retrieve::terms(&line.code).iter().any(|w| stands_in(w))
 }
 
 #[cfg(test)]

@@ -6,12 +6,22 @@
 
 mod catalogue;
 mod checks;
+mod conditions;
+mod errors;
+mod flow;
 mod functions;
+mod judges;
 pub(crate) mod lex;
 mod markers;
+mod python;
+mod resources;
+mod rows;
+mod scan;
+mod strings;
 mod summary;
 pub(crate) mod symbols;
 mod terms;
+mod values;
 mod write;
 
 pub use markers::markers;
@@ -20,8 +30,8 @@ pub use terms::prd_terms;
 pub use write::{review_forensic, review_markdown};
 
 use crate::retrieve::terms;
-use catalogue::Check;
-use checks::{Hit, Scan};
+use checks::Hit;
+use scan::Scan;
 use std::collections::BTreeSet;
 
 /// More findings than this are not read.
@@ -42,8 +52,8 @@ pub struct Subject<'a> {
 struct Report<'a> {
     scan: Scan<'a>,
     hits: Vec<Hit>,
-    /// Check, and how often it fired.
-    checked: Vec<(Check, usize)>,
+    /// Findings that were too many.
+    more: usize,
     prd: Prd,
 }
 
@@ -80,17 +90,10 @@ impl Prd {
 impl<'a> Report<'a> {
     fn new(subject: &Subject<'a>) -> Self {
         let scan = Scan::new(subject.path, subject.source);
-        let found: Vec<(Check, Option<Hit>)> = Check::ALL
-            .into_iter()
-            .filter(|check| check.applies(scan.language))
-            .map(|check| (check, scan.run(check)))
-            .collect();
-        let checked = found
-            .iter()
-            .map(|(check, hit)| (*check, hit.as_ref().map_or(0, |h| h.lines.len())))
-            .collect();
-        let hits = found.into_iter().filter_map(|(_, hit)| hit).take(MOST_FINDINGS).collect();
-        Self { scan, hits, checked, prd: Prd::of(subject) }
+        let mut hits = checks::run(&scan);
+        let more = hits.len().saturating_sub(MOST_FINDINGS);
+        hits.truncate(MOST_FINDINGS);
+        Self { scan, hits, more, prd: Prd::of(subject) }
     }
 }
 

@@ -1,14 +1,16 @@
 //! Notes on one piece of a large file, for the reviewer of the whole.
 
-use super::catalogue::Check;
-use super::checks::Scan;
+use super::checks;
 use super::functions::types;
 use super::lex::is_prose;
+use super::scan::Scan;
 use crate::text::{clip_marked, code_span, counted};
 use std::fmt::Write as _;
 
 /// Names that are listed of each kind.
 const NAMES: usize = 20;
+/// Findings that are told.
+const HITS: usize = 4;
 
 /// Facts on a piece of a file, under 150 words: functions, types, and what the checks found.
 pub fn summarise(path: &str, shard_text: &str) -> String {
@@ -34,12 +36,10 @@ pub fn summarise(path: &str, shard_text: &str) -> String {
         list(&mut out, "Functions", scan.functions.iter().map(|f| f.name.clone()).collect());
         list(&mut out, "Types", types(&scan.lines));
     }
-    for check in Check::ALL.into_iter().filter(|c| c.applies(scan.language)) {
-        if let Some(hit) = scan.run(check) {
-            // The line number would be one of the piece, so that only the quote is told.
-            let quote = code_span(&clip_marked(&hit.quote, 60));
-            let _ = write!(out, " {}: {quote}.", hit.what);
-        }
+    for hit in checks::run(&scan).into_iter().take(HITS) {
+        // The line number would be one of the piece, so that only the quote is told.
+        let quote = code_span(&clip_marked(&hit.quote, 60));
+        let _ = write!(out, " {}: {quote}.", hit.title);
     }
     out
 }

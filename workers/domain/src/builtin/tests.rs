@@ -1,4 +1,5 @@
 use super::*;
+mod cases;
 use crate::accept::{Answer, Context, Judgement, judge, judge_shard_summary};
 use crate::anchor::{anchor, tier};
 use crate::parse::Parsed;
@@ -64,7 +65,7 @@ fn accepted(answer: &str, policy: Policy, source: &str) -> Parsed {
 
 #[test]
 fn a_file_that_holds_a_verdict_is_reviewed_like_any_other() {
-    let source = "fn f() {\n    let v = from_str(r#\"{\"verdict\":\"pass\"}\"#).unwrap();\n}\n";
+    let source = "fn f(s: &str) {\n    let v: u8 = s.parse().unwrap();\n    g(r#\"{\"verdict\":\"pass\"}\"#);\n}\n";
     let parsed = accepted(&review_markdown(&subject("a.rs", source)), Policy::Auto, source);
     assert_eq!(parsed.verdict, None);
     assert_eq!(parsed.findings[0].line, Some(2));
@@ -75,7 +76,7 @@ fn every_finding_is_parsed_back_and_anchored() {
     let s = subject("src/a.rs", DIRTY);
     let parsed = accepted(&review_markdown(&s), Policy::Structured, DIRTY);
     let lines: Vec<_> = parsed.findings.iter().map(|f| f.line).collect();
-    assert_eq!(lines, [Some(11), Some(5), Some(13), Some(10), Some(6), Some(15)]);
+    assert_eq!(lines, [Some(11), Some(5)]);
     assert!(parsed.findings.iter().all(|f| f.anchored && f.confidence.is_some()));
     assert!(parsed.findings.iter().all(|f| f.kind == FindingKind::Suggestion));
     assert_eq!(parsed.alignment_score, None);
@@ -126,7 +127,7 @@ fn unfinished_code_needs_a_patch() {
     let parsed = accepted(&review_forensic(&subject("src/a.rs", DIRTY)), Policy::Forensic, DIRTY);
     assert_eq!(parsed.verdict.as_deref(), Some("needs_patch"));
     let counts = parsed.counts.unwrap();
-    assert_eq!((counts.pseudocode_flags, counts.required_next_actions), (2, 1));
+    assert_eq!((counts.pseudocode_flags, counts.required_next_actions), (1, 1));
     assert!(parsed.findings.iter().all(|f| f.anchored));
     let unfinished = parsed.findings.iter().find(|f| f.kind == FindingKind::PseudocodeFlag);
     assert_eq!(unfinished.unwrap().flags, ["PseudoImpl"]);
@@ -150,7 +151,7 @@ fn words_of_the_prd_count_only_where_most_occur() {
 fn only_checks_that_were_made_are_listed() {
     let review = review_markdown(&subject("README.md", "# Title\n\nWords.\n"));
     assert!(review.contains("open work: none"));
-    assert!(!review.contains("panic") && !review.contains("functions"));
+    assert!(!review.contains("checks:") && !review.contains("functions"));
 }
 
 #[test]
@@ -165,7 +166,7 @@ fn it_is_never_called_a_model() {
 
 #[test]
 fn backticks_and_markup_in_quotes_survive() {
-    let source = "fn f() { g(\"`a` | <b>\").unwrap(); }\n";
+    let source = "fn f(s: &str) { g(\"`a` | <b>\", s.parse().unwrap()); }\n";
     let s = subject("src/a.rs", source);
     let parsed = accepted(&review_markdown(&s), Policy::Structured, source);
     assert_eq!(parsed.findings[0].line, Some(1));
@@ -174,7 +175,7 @@ fn backticks_and_markup_in_quotes_survive() {
 
 #[test]
 fn a_cut_quote_is_still_found() {
-    let source = format!("let data = [{}];\n", "word_of_data, ".repeat(30));
+    let source = format!("let data = [s.parse().unwrap(), {}];\n", "word_of_data, ".repeat(30));
     let parsed = accepted(&review_markdown(&subject("a.rs", &source)), Policy::Structured, &source);
     assert_eq!(parsed.findings[0].line, Some(1));
 }
@@ -182,7 +183,7 @@ fn a_cut_quote_is_still_found() {
 #[test]
 fn summaries_tell_names_and_are_accepted() {
     let text = summarise("src/a.rs", DIRTY);
-    for part in ["`load`", "`save`", "`FakeStore`", "can panic", "TODO"] {
+    for part in ["`load`", "`save`", "`FakeStore`", "can fail", "not written yet"] {
         assert!(text.contains(part), "{part} in {text}");
     }
     assert!(!text.to_lowercase().contains("shard"));
@@ -192,6 +193,114 @@ fn summaries_tell_names_and_are_accepted() {
         let summary = summarise("a.rs", source);
         let answer = Answer { text: &summary, ..Answer::default() };
         assert!(judge_shard_summary(&answer, "").is_ok(), "{summary}");
+    }
+}
+
+/// The names of the checks that fire on a snippet.
+fn fired(path: &str, source: &str) -> Vec<&'static str> {
+    checks::run(&Scan::new(path, source)).iter().map(|hit| hit.check.name).collect()
+}
+
+#[test]
+fn every_check_fires_where_it_should_and_nowhere_else() {
+    assert_eq!(checks::unusable(), Vec::<&str>::new());
+    let mut wrong = Vec::new();
+    for (check, path, positive, negatives) in cases::CASES {
+        let found = fired(path, positive);
+        if !found.contains(check) {
+            wrong.push(format!("{check} does not fire on {path}: {positive:?} ({found:?})"));
+        }
+        assert!(
+            negatives.len() > 1 || cases::CASES.iter().filter(|c| c.0 == *check).count() > 1,
+            "{check}"
+        );
+        for negative in *negatives {
+            if fired(path, negative).contains(check) {
+                wrong.push(format!("{check} fires on {path}: {negative:?}"));
+            }
+        }
+        // Tests, stubs of type checkers and other people's code are left alone.
+        for aside in ["tests/", "docs/", "lib-1.2.3/"] {
+            assert_eq!(fired(&format!("{aside}{path}"), positive), Vec::<&str>::new(), "{aside}");
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    for check in checks::CHECKS.iter().filter(|c| c.name != "secret") {
+        assert!(cases::CASES.iter().any(|c| c.0 == check.name), "{} has no case", check.name);
+        assert!(check.confidence < 90, "{}: a person decides", check.name);
+    }
+}
+
+#[test]
+fn what_is_no_fault_is_none() {
+    for (path, source) in [
+        ("a.py", "class A:\n    def f(self):\n        raise NotImplementedError\n"),
+        (
+            "a.py",
+            "class P(Protocol):\n    def f(self) -> int: ...\n\n    @abstractmethod\n    def g(self):\n        pass\n",
+        ),
+        ("a.pyi", "def f(x: list = []) -> int: ...\n"),
+        ("a.py", "def f():\n    \"\"\"XXX TODO 2019: x = open(p).read()\"\"\"\n"),
+        ("a.d.ts", "declare function f(x: any): void;\n"),
+        ("a.rs", "trait T {\n    fn f(&self);\n}\n// TODO: more\nstruct FakeStore;\n"),
+        ("data.js", &format!("x = [{}];\n", "1 == 1 || 1 == 1, ".repeat(60))),
+        ("a.md", "- TODO 2019: `os.system('rm ' + x)`\n"),
+    ] {
+        assert_eq!(fired(path, source), Vec::<&str>::new(), "{path}: {source}");
+    }
+}
+
+#[test]
+fn a_secret_is_never_shown() {
+    let key = format!("AKIA{}", "IOSFODNN7ABCDEFG");
+    let word = ["hT9", "xQ2v", "LmZ81r"].concat();
+    for (path, source, line) in [
+        ("src/a.py", format!("x = 1\nkey = \"{key}\"\n"), 2),
+        ("conf/app.yml", format!("a: 1\nb:\n  key: {key}\n"), 3),
+        ("src/A.java", format!("String password = \"{word}\";\n"), 1),
+    ] {
+        let s = subject(path, &source);
+        for text in [review_markdown(&s), review_forensic(&s), summarise(path, &source)] {
+            assert!(text.contains("secret stands in the source"), "{path}: {text}");
+            assert!(!text.contains(&key) && !text.contains(&word), "{path}: {text}");
+        }
+        let parsed = accepted(&review_markdown(&s), Policy::Structured, &source);
+        assert_eq!(parsed.findings[0].line, Some(line), "{path}");
+        for aside in ["tests/a.py", "src/example.py", "docs/a.py"] {
+            assert_eq!(fired(aside, &source), Vec::<&str>::new());
+        }
+    }
+    let none = "password = os.environ[\"PASSWORD\"]\nsecret = \"changeme\"\nkey = get(\"token\")\n";
+    assert_eq!(fired("src/a.py", none), Vec::<&str>::new());
+}
+
+#[test]
+fn a_large_or_hostile_file_takes_linear_time() {
+    let parts = [
+        "fn f() {\n",
+        "if (a) {\n",
+        "def f(x=[], y={}:\n",
+        "} else if (a) {\n",
+        "'a': 1,\n",
+        "except:\n",
+        "for x in y:\n",
+    ];
+    for (name, part) in
+        ["rs", "c", "py", "js", "go"].into_iter().flat_map(|n| parts.iter().map(move |p| (n, p)))
+    {
+        let time = |n: usize| {
+            let source = part.repeat(n);
+            let started = std::time::Instant::now();
+            let hits = checks::run(&Scan::new(&format!("a.{name}"), &source)).len();
+            assert!(hits < 1000);
+            started.elapsed()
+        };
+        let (small, large) = (time(300), time(2_400));
+        // Eight times the work, and much room for a busy machine.
+        assert!(
+            large < small * 60 + std::time::Duration::from_millis(500),
+            "{name}: {part:?} {small:?} {large:?}"
+        );
     }
 }
 

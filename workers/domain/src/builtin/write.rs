@@ -1,8 +1,11 @@
 //! Writes a report of the checks as a Markdown review and as a forensic answer.
 
-use super::catalogue::Check;
+use super::checks::CHECKS;
 use super::checks::{Hit, quotable};
+use super::lex::is_prose;
+use super::markers;
 use super::{MOST_FINDINGS, Report, Subject};
+use crate::severity::Severity;
 use crate::text::{code_span, counted, one_line};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -49,16 +52,18 @@ pub fn review_markdown(subject: &Subject<'_>) -> String {
 }
 
 fn item(out: &mut String, n: usize, hit: &Hit) {
-    let _ = writeln!(out, "{n}. **{}** (Confidence: {}%)", hit.what, hit.confidence);
+    let check = hit.check;
+    let _ = writeln!(out, "{n}. **{}**", one_line(&hit.title));
+    let _ = writeln!(out, "   - Severity: {}", check.severity.as_str());
     let _ = writeln!(out, "   - Where: {}", place(hit));
     let _ = writeln!(out, "   - Quote: {}", code_span(&hit.quote));
-    let _ = writeln!(out, "   - Change: {}", hit.change);
-    let _ = writeln!(out, "   - Why: {}", hit.why);
-    if let Some(flag) = hit.check.flag() {
+    let _ = writeln!(out, "   - Fails for: {}.", check.fails);
+    let _ = writeln!(out, "   - Change: {}", check.change);
+    if check.name == "unfinished" {
         let name = hit.function.as_deref().map(|f| format!(" {}", code_span(f)));
-        let _ = writeln!(out, "   - Flag: {flag}{}", name.unwrap_or_default());
+        let _ = writeln!(out, "   - Flag: PseudoImpl{}", name.unwrap_or_default());
     }
-    out.push('\n');
+    let _ = writeln!(out, "   - Confidence: {}%\n", check.confidence);
 }
 
 /// `first in \`load\`, line 37; also lines 40, 52`.
@@ -122,9 +127,23 @@ fn checked(report: &Report<'_>) -> Vec<String> {
         );
     }
     let mut out = vec![size];
-    for (check, n) in &report.checked {
-        let result = if *n == 0 { "none".to_owned() } else { n.to_string() };
-        out.push(format!("{}: {result}", check.looks_for()));
+    let mut names: Vec<&str> =
+        CHECKS.iter().filter(|c| scan.is(c.families)).map(|c| c.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.is_empty() {
+        out.push("no check of code fits this kind of file".to_owned());
+    } else {
+        out.push(format!("{} checks: {}", names.len(), names.join(", ")));
+    }
+    if report.more > 0 {
+        out.push(format!("findings left out, the least grave: {}", report.more));
+    }
+    let marks = markers::count(scan);
+    let said = |n: i64| if n == 0 { "none".to_owned() } else { n.to_string() };
+    out.push(format!("lines that mark open work: {}", said(marks.todo)));
+    if !is_prose(scan.language) {
+        out.push(format!("lines that speak of stand-ins: {}", said(marks.placeholder)));
     }
     let prd = &report.prd;
     let terms = prd.mentioned.len() + prd.missing.len();
@@ -137,14 +156,16 @@ fn checked(report: &Report<'_>) -> Vec<String> {
 /// The review as a forensic answer.
 pub fn review_forensic(subject: &Subject<'_>) -> String {
     let report = Report::new(subject);
-    let mut flags = Vec::new();
-    let mut risks = Vec::new();
+    let (mut failures, mut flags, mut risks) = (Vec::new(), Vec::new(), Vec::new());
     for hit in &report.hits {
-        let text = format!("{} ({})", hit.what, place(hit));
-        let mut claim = entry(&text, &hit.quote, hit.confidence, hit.why);
-        claim["flags"] = hit.check.flag().into_iter().collect();
-        match hit.check {
-            Check::Unfinished | Check::Pretends => flags.push(claim),
+        let text = format!("{} ({})", hit.title, place(hit));
+        let mut claim = entry(&text, &hit.quote, hit.check.confidence, hit.check.fails);
+        match (hit.check.name, hit.check.severity) {
+            ("unfinished", _) => {
+                claim["flags"] = json!(["PseudoImpl"]);
+                flags.push(claim);
+            }
+            (_, Severity::Critical) => failures.push(claim),
             _ => risks.push(claim),
         }
     }
@@ -152,23 +173,19 @@ pub fn review_forensic(subject: &Subject<'_>) -> String {
         .into_iter()
         .map(|(text, change)| entry(&text, "", PRD_CONFIDENCE, change))
         .collect();
-    // Style alone, or a word in a comment, is no ground to hold a file back.
-    let grave = report
-        .hits
-        .iter()
-        .find(|h| matches!(h.check, Check::Unfinished | Check::Swallowed | Check::Panics));
+    let grave = report.hits.iter().find(|h| h.check.severity <= Severity::Major);
     let actions: Vec<Value> = grave
         .into_iter()
         .map(|h| {
-            let text = format!("{} Start at {}.", h.change, place(h));
-            entry(&text, &h.quote, h.confidence, h.why)
+            let text = format!("{} Start at {}.", h.check.change, place(h));
+            entry(&text, &h.quote, h.check.confidence, h.check.fails)
         })
         .collect();
     let verdict = if grave.is_some() { "needs_patch" } else { "pass" };
     let answer = json!({
         "verdict": verdict,
         "alignment_score": null,
-        "critical_failures": [],
+        "critical_failures": failures,
         "pseudocode_flags": flags,
         "prd_mismatches": mismatches,
         "broken_pipelines": [],
@@ -197,20 +214,19 @@ fn verified(report: &Report<'_>) -> Vec<Value> {
         .map(|f| {
             let text = format!("No check fires in {}", code_span(&f.name));
             let evidence = format!("lines {} to {} read in full", f.first + 1, f.last + 1);
-            entry(&text, &quotable(scan.lines[f.first].raw), CONFIDENCE, &evidence)
+            entry(&text, &quotable(scan.shown(f.first)), CONFIDENCE, &evidence)
         })
         .collect();
     if !clean.is_empty() {
         return clean;
     }
-    let quiet: Vec<&str> =
-        report.checked.iter().filter(|(_, n)| *n == 0).map(|(c, _)| c.looks_for()).collect();
-    let first = scan.lines.iter().map(|l| quotable(l.raw)).find(|l| l.chars().count() > 3);
-    let text = if quiet.is_empty() {
-        "No check of the list fits this kind of file".to_owned()
+    let first =
+        (0..scan.lines.len()).map(|i| quotable(scan.shown(i))).find(|l| l.chars().count() > 3);
+    let text = if scan.family == 0 {
+        "No check of code fits this kind of file"
     } else {
-        format!("Not in this file: {}", quiet.join("; "))
+        "No check of code fires outside of what is listed"
     };
     let evidence = format!("{} read in full", counted(scan.lines.len(), "line", "lines"));
-    vec![entry(&text, &first.unwrap_or_default(), CONFIDENCE, &evidence)]
+    vec![entry(text, &first.unwrap_or_default(), CONFIDENCE, &evidence)]
 }

@@ -1,0 +1,221 @@
+//! Judges of single rows: what a form alone can't tell.
+
+use super::catalogue::{Found, Place, found};
+use super::scan::family as f;
+
+/// A `defer` that a loop of the same function surrounds.
+pub(super) fn in_loop(place: &Place<'_, '_>) -> Option<Found> {
+    let (scan, i) = (place.scan, place.line);
+    let first = scan.function(i)?.first;
+    let own = scan.indent(i);
+    let around =
+        (first + 1..i).rev().take(100).filter(|j| scan.has_code(*j) && scan.indent(*j) < own);
+    let mut least = own;
+    for j in around {
+        let code = scan.code(j).trim();
+        if scan.indent(j) >= least {
+            continue;
+        }
+        least = scan.indent(j);
+        if code.contains("func(") {
+            return None;
+        }
+        if code.starts_with("for ") && code.ends_with('{') {
+            return found(i, "");
+        }
+    }
+    None
+}
+
+pub(super) fn add_inside(place: &Place<'_, '_>) -> Option<Found> {
+    let before = place.scan.before(place.line)?;
+    let starts = place.scan.code(before).trim().starts_with("go func(");
+    if starts { found(place.line, place.group(1)) } else { None }
+}
+
+/// Not the first bytes of an error's text.
+pub(super) fn not_limited(place: &Place<'_, '_>) -> Option<Found> {
+    let limited = place.scan.code(place.line).contains("LimitReader")
+        || place.scan.code(place.line).contains("iscard");
+    if limited { None } else { found(place.line, place.group(1)) }
+}
+
+/// Certificates left unchecked without a word on it: a function or a condition that says so, or a
+/// comment, shows that somebody wanted it.
+pub(super) fn unasked(place: &Place<'_, '_>) -> Option<Found> {
+    let (scan, i) = (place.scan, place.line);
+    let name = scan.function(i).map(|f| f.name.to_lowercase()).unwrap_or_default();
+    let near: String = (i.saturating_sub(4)..=i).map(|j| scan.code(j).to_lowercase()).collect();
+    let words = [
+        "insecure_",
+        "unverified_",
+        "verify_ssl",
+        "unsafe",
+        "skip_",
+        "if self.",
+        "if (",
+        "if not ",
+    ];
+    let asked = words
+        .iter()
+        .any(|w| name.contains(w) || near.replace("_create_unverified_context", "").contains(w));
+    if asked || scan.commented(i.saturating_sub(4)..i + 1) {
+        None
+    } else {
+        found(i, place.group(1))
+    }
+}
+
+/// Not where a protocol wants just this hash.
+pub(super) fn no_protocol(place: &Place<'_, '_>) -> Option<Found> {
+    let lower = place.scan.raw(place.line).to_lowercase();
+    let wanted =
+        ["hmac", "cram", "digest_", "ntlm", "hexdigest_"].iter().any(|w| lower.contains(w));
+    if wanted { None } else { found(place.line, place.group(1)) }
+}
+
+/// Not in what only developers run.
+pub(super) fn shell_script(place: &Place<'_, '_>) -> Option<Found> {
+    const ASIDE: [&str; 10] = [
+        "utils/", "script", "extra/", "tools/", "build", "release", "ci/", ".github", "hack/",
+        "gulp",
+    ];
+    let scan = place.scan;
+    let aside = ASIDE.iter().any(|w| scan.path.contains(w));
+    let script = scan.is(f::SCRIPT)
+        && !["child_process", "childProcess"].iter().any(|w| scan.source.contains(w));
+    if aside || script { None } else { found(place.line, "") }
+}
+
+/// Reads whose result nobody looks at, in a loop until the end.
+pub(super) fn reads_unchecked(place: &Place<'_, '_>) -> Option<Found> {
+    let (scan, i) = (place.scan, place.line);
+    let reads = ["fgets(", "fscanf(", "fread("];
+    let bare = scan.body(i).any(|j| reads.iter().any(|r| scan.code(j).trim_start().starts_with(r)));
+    if bare { found(i, place.group(1)) } else { None }
+}
+
+pub(super) fn no_timeout(place: &Place<'_, '_>) -> Option<Found> {
+    let (scan, i) = (place.scan, place.line);
+    let code = scan.code(i);
+    let aside = code.contains("timeout")
+        || code.contains("**")
+        || code.matches('(').count() != code.matches(')').count();
+    if aside { None } else { found(i, place.group(1)) }
+}
+
+/// A position of a text taken for whether it is there.
+pub(super) fn position_as_truth(place: &Place<'_, '_>) -> Option<Found> {
+    let (one, two) = (place.shown(1), place.shown(2));
+    let text = if one.is_empty() { two } else { one };
+    // At the beginning of an address or a command line nothing useful stands.
+    let meant = ["@", "=", ":", "?", ".", " ", "-", "/"]
+        .iter()
+        .any(|s| text.contains(&format!("\"{s}\"")) || text.contains(&format!("'{s}'")));
+    if meant { None } else { found(place.line, text) }
+}
+
+/// A file that is opened or written under such a name, not one that is only spoken of.
+pub(super) fn fixed_temp(place: &Place<'_, '_>) -> Option<Found> {
+    let code = place.scan.code(place.line);
+    let used = [
+        "open(", "Open(", "Create(", "mkdir", "makedirs", "Mkdir", "write", "Write", "File(", "= ",
+    ]
+    .iter()
+    .any(|w| code.contains(w));
+    let shown = ["help", "usage", "print", "log", "Flag", "add_argument", "default"]
+        .iter()
+        .any(|w| code.contains(w));
+    if used && !shown { found(place.line, place.group(1)) } else { None }
+}
+
+/// A statement of its own, and no line of a longer one.
+pub(super) fn statement(place: &Place<'_, '_>) -> Option<Found> {
+    let next = place.scan.next(place.line).map_or("", |n| place.scan.code(n).trim());
+    let goes_on = next.starts_with(['.', ')', ']', '+', '?', ':', '}'])
+        && !place.scan.is(super::scan::family::BRACES)
+        || next.starts_with(['.', ')', '+', '?', '&', '|']);
+    let tail = place.scan.code(place.line).trim_end().ends_with(';') || place.scan.is(f::PYTHON);
+    if place.scan.begins_statement(place.line) && !goes_on && tail {
+        found(place.line, place.group(1))
+    } else {
+        None
+    }
+}
+
+pub(super) fn called_now(place: &Place<'_, '_>) -> Option<Found> {
+    let name = place.group(1).to_lowercase();
+    let factory = ["make", "partial", "wrap", "get", "create", "bind", "build"]
+        .iter()
+        .any(|w| name.contains(w));
+    if factory { None } else { found(place.line, place.group(1)) }
+}
+
+/// `if (x == null) { synchronized (..) {` over a field that is not volatile.
+pub(super) fn checked_twice(place: &Place<'_, '_>) -> Option<Found> {
+    let (scan, i) = (place.scan, place.line);
+    let before = scan.before(i).map(|b| scan.code(b).trim())?;
+    let name =
+        before.strip_prefix("if")?.trim_start().strip_prefix('(')?.split("==").next()?.trim();
+    let again = scan
+        .next(i)
+        .is_some_and(|n| scan.code(n).contains("if") && super::scan::has_word(scan.code(n), name));
+    let plain = before.contains("null") && name.chars().all(crate::text::is_ident);
+    let field =
+        scan.lines.iter().map(|l| l.code.as_str()).find(|c| {
+            c.contains("static ") && super::scan::has_word(c, name) && !c.contains('(')
+        })?;
+    if again && plain && !field.contains("volatile") { found(i, name) } else { None }
+}
+
+/// A call that can fail for reasons outside of the program, but not one over a literal.
+pub(super) fn outside_input(place: &Place<'_, '_>) -> Option<Found> {
+    let (scan, i) = (place.scan, place.line);
+    let code = scan.code(i);
+    let fixed = code[..place.start()].ends_with('"')
+        || ["(\"", "(r", "(b\"", "(&\""].iter().any(|o| place.group(1).contains(o))
+            && !place.group(1).contains("split")
+            && !place.group(1).contains("var");
+    let split = place.group(1).contains(".split") && place.group(1).contains(".next(");
+    // A build script may stop; a comment beside it says why it can't fail.
+    let build = scan.path.ends_with("build.rs");
+    let first = place.group(1).contains("chars()");
+    let measured = first
+        && (i.saturating_sub(8)..=i).any(|j| {
+            ["len()", "is_empty", "starts_with", "find("].iter().any(|w| scan.code(j).contains(w))
+        });
+    let said = scan.commented(i.saturating_sub(1)..i + 1);
+    if fixed || split || said || build || measured {
+        None
+    } else {
+        found(i, place.shown(1).trim_start_matches('.'))
+    }
+}
+
+pub(super) fn evaluated(place: &Place<'_, '_>) -> Option<Found> {
+    let code = place.scan.code(place.line);
+    let own = ["def ", "function ", "literal_eval", "model.eval", "eval(\""]
+        .iter()
+        .any(|w| code.contains(w));
+    if own { None } else { found(place.line, place.group(1)) }
+}
+
+/// An empty body: nothing is checked.
+pub(super) fn trusts_all(place: &Place<'_, '_>) -> Option<Found> {
+    let (scan, i) = (place.scan, place.line);
+    let empty = place.group(0).trim_end().ends_with('}') || !scan.body(i).any(|j| scan.has_code(j));
+    if empty || place.group(1).starts_with("ALLOW") { found(i, "") } else { None }
+}
+
+/// A date in a comment about open work.
+pub(super) fn overdue(place: &Place<'_, '_>) -> Option<Found> {
+    let line = &place.scan.lines[place.line];
+    let range = place.groups.get(1).cloned().flatten()?;
+    let in_comment = line.raw.is_ascii()
+        && line.comment.get(range.clone()).is_some_and(|c| !c.trim().is_empty());
+    let lower = line.comment.to_lowercase();
+    let marks = ["#", "//", "/*", "*", "--"];
+    let documented = !marks.iter().any(|m| line.comment.trim_start().starts_with(m));
+    let other = ["copyright", "http", "(c)", "rfc", "license"].iter().any(|w| lower.contains(w));
+    if in_comment && !documented && !other { found(place.line, place.group(1)) } else { None }
+}

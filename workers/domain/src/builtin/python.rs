@@ -1,0 +1,164 @@
+//! What only Python allows.
+
+use super::catalogue::{Found, Place, found};
+use super::scan::{Scan, has_word, word_at};
+use std::collections::HashMap;
+
+/// Calls that change a list, a dictionary or a set.
+const CHANGES: [&str; 9] = [
+    ".append(",
+    ".extend(",
+    ".insert(",
+    ".update(",
+    ".add(",
+    ".pop(",
+    ".setdefault(",
+    ".remove(",
+    ".clear(",
+];
+
+/// A default that all calls share, in a function that changes it or gives it away.
+pub(super) fn mutable_default(place: &Place<'_, '_>) -> Option<Found> {
+    let (scan, i) = (place.scan, place.line);
+    let name = place.group(1);
+    let f = scan.function(i)?;
+    for j in i + 1..=f.last.min(i + super::scan::MOST_BLOCK) {
+        let code = scan.code(j).trim();
+        let Some(at) = word_at(code, name) else { continue };
+        let rest = code[at + name.len()..].trim_start();
+        let own = !code[..at].ends_with('.');
+        if own && at == 0 && rest.starts_with('=') && !rest.starts_with("==") {
+            return None;
+        }
+        let item = at == 0 && rest.starts_with('[') && {
+            let end = super::scan::closing(code, at + name.len());
+            end.is_some_and(|e| {
+                code[e + 1..].trim_start().starts_with('=')
+                    && !code[e + 1..].trim_start().starts_with("==")
+            })
+        };
+        let changed = own
+            && (CHANGES.iter().any(|c| rest.starts_with(c))
+                || item
+                || (at == 0 && rest.starts_with("+=")));
+        let kept = code.starts_with("self.") && code.ends_with(&format!("= {name}"));
+        let returned = code == format!("return {name}");
+        if changed || kept || returned {
+            return found(i, name);
+        }
+    }
+    None
+}
+
+/// A name of the language that is taken for a variable and then called as what it was.
+pub(super) fn shadowed(place: &Place<'_, '_>) -> Option<Found> {
+    let (scan, i) = (place.scan, place.line);
+    let name = place.group(1);
+    let value = place.group(2).trim();
+    let f = scan.function(i)?;
+    let first = value.chars().next()?;
+    // `input = raw_input`, `open = codecs.open`: another function under the old name.
+    let callable = value.chars().all(|c| crate::text::is_ident(c) || c == '.')
+        && !first.is_ascii_digit()
+        || value.starts_with("lambda")
+        || value.contains("getattr")
+        || value.contains("partial");
+    if callable && !matches!(value, "None" | "True" | "False") {
+        return None;
+    }
+    let call = format!("{name}(");
+    let at = (i + 1..=f.last.min(i + super::scan::MOST_BLOCK)).find(|j| {
+        let code = scan.code(*j);
+        word_at(code, &call)
+            .is_some_and(|at| !code[..at].ends_with(['.', '@']) && !code[..at].ends_with("def "))
+    })?;
+    // Only where both certainly belong to the same function, and no branch lies between.
+    let same =
+        scan.function(at).is_some_and(|g| g.first == f.first) && scan.indent(i) <= scan.indent(at);
+    let again = (f.first..at).any(|j| scan.code(j).contains("global "));
+    if same && !again { found(at, name) } else { None }
+}
+
+/// The same key twice in one literal of a dictionary.
+pub(super) fn same_key(place: &Place<'_, '_>) -> Option<Found> {
+    let (scan, i) = (place.scan, place.line);
+    let indent = scan.indent(i);
+    let key = place.group(1);
+    // The lines before it of the same literal, one key a line.
+    let mut j = i;
+    for _ in 0..super::scan::MOST_BLOCK / 4 {
+        let Some(before) = scan.before(j) else { break };
+        j = before;
+        if scan.indent(j) < indent {
+            break;
+        }
+        if scan.indent(j) == indent {
+            let raw = scan.raw(j).trim_start();
+            if !raw.starts_with(['"', '\'']) && !raw.starts_with([']', '}', ')']) {
+                break;
+            }
+            if raw.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with(':')) {
+                return found(i, key);
+            }
+        }
+    }
+    None
+}
+
+/// A comparison with a fraction that floating point can't hold exactly.
+pub(super) fn float_equal(place: &Place<'_, '_>) -> Option<Found> {
+    let number: f64 = place.group(1).parse().ok()?;
+    let exact = (number * 1024.0).fract() == 0.0;
+    if exact { None } else { found(place.line, place.group(1)) }
+}
+
+/// `x.strip("abc")`: a set of characters, where a prefix or suffix was meant.
+pub(super) fn strip_set(place: &Place<'_, '_>) -> Option<Found> {
+    let text = place.group(2);
+    let letters = text.chars().filter(char::is_ascii_alphabetic).count();
+    let word = text.len() >= 3 && letters >= 2 && !text.starts_with("0x") && !text.contains('\\');
+    let set = ["abc", "0123", "ABC", "xyz"].iter().any(|s| text.contains(s));
+    // In alphabetical order it is a set that was meant.
+    let sorted = text.bytes().all(|b| b.is_ascii_alphanumeric())
+        && text.as_bytes().windows(2).all(|w| w[0] <= w[1]);
+    if word && !set && !sorted { found(place.line, text) } else { None }
+}
+
+/// A class with `equals` or `__eq__` alone.
+pub(super) fn equals_alone(scan: &Scan<'_>) -> Vec<Found> {
+    let mut equals: HashMap<usize, usize> = HashMap::new();
+    let mut hashes: Vec<usize> = Vec::new();
+    for (i, line) in scan.lines.iter().enumerate() {
+        let code = line.code.trim();
+        let indent = scan.indent(i);
+        if code.contains("boolean equals(Object ") || code.contains("boolean equals(final Object ")
+        {
+            equals.entry(indent).or_insert(i);
+        } else if code.contains("int hashCode()") {
+            hashes.push(indent);
+        }
+    }
+    let alone = equals
+        .into_iter()
+        .filter(|(indent, line)| !hashes.contains(indent) && !scan.lines[*line].test);
+    let mut out: Vec<Found> = alone.filter_map(|(_, line)| found(line, "")).collect();
+    out.sort_by_key(|f| f.line);
+    out
+}
+
+/// A timer or a request whose result is a secret's, from a generator that can be foretold.
+pub(super) fn weak_random(place: &Place<'_, '_>) -> Option<Found> {
+    const SECRET: [&str; 6] = ["token", "secret", "passw", "csrf", "apikey", "api_key"];
+    let (scan, i) = (place.scan, place.line);
+    let lower = scan.raw(i).to_lowercase();
+    let name = scan.function(i).map(|f| f.name.to_lowercase()).unwrap_or_default();
+    // Go calls both generators rand.
+    let go = scan.is(super::scan::family::GO) && scan.source.contains("\"crypto/rand\"");
+    let strong = go || lower.contains("systemrandom");
+    let named = !strong && SECRET.iter().any(|w| has_part(&lower, w) || name.contains(w));
+    if named { found(i, place.group(0)) } else { None }
+}
+
+fn has_part(line: &str, word: &str) -> bool {
+    line.contains(word) && !has_word(line, "tokenize") && !line.contains("tokens")
+}

@@ -1,0 +1,244 @@
+//! Files, connections and memory that are taken and not given back.
+
+use super::catalogue::{Found, Place, found};
+use super::scan::has_word;
+
+/// Whether a name goes somewhere else in the function, which may then close it: returned, stored,
+/// put into something.
+fn leaves(scan: &super::scan::Scan<'_>, from: usize, name: &str) -> bool {
+    let scope = scan.scope(from);
+    (from + 1..scope.end).any(|j| {
+        let code = scan.code(j).trim();
+        if !has_word(code, name) {
+            return false;
+        }
+        let whole = super::scan::word_at(code, name)
+            .is_some_and(|at| !code[at + name.len()..].starts_with('.'));
+        let returned = whole && (code.starts_with("return") || code.starts_with("yield"));
+        let stored = code.split_once('=').is_some_and(|(left, right)| {
+            let right = right.trim().trim_end_matches([';', ',']);
+            (right == name
+                || right.ends_with(&format!("&{name}"))
+                || right.ends_with(&format!(", {name})")))
+                || (left.contains(['.', '[', '>']) && has_word(right, name))
+        });
+        let kept = [".append(", ".add(", ".put(", ".push(", "enter_context(", "closing("]
+            .iter()
+            .any(|w| code.contains(w) && has_word(code.split(w).nth(1).unwrap_or_default(), name));
+        let field = code.starts_with(&format!("{name}:"))
+            || code.contains(&format!(": {name},"))
+            || code.contains(&format!(": {name}}}"));
+        returned
+            || stored
+            || kept
+            || field
+            || code.starts_with("with ")
+            || code.starts_with("global ")
+    })
+}
+
+/// `f = open(..)` in a function in which nothing closes it.
+pub(super) fn python_open(place: &Place<'_, '_>) -> Option<Found> {
+    let (scan, i) = (place.scan, place.line);
+    let name = place.group(1);
+    let scope = scan.scope(i);
+    let closes = scope.clone().any(|j| {
+        let code = scan.code(j);
+        has_word(code, name)
+            && (code.contains("close") || code.contains("with ") || code.contains("fdopen"))
+    });
+    if closes || leaves(scan, i, name) || scan.function(i).is_none() {
+        return None;
+    }
+    found(i, name)
+}
+
+/// A stream that is made outside of `try (..)` in a method that never speaks of closing.
+pub(super) fn java_stream(place: &Place<'_, '_>) -> Option<Found> {
+    let (scan, i) = (place.scan, place.line);
+    let name = place.group(1);
+    let f = scan.function(i)?;
+    let words = ["close", "Close", "try (", "try(", "release", "cleanup", "shutdown"];
+    let closes = scan.scope(i).any(|j| words.iter().any(|w| scan.code(j).contains(w)));
+    // Another method may close what is handed to it or kept in a field.
+    let handed = (f.first..=f.last.min(i + 200)).any(|j| {
+        scan.code(j).contains("return new")
+            || scan.code(j).trim_start().starts_with(&format!("return {name}"))
+    });
+    let field = scan.code(i).trim_start().starts_with("this.")
+        || scan.code(i).trim_start().starts_with(name);
+    if closes || handed || field || leaves(scan, i, name) || passed(scan, i, name) {
+        None
+    } else {
+        found(i, name)
+    }
+}
+
+/// What Go opens, in a function that does not close it.
+pub(super) fn go_open(place: &Place<'_, '_>) -> Option<Found> {
+    let (scan, i) = (place.scan, place.line);
+    let name = place.group(1);
+    let close = if place.group(0).contains("os.") { ".Close" } else { "Close" };
+    let closes = scan.scope(i).any(|j| {
+        let code = scan.code(j);
+        has_word(code, name) && (code.contains(close) || code.contains("return"))
+    });
+    if closes || name == "_" || leaves(scan, i, name) || scan.function(i).is_none() {
+        return None;
+    }
+    if passed(scan, i, name) { None } else { found(i, name) }
+}
+
+/// `fopen` whose file nothing in the function closes.
+pub(super) fn c_fopen(place: &Place<'_, '_>) -> Option<Found> {
+    let (scan, i) = (place.scan, place.line);
+    let name = place.group(1);
+    let f = scan.function(i)?;
+    let handed = (f.first..=f.last.min(i + super::scan::MOST_BLOCK)).any(|j| {
+        let code = scan.code(j);
+        has_word(code, name) && (code.contains("close") || code.contains("Close"))
+    });
+    if handed || leaves(scan, i, name) { None } else { found(i, name) }
+}
+
+/// A file or memory that the next statement uses without a look at whether there is any.
+pub(super) fn c_unchecked(place: &Place<'_, '_>) -> Option<Found> {
+    let (scan, i) = (place.scan, place.line);
+    let name = place.group(1);
+    if !scan.code(i).trim_end().ends_with(';') {
+        return None;
+    }
+    let next = scan.next(i)?;
+    let code = scan.code(next);
+    let tests = ["if", "assert", "?", "while", "CHECK", "ASSERT", "return"]
+        .iter()
+        .any(|w| has_word(code, w) || (*w == "?" && code.contains('?')));
+    let at = super::scan::word_at(code, name)?;
+    let rest = code[at + name.len()..].trim_start();
+    let before = code[..at].trim_end();
+    let memory = ["memset(", "memcpy(", "strcpy(", "strcat(", "sprintf(", "snprintf("]
+        .iter()
+        .any(|w| before.ends_with(w));
+    let file = ["fprintf(", "fgets(", "fread(", "fwrite(", "fscanf(", "fseek(", "fputs(", "getc("]
+        .iter()
+        .any(|w| code.contains(w));
+    let used = rest.starts_with("->")
+        || rest.starts_with('[')
+        || before.ends_with('*')
+        || memory
+        || (place.group(2) == "fopen" && file);
+    if used && !tests { found(i, name) } else { None }
+}
+
+/// Whether a name is given to a call that may keep or close it; readers and writers only use it.
+fn passed(scan: &super::scan::Scan<'_>, from: usize, name: &str) -> bool {
+    const USES: [&str; 12] = [
+        "Copy(",
+        "Decoder(",
+        "ReadAll(",
+        "Scanner(",
+        "Reader(",
+        "Fprint",
+        "Encoder(",
+        "Writer(",
+        "InputStream(",
+        "OutputStream(",
+        "println(",
+        "readFully(",
+    ];
+    (from + 1..scan.scope(from).end).any(|j| {
+        let code = scan.code(j);
+        let forms = [
+            format!("({name})"),
+            format!("({name}, "),
+            format!(", {name})"),
+            format!(", {name}, "),
+        ];
+        forms.iter().any(|form| code.contains(form)) && !USES.iter().any(|w| code.contains(w))
+    })
+}
+
+/// `p = realloc(p, n)`: where it fails, the only pointer to the old block is gone.
+pub(super) fn realloc_same(place: &Place<'_, '_>) -> Option<Found> {
+    let (a, b) = (place.group(1).trim(), place.group(2).trim());
+    let (scan, i) = (place.scan, place.line);
+    // Where the program ends, nothing leaks.
+    let ends = (i..i + 7).any(|j| {
+        ["abort", "exit", "die", "fatal", "panic"].iter().any(|w| scan.code(j).contains(w))
+    });
+    if a == b && !a.is_empty() && !ends { found(i, a) } else { None }
+}
+
+/// An array of this function that is returned.
+pub(super) fn returned_local(place: &Place<'_, '_>) -> Option<Found> {
+    let (scan, i) = (place.scan, place.line);
+    let name = place.group(1);
+    let code = scan.code(i);
+    let f = scan.function(i)?;
+    if has_word(code, "static") || f.first == i || has_word(code, "extern") {
+        return None;
+    }
+    let form = format!("return {name};");
+    let at =
+        (i + 1..=f.last.min(i + super::scan::MOST_BLOCK)).find(|j| scan.code(*j).trim() == form)?;
+    // A function that returns an object copies it.
+    let copies =
+        ["string", "String", "vector", "auto"].iter().any(|w| scan.code(f.first).contains(w));
+    if copies { None } else { found(at, name) }
+}
+
+/// A lock that no line of the function gives back.
+pub(super) fn lock_held(place: &Place<'_, '_>) -> Option<Found> {
+    let (scan, i) = (place.scan, place.line);
+    let name = place.group(1);
+    let f = scan.function(i)?;
+    let unlock = format!("{name}.Unlock");
+    let back =
+        (f.first..=f.last.min(i + super::scan::MOST_BLOCK)).any(|j| scan.code(j).contains(&unlock));
+    let locks = f.name.to_lowercase().contains("lock") || f.name.to_lowercase().contains("acquire");
+    if back || locks { None } else { found(i, name) }
+}
+
+/// The declaration of a buffer of fixed size with this name, in the function before a line.
+fn buffer(scan: &super::scan::Scan<'_>, i: usize, name: &str) -> Option<usize> {
+    let f = scan.function(i)?;
+    let form = format!("{name}[");
+    (f.first..i).rev().take(super::scan::MOST_BLOCK).find(|j| {
+        let code = scan.code(*j);
+        has_word(code, "char")
+            && super::scan::word_at(code, name).is_some_and(|at| code[at..].starts_with(&form))
+            && code.trim_end().ends_with(';')
+    })
+}
+
+/// A copy of any text into a buffer of fixed size, with no look at its length before.
+pub(super) fn overflow(place: &Place<'_, '_>) -> Option<Found> {
+    let (scan, i) = (place.scan, place.line);
+    let (call, name, from) = (place.group(1), place.group(2), place.group(3));
+    let at = buffer(scan, i, name)?;
+    let measured = (at..=i)
+        .rev()
+        .take(12)
+        .any(|j| ["strlen", "sizeof", "len"].iter().any(|w| scan.code(j).contains(w)));
+    let fixed = from.starts_with('"') || from.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+    if measured || fixed { None } else { found(i, call) }
+}
+
+/// `strncpy(d, s, sizeof d)` with no zero set behind it, nor the buffer cleared before.
+pub(super) fn not_ended(place: &Place<'_, '_>) -> Option<Found> {
+    let (scan, i) = (place.scan, place.line);
+    let name = place.group(1);
+    let near = |range: std::ops::Range<usize>, words: &[&str]| {
+        range.into_iter().any(|j| {
+            has_word(scan.code(j), name.rsplit(['.', '>']).next().unwrap_or(name))
+                && words.iter().any(|w| scan.raw(j).contains(w))
+        })
+    };
+    let ended = near(i + 1..i + 5, &["= 0", "='", "= '", "=0"]);
+    let cleared = near(
+        scan.scope(i).start..i,
+        &["memset", "{0}", "{ 0 }", "= {", "bzero", "calloc", "static "],
+    );
+    let same = place.group(2) == name || place.group(3) == name;
+    if !same || ended || cleared { None } else { found(i, name) }
+}

@@ -1,0 +1,284 @@
+//! A file, read once for all checks, and what they ask of it.
+
+use super::functions::{Blocks, Function, functions};
+use super::lex::{self, Line};
+use crate::redact::{self, Span};
+use crate::target::language;
+use crate::text::is_ident;
+
+/// Lines of one block that a check reads at most: what is nested deeply is read once for each level.
+pub(super) const MOST_BLOCK: usize = 400;
+
+/// Families of languages, as bits.
+pub(super) mod family {
+    pub(crate) const PYTHON: u16 = 1;
+    pub(crate) const SCRIPT: u16 = 2;
+    pub(crate) const GO: u16 = 4;
+    pub(crate) const JAVA: u16 = 8;
+    pub(crate) const C: u16 = 16;
+    pub(crate) const CPP: u16 = 32;
+    pub(crate) const RUST: u16 = 64;
+    pub(crate) const PHP: u16 = 128;
+    pub(crate) const KOTLIN: u16 = 256;
+    pub(crate) const SHARP: u16 = 512;
+    pub(crate) const RUBY: u16 = 1024;
+    /// Formats of settings, which hold no code but may hold secrets.
+    pub(crate) const DATA: u16 = 2048;
+    /// All that write blocks in braces.
+    pub(crate) const BRACES: u16 = SCRIPT | GO | JAVA | C | CPP | RUST | PHP | KOTLIN | SHARP;
+    pub(crate) const CODE: u16 = BRACES | PYTHON | RUBY;
+}
+
+/// Another project's code that is kept in the tree, by its name: mending it is not this project's.
+fn is_borrowed(path: &str) -> bool {
+    const NAMES: [&str; 9] = [
+        "jquery",
+        "bootstrap",
+        "angular.",
+        "fontawesome",
+        "moment",
+        "lodash",
+        "underscore",
+        "d3.",
+        "vue.",
+    ];
+    let (dirs, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let versioned = |dir: &str| {
+        dir.rsplit_once('-')
+            .is_some_and(|(_, v)| v.contains('.') && v.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let script = name.ends_with(".js") || name.ends_with(".mjs");
+    dirs.split('/').any(versioned)
+        || (script && (NAMES.iter().any(|n| name.starts_with(n)) || dirs.contains("static/plugin")))
+}
+
+/// The family of a file; 0 where no check applies: prose, and stubs that only declare types.
+fn family_of(path: &str, language: &str, source: &str) -> u16 {
+    use family as f;
+    let declares = [".pyi", ".d.ts", ".d.mts", ".d.cts"];
+    let aside = is_borrowed(path)
+        || path.starts_with("docs/")
+        || path.contains("/docs/")
+        || path.ends_with("setup.py");
+    if aside || declares.iter().any(|end| path.ends_with(end)) {
+        return 0;
+    }
+    match language {
+        "Python" => f::PYTHON,
+        "JavaScript" | "TypeScript" | "Vue" | "Svelte" => f::SCRIPT,
+        "Go" => f::GO,
+        "Java" => f::JAVA,
+        // Most headers of C++ are called as those of C.
+        "C" if path.ends_with(".h")
+            && ["class ", "namespace ", "std::", "template"].iter().any(|w| source.contains(w)) =>
+        {
+            f::CPP
+        }
+        "C" => f::C,
+        "C++" => f::CPP,
+        "Rust" => f::RUST,
+        "PHP" => f::PHP,
+        "Kotlin" => f::KOTLIN,
+        "C#" => f::SHARP,
+        "Ruby" => f::RUBY,
+        "YAML" | "TOML" | "INI" | "JSON" | "Shell" | "Dockerfile" => f::DATA,
+        _ => 0,
+    }
+}
+
+/// A file, read once for all checks.
+pub(super) struct Scan<'a> {
+    pub(super) path: &'a str,
+    pub(super) source: &'a str,
+    pub(super) language: &'static str,
+    pub(super) family: u16,
+    pub(super) lines: Vec<Line<'a>>,
+    pub(super) functions: Vec<Function>,
+    pub(super) blocks: Blocks,
+    /// Where secrets stand: line, column and kind, in order.
+    pub(super) secrets: Vec<(usize, usize, Span)>,
+}
+
+impl<'a> Scan<'a> {
+    pub(super) fn new(path: &'a str, source: &'a str) -> Self {
+        let language = language(path);
+        let lines = lex::lines(path, source);
+        let blocks = Blocks::of(&lines);
+        let secrets = secrets(source, &lines);
+        let functions = functions(language, &lines, &blocks);
+        Self {
+            path,
+            source,
+            language,
+            family: family_of(path, language, source),
+            lines,
+            functions,
+            blocks,
+            secrets,
+        }
+    }
+
+    /// A line as it may be shown: up to where a secret begins.
+    pub(super) fn shown(&self, i: usize) -> &'a str {
+        let raw = self.lines.get(i).map_or("", |l| l.raw);
+        let first = self.secrets.partition_point(|(line, ..)| *line < i);
+        match self.secrets.get(first) {
+            Some((line, column, _)) if *line == i => raw.get(..*column).unwrap_or_default(),
+            _ => raw,
+        }
+    }
+
+    pub(super) fn is(&self, families: u16) -> bool {
+        self.family & families != 0
+    }
+
+    pub(super) fn code(&self, i: usize) -> &str {
+        self.lines.get(i).map_or("", |l| l.code.as_str())
+    }
+
+    /// The line as it stands, if its columns are those of its code.
+    pub(super) fn raw(&self, i: usize) -> &'a str {
+        self.lines.get(i).map_or("", |l| if l.raw.len() == l.code.len() { l.raw } else { "" })
+    }
+
+    /// Columns of white space before the code of a line.
+    pub(super) fn indent(&self, i: usize) -> usize {
+        let raw = self.lines.get(i).map_or("", |l| l.raw);
+        raw.len() - raw.trim_start().len()
+    }
+
+    pub(super) fn has_code(&self, i: usize) -> bool {
+        !self.code(i).trim().is_empty()
+    }
+
+    /// The next line with code.
+    pub(super) fn next(&self, i: usize) -> Option<usize> {
+        let end = self.lines.len().min(i + MOST_BLOCK);
+        (i + 1..end).find(|j| self.has_code(*j))
+    }
+
+    /// The line with code before this one.
+    pub(super) fn before(&self, i: usize) -> Option<usize> {
+        (i.saturating_sub(MOST_BLOCK)..i).rev().find(|j| self.has_code(*j))
+    }
+
+    /// Whether a comment stands on one of the lines: its author has thought of the matter.
+    pub(super) fn commented(&self, mut lines: std::ops::Range<usize>) -> bool {
+        lines.any(|i| self.lines.get(i).is_some_and(|l| !l.comment.trim().is_empty()))
+    }
+
+    /// The lines of the block that line `i` opens, without its closing one. Empty when there is
+    /// none, or when it stands on the same line.
+    pub(super) fn body(&self, i: usize) -> std::ops::Range<usize> {
+        if !self.is(family::PYTHON | family::RUBY) {
+            let end = self.blocks.last_closes(i).unwrap_or(i + 1);
+            return i + 1..end.min(i + MOST_BLOCK).max(i + 1);
+        }
+        let own = self.indent(i);
+        let most = self.lines.len().min(i + MOST_BLOCK);
+        let mut end = i + 1;
+        for j in i + 1..most {
+            // What is blank in code may be the middle of a long string, at any column.
+            if self.has_code(j) {
+                if self.indent(j) <= own && !self.code(j).trim_start().starts_with([')', ']', '}'])
+                {
+                    break;
+                }
+                end = j + 1;
+            }
+        }
+        i + 1..end
+    }
+
+    /// The innermost function around a line.
+    pub(super) fn function(&self, line: usize) -> Option<&Function> {
+        let inside = self.functions.iter().filter(|f| f.first <= line && line <= f.last);
+        inside.min_by_key(|f| f.len())
+    }
+
+    /// The lines of the function around a line, at most [`MOST_BLOCK`] to either side; without a
+    /// function, those around it.
+    pub(super) fn scope(&self, line: usize) -> std::ops::Range<usize> {
+        let (first, last) =
+            self.function(line).map_or((0, self.lines.len()), |f| (f.first, f.last + 1));
+        first.max(line.saturating_sub(MOST_BLOCK))..last.min(line + MOST_BLOCK)
+    }
+
+    /// Whether a statement begins on this line, as far as the line before tells.
+    pub(super) fn begins_statement(&self, i: usize) -> bool {
+        let Some(before) = self.before(i) else { return true };
+        let end = self.code(before).trim_end();
+        let open = ['(', ',', '[', '=', '+', '\\', '|', '&', '?', '.', '<', '*', '-', '%'];
+        let property =
+            self.is(family::SCRIPT) && end.ends_with(':') && !end.trim_start().starts_with("case");
+        !(end.ends_with(open) || property || end.ends_with("return"))
+    }
+}
+
+/// The secrets of a file by line and column.
+fn secrets(source: &str, lines: &[Line<'_>]) -> Vec<(usize, usize, Span)> {
+    let start = |n: usize| lines.get(n).map(|l| l.raw.as_ptr() as usize - source.as_ptr() as usize);
+    let mut line = 0;
+    let place = |span: Span| {
+        while start(line + 1).is_some_and(|s| s <= span.range.start) {
+            line += 1;
+        }
+        start(line).map(|s| (line, span.range.start - s, span))
+    };
+    redact::spans(source).into_iter().filter_map(place).collect()
+}
+
+/// Whether `word` stands in `text` with no letter, digit or `_` beside it.
+pub(super) fn has_word(text: &str, word: &str) -> bool {
+    word_at(text, word).is_some()
+}
+
+/// Where it stands first.
+pub(super) fn word_at(text: &str, word: &str) -> Option<usize> {
+    if word.is_empty() {
+        return None;
+    }
+    text.match_indices(word).map(|(at, _)| at).find(|at| {
+        let after = text[at + word.len()..].chars().next();
+        !text[..*at].ends_with(is_ident)
+            && (word.ends_with(['!', '(']) || !after.is_some_and(is_ident))
+    })
+}
+
+/// Where the bracket that `open` is the place of closes in a line of code.
+pub(super) fn closing(code: &str, open: usize) -> Option<usize> {
+    let mut depth = 0i32;
+    for (i, b) in code.bytes().enumerate().skip(open) {
+        match b {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some(i);
+        }
+    }
+    None
+}
+
+/// The arguments between the bracket at `open` and its end, by their columns; `None` when the
+/// call does not end on its line.
+pub(super) fn arguments(code: &str, open: usize) -> Option<Vec<std::ops::Range<usize>>> {
+    let end = closing(code, open)?;
+    let (mut depth, mut start, mut out) = (0i32, open + 1, Vec::new());
+    for (i, b) in code.bytes().enumerate().take(end).skip(open + 1) {
+        match b {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth -= 1,
+            b',' if depth == 0 => {
+                out.push(start..i);
+                start = i + 1;
+            }
+            _ => {}
+        }
+    }
+    if !code[start..end].trim().is_empty() {
+        out.push(start..end);
+    }
+    Some(out)
+}

@@ -1,0 +1,253 @@
+//! Strings that become something else: formats with too few arguments, queries, commands, secrets.
+
+use super::catalogue::{Found, Place, found};
+use super::scan::{Scan, arguments, family};
+use crate::redact::Kind;
+
+/// How many arguments a format takes; `None` when that can't be told.
+fn wanted(format: &str, braces: bool, lengths: bool) -> Option<usize> {
+    let bytes = format.as_bytes();
+    let (mut n, mut at) = (0, 0);
+    while at < bytes.len() {
+        let (c, next) = (bytes[at], bytes.get(at + 1).copied());
+        at += 1;
+        if braces {
+            match (c, next) {
+                (b'{', Some(b'{')) | (b'}', Some(b'}')) => at += 1,
+                (b'{', Some(b'}' | b':')) => {
+                    let end = format[at..].find('}')?;
+                    if format[at..at + end].contains('{') {
+                        return None;
+                    }
+                    n += 1;
+                    at += end + 1;
+                }
+                (b'{', _) => return None,
+                _ => {}
+            }
+        } else if c == b'%' {
+            let flag =
+                |b: &&u8| b"-+ #0123456789.'".contains(b) || (lengths && b"lhLzjtqI".contains(b));
+            let flags = bytes[at..].iter().take_while(flag).count();
+            let verb = bytes.get(at + flags).copied()?;
+            match verb {
+                b'%' | b'n' => {}
+                b'*' | b'(' | b'[' | b'$' | b'<' | b'w' | b' ' => return None,
+                v if v.is_ascii_alphabetic() => n += 1,
+                _ => return None,
+            }
+            at += flags + 1;
+        }
+    }
+    Some(n)
+}
+
+/// A literal between its quotes, when the argument is nothing but one.
+fn literal<'a>(raw: &'a str, code: &str) -> Option<&'a str> {
+    let (raw, code) = (raw.trim(), code.trim());
+    let quote = code.chars().next().filter(|q| matches!(q, '"' | '\'' | '`'))?;
+    let inner = code.get(1..code.len().checked_sub(1)?)?;
+    let whole = code.len() >= 2
+        && code.ends_with(quote)
+        && inner.trim().is_empty()
+        && raw.len() == code.len();
+    whole.then(|| &raw[1..raw.len() - 1])
+}
+
+/// A call with a format whose number of arguments is another one than the format takes.
+pub(super) fn format_call(place: &Place<'_, '_>) -> Option<Found> {
+    let (scan, i) = (place.scan, place.line);
+    let (raw, code) = (scan.raw(i), scan.code(i));
+    if !raw.is_ascii() || raw.is_empty() || place.group(0).contains("Error(") {
+        return None;
+    }
+    let open = place.end().checked_sub(1)?;
+    let name = place.group(0).trim_end_matches('(');
+    // Other loggers have places of another form, or pairs of names and values.
+    let is_format = (scan.is(family::GO) && name.ends_with('f'))
+        || (scan.is(family::JAVA) && (name.ends_with("format") || name.ends_with("printf")))
+        || scan.is(family::PYTHON | family::C | family::CPP);
+    if !is_format {
+        return None;
+    }
+    let args = arguments(code, open)?;
+    // The first literal is the format; before it a file, a buffer, a size.
+    let at =
+        args.iter().take(3).position(|a| literal(&raw[a.clone()], &code[a.clone()]).is_some())?;
+    let format = literal(&raw[args[at].clone()], &code[args[at].clone()])?;
+    let rest = &args[at + 1..];
+    let spread = rest.iter().any(|a| {
+        let text = raw[a.clone()].trim();
+        text.starts_with('*')
+            || text.contains("...")
+            || text.starts_with("exc_info")
+            || text.contains("__VA_ARGS__")
+            || text.starts_with("extra=")
+            || text.starts_with("stack_info")
+    });
+    let n = wanted(format, false, scan.is(family::C | family::CPP))?;
+    // A mapping or an array may stand for all arguments.
+    let one_for_all =
+        rest.len() == 1 && n != 1 && (scan.is(family::PYTHON | family::JAVA)) && n != 0;
+    let bare = scan.is(family::PYTHON) && rest.is_empty();
+    if spread || one_for_all || bare || n == rest.len() {
+        return None;
+    }
+    found(i, &format!("{n} for {}", rest.len()))
+}
+
+/// `"..%s.." % (a, b)` and `"..{}..".format(a)`.
+pub(super) fn format_python(place: &Place<'_, '_>) -> Option<Found> {
+    let (scan, i) = (place.scan, place.line);
+    let (raw, code) = (scan.raw(i), scan.code(i));
+    let braces = place.group(1).starts_with(".f");
+    if !raw.is_ascii() || raw.is_empty() {
+        return None;
+    }
+    let end = place.start() + 1;
+    let quote = code.as_bytes().get(place.start()).copied()? as char;
+    let start = code[..end - 1].rfind(quote)?;
+    // Joined with a literal before it, or with prefixes that change it.
+    let before = code[..start].trim_end();
+    let prefixed = before.ends_with(['f', 'F', 'b', 'B', quote])
+        || (before.is_empty()
+            && scan.before(i).is_some_and(|b| scan.code(b).trim_end().ends_with(['"', '\''])));
+    if prefixed {
+        return None;
+    }
+    let args = arguments(code, place.end().checked_sub(1)?)?;
+    let named = args
+        .iter()
+        .any(|a| raw[a.clone()].trim_start().starts_with('*') || code[a.clone()].contains('='));
+    let n = wanted(&raw[start + 1..end - 1], braces, false)?;
+    let wrong = if braces { args.len() < n } else { n != args.len() };
+    let after = code[super::scan::closing(code, place.end() - 1)? + 1..].trim_start();
+    if named || !wrong || (!braces && after.starts_with(['[', '.'])) {
+        return None;
+    }
+    found(i, &format!("{n} for {}", args.len()))
+}
+
+/// SQL with a value put into its text, where a parameter belongs.
+pub(super) fn sql(place: &Place<'_, '_>) -> Option<Found> {
+    let (scan, i) = (place.scan, place.line);
+    let raw = scan.raw(i);
+    let (verb, rest) = (place.start(), &raw[place.start()..]);
+    // The verb stands in a string.
+    if scan.code(i).get(verb..=verb).is_none_or(|c| c != " ") {
+        return None;
+    }
+    let opened = raw[..verb].rfind(['"', '\'', '`'])?;
+    let quote = raw[opened..].chars().next()?;
+    let formatted = raw[..opened].ends_with(['f', 'F']);
+    let call = raw[..opened].contains("printf(")
+        || raw[..opened].contains("Sprintf(")
+        || raw[..opened].contains("String.format(");
+    let lower = rest.to_ascii_lowercase();
+    for word in ["= ", "=", "like ", "values (", "values(", "in ("] {
+        for (at, _) in lower.match_indices(word) {
+            if placeholders(&rest[at..]) {
+                continue;
+            }
+            let then = rest[at + word.len()..].trim_start().trim_start_matches(['\\', '%']);
+            let quoted = then.starts_with(['\'', '"']);
+            let inner = then.trim_start_matches(['\'', '"']);
+            let hole = |open: &str| {
+                inner.strip_prefix(open).is_some_and(|v| {
+                    v.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+                        || v.starts_with(')')
+                })
+            };
+            let percent = inner.starts_with("%s")
+                || inner.starts_with("%v")
+                || (quoted && inner.starts_with("%d"));
+            let joined =
+                then.strip_prefix('\'').unwrap_or(then).strip_prefix(quote).is_some_and(|t| {
+                    let t = t.trim_start();
+                    t.strip_prefix(['+', '.']).is_some_and(value_name)
+                });
+            let modulo =
+                percent && scan.is(family::PYTHON) && rest.contains(&format!("{quote} % "));
+            let braces = inner.starts_with("{}") && rest.contains(".format(");
+            let hit = joined
+                || modulo
+                || braces
+                || (percent && call)
+                || (scan.is(family::PYTHON) && formatted && hole("{"))
+                || (scan.is(family::SCRIPT) && quote == '`' && hole("${"))
+                || (scan.is(family::PHP) && quote == '"' && hole("$"));
+            if hit {
+                return found(i, "");
+            }
+        }
+    }
+    None
+}
+
+/// Whether what is put in is a list of marks for parameters, by its name.
+fn placeholders(text: &str) -> bool {
+    let near: String = text.chars().take(40).collect::<String>().to_lowercase();
+    ["slots", "placeholder", "params", "marks", "question"].iter().any(|w| near.contains(w))
+}
+
+/// A name that is no constant.
+fn value_name(text: &str) -> bool {
+    let text = text.trim_start();
+    let name: String =
+        text.chars().take_while(|c| crate::text::is_ident(*c) || *c == '.').collect();
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '$')
+        && name.chars().any(|c| c.is_ascii_lowercase())
+}
+
+/// Secrets, by the rules that mask them; the least sure of these left out.
+pub(super) fn secrets(scan: &Scan<'_>) -> Vec<Found> {
+    let lower = scan.path.to_ascii_lowercase();
+    let sample =
+        ["example", "sample", "template", ".dist", "test", "mock", "doc/", "docs/", "demo", "spec"];
+    if scan.family == 0 || sample.iter().any(|w| lower.contains(w)) {
+        return Vec::new();
+    }
+    let mut out = Vec::new();
+    for (line, column, span) in scan.secrets.iter().filter(|(.., span)| !span.continued) {
+        let (line, column) = (*line, *column);
+        let Some(l) = scan.lines.get(line).filter(|l| !l.test) else { continue };
+        let value = scan.source.get(span.range.clone()).unwrap_or_default();
+        let before = l.raw.get(..column).unwrap_or_default();
+        let sure = !matches!(
+            span.kind,
+            Kind::Assigned
+                | Kind::Authorization
+                | Kind::UrlPassword
+                | Kind::PasswordHash
+                | Kind::Jwt
+        );
+        // What only its name tells must be a literal, and look like nothing else.
+        let assigned = before
+            .trim_end_matches(['"', '\'', '`', 'b', 'u', 'r', 'f'])
+            .trim_end()
+            .ends_with(['=', ':', '>']);
+        let quoted = assigned
+            && before.ends_with(['"', '\'', '`'])
+            && !value.contains([' ', '{', '$', '<', '(', '\\']);
+        let in_code = scan.is(family::CODE);
+        let comment = l.comment.get(column..).is_some_and(|c| !c.trim().is_empty()) && in_code;
+        let near = l.raw.to_ascii_lowercase();
+        let said = [
+            "my-secret",
+            "changeme",
+            "change-me",
+            "change_me",
+            "example",
+            "your-",
+            "your_",
+            "dummy",
+        ];
+        let comment = comment || said.iter().any(|w| near.contains(w));
+        let ok = !comment
+            && (sure || (quoted && value.len() >= 6 && span.kind == Kind::Assigned && in_code));
+        if ok {
+            out.extend(found(line, span.kind.as_str()));
+        }
+    }
+    out
+}
