@@ -6,7 +6,7 @@ use crate::error::ConfigError;
 use crate::facts::FactsSettings;
 use crate::provider::ProviderConfig;
 use queue_schema::budget::{Amount, Caps};
-use queue_schema::limits::{AcceptLimits, DocumentLimits, HistoryLimits, TierLimits};
+use queue_schema::limits::{AcceptLimits, DocumentLimits, HintLimits, HistoryLimits, TierLimits};
 use queue_schema::sweep::{Limits, MarkdownPolicy, Policy, SPLIT_VERSION, SplitMode};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -41,6 +41,8 @@ pub struct Settings {
     pub documents: DocumentLimits,
     /// What is kept of answers, and what the next model is told.
     pub history: HistorySettings,
+    /// How much of the linters' findings a reviewer is shown.
+    pub hints: HintLimits,
     /// Ladders of the user's own.
     pub ladders: LadderSettings,
     /// How reviews become commits.
@@ -250,6 +252,7 @@ impl Settings {
             tiers: self.tiers,
             documents: self.documents,
             history: self.history.limits(),
+            hints: self.hints,
         }
     }
 }

@@ -245,6 +245,8 @@ impl Settings {
         check.range("history.preview_chars", h.preview_chars.into(), 0, 100_000);
         check.range("history.reason_chars", h.reason_chars.into(), 0, 500);
         check.range("history.answer_chars", h.answer_chars.into(), 0, 1_000_000);
+        check.range("hints.max_count", self.hints.max_count.into(), 0, 1000);
+        check.range("hints.max_bytes", self.hints.max_bytes.into(), 0, 1_000_000);
     }
 
     fn embedding(&self, check: &mut Checks) {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use queue_schema::limits::{AcceptLimits, DocumentLimits, HistoryLimits, TierLimits};
+use queue_schema::limits::{AcceptLimits, DocumentLimits, HintLimits, HistoryLimits, TierLimits};
 use scrum_config::{
     DEFAULT_TOML, Ladders, LoadOptions, LogFormat, MarkdownPolicy, Policy, ProviderConfig,
     Settings, Wire,
@@ -116,6 +116,7 @@ fn defaults_are_those_of_the_specification() {
     assert_eq!(settings.tiers, TierLimits::default());
     assert_eq!(settings.documents, DocumentLimits::default());
     assert_eq!(settings.limits().history, HistoryLimits::default());
+    assert_eq!(settings.hints, HintLimits::default());
     assert_eq!(settings.sweep.policy, Policy::Auto);
     assert_eq!(settings.sweep.markdown_policy, MarkdownPolicy::default());
     assert_eq!(settings.log.format, LogFormat::Text);

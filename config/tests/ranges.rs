@@ -80,6 +80,8 @@ fn out_of_range_values_are_refused_with_the_range_and_the_place() {
         ("history.preview_chars", "100001"),
         ("history.answer_chars", "1000001"),
         ("history.reason_chars", "501"),
+        ("hints.max_count", "1001"),
+        ("hints.max_bytes", "1000001"),
         ("providers.ollama.concurrency", "0"),
         ("providers.ollama.total_timeout_s", "0"),
         ("providers.ollama.num_ctx", "1"),

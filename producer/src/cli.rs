@@ -131,6 +131,9 @@ pub struct Request {
     /// Forensic preamble; asks for forensic JSON.
     #[arg(long, value_name = "FILE")]
     pub forensic: Option<PathBuf>,
+    /// What linters found, as a SARIF 2.1.0 log: shown to reviewers as hints that may be wrong.
+    #[arg(long, value_name = "FILE")]
+    pub hints: Option<PathBuf>,
     /// Ladder by name or file; `auto` uses the models that this machine can reach.
     #[arg(long, value_name = "NAME")]
     pub ladder: Option<String>,

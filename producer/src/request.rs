@@ -7,6 +7,7 @@ use queue_schema::ids::sha256_hex;
 use queue_schema::sweep::{DocRef, Ladder, Policy, SWEEP_VERSION, SweepSpec};
 use scrum_config::Settings;
 use scrum_disk as disk;
+use scrum_domain::hints::Hints;
 use scrum_domain::retrieve;
 use scrum_knowledge::now_ms;
 use scrum_repo::{Repo, TargetGlobs};
@@ -23,6 +24,8 @@ pub struct Prepared {
     pub spec: SweepSpec,
     /// Hash and text of each document.
     pub documents: Vec<(String, String)>,
+    /// Findings of linters that were taken, and those that name no file of the repository.
+    pub hints: Option<(usize, usize)>,
     /// Target globs that match nothing in the commit.
     pub unused: Vec<String>,
     /// The part of the repository that was named, when all of it is reviewed.
@@ -58,6 +61,16 @@ pub fn prepare(
     let prd = read("prd", request.prd.as_deref())?;
     let proposal = read("proposal", request.proposal.as_deref())?;
     let forensic = read(FORENSIC, request.forensic.as_deref())?;
+    let mut taken = None;
+    let hints = match &request.hints {
+        Some(path) => {
+            let (doc, text, read) = linters(path, &repo.canonical().to_string_lossy(), settings)?;
+            documents.push((doc.sha256.clone(), text));
+            taken = Some((read.len(), read.elsewhere));
+            Some(doc)
+        }
+        None => None,
+    };
     let unused = if request.targets.is_empty() {
         Vec::new()
     } else {
@@ -88,6 +101,7 @@ pub fn prepare(
         prd,
         proposal,
         forensic,
+        hints,
         ladder,
         shard_ladder,
         policy,
@@ -98,7 +112,48 @@ pub fn prepare(
         labels: labels(&request.labels)?,
         again: if request.again { now_ms() } else { 0 },
     };
-    Ok(Prepared { spec, documents, unused, below })
+    Ok(Prepared { spec, documents, hints: taken, unused, below })
+}
+
+/// Bytes of a SARIF log at most.
+const MOST_LOG: u64 = 64 << 20;
+/// Bytes at most of what is kept of one, which each worker holds.
+const MOST_HINTS: usize = 8 << 20;
+
+/// What linters found, from their log to the form that workers read.
+fn linters(
+    path: &Path,
+    root: &str,
+    settings: &Settings,
+) -> anyhow::Result<(DocRef, String, Hints)> {
+    let shown = path.display();
+    let bytes = disk::read_file(path, MOST_LOG).map_err(|e| {
+        let why = match disk::too_large(&e) {
+            Some(bytes) => format!(
+                "is {bytes} bytes, over the limit of {MOST_LOG}; let the linters report less"
+            ),
+            None => "can't be read; check the path".to_owned(),
+        };
+        anyhow::Error::new(e).context(format!("the log --hints {shown} {why}"))
+    })?;
+    let log = String::from_utf8(bytes).map_err(|e| {
+        let at = e.utf8_error().valid_up_to();
+        anyhow::anyhow!("the log --hints {shown} is not text: byte {at} is not UTF-8; convert it")
+    })?;
+    let most = settings.hints.max_count as usize;
+    let hints = Hints::read(&log, root, most)
+        .map_err(|e| anyhow::anyhow!("the log --hints {shown} {e}"))?;
+    let text = hints.to_text();
+    if text.len() > MOST_HINTS {
+        bail!(
+            "the log --hints {shown} holds {} findings, {} bytes of them, over the limit of {MOST_HINTS}; lower hints.max_count, or let the linters report less",
+            hints.len(),
+            text.len()
+        );
+    }
+    let name = path.to_string_lossy().into_owned();
+    let doc = DocRef { name, sha256: sha256_hex(text.as_bytes()), bytes: text.len() as u64 };
+    Ok((doc, text, hints))
 }
 
 fn document(what: &str, path: &Path, settings: &Settings) -> anyhow::Result<(DocRef, String)> {

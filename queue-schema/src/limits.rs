@@ -61,6 +61,9 @@ pub struct Limits {
     /// What is kept of answers, and what the next model is told.
     #[serde(default, skip_serializing_if = "as_before")]
     pub history: HistoryLimits,
+    /// How much of the linters' findings a reviewer is shown.
+    #[serde(default, skip_serializing_if = "as_before")]
+    pub hints: HintLimits,
 }
 
 const fn first_version() -> u32 {
@@ -157,6 +160,22 @@ const fn answer_chars() -> u32 {
 #[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
 const fn is_answer_chars(n: &u32) -> bool {
     *n == answer_chars()
+}
+
+/// How much of the linters' findings on its file a reviewer is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HintLimits {
+    /// Findings at most.
+    pub max_count: u32,
+    /// Bytes of them at most.
+    pub max_bytes: u32,
+}
+
+impl Default for HintLimits {
+    fn default() -> Self {
+        Self { max_count: 20, max_bytes: 4000 }
+    }
 }
 
 /// True for what need not be written.

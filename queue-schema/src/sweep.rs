@@ -205,6 +205,9 @@ pub struct SweepSpec {
     pub proposal: Option<DocRef>,
     /// Forensic preamble; its presence asks for forensic JSON.
     pub forensic: Option<DocRef>,
+    /// Findings of the project's linters, in the form that workers read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hints: Option<DocRef>,
     /// The ladder as it was when the sweep was made.
     pub ladder: Ladder,
     /// The ladder for shard summaries.
@@ -263,14 +266,10 @@ impl SweepSpec {
         canon.limits.max_targets = 0;
         canon.limits.transient_retries = ID_TRANSIENT_RETRIES;
         canon.limits.history.answer_chars = crate::limits::HistoryLimits::default().answer_chars;
-        if let Some(d) = canon.prd.as_mut() {
-            d.name.clear();
-        }
-        if let Some(d) = canon.proposal.as_mut() {
-            d.name.clear();
-        }
-        if let Some(d) = canon.forensic.as_mut() {
-            d.name.clear();
+        let documents =
+            [&mut canon.prd, &mut canon.proposal, &mut canon.forensic, &mut canon.hints];
+        for document in documents.into_iter().flatten() {
+            document.name.clear();
         }
         let json = serde_json::to_string(&canon).unwrap_or_default();
         SweepId::new(&RepoId::of(&self.repo), &content_id(&[json.as_bytes()]))

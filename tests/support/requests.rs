@@ -3,7 +3,7 @@
 use queue_schema::client::{CallEnding, EndedCall, Exchange, Pauses, PoolLimits};
 use queue_schema::effects::{NewJob, Priority};
 use queue_schema::ids::{SweepId, WorkerId};
-use queue_schema::limits::{AcceptLimits, DocumentLimits, HistoryLimits, TierLimits};
+use queue_schema::limits::{AcceptLimits, DocumentLimits, HintLimits, HistoryLimits, TierLimits};
 use queue_schema::sweep::{Ladder, Limits, Policy, SplitMode, SweepSpec};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -33,6 +33,7 @@ pub fn sweep_spec(n: u8, admission_window: u32) -> SweepSpec {
         globs: Vec::new(),
         prd: None,
         proposal: None,
+        hints: None,
         forensic: None,
         ladder: ladder.clone(),
         shard_ladder: ladder,
@@ -61,6 +62,7 @@ pub fn sweep_spec(n: u8, admission_window: u32) -> SweepSpec {
             tiers: TierLimits::default(),
             documents: DocumentLimits::default(),
             history: HistoryLimits::default(),
+            hints: HintLimits::default(),
         },
         labels: BTreeMap::new(),
         again: 0,

@@ -97,6 +97,7 @@ async fn alone() -> anyhow::Result<f64> {
             proposal_chunks: &[],
             forensic: None,
             wants_forensic: false,
+            hints: &[],
             history: &[],
             shown_chars: 600,
             reason_chars: 180,

@@ -16,6 +16,7 @@ use scrum_config::Settings;
 use scrum_knowledge::{Letters, sweeps};
 use scrum_shown::shell_quoted;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 /// Enqueues a sweep; prints its id.
 ///
@@ -153,6 +154,13 @@ pub fn note_targets(prepared: &request::Prepared, progress: &Progress) {
         progress.note(&format!(
             "--target '{glob}' matches no file of the commit; paths start at the repository's root"
         ));
+    }
+    if let Some((taken, elsewhere)) = prepared.hints {
+        let mut said = format!("--hints: {taken} findings of linters");
+        if elsewhere > 0 {
+            let _ = write!(said, "; {elsewhere} left out, which name no file of the repository");
+        }
+        progress.note(&said);
     }
     if let Some(below) = &prepared.below {
         let word = shell_quoted(below);

@@ -107,6 +107,9 @@ pub struct Finding {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(test, schemars(extend("items" = {"type": "string", "enum": FLAGS})))]
     pub flags: Vec<String>,
+    /// Program and rule of a linter that says the same of these lines; left out without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hinted: Option<String>,
     /// Where the finding is, in the reviewer's own words (`handler_12, line 89`). It is read to find the
     /// place of its quote and is not kept: rows have the lines.
     #[serde(skip)]
@@ -129,6 +132,7 @@ impl Finding {
             evidence: None,
             flags: Vec::new(),
             place: None,
+            hinted: None,
         }
     }
 

@@ -120,6 +120,7 @@ fn home(files: &[(String, String)], repo: &TestRepo, model_url: &str) -> tempfil
     ] {
         repo.write(&format!("docs/{name}.md"), words.as_bytes());
     }
+    repo.write("docs/lint.sarif", br#"{"version":"2.1.0","runs":[]}"#);
     repo.write(".scrumignore", b"docs/\n.scrumignore\n");
     repo.commit("documents");
     // So that HEAD~1 has the files too; the documents stay out of the reviews.

@@ -148,6 +148,7 @@ impl<'a> Estimate<'a> {
             proposal_chunks: &found[1],
             forensic: self.forensic,
             wants_forensic: self.spec.wants_forensic(),
+            hints: &[],
             history: &[],
             fence: FENCE,
             shown_chars: limits.documents.shown_chars,

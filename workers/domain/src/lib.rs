@@ -9,6 +9,7 @@
 //! 2. [`split`]: files that a rung can't take whole ([`fit`]) become shards; [`scratchpad`] merges their summaries, [`gathered`] is what they leave.
 //! 3. [`retrieve`]: which passages of the documents go with the file.
 //! 4. [`prompt`]: what the reviewer is told.
+//!    [`hints`] is what linters found, which it is shown too.
 //! 5. [`accept`]: is the answer a review ([`clean`] and [`parse`] read it).
 //! 6. [`anchor`]: where in the file each finding is, and what may be done with the review.
 //! 7. [`review`]: the row; [`facts`]: what it says of the file; [`report`]: what a sweep leaves behind.
@@ -36,6 +37,7 @@ pub mod estimate;
 pub mod facts;
 pub mod fit;
 pub mod gathered;
+pub mod hints;
 pub mod injection;
 pub mod metrics;
 pub mod parse;

@@ -199,6 +199,7 @@ fn differences(now: &Swept, before: &Swept) -> Vec<String> {
         ("PRD", &a.prd, &b.prd),
         ("proposal", &a.proposal, &b.proposal),
         ("forensic text", &a.forensic, &b.forensic),
+        ("log of linters", &a.hints, &b.hints),
     ] {
         let how = match (new, old) {
             (Some(_), None) => "with a",

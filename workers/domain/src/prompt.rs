@@ -10,6 +10,7 @@ mod schema;
 pub use facts::{ExtractInput, Shown, VerifyInput, extract_prompt, verify_prompt};
 pub use schema::{facts_schema, forensic_schema};
 
+use crate::hints::{self, Hint};
 use crate::redact::{mask, mask_range};
 use crate::retrieve::Chunk;
 use crate::text::{clip, counted, one_line};
@@ -25,6 +26,7 @@ const REVIEW: &str = include_str!("../templates/review.md");
 const FORMAT_MARKDOWN: &str = include_str!("../templates/format_markdown.md");
 const FORMAT_FORENSIC: &str = include_str!("../templates/format_forensic.md");
 const DISTILLED: &str = include_str!("../templates/distilled.md");
+const HINTS: &str = include_str!("../templates/hints.md");
 const SHARD: &str = include_str!("../templates/shard.md");
 const TASK_MARKDOWN: &str = include_str!("../templates/task_markdown.md");
 const TASK_FORENSIC: &str = include_str!("../templates/task_forensic.md");
@@ -35,11 +37,12 @@ pub fn template_version() -> &'static str {
     VERSION.get_or_init(|| version_of(&TEMPLATES))
 }
 
-const TEMPLATES: [&str; 10] = [
+const TEMPLATES: [&str; 11] = [
     REVIEW,
     FORMAT_MARKDOWN,
     FORMAT_FORENSIC,
     DISTILLED,
+    HINTS,
     SHARD,
     TASK_MARKDOWN,
     TASK_FORENSIC,
@@ -111,6 +114,8 @@ pub struct ReviewInput<'a> {
     pub forensic: Option<&'a str>,
     /// Ask for JSON by schema.
     pub wants_forensic: bool,
+    /// What linters found in the file.
+    pub hints: &'a [Hint],
     /// Earlier attempts of this review.
     pub history: &'a [Attempt],
     /// A marker that the author of the repository cannot know.
@@ -184,6 +189,7 @@ pub fn review_prompt(input: &ReviewInput<'_>) -> Prompt {
             fenced_file(&mut user, input.fence, "notes on the file", input.path, scratchpad);
         }
     }
+    linters(&mut user, input);
     // Small models go by what stands last, and else copy the form instead of filling it in.
     let task = if input.wants_forensic { TASK_FORENSIC } else { TASK_MARKDOWN };
     let _ = writeln!(user, "\n# Your task\n{}", task.trim_end());
@@ -263,6 +269,14 @@ fn documents(out: &mut String, title: &str, chunks: &[Chunk], input: &ReviewInpu
         fenced(out, input.fence, &label, clip(&chunk.text, input.shown_chars as usize));
     }
     out.push('\n');
+}
+
+/// What linters found: material, and no judgement.
+fn linters(out: &mut String, input: &ReviewInput<'_>) {
+    if !input.hints.is_empty() {
+        let _ = writeln!(out, "\n# What linters say of this file\n{}", HINTS.trim_end());
+        fenced(out, input.fence, "hints", &mask(&hints::list(input.hints)).text);
+    }
 }
 
 /// Puts what belongs to a file between marker lines, behind its path: whoever names files in a repository

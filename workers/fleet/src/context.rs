@@ -12,6 +12,7 @@ use queue_schema::rows::{Attempt, ReviewRow};
 use queue_schema::sweep::{DocRef, SweepSpec, Target};
 use scrum_config::Settings;
 use scrum_domain::apply::policy;
+use scrum_domain::hints::{Hint, Hints};
 use scrum_domain::retrieve::{self, Chunk, LexicalIndex};
 use scrum_domain::target;
 use scrum_providers::{Embedder, Providers};
@@ -53,6 +54,7 @@ struct Inner {
     trees: Memo<Vec<Entry>>,
     ignores: Memo<IgnoreFile>,
     documents: Memo<Document>,
+    hints: Memo<Hints>,
     retrieval: Retrieval,
     reads: Reads,
     blobs: Blobs,
@@ -82,6 +84,7 @@ impl Context {
             trees: Memo::new(2),
             ignores: Memo::new(2),
             documents: Memo::new(16),
+            hints: Memo::new(4),
             retrieval: Retrieval::new(embedder),
             repos: Mutex::default(),
         }))
@@ -233,6 +236,16 @@ impl Context {
         if let Some(found) = self.0.documents.get(&key) {
             return Ok(found);
         }
+        let text = self.document_text(sweep, doc).await?;
+        let chunks = retrieve::chunk(origin, &text, limits);
+        let index = LexicalIndex::new(&chunks);
+        Ok(self
+            .0
+            .documents
+            .put(&key, Document { name: format!("{}/{cut:?}", doc.sha256), text, chunks, index }))
+    }
+
+    async fn document_text(&self, sweep: &SweepId, doc: &DocRef) -> Result<String, HandlerError> {
         let sha = &doc.sha256;
         let text = self
             .read("a document", |q| async move { q.document(sweep, sha).await })
@@ -244,12 +257,28 @@ impl Context {
             let why = "is not the text that was given; forget the sweep and request it again";
             return Err(HandlerError::Fatal(format!("document {} {why}", doc.name)));
         }
-        let chunks = retrieve::chunk(origin, &text, limits);
-        let index = LexicalIndex::new(&chunks);
-        Ok(self
-            .0
-            .documents
-            .put(&key, Document { name: format!("{sha}/{cut:?}"), text, chunks, index }))
+        Ok(text)
+    }
+
+    /// What linters found in a file of a sweep, as much as a reviewer is shown.
+    ///
+    /// # Errors
+    /// Fatal when the text that holds it is gone, or another one stands in its place.
+    pub async fn hints(
+        &self,
+        sweep: &SweepId,
+        spec: &SweepSpec,
+        path: &str,
+    ) -> Result<Vec<Hint>, HandlerError> {
+        let Some(doc) = &spec.hints else { return Ok(Vec::new()) };
+        if let Some(hints) = self.0.hints.get(&doc.sha256) {
+            return Ok(hints.of(path, spec.limits.hints));
+        }
+        let text = self.document_text(sweep, doc).await?;
+        let hints = Hints::of_text(&text).map_err(|e| {
+            HandlerError::Fatal(format!("the hints {} can't be read: {e}", doc.name))
+        })?;
+        Ok(self.0.hints.put(&doc.sha256, hints).of(path, spec.limits.hints))
     }
 
     /// Every entry of the sweep's commit, in order.

@@ -114,6 +114,7 @@ fn request(
         proposal_chunks: &[],
         forensic: None,
         wants_forensic: forensic,
+        hints: &[],
         history: &[],
         fence,
         shown_chars: settings.documents.shown_chars,

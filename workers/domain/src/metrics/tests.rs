@@ -89,6 +89,7 @@ fn swept(id: &str, counters: &[(&str, u64)]) -> Swept {
         tiers: queue_schema::limits::TierLimits::default(),
         documents: queue_schema::limits::DocumentLimits::default(),
         history: queue_schema::limits::HistoryLimits::default(),
+        hints: queue_schema::limits::HintLimits::default(),
     };
     Swept {
         id: id.into(),
@@ -100,6 +101,7 @@ fn swept(id: &str, counters: &[(&str, u64)]) -> Swept {
             globs: Vec::new(),
             prd: None,
             proposal: None,
+            hints: None,
             forensic: None,
             ladder: ladder("l", "m"),
             shard_ladder: ladder("l", "m"),

@@ -13,6 +13,7 @@ fn input<'a>(body: Body<'a>, history: &'a [Attempt], chunks: &'a [Chunk]) -> Rev
         proposal_chunks: &[],
         forensic: None,
         wants_forensic: false,
+        hints: &[],
         history,
         fence: FENCE,
         shown_chars: 600,

@@ -16,6 +16,7 @@ use queue_schema::rows::{Attempt, ReviewRow};
 use queue_schema::sweep::{self, Ladder, SweepSpec, Target};
 use scrum_domain::accept::{self, Judgement};
 use scrum_domain::gathered::Gathered;
+use scrum_domain::hints::{self, Hint};
 use scrum_domain::parse::Parsed;
 use scrum_domain::prompt::{self, Body, Prompt, ReviewInput};
 use scrum_domain::retrieve::Chunk;
@@ -34,6 +35,7 @@ struct Work {
     state: ReviewState,
     source: String,
     encoding: &'static str,
+    hints: Vec<Hint>,
     gathered: Gathered,
     ladder: Ladder,
     fence: String,
@@ -88,6 +90,7 @@ async fn load(ctx: &Context, job: Rung) -> Result<Work, HandlerError> {
     let (record, history, state) =
         tokio::try_join!(ctx.target(&job.sweep, job.target), history, ctx.review_state(&review),)?;
     let (source, encoding) = ctx.decoded(&spec, &record.blob).await?;
+    let hints = ctx.hints(&job.sweep, &spec, &record.path).await?;
     let gathered = Gathered::of(&state, &source, spec.limits.notes_chars);
     let ladder = state.ladder(&spec.ladder).map_err(|e| {
         HandlerError::Fatal(format!("the ladder given with a retry can't be read: {e}"))
@@ -102,6 +105,7 @@ async fn load(ctx: &Context, job: Rung) -> Result<Work, HandlerError> {
         state,
         source,
         encoding,
+        hints,
         gathered,
         ladder,
         fence,
@@ -193,6 +197,7 @@ impl Work {
             proposal_chunks,
             forensic: documents.forensic.as_ref().map(|d| d.text.as_str()),
             wants_forensic: self.spec.wants_forensic(),
+            hints: &self.hints,
             history: &self.history,
             fence: &self.fence,
             shown_chars: self.spec.limits.documents.shown_chars,
@@ -244,6 +249,7 @@ impl Work {
         match accept::judge(&answer.seen(), &against) {
             Judgement::Accepted(mut parsed) => {
                 anchor::anchor(&mut parsed.findings, &self.record.path, &self.source);
+                hints::mark(&mut parsed.findings, &self.hints);
                 Ok(parsed)
             }
             Judgement::Rejected { outcome, reason } => Err((outcome, reason)),
