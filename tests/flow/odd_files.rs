@@ -135,13 +135,13 @@ fn what_people_did_not_write_is_skipped_with_its_reason() {
         format!("/* v1 */\n{}\n", "a{b:c}.d>e{f:0 1px}".repeat(500)).as_bytes(),
     );
     repo.write("model.onnx.txt", pointer.as_bytes());
-    repo.write("docs/lfs.md", format!("# Pointers\n\n{pointer}").as_bytes());
+    repo.write("lfs.md", format!("# Pointers\n\n{pointer}").as_bytes());
     repo.write("src/main.rs", b"fn main() {}\n");
     repo.commit("mixed");
     let stub = stub();
     let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
     bench.review(&repo, &["--no-facts"]).expect(0);
-    assert_eq!(rows(&bench).keys().collect::<Vec<_>>(), ["docs/lfs.md", "src/main.rs"]);
+    assert_eq!(rows(&bench).keys().collect::<Vec<_>>(), ["lfs.md", "src/main.rs"]);
     let skipped = skipped(&bench);
     assert!(skipped["app.js"].starts_with("minified (100 %"), "{skipped:?}");
     assert!(skipped["style.css"].starts_with("minified ("), "{skipped:?}");
