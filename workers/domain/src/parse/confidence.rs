@@ -157,10 +157,12 @@ fn rating_at(text: &str) -> Option<(Confidence, &str)> {
     // `%85`, `.85`
     let (text, before) = text.strip_prefix('%').map_or((text, false), |rest| (rest, true));
     let dotted = text.strip_prefix('.').filter(|rest| starts_with_digit(rest));
-    let written = dotted.map_or_else(|| text.to_owned(), |rest| format!("0.{rest}"));
-    let (value, len) = decimal(&written)?;
-    let fraction = written[..len].contains(['.', ',']);
-    let mut rest = &text[len - usize::from(dotted.is_some())..];
+    // No more than a number is copied: what follows may be as long as the answer.
+    let dotted = dotted.map(|rest| format!("0.{}", clip(rest, LABEL)));
+    let (value, len) = decimal(dotted.as_deref().unwrap_or(text))?;
+    let len = len - usize::from(dotted.is_some());
+    let fraction = text[..len].contains(['.', ',']);
+    let mut rest = &text[len..];
     let after_dash = rest.trim_start_matches([' ', '%']);
     if let Some(upper) = after_dash.strip_prefix(['-', '–', '—', '~']).map(str::trim_start)
         && let Some((_, used)) = decimal(upper).filter(|(high, _)| *high >= value)
