@@ -99,8 +99,11 @@ fn files_in_other_encodings_are_reviewed_at_the_right_lines() {
     {
         assert!(prompts.iter().any(|p| p.contains(text)), "{text}");
     }
-    let page = std::fs::read_to_string(bench.out().join("scrum_report.md")).unwrap();
-    assert!(page.contains("Read as GBK") && page.contains("Read as UTF-16LE"), "{page}");
+    for (name, read) in [("gbk", "Read as GBK"), ("wide", "Read as UTF-16LE")] {
+        let page = bench.out().join(format!("review_{name}.c.md"));
+        let page = std::fs::read_to_string(page).unwrap();
+        assert!(page.contains(read), "{page}");
+    }
 }
 
 #[test]
