@@ -34,6 +34,8 @@ pub struct ApplySettings {
     pub min_conf: u8,
     /// Least confidence of any finding of a review, in percent.
     pub min_each: u8,
+    /// Whether findings that nothing confirms become patches too.
+    pub unconfirmed: bool,
     /// Files of one run at most.
     pub max_files: u32,
     /// Patches of one file at most.
@@ -85,6 +87,7 @@ impl ApplySettings {
             note: String::new(),
             max_tokens: Some(self.max_tokens),
             context_tokens: None,
+            max_findings: None,
             temperature: Some(self.temperature),
             usd_per_million_in: None,
             usd_per_million_out: None,
@@ -96,6 +99,7 @@ impl ApplySettings {
         ApplyRules {
             min_conf: self.min_conf,
             max_lines: self.max_lines,
+            unconfirmed: self.unconfirmed,
             max_patches: self.max_patches,
             whole_chars: self.whole_chars,
             around_lines: self.around_lines,

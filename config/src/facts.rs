@@ -109,6 +109,7 @@ fn rung(name: &str) -> Option<Rung> {
         note: String::new(),
         max_tokens: None,
         context_tokens: None,
+        max_findings: None,
         temperature: None,
         usd_per_million_in: None,
         usd_per_million_out: None,
@@ -117,5 +118,5 @@ fn rung(name: &str) -> Option<Rung> {
 
 /// A rung of the ladder without what it says of reviews alone.
 fn of_ladder(rung: &Rung) -> Rung {
-    Rung { note: String::new(), max_tokens: None, ..rung.clone() }
+    Rung { note: String::new(), max_tokens: None, max_findings: None, ..rung.clone() }
 }

@@ -177,6 +177,10 @@ impl Ladders {
             let fix = "leave it out for the default, or write at least 1".to_owned();
             return Some(("max_tokens is 0".to_owned(), fix));
         }
+        if let Some(most) = rung.max_findings.filter(|most| !(1..=20).contains(most)) {
+            let fix = "leave it out for the default, or write 1 to 20".to_owned();
+            return Some((format!("max_findings {most} is out of range"), fix));
+        }
         for (name, price) in [
             ("usd_per_million_in", rung.usd_per_million_in),
             ("usd_per_million_out", rung.usd_per_million_out),

@@ -182,6 +182,8 @@ pub struct WorkerSettings {
     pub git_read_s: u64,
     /// Whether it skips the rungs of providers that it can't call, instead of leaving them to others.
     pub skip_unserved: bool,
+    /// Files in which a name is looked up that a finding calls unused.
+    pub lookup_files: u32,
 }
 
 /// `[sweep]`: how a sweep is done; [`Settings::limits`] is what is frozen into it.
@@ -206,6 +208,10 @@ pub struct SweepSettings {
     pub plan_page: u32,
     /// Times a rung is tried again after transient errors.
     pub transient_retries: u32,
+    /// Times a rung is asked again when its answer is empty.
+    pub empty_retries: u32,
+    /// Findings of a review at most.
+    pub max_findings: u32,
     /// Tokens to generate for a review at most.
     pub max_tokens: u32,
     /// Tokens to generate for the summary of a shard at most.
@@ -239,6 +245,8 @@ impl Settings {
             max_targets: sweep.max_targets,
             plan_page: sweep.plan_page,
             transient_retries: sweep.transient_retries,
+            empty_retries: sweep.empty_retries,
+            max_findings: sweep.max_findings,
             max_tokens: sweep.max_tokens,
             shard_max_tokens: sweep.shard_max_tokens,
             temperature: sweep.temperature,

@@ -121,6 +121,7 @@ impl Settings {
         check.range("worker.concurrency", self.worker.concurrency.into(), 1, 1024);
         check.range("worker.grace_s", self.worker.grace_s, 0, 3600);
         check.range("worker.git_read_s", self.worker.git_read_s, 1, 3600);
+        check.range("worker.lookup_files", self.worker.lookup_files.into(), 0, 1_000_000);
     }
 
     fn sweep(&self, check: &mut Checks) {
@@ -150,6 +151,8 @@ impl Settings {
             );
             check.add("sweep.transient_retries", what, "lower it, or raise queue.max_attempts");
         }
+        check.range("sweep.empty_retries", s.empty_retries.into(), 0, 10);
+        check.range("sweep.max_findings", s.max_findings.into(), 1, 20);
         check.range("sweep.max_tokens", s.max_tokens.into(), 1, 1_000_000);
         check.range("sweep.shard_max_tokens", s.shard_max_tokens.into(), 1, 1_000_000);
         check.range("sweep.notes_chars", s.notes_chars.into(), 1000, 10_000_000);

@@ -94,6 +94,7 @@ fn defaults_are_those_of_the_specification() {
     assert_eq!((limits.split_over_bytes, limits.shard_bytes), (6000, 3500));
     assert_eq!((limits.max_file_bytes, limits.admission_window), (1 << 20, 256));
     assert_eq!((limits.plan_page, limits.transient_retries), (2000, 3));
+    assert_eq!((limits.max_findings, limits.empty_retries), (5, 1));
     assert_eq!((limits.max_tokens, limits.shard_max_tokens, limits.top_chunks), (1500, 400, 5));
     assert!((limits.temperature - 0.2).abs() < f64::EPSILON);
     let docs = &settings.documents;

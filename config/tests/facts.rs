@@ -17,6 +17,7 @@ fn ladder(rungs: &[(&str, &str)]) -> Ladder {
         note: "why".to_owned(),
         max_tokens: Some(9000),
         context_tokens: None,
+        max_findings: None,
         temperature: Some(0.7),
         usd_per_million_in: None,
         usd_per_million_out: None,

@@ -83,6 +83,7 @@ fn ladders_that_cannot_be_climbed_are_refused() {
     let olama = "name = 'm'\n[[rungs]]\nprovider = 'olama'\nmodel = 'x'\n";
     refused(olama, &["rung 1", "no provider 'olama'", "did you mean 'ollama'"]);
     refused(&format!("name = 'm'\n{RUNG}max_tokens = 0\n"), &["max_tokens is 0"]);
+    refused(&format!("name = 'm'\n{RUNG}max_findings = 0\n"), &["max_findings 0 is out"]);
     refused(&format!("name = 'm'\n{RUNG}temperature = 9.0\n"), &["out of range"]);
     refused(&format!("name = 'm'\n{RUNG}modle = 'x'\n"), &["modle", "line 5", "model"]);
     refused(&format!("name = 'm'\n{RUNG}usd_per_million_in = -1.0\n"), &["usd_per_million_in -1"]);

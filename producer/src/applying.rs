@@ -78,6 +78,7 @@ fn criteria(session: &Session, args: &ApplyArgs, rules: &ApplyRules) -> Criteria
     Criteria {
         min_conf: rules.min_conf,
         min_each: settings.min_each,
+        unconfirmed: rules.unconfirmed,
         paths: PathRules::new(&rules.deny, &settings.permit, &settings.allow),
         max_files: args.max_files.unwrap_or(settings.max_files) as usize,
     }

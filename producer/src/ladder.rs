@@ -12,6 +12,10 @@ use std::process::{Command, Stdio};
 
 /// Models at most of a provider that no ladder knows.
 const MOST_ASKED: usize = 3;
+/// A model of fewer bytes is asked for fewer findings: its further ones are mostly wrong.
+const SMALL_BYTES: u64 = 4_000_000_000;
+/// Findings that such a model is asked for at most.
+const SMALL_FINDINGS: u32 = 2;
 
 /// What `scrum-worker models` prints.
 #[derive(Debug, Deserialize)]
@@ -118,6 +122,7 @@ fn rung(provider: &str, model: &Found, note: &str, context: Option<u32>) -> Rung
         note: note.to_owned(),
         max_tokens: None,
         context_tokens: context,
+        max_findings: (1..SMALL_BYTES).contains(&model.size_bytes).then_some(SMALL_FINDINGS),
         temperature: None,
         usd_per_million_in: None,
         usd_per_million_out: None,

@@ -56,6 +56,9 @@ pub struct ApplyRules {
     pub max_lines: u32,
     /// Patches of one file at most.
     pub max_patches: u32,
+    /// Findings that nothing stands behind but their reviewer's word become patches too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unconfirmed: bool,
     /// Characters of a file that is shown whole to the patch model.
     pub whole_chars: u32,
     /// Lines around a finding that are shown of a larger file.

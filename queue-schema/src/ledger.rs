@@ -13,13 +13,15 @@
 //! | `cached` | attempts whose answer was found, so that no call was made |
 //! | `tokens_in`, `tokens_out` | tokens of answered calls, as the provider counted them |
 //! | `cost_micro_usd` | what the provider charged, in millionths of a dollar; absent when it never said |
+//! | `findings` | findings of accepted answers |
+//! | `check:NAME` | those of them that failed a check by program |
 //! | `ms` | milliseconds of answered calls |
 //! | `ms:B` | answered calls that took at most B milliseconds, and more than the bound before: see [`bounds`] |
 //!
 //! So `attempts` is the sum of the outcomes, and `calls` is `attempts` - `cached` + `transient`.
 
 use crate::ids::sha256_hex;
-use crate::rows::Outcome;
+use crate::rows::{Finding, Outcome};
 use std::collections::BTreeMap;
 
 /// Bytes of a model's name in a field; a longer one is cut and told apart by a hash of the whole.
@@ -136,6 +138,33 @@ pub fn adds(provider: &str, model: &str, task: TaskClass, tried: Tried) -> Vec<(
     adds
 }
 
+/// What the findings of an accepted answer add: how many there are, and how many of them failed each check by program.
+pub fn checked(
+    provider: &str,
+    model: &str,
+    task: TaskClass,
+    findings: &[Finding],
+) -> Vec<(String, i64)> {
+    let who = format!("{provider}/{}|{}", name(model), task.as_str());
+    let mut counts: BTreeMap<String, i64> = BTreeMap::new();
+    for finding in findings {
+        *counts.entry("findings".to_owned()).or_default() += 1;
+        for check in &finding.checks {
+            *counts.entry(format!("{CHECK}{check}")).or_default() += 1;
+        }
+    }
+    counts.into_iter().map(|(metric, n)| (format!("{who}|{metric}"), n)).collect()
+}
+
+/// What metrics of checks begin with.
+const CHECK: &str = "check:";
+
+/// The checks that findings failed, with how many did.
+pub fn checks(counts: &Counts) -> BTreeMap<String, u64> {
+    let check = |(metric, n): (&String, &u64)| Some((metric.strip_prefix(CHECK)?.to_owned(), *n));
+    counts.iter().filter_map(check).collect()
+}
+
 /// Model names are a user's text: as long as they like, and any characters.
 fn name(model: &str) -> String {
     let clean: String = model.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -234,6 +263,23 @@ mod tests {
         assert_eq!((n("tokens_in"), n("tokens_out"), n("ms")), (100, 7, 1_300));
         assert_eq!(counts.get("cost_micro_usd"), Some(&0), "nothing, and that was told");
         assert_eq!(counts.iter().filter(|(m, _)| m.starts_with("ms:")).count(), 1);
+    }
+
+    #[test]
+    fn checks_of_findings_are_counted_by_name() {
+        let finding = |checks: &[&str]| Finding {
+            checks: checks.iter().map(|c| (*c).to_owned()).collect(),
+            ..Finding::default()
+        };
+        let findings = [finding(&[]), finding(&["praise"]), finding(&["praise", "style"])];
+        let adds = checked("p", "m|x", TaskClass::Review, &findings);
+        let mut ledger = Ledger::new();
+        gather(&mut ledger, adds.into_iter().map(|(f, n)| (f, n.unsigned_abs())));
+        let counts = ledger.into_values().next().unwrap();
+        assert_eq!(counts.get("findings"), Some(&3));
+        let told: Vec<_> = checks(&counts).into_iter().collect();
+        assert_eq!(told, [("praise".to_owned(), 2), ("style".to_owned(), 1)]);
+        assert!(checked("p", "m", TaskClass::Review, &[]).is_empty());
     }
 
     #[test]

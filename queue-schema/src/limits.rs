@@ -26,6 +26,12 @@ pub struct Limits {
     pub max_targets: u32,
     /// Times one rung is tried again after transient errors before it counts as an error.
     pub transient_retries: u32,
+    /// Times one rung is asked again when its answer is empty, before it is spent.
+    #[serde(default, skip_serializing_if = "as_before")]
+    pub empty_retries: u32,
+    /// Findings of a review at most, unless the rung says otherwise.
+    #[serde(default = "five", skip_serializing_if = "is_five")]
+    pub max_findings: u32,
     /// Tokens to generate for a review, unless the rung says otherwise.
     pub max_tokens: u32,
     /// Tokens to generate for a shard summary.
@@ -64,6 +70,15 @@ pub struct Limits {
     /// How much of the linters' findings a reviewer is shown.
     #[serde(default, skip_serializing_if = "as_before")]
     pub hints: HintLimits,
+}
+
+const fn five() -> u32 {
+    5
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // what serde calls
+const fn is_five(n: &u32) -> bool {
+    *n == 5
 }
 
 const fn first_version() -> u32 {
@@ -199,6 +214,7 @@ mod tests {
         let text = serde_json::to_string(&limits).unwrap();
         assert!(text.contains(r#""tiers":{"auto":95,"dry_run":70,"simulation":50}"#), "{text}");
         assert_eq!(serde_json::from_str::<Limits>(&text).unwrap(), limits);
+        assert_eq!((limits.max_findings, limits.empty_retries), (5, 0), "as it was");
         limits.markdown_policy = crate::sweep::MarkdownPolicy::Substantial;
         let text = serde_json::to_string(&limits).unwrap();
         assert!(text.contains(r#""markdown_policy":"substantial""#), "{text}");

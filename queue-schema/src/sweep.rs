@@ -101,6 +101,9 @@ pub struct Rung {
     /// whose prompt fits is read whole. Absent: files over [`Limits::split_over_bytes`] are read through shards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context_tokens: Option<u32>,
+    /// Findings asked for at most; the configured default when absent. Small models do better with fewer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_findings: Option<u32>,
     /// Sampling temperature; the configured default when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f64>,
@@ -266,6 +269,7 @@ impl SweepSpec {
         canon.limits.max_targets = 0;
         canon.limits.transient_retries = ID_TRANSIENT_RETRIES;
         canon.limits.history.answer_chars = crate::limits::HistoryLimits::default().answer_chars;
+        canon.limits.empty_retries = 0;
         let documents =
             [&mut canon.prd, &mut canon.proposal, &mut canon.forensic, &mut canon.hints];
         for document in documents.into_iter().flatten() {

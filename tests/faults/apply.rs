@@ -52,6 +52,7 @@ impl Bed {
             .set("worker.prepare_ahead", "false")
             .set("apply.provider", "stub")
             .set("apply.model", "patcher")
+            .set("apply.unconfirmed", "true")
             .set("apply.allowed_checks", "*");
         let worker = bench.worker(&[]);
         let ladder = bench.ladder();

@@ -123,6 +123,7 @@ fn a_check_is_contained_in_the_image_and_doctor_names_what_a_container_lacks() {
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
         .set("apply.provider", "stub")
         .set("apply.model", "patcher")
+        .set("apply.unconfirmed", "true")
         .set("apply.allowed_checks", "*");
     let sockets = server.socket().parent().unwrap().to_owned();
     for (path, mode) in [(&sockets, 0o755), (&server.socket(), 0o777)] {

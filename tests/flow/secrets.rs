@@ -460,6 +460,7 @@ fn lines_of_a_key_block_are_masked_for_facts_and_patches() {
         ("sweep.split_over_bytes", "100000"),
         ("apply.provider", "cloud"),
         ("apply.model", "c"),
+        ("apply.unconfirmed", "true"),
         ("apply.whole_chars", "1000"),
         ("apply.around_lines", "5"),
         ("facts.enabled", "true"),

@@ -49,6 +49,8 @@ pub fn sweep_spec(n: u8, admission_window: u32) -> SweepSpec {
             admission_window,
             plan_page: 2000,
             transient_retries: 1,
+            empty_retries: 0,
+            max_findings: 5,
             max_tokens: 1,
             shard_max_tokens: 1,
             temperature: 0.0,

@@ -98,6 +98,8 @@ async fn alone() -> anyhow::Result<f64> {
             forensic: None,
             wants_forensic: false,
             hints: &[],
+            max_findings: 5,
+            masked: false,
             history: &[],
             shown_chars: 600,
             reason_chars: 180,

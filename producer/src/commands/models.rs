@@ -93,8 +93,23 @@ fn rest(row: &ModelTrustRow) -> Option<String> {
     .into_iter()
     .filter(|(n, _)| *n > 0)
     .map(|(n, what)| format!("{n} {what}"))
+    .chain(failed_checks(row))
     .collect();
     (!told.is_empty()).then(|| told.join(", "))
+}
+
+/// Checks named for a model at most, those that failed most often first.
+const CHECKS_SHOWN: usize = 3;
+
+/// How many findings there are, and which checks by program failed most often.
+fn failed_checks(row: &ModelTrustRow) -> Option<String> {
+    let mut checks: Vec<(&String, &u64)> = row.checks.iter().collect();
+    checks.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
+    let all: u64 = row.checks.values().sum();
+    let named: Vec<String> =
+        checks.iter().take(CHECKS_SHOWN).map(|(name, n)| format!("{name} {n}")).collect();
+    (all > 0)
+        .then(|| format!("{} findings, failed checks: {all} ({})", row.findings, named.join(", ")))
 }
 
 #[cfg(test)]

@@ -3,11 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 /// What a finding says of the code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FindingKind {
     /// A concrete change that the reviewer suggests.
+    #[default]
     Suggestion,
     /// The file contradicts the PRD or the proposal.
     Contradiction,
@@ -52,6 +53,68 @@ impl FindingKind {
     }
 }
 
+/// How grave a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Must be mended.
+    Critical,
+    /// Wrong, missing or pretended.
+    Major,
+    /// Could be better, or may break.
+    Minor,
+    /// For the reader.
+    Info,
+}
+
+impl Severity {
+    /// That of a kind of findings.
+    pub const fn of(kind: FindingKind) -> Self {
+        use FindingKind as K;
+        match kind {
+            K::CriticalFailure => Self::Critical,
+            K::PseudocodeFlag
+            | K::BrokenPipeline
+            | K::PrdMismatch
+            | K::Contradiction
+            | K::MissingComponent => Self::Major,
+            K::Suggestion | K::RiskPoint => Self::Minor,
+            K::VerifiedComponent | K::RequiredNextAction => Self::Info,
+        }
+    }
+
+    /// The level in SARIF, which has three.
+    pub const fn sarif_level(self) -> &'static str {
+        match self {
+            Self::Critical => "error",
+            Self::Major => "warning",
+            Self::Minor | Self::Info => "note",
+        }
+    }
+
+    /// The name in counters and rows.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::Major => "major",
+            Self::Minor => "minor",
+            Self::Info => "info",
+        }
+    }
+}
+
+/// What stands behind a finding besides the word of its reviewer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Confirmed {
+    /// Another call, which did not see its confidence, named input, actual and expected result.
+    Call,
+    /// A program found it by rule, and its change is mechanical.
+    Program,
+}
+
 /// The semantic flags: kinds of mistakes by which one file's findings tell something of another's.
 pub const FLAGS: [&str; 9] = [
     "UnitMismatch",
@@ -69,7 +132,7 @@ pub const FLAGS: [&str; 9] = [
 pub const MOST_PLACES: usize = 500;
 
 /// One claim of an accepted review.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Finding {
     /// What it says of the code.
@@ -114,26 +177,33 @@ pub struct Finding {
     /// place of its quote and is not kept: rows have the lines.
     #[serde(skip)]
     pub place: Option<String>,
+    /// How grave the reviewer says it is; left out when it did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+    /// The input or state that it fails for, what happens then and what should; left out when not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fails_for: Option<String>,
+    /// What the reviewer would write instead; left out when not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<String>,
+    /// What stands behind it besides its reviewer's word; left out for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed: Option<Confirmed>,
+    /// Names of the checks by program that it failed; left out when it passed all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<String>,
 }
 
 impl Finding {
     /// A claim by itself: no quote, no place, no confidence.
     pub fn new(kind: FindingKind, text: impl Into<String>) -> Self {
-        Self {
-            kind,
-            text: text.into(),
-            quote: None,
-            line: None,
-            end_line: None,
-            anchored: false,
-            ambiguous_lines: Vec::new(),
-            confidence: None,
-            confidence_unreadable: false,
-            evidence: None,
-            flags: Vec::new(),
-            place: None,
-            hinted: None,
-        }
+        Self { kind, text: text.into(), ..Self::default() }
+    }
+
+    /// How grave it is: as its reviewer said, else by its kind. What was found right is for the reader.
+    pub fn gravity(&self) -> Severity {
+        let by_kind = Severity::of(self.kind);
+        if self.kind.is_actionable() { self.severity.unwrap_or(by_kind) } else { by_kind }
     }
 
     /// True when its quote stands in several places of the file and nothing tells which is meant.

@@ -147,6 +147,9 @@ pub struct ReviewRow {
     /// characters. Left out when the preview is all of it, and in rows of before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
+    /// The answer was cut at the token limit: these are its finished findings. Left out otherwise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
 }
 
 impl ReviewRow {

@@ -2,6 +2,7 @@
 
 use super::Row;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Version written into every row of this kind.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -59,9 +60,20 @@ pub struct ModelTrustRow {
     pub p90_ms: Option<u64>,
     /// The same for 99 of a hundred.
     pub p99_ms: Option<u64>,
+    /// Findings of accepted answers; left out without any.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub findings: u64,
+    /// How many of them failed each check by program, by its name; left out for none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub checks: BTreeMap<String, u64>,
     /// Always 1.
     #[cfg_attr(test, schemars(extend("const" = SCHEMA_VERSION)))]
     pub schema_version: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // what serde calls
+const fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 impl ModelTrustRow {

@@ -60,6 +60,7 @@ pub fn bench(redis: Option<String>, stub: &ModelStub) -> Bench {
     Bench::with_stub(redis, &stub.openai_url(), &["reviewer"])
         .set("apply.provider", "stub")
         .set("apply.model", "patcher")
+        .set("apply.unconfirmed", "true")
 }
 
 /// Sweeps a repository to its end, with a private server.

@@ -59,6 +59,8 @@ async fn the_builtin_reviewer_needs_nothing() {
         let reply = providers.chat(P, &req).await.unwrap();
         assert_eq!((reply.finish, reply.cost_usd), (Finish::Stop, Some(0.0)));
         let context = Context {
+            given: &[],
+            documents: true,
             policy,
             wants_forensic: forensic,
             shards_total: 0,

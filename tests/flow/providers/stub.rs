@@ -14,6 +14,8 @@ fn judged(text: &str, policy: Policy) -> Judgement {
         wants_forensic: forensic,
         shards_total: 0,
         source: "fn main() {}",
+        given: &[],
+        documents: true,
         fence: "",
         markdown_policy: queue_schema::sweep::MarkdownPolicy::default(),
         limits: queue_schema::limits::AcceptLimits::default(),

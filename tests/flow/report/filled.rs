@@ -156,6 +156,7 @@ fn row(sweep: &SweepId, target: u32, path: &str, fate: Fate) -> ReviewRow {
         verdict: None,
         findings,
         counts: None,
+        cut: false,
     };
     review::row(&Accepted {
         reviewed_at: "2026-01-02T03:04:05Z",

@@ -43,7 +43,8 @@ impl Setup {
         let bench = Bench::with_stub(redis, &stub.openai_url(), &["m"])
             .set("facts.enabled", "true")
             .set("apply.provider", "stub")
-            .set("apply.model", "patcher");
+            .set("apply.model", "patcher")
+            .set("apply.unconfirmed", "true");
         let better = "name='better'\n[[rungs]]\nprovider='stub'\nmodel='better'\n";
         std::fs::write(bench.dir.path().join("better.toml"), better).unwrap();
         Self { bench, repo, stub }

@@ -5,12 +5,20 @@
 //! is masked while the answer is whole: the next rung may be somebody else's, and a secret that the
 //! end of a quotation cuts in two is known to nobody any more.
 
+mod copied;
+mod cut;
+mod refusal;
+
+pub(crate) use refusal::refusal;
+pub use refusal::refused;
+
 use crate::clean::clean;
-use crate::parse::{self, ForensicCounts, Parsed};
+use crate::material::Material;
+use crate::parse::{self, ForensicCounts, Parsed, Verdicts};
 use crate::prompt::BLANKS;
 use crate::redact::{mask, mask_range};
 use crate::scratchpad::leaks_shards;
-use crate::text::{clip, clip_marked, counted, one_line, repeated_end};
+use crate::text::{clip_marked, counted, one_line, repeated_end};
 use queue_schema::limits::AcceptLimits;
 use queue_schema::rows::{Finding, FindingKind, Outcome};
 use queue_schema::sweep::{MarkdownPolicy, Policy};
@@ -45,6 +53,10 @@ pub struct Context<'a> {
     pub shards_total: u32,
     /// The file.
     pub source: &'a str,
+    /// What else the reviewer was given: documents, and the operator's preamble.
+    pub given: &'a [&'a str],
+    /// Whether passages of documents were among it: without any, there is no score.
+    pub documents: bool,
     /// The marker around material in the prompt; empty when there was none.
     pub fence: &'a str,
     /// The sweep's bounds.
@@ -76,45 +88,71 @@ pub fn judge(answer: &Answer<'_>, context: &Context<'_>) -> Judgement {
     }
 }
 
+/// The reason of an answer that says nothing at all.
+pub const EMPTY: &str = "empty answer";
+
 fn review(answer: &Answer<'_>, context: &Context<'_>) -> Verdict<Parsed> {
     let text = clean(answer.text);
-    let text = text.trim();
-    refusal(&Answer { text, ..*answer })?;
+    refusal(&Answer { text: text.trim(), ..*answer })?;
     if answer.truncated {
+        // Its end is telling: a line that has one is whole.
+        return cut_review(text.trim_start(), context);
+    }
+    whole_review(text.trim(), context)
+}
+
+/// What is finished of an answer that was cut, if that is a review by itself. One that was cut because it went
+/// round in a loop is none.
+fn cut_review(text: &str, context: &Context<'_>) -> Verdict<Parsed> {
+    if let Some(piece) = went_round(text.trim_end()) {
+        return Err((Outcome::Truncated, format!("{piece}; say each thing once, and stop")));
+    }
+    let truncated = |why: &str| {
         let chars = text.chars().count();
-        let reason = match went_round(text) {
-            Some(piece) => format!("{piece}; say each thing once, and stop"),
-            None => format!(
-                "cut at the token limit after {chars} characters; be shorter, most important findings first"
-            ),
-        };
-        return Err((Outcome::Truncated, reason));
-    }
+        let reason = format!(
+            "cut at the token limit after {chars} characters{why}; be shorter, most important findings first"
+        );
+        (Outcome::Truncated, reason)
+    };
+    let finished = cut::finished(text);
+    let parsed = match whole_review(&finished, context) {
+        Ok(parsed) if parsed.findings.is_empty() => return Err(truncated("")),
+        Ok(parsed) => parsed,
+        Err((Outcome::Thin, _)) => return Err(truncated("")),
+        Err((_, why)) => return Err(truncated(&format!(" ({why})"))),
+    };
+    Ok(Parsed { cut: true, ..parsed })
+}
+
+fn whole_review(text: &str, context: &Context<'_>) -> Verdict<Parsed> {
     if text.is_empty() {
-        return Err((Outcome::Thin, "empty answer".to_owned()));
+        return Err((Outcome::Thin, EMPTY.to_owned()));
     }
-    copied(text, context.fence)?;
+    let text = copied::without_markers(text, context.fence, context.source)?;
+    let text = text.trim();
     let leaks = |text: &str| leaks_shards(text, context.shards_total, context.source);
     if leaks(text).is_some() {
         let evidence = leaks(&mask(text).text).unwrap_or_default();
         let reason = format!("speaks of a part instead of the whole file: \"{evidence}\"");
         return Err((Outcome::Leaked, reason));
     }
-    let parsed = by_policy(text, context)?;
+    let material =
+        Material::of(std::iter::once(context.source).chain(context.given.iter().copied()));
+    if material.holds_all_of(text) {
+        return Err((Outcome::Malformed, COPIED.to_owned()));
+    }
+    let mut parsed = by_policy(text, context, &material)?;
     confidences(&parsed.findings, context.limits.confidence_from)?;
     filled_in(&parsed.findings)?;
+    if !context.documents {
+        parsed.alignment_score = None;
+    }
     Ok(parsed)
 }
 
-/// Small models copy what they were shown. Nobody else writes its marker, which can't be guessed.
-fn copied(text: &str, fence: &str) -> Verdict<()> {
-    if fence.is_empty() || !text.contains(fence) {
-        return Ok(());
-    }
-    let reason = "copies the material between the markers instead of reviewing it; say in your own \
-                  words what it does, and quote single lines only";
-    Err((Outcome::Malformed, reason.to_owned()))
-}
+/// The reason of an answer that only says what it was given.
+const COPIED: &str = "copied: the answer only repeats what stands in the file or the documents; judge the \
+                      file in your own words";
 
 /// Small models copy the form as it stands.
 fn filled_in(findings: &[Finding]) -> Verdict<()> {
@@ -163,7 +201,8 @@ pub fn judge_shard_summary(answer: &Answer<'_>, fence: &str) -> Result<String, (
     if let Some(reason) = answer.truncated.then(|| went_round(text)).flatten() {
         return Err((Outcome::Truncated, reason));
     }
-    copied(text, fence)?;
+    let text = copied::without_markers(text, fence, "")?;
+    let text = text.trim();
     let chars = text.chars().count();
     if chars < SUMMARY_CHARS {
         let reason = format!("{chars} characters, a summary needs at least {SUMMARY_CHARS}");
@@ -172,96 +211,8 @@ pub fn judge_shard_summary(answer: &Answer<'_>, fence: &str) -> Result<String, (
     Ok(text.to_owned())
 }
 
-/// Why an answer of any kind is a refusal, when it is one.
-pub fn refused(answer: &Answer<'_>) -> Option<String> {
-    refusal(answer).err().map(|(_, reason)| reason)
-}
-
-/// The model declined, by its provider's flag or in its own words.
-pub(crate) fn refusal(answer: &Answer<'_>) -> Verdict<()> {
-    if answer.refused {
-        return Err((Outcome::Refused, "the model declined".to_owned()));
-    }
-    if reads_as_refusal(answer.text) {
-        let start = clip_marked(&one_line(&mask(answer.text).text), 80);
-        return Err((Outcome::Refused, format!("the model declined: \"{start}\"")));
-    }
-    Ok(())
-}
-
-/// A short text that opens by declining. A long one, or one with a list, did the work after all,
-/// and `I cannot find a fault` declines nothing.
-fn reads_as_refusal(text: &str) -> bool {
-    const DECLINES: &[&str] = &[
-        "i can't",
-        "i cannot",
-        "i can not",
-        "i'm unable to",
-        "i am unable to",
-        "i'm not able to",
-        "i am not able to",
-        "i won't be able to",
-        "i won't",
-        "i'm not going to",
-        "i am not going to",
-        "i will not",
-        "i must decline",
-        "i have to decline",
-    ];
-    const VERBS: &[&str] = &[
-        "assist",
-        "help",
-        "comply",
-        "provide",
-        "fulfill",
-        "fulfil",
-        "continue",
-        "do that",
-        "review",
-        "complete",
-        "process",
-        "analyze",
-        "analyse",
-        "access",
-        "view",
-        "engage",
-        "generate",
-        "answer",
-        "respond",
-        "participate",
-        "discuss",
-        "perform",
-        "see the file",
-    ];
-    if text.chars().nth(600).is_some() || has_structure(text) {
-        return false;
-    }
-    let text = one_line(text).to_lowercase().replace('’', "'");
-    let opening = clip(&text, 160);
-    if opening.starts_with("i must decline") || opening.starts_with("i have to decline") {
-        return true;
-    }
-    let apologises = [
-        "i'm sorry",
-        "i am sorry",
-        "sorry,",
-        "i apologize",
-        "i apologise",
-        "as an ai",
-        "unfortunately",
-    ]
-    .iter()
-    .any(|s| opening.starts_with(s))
-        || ["violate", "policies", "guidelines"].iter().any(|w| opening.contains(w));
-    DECLINES.iter().any(|d| {
-        let Some(at) = opening.find(d) else { return false };
-        let after = opening[at + d.len()..].trim_start();
-        let declines = VERBS.iter().any(|v| after.starts_with(v));
-        declines && (apologises || at < 20)
-    })
-}
-
-fn by_policy(text: &str, context: &Context<'_>) -> Verdict<Parsed> {
+fn by_policy(text: &str, context: &Context<'_>, material: &Material) -> Verdict<Parsed> {
+    let malformed = |reason: String| Err((Outcome::Malformed, reason));
     let json_required = match context.policy {
         Policy::Forensic => true,
         Policy::Auto => context.wants_forensic,
@@ -269,44 +220,54 @@ fn by_policy(text: &str, context: &Context<'_>) -> Verdict<Parsed> {
     };
     // Whatever the policy, a forensic answer is judged as one, never by its length: under the
     // others good ones would be called thin.
-    let forensic = if json_required { parse::forensic } else { parse::forensic_alone };
-    if let Some(parsed) = forensic(text) {
-        return forensic_is_sound(&parsed).map(|()| parsed);
+    match parse::verdicts(text, !json_required, material) {
+        Verdicts::One(parsed) => return forensic_is_sound(&parsed).map(|()| *parsed),
+        Verdicts::Contradicting(said) => {
+            let said = said.join(" and ");
+            return malformed(format!("it says {said} at once: give one verdict, the last word"));
+        }
+        Verdicts::Copied => return malformed(COPIED.to_owned()),
+        Verdicts::None => {}
     }
     if json_required {
-        return Err((Outcome::Malformed, why_not_forensic(text)));
+        return malformed(why_not_forensic(text));
     }
     if context.policy == Policy::Auto && looks_like_json(text) {
-        let reason = format!("{}; or answer in Markdown", why_not_forensic(text));
-        return Err((Outcome::Malformed, reason));
+        return malformed(format!("{}; or answer in Markdown", why_not_forensic(text)));
     }
     let policy = match context.policy {
         Policy::Auto => context.markdown_policy.into(),
         named => named,
     };
+    if policy == Policy::Substantial && looks_like_json(text) && !parses_as_json(text) {
+        return malformed("a bare JSON dump that does not parse".to_owned());
+    }
+    let parsed = parse::markdown(text);
+    if !(parsed.findings.is_empty() && parse::is_clean_review(text)) {
+        long_enough(text, policy, context.limits)?;
+    }
+    Ok(parsed)
+}
+
+/// Whether a review in Markdown has the length and the form that its policy wants.
+fn long_enough(text: &str, policy: Policy, limits: AcceptLimits) -> Verdict<()> {
     let chars = text.chars().count();
-    if policy == Policy::Substantial {
-        if looks_like_json(text) && !parses_as_json(text) {
-            let reason = "a bare JSON dump that does not parse".to_owned();
-            return Err((Outcome::Malformed, reason));
-        }
-        let least = context.limits.substantial_chars;
-        if chars < least as usize {
-            let reason = format!("{chars} characters, at least {least} are needed");
-            return Err((Outcome::Thin, reason));
-        }
-    } else if chars < context.limits.structured_chars as usize {
-        let reason = format!(
-            "{chars} characters, at least {} are needed; \
-             say what was checked, even if nothing was found",
-            context.limits.structured_chars
-        );
+    let (least, hint) = match policy {
+        Policy::Substantial => (limits.substantial_chars, ""),
+        _ => (
+            limits.structured_chars,
+            "; without a finding, write \"None\" and what was checked, at any length",
+        ),
+    };
+    if chars < least as usize {
+        let reason = format!("{chars} characters, at least {least} are needed{hint}");
         return Err((Outcome::Thin, reason));
-    } else if !has_structure(text) {
+    }
+    if policy != Policy::Substantial && !has_structure(text) {
         let reason = "no heading, bullet or numbered item; answer in the required form";
         return Err((Outcome::Thin, reason.to_owned()));
     }
-    Ok(parse::markdown(text))
+    Ok(())
 }
 
 fn forensic_is_sound(parsed: &Parsed) -> Verdict<()> {

@@ -230,12 +230,38 @@ pub fn tier(findings: &[Finding], limits: TierLimits) -> Tiers {
         findings.iter().filter(|f| f.anchored).filter_map(|f| f.confidence).collect();
     let least = |v: &[u8]| v.iter().min().copied().map(f64::from);
     let lower = |a: Option<f64>, b: Option<f64>| a.zip(b).map(|(a, b)| a.min(b));
+    let most = highest(findings);
     Tiers {
         min: all.iter().min().copied(),
         avg: mean(&all),
-        tier: name(lower(least(&all), least(&anchored)), limits),
-        tier_avg: name(lower(mean(&all), mean(&anchored)), limits),
+        tier: at_most(name(lower(least(&all), least(&anchored)), limits), most),
+        tier_avg: at_most(name(lower(mean(&all), mean(&anchored)), limits), most),
     }
+}
+
+/// The tiers, lowest first.
+const TIERS: [&str; 4] = ["block", "simulation", "dry_run", "auto"];
+
+/// The highest tier that findings may have whatever their confidence, which is a reviewer's word on itself: `auto`
+/// needs each of them confirmed, one whose confidence can't be read may be unsure, and one that fails a check by
+/// program blocks all.
+fn highest(findings: &[Finding]) -> &'static str {
+    let mut acted_on = findings.iter().filter(|f| f.kind.is_actionable());
+    if findings.iter().any(|f| !f.checks.is_empty()) {
+        "block"
+    } else if findings.iter().any(|f| f.confidence_unreadable) {
+        "simulation"
+    } else if acted_on.all(|f| f.confirmed.is_some()) {
+        "auto"
+    } else {
+        "dry_run"
+    }
+}
+
+/// The lower of two tiers.
+fn at_most(tier: &'static str, most: &'static str) -> &'static str {
+    let rank = |name: &str| TIERS.iter().position(|t| *t == name).unwrap_or(0);
+    if rank(tier) > rank(most) { most } else { tier }
 }
 
 fn mean(values: &[u8]) -> Option<f64> {

@@ -149,6 +149,8 @@ impl<'a> Estimate<'a> {
             forensic: self.forensic,
             wants_forensic: self.spec.wants_forensic(),
             hints: &[],
+            max_findings: limits.max_findings,
+            masked: false,
             history: &[],
             fence: FENCE,
             shown_chars: limits.documents.shown_chars,

@@ -10,8 +10,8 @@
 //! 3. [`retrieve`]: which passages of the documents go with the file.
 //! 4. [`prompt`]: what the reviewer is told.
 //!    [`hints`] is what linters found, which it is shown too.
-//! 5. [`accept`]: is the answer a review ([`clean`] and [`parse`] read it).
-//! 6. [`anchor`]: where in the file each finding is, and what may be done with the review.
+//! 5. [`accept`]: is the answer a review ([`clean`] and [`parse`] read it, [`material`] tells copies).
+//! 6. [`anchor`]: where in the file each finding is, and what may be done with the review; [`checks`]: does it hold.
 //! 7. [`review`]: the row; [`facts`]: what it says of the file; [`report`]: what a sweep leaves behind.
 //!
 //! [`apply`]: from a review to patches, through the gates.
@@ -31,6 +31,7 @@ pub mod accept;
 pub mod anchor;
 pub mod apply;
 pub mod builtin;
+pub mod checks;
 pub mod clean;
 pub mod decode;
 pub mod estimate;
@@ -39,6 +40,7 @@ pub mod fit;
 pub mod gathered;
 pub mod hints;
 pub mod injection;
+pub mod material;
 pub mod metrics;
 pub mod parse;
 pub mod prompt;

@@ -20,7 +20,7 @@ pub fn adds(row: &ReviewRow, markers: Markers) -> Vec<(String, i64)> {
     let size = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     add("findings".into(), size(row.findings.len()));
     for severity in [Severity::Critical, Severity::Major, Severity::Minor, Severity::Info] {
-        let n = row.findings.iter().filter(|f| Severity::of(f.kind) == severity).count();
+        let n = row.findings.iter().filter(|f| f.gravity() == severity).count();
         add(format!("severity.{}", severity.as_str()), size(n));
     }
     let anchored = row.findings.iter().filter(|f| f.anchored).count();

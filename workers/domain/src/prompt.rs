@@ -15,12 +15,12 @@ use crate::redact::{mask, mask_range};
 use crate::retrieve::Chunk;
 use crate::text::{clip, counted, one_line};
 use queue_schema::ids::content_id;
-use queue_schema::rows::Attempt;
+use queue_schema::rows::{Attempt, FLAGS};
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 /// Version of the way the templates are filled in. Raised by hand when that changes.
-const FILLED_IN: &str = "2026-11-6";
+const FILLED_IN: &str = "2026-11-7";
 
 const REVIEW: &str = include_str!("../templates/review.md");
 const FORMAT_MARKDOWN: &str = include_str!("../templates/format_markdown.md");
@@ -28,8 +28,8 @@ const FORMAT_FORENSIC: &str = include_str!("../templates/format_forensic.md");
 const DISTILLED: &str = include_str!("../templates/distilled.md");
 const HINTS: &str = include_str!("../templates/hints.md");
 const SHARD: &str = include_str!("../templates/shard.md");
-const TASK_MARKDOWN: &str = include_str!("../templates/task_markdown.md");
-const TASK_FORENSIC: &str = include_str!("../templates/task_forensic.md");
+const MASKED: &str = include_str!("../templates/masked.md");
+const TASK: &str = include_str!("../templates/task.md");
 
 /// Version of the templates and of the way they are filled in: a hash of all their words.
 pub fn template_version() -> &'static str {
@@ -44,19 +44,22 @@ const TEMPLATES: [&str; 11] = [
     DISTILLED,
     HINTS,
     SHARD,
-    TASK_MARKDOWN,
-    TASK_FORENSIC,
+    MASKED,
+    TASK,
     facts::EXTRACT,
     facts::VERIFY,
     crate::apply::prompt::PATCH,
 ];
 
 fn version_of(templates: &[&str]) -> String {
-    let schema = forensic_schema().to_string();
+    let schema = forensic_schema(true, MOST_FINDINGS).to_string();
     let all = templates.iter().copied().chain([FILLED_IN, schema.as_str()]);
     let parts: Vec<&[u8]> = all.map(str::as_bytes).collect();
     content_id(&parts).chars().take(16).collect()
 }
+
+/// Findings that the schema of the version has room for: how many a rung asks for is its own setting.
+const MOST_FINDINGS: u32 = 5;
 
 /// What stood in an earlier form where the reviewer's own words belong. Small models copied it as it was, so the
 /// form is told in words now; an answer that brings such a line all the same is none.
@@ -67,6 +70,11 @@ pub const BLANKS: &[&str] = &["What is wrong, in one line", "the exact line of t
 const NOTES_SHOWN: usize = 12_000;
 /// Characters of a path that are shown: the last ones. It is its author's text like the file itself.
 const PATH_SHOWN: usize = 200;
+
+/// The words of the instructions of a review, which a finding must not repeat.
+pub(crate) fn instructions() -> String {
+    [REVIEW, FORMAT_MARKDOWN, FORMAT_FORENSIC, TASK, MASKED].join("\n")
+}
 
 /// What is sent to a model.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,6 +124,10 @@ pub struct ReviewInput<'a> {
     pub wants_forensic: bool,
     /// What linters found in the file.
     pub hints: &'a [Hint],
+    /// Findings at most.
+    pub max_findings: u32,
+    /// Whether a secret is masked in what is sent, so that masks are explained.
+    pub masked: bool,
     /// Earlier attempts of this review.
     pub history: &'a [Attempt],
     /// A marker that the author of the repository cannot know.
@@ -158,14 +170,21 @@ pub fn review_prompt(input: &ReviewInput<'_>) -> Prompt {
         // The operator's own words: they come before ours and are no repository material.
         let _ = writeln!(system, "{}\n", preamble.trim());
     }
-    system.push_str(&fill(REVIEW, &[("fence", input.fence)]));
-    system.push('\n');
-    system.push_str(if input.wants_forensic { FORMAT_FORENSIC } else { FORMAT_MARKDOWN });
+    let documents_shown = input.has_documents();
+    let form = if input.wants_forensic { FORMAT_FORENSIC } else { FORMAT_MARKDOWN };
+    let most = counted(input.max_findings as usize, "finding", "findings");
+    let values = [("fence", input.fence), ("most", &most), ("flags", &FLAGS.join(", "))];
+    for part in [REVIEW, form] {
+        system.push_str(&fill(&applying(part, documents_shown), &values));
+    }
 
     let mut user = String::new();
     documents(&mut user, "PRD", input.prd_chunks, input);
     documents(&mut user, "Change proposal", input.proposal_chunks, input);
-    let _ = writeln!(user, "# File under review\nLanguage: {}", input.language);
+    let _ = writeln!(user, "Language: {}", input.language);
+    if input.masked {
+        user.push_str(MASKED);
+    }
     match input.body {
         Body::Whole(text) => fenced_file(&mut user, input.fence, "file", input.path, text),
         Body::Distilled { scratchpad, shortened, bytes, missing } => {
@@ -191,14 +210,31 @@ pub fn review_prompt(input: &ReviewInput<'_>) -> Prompt {
     }
     linters(&mut user, input);
     // Small models go by what stands last, and else copy the form instead of filling it in.
-    let task = if input.wants_forensic { TASK_FORENSIC } else { TASK_MARKDOWN };
-    let _ = writeln!(user, "\n# Your task\n{}", task.trim_end());
+    user.push('\n');
+    user.push_str(TASK);
     let learned = learning_context(input.history, input.reason_chars);
     if !learned.is_empty() {
         user.push('\n');
         user.push_str(&learned.replace(input.fence, "[marker]"));
     }
-    Prompt { system, user, schema: input.wants_forensic.then(forensic_schema) }
+    let schema = input.wants_forensic.then(|| forensic_schema(documents_shown, input.max_findings));
+    Prompt { system, user, schema }
+}
+
+impl ReviewInput<'_> {
+    /// Whether any passage of a document is shown: without one, nothing is asked about documents.
+    pub fn has_documents(&self) -> bool {
+        !(self.prd_chunks.is_empty() && self.proposal_chunks.is_empty())
+    }
+}
+
+/// A template without the lines that do not apply: those behind `?documents` where none is shown.
+fn applying(template: &str, documents: bool) -> String {
+    let line = |line| match str::strip_prefix(line, "?documents ") {
+        Some(line) => documents.then_some(line),
+        None => Some(line),
+    };
+    template.split_inclusive('\n').filter_map(line).collect()
 }
 
 /// The prompt for the summary of one shard.

@@ -1,7 +1,7 @@
 //! The review row, schema v4, from an accepted answer.
 
 use crate::anchor::tier;
-use crate::parse::Parsed;
+use crate::parse::{Format, Parsed};
 use crate::report::public_address;
 use crate::text::clip;
 use queue_schema::limits::{HistoryLimits, TierLimits};
@@ -153,7 +153,7 @@ pub fn row(accepted: &Accepted<'_>) -> ReviewRow {
         gradient_tier_avg: tiers.tier_avg.to_owned(),
         alignment_score: parsed.alignment_score,
         output_format: parsed.format.as_str().to_owned(),
-        verdict: parsed.verdict.clone(),
+        verdict: parsed.verdict.clone().filter(|_| parsed.format == Format::ForensicJson),
         critical_failures_count: counts.critical_failures,
         pseudocode_flags_count: counts.pseudocode_flags,
         prd_mismatches_count: counts.prd_mismatches,
@@ -186,6 +186,7 @@ pub fn row(accepted: &Accepted<'_>) -> ReviewRow {
         shards_shortened: accepted.shards_shortened,
         encoding: accepted.encoding.to_owned(),
         answer: (kept.len() > preview.len()).then(|| kept.to_owned()),
+        cut: parsed.cut,
     }
 }
 

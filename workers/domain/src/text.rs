@@ -63,29 +63,66 @@ pub fn counted(n: usize, one: &str, many: &str) -> String {
 }
 
 /// The piece that a text ends with `times` times over or more, one right after the other: a model
-/// that goes round in a loop. Short pieces count only when they fill [`LOOP_BYTES`] together, so that a
-/// rule under a heading is none.
+/// that goes round in a loop. In pieces of a line or more numbers count as one, for such a model may count its rounds. Short
+/// pieces count only when they fill [`LOOP_BYTES`] together, so that a rule under a heading is none; long ones
+/// count sooner, because nobody writes the same page again.
 pub fn repeated_end(text: &str, times: usize) -> Option<&str> {
-    let bytes = text.as_bytes();
-    let period = (1..=LOOP_PERIOD).find(|period| {
-        let all = (times * period).max(LOOP_BYTES);
-        let from = bytes.len().checked_sub(all);
-        from.is_some_and(|from| {
-            (from + period..bytes.len()).rev().all(|i| bytes[i] == bytes[i - period])
-        })
+    let exact = period(text.as_bytes(), times).map(|period| text.len() - period);
+    let mut at = exact.or_else(|| {
+        let (folded, places) = without_digits(text);
+        // A list of numbers is a loop of nothing else.
+        let line = period(&folded, times).filter(|period| *period >= FOLDED_PIECE)?;
+        places.get(folded.len() - line).copied()
     })?;
     // The loop may have been entered within a character; its last whole ones are shown.
-    let mut at = text.len() - period;
     while !text.is_char_boundary(at) {
         at += 1;
     }
     Some(&text[at..])
 }
 
+/// The least number of bytes after which the end of a text comes again, often enough to be a loop.
+fn period(bytes: &[u8], times: usize) -> Option<usize> {
+    (1..=LOOP_PERIOD.min(bytes.len() / 2)).find(|period| {
+        let times = match *period {
+            VERY_LONG_PIECE.. => 2,
+            LONG_PIECE.. => times.min(3),
+            _ => times,
+        };
+        let from = bytes.len().checked_sub((times * period).max(LOOP_BYTES));
+        from.is_some_and(|from| {
+            (from + period..bytes.len()).rev().all(|i| bytes[i] == bytes[i - period])
+        })
+    })
+}
+
+/// The end of a text with each number as one nought, and where each of its bytes stands in the text.
+fn without_digits(text: &str) -> (Vec<u8>, Vec<usize>) {
+    let all = text.as_bytes();
+    let start = all.len().saturating_sub(LOOP_WINDOW);
+    let (mut folded, mut places) = (Vec::new(), Vec::new());
+    for (at, byte) in all.iter().enumerate().skip(start) {
+        let again = byte.is_ascii_digit() && folded.last() == Some(&b'0');
+        if !again {
+            folded.push(if byte.is_ascii_digit() { b'0' } else { *byte });
+            places.push(at);
+        }
+    }
+    (folded, places)
+}
+
 /// Bytes that a loop goes over at least before it is called one.
 const LOOP_BYTES: usize = 400;
 /// Bytes of the longest piece whose repetition is looked for.
-const LOOP_PERIOD: usize = 1500;
+const LOOP_PERIOD: usize = 6_000;
+/// Bytes of a piece from which on its numbers don't tell it apart.
+const FOLDED_PIECE: usize = 30;
+/// Bytes of a piece that is a loop when it comes three times.
+const LONG_PIECE: usize = 300;
+/// Bytes of a piece that is a loop when it comes twice.
+const VERY_LONG_PIECE: usize = 1_500;
+/// Bytes at the end of a text that are looked at.
+const LOOP_WINDOW: usize = 32_768;
 
 #[cfg(test)]
 mod tests {
@@ -116,6 +153,32 @@ mod tests {
         assert_eq!(repeated_end(&" ".repeat(400), 8), Some(" "), "JSON that never ends");
         assert_eq!(repeated_end(&"漢".repeat(200), 8), Some("漢"));
         assert_eq!(repeated_end("", 8), None);
+        let numbers = (0..500).fold(String::new(), |s, n| s + &format!("{n} word{n}, "));
+        assert_eq!(repeated_end(&numbers, 4), None, "a list of numbers");
+    }
+
+    #[test]
+    fn a_loop_is_seen_through_its_numbers_and_however_long_it_is() {
+        let rounds = |n: usize, words: usize| -> String {
+            let page =
+                (0..words).fold(String::new(), |s, w| s + "word" + &"abcdefgh"[w % 8..] + " is. ");
+            (0..n).fold(String::new(), |s, round| {
+                s + &format!("{}. Line {}: {page}\n", round + 7, 90 + 11 * round)
+            })
+        };
+        for (n, words, seen) in [
+            (9, 4, true), // counts over ten, and from two digits to three
+            (8, 4, true),
+            (3, 4, false), // three short ones may be a list
+            (3, 40, true),
+            (2, 40, false),
+            (2, 160, true),
+        ] {
+            let text = format!("## Findings\n{}", rounds(n, words));
+            assert_eq!(repeated_end(&text, 8).is_some(), seen, "{n} times {words}");
+        }
+        let two_findings = "1. `a` is wrong (80%)\n2. `b` is wrong (80%)\n";
+        assert_eq!(repeated_end(&two_findings.repeat(2), 4), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The model trust journal from counters.
 
-use queue_schema::ledger::{Ledger, percentile};
+use queue_schema::ledger::{Ledger, checks, percentile};
 use queue_schema::rows::ModelTrustRow;
 use queue_schema::rows::trust::SCHEMA_VERSION;
 
@@ -31,6 +31,8 @@ pub fn rows(ledger: &Ledger, sweep: Option<&str>) -> Vec<ModelTrustRow> {
                 tokens_out: n("tokens_out"),
                 cost_usd: counts.get("cost_micro_usd").map(|micro| *micro as f64 / 1e6),
                 duration_ms: n("ms"),
+                findings: n("findings"),
+                checks: checks(counts),
                 p50_ms: percentile(counts, 50),
                 p90_ms: percentile(counts, 90),
                 p99_ms: percentile(counts, 99),

@@ -42,6 +42,8 @@ fn read(text: &str, case: &Value) -> Value {
     let flag = |name: &str| case[name].as_bool().unwrap_or(false);
     let answer = Answer { text, truncated: flag("truncated"), refused: flag("refused") };
     let context = Context {
+        given: &[],
+        documents: true,
         policy: case["policy"].as_str().unwrap_or("auto").parse().unwrap(),
         markdown_policy: MarkdownPolicy::default(),
         wants_forensic: flag("wants_forensic"),

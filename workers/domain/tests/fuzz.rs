@@ -216,6 +216,8 @@ fn run(bytes: &[u8], source: &str, random: &mut Random) {
     let answer =
         Answer { text: &text, truncated: random.below(8) == 0, refused: random.below(32) == 0 };
     let context = Context {
+        given: &[],
+        documents: true,
         policy: policies[random.below(4)],
         wants_forensic: random.below(4) == 0,
         shards_total: u32::try_from(random.below(7)).unwrap(),

@@ -86,6 +86,8 @@ async fn rung_of(settings: &Settings, providers: &Providers, rung: &Rung, forens
             wants_forensic: forensic,
             shards_total: 0,
             source: &case.source,
+            given: &[],
+            documents: false,
             fence: &fence,
             limits: settings.accept,
         };
@@ -115,6 +117,8 @@ fn request(
         forensic: None,
         wants_forensic: forensic,
         hints: &[],
+        max_findings: rung.max_findings.unwrap_or(settings.sweep.max_findings),
+        masked: false,
         history: &[],
         fence,
         shown_chars: settings.documents.shown_chars,

@@ -12,6 +12,7 @@ pub mod context;
 pub mod injection;
 pub mod jobs;
 pub mod lanes;
+mod lookup;
 pub mod model;
 mod passages;
 mod pieces;

@@ -5,7 +5,8 @@
 //! review -> rung                         the first rung of the ladder
 //! rung   -> shard.. -> (barrier) rung    a rung that can't take the whole file; in a chain one shard enqueues the next
 //! shard  -> shard                        the next rung for the same piece
-//! rung   -> rung                         the next rung of the ladder, a cheaper one, or one that takes the whole file
+//! rung   -> rung                         the next rung of the ladder, a cheaper one, one that takes the whole file, or the
+//!                                        same one after an empty answer
 //! rung   -> shard..                      all pieces again, when a person retries a review that nobody could read
 //! rung   -> facts | resolved             an accepted review
 //! rung   -> dead letter | left out       the ladder, or the budget, is spent
@@ -209,7 +210,7 @@ pub fn leave_out(sweep: &SweepId, target: u32, why: String) -> Effects {
     SweepRecord::of(sweep).leave_out(target, why)
 }
 
-/// An answer was rejected: the next rung, or the dead-letter queue when there is none.
+/// An answer was rejected: the same rung once more, or the next one, or the dead-letter queue when there is none.
 ///
 /// # Errors
 /// Only if a payload does not serialise.
@@ -218,10 +219,11 @@ pub fn rejected(
     ladder: &Ladder,
     job: Rung,
     attempt: &Attempt,
+    same_rung: bool,
 ) -> Result<Effects, HandlerError> {
     let review = ReviewId::new(&job.sweep, job.target);
     let effects = effects.with(ReviewRecord::of(&review).attempt(attempt)?);
-    let next = job.rung + 1;
+    let next = if same_rung { job.rung } else { job.rung + 1 };
     if (next as usize) < ladder.rungs.len() {
         let provider = provider_at(ladder, next)?;
         let attempt = job.attempt + 1;

@@ -1,6 +1,7 @@
 //! Request bodies: extra members from the settings, merged in.
 
 use scrum_config::ProviderConfig;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::adapt::Way;
@@ -80,6 +81,53 @@ pub(crate) fn messages(req: &ChatRequest, way: &Way) -> Value {
     }
 }
 
+/// The body as it is sent: the properties of a schema in the order of its `required`. Models write the members
+/// of an answer in the order of the schema, and a map has that of the names.
+pub(crate) fn written(body: &Map<String, Value>) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec(&Members(body))
+}
+
+struct Members<'a>(&'a Map<String, Value>);
+struct Member<'a>(&'a Value);
+/// Properties, and the names of the first ones.
+struct Properties<'a>(&'a Map<String, Value>, &'a [Value]);
+
+impl Serialize for Members<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let required = self.0.get("required").and_then(Value::as_array);
+        let mut out = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in self.0 {
+            match (name.as_str(), value, required) {
+                ("properties", Value::Object(all), Some(first)) => {
+                    out.serialize_entry(name, &Properties(all, first))?;
+                }
+                _ => out.serialize_entry(name, &Member(value))?,
+            }
+        }
+        out.end()
+    }
+}
+
+impl Serialize for Member<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Object(map) => Members(map).serialize(serializer),
+            Value::Array(all) => serializer.collect_seq(all.iter().map(Member)),
+            other => other.serialize(serializer),
+        }
+    }
+}
+
+impl Serialize for Properties<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(all, first) = self;
+        let named = first.iter().filter_map(|name| all.get_key_value(name.as_str()?));
+        let is_named = |name: &String| first.iter().any(|n| n == name.as_str());
+        let others = all.iter().filter(|(name, _)| !is_named(name));
+        serializer.collect_map(named.chain(others).map(|(name, value)| (name, Member(value))))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +145,23 @@ mod tests {
             Value::Object(body),
             json!({"a": 1, "options": {"num_ctx": 2, "seed": 7}, "b": [1]})
         );
+    }
+
+    #[test]
+    fn properties_are_sent_in_the_order_of_what_is_required() {
+        let schema = json!({"type": "object", "required": ["z", "b"], "properties": {
+            "a": {}, "b": {"items": {"required": ["y", "x"], "properties": {"x": 1, "y": 2}}}, "z": {}}});
+        let Value::Object(body) = json!({"schema": [schema], "properties": {"b": 1, "a": 2}})
+        else {
+            unreachable!()
+        };
+        let sent = String::from_utf8(written(&body).unwrap()).unwrap();
+        assert_eq!(serde_json::from_str::<Map<String, Value>>(&sent).unwrap(), body);
+        let order = |names: &[&str]| {
+            let places: Vec<_> = names.iter().map(|n| sent.find(&format!("\"{n}\":"))).collect();
+            places.iter().all(Option::is_some) && places.is_sorted()
+        };
+        assert!(order(&["z", "y", "x"]) && sent.contains(r#""z":{},"b":"#), "{sent}");
     }
 
     #[test]

@@ -126,7 +126,7 @@ impl Endpoint {
         trace: Option<&str>,
         clock: &Clock,
     ) -> Result<Response, Failure> {
-        let bytes = serde_json::to_vec(body)
+        let bytes = body::written(body)
             .map_err(|e| ChatError::terminal(TerminalKind::BadRequest, e.to_string()))?;
         let request = self.client.client().post(format!("{}{path}", self.base)).body(bytes);
         let mut request = self.authorized(request)?.header(CONTENT_TYPE, "application/json");

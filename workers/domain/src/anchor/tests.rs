@@ -1,6 +1,6 @@
 use super::*;
 use proptest::prelude::*;
-use queue_schema::rows::FindingKind;
+use queue_schema::rows::{Confirmed, FindingKind};
 
 fn tier(findings: &[Finding]) -> Tiers {
     super::tier(findings, TierLimits::default())
@@ -11,6 +11,7 @@ fn finding(quote: Option<&str>, confidence: Option<u8>, anchored: bool) -> Findi
         quote: quote.map(Into::into),
         anchored,
         confidence,
+        confirmed: Some(Confirmed::Call),
         ..Finding::new(FindingKind::Suggestion, "x")
     }
 }
@@ -256,6 +257,30 @@ fn tiers_have_their_edges() {
     let mixed = tier(&[finding(None, Some(95), true), finding(None, Some(55), true)]);
     assert_eq!((mixed.min, mixed.avg), (Some(55), Some(75.0)));
     assert_eq!((mixed.tier, mixed.tier_avg), ("simulation", "dry_run"));
+}
+
+#[test]
+fn auto_needs_every_finding_confirmed_and_a_failed_check_blocks() {
+    let sure = || finding(None, Some(99), true);
+    let plain = || Finding { confirmed: None, ..sure() };
+    let right = || Finding { kind: FindingKind::VerifiedComponent, ..plain() };
+    let failed = || Finding { checks: vec!["praise".into()], ..sure() };
+    let unread = || Finding { confidence: None, confidence_unreadable: true, ..sure() };
+    for (findings, want) in [
+        (vec![sure()], "auto"),
+        (vec![sure(), right()], "auto"),
+        (vec![plain()], "dry_run"),
+        (vec![sure(), plain()], "dry_run"),
+        (vec![sure(), failed()], "block"),
+        (vec![failed()], "block"),
+        (vec![sure(), unread()], "simulation"),
+        (vec![plain(), sure(), unread()], "simulation"),
+        (vec![unread()], "block"),
+        (vec![unread(), failed()], "block"),
+    ] {
+        let tiers = tier(&findings);
+        assert_eq!((tiers.tier, tiers.tier_avg), (want, want), "{findings:?}");
+    }
 }
 
 #[test]

@@ -34,6 +34,7 @@ pub fn stricter(asked: ApplyRules, own: &ApplyRules) -> ApplyRules {
     ApplyRules {
         min_conf: asked.min_conf.max(own.min_conf),
         max_lines: asked.max_lines.min(own.max_lines),
+        unconfirmed: asked.unconfirmed && own.unconfirmed,
         max_patches: asked.max_patches.min(own.max_patches),
         whole_chars: asked.whole_chars.min(own.whole_chars),
         around_lines: asked.around_lines.min(own.around_lines),
@@ -87,6 +88,7 @@ mod tests {
         let rules = |min_conf, n: u32, deny: &[&str], protected: &[&str]| ApplyRules {
             min_conf,
             max_lines: n,
+            unconfirmed: n > 5,
             max_patches: n,
             whole_chars: n,
             around_lines: n,

@@ -1,5 +1,6 @@
 //! What the patch model is asked.
 
+use super::select::is_patched;
 use crate::prompt::{Prompt, fenced, fenced_file, fill};
 use crate::text::one_line;
 use queue_schema::rows::Finding;
@@ -31,6 +32,8 @@ pub struct PatchInput<'a> {
     pub shown: &'a Shown,
     /// The review's findings.
     pub findings: &'a [Finding],
+    /// Whether findings that nothing confirms are shown too.
+    pub unconfirmed: bool,
     /// Patches at most.
     pub most: u32,
     /// Lines of a patch at most.
@@ -74,12 +77,16 @@ pub fn patch_prompt(input: &PatchInput<'_>) -> Prompt {
     let system = fill(PATCH, &[("fence", input.fence), ("most", &most), ("lines", &lines)]);
     let mut user = String::from("# Findings of the review\n");
     let mut findings = String::new();
-    for f in input.findings.iter().filter(|f| f.kind.is_actionable()) {
+    for f in input.findings.iter().filter(|f| is_patched(f, input.unconfirmed)) {
         let confidence = f.confidence.map(|c| format!(" ({c} %)")).unwrap_or_default();
         let place = f.line.map(|l| format!(" line {l}:")).unwrap_or_default();
-        let _ = writeln!(findings, "-{place} {}{confidence}", one_line(&f.text));
+        let confirmed = if f.confirmed.is_some() { " confirmed:" } else { "" };
+        let _ = writeln!(findings, "-{confirmed}{place} {}{confidence}", one_line(&f.text));
         if let Some(quote) = &f.quote {
             let _ = writeln!(findings, "  quote: {}", one_line(quote));
+        }
+        if let Some(change) = f.change.as_ref().filter(|_| f.confirmed.is_some()) {
+            let _ = writeln!(findings, "  change: {}", change.replace('\n', "\n    "));
         }
     }
     fenced(&mut user, input.fence, "findings", &findings);
@@ -122,4 +129,44 @@ fn schema(most: u32) -> serde_json::Value {
             }
         }}}
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use queue_schema::rows::Confirmed;
+
+    #[test]
+    fn a_confirmed_finding_brings_its_change_and_others_only_where_they_may() {
+        let finding =
+            |line| Finding { text: "claim".into(), line: Some(line), ..Finding::default() };
+        let mut findings = [finding(1), finding(2)];
+        findings[0].confirmed = Some(Confirmed::Call);
+        findings[1].text = "another claim".into();
+        for f in &mut findings {
+            f.change = Some("`first`\n`second`".into());
+        }
+        let prompt = |unconfirmed| {
+            patch_prompt(&PatchInput {
+                path: "a.rs",
+                language: "Rust",
+                source: "x",
+                shown: &Shown::Whole,
+                findings: &findings,
+                unconfirmed,
+                most: 2,
+                lines: 6,
+                fence: "F1",
+            })
+        };
+        let user = prompt(false).user;
+        assert!(user.contains("- confirmed: line 1:") && !user.contains("another claim"), "{user}");
+        let user = prompt(true).user;
+        assert!(
+            user.contains("- line 2: another claim") && user.contains("    `second`"),
+            "{user}"
+        );
+        assert_eq!(user.matches("change:").count(), 1, "what is not confirmed is no instruction");
+        assert!(prompt(true).system.contains("marked \"confirmed\": what its \"change\" says"));
+    }
 }

@@ -2,7 +2,7 @@
 //! to a [`Selector`] one by one.
 
 use super::paths::PathRules;
-use queue_schema::rows::ReviewRow;
+use queue_schema::rows::{Finding, ReviewRow};
 use serde::Serialize;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -17,6 +17,8 @@ pub struct Criteria {
     pub min_conf: u8,
     /// Least confidence of any finding, in percent.
     pub min_each: u8,
+    /// Whether findings count that nothing confirms.
+    pub unconfirmed: bool,
     /// Which paths may be changed.
     pub paths: PathRules,
     /// Files of one run at most.
@@ -33,6 +35,8 @@ pub enum PassedOver {
     Mean(Option<f64>),
     /// One of its findings is too unsure.
     Least(Option<u8>),
+    /// Nothing confirms any of its findings.
+    Unconfirmed,
     /// The path may not be changed, for this reason.
     Denied(String),
     /// Others were better, and a run has room for so many.
@@ -46,6 +50,9 @@ impl std::fmt::Display for PassedOver {
             Self::Mean(Some(avg)) => write!(f, "its mean confidence is {avg:.0} %"),
             Self::Mean(None) | Self::Least(None) => f.write_str("it gives no confidence"),
             Self::Least(Some(min)) => write!(f, "its least confidence is {min} %"),
+            Self::Unconfirmed => f.write_str(
+                "none of its findings is confirmed (apply.unconfirmed = true takes them all the same)",
+            ),
             Self::Denied(why) => write!(f, "its path {why}"),
             Self::NoRoom(most) => write!(f, "the best {most} were taken"),
         }
@@ -137,6 +144,11 @@ impl<'a> Selector<'a> {
     }
 }
 
+/// Whether a finding may become a patch.
+pub fn is_patched(finding: &Finding, unconfirmed: bool) -> bool {
+    finding.kind.is_actionable() && (unconfirmed || finding.confirmed.is_some())
+}
+
 fn judge(row: &ReviewRow, criteria: &Criteria) -> Result<Candidate, PassedOver> {
     if let Some(why) = criteria.paths.refusal(&row.file) {
         return Err(PassedOver::Denied(why));
@@ -148,6 +160,9 @@ fn judge(row: &ReviewRow, criteria: &Criteria) -> Result<Candidate, PassedOver> 
     let confidence_avg = mean.ok_or(PassedOver::Mean(row.confidence_avg))?;
     if row.confidence_min.is_none_or(|min| min < criteria.min_each) {
         return Err(PassedOver::Least(row.confidence_min));
+    }
+    if !row.findings.iter().any(|f| is_patched(f, criteria.unconfirmed)) {
+        return Err(PassedOver::Unconfirmed);
     }
     Ok(Candidate {
         review_id: row.review_id.clone(),

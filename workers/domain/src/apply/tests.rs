@@ -6,7 +6,7 @@ use super::select::{Criteria, PassedOver, Selector};
 use super::verdict::{Ran, judge, warnings};
 use super::{Bisect, detect, message};
 use proptest::prelude::*;
-use queue_schema::rows::{Finding, FindingKind, ReviewRow};
+use queue_schema::rows::{Confirmed, Finding, FindingKind, ReviewRow};
 use std::collections::BTreeSet;
 
 fn patch(old: &str, new: &str, rationale: &str, confidence: u8) -> Patch {
@@ -192,7 +192,8 @@ fn row(file: &str, at: &str, avg: f64, min: u8, tier: &str) -> ReviewRow {
     ] {
         map.insert(name.into(), 0.into());
     }
-    for name in ["findings", "attempts", "shards_missing", "top_chunks"] {
+    map.insert("findings".into(), serde_json::json!([finding(1, 1)]));
+    for name in ["attempts", "shards_missing", "top_chunks"] {
         map.insert(name.into(), serde_json::json!([]));
     }
     serde_json::from_value(fields).unwrap()
@@ -200,7 +201,7 @@ fn row(file: &str, at: &str, avg: f64, min: u8, tier: &str) -> ReviewRow {
 
 #[test]
 fn the_best_reviews_are_chosen_and_the_others_told_why_not() {
-    let rows = [
+    let mut rows = [
         row("low.rs", "2026-01-02T00:00:00Z", 60.0, 60, "simulation"),
         row("b.rs", "2026-01-01T00:00:00Z", 92.0, 75, "dry_run"),
         row("a.rs", "2026-01-01T00:00:00Z", 95.0, 90, "auto"),
@@ -209,14 +210,19 @@ fn the_best_reviews_are_chosen_and_the_others_told_why_not() {
         row("config/x.rs", "2026-01-01T00:00:00Z", 99.0, 99, "auto"),
         row("c.rs", "2026-01-01T00:00:00Z", 91.0, 91, "auto"),
     ];
+    rows[6].findings[0].confirmed = Some(Confirmed::Program);
     let paths =
         PathRules { deny: vec!["config/".into()], permit: vec![], allow: vec!["rs".into()] };
-    let criteria = Criteria { min_conf: 90, min_each: 70, paths, max_files: 2 };
-    let mut selector = Selector::new(&criteria);
-    for row in &rows {
-        selector.look(row);
-    }
-    let selection = selector.end();
+    let mut criteria =
+        Criteria { min_conf: 90, min_each: 70, unconfirmed: true, paths, max_files: 2 };
+    let select = |criteria: &Criteria| {
+        let mut selector = Selector::new(criteria);
+        for row in &rows {
+            selector.look(row);
+        }
+        selector.end()
+    };
+    let selection = select(&criteria);
     assert_eq!((selection.looked_at, selection.passed_over), (7, 5));
     let files: Vec<_> = selection.chosen.iter().map(|c| c.file.as_str()).collect();
     assert_eq!(files, ["a.rs", "b.rs"]);
@@ -232,12 +238,16 @@ fn the_best_reviews_are_chosen_and_the_others_told_why_not() {
             ("c.rs", PassedOver::NoRoom(2)),
         ]
     );
+    criteria.unconfirmed = false;
+    let selection = select(&criteria);
+    assert_eq!((selection.chosen.len(), selection.chosen[0].file.as_str()), (1, "c.rs"));
+    assert!(selection.reasons.contains(&("a.rs".into(), PassedOver::Unconfirmed)));
 }
 
 #[test]
 fn a_selection_keeps_the_best_and_a_few_reasons_of_any_number_of_reviews() {
     let paths = PathRules { allow: vec!["rs".into()], ..PathRules::default() };
-    let criteria = Criteria { min_conf: 50, min_each: 0, paths, max_files: 3 };
+    let criteria = Criteria { min_conf: 50, min_each: 0, unconfirmed: true, paths, max_files: 3 };
     let mut selector = Selector::new(&criteria);
     for n in 0..1_000_u32 {
         let sure = f64::from(n * 7 % 1_000) / 10.0;
@@ -276,6 +286,7 @@ fn a_large_file_is_shown_around_its_findings_and_says_so() {
         source: &source,
         shown: &regions,
         findings: &findings,
+        unconfirmed: true,
         most: 2,
         lines: 6,
         fence: "F1",

@@ -142,6 +142,19 @@ pub(crate) fn code_of(path: &str, source: &str) -> Vec<(String, bool)> {
         .collect()
 }
 
+/// Of each line, whether it holds a comment and no code. Prose and data have no comments.
+pub(crate) fn comments_of(path: &str, source: &str) -> Vec<bool> {
+    let language = language(path);
+    if is_prose(language) || is_data(language) {
+        return Vec::new();
+    }
+    // The marks around a docstring are code.
+    let bare =
+        |code: &str| code.trim_matches(|c: char| c.is_whitespace() || "\"'".contains(c)).is_empty();
+    let only = |line: Line<'_>| bare(&line.code) && !line.comment.trim().is_empty();
+    lines(path, source).into_iter().map(only).collect()
+}
+
 /// Tests, benches and examples by where they stand.
 fn is_test_path(path: &str) -> bool {
     const DIRS: &[&str] = &[

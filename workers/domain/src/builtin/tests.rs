@@ -44,6 +44,8 @@ fn subject<'a>(path: &'a str, source: &'a str) -> Subject<'a> {
 fn accepted(answer: &str, policy: Policy, source: &str) -> Parsed {
     let answer = Answer { text: answer, ..Answer::default() };
     let context = Context {
+        given: &[],
+        documents: true,
         policy,
         wants_forensic: policy == Policy::Forensic,
         shards_total: 9,
@@ -108,7 +110,7 @@ fn the_forensic_answer_follows_the_schema() {
     for source in [DIRTY, CLEAN] {
         let text = review_forensic(&subject("src/a.rs", source));
         let value: Value = serde_json::from_str(&text).unwrap();
-        let schema = forensic_schema();
+        let schema = forensic_schema(true, 5);
         let keys = |v: &Value| -> Vec<String> {
             let mut k: Vec<String> = v.as_object().unwrap().keys().cloned().collect();
             k.sort();

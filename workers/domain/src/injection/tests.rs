@@ -13,6 +13,8 @@ fn judged(case: &Case, text: &str) -> Verdict {
         wants_forensic: false,
         shards_total: 0,
         source: &case.source,
+        given: &[],
+        documents: false,
         fence: FENCE,
         limits: AcceptLimits::default(),
     };

@@ -2,12 +2,14 @@
 //! reviewer quotes is not the reviewer's own word: a file may hold such objects too.
 
 use super::confidence::{Confidence, confidence, lone_confidence};
+use super::fields::severity;
 use super::items::{label, list_marker};
 use super::numbers::alignment_score;
 use super::{
     Finding, FindingKind, ForensicCounts, Format, MOST_FINDINGS, Parsed, finding, lenient,
     markdown, once,
 };
+use crate::material::Material;
 use crate::text::clip_marked;
 use serde_json::{Map, Value};
 use std::ops::Range;
@@ -38,27 +40,89 @@ enum Place {
     Quoted,
 }
 
-/// Reads an answer of which JSON is wanted. JSON may be fenced or stand in prose; of several objects
-/// with a verdict the last counts, because drafts come before the final answer, and one on a line of
-/// its own before one within a line. Entries may be strings or objects under many names.
-pub fn forensic(text: &str) -> Option<Parsed> {
-    let mut of_prose = None;
-    for found in candidates(text).0.into_iter().rev() {
-        match found.place {
-            Place::Own => return Some(read(found)),
-            Place::Prose if of_prose.is_none() => of_prose = Some(found),
-            Place::Prose | Place::Quoted => {}
-        }
-    }
-    of_prose.map(read)
+/// What the verdicts of an answer come to.
+#[derive(Debug)]
+pub enum Verdicts {
+    /// There is none.
+    None,
+    /// All of them stand in what the reviewer was given: somebody else's words.
+    Copied,
+    /// Of its own it gives several that differ.
+    Contradicting(Vec<&'static str>),
+    /// A forensic answer.
+    One(Box<Parsed>),
 }
 
-/// The same of an answer that may come in either form: only an object on a line of its own, and none
+/// Reads an answer of which JSON is wanted. JSON may be fenced or stand in prose. Entries may be strings or objects
+/// under many names.
+pub fn forensic(text: &str) -> Option<Parsed> {
+    match verdicts(text, false, &Material::of([])) {
+        Verdicts::One(parsed) => Some(*parsed),
+        _ => None,
+    }
+}
+
+/// The verdicts of an answer. What stands in the material is not the reviewer's word, nor is what it quotes. Of several
+/// objects with one verdict the last counts, because drafts come before the final answer, and one on a
+/// line of its own before one within a line.
+///
+/// An answer that may come in either form (`alone`) is forensic only by an object on a line of its own, and not
 /// when what stands around it is a Markdown review, which then quotes the object.
-pub fn forensic_alone(text: &str) -> Option<Parsed> {
+pub fn verdicts(text: &str, alone: bool, material: &Material) -> Verdicts {
     let (found, around) = candidates(text);
-    let object = found.into_iter().rfind(|c| c.place == Place::Own)?;
-    (!is_markdown_review(&around)).then(|| read(object))
+    let counts = |c: &Candidate| c.place == Place::Own || (!alone && c.place == Place::Prose);
+    let (copied, own): (Vec<_>, Vec<_>) =
+        found.into_iter().filter(counts).partition(|c| is_copied(c, material));
+    if alone && is_markdown_review(&around) {
+        return Verdicts::None;
+    }
+    let mut said: Vec<&'static str> = Vec::new();
+    for candidate in &own {
+        if !said.contains(&candidate.verdict) {
+            said.push(candidate.verdict);
+        }
+    }
+    if said.len() > 1 {
+        return Verdicts::Contradicting(said);
+    }
+    // The last of equals.
+    match own.into_iter().max_by_key(|c| c.place == Place::Own) {
+        Some(last) => Verdicts::One(Box::new(read(last))),
+        None if copied.is_empty() => Verdicts::None,
+        None => Verdicts::Copied,
+    }
+}
+
+/// Whether an object says nothing but what stands in the material: its verdict, and each of its claims.
+fn is_copied(found: &Candidate, material: &Material) -> bool {
+    let verdict = found.map.get("verdict").and_then(Value::as_str).unwrap_or_default();
+    material.holds(&format!("verdict: {verdict}"))
+        && found.map.iter().all(|(name, value)| only_given(name, value, material))
+}
+
+/// Whether no text in a value is the reviewer's own. Quotes are always the file's.
+fn only_given(name: &str, value: &Value, material: &Material) -> bool {
+    const NOT_SAID: [&str; 10] = [
+        "verdict",
+        "quote",
+        "code",
+        "snippet",
+        "code_quote",
+        "excerpt",
+        "severity",
+        "flag",
+        "flags",
+        "confidence",
+    ];
+    if NOT_SAID.contains(&name) {
+        return true;
+    }
+    match value {
+        Value::String(text) => material.holds(text),
+        Value::Array(all) => all.iter().all(|v| only_given("", v, material)),
+        Value::Object(map) => map.iter().all(|(name, v)| only_given(name, v, material)),
+        _ => true,
+    }
 }
 
 /// The objects with a verdict, and the text without those on lines of their own.
@@ -139,6 +203,7 @@ fn read(found: Candidate) -> Parsed {
         verdict: Some(verdict.to_owned()),
         findings,
         counts: Some(counts),
+        cut: false,
     }
 }
 
@@ -191,7 +256,7 @@ fn with_verdict(map: Map<String, Value>) -> Option<(&'static str, Map<String, Va
     })
 }
 
-fn known_verdict(text: &str) -> Option<&'static str> {
+pub(super) fn known_verdict(text: &str) -> Option<&'static str> {
     let name = text.trim().to_ascii_lowercase().replace([' ', '-'], "_");
     match name.as_str() {
         "pass" | "passed" => Some("pass"),
@@ -265,6 +330,9 @@ fn entry(kind: FindingKind, key: Option<&str>, value: &Value) -> Option<Finding>
             found.place = string(map, &["where", "location", "place", "function", "line", "lines"]);
             found.quote = quote;
             found.evidence = evidence;
+            found.fails_for = string(map, &["fails_for", "fails", "failure_case"]);
+            found.change = string(map, &["change", "fix", "suggested_change", "instead"]);
+            found.severity = string(map, &["severity"]).as_deref().and_then(severity);
             let given = string(map, &["flag", "flags", "semantic_flag", "semantic_flags"]);
             found.flags = super::flags(&given.unwrap_or_default());
             Some(found)
@@ -338,91 +406,4 @@ fn says_nothing(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FULL: &str = r#"{"verdict":"needs_patch","alignment_score":6,
-        "critical_failures":[{"text":"`load` panics","quote":"x.unwrap()","confidence":90,"evidence":"no check"}],
-        "pseudocode_flags":["save is a stub (75%)"],
-        "prd_mismatches":[], "broken_pipelines":[], "missing_components":[],
-        "risk_points":[{"title":"Race","description":"two writers","confidence":"85%"}],
-        "verified_components":[], "required_next_actions":"add a lock"}"#;
-
-    #[test]
-    fn the_full_shape() {
-        let p = forensic(FULL).unwrap();
-        assert_eq!(p.verdict.as_deref(), Some("needs_patch"));
-        assert_eq!(p.alignment_score, Some(6.0));
-        let counts = p.counts.unwrap();
-        assert_eq!((counts.critical_failures, counts.pseudocode_flags), (1, 1));
-        assert_eq!((counts.risk_points, counts.required_next_actions), (1, 1));
-        let confidences: Vec<_> = p.findings.iter().map(|f| f.confidence).collect();
-        assert_eq!(confidences, [Some(90), Some(75), Some(85), None]);
-        assert_eq!(p.findings[0].quote.as_deref(), Some("x.unwrap()"));
-        assert_eq!(p.findings[0].evidence.as_deref(), Some("no check"));
-        assert_eq!(p.findings[2].text, "Race: two writers");
-    }
-
-    #[test]
-    fn semantic_flags_are_taken_by_name_only() {
-        let read = |flag: &str| {
-            let text =
-                format!(r#"{{"verdict":"fail","risk_points":[{{"text":"x","flag":{flag}}}]}}"#);
-            forensic(&text).unwrap().findings.remove(0).flags
-        };
-        assert_eq!(read(r#""OffByOne""#), ["OffByOne"]);
-        assert_eq!(read(r#"["DeadCode", "offbyone", "Evil"]"#), ["OffByOne", "DeadCode"]);
-        assert!(read(r#""none""#).is_empty() && read("7").is_empty());
-    }
-
-    #[test]
-    fn fenced_in_prose_and_wrapped() {
-        let fenced = format!("Here {{is}} the review:\n```json\n{FULL}\n```\nHope it helps {{}}.");
-        assert_eq!(forensic(&fenced), forensic(FULL));
-        let wrapped = format!(r#"{{"review": {FULL}}}"#);
-        assert_eq!(forensic(&wrapped), forensic(FULL));
-    }
-
-    #[test]
-    fn the_last_object_with_a_verdict_counts() {
-        let text = r#"Draft {"verdict":"pass"} final {"verdict":"FAIL"} and {"note":1}"#;
-        assert_eq!(forensic(text).unwrap().verdict.as_deref(), Some("fail"));
-    }
-
-    #[test]
-    fn no_verdict_no_review() {
-        for text in ["", "{}", "[1]", r#"{"verdict":"maybe"}"#, r#"{"verdict":1}"#, "{\"verdict\""]
-        {
-            assert_eq!(forensic(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn confidence_is_never_guessed() {
-        let read = |c: &str| {
-            let t =
-                format!(r#"{{"verdict":"fail","risk_points":[{{"text":"x","confidence":{c}}}]}}"#);
-            forensic(&t).unwrap().findings[0].confidence
-        };
-        assert_eq!(read("85"), Some(85));
-        assert_eq!(read("89.9"), Some(89));
-        assert_eq!(read("\"85 %\""), Some(85));
-        assert_eq!(read("0.85"), Some(85));
-        assert_eq!(read("\"9/10\""), Some(90));
-        for odd in ["101", "-1", "\"high\"", "null", "true"] {
-            assert_eq!(read(odd), None, "{odd}");
-        }
-    }
-
-    #[test]
-    fn empty_entries_are_not_findings() {
-        let t = r#"{"verdict":"pass","risk_points":["None","",{}],"critical_failures":null}"#;
-        assert!(forensic(t).unwrap().findings.is_empty());
-    }
-
-    #[test]
-    fn hostile_nesting_ends() {
-        assert_eq!(forensic(&"{\"a\":".repeat(20_000)), None);
-        assert_eq!(forensic(&"{".repeat(100_000)), None);
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 
 use super::code::{is_code_fence, opening_inside};
 use super::confidence::{Confidence, confidence};
+use super::forensic::known_verdict;
 use super::items::{Item, Section, Style, classify, label, list_marker, numbered_title};
 use super::numbers::alignment_score;
 use super::{Format, Parsed, finding, once, table};
@@ -21,9 +22,10 @@ pub fn markdown(text: &str) -> Parsed {
     Parsed {
         format: Format::Markdown,
         alignment_score: alignment_score(text),
-        verdict: None,
+        verdict: verdict(text).map(str::to_owned),
         findings: reader.finish(),
         counts: None,
+        cut: false,
     }
 }
 
@@ -214,7 +216,7 @@ fn from_item(item: &Item, sections_named: bool) -> Option<Finding> {
                 || (!sections_named && item.style != Style::Bullet)
         }
     };
-    let text = item.text();
+    let text = item.claim();
     if !counts || text.is_empty() || (confidence.percent().is_none() && item.is_nothing()) {
         return None;
     }
@@ -224,7 +226,36 @@ fn from_item(item: &Item, sections_named: bool) -> Option<Finding> {
     f.place = item.place();
     f.evidence = item.evidence();
     f.flags = item.flags();
+    f.severity = item.severity();
+    f.fails_for = item.fails_for();
+    f.change = item.change();
     Some(f)
+}
+
+/// The verdict: behind the last title or label of that name, or below it; or the last line, where it is no more.
+pub(super) fn verdict(text: &str) -> Option<&'static str> {
+    let mut in_code = false;
+    let mut outside = |line: &&str| {
+        let fence = is_code_fence(line) || (!in_code && opening_inside(line).1.is_some());
+        in_code ^= fence;
+        !in_code && !fence
+    };
+    let plain = |line: &str| {
+        let marks = |c: char| c.is_whitespace() || "#*_-.:`".contains(c);
+        line.trim_matches(marks).to_ascii_lowercase()
+    };
+    let lines: Vec<String> =
+        text.lines().filter(&mut outside).map(plain).filter(|line| !line.is_empty()).collect();
+    let titled = lines.iter().enumerate().rev().find_map(|(at, line)| {
+        let rest = line.strip_prefix("verdict")?;
+        (!rest.starts_with(crate::text::is_ident)).then_some((at, rest))
+    });
+    let Some((at, rest)) = titled else { return known_verdict(lines.last()?) };
+    let said = if rest.trim().is_empty() { lines.get(at + 1)?.as_str() } else { rest };
+    let said = said.trim_start_matches(|c: char| !c.is_alphanumeric());
+    let end = said.find(|c: char| !crate::text::is_ident(c) && c != '-').unwrap_or(said.len());
+    let two = said.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
+    known_verdict(&said[..end]).or_else(|| known_verdict(&two))
 }
 
 const fn kind_of(section: Section) -> FindingKind {

@@ -3,6 +3,7 @@
 
 pub(crate) mod code;
 mod confidence;
+mod fields;
 mod forensic;
 pub(crate) mod items;
 pub(crate) mod labels;
@@ -14,9 +15,10 @@ mod quote;
 mod table;
 
 pub(crate) use forensic::objects;
-pub use forensic::{forensic, forensic_alone};
+pub use forensic::{Verdicts, forensic, verdicts};
 pub(crate) use markdown::has_unread;
 pub use markdown::markdown;
+pub(crate) use nothing::is_clean_review;
 
 use queue_schema::rows::{FLAGS, Finding, FindingKind};
 use std::collections::BTreeSet;
@@ -68,12 +70,14 @@ pub struct Parsed {
     pub format: Format,
     /// 1 to 10.
     pub alignment_score: Option<f64>,
-    /// `pass`, `needs_patch` or `fail`; only a forensic answer has one.
+    /// `pass`, `needs_patch` or `fail`, where the answer says so. Only that of a forensic one is a row's.
     pub verdict: Option<String>,
     /// The findings, not yet anchored.
     pub findings: Vec<Finding>,
     /// Only a forensic answer has them.
     pub counts: Option<ForensicCounts>,
+    /// It was cut, and these are its finished findings.
+    pub cut: bool,
 }
 
 /// More than any review has; a bound on what a run-away answer can put into a row.

@@ -1,8 +1,57 @@
 //! How reviewers say that there is nothing to say.
 
-use super::items::Section;
+use super::code::{code_spans, is_code_fence, is_name};
+use super::items::{Section, classify, list_marker};
 use super::labels;
 use crate::text::clip;
+
+/// Letters that say what was checked, at least. A sign of a script without letters counts as three.
+const LEAST_TOLD: usize = 12;
+
+/// True for a review that says that there is nothing to report, and what was checked: either in words, or by its form,
+/// which is a verdict of pass behind a text that names code. Short ones are as good as long ones.
+pub(crate) fn is_clean_review(text: &str) -> bool {
+    if super::has_unread(text) {
+        return false;
+    }
+    let (mut section, mut in_code) = (Section::Neutral, false);
+    let (mut nothing, mut told, mut names) = (false, 0, false);
+    for line in text.lines() {
+        in_code ^= is_code_fence(line);
+        let title = line.trim_start().strip_prefix('#');
+        if let Some(title) = title.filter(|_| !in_code) {
+            section = classify(title.trim_start_matches('#'));
+        }
+        if in_code || title.is_some() || is_code_fence(line) || is_formal(line) {
+            continue;
+        }
+        let line = list_marker(line).map_or(line, |(_, _, rest)| rest).trim();
+        let none = section != Section::Contradictions && says_nothing(line);
+        nothing |= none;
+        let said = if none { behind_phrase(line) } else { line };
+        told += said.chars().filter(|c| c.is_alphanumeric()).map(weight).sum::<usize>();
+        names |= code_spans(said).iter().any(|span| span.chars().count() > 2 && is_name(span));
+    }
+    let passes = super::markdown::verdict(text) == Some("pass");
+    told >= LEAST_TOLD && (nothing || (passes && names))
+}
+
+/// A score or a verdict: part of the form.
+fn is_formal(line: &str) -> bool {
+    let plain = line.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+    plain.starts_with("alignment score") || super::forensic::known_verdict(&plain).is_some()
+}
+
+/// What follows the phrase that a line begins with.
+fn behind_phrase(line: &str) -> &str {
+    let end = line.find(['.', ':', ';', ',', '(', '—', '–', '。', '，', '：', '；', '（']);
+    end.map_or("", |end| &line[end..])
+}
+
+fn weight(c: char) -> usize {
+    // From the first block of Chinese and Japanese signs on.
+    if u32::from(c) >= 0x2e80 { 3 } else { 1 }
+}
 
 /// True for a value that says nothing, as in `Quote: none`.
 pub(super) fn is_blank(value: &str) -> bool {
@@ -129,13 +178,13 @@ fn behind<'a>(text: &'a str, words: &[&str]) -> Option<&'a str> {
 /// True where a phrase is over.
 fn ends(rest: &str) -> bool {
     let next = rest.trim_start_matches([' ', '\t']);
-    next.is_empty() || next.starts_with(['.', ':', ';', '!', '\n'])
+    next.is_empty() || next.starts_with(['.', ':', ';', '!', '\n', '。', '：', '；', '！'])
 }
 
 /// True where a remark follows.
 fn remarks(rest: &str) -> bool {
     let next = rest.trim_start_matches([' ', '\t']);
-    next.starts_with([',', '(', '—', '–']) || next.starts_with("- ")
+    next.starts_with([',', '(', '—', '–', '，', '、', '（']) || next.starts_with("- ")
 }
 
 #[cfg(test)]
@@ -169,6 +218,11 @@ mod tests {
             "No changes needed here",
             "N/A (no passages)",
             "None, the file is fine",
+            "Keine. Ich habe `open` gelesen",
+            "Ninguno.",
+            "无。已检查 save",
+            "なし。",
+            "없음. 모든 함수를 읽었습니다",
         ] {
             assert!(says_nothing(text), "{text}");
         }
@@ -191,8 +245,37 @@ mod tests {
             "Nothing changes the limit",
             "No findings_count is set",
             "Nothing is found when it is empty",
+            "Keine Fehlerbehandlung in `save`",
+            "Aucune vérification du retour",
+            "没有检查返回值",
+            "Nada impide un bucle",
+            "未检查长度",
         ] {
             assert!(!says_nothing(text), "{text}");
+        }
+    }
+    #[test]
+    fn a_short_review_is_clean_where_it_says_what_was_checked() {
+        for text in [
+            "None. I compared `open` and `push` with their callers.",
+            "## Findings\nNone. Every branch of the parser was read.\n\n## Verdict\npass\n",
+            "## Befunde\nKeine. `open` und `push` wurden gelesen.\n## Verdict\npass",
+            "## 发现\n无。已检查全部函数的边界。\n## Verdict: pass",
+            "## Resultado\nTodo bien en `abrir` y en `guardar`.\n\n**pass**",
+            "No issues found: the loop ends, and the file is closed.",
+        ] {
+            assert!(is_clean_review(text), "{text}");
+        }
+        for text in [
+            "None.",
+            "## Findings\nNone\n\n## Verdict\npass",
+            "Looks good to me, ship it.",
+            "Looks good to me.\n\n## Verdict\npass",
+            "## Contradictions\nNone. All passages were compared.",
+            "## Findings\nNone of the callers checks what `save` returns.",
+            "- `save` drops the error\n\nNone. I read every function.",
+        ] {
+            assert!(!is_clean_review(text), "{text}");
         }
     }
 }

@@ -4,21 +4,21 @@ use queue_schema::rows::FLAGS;
 use queue_schema::sweep::FactsBounds;
 use serde_json::{Map, Value, json};
 
-/// The arrays of a forensic answer, in the order they are asked for.
+/// The arrays of a forensic answer, in the order they are asked for. The one about documents is asked for only
+/// where there are any.
 const ARRAYS: [&str; 8] = [
     "critical_failures",
     "pseudocode_flags",
-    "prd_mismatches",
     "broken_pipelines",
     "missing_components",
     "risk_points",
     "verified_components",
     "required_next_actions",
+    DOCUMENTS,
 ];
+/// The array that holds the file against the documents.
+const DOCUMENTS: &str = "prd_mismatches";
 
-/// Entries of one array at most. More than five claims of a kind about one file are mostly a model
-/// that can't stop.
-const MOST_ENTRIES: u32 = 5;
 /// Characters of a claim or a quote at most. Servers that turn the schema into a grammar refuse
 /// bounds of some thousands.
 const MOST_TEXT: u32 = 400;
@@ -28,48 +28,56 @@ const MOST_EVIDENCE: u32 = 300;
 /// Semantic flags of one claim at most.
 const MOST_FLAGS: u32 = 3;
 
-/// JSON schema of a forensic answer.
+/// JSON schema of a forensic answer of at most `most` entries an array; what concerns `documents` only with some.
+///
+/// Models write members in the order in which the schema has them, and what they have written decides what
+/// follows: the quote first, the confidence behind the evidence, the verdict last. `required` says that
+/// order, and the providers' clients send the properties in it.
 ///
 /// It keeps to what every provider's strict mode takes: all properties required, no additional
 /// ones, and no numeric bounds, which some of them refuse. The range of a confidence stands in
 /// its description, and the parser checks it. The bounds of arrays and strings are taken out again
 /// for providers that don't take them (`schema_bounds` in their settings).
-pub fn forensic_schema() -> Value {
+pub fn forensic_schema(documents: bool, most: u32) -> Value {
     let text =
         |most: u32, what: &str| json!({"type": "string", "maxLength": most, "description": what});
-    let entry = json!({
-        "type": "object",
-        "additionalProperties": false,
-        "required": ["text", "quote", "confidence", "evidence", "flags"],
-        "properties": {
-            "text": text(MOST_TEXT, "the claim, naming function or type"),
-            "quote": text(MOST_TEXT, "lines copied exactly from the file, or \"\""),
-            "confidence": {"type": "integer", "description": "0 to 100: how sure the claim is true"},
-            "evidence": text(MOST_EVIDENCE, "what proves it beyond the quote"),
-            "flags": {
+    let entry = object(&[
+        ("quote", text(MOST_TEXT, "one to three lines copied exactly from the file, or \"\"")),
+        ("claim", text(MOST_TEXT, "what is wrong, in which function")),
+        ("fails_for", text(MOST_TEXT, "input or state, what happens, what should; or \"\"")),
+        ("change", text(MOST_TEXT, "the code to write instead, or \"\"")),
+        ("severity", json!({"type": "string", "enum": ["critical", "major", "minor"]})),
+        ("evidence", text(MOST_EVIDENCE, "what else in the file proves it")),
+        (
+            "flags",
+            json!({
                 "type": "array",
                 "maxItems": MOST_FLAGS,
                 "items": {"type": "string", "enum": FLAGS},
                 "description": "the kinds of mistake that the claim is one of; mostly none"
-            }
-        }
-    });
-    let mut properties = Map::new();
-    properties.insert(
-        "verdict".into(),
-        json!({"type": "string", "enum": ["pass", "needs_patch", "fail"]}),
-    );
-    properties.insert(
-        "alignment_score".into(),
-        json!({"type": ["number", "null"], "description": "1 to 10 between file and PRD, or null"}),
-    );
-    for name in ARRAYS {
-        properties.insert(
-            name.into(),
-            json!({"type": "array", "maxItems": MOST_ENTRIES, "items": entry}),
-        );
+            }),
+        ),
+        (
+            "confidence",
+            json!({"type": "integer", "description": "0 to 100: 95 proven by the lines shown, 80 likely, 50 plausible"}),
+        ),
+    ]);
+    let array = json!({"type": "array", "maxItems": most, "items": entry});
+    let arrays = ARRAYS.into_iter().filter(|name| documents || *name != DOCUMENTS);
+    let mut members: Vec<(&str, Value)> = arrays.map(|name| (name, array.clone())).collect();
+    if documents {
+        let score = json!({"type": ["number", "null"], "description": "1 to 10 between file and PRD, or null"});
+        members.push(("alignment_score", score));
     }
-    let required: Vec<&String> = properties.keys().collect();
+    members.push(("verdict", json!({"type": "string", "enum": ["pass", "needs_patch", "fail"]})));
+    object(&members)
+}
+
+/// An object of just these members, in this order.
+fn object(members: &[(&str, Value)]) -> Value {
+    let required: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
+    let properties: Map<String, Value> =
+        members.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     json!({
         "type": "object",
         "additionalProperties": false,
@@ -82,29 +90,19 @@ pub fn forensic_schema() -> Value {
 /// taken out for providers that don't take them; the program keeps to them in any case.
 pub fn facts_schema(bounds: &FactsBounds) -> Value {
     let text = |what: &str| json!({"type": "string", "maxLength": bounds.max_text_chars, "description": what});
-    let object = |properties: Value| {
-        let required: Vec<String> =
-            properties.as_object().map(|p| p.keys().cloned().collect()).unwrap_or_default();
-        json!({
-            "type": "object",
-            "additionalProperties": false,
-            "required": required,
-            "properties": properties
-        })
-    };
     let list = |most: u32, items: Value| json!({"type": "array", "maxItems": most, "items": items});
-    let entity = object(json!({
-        "name": text("as in the code"),
-        "kind": text("function, type, field, file, module, document or the like")
-    }));
-    let relationship = object(json!({
-        "from": text("name of an entity"),
-        "relation": text("one to three words, e.g. calls"),
-        "to": text("name of an entity")
-    }));
-    object(json!({
-        "entities": list(bounds.max_entities, entity),
-        "facts": list(bounds.max_facts, text("one sentence about the file")),
-        "relationships": list(bounds.max_relationships, relationship)
-    }))
+    let entity = object(&[
+        ("name", text("as in the code")),
+        ("kind", text("function, type, field, file, module, document or the like")),
+    ]);
+    let relationship = object(&[
+        ("from", text("name of an entity")),
+        ("relation", text("one to three words, e.g. calls")),
+        ("to", text("name of an entity")),
+    ]);
+    object(&[
+        ("entities", list(bounds.max_entities, entity)),
+        ("facts", list(bounds.max_facts, text("one sentence about the file"))),
+        ("relationships", list(bounds.max_relationships, relationship)),
+    ])
 }

@@ -7,7 +7,7 @@ use super::said::Said;
 use crate::severity::Severity;
 use crate::target::language;
 use crate::text::clip_marked;
-use queue_schema::rows::{Finding, ReviewRow};
+use queue_schema::rows::{Confirmed, Finding, ReviewRow};
 use scrum_shown::plain;
 use std::cmp::Reverse;
 use std::fmt::Write as _;
@@ -29,17 +29,20 @@ pub(super) fn rank(finding: &Finding, file: u32, n: usize) -> Rank {
 
 /// How grave it is.
 pub(super) fn gravity(finding: &Finding) -> Severity {
-    Severity::of(finding.kind)
+    finding.gravity()
 }
 
 /// The checks by program that it failed.
-fn checks(_: &Finding) -> &[String] {
-    &[]
+fn checks(finding: &Finding) -> &[String] {
+    &finding.checks
 }
 
 /// What stands behind it besides its reviewer's word.
-fn confirmed(_: &Finding) -> Option<&'static str> {
-    None
+fn confirmed(finding: &Finding) -> Option<&'static str> {
+    Some(match finding.confirmed? {
+        Confirmed::Call => "confirmed by another call",
+        Confirmed::Program => "found by a rule",
+    })
 }
 
 /// How many findings of a review ask for something.

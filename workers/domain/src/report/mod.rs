@@ -95,7 +95,7 @@ impl FileReport {
 
     /// True for a file that is covered only in part.
     pub fn is_partial(&self) -> bool {
-        self.row.as_ref().is_some_and(|row| !row.shards_missing.is_empty())
+        self.row.as_ref().is_some_and(|row| row.cut || !row.shards_missing.is_empty())
     }
 
     fn spent(&self) -> Spent {

@@ -139,11 +139,23 @@ impl Said {
     }
 }
 
+/// All that a finding says under labels: its text, and what it has in fields of its own.
+fn written(finding: &Finding) -> String {
+    let mut text = finding.text.clone();
+    for (label, part) in [("Fails for", &finding.fails_for), ("Change", &finding.change)] {
+        if let Some(part) = part.as_ref().filter(|part| !finding.text.contains(part.as_str())) {
+            let sep = if is_code_fence(part) { '\n' } else { ' ' };
+            text = format!("{text}\n{label}:{sep}{part}");
+        }
+    }
+    text
+}
+
 impl Lines {
     fn of(finding: &Finding) -> Self {
         let (mut lines, mut part) = (Self::default(), Part::Claim);
         let mut block: Option<(bool, Vec<String>)> = None;
-        for line in finding.text.lines() {
+        for line in written(finding).lines() {
             if is_code_fence(line) {
                 match block.take() {
                     None => block = Some((line.trim_end().ends_with("diff"), Vec::new())),

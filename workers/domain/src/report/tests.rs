@@ -135,6 +135,7 @@ fn row(path: &str, findings: Vec<Finding>, attempts: &[Attempt]) -> ReviewRow {
         verdict: None,
         findings,
         counts: None,
+        cut: false,
     };
     let pathway = crate::review::Pathway::default();
     crate::review::row(&crate::review::Accepted {

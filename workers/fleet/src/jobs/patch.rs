@@ -79,6 +79,7 @@ impl Work {
             source,
             shown: &shown,
             findings,
+            unconfirmed: rules.unconfirmed && ctx.settings().apply.unconfirmed,
             most: rules.max_patches,
             lines: rules.max_lines,
             fence: &self.fence,

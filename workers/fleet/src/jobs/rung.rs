@@ -1,6 +1,7 @@
 //! Rung: one attempt by one model; then a row, the next rung, or the dead-letter queue.
 
 use crate::context::Context;
+use crate::lookup;
 use crate::model::{self, Answer, Judged, Question, Rejected, Said};
 use crate::passages::{self, Documents, Found, Lookup};
 use crate::pieces::pieces;
@@ -10,18 +11,19 @@ use crate::runtime::HandlerError;
 use queue_schema::effects::Effects;
 use queue_schema::ids::ReviewId;
 use queue_schema::jobs::Rung;
-use queue_schema::ledger::TaskClass;
-use queue_schema::records::{ReviewState, SweepRecord};
-use queue_schema::rows::{Attempt, ReviewRow};
+use queue_schema::ledger::{self, TaskClass};
+use queue_schema::records::{self, ReviewState, SweepRecord};
+use queue_schema::rows::{Attempt, Outcome, ReviewRow};
 use queue_schema::sweep::{self, Ladder, SweepSpec, Target};
 use scrum_domain::accept::{self, Judgement};
+use scrum_domain::checks::{self, Seen};
 use scrum_domain::gathered::Gathered;
 use scrum_domain::hints::{self, Hint};
 use scrum_domain::parse::Parsed;
 use scrum_domain::prompt::{self, Body, Prompt, ReviewInput};
 use scrum_domain::retrieve::Chunk;
 use scrum_domain::review::{self, Accepted, Pathway, RowLimits};
-use scrum_domain::{anchor, builtin, facts, fit, metrics, target};
+use scrum_domain::{anchor, builtin, facts, fit, metrics, redact, target};
 use scrum_providers::{Subject, Task};
 use std::sync::Arc;
 
@@ -57,8 +59,10 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
         Lookup::Later(effects) => return Ok(effects),
         Lookup::Found(found) => found,
     };
-    let shown = documents.shown(&found, model::sweep_leaves(ctx, &work.spec, &rung));
-    let prompt = work.prompt(&documents, &shown, Body::Whole(&work.source));
+    let leaves = model::sweep_leaves(ctx, &work.spec, &rung);
+    let shown = documents.shown(&found, leaves);
+    let whole = Body::Whole(&work.source);
+    let prompt = work.prompt(&rung, leaves, &documents, &shown, whole);
     if work.reads_whole(&rung, &prompt) {
         work.gathered.set_aside();
     } else if let Some(effects) = work.wants_notes(&prompt).await? {
@@ -66,7 +70,8 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
     } else {
         work.shorten_notes(&rung, &prompt);
     }
-    let prompt = work.body().map_or(prompt, |notes| work.prompt(&documents, &shown, notes));
+    let notes = work.body().map(|notes| work.prompt(&rung, leaves, &documents, &shown, notes));
+    let prompt = notes.unwrap_or(prompt);
     let question = work.question(&rung, &documents, prompt, shown.2);
     let tried = match model::ask(ctx, &info, question).await? {
         Said::Tried(tried) => tried,
@@ -76,7 +81,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
             return Ok(pipeline::leave_out(&work.job.sweep, work.job.target, why));
         }
     };
-    let judged = tried.judge(|answer| work.judge(answer));
+    let judged = tried.judge(|answer| work.judge(answer, &documents, &found));
     work.settle(ctx, &rung, judged, found).await
 }
 
@@ -185,10 +190,18 @@ impl Work {
 
     fn prompt(
         &self,
+        rung: &sweep::Rung,
+        leaves: bool,
         documents: &Documents,
-        (prd_chunks, proposal_chunks, _): &(Vec<Chunk>, Vec<Chunk>, u32),
+        (prd_chunks, proposal_chunks, masked): &(Vec<Chunk>, Vec<Chunk>, u32),
         body: Body<'_>,
     ) -> Prompt {
+        let text = match body {
+            Body::Whole(text) => text,
+            Body::Distilled { scratchpad, .. } => scratchpad,
+        };
+        let has_masks = text.contains(redact::MASK_START);
+        let masked = *masked > 0 || has_masks || (leaves && redact::mask(text).count() > 0);
         prompt::review_prompt(&ReviewInput {
             path: &self.record.path,
             language: target::language(&self.record.path),
@@ -198,6 +211,8 @@ impl Work {
             forensic: documents.forensic.as_ref().map(|d| d.text.as_str()),
             wants_forensic: self.spec.wants_forensic(),
             hints: &self.hints,
+            max_findings: rung.max_findings.unwrap_or(self.spec.limits.max_findings),
+            masked,
             history: &self.history,
             fence: &self.fence,
             shown_chars: self.spec.limits.documents.shown_chars,
@@ -236,13 +251,21 @@ impl Work {
         }
     }
 
-    fn judge(&self, answer: &Answer) -> Result<Parsed, Rejected> {
+    fn judge(
+        &self,
+        answer: &Answer,
+        documents: &Documents,
+        found: &Found,
+    ) -> Result<Parsed, Rejected> {
+        let given = documents.texts();
         let against = accept::Context {
             policy: self.spec.policy,
             markdown_policy: self.spec.limits.markdown_policy,
             wants_forensic: self.spec.wants_forensic(),
             shards_total: self.gathered.shards_total,
             source: &self.source,
+            given: &given,
+            documents: found.has_passages(),
             fence: &self.fence,
             limits: self.spec.limits.accept,
         };
@@ -274,10 +297,19 @@ impl Work {
         );
         let effects = Effects::done().with_all(found.alert.clone()).with_all(judged.effects);
         let (Ok(parsed), Some(answer)) = (judged.verdict, judged.answer) else {
-            return pipeline::rejected(effects, &self.ladder, self.job, &attempt);
+            let again = self.asks_again(&attempt);
+            return pipeline::rejected(effects, &self.ladder, self.job, &attempt, again);
         };
+        let parsed = self.checked(ctx, parsed, &answer, &found).await?;
         let row = self.row(&answer, &parsed, attempt, &found);
         let counted = counted(&row, &self.source).await?;
+        let told = ledger::checked(&rung.provider, &rung.model, TaskClass::Review, &row.findings);
+        let effects = if told.is_empty() {
+            effects
+        } else {
+            let sweep = SweepRecord::of(&self.job.sweep).ledger(told.clone());
+            effects.with(sweep).with(records::trust(told))
+        };
         let effects = effects
             .with(SweepRecord::of(&self.job.sweep).loop_counters(counted))
             .append_row(&self.job.sweep, &row)?;
@@ -292,6 +324,39 @@ impl Work {
         let kept = facts::Part::shown(&answer.text, spec.bounds.review_chars, source);
         let kept = serde_json::to_string(&kept)?;
         pipeline::accepted(effects, &self.job, Some((spec, &kept)))
+    }
+
+    /// Whether the rung is asked once more: an empty answer is mostly a server's mishap, and the next one is not empty.
+    fn asks_again(&self, attempt: &Attempt) -> bool {
+        let is_empty = |a: &Attempt| a.outcome == Outcome::Thin && a.reason == accept::EMPTY;
+        let same = |a: &&Attempt| a.rung == attempt.rung && is_empty(a);
+        let before = self.history.iter().rev().take_while(same).count();
+        is_empty(attempt) && before < self.spec.limits.empty_retries as usize
+    }
+
+    /// The findings held against all checks by program. Those of the built-in reviewer are a program's already.
+    async fn checked(
+        &self,
+        ctx: &Context,
+        mut parsed: Parsed,
+        answer: &Answer,
+        found: &Found,
+    ) -> Result<Parsed, HandlerError> {
+        if answer.free {
+            return Ok(parsed);
+        }
+        let (path, source) = (self.record.path.as_str(), self.source.as_str());
+        let elsewhere = lookup::elsewhere(ctx, &self.spec, path, source, &parsed).await?;
+        let verdict = parsed.verdict.clone();
+        let seen = Seen {
+            path,
+            source,
+            documents: found.has_passages(),
+            verdict: verdict.as_deref(),
+            elsewhere: &elsewhere,
+        };
+        checks::run(&mut parsed.findings, &seen);
+        Ok(parsed)
     }
 
     fn row(&self, answer: &Answer, parsed: &Parsed, attempt: Attempt, found: &Found) -> ReviewRow {

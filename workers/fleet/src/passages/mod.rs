@@ -72,6 +72,12 @@ impl Documents {
         })
     }
 
+    /// The texts of all of them.
+    pub fn texts(&self) -> Vec<&str> {
+        let all = [&self.prd, &self.proposal, &self.forensic];
+        all.into_iter().flatten().map(|document| document.text.as_str()).collect()
+    }
+
     /// The passages of the PRD and of the proposal as a model may see them, and how many secrets were masked.
     pub fn shown(&self, found: &Found, leaves: bool) -> (Vec<Chunk>, Vec<Chunk>, u32) {
         if !leaves {
@@ -113,6 +119,13 @@ pub struct Found {
     pub retrieval: String,
     /// What the operator must be told.
     pub alert: Option<Effect>,
+}
+
+impl Found {
+    /// Whether a reviewer is shown any.
+    pub fn has_passages(&self) -> bool {
+        !(self.prd.is_empty() && self.proposal.is_empty())
+    }
 }
 
 /// Looks passages up.

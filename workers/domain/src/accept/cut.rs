@@ -1,0 +1,116 @@
+//! What is finished of an answer that was cut at the token limit.
+
+use crate::parse::code::is_code_fence;
+use crate::parse::items::{label, list_marker};
+
+/// The answer up to its last finished finding: the rest was not thought to its end.
+pub(super) fn finished(text: &str) -> String {
+    let begins_json = |before: &str| {
+        let before = before.trim();
+        before.is_empty() || (before.starts_with("```") && before.lines().count() == 1)
+    };
+    match text.find('{').filter(|at| begins_json(&text[..*at])) {
+        Some(at) => closed(&text[at..]).unwrap_or_default(),
+        None => finished_items(text).to_owned(),
+    }
+}
+
+/// Markdown without its last line, which may end in the middle, and without the item that this was in: but for
+/// one that has its confidence, which comes last.
+fn finished_items(text: &str) -> &str {
+    let whole = &text[..text.rfind('\n').map_or(0, |at| at + 1)];
+    let (mut at, mut in_code, mut open) = (0, false, None);
+    let mut end = whole.len();
+    for line in whole.split_inclusive('\n') {
+        let begins = at;
+        at += line.len();
+        if is_code_fence(line) {
+            in_code = !in_code;
+        }
+        if in_code {
+            continue;
+        }
+        let labelled = label(line);
+        let marker = list_marker(line).filter(|(indent, ..)| *indent < 2);
+        if marker.is_some() && (labelled.is_none() || open.is_none()) {
+            open = Some(begins);
+        } else if line.starts_with('#') {
+            open = line
+                .trim_start_matches('#')
+                .trim_start()
+                .starts_with(|c: char| c.is_ascii_digit())
+                .then_some(begins);
+        } else if labelled.is_some_and(|(name, _)| name == "confidence") {
+            (open, end) = (None, at);
+        }
+        if open.is_none() {
+            end = at;
+        }
+    }
+    &whole[..open.unwrap_or(end)]
+}
+
+/// JSON with what is open closed behind its last whole entry. Nothing is made up: what is not there stays away.
+fn closed(text: &str) -> Option<String> {
+    let (mut open, mut whole) = (Vec::new(), None);
+    let (mut in_string, mut escaped) = (false, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if in_string => escaped = true,
+            '"' => in_string = !in_string,
+            _ if in_string => {}
+            '{' => open.push('}'),
+            '[' => open.push(']'),
+            '}' | ']' => {
+                if open.pop() != Some(c) {
+                    return None;
+                }
+                // An entry of an array of the object, or a whole array.
+                if open.len() <= 2 {
+                    whole = Some((at + 1, open.clone()));
+                }
+            }
+            _ => {}
+        }
+    }
+    let (end, open) = whole?;
+    let mut out = text[..end].to_owned();
+    out.extend(open.into_iter().rev());
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finished_findings_stay_and_the_last_one_goes() {
+        let one = "## Findings\n1. Quote: `a`\n   - Claim: x\n   - Confidence: 80%\n";
+        for (tail, want) in [
+            ("2. Quote: `b`\n   - Claim: cut in the mid", ""),
+            ("2. Quote: `b`\n   - Confidence: 8", ""),
+            ("2. Quote: `b`\n   - Confidence: 80%\n3", "2. Quote: `b`\n   - Confidence: 80%\n"),
+            ("\n## Verdict\nneeds", "\n## Verdict\n"),
+        ] {
+            assert_eq!(finished(&format!("{one}{tail}")), format!("{one}{want}"), "{tail}");
+        }
+        let titled =
+            "## Suggested changes\n1. **a** (80%)\n   - Quote: `a`\n2. **b** (70%)\n   - Quo";
+        assert_eq!(finished(titled), "## Suggested changes\n1. **a** (80%)\n   - Quote: `a`\n");
+        assert_eq!(finished("one line"), "");
+    }
+
+    #[test]
+    fn json_is_closed_behind_its_last_whole_entry() {
+        for (text, want) in [
+            (r#"{"verdict":"fail","a":[{"x":"}"},{"y"#, r#"{"verdict":"fail","a":[{"x":"}"}]}"#),
+            (r#"{"a":[{"x":[1],"y":"#, ""),
+            (r#"{"a":[1],"b":[{"x":{"#, r#"{"a":[1]}"#),
+            ("```json\n{\"a\":[{}],\"b", "{\"a\":[{}]}"),
+            ("{]", ""),
+        ] {
+            assert_eq!(finished(text), want, "{text}");
+        }
+    }
+}
