@@ -268,6 +268,7 @@ impl Settings {
 /// `[history]`: what is kept of answers, and what the next model is told. All in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "they are the names of the settings")]
 pub struct HistorySettings {
     /// The start of an answer that attempts, rows and dead letters keep.
     pub preview_chars: u32,
