@@ -207,9 +207,9 @@ fn a_litellm_proxy_serves_two_wires() {
     for (wire, base) in [("openai", format!("{url}/v1")), ("anthropic", url.clone())] {
         let slow =
             "concurrency=1\ntotal_timeout_s=900\nfirst_byte_timeout_s=600\nidle_timeout_s=600";
-        let bench = bench(wire, &base, &[&model, &model], slow)
+        let bench = bench(wire, &base, &[&model], slow)
             .env("WIRE_KEY", &var("SCRUM_TEST_LITELLM_KEY", "sk-none"))
-            .set("sweep.max_tokens", "400");
+            .set("sweep.max_tokens", &var("SCRUM_TEST_LITELLM_TOKENS", "400"));
         let repo = TestRepo::with_files(FILES);
         let done = run(&bench, &repo, &["--policy", "substantial"]);
         println!("{wire}: {}\n{}", done.stdout, done.stderr);
