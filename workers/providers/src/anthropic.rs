@@ -8,9 +8,10 @@ use crate::chat::{ChatRequest, Finish};
 use crate::classify;
 use crate::clock::Clock;
 use crate::error::ChatError;
+use crate::gateway;
 use crate::heard::Heard;
 use crate::http::Endpoint;
-use crate::wire::{Auth, Form, Framing, settled};
+use crate::wire::{Auth, Form, Framing};
 
 /// The row of this wire.
 pub(crate) const FORM: Form = Form {
@@ -21,7 +22,8 @@ pub(crate) const FORM: Form = Form {
     framing: Framing::Events,
     body,
     take,
-    settle: settled,
+    // Proxies tell of no cut.
+    settle: gateway::settle,
     end: "stop_reason",
     context: "take a model with a larger context",
 };

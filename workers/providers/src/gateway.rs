@@ -80,9 +80,9 @@ fn take(heard: &mut Heard, answer: &Value, clock: &mut Clock) -> Result<(), Chat
     Ok(())
 }
 
-/// A flat answer need not say that it was cut; then its length does.
+/// An answer need not say that it was cut; then its length does.
 #[allow(clippy::unnecessary_wraps)] // As the table has it.
-fn settle(heard: &mut Heard, asked: &Asked<'_>) -> Result<(), ChatError> {
+pub(crate) fn settle(heard: &mut Heard, asked: &Asked<'_>) -> Result<(), ChatError> {
     let bound = asked.body.get("max_tokens").and_then(Value::as_u64).unwrap_or(u64::MAX);
     if heard.finish == Some(Finish::Stop) && heard.tokens_out >= bound {
         heard.finish = Some(Finish::Length);
