@@ -122,7 +122,11 @@ fn at_line(scan: &Scan<'_>, n: usize, line: usize) -> Option<Found> {
     let place = Place { scan, line, text, groups };
     // What is quoted in a comment is not done, but for what is about comments.
     let spoken = l.comment.get(place.start()..place.end()).is_some_and(|c| !c.trim().is_empty());
+    // Nor what another program is told in a string; a query begins in one.
+    let blank = |t: &str| t.get(place.start()..=place.start()).is_some_and(|c| c == " ");
+    let told = check.raw && check.name != "sql" && blank(&l.code) && !blank(text);
     match check.judge {
+        _ if told && check.name != "overdue" => None,
         _ if spoken && check.raw && check.name != "overdue" => None,
         Judge::Form => super::catalogue::found(line, place.shown(1).trim()),
         Judge::Line(judge) => judge(&place),

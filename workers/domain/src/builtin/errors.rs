@@ -70,9 +70,18 @@ pub(super) fn swallowed_python(place: &Place<'_, '_>) -> Option<Found> {
     if !after.is_empty() {
         lines = vec![after];
     }
+    let tries = tried(scan, i);
+    let first = tries.clone().find(|j| scan.has_code(*j));
+    let imports = first.is_some_and(|j| {
+        let code = scan.code(j).trim_start();
+        code.starts_with("import ") || code.starts_with("from ")
+    });
+    // One statement that gives a value or none: its errors are few, and their cause is plain.
+    let one = first.and_then(|j| scan.next(j)).is_none_or(|n| n >= i);
     if lines.is_empty()
+        || imports
         || scan.commented(i.saturating_sub(1)..body.end)
-        || is_cleanup(scan, tried(scan, i))
+        || is_cleanup(scan, tries)
     {
         return None;
     }
@@ -82,7 +91,7 @@ pub(super) fn swallowed_python(place: &Place<'_, '_>) -> Option<Found> {
     let told = format!("{told}{after}").to_lowercase();
     let shows = SHOWS.iter().any(|w| told.contains(w));
     let bare = what.trim().is_empty();
-    let hides = whole || (bare && !shows);
+    let hides = (whole && (bare || !one)) || (bare && !shows);
     if hides { found(i, if bare { "except:" } else { what.trim() }) } else { None }
 }
 
@@ -216,7 +225,8 @@ pub(super) fn returns_nil_go(place: &Place<'_, '_>) -> Option<Found> {
     let head = scan.code(f.first);
     let returns =
         head.rsplit(')').nth(1).is_some_and(|r| r.contains("error")) || head.contains(") error {");
-    let nil = code == "return nil" || (code.starts_with("return ") && code.ends_with(", nil"));
+    let nil = !has_word(code, "err")
+        && (code == "return nil" || (code.starts_with("return ") && code.ends_with(", nil")));
     let closes = scan.next(next).is_some_and(|n| scan.code(n).trim() == "}");
     if returns && nil && closes && !scan.commented(i.saturating_sub(1)..next + 1) {
         found(next, code.trim_start_matches("return "))

@@ -69,8 +69,11 @@ pub(super) fn unasked(place: &Place<'_, '_>) -> Option<Found> {
 /// Not where a protocol wants just this hash.
 pub(super) fn no_protocol(place: &Place<'_, '_>) -> Option<Found> {
     let lower = place.scan.raw(place.line).to_lowercase();
-    let wanted =
-        ["hmac", "cram", "digest_", "ntlm", "hexdigest_"].iter().any(|w| lower.contains(w));
+    let words =
+        ["user", "login", "register", "auth", "hash", "set_pass", "setpass", "check", "signup"];
+    let name = place.scan.function(place.line).map(|f| f.name.to_lowercase()).unwrap_or_default();
+    let kept = name.is_empty() || words.iter().any(|w| name.contains(w));
+    let wanted = !kept || ["hmac", "cram", "ntlm"].iter().any(|w| lower.contains(w));
     if wanted { None } else { found(place.line, place.group(1)) }
 }
 
@@ -109,9 +112,10 @@ pub(super) fn position_as_truth(place: &Place<'_, '_>) -> Option<Found> {
     let (one, two) = (place.shown(1), place.shown(2));
     let text = if one.is_empty() { two } else { one };
     // At the beginning of an address or a command line nothing useful stands.
-    let meant = ["@", "=", ":", "?", ".", " ", "-", "/"]
-        .iter()
-        .any(|s| text.contains(&format!("\"{s}\"")) || text.contains(&format!("'{s}'")));
+    let sign = |q: &str| {
+        text.split(q).nth(1).is_some_and(|t| !t.starts_with(|c: char| c.is_alphanumeric()))
+    };
+    let meant = sign("\"") || sign("'");
     if meant { None } else { found(place.line, text) }
 }
 

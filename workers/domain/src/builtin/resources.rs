@@ -94,11 +94,16 @@ pub(super) fn c_fopen(place: &Place<'_, '_>) -> Option<Found> {
     let (scan, i) = (place.scan, place.line);
     let name = place.group(1);
     let f = scan.function(i)?;
+    // Another's variable is closed by others.
+    let declared = (f.first..=i)
+        .rev()
+        .take(super::scan::MOST_BLOCK)
+        .any(|j| has_word(scan.code(j), "FILE") && has_word(scan.code(j), name));
     let handed = (f.first..=f.last.min(i + super::scan::MOST_BLOCK)).any(|j| {
         let code = scan.code(j);
         has_word(code, name) && (code.contains("close") || code.contains("Close"))
     });
-    if handed || leaves(scan, i, name) { None } else { found(i, name) }
+    if handed || !declared || leaves(scan, i, name) { None } else { found(i, name) }
 }
 
 /// A file or memory that the next statement uses without a look at whether there is any.

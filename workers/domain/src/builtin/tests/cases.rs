@@ -5,8 +5,8 @@ type Case = (&'static str, &'static str, &'static str, &'static [&'static str]);
 
 #[rustfmt::skip]
 pub(super) const CASES: &[Case] = &[
-    ("except-hides", "a.py", "try:\n    send()\nexcept Exception:\n    pass\n",
-        &["try:\n    send()\nexcept Exception:\n    pass  # the peer may be gone\n", "try:\n    f.close()\nexcept Exception:\n    pass\n", "try:\n    send()\nexcept ValueError:\n    pass\n", "try:\n    send()\nexcept:\n    log.exception('no')\n"]),
+    ("except-hides", "a.py", "try:\n    x = make()\n    send(x)\nexcept Exception:\n    pass\n",
+        &["try:\n    x = make()\n    send(x)\nexcept Exception:\n    pass  # the peer may be gone\n", "try:\n    x = int(y)\nexcept Exception:\n    pass\n", "try:\n    f.close()\nexcept Exception:\n    pass\n", "try:\n    send()\nexcept ValueError:\n    pass\n", "try:\n    send()\nexcept:\n    log.exception('no')\n"]),
     ("except-hides", "b.py", "try:\n    x = send()\nexcept:\n    x = None\n",
         &["try:\n    x = send()\nexcept:\n    print('no')\n    x = None\n", "try:\n    x = send()\nexcept:\n    undo()\n    raise\n"]),
     ("empty-catch", "a.js", "try {\n  send();\n} catch (e) {\n}\n",
