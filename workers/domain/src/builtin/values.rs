@@ -160,7 +160,7 @@ pub(super) static ROWS: &[Check] = &[
         ["Every certificate is trusted",
          "anybody between the two: they can read and change what is sent",
          "Leave the check to the platform; add a private authority to a trust store."]),
-    row("temp-name", f::PYTHON | ALL_C, (Major, 80), &["mktemp(", "tmpnam("], r"(?:^|[^\w])((?:tempfile\.)mktemp\(|tmpnam\(|[^.\w]mktemp\()", FORM,
+    row("temp-name", f::PYTHON | ALL_C, (Major, 80), &["mktemp(", "tmpnam("], r"(?:^|[^\w])((?:temp[f]ile\.)mktemp\(|tmpnam\(|[^.\w]mktemp\()", FORM,
         ["`{}` gives a name that somebody else may take first",
          "another user of the machine: their link stands where this program then writes",
          "Use mkstemp or NamedTemporaryFile."]),
