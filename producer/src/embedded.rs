@@ -4,13 +4,14 @@
 use crate::child;
 use anyhow::{Context, anyhow, bail};
 use queue_schema::ids::sha256_hex;
+use rustix::fs::fstatvfs;
 use scrum_disk::{self as disk, File, Mode};
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longest path a unix socket can have, less the terminating zero.
 const SOCKET_PATH_MAX: usize = 107;
@@ -19,6 +20,11 @@ const SOCKET: &str = "redis.sock";
 const UP: Duration = Duration::from_secs(60);
 /// Longest wait for a server that was told to end.
 const END: Duration = Duration::from_secs(5);
+/// A server that ends sooner than this after its start, so often in a row, is not started again.
+const TOO_SOON: Duration = Duration::from_secs(10);
+const MOST_SOON_DEAD: u32 = 5;
+/// With less room than this on its disk, in bytes, a server can hardly write.
+const LEAST_ROOM: u64 = 1 << 20;
 /// Where the server keeps its append-only files.
 const AOF_DIR: &str = "appendonlydir";
 
@@ -34,6 +40,9 @@ pub struct PrivateRedis {
     /// Whoever holds it locked owns the server: starts, revives and stops it. The others connect.
     lock: File,
     owner: bool,
+    /// When it was started last, and how often in a row it died soon after that.
+    started: Option<Instant>,
+    soon_dead: u32,
 }
 
 impl PrivateRedis {
@@ -54,7 +63,17 @@ impl PrivateRedis {
         let lock = disk::lock_file(&opened, b"lock", Mode::from(0o600))
             .with_context(|| format!("the lock in {} can't be used", dir.display()))?;
         let (socket, socket_dir) = socket_in(&dir, &opened)?;
-        let mut this = Self { dir, opened, socket, socket_dir, child: None, lock, owner: false };
+        let mut this = Self {
+            dir,
+            opened,
+            socket,
+            socket_dir,
+            child: None,
+            lock,
+            owner: false,
+            started: None,
+            soon_dead: 0,
+        };
         // Whoever holds the lock runs the server. Without it: somebody else does, and the server
         // is about to answer.
         if this.own() {
@@ -88,10 +107,30 @@ impl PrivateRedis {
             None => !self.answers(),
         };
         if dead {
+            let soon = self.started.is_some_and(|at| at.elapsed() < TOO_SOON);
+            self.soon_dead = if soon { self.soon_dead + 1 } else { 0 };
+            if self.soon_dead >= MOST_SOON_DEAD {
+                bail!("the private Redis ends again and again{}", self.why());
+            }
             self.child = None;
             self.start()?;
         }
         Ok(dead)
+    }
+
+    /// What may be the cause, and what to do.
+    fn why(&self) -> String {
+        let log = self.dir.join("redis.log");
+        let room = fstatvfs(&self.opened).map(|fs| fs.f_bavail.saturating_mul(fs.f_frsize));
+        let full = if room.is_ok_and(|bytes| bytes < LEAST_ROOM) {
+            format!(
+                ": the disk of {} is full; make room, or pass another --state-dir",
+                self.dir.display()
+            )
+        } else {
+            String::new()
+        };
+        format!("{full}; its log: {}", log.display())
     }
 
     /// True when this process owns the server, now or from now on.
@@ -165,6 +204,7 @@ impl PrivateRedis {
         private_files(&mut command);
         self.child =
             Some(command.spawn().with_context(|| format!("{program} could not be started"))?);
+        self.started = Some(Instant::now());
         self.wait_until_up()
     }
 
@@ -196,21 +236,20 @@ impl PrivateRedis {
     }
 
     fn wait_until_up(&mut self) -> anyhow::Result<()> {
-        let log = self.dir.join("redis.log");
+        let why = self.why();
         let up = child::poll(UP, || {
             if self.answers() {
                 return Some(Ok(()));
             }
             match self.child.as_mut().map_or(Ok(None), Child::try_wait) {
                 Ok(None) => None,
-                Ok(Some(status)) => Some(Err(anyhow!(
-                    "the private Redis ended at once ({status}); its log: {}",
-                    log.display()
-                ))),
+                Ok(Some(status)) => {
+                    Some(Err(anyhow!("the private Redis ended at once ({status}){}", why)))
+                }
                 Err(error) => Some(Err(error.into())),
             }
         });
-        let silent = || bail!("the private Redis does not answer; its log: {}", log.display());
+        let silent = || bail!("the private Redis does not answer{}", why);
         up.unwrap_or_else(silent)
     }
 

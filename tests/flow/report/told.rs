@@ -279,3 +279,42 @@ fn a_log_without_room_ends_no_worker() {
     assert_eq!(status.code(), Some(0));
     assert_eq!(worker.terminate(LONG), 0);
 }
+
+#[test]
+#[allow(clippy::print_stderr)] // so that a skipped test is seen
+fn a_full_disk_of_the_state_is_named_and_ends_the_command() {
+    let repo = TestRepo::with_files(4);
+    let bench = Bench::new(None, "");
+    let disk = bench.dir.path().join("disk");
+    std::fs::create_dir(&disk).unwrap();
+    let scrum = bench.command("scrum");
+    // A small disk that only this command sees, all but full.
+    let script = format!(
+        "mount -t tmpfs -o size=1m tmpfs {0} || exit 77; head -c 1000000 /dev/zero > {0}/ballast; \
+         exec {1} run {2} --ladder builtin --state-dir {0}/state",
+        disk.display(),
+        scrum_tests::process::program("scrum").display(),
+        repo.path().display()
+    );
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", &script]).stdin(Stdio::null());
+    for (key, value) in scrum.get_envs().filter(|(key, _)| *key != "SCRUM_STATE_DIR") {
+        match value {
+            Some(value) => command.env(key, value),
+            None => command.env_remove(key),
+        };
+    }
+    let Some(done) =
+        command.output().ok().map(Done::from).filter(|done| ![1, 77].contains(&done.code))
+    else {
+        eprintln!("skipped: this process may mount no disk of its own");
+        return;
+    };
+    let done = done.expect(2);
+    assert!(
+        done.stderr.contains("is full; make room, or pass another --state-dir"),
+        "{}",
+        done.stderr
+    );
+    assert!(!done.stderr.contains("panicked"), "{}", done.stderr);
+}

@@ -12,7 +12,7 @@ pub(super) fn section(out: &mut String, models: &[ModelTrustRow]) {
     }
     let _ = writeln!(
         out,
-        "# Models\n\n| Model | Task | Attempts | Accepted | Tokens in | Tokens out | Cost | Time |\n\
+        "## Models\n\n| Model | Task | Attempts | Accepted | Tokens in | Tokens out | Cost | Time |\n\
          |---|---|--:|--:|--:|--:|--:|--:|"
     );
     for m in models {

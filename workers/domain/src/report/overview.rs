@@ -200,13 +200,13 @@ fn folded_list(out: &mut String, title: &str, head: &str, of: &First) {
 /// What the sweep came to, in a line or two.
 fn header(out: &mut String, report: &SweepReport, totals: &Totals) {
     let _ = writeln!(out, "# Scrum report\n");
-    let [critical, major, minor, info] = totals.findings;
     let (resolved, reviewable) = (totals.with(TargetStatus::Resolved), totals.reviewable());
     let said = if totals.telling > 0 {
         let files = counted(totals.telling, "file", "files");
-        format!(
-            "{critical} critical, {major} major, {minor} minor, {info} for information, in {files}"
-        )
+        let names = ["critical", "major", "minor", "for information"].into_iter();
+        let some = totals.findings.iter().zip(names).filter(|(n, _)| **n > 0);
+        let some: Vec<String> = some.map(|(n, name)| format!("{n} {name}")).collect();
+        format!("{} in {files}", some.join(", "))
     } else if resolved == reviewable && resolved > 0 && totals.unread + totals.partial == 0 {
         "none, the review is clean".to_owned()
     } else {

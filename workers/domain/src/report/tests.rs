@@ -229,7 +229,7 @@ fn the_report_tells_the_whole_story() {
         (
             &overview,
             &[
-                "- Findings: **1 critical, 0 major, 1 minor, 0 for information, in 1 file**",
+                "- Findings: **1 critical, 1 minor in 1 file**",
                 "Repository: `https://host/r.git` at `c0ffee`",
                 "1 reviewed of 2 (1 only partly), 1 unresolved, 1 skipped",
                 "## 1. swallows errors\n\n**critical** critical failure, \

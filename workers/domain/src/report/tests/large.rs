@@ -56,9 +56,7 @@ fn the_overview_of_a_large_sweep_is_short_and_names_the_gravest_findings() {
     assert!(first.starts_with(want), "{first}");
     let listed = "\n50. **critical**, [`telling/48.rs:7`](review_telling_48.rs.md), 60% sure: It loses data\n";
     assert!(report.contains(listed), "{report}");
-    assert!(report.contains(
-        "- Findings: **400 critical, 0 major, 800 minor, 0 for information, in 400 files**"
-    ));
+    assert!(report.contains("- Findings: **400 critical, 800 minor in 400 files**"));
     for (title, more) in [
         ("# Unresolved", 370),
         ("# Left out", 385),
