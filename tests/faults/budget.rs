@@ -106,6 +106,10 @@ fn a_worker_killed_in_mid_call_leaves_room_for_the_call_of_its_successor() {
     let stub = ModelStub::with(move |_| reply().held_by(&held_back));
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
         .set("budget.wait_ms", "20");
+    // Of a model whose price is not known, the first call would go alone.
+    let ladder = std::fs::read_to_string(bench.ladder()).unwrap();
+    let prices = "usd_per_million_in = 1.0\nusd_per_million_out = 1.0\n";
+    std::fs::write(bench.ladder(), ladder + prices).unwrap();
     let id = enqueue(&bench, &repo);
     let first = bench.worker(&["--concurrency", "4"]);
     let in_flight = |n: usize| {
