@@ -2,8 +2,8 @@
 //!
 //! A row says in which languages it applies, which words its lines hold, which form the code of
 //! such a line has (in ASCII, comments and the insides of strings blanked), and which function
-//! judges what matches. Its confidence is what reading its findings over public repositories
-//! came to, at most 89: no text-only check is sure enough for a change without a person.
+//! judges what matches. Its confidence is an estimate for the kind of check, not yet a measured
+//! share, and at most 89: no text-only check is sure enough for a change without a person.
 
 use super::catalogue::Judge::{File, Line};
 use super::catalogue::{ALL_C, Check, FORM, LOGIC, raw, row};
