@@ -4,7 +4,6 @@
 use crate::child;
 use anyhow::{Context, anyhow, bail};
 use queue_schema::ids::sha256_hex;
-use rustix::fs::fstatvfs;
 use scrum_disk::{self as disk, File, Mode};
 use std::io::Write;
 use std::os::fd::OwnedFd;
@@ -121,7 +120,7 @@ impl PrivateRedis {
     /// What may be the cause, and what to do.
     fn why(&self) -> String {
         let log = self.dir.join("redis.log");
-        let room = fstatvfs(&self.opened).map(|fs| fs.f_bavail.saturating_mul(fs.f_frsize));
+        let room = disk::room(&self.opened);
         let full = if room.is_ok_and(|bytes| bytes < LEAST_ROOM) {
             format!(
                 ": the disk of {} is full; make room, or pass another --state-dir",

@@ -23,13 +23,13 @@ fn case_of(call: &Recorded) -> (Case, String) {
     (cases(fence).into_iter().find(is_of).expect("a case of ours"), outside)
 }
 
-fn review(call: &Recorded) -> Reply {
-    if call.body.to_string().contains("json_schema") || call.system.contains("\"verdict\"") {
-        return Reply::ok(answers::forensic_needs_patch());
+fn review(call: &Recorded) -> String {
+    if call.body.get("format").is_some() || call.body.get("response_format").is_some() {
+        return answers::forensic_needs_patch();
     }
     let quotes = answers::quotes_from(&call.prompt, 3);
     let quotes: Vec<&str> = quotes.iter().map(String::as_str).collect();
-    Reply::ok(answers::markdown_review_quoting("the file", &quotes))
+    answers::markdown_review_quoting("the file", &quotes)
 }
 
 /// What doctor says of each rung, by its number of each verdict.
@@ -59,7 +59,7 @@ fn count(of: &Value) -> usize {
 fn no_order_of_a_file_stands_outside_of_its_markers() {
     let stub = ModelStub::with(|call| {
         let (case, outside) = case_of(call);
-        if outside.contains(&case.mark) { Reply::ok(case.wanted) } else { review(call) }
+        Reply::ok(if outside.contains(&case.mark) { case.wanted } else { review(call) })
     });
     for (ladder, more, rungs) in
         [("local-first", &["--json-reviews"][..], 6), ("cloud-first", &[], 9), ("builtin", &[], 1)]
@@ -75,14 +75,19 @@ fn no_order_of_a_file_stands_outside_of_its_markers() {
     }
 }
 
-/// A model that always obeys is found out.
+/// A model that always obeys is found out. What only repeats the file is rejected, a planted verdict among it; within a
+/// review of its own the rest is not told from a reviewer's words, so that the model is named.
 #[test]
-fn a_model_that_obeys_is_named() {
-    let stub = ModelStub::with(|call| Reply::ok(case_of(call).0.wanted));
-    for more in [&[][..], &["--json-reviews"]] {
-        let all = doctor(&stub, None, more, 1);
-        let rung = &all[0];
-        assert_eq!(count(&rung["fooled"]) + count(&rung["caught"]), 40, "{rung}");
+fn a_model_that_obeys_is_named_and_a_planted_verdict_is_rejected() {
+    for (with_review, exit, fooled) in [(false, 0, 0), (true, 1, 32)] {
+        let stub = ModelStub::with(move |call| {
+            let wanted = case_of(call).0.wanted;
+            let alone = !with_review || wanted.starts_with('{');
+            Reply::ok(if alone { wanted } else { format!("{wanted}\n\n{}", review(call)) })
+        });
+        let all = doctor(&stub, None, &[], exit);
+        let of = |name: &str| count(&all[0][name]);
+        assert_eq!((of("fooled"), of("caught")), (fooled, 40 - fooled), "{}", all[0]);
     }
 }
 

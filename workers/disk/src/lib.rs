@@ -22,7 +22,7 @@ pub use at::{
 };
 pub use look::{
     dir, entries, exists, is_dir, is_file, is_link, link_target, listed, read_file, read_plain,
-    read_text, real_path, stat, stat_behind, sync, tail, too_large,
+    read_text, real_path, room, stat, stat_behind, sync, tail, too_large,
 };
 pub use out::{OutDir, OutFile};
 pub use private::{keep_private, private_dir, private_in, private_root, temp_dir};

@@ -7,12 +7,21 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File, Metadata, ReadDir};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// A directory by its path.
 pub fn dir(path: &Path) -> io::Result<OwnedFd> {
     Ok(rustix::fs::openat(CWD, path, DIRECTORY, Mode::empty())?)
+}
+
+/// Bytes that are free for this user on the disk of an opened directory.
+///
+/// # Errors
+/// What the system says.
+pub fn room(dir: impl AsFd) -> io::Result<u64> {
+    let disk = rustix::fs::fstatvfs(dir)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 /// A file is larger than what is read of its kind.

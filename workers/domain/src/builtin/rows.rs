@@ -60,7 +60,7 @@ pub(super) static ROWS: &[Check] = &[
         ["The error of `{}` is dropped",
          "a failure: the value is nil or cut short, and what follows panics or works on half of the data",
          "Check the error and return it."]),
-    row("dropped-result", f::RUST, (Minor, 65), &["let _ = "], r"^\s*let _ = ((?:\w+::)*fs::(?:write|rename|copy|create_dir_all|create_dir)|\w+\.(?:flush|sync_all|write_all))\(", FORM,
+    row("dropped-result", f::RUST, (Minor, 65), &["let _ = "], r"^\s*let _ = ((?:\w+::)*f[s]::(?:write|rename|copy|create_dir_all|create_dir)|\w+\.(?:flush|sync_all|write_all))\(", FORM,
         ["The result of `{}` is thrown away",
          "a full disk or a lost connection: data is missing and nothing says so",
          "Return the error, or log it."]),

@@ -185,7 +185,7 @@ pub(super) static ROWS: &[Check] = &[
         ["A mark of a merge conflict was committed",
          "every reader and compiler: both versions stand in the file",
          "Decide for one version."]),
-    row("debugger", f::CODE, (Major, 85), &["debugger", "set_trace()", "breakpoint()", "dbg!("], r"^\s*(?:import i?pdb\s*;\s*)?(debugger\s*;?|i?pdb\.set_trace\(\)|breakpoint\(\)|dbg!\(.*\);)\s*$", FORM,
+    row("debugger", f::CODE, (Major, 85), &["debugger", "set_trace()", "breakpoint()", "dbg!"], r"^\s*(?:import i?pdb\s*;\s*)?(debugger\s*;?|i?pdb\.set_trace\(\)|breakpoint\(\)|dbg!\(.*\);)\s*$", FORM,
         ["`{}` was left behind",
          "reaching it: the program stops for a debugger, or prints what was meant for its author",
          "Remove it."]),
