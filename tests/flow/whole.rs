@@ -18,7 +18,7 @@ fn is_shard(call: &Recorded) -> bool {
 
 /// A review of the file itself.
 fn is_whole(call: &Recorded) -> bool {
-    call.prompt.contains("\n# Your task") && !call.prompt.contains(" notes on the file\n")
+    call.prompt.contains("\nReview the file above") && !call.prompt.contains(" notes on the file\n")
 }
 
 /// Rungs by the model's name, with their contexts.

@@ -52,7 +52,7 @@ pub fn quotes_from(prompt: &str, n: usize) -> Vec<String> {
         .map(str::trim)
         .filter(|line| !line.starts_with("path: "))
         // A finding about a comment alone is put last.
-        .filter(|line| !["//", "#", "/*", "*"].iter().any(|mark| line.starts_with(mark)))
+        .filter(|line| !["//", "#", "/*", "*", "\"\"\""].iter().any(|mark| line.starts_with(mark)))
         .filter(|line| line.len() >= 12 && !line.contains('`') && seen.insert(*line))
         .take(n)
         .map(str::to_owned)

@@ -95,15 +95,15 @@ pub(super) fn says_nothing(text: &str) -> bool {
 
 /// The same in a language of the table: `Aucune.`, `Keine Widersprüche gefunden.`, `没有发现矛盾。`
 fn is_foreign_nothing(text: &str) -> bool {
-    let phrase =
-        text.split(['.', '。', '!', '！', ',', '，', '\n']).next().unwrap_or_default().trim();
+    let first = text.split(['.', '。', '!', '！', ',', '，', '\n']).next().unwrap_or_default();
+    let phrase = first.trim();
     if labels::is_nothing(phrase) {
         return !phrase.is_empty();
     }
     let names_findings =
         matches!(labels::section(phrase), Section::Suggestions | Section::Contradictions);
     let short = phrase.split_whitespace().count() <= 3 && phrase.chars().count() <= SHORT;
-    let rest = text[phrase.len()..].trim_matches(|c: char| !c.is_alphanumeric());
+    let rest = text[first.len()..].trim_matches(|c: char| !c.is_alphanumeric());
     names_findings && short && rest.is_empty() && labels::begins_with_nothing(phrase)
 }
 
@@ -254,6 +254,13 @@ mod tests {
             assert!(!says_nothing(text), "{text}");
         }
     }
+    #[test]
+    fn white_space_before_letters_of_several_bytes_is_no_trouble() {
+        for text in [" \u{11d98}", "\u{3000}ⶹ𑆍!", "  é漢. x"] {
+            assert!(!is_foreign_nothing(text), "{text}");
+        }
+    }
+
     #[test]
     fn a_short_review_is_clean_where_it_says_what_was_checked() {
         for text in [
