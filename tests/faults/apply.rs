@@ -26,7 +26,7 @@ fn stub() -> ModelStub {
                 r#"{{"patches": [{{"old_string": "Reads a number", "new_string": "Reads a {new}", "rationale": "the number is told", "confidence": 97}}]}}"#
             ))
         } else {
-            let quotes = answers::quotes_from(&call.prompt, 3);
+            let quotes = answers::code_quotes_from(&call.prompt, 3);
             let quotes: Vec<&str> = quotes.iter().map(String::as_str).collect();
             let review = answers::markdown_review_quoting("the file", &quotes);
             Reply::ok(["85%", "75%", "92%"].iter().fold(review, |r, c| r.replace(c, "95%")))

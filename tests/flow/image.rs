@@ -114,7 +114,7 @@ fn a_check_is_contained_in_the_image_and_doctor_names_what_a_container_lacks() {
                 r#"{"patches": [{"old_string": "Reads a number", "new_string": "Reads one number", "rationale": "reads one number", "confidence": 97}]}"#,
             );
         }
-        let quotes = answers::quotes_from(&call.prompt, 3);
+        let quotes = answers::code_quotes_from(&call.prompt, 3);
         let quotes: Vec<&str> = quotes.iter().map(String::as_str).collect();
         let review = answers::markdown_review_quoting("src/f0.rs", &quotes);
         Reply::ok(["85%", "75%", "92%"].iter().fold(review, |text, c| text.replace(c, "95%")))

@@ -249,7 +249,8 @@ fn no_secret_arrives_at_a_model_that_is_not_local() {
     assert_eq!((quote.anchored, quote.line), (true, Some(3)), "a masked line is found again");
     let large = rows.iter().find(|r| r.file == "src/large.rs").unwrap();
     assert!(large.tree_split_fired && large.masked >= 40, "{}", large.masked);
-    let report = std::fs::read_to_string(place.bench.out().join("scrum_report.md")).unwrap();
+    let page = place.bench.out().join("review_src_store.rs.md");
+    let report = std::fs::read_to_string(page).unwrap();
     assert!(report.contains("Masked before the text was sent: "), "{report}");
 
     // The same question again: the answer that was paid for, and what it says of masking.

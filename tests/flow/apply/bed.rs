@@ -44,7 +44,7 @@ pub fn path_in(prompt: &str) -> String {
 }
 
 fn sure_review(prompt: &str) -> String {
-    let quotes = answers::quotes_from(prompt, 3);
+    let quotes = answers::code_quotes_from(prompt, 3);
     let quotes: Vec<&str> = quotes.iter().map(String::as_str).collect();
     let review = answers::markdown_review_quoting(&path_in(prompt), &quotes);
     ["85%", "75%", "92%"].iter().fold(review, |text, c| text.replace(c, "95%"))

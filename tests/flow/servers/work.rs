@@ -86,7 +86,7 @@ fn stub() -> ModelStub {
         if call.model != "better" && POOR.iter().any(|f| call.prompt.contains(f)) {
             return Reply::ok(answers::thin());
         }
-        let quotes = answers::quotes_from(&call.prompt, 3);
+        let quotes = answers::code_quotes_from(&call.prompt, 3);
         let quotes: Vec<&str> = quotes.iter().map(String::as_str).collect();
         let review = answers::markdown_review_quoting("the file", &quotes);
         Reply::ok(["85%", "75%", "92%"].iter().fold(review, |r, c| r.replace(c, "95%")))

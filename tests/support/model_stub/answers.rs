@@ -51,12 +51,17 @@ pub fn quotes_from(prompt: &str, n: usize) -> Vec<String> {
         .take_while(|line| *line != end)
         .map(str::trim)
         .filter(|line| !line.starts_with("path: "))
-        // A finding about a comment alone is put last.
-        .filter(|line| !["//", "#", "/*", "*", "\"\"\""].iter().any(|mark| line.starts_with(mark)))
         .filter(|line| line.len() >= 12 && !line.contains('`') && seen.insert(*line))
         .take(n)
         .map(str::to_owned)
         .collect()
+}
+
+/// As [`quotes_from`], without comments: a finding about a comment alone holds nothing up.
+pub fn code_quotes_from(prompt: &str, n: usize) -> Vec<String> {
+    const COMMENTS: [&str; 5] = ["//", "#", "/*", "*", "\"\"\""];
+    let is_code = |line: &String| !COMMENTS.iter().any(|mark| line.starts_with(mark));
+    quotes_from(prompt, usize::MAX).into_iter().filter(is_code).take(n).collect()
 }
 
 /// A forensic answer: a pass that rests on verified components.
