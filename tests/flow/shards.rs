@@ -336,8 +336,9 @@ fn notes_that_are_too_many_are_cut_evenly_and_told() {
         assert!((1..=5).all(|k| shown.contains(&format!("Fact number {k}."))), "{shown}");
         let told = review.contains("notes on 5 parts were shortened");
         assert_eq!((told, row(&bench).shards_shortened), (shortened > 0, shortened));
-        let report = std::fs::read_to_string(bench.out().join("scrum_report.md")).unwrap();
-        assert_eq!(report.contains("5 of them were cut"), shortened > 0, "{report}");
+        let name = format!("review_{}.md", row(&bench).file.replace('/', "_"));
+        let page = std::fs::read_to_string(bench.out().join(name)).unwrap();
+        assert_eq!(page.contains("5 of them were cut"), shortened > 0, "{page}");
     }
 }
 
