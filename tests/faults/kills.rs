@@ -33,7 +33,9 @@ fn stub() -> ModelStub {
             Reply::ok(facts)
         } else if is_shard(call) {
             Reply::ok(answers::shard_summary())
-        } else if asks("DIES") || (call.model == "a" && (asks("CLIMBS") || asks("Review the file above"))) {
+        } else if asks("DIES")
+            || (call.model == "a" && (asks("CLIMBS") || asks("Review the file above")))
+        {
             if asks("CLIMBS") && busy.swap(false, Ordering::SeqCst) {
                 return Reply::overloaded();
             }
