@@ -243,12 +243,12 @@ impl PrivateRedis {
             match self.child.as_mut().map_or(Ok(None), Child::try_wait) {
                 Ok(None) => None,
                 Ok(Some(status)) => {
-                    Some(Err(anyhow!("the private Redis ended at once ({status}){}", why)))
+                    Some(Err(anyhow!("the private Redis ended at once ({status}){why}")))
                 }
                 Err(error) => Some(Err(error.into())),
             }
         });
-        let silent = || bail!("the private Redis does not answer{}", why);
+        let silent = || bail!("the private Redis does not answer{why}");
         up.unwrap_or_else(silent)
     }
 

@@ -451,6 +451,12 @@ fn what_is_no_row_does_not_fit_the_schema() {
     assert!(!fits(&more), "a member too many");
 }
 
+/// What is lost. Items that differ in their numbers alone would be taken for a loop.
+const LOST: [&str; 19] = [
+    "answer", "total", "price", "name", "address", "date", "order", "user", "token", "page",
+    "image", "sound", "file", "folder", "key", "value", "error", "reason", "place",
+];
+
 #[test]
 fn each_finding_is_anchored_where_it_points() {
     // Twenty functions of five lines with the same fourth line.
@@ -466,11 +472,6 @@ fn each_finding_is_anchored_where_it_points() {
         2 => format!("line {}", 5 * n + 4),
         _ => format!("between handler_{n} and handler_{}", n + 1),
     };
-    // Items that differ in their numbers alone would be taken for a loop.
-    const LOST: [&str; 19] = [
-        "answer", "total", "price", "name", "address", "date", "order", "user", "token", "page",
-        "image", "sound", "file", "folder", "key", "value", "error", "reason", "place",
-    ];
     let item = |n: u32| {
         let (m, lost) = (n + 1, LOST[n as usize]);
         format!(
