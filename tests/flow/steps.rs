@@ -10,7 +10,7 @@ use scrum_tests::repo::TestRepo;
 fn each_bound_of_a_step_does_what_it_says() {
     let repo = TestRepo::with_files(1);
     let stub = ModelStub::with(|call| {
-        let quotes = answers::quotes_from(&call.prompt, 3);
+        let quotes = answers::code_quotes_from(&call.prompt, 3);
         let quotes: Vec<&str> = quotes.iter().map(String::as_str).collect();
         let review = answers::markdown_review_quoting("src/f0.rs", &quotes);
         Reply::ok(match call.model.as_str() {
@@ -22,7 +22,7 @@ fn each_bound_of_a_step_does_what_it_says() {
     let bench = Bench::with_stub(None, &stub.openai_url(), &["unsure", "brief", "good"])
         .set("accept.structured_chars", "250")
         .set("accept.confidence_from", "2")
-        .set("tiers.auto", "75")
+        .set("tiers.dry_run", "76")
         .set("documents.chunk_chars", "120")
         .set("documents.overlap_chars", "0")
         .set("documents.least_chars", "100")
@@ -49,7 +49,7 @@ fn each_bound_of_a_step_does_what_it_says() {
     let outcomes: Vec<_> = row.attempts.iter().map(|a| a.outcome).collect();
     assert_eq!(outcomes, [Outcome::Malformed, Outcome::Thin, Outcome::Accepted]);
     assert!(row.attempts[1].reason.contains("at least 250"), "{}", row.attempts[1].reason);
-    assert_eq!((row.confidence_min, row.gradient_tier.as_str()), (Some(75), "auto"));
+    assert_eq!((row.confidence_min, row.gradient_tier.as_str()), (Some(75), "simulation"));
     assert_eq!(row.suggestions_preview.chars().count(), 25);
     assert_eq!(row.kept_answer().chars().count(), 90);
     assert!(row.attempts.iter().all(|a| a.answer_preview.chars().count() == 25));
