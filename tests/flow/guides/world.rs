@@ -93,7 +93,7 @@ fn model_server() -> ModelStub {
             }
             _ => true,
         };
-        let quotes = answers::quotes_from(&call.prompt, 3);
+        let quotes = answers::code_quotes_from(&call.prompt, 3);
         let quotes: Vec<&str> = quotes.iter().map(String::as_str).collect();
         let review = answers::markdown_review_quoting("the file", &quotes);
         // One review is sure enough to be applied.
