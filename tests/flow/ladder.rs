@@ -597,22 +597,28 @@ fn a_call_that_goes_round_in_a_loop_is_stopped() {
 #[test]
 fn an_empty_answer_is_asked_for_once_more_on_the_same_rung() {
     let repo = TestRepo::with_files(20);
-    // Every fifth call of the only model is answered with nothing.
-    let stub = ModelStub::with(|call| {
-        Reply::ok(if call.n % 5 == 0 { String::new() } else { answers::markdown_review("a file") })
+    // What the only model is asked first about every fifth file is answered with nothing.
+    let moody = ["f0.rs", "f5.rs", "f10.rs", "f15.rs"].map(|file| format!("path: src/{file}"));
+    let left = std::sync::Mutex::new(std::collections::BTreeSet::from(moody));
+    let stub = ModelStub::with(move |call| {
+        let mut left = left.lock().unwrap();
+        let before = left.len();
+        left.retain(|path| !call.prompt.contains(path));
+        let empty = left.len() < before;
+        Reply::ok(if empty { String::new() } else { answers::markdown_review("a file") })
     });
     let bench = Bench::with_stub(None, &stub.openai_url(), &["moody"]);
     bench.review(&repo, &[]).expect(0);
     let rows = rows(&bench);
     assert_eq!(rows.len(), 20, "no file is lost");
     let again: Vec<_> = rows.iter().filter(|r| r.attempts_made > 1).collect();
-    assert!(!again.is_empty());
+    assert_eq!(again.len(), 4);
     for row in &again {
         let [empty, good] = &row.attempts[..] else { panic!("{:?}", row.attempts) };
         assert_eq!((empty.outcome, empty.reason.as_str()), (Outcome::Thin, "empty answer"));
         assert_eq!((empty.rung, good.rung, row.accepted_on_attempt), (0, 0, 2));
     }
-    assert_eq!(stub.requests().len(), 20 + again.len());
+    assert_eq!(stub.requests().len(), 24);
 
     // A model that has nothing to say is asked twice, then the next one.
     let stub = ModelStub::start(vec![
