@@ -347,7 +347,7 @@ impl Work {
         }
         let (path, source) = (self.record.path.as_str(), self.source.as_str());
         let elsewhere = lookup::elsewhere(ctx, &self.spec, path, source, &parsed).await?;
-        let verdict = parsed.verdict.clone();
+        let Parsed { findings, verdict, .. } = &mut parsed;
         let seen = Seen {
             path,
             source,
@@ -355,7 +355,7 @@ impl Work {
             verdict: verdict.as_deref(),
             elsewhere: &elsewhere,
         };
-        checks::run(&mut parsed.findings, &seen);
+        checks::run(findings, &seen);
         Ok(parsed)
     }
 

@@ -57,7 +57,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// A reply to a prompt in which `masked` secrets were masked before, and which has about `asked` tokens.
+    /// A reply to a prompt in which `masked` secrets were masked before.
     pub(super) fn of(reply: ChatReply, masked: u32) -> Self {
         Self {
             truncated: reply.finish == Finish::Length,

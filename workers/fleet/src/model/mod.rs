@@ -138,16 +138,17 @@ impl<T> Judged<T> {
 impl Tried {
     /// Judges the answer, if there is one.
     pub fn judge<T>(self, judge: impl FnOnce(&Answer) -> Result<T, Rejected>) -> Judged<T> {
-        let (verdict, answer, mut effects) = match self.end {
+        let (verdict, answer, effects) = match self.end {
             Ok(answer) => {
                 let verdict = answer.only_thoughts().map_or_else(|| judge(&answer), Err);
                 (verdict, Some(answer), Vec::new())
             }
             Err(failed) => (Err((failed.outcome, failed.reason)), None, failed.effects),
         };
-        let outcome = verdict.as_ref().err().map_or(Outcome::Accepted, |(outcome, _)| *outcome);
-        effects.extend(self.account.ended(outcome, answer.as_ref()));
-        Judged { verdict, answer, effects }
+        let mut judged = Judged { verdict, answer, effects };
+        let counted = self.account.ended(judged.outcome(), judged.answer.as_ref());
+        judged.effects.extend(counted);
+        judged
     }
 }
 
