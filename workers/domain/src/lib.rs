@@ -25,6 +25,8 @@
 //!
 //! [`redact`] takes secrets out of what leaves for models that are not local.
 //!
+//! [`pathway`] is what a repository has taught: which model does well where, and which mistakes come back.
+//!
 //! [`builtin`] is the reviewer that needs no model: static checks, written in the same format.
 
 pub mod accept;
@@ -43,6 +45,7 @@ pub mod injection;
 pub mod material;
 pub mod metrics;
 pub mod parse;
+pub mod pathway;
 pub mod prompt;
 pub mod redact;
 pub mod report;
