@@ -1,10 +1,12 @@
 //! Typed records: what the state of a review, a sweep or a run of the applier holds, and the changes that a
 //! commit may make to it. Names of fields stand here and nowhere else.
 
+pub mod finding;
 pub mod review;
 pub mod run;
 pub mod sweep;
 
+pub use finding::{Decided, Observed, Sighting};
 pub use review::{ReviewRecord, ReviewState};
 pub use run::RunRecord;
 pub use sweep::{Counter, SweepRecord};

@@ -115,6 +115,56 @@ pub enum Confirmed {
     Program,
 }
 
+/// How a finding stands among those of its repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum FindingState {
+    /// Nobody said it before.
+    New,
+    /// It was said before, and nothing has changed since.
+    Open,
+    /// It was said before, and its code has changed since.
+    Changed,
+    /// Its code had been gone, or it was dismissed and its code has changed since.
+    Reopened,
+    /// A person dismissed it.
+    Dismissed,
+    /// Its code has changed, and it is not said any more.
+    Fixed,
+}
+
+impl FindingState {
+    /// The name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Open => "open",
+            Self::Changed => "changed",
+            Self::Reopened => "reopened",
+            Self::Dismissed => "dismissed",
+            Self::Fixed => "fixed",
+        }
+    }
+
+    /// Whether somebody who knows the sweeps before has not seen it.
+    pub const fn is_news(self) -> bool {
+        matches!(self, Self::New | Self::Reopened)
+    }
+}
+
+/// A finding that a review no longer says, because its code is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct GoneFinding {
+    /// Its id, which outlives sweeps.
+    pub id: String,
+    /// What it said of the code.
+    pub kind: FindingKind,
+    /// The claim, cut.
+    pub text: String,
+}
+
 /// The semantic flags: kinds of mistakes by which one file's findings tell something of another's.
 pub const FLAGS: [&str; 9] = [
     "UnitMismatch",

@@ -14,7 +14,9 @@ pub mod trust;
 pub use apply::{AutoApplyRow, PatchRecord};
 pub use attempt::{Attempt, Outcome};
 pub use facts::AuditFactsRow;
-pub use finding::{Confirmed, FLAGS, Finding, FindingKind, MOST_PLACES, Severity};
+pub use finding::{
+    Confirmed, FLAGS, Finding, FindingKind, FindingState, GoneFinding, MOST_PLACES, Severity,
+};
 pub use metrics::{LoopMetricsRow, LoopNumbers};
 pub use review::ReviewRow;
 pub use trust::ModelTrustRow;

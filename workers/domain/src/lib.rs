@@ -14,6 +14,8 @@
 //! 6. [`anchor`]: where in the file each finding is, and what may be done with the review; [`checks`]: does it hold.
 //! 7. [`review`]: the row; [`facts`]: what it says of the file; [`report`]: what a sweep leaves behind.
 //!
+//! [`findings`] tells which findings were said before, and what has become of those.
+//!
 //! [`apply`]: from a review to patches, through the gates.
 //!
 //! [`metrics`] says what a sweep comes to, and what has changed since the one before; [`severity`] how grave
@@ -38,6 +40,7 @@ pub mod clean;
 pub mod decode;
 pub mod estimate;
 pub mod facts;
+pub mod findings;
 pub mod fit;
 pub mod gathered;
 pub mod hints;

@@ -165,7 +165,7 @@ pub fn says(name: &str) -> &str {
 }
 
 /// The claim of a finding: its text up to the first label of something else.
-fn claim_of(text: &str) -> String {
+pub(crate) fn claim_of(text: &str) -> String {
     let lines = text.lines().enumerate().take_while(|(at, line)| *at == 0 || label(line).is_none());
     let claim: Vec<&str> = lines.map(|(_, line)| line.trim()).collect();
     let claim = claim.join(" ").replace("**", "");
@@ -181,12 +181,12 @@ fn folded(text: &str) -> String {
 }
 
 /// A text without white space.
-fn squeezed(text: &str) -> String {
+pub(crate) fn squeezed(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace()).collect()
 }
 
 /// The words of a text in lower case, with apostrophes inside.
-fn words(text: &str) -> Vec<String> {
+pub(crate) fn words(text: &str) -> Vec<String> {
     let text = text.to_lowercase().replace('’', "'");
     let parts = text.split(|c: char| !is_ident(c) && c != '\'');
     parts.map(|w| w.trim_matches('\'').to_owned()).filter(|w| !w.is_empty()).collect()

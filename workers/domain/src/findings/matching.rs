@@ -1,0 +1,131 @@
+//! Which findings of a file are those that are known already.
+
+use super::LineMap;
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+/// How alike two claims are that say the same, in thousandths.
+const ALIKE: u32 = 500;
+
+/// What a finding is compared by.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Likeness {
+    /// The key of its code without its layout.
+    pub code: String,
+    /// The identifiers that its claim names.
+    pub names: BTreeSet<String>,
+    /// The function that its code is in.
+    pub symbol: Option<String>,
+    /// The key of its pattern.
+    pub pattern: Option<String>,
+    /// The words of its claim.
+    pub words: BTreeSet<String>,
+    /// First and last line, from 1.
+    pub lines: Option<(u32, u32)>,
+}
+
+/// An older finding, with where its lines are now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Older {
+    /// What it is compared by.
+    pub like: Likeness,
+    /// The lines that its own have become, see [`LineMap::at`]; `None` where that is not known.
+    pub now: Option<(u32, u32)>,
+}
+
+impl Older {
+    /// With the lines that a map gives it.
+    pub fn new(like: Likeness, map: Option<&LineMap>) -> Self {
+        let mapped = |(first, last): (u32, u32)| {
+            let map = map?;
+            Some((map.at(first).0, map.at(last).1))
+        };
+        let now = like.lines.and_then(mapped);
+        Self { like, now }
+    }
+}
+
+/// By what two findings are the same, the surest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rule {
+    /// The same code, and their claims name the same.
+    Code,
+    /// The same pattern in the same function.
+    Pattern,
+    /// Their claims are alike, about lines that became each other.
+    Claim,
+}
+
+impl Rule {
+    const ALL: [Self; 3] = [Self::Code, Self::Pattern, Self::Claim];
+
+    fn holds(self, old: &Older, new: &Likeness) -> bool {
+        let both = |a: &Option<String>, b: &Option<String>| a.is_some() && a == b;
+        match self {
+            Self::Code => old.like.code == new.code && old.like.names == new.names,
+            Self::Pattern => {
+                both(&old.like.pattern, &new.pattern) && both(&old.like.symbol, &new.symbol)
+            }
+            Self::Claim => same_lines(old, new) && alike(&old.like.words, &new.words) >= ALIKE,
+        }
+    }
+}
+
+/// For each new finding, which of the older ones it is, by the given rules in their order. Each older one is
+/// used once, and where several fit, the nearest, then the one whose claim is most alike. The order of the new
+/// ones does not matter.
+pub fn matching(old: &[Older], new: &[Likeness], rules: &[Rule]) -> Vec<Option<usize>> {
+    let mut found = vec![None; new.len()];
+    let mut used = vec![false; old.len()];
+    for rule in rules {
+        let mut pairs = Vec::new();
+        for (i, one) in new.iter().enumerate().filter(|(i, _)| found[*i].is_none()) {
+            for (j, known) in old.iter().enumerate().filter(|(j, _)| !used[*j]) {
+                if rule.holds(known, one) {
+                    let words = Reverse(alike(&known.like.words, &one.words));
+                    let what = (one.lines, &one.code, &one.names, &one.words);
+                    pairs.push((apart(known, one), words, j, what, i));
+                }
+            }
+        }
+        pairs.sort();
+        for (_, _, j, _, i) in pairs {
+            if found[i].is_none() && !used[j] {
+                found[i] = Some(j);
+                used[j] = true;
+            }
+        }
+    }
+    found
+}
+
+/// By all rules.
+pub fn matching_by_all(old: &[Older], new: &[Likeness]) -> Vec<Option<usize>> {
+    matching(old, new, &Rule::ALL)
+}
+
+/// Lines between where an older finding would be now and a new one; far where either is unknown.
+fn apart(old: &Older, new: &Likeness) -> u32 {
+    let (Some((first, last)), Some((from, to))) = (old.now, new.lines) else { return u32::MAX };
+    // One that was taken out stood between two lines.
+    let (first, last) = (first.min(last.saturating_add(1)), last.max(first.saturating_sub(1)));
+    from.saturating_sub(last).max(first.saturating_sub(to))
+}
+
+/// Whether lines became each other; two findings without any are about the same: the file.
+fn same_lines(old: &Older, new: &Likeness) -> bool {
+    match (old.like.lines, old.now, new.lines) {
+        (None, _, None) => true,
+        (Some(_), Some((first, last)), Some((from, to))) => from <= last && first <= to,
+        _ => false,
+    }
+}
+
+/// How alike two sets of words are, in thousandths: twice what they share by what they have.
+fn alike(a: &BTreeSet<String>, b: &BTreeSet<String>) -> u32 {
+    let all = a.len() + b.len();
+    if all == 0 {
+        return 1_000;
+    }
+    u32::try_from(2_000 * a.intersection(b).count() / all).unwrap_or(0)
+}

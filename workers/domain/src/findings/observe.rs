@@ -1,0 +1,82 @@
+//! What is kept of a finding, and what it is compared by.
+
+use super::matching::Likeness;
+use super::view::View;
+use crate::checks::{claim_of, squeezed, words};
+use crate::pathway::{identifiers, pattern_key};
+use crate::redact;
+use crate::text::clip;
+use queue_schema::ids::content_id;
+use queue_schema::records::{Observed, Sighting};
+use queue_schema::rows::Finding;
+
+/// Characters of a claim that are kept.
+const CLAIM_KEPT: usize = 400;
+/// Characters of code that are kept.
+const CODE_KEPT: usize = 800;
+/// Digits of the key of some code.
+const KEY_DIGITS: usize = 16;
+/// Words without which a claim says the same.
+const FILLERS: [&str; 24] = [
+    "a", "an", "the", "is", "are", "be", "of", "in", "to", "it", "its", "this", "that", "and",
+    "or", "for", "on", "with", "as", "by", "at", "from", "which", "will",
+];
+
+/// What a review says of itself, for all of its findings.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Said {
+    /// The model.
+    pub model: String,
+    /// The tier of the review.
+    pub tier: String,
+    /// When, and in which sweep.
+    pub at: Sighting,
+}
+
+/// What is kept of a finding that a review says of a file.
+pub fn observe(finding: &Finding, view: &View, said: &Said) -> Observed {
+    let text = clip(&claim_of(&finding.text), CLAIM_KEPT).to_owned();
+    let quote =
+        view.code_of(finding).map(|code| clip(&redact::mask(&code).text, CODE_KEPT).to_owned());
+    // Of what is kept: it must be found again by that.
+    let code = key(quote.as_deref().map_or_else(|| squeezed(&text), squeezed).as_str());
+    let pattern = finding.flags.iter().find_map(|flag| pattern_key(flag, &text));
+    Observed {
+        kind: finding.kind,
+        severity: Some(finding.gravity()),
+        text,
+        quote,
+        code,
+        symbol: finding.line.and_then(|line| view.symbol(line)),
+        pattern,
+        flags: finding.flags.clone(),
+        line: finding.line,
+        end_line: finding.end_line,
+        confidence: finding.confidence,
+        confirmed: finding.confirmed,
+        doubted: !finding.checks.is_empty(),
+        tier: said.tier.clone(),
+        model: said.model.clone(),
+        first: said.at.clone(),
+        last: said.at.clone(),
+        fixed: None,
+        came_back: None,
+        moved: None,
+    }
+}
+
+/// What a finding is compared by.
+pub fn likeness(of: &Observed) -> Likeness {
+    Likeness {
+        code: of.code.clone(),
+        names: identifiers(&of.text),
+        symbol: of.symbol.clone(),
+        pattern: of.pattern.clone(),
+        words: words(&of.text).into_iter().filter(|w| !FILLERS.contains(&w.as_str())).collect(),
+        lines: of.line.map(|line| (line, of.end_line.unwrap_or(line).max(line))),
+    }
+}
+
+fn key(text: &str) -> String {
+    content_id(&[text.as_bytes()])[..KEY_DIGITS].to_owned()
+}

@@ -1,0 +1,84 @@
+//! A file as findings are looked for in it.
+
+use crate::builtin::symbols::Symbols;
+use crate::checks::squeezed;
+use crate::redact::{self, MASK_START};
+use queue_schema::rows::Finding;
+use std::cell::OnceCell;
+
+/// A file with what the findings of it need.
+pub struct View {
+    text: String,
+    /// Without white space.
+    code: String,
+    symbols: Symbols,
+    /// With its secrets masked; for quotes of what was masked.
+    masked: OnceCell<String>,
+}
+
+impl View {
+    /// Of a file.
+    pub fn new(path: &str, source: &str) -> Self {
+        let text = source.replace("\r\n", "\n").replace('\r', "\n");
+        let (code, symbols) = (squeezed(&text), Symbols::new(path, &text));
+        Self { text, code, symbols, masked: OnceCell::new() }
+    }
+
+    /// The text with line feeds.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    fn masked(&self) -> &str {
+        self.masked.get_or_init(|| redact::mask(&self.text).text)
+    }
+
+    /// The function around a line from 1, with what it is in: `Store.push`.
+    pub(super) fn symbol(&self, line: u32) -> Option<String> {
+        let mut around: Vec<String> = self
+            .symbols
+            .around((line as usize).saturating_sub(1))
+            .map(|names| names.join(" "))
+            .collect();
+        around.reverse();
+        (!around.is_empty()).then(|| around.join("."))
+    }
+
+    /// How often some code without white space is in the file.
+    pub(super) fn count(&self, code: &str) -> usize {
+        if code.is_empty() {
+            return 0;
+        }
+        let plain = self.code.matches(code).count();
+        if plain == 0 && code.contains(&squeezed(MASK_START)) {
+            return squeezed(self.masked()).matches(code).count();
+        }
+        plain
+    }
+
+    /// Whether a function of this name is there, and if so, whether it has some code without white space.
+    pub(super) fn function_has(&self, symbol: &str, code: &str) -> Option<bool> {
+        let name = symbol.rsplit(['.', ' ']).next()?;
+        let mut ranges = self.symbols.ranges(name).peekable();
+        ranges.peek()?;
+        let lines: Vec<&str> = self.text.lines().collect();
+        let has = |(first, last): (usize, usize)| {
+            let last = last.min(lines.len().saturating_sub(1));
+            lines.get(first..=last).is_some_and(|lines| squeezed(&lines.concat()).contains(code))
+        };
+        Some(ranges.any(has))
+    }
+
+    /// The code that a finding is about: its quote where the file has it as it is, else the lines that it was
+    /// found on, with their secrets masked.
+    pub(super) fn code_of(&self, finding: &Finding) -> Option<String> {
+        let quote = finding.quote.as_deref()?;
+        if self.count(&squeezed(quote)) > 0 || !finding.anchored {
+            return Some(quote.to_owned());
+        }
+        let first = finding.line? as usize;
+        let last = finding.end_line.map_or(first, |last| last as usize).max(first);
+        let lines = self.masked().lines().skip(first - 1).take(last + 1 - first);
+        Some(lines.collect::<Vec<_>>().join("\n"))
+    }
+}
