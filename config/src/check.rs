@@ -12,7 +12,7 @@ use crate::settings::{
     RedisSettings, RetentionSettings, Settings, StateSettings, SweepSettings, WorkerSettings,
 };
 use crate::suggest::nearest;
-use queue_schema::limits::{AcceptLimits, DocumentLimits, HintLimits, TierLimits};
+use queue_schema::limits::{AcceptLimits, DocumentLimits, HintLimits, MemoryLimits, TierLimits};
 use queue_schema::sweep::{MarkdownPolicy, Policy, SplitMode};
 use serde::Deserialize;
 use serde::de::{self, Visitor};
@@ -42,6 +42,7 @@ pub(crate) fn keys(section: &str) -> &'static [&'static str] {
         "documents" => field_names::<DocumentLimits>(),
         "history" => field_names::<HistorySettings>(),
         "hints" => field_names::<HintLimits>(),
+        "memory" => field_names::<MemoryLimits>(),
         "ladders" => field_names::<LadderSettings>(),
         "apply" => field_names::<ApplySettings>(),
         "log" => field_names::<LogSettings>(),

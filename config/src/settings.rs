@@ -6,7 +6,9 @@ use crate::error::ConfigError;
 use crate::facts::FactsSettings;
 use crate::provider::ProviderConfig;
 use queue_schema::budget::{Amount, Caps};
-use queue_schema::limits::{AcceptLimits, DocumentLimits, HintLimits, HistoryLimits, TierLimits};
+use queue_schema::limits::{
+    AcceptLimits, DocumentLimits, HintLimits, HistoryLimits, MemoryLimits, TierLimits,
+};
 use queue_schema::sweep::{Limits, MarkdownPolicy, Policy, SPLIT_VERSION, SplitMode};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -43,6 +45,8 @@ pub struct Settings {
     pub history: HistorySettings,
     /// How much of the linters' findings a reviewer is shown.
     pub hints: HintLimits,
+    /// What is remembered of repositories.
+    pub memory: MemoryLimits,
     /// Ladders of the user's own.
     pub ladders: LadderSettings,
     /// How reviews become commits.
@@ -261,6 +265,7 @@ impl Settings {
             documents: self.documents,
             history: self.history.limits(),
             hints: self.hints,
+            memory: Some(self.memory).filter(|memory| memory.enabled),
         }
     }
 }

@@ -250,6 +250,17 @@ impl Settings {
         check.range("history.answer_chars", h.answer_chars.into(), 0, 1_000_000);
         check.range("hints.max_count", self.hints.max_count.into(), 0, 1000);
         check.range("hints.max_bytes", self.hints.max_bytes.into(), 0, 1_000_000);
+        let memory = &self.memory;
+        check.range("memory.fingerprints", memory.fingerprints.into(), 0, 100);
+        check.range("memory.example_chars", memory.example_chars.into(), 20, 2000);
+        check.range("memory.dismissals", memory.dismissals.into(), 0, 100);
+        check.range("memory.definitions", memory.definitions.into(), 0, 500);
+        check.range("memory.definition_chars", memory.definition_chars.into(), 20, 2000);
+        check.range("memory.forget_sweeps", memory.forget_sweeps.into(), 1, 1_000_000);
+        check.range("memory.min_replays", memory.min_replays.into(), 1, 1_000_000);
+        check.fraction("memory.min_success", memory.min_success, 1.0);
+        check.fraction("memory.min_similarity", memory.min_similarity, 1.0);
+        check.range("memory.traces", memory.traces.into(), 1, 1000);
     }
 
     fn embedding(&self, check: &mut Checks) {

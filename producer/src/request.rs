@@ -87,8 +87,11 @@ pub fn prepare(
     let fact_rungs = facts.iter().flat_map(|f| [&f.extractor, &f.verifier]);
     let rungs = ladder.rungs.iter().chain(&shard_ladder.rungs).chain(fact_rungs);
     let local = settings.local_of(rungs);
+    let identity =
+        if is_url { queue_schema::url::identity(&request.repo) } else { repo.identity(&commit)? };
     let spec = SweepSpec {
         v: SWEEP_VERSION,
+        identity,
         // A path is made absolute, because workers run elsewhere; a URL stays one.
         repo: if is_url {
             request.repo.clone()

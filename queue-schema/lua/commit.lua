@@ -16,7 +16,7 @@ local i = 2
 local function skip(at)
   local n = tonumber(ARGV[at])
   at = at + 1
-  local width = { enqueue = 8, row = 4, put = 3, add = 3, append = 2, delete = 1, barrier = 10,
+  local width = { enqueue = 8, row = 4, put = 3, add = 3, append = 2, delete = 1, index = 2, unindex = 2, barrier = 10,
     arrive = 2, listed = 1, settle = 3 }
   for _ = 1, n do
     local op = ARGV[at]

@@ -36,6 +36,10 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 const REPO_DIGITS: usize = 8;
 /// Digits of what tells the sweeps of a repository apart; ids of before had no others.
 const REQUEST_DIGITS: usize = 16;
+/// Digits of what is remembered of a repository: enough that two never share them.
+const MEMORY_DIGITS: usize = 32;
+/// Digits of a finding's identity within its repository.
+const FINDING_DIGITS: usize = 16;
 
 /// Why a text is no id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -165,6 +169,12 @@ ids! {
     };
     /// A job: a sweep, or a review, then its kind and what sets it apart from others of that kind.
     JobId, "job", "the id of a sweep or review, '.', the kind", |text| text.contains('.');
+    /// What the fleet remembers of a repository; begins with the repository's own digits.
+    MemoryId, "repository's memory", "32 hex digits", |text| is_hex(text, MEMORY_DIGITS);
+    /// A class of reviews that went alike, see `scrum_domain::pathway`.
+    PathwayId, "pathway", "64 hex digits", |text| is_hex(text, 64);
+    /// A finding, whatever sweep reports it.
+    FindingId, "finding", "16 hex digits", |text| is_hex(text, FINDING_DIGITS);
     /// A run of the applier over a sweep.
     RunId, "run", "12 hex digits", |text| is_hex(text, 12);
     /// A worker.
@@ -177,6 +187,25 @@ impl RepoId {
     /// Of the repository that a path or a URL names.
     pub fn of(repo: &str) -> Self {
         Self(sha256_hex(repository(repo).as_bytes())[..REPO_DIGITS].to_owned())
+    }
+}
+
+impl MemoryId {
+    /// Of a repository by its canonical identity, see [`crate::sweep::SweepSpec::identity`].
+    pub fn of(identity: &str) -> Self {
+        Self(sha256_hex(repository(identity).as_bytes())[..MEMORY_DIGITS].to_owned())
+    }
+
+    /// The repository: its sweeps lie in the same partition.
+    pub fn repo(&self) -> RepoId {
+        RepoId(self.get(..REPO_DIGITS).unwrap_or_default().to_owned())
+    }
+}
+
+impl FindingId {
+    /// Of the parts that make a finding what it is.
+    pub fn of(parts: &[&[u8]]) -> Self {
+        Self(content_id(parts)[..FINDING_DIGITS].to_owned())
     }
 }
 
@@ -243,6 +272,11 @@ fn split_review(text: &str) -> Option<(&str, u32)> {
     Some((sweep, target.parse().ok()?))
 }
 
+/// A name of any length as the end of a key: 16 hex digits of its hash.
+pub fn name_key(name: &str) -> String {
+    sha256_hex(name.as_bytes())[..16].to_owned()
+}
+
 fn is_hex(text: &str, digits: usize) -> bool {
     text.len() == digits && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
@@ -286,6 +320,15 @@ mod tests {
         assert_ne!(of("/r/app"), of("/r/app.git"));
         assert_ne!(of("https://host/r/app"), of("https://host/r/web"));
         assert_eq!(of("/r/app").as_str(), &sha256_hex(b"/r/app")[..8]);
+    }
+
+    #[test]
+    fn a_memory_lies_with_the_sweeps_of_its_repository() {
+        let memory = MemoryId::of("https://me:key@host/r/app.git");
+        assert_eq!(memory, MemoryId::of("https://host/r/app"));
+        assert_eq!(memory.repo(), RepoId::of("https://host/r/app"));
+        assert_eq!(memory.parse(), Ok(memory.clone()));
+        assert_eq!(MemoryId::from("").repo(), "");
     }
 
     #[test]

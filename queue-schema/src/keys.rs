@@ -8,7 +8,7 @@ mod table;
 
 pub use table::*;
 
-use crate::ids::{ReviewId, RunId, SweepId, repo_of};
+use crate::ids::{MemoryId, ReviewId, RunId, SweepId, repo_of};
 use crate::records::{review, run, sweep};
 
 /// Prefix of all keys of one partition.
@@ -37,6 +37,11 @@ impl Partition {
 /// repository, stays where it was.
 pub fn partition_of(sweep: &str, partitions: u16) -> u16 {
     partition_of_name(repo_of(sweep).unwrap_or(sweep), partitions)
+}
+
+/// The partition of what is remembered of a repository: that of its sweeps, so that one commit changes both.
+pub fn partition_of_memory(memory: &MemoryId, partitions: u16) -> u16 {
+    partition_of_name(&memory.repo(), partitions)
 }
 
 /// The partition of what stands alone: an answer, a vector, a pool. The same in every version of this
@@ -78,6 +83,10 @@ pub fn is_signed(key: &str, field: &str) -> bool {
             field == run::fields::SPEC || number.is_some_and(|k| k.parse::<u32>().is_ok())
         }
         "rev" => field == review::fields::LADDER,
+        // What is shown to a model, or decides which one is asked.
+        "pw" => field.starts_with("t:") || field.starts_with("f:"),
+        "ar" => field.starts_with("d:"),
+        "fd" => field.starts_with("o:") || field.starts_with("d:"),
         _ => false,
     }
 }

@@ -70,6 +70,9 @@ pub struct Limits {
     /// How much of the linters' findings a reviewer is shown.
     #[serde(default, skip_serializing_if = "as_before")]
     pub hints: HintLimits,
+    /// What is remembered of the repository, and shown; `None`: nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<MemoryLimits>,
 }
 
 const fn five() -> u32 {
@@ -191,6 +194,36 @@ impl Default for HintLimits {
     fn default() -> Self {
         Self { max_count: 20, max_bytes: 4000 }
     }
+}
+
+/// How much of what is remembered a reviewer is shown, and what it takes to begin at a remembered model.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemoryLimits {
+    /// Whether anything is remembered and shown.
+    pub enabled: bool,
+    /// Fingerprints of earlier findings in the area that are shown at most.
+    pub fingerprints: u32,
+    /// Characters of a fingerprint's example.
+    pub example_chars: u32,
+    /// Dismissed findings of the area that are shown at most.
+    pub dismissals: u32,
+    /// Definitions from elsewhere that are shown at most.
+    pub definitions: u32,
+    /// Characters of a definition.
+    pub definition_chars: u32,
+    /// Sweeps after which a fingerprint that was not seen again is shown no more.
+    pub forget_sweeps: u32,
+    /// Whether a review may begin at a remembered model.
+    pub hot_swap: bool,
+    /// Replays of a remembered model before a review begins there.
+    pub min_replays: u32,
+    /// Share of them that must have succeeded, 0 to 1.
+    pub min_success: f64,
+    /// How alike two reviews must be, 0 to 1.
+    pub min_similarity: f64,
+    /// Traces of a pathway that are kept at most.
+    pub traces: u32,
 }
 
 /// True for what need not be written.

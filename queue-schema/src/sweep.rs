@@ -1,7 +1,8 @@
 //! The sweep record: one request, pinned to a commit, with all that workers need to serve it.
 
-use crate::ids::{RepoId, SweepId, content_id};
+use crate::ids::{MemoryId, RepoId, SweepId, content_id};
 pub use crate::limits::Limits;
+use crate::limits::MemoryLimits;
 use serde::{Deserialize, Serialize};
 
 /// Which answers are accepted.
@@ -196,6 +197,10 @@ pub struct SweepSpec {
     pub v: u32,
     /// Repository: an absolute path or a URL.
     pub repo: String,
+    /// What names the repository wherever its clones lie: its remote as [`crate::url::identity`] has it, else
+    /// `root:COMMIT`, else its path. Empty in sweeps of before, which remember nothing.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub identity: String,
     /// What the user asked for, e.g. `HEAD`.
     pub rev: String,
     /// What it meant when the sweep was made: a full commit id, hex.
@@ -255,6 +260,7 @@ impl SweepSpec {
         let mut canon = self.clone();
         canon.labels.clear();
         canon.rev.clear();
+        canon.identity.clear();
         canon.globs.sort();
         canon.globs.dedup();
         let facts = canon.facts.iter_mut().flat_map(|f| [&mut f.extractor, &mut f.verifier]);
@@ -276,7 +282,14 @@ impl SweepSpec {
             document.name.clear();
         }
         let json = serde_json::to_string(&canon).unwrap_or_default();
-        SweepId::new(&RepoId::of(&self.repo), &content_id(&[json.as_bytes()]))
+        let named = if self.identity.is_empty() { &self.repo } else { &self.identity };
+        SweepId::new(&RepoId::of(named), &content_id(&[json.as_bytes()]))
+    }
+
+    /// What is remembered of its repository; `None` for a sweep of before, and where nothing is to be.
+    pub fn memory(&self) -> Option<(MemoryId, &MemoryLimits)> {
+        let limits = self.limits.memory.as_ref().filter(|_| !self.identity.is_empty())?;
+        Some((MemoryId::of(&self.identity), limits))
     }
 
     /// How facts are taken out of an accepted review of so many characters; none when they are not.

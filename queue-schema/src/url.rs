@@ -77,6 +77,23 @@ pub fn repository(repo: &str) -> String {
     if is_url { end.trim_end_matches(".git").to_owned() } else { end.to_owned() }
 }
 
+/// What names a repository wherever it is cloned to, from an address of it: host and path, whatever the scheme.
+/// `git@host:a/b.git` and `https://host/a/b` are one.
+pub fn identity(url: &str) -> String {
+    let (host, path) = match parts(url) {
+        Some(parts) => (parts.host.to_owned(), parts.path.to_owned()),
+        None => match url.split_once(':').filter(|_| is_short(url)) {
+            Some((host, path)) => {
+                (host.rsplit('@').next().unwrap_or_default().to_owned(), format!("/{path}"))
+            }
+            None => return repository(url),
+        },
+    };
+    let path = path.split(['?', '#']).next().unwrap_or_default().trim_matches('/');
+    let path = path.strip_suffix(".git").unwrap_or(path).trim_end_matches('/');
+    format!("{}/{path}", host.to_ascii_lowercase())
+}
+
 /// An address with nothing in it that lets anybody in: without user, password, query and fragment.
 pub fn bare(url: &str) -> String {
     let public = public_address(url);
@@ -113,7 +130,7 @@ fn short_form(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{bare, has_query, is_url, masked, masked_in, public_address};
+    use super::{bare, has_query, identity, is_url, masked, masked_in, public_address};
 
     #[test]
     fn urls_in_a_text_are_masked_and_the_text_stays() {
@@ -130,6 +147,22 @@ mod tests {
         ] {
             assert_eq!(masked_in(text), shown);
         }
+    }
+
+    #[test]
+    fn addresses_of_one_repository_have_one_identity() {
+        for url in [
+            "https://github.com/o/r.git",
+            "https://me:t0ken@GitHub.com/o/r/",
+            "ssh://git@github.com/o/r",
+            "git@github.com:o/r.git",
+            "https://github.com/o/r?token=t0ken",
+        ] {
+            assert_eq!(identity(url), "github.com/o/r", "{url}");
+        }
+        assert_ne!(identity("https://github.com/o/R"), identity("https://github.com/o/r"));
+        assert_ne!(identity("https://h:8443/r"), identity("https://h/r"));
+        assert_eq!(identity("/home/me/app/"), "/home/me/app");
     }
 
     #[test]

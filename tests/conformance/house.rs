@@ -187,9 +187,11 @@ fn rust_files(folder: &str) -> Vec<PathBuf> {
 /// there names its fields by their constants.
 #[test]
 fn records_are_changed_and_named_in_one_place() {
-    use queue_schema::records::{Counter, review, run, sweep};
-    const CHANGES: [&str; 8] =
-        ["Put", "Add", "Append", "Delete", "Tally", "Barrier", "Arrive", "Settle"];
+    use queue_schema::records::{Counter, memory, review, run, sweep};
+    const CHANGES: [&str; 10] = [
+        "Put", "Add", "Append", "Index", "Unindex", "Delete", "Tally", "Barrier", "Arrive",
+        "Settle",
+    ];
     let own =
         |file: &Path, name: &str| file.starts_with(root().join("queue-schema/src").join(name));
     let mut wrong = Vec::new();
@@ -209,8 +211,13 @@ fn records_are_changed_and_named_in_one_place() {
         wrong.extend(made.map(|change| format!("{} makes a {change}", file.display())));
     }
     let counters = Counter::ALL.map(Counter::as_str);
-    let fields =
-        [&review::fields::NAMES[..], &sweep::fields::NAMES, &run::fields::NAMES, &counters];
+    let fields = [
+        &review::fields::NAMES[..],
+        &sweep::fields::NAMES,
+        &run::fields::NAMES,
+        &memory::fields::NAMES,
+        &counters,
+    ];
     for file in rust_files("queue-schema/src/client") {
         let text = std::fs::read_to_string(&file).unwrap();
         let text = text.split("#[cfg(test)]").next().unwrap();

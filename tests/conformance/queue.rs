@@ -194,6 +194,8 @@ async fn a_tally_counts_once_and_a_stale_one_is_passed_over_in_its_width() {
             .with(Effect::Tally { key: keys::ledger("s"), adds: adds.clone().into() })
             .with(Effect::Tally { key: "trust".into(), adds: adds.into() })
             .with(Effect::Tally { key: keys::loop_counters("s"), adds: Vec::new() })
+            .with(Effect::Index { key: keys::finding_files("m"), member: format!("name{n}") })
+            .with(Effect::Unindex { key: keys::finding_files("m"), member: "name1".into() })
             .with(Effect::Tally { key: keys::loop_counters("s"), adds: vec![("files".into(), n)] })
     };
     let commits = [(&old, 7), (&new, 2), (&new, 5)]
@@ -209,6 +211,9 @@ async fn a_tally_counts_once_and_a_stale_one_is_passed_over_in_its_width() {
     assert_eq!(bed.queue.trust().await.unwrap(), ledger);
     let counters = bed.queue.loop_counters(&"s".into()).await.unwrap();
     assert_eq!(counters.into_iter().collect::<Vec<_>>(), [("files".to_owned(), 2)]);
+    let names: Vec<String> =
+        bed.server.connection().zrange(at(keys::finding_files("m")), 0, -1).unwrap();
+    assert_eq!(names, ["name2"]);
 }
 
 #[tokio::test]

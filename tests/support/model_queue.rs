@@ -69,6 +69,7 @@ pub struct ModelQueue {
     barriers: BTreeMap<String, Barrier>,
     hashes: BTreeMap<String, BTreeMap<String, String>>,
     appended: BTreeMap<String, Vec<String>>,
+    indexed: BTreeMap<String, BTreeSet<String>>,
     /// `STREAM:SWEEP` -> ids of rows.
     rows: BTreeMap<String, Vec<String>>,
     sweeps: BTreeMap<String, Sweep>,
@@ -98,6 +99,7 @@ impl ModelQueue {
             barriers: BTreeMap::new(),
             hashes: BTreeMap::new(),
             appended: BTreeMap::new(),
+            indexed: BTreeMap::new(),
             rows: BTreeMap::new(),
             sweeps: BTreeMap::new(),
             moves: Vec::new(),

@@ -28,6 +28,7 @@ pub fn sweep_spec(n: u8, admission_window: u32) -> SweepSpec {
     SweepSpec {
         v: 1,
         repo: format!("repo{n}"),
+        identity: String::new(),
         rev: "HEAD".to_owned(),
         commit: "0".repeat(40),
         globs: Vec::new(),
@@ -65,6 +66,7 @@ pub fn sweep_spec(n: u8, admission_window: u32) -> SweepSpec {
             documents: DocumentLimits::default(),
             history: HistoryLimits::default(),
             hints: HintLimits::default(),
+            memory: None,
         },
         labels: BTreeMap::new(),
         again: 0,

@@ -52,6 +52,14 @@ local function apply_effects(i)
       write_again(P .. ARGV[i])
       call('RPUSH', P .. ARGV[i], ARGV[i + 1])
       i = i + 2
+    elseif op == 'index' then
+      write_again(P .. ARGV[i])
+      call('ZADD', P .. ARGV[i], 0, ARGV[i + 1])
+      i = i + 2
+    elseif op == 'unindex' then
+      write_again(P .. ARGV[i])
+      call('ZREM', P .. ARGV[i], ARGV[i + 1])
+      i = i + 2
     elseif op == 'delete' then
       forget_sums(P .. ARGV[i])
       remove_key(P .. ARGV[i])

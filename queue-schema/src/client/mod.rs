@@ -19,6 +19,7 @@ mod operate;
 mod pages;
 mod places;
 mod read;
+mod recall;
 mod reconcile;
 mod reconcile_look;
 mod scripts;

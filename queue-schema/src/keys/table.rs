@@ -158,6 +158,14 @@ keys! {
     document = "doc:" SHA, Text, Lost("a document of sweeps: reviews that need it fail; forget the sweep and request it again"), "a document";
     document_users = "users:doc:" SHA, Set, Lost("the document stays when its sweeps are forgotten"), "the sweeps that have a document";
     answer = "ans:" KEY, Text, Lost("an answer that was paid for; it is asked for again"), "an answer under its content key; ends by itself";
+    MEMORIES = "memories", Hash, Lost("the list of repositories that are remembered; their next sweep writes them again"), "MEMORY -> the repository, of those that something is remembered of";
+    memory = "mem:" MEMORY, Hash, Lost("how many sweeps a repository had, and what hot swaps saved"), "a repository: how many sweeps were planned, the commit of the last one, counters of its pathways";
+    pathway = "pw:" MEMORY ":" PATHWAY, Hash, Lost("what was learnt of a pathway"), "a pathway: `t:TRACE` trace, `n:TRACE` replays, `k:TRACE` those that succeeded, `x:TRACE` why it is retired; `f:KEY` fingerprint, `o:KEY` its occurrences, `l:KEY` the last sweep that saw it, `r:KEY` who rejected it";
+    pathways = "px:" MEMORY, Zset, Lost("the list of pathways; reviews write it again"), "pathways of a repository by their area, in the order of their names";
+    area = "ar:" MEMORY ":" AREA, Hash, Lost("what earlier sweeps found in an area"), "an area of a repository: of each sweep `v:SEQ` reviews, `g:SEQ` findings, `b:SEQ` fingerprints that came back; `d:FINDING` dismissals";
+    findings = "fd:" MEMORY ":" FILE, Hash, Lost("the findings of a file, and what people said of them"), "findings of a file: `o:FINDING` what sweeps saw, `d:FINDING` what a person decided, `n:FINDING` how often it was looked for, `s:FINDING` how often it was seen";
+    finding_files = "fx:" MEMORY, Zset, Lost("the list of files with findings; reviews write it again"), "paths of the files that have findings, in their order";
+    finding_codes = "fq:" MEMORY, Hash, Lost("by what a finding is known again in another file"), "hash of the code of a finding -> the finding and its file";
     vector = "vec:" KEY, Text, Lost("a vector; it is made again"), "a vector of a passage or query under its content key; ends by itself";
 }
 

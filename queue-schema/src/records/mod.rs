@@ -2,11 +2,13 @@
 //! commit may make to it. Names of fields stand here and nowhere else.
 
 pub mod finding;
+pub mod memory;
 pub mod review;
 pub mod run;
 pub mod sweep;
 
 pub use finding::{Decided, Observed, Sighting};
+pub use memory::{MemoryCounter, MemoryRecord, MemoryState};
 pub use review::{ReviewRecord, ReviewState};
 pub use run::RunRecord;
 pub use sweep::{Counter, SweepRecord};

@@ -20,6 +20,8 @@ pub mod fields {
     pub const STATE: &str = "state";
     /// Endings of the names of barriers that belong to its targets.
     pub const BARRIERS: &str = "bars";
+    /// Its number among the sweeps of its repository.
+    pub const NUMBER: &str = "seq";
     pub(super) const PRIORITY: &str = "prio";
     pub(super) const TOTAL: &str = "total";
     pub(super) const CREATED: &str = "created";
@@ -37,12 +39,13 @@ pub mod fields {
     pub(super) const HELD_TOKENS: &str = "res:tokens";
     pub(super) const HELD_MICRO_USD: &str = "res:micro_usd";
     /// All of them but those that count.
-    pub const NAMES: [&str; 20] = [
+    pub const NAMES: [&str; 21] = [
         SPEC,
         TEMPLATE[0],
         TEMPLATE[1],
         HELD,
         STATE,
+        NUMBER,
         PRIORITY,
         TOTAL,
         CREATED,
@@ -302,6 +305,12 @@ impl<'a> SweepRecord<'a> {
     pub fn count(self, counter: Counter, by: u64) -> Effect {
         let field = counter.as_str().to_owned();
         Effect::Add { key: keys::sweep(self.0), field, by: step(by) }
+    }
+
+    /// It is the n-th sweep of its repository, from 1.
+    pub fn numbered(self, n: u64) -> Effect {
+        let (key, field) = (keys::sweep(self.0), fields::NUMBER.to_owned());
+        Effect::Put { key, field, value: n.to_string() }
     }
 
     /// What its planning waits for; empty when it does not.

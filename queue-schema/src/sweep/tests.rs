@@ -69,4 +69,25 @@ fn a_sweep_of_before_without_words_for_people_keeps_its_digits() {
     assert!(!json.contains("local") && !old.says_local("p"), "unsaid is masked");
     assert_eq!(old.id()[8..], content_id(&[json.as_bytes()])[..16]);
     assert_eq!(old.id().repo(), Some(RepoId::of("/r")));
+    assert_eq!(old.memory(), None);
+}
+
+#[test]
+fn clones_of_a_repository_share_its_memory() {
+    let limits = serde_json::json!({
+        "enabled": true, "fingerprints": 8, "example_chars": 120, "dismissals": 5, "definitions": 20, "definition_chars": 120,
+        "forget_sweeps": 20, "hot_swap": true, "min_replays": 3, "min_success": 0.8,
+        "min_similarity": 0.9, "traces": 50,
+    });
+    let mut one = spec();
+    one.identity = "host/r/app".to_owned();
+    one.limits.memory = serde_json::from_value(limits).unwrap();
+    let other = SweepSpec { repo: "/elsewhere".into(), ..one.clone() };
+    assert_ne!(one.id(), other.id(), "each clone has a sweep of its own");
+    assert_eq!(one.id().repo(), other.id().repo());
+    let (memory, _) = one.memory().unwrap();
+    assert_eq!(Some(memory.repo()), one.id().repo(), "they lie in one partition");
+    assert_eq!(other.memory().unwrap().0, memory);
+    one.limits.memory = None;
+    assert_eq!(one.memory(), None, "switched off");
 }

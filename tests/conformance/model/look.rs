@@ -80,7 +80,7 @@ fn ask(pipe: &mut redis::Pipeline, key: &str) {
         "rowid" | "tg" => ("HKEYS", &[]),
         "b" | "st" | "barm" => ("GET", &[]),
         "q" | "att" => ("LRANGE", &["0", "-1"]),
-        "ring" | "sweeps" => ("ZRANGE", &["0", "-1"]),
+        "ring" | "sweeps" | "fx" => ("ZRANGE", &["0", "-1"]),
         "leases" | "delayed" | "dead" => ("ZRANGE", &["0", "-1", "WITHSCORES"]),
         "js" | "dt" | "paused" | "cancelled" | "parked" => ("SMEMBERS", &[]),
         "rows" => ("XRANGE", &["-", "+"]),
@@ -116,7 +116,7 @@ fn text(key: &str, value: &Value) -> Option<String> {
         "rev" | "left" | "ready" => fields(&read::<BTreeMap<String, String>>(value)),
         "b" | "st" => read(value),
         "barm" => words(bits(&read::<Vec<u8>>(value))),
-        "q" | "att" | "ring" => words(read::<Vec<String>>(value)),
+        "q" | "att" | "ring" | "fx" => words(read::<Vec<String>>(value)),
         "tg" => {
             let mut ordinals: Vec<u32> = read(value);
             ordinals.sort_unstable();

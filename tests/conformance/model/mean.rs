@@ -133,6 +133,10 @@ impl Run<'_> {
             What::Append { key, value } => {
                 Effect::Append { key: format!("att:r{key}"), value: value.to_string() }
             }
+            What::Index { member, out } => {
+                let (key, member) = ("fx:m".to_owned(), format!("name{member}"));
+                if *out { Effect::Unindex { key, member } } else { Effect::Index { key, member } }
+            }
             What::Delete { key, list } => {
                 Effect::Delete { key: format!("{}:r{key}", if *list { "att" } else { "rev" }) }
             }

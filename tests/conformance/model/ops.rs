@@ -72,6 +72,11 @@ pub enum What {
         key: u8,
         value: u8,
     },
+    /// Into an ordered list, or out of it.
+    Index {
+        member: u8,
+        out: bool,
+    },
     Delete {
         key: u8,
         list: bool,
@@ -233,6 +238,7 @@ fn what() -> impl Strategy<Value = What> {
         1 => (0..2u8, vec(any::<i8>(), 0..3)).prop_map(|(key, by)| What::Tally { key, by }),
         2 => (index(), 0..5u8, 0..3u8).prop_map(|(sweep, what, by)| What::Took { sweep, what, by }),
         1 => (0..2u8, any::<u8>()).prop_map(|(key, value)| What::Append { key, value }),
+        1 => (0..3u8, any::<bool>()).prop_map(|(member, out)| What::Index { member, out }),
         1 => (0..2u8, any::<bool>()).prop_map(|(key, list)| What::Delete { key, list }),
         2 => (0..2u8, 1..4u32, spec())
             .prop_map(|(name, size, then)| What::Barrier { name, size, then }),

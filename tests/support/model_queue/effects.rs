@@ -75,9 +75,22 @@ impl ModelQueue {
             Effect::Append { key, value } => {
                 self.appended.entry(key.clone()).or_default().push(value.clone());
             }
+            Effect::Index { key, member } => {
+                self.indexed.entry(key.clone()).or_default().insert(member.clone());
+            }
+            Effect::Unindex { key, member } => {
+                let left = self.indexed.get_mut(key).is_some_and(|names| {
+                    names.remove(member);
+                    names.is_empty()
+                });
+                if left {
+                    self.indexed.remove(key);
+                }
+            }
             Effect::Delete { key } => {
                 self.hashes.remove(key);
                 self.appended.remove(key);
+                self.indexed.remove(key);
             }
             Effect::Barrier { name, size, then } => {
                 self.barriers.entry(name.clone()).or_insert_with(|| Barrier {

@@ -139,6 +139,9 @@ impl ModelQueue {
         for (key, list) in &self.appended {
             fact(key, words(list));
         }
+        for (key, names) in &self.indexed {
+            fact(key, words(names));
+        }
         for (key, ids) in &self.rows {
             fact(&format!("rows:{key}"), words(ids));
             let mut sorted = ids.clone();

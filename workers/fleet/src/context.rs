@@ -1,6 +1,7 @@
 //! What handlers read through. Reads wait outages out; nothing here writes what a commit should.
 
 use crate::blobs::{BLOBS_BYTES, Blobs};
+use crate::memo::Memo;
 use crate::passages::Retrieval;
 use crate::reading::Reads;
 use crate::runtime::HandlerError;
@@ -17,7 +18,6 @@ use scrum_domain::retrieve::{self, Chunk, LexicalIndex};
 use scrum_domain::target;
 use scrum_providers::{Embedder, Providers};
 use scrum_repo::{Entry, IgnoreFile, Repo, RepoError};
-use std::collections::HashMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -51,6 +51,7 @@ struct Inner {
     settings: Arc<Settings>,
     mirrors: PathBuf,
     specs: Memo<SweepSpec>,
+    numbers: Memo<u64>,
     trees: Memo<Vec<Entry>>,
     ignores: Memo<IgnoreFile>,
     documents: Memo<Document>,
@@ -81,6 +82,7 @@ impl Context {
             mirrors,
             // Specs are small and immutable; trees may be 100,000 entries each.
             specs: Memo::new(256),
+            numbers: Memo::new(256),
             trees: Memo::new(2),
             ignores: Memo::new(2),
             documents: Memo::new(16),
@@ -154,6 +156,19 @@ impl Context {
             .await?
             .ok_or_else(|| HandlerError::Fatal(format!("sweep {sweep} has no record")))?;
         Ok(self.0.specs.put(sweep, spec))
+    }
+
+    /// The number of a sweep among those of its repository; `None` where nothing is remembered.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub async fn sweep_number(&self, sweep: &SweepId) -> Result<Option<u64>, HandlerError> {
+        if let Some(number) = self.0.numbers.get(sweep) {
+            return Ok(Some(*number));
+        }
+        let read = |q: Queue| async move { q.sweep_number(sweep).await };
+        let number = self.read("the number of the sweep", read).await?;
+        Ok(number.map(|n| *self.0.numbers.put(sweep, n)))
     }
 
     /// One target of a sweep that is to be reviewed.
@@ -409,41 +424,5 @@ impl Context {
         let of = spec.clone();
         let read = move || work(&Repo::open_at(&spec, &mirrors, &commit)?);
         self.0.reads.run(&of, read).await
-    }
-}
-
-/// A small keyed memory; emptied when full, since what it holds can be read again.
-#[derive(Debug)]
-pub(crate) struct Memo<T> {
-    map: Mutex<HashMap<String, Arc<T>>>,
-    limit: usize,
-}
-
-impl<T> Memo<T> {
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { map: Mutex::new(HashMap::new()), limit }
-    }
-
-    pub(crate) fn get(&self, key: &str) -> Option<Arc<T>> {
-        self.map.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
-    }
-
-    /// What is there, or what `make` gives.
-    pub(crate) fn get_or_put(&self, key: &str, make: impl FnOnce() -> T) -> Arc<T> {
-        let mut map = self.map.lock().unwrap_or_else(PoisonError::into_inner);
-        if map.len() >= self.limit && !map.contains_key(key) {
-            map.clear();
-        }
-        map.entry(key.to_owned()).or_insert_with(|| Arc::new(make())).clone()
-    }
-
-    pub(crate) fn put(&self, key: &str, value: T) -> Arc<T> {
-        let mut map = self.map.lock().unwrap_or_else(PoisonError::into_inner);
-        if map.len() >= self.limit {
-            map.clear();
-        }
-        let value = Arc::new(value);
-        map.insert(key.to_owned(), value.clone());
-        value
     }
 }

@@ -13,6 +13,7 @@ pub mod injection;
 pub mod jobs;
 pub mod lanes;
 mod lookup;
+mod memo;
 pub mod model;
 mod passages;
 mod pieces;

@@ -13,6 +13,7 @@ mod command;
 mod error;
 mod globs;
 mod guard;
+mod identity;
 mod land;
 mod lock;
 mod mirror;

@@ -8,6 +8,7 @@ mod edges;
 mod elsewhere;
 mod guarded;
 mod hostile;
+mod identity;
 mod kills;
 mod landing;
 mod mirrors;

@@ -93,12 +93,14 @@ fn swept(id: &str, counters: &[(&str, u64)]) -> Swept {
         documents: queue_schema::limits::DocumentLimits::default(),
         history: queue_schema::limits::HistoryLimits::default(),
         hints: queue_schema::limits::HintLimits::default(),
+        memory: None,
     };
     Swept {
         id: id.into(),
         spec: SweepSpec {
             v: 1,
             repo: "/r".into(),
+            identity: String::new(),
             rev: "HEAD".into(),
             commit: "c".into(),
             globs: Vec::new(),

@@ -8,7 +8,7 @@ use queue_schema::client::{Queue, QueueError};
 use queue_schema::effects::{Effect, Effects, Ending};
 use queue_schema::ids::SweepId;
 use queue_schema::jobs::Plan;
-use queue_schema::records::SweepRecord;
+use queue_schema::records::{MemoryRecord, SweepRecord};
 use queue_schema::sweep::{SweepSpec, Target};
 use scrum_domain::target::{self, SkipReason};
 use scrum_repo::{Entry, EntryKind, IgnoreFile, RepoError, TargetGlobs};
@@ -41,7 +41,26 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Plan) -> Result<Effects, Handle
         .with(SweepRecord::of(&job.sweep).planning_waits(""))
         .with(Effect::PlanTargets { sweep: job.sweep.clone(), first: job.first, targets });
     effects.list.extend(ignore.and_then(|i| alert(&job.sweep, i.problems())));
+    if job.first == 0 {
+        effects.list.extend(number(ctx, &job.sweep, &spec).await?);
+    }
     pipeline::planned(effects, job, written, more)
+}
+
+/// Gives the sweep its number among those of its repository, unless it was planned before.
+async fn number(
+    ctx: &Context,
+    sweep: &SweepId,
+    spec: &SweepSpec,
+) -> Result<Vec<Effect>, HandlerError> {
+    let Some((memory, _)) = spec.memory() else { return Ok(Vec::new()) };
+    if ctx.sweep_number(sweep).await?.is_some() {
+        return Ok(Vec::new());
+    }
+    let of = &memory;
+    let read = |queue: Queue| async move { queue.memory_state(of).await };
+    let state = ctx.read("what is remembered of the repository", read).await?;
+    Ok(MemoryRecord::of(&memory).sweep_begins(&spec.identity, sweep, &spec.commit, &state))
 }
 
 /// The targets from `first` on, up to a page of them, and whether there are more.

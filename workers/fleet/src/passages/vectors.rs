@@ -1,6 +1,7 @@
 //! Vectors of passages and queries: from memory, from Redis, or from the endpoint.
 
-use crate::context::{Context, Document, Memo};
+use crate::context::{Context, Document};
+use crate::memo::Memo;
 use crate::runtime::HandlerError;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use queue_schema::client::Queue;
