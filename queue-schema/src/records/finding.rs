@@ -72,9 +72,6 @@ pub struct Observed {
     /// The sweep that said it again after its code had been gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub came_back: Option<u64>,
-    /// The file that it is in now; it is no longer a finding of this one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub moved: Option<String>,
 }
 
 /// What a person decided about a finding; persons alone write it.

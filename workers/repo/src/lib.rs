@@ -18,6 +18,7 @@ mod land;
 mod lock;
 mod mirror;
 mod place;
+mod renames;
 mod sandbox;
 mod snapshot;
 mod state;

@@ -14,6 +14,7 @@ mod landing;
 mod mirrors;
 #[cfg(target_os = "linux")]
 mod probes;
+mod renames;
 #[cfg(target_os = "linux")]
 mod sandboxes;
 #[cfg(target_os = "linux")]

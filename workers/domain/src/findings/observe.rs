@@ -61,7 +61,6 @@ pub fn observe(finding: &Finding, view: &View, said: &Said) -> Observed {
         last: said.at.clone(),
         fixed: None,
         came_back: None,
-        moved: None,
     }
 }
 

@@ -199,8 +199,7 @@ struct Sources<'a> {
 
 impl<'a> Sources<'a> {
     fn of(known: &'a [Known], elsewhere: &'a [Known]) -> Self {
-        let here = |known: &&Known| known.observed.moved.is_none();
-        let (fixed, live) = known.iter().filter(here).partition(|k| k.observed.fixed.is_some());
+        let (fixed, live) = known.iter().partition(|k| k.observed.fixed.is_some());
         Self { live, fixed, elsewhere: elsewhere.iter().collect() }
     }
 
