@@ -51,7 +51,7 @@ fn name_of(span: &str) -> Option<&str> {
 }
 
 /// A letter of ASCII, `_` or any character beyond ASCII; digits behind the first one.
-fn is_identifier(word: &str) -> bool {
+pub(super) fn is_identifier(word: &str) -> bool {
     let fits = |c: char| c == '_' || c.is_ascii_alphabetic() || !c.is_ascii();
     word.starts_with(fits) && word.chars().all(|c| fits(c) || c.is_ascii_digit())
 }
