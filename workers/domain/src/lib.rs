@@ -11,7 +11,7 @@
 //! 4. [`prompt`]: what the reviewer is told.
 //!    [`hints`] is what linters found, which it is shown too.
 //! 5. [`accept`]: is the answer a review ([`clean`] and [`parse`] read it, [`material`] tells copies).
-//! 6. [`anchor`]: where in the file each finding is, and what may be done with the review; [`checks`]: does it hold.
+//! 6. [`anchor`]: where in the file each finding is; [`checks`]: does it hold; [`tier`]: what may be done with the review.
 //! 7. [`review`]: the row; [`facts`]: what it says of the file; [`report`]: what a sweep leaves behind.
 //!
 //! [`findings`] tells which findings were said before, and what has become of those.
@@ -60,4 +60,5 @@ pub mod shape;
 pub mod split;
 pub mod target;
 pub mod text;
+pub mod tier;
 pub mod trust;

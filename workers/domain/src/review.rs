@@ -1,9 +1,9 @@
 //! The review row, schema v4, from an accepted answer.
 
-use crate::anchor::tier;
 use crate::parse::{Format, Parsed};
 use crate::report::public_address;
 use crate::text::clip;
+use crate::tier::tier;
 use queue_schema::limits::{HistoryLimits, TierLimits};
 use queue_schema::rows::review::{SCHEMA_VERSION, TopChunk};
 use queue_schema::rows::{Attempt, ReviewRow};

@@ -56,7 +56,7 @@ fn read(text: &str, case: &Value) -> Value {
         Judgement::Rejected { outcome, reason } => json!({"outcome": outcome, "reason": reason}),
         Judgement::Accepted(mut parsed) => {
             anchor::anchor(&mut parsed.findings, path, &source);
-            let tiers = anchor::tier(&parsed.findings, TierLimits::default());
+            let tiers = scrum_domain::tier::tier(&parsed.findings, TierLimits::default());
             let counts = parsed.counts.map(|c| {
                 json!({
                     "critical_failures": c.critical_failures,

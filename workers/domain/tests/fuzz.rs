@@ -259,7 +259,7 @@ fn check(mut parsed: parse::Parsed, source: &str) {
             assert!(first >= 1 && first <= last && last as usize <= lines + 1);
         }
     }
-    let tiers = anchor::tier(&parsed.findings, TierLimits::default());
+    let tiers = scrum_domain::tier::tier(&parsed.findings, TierLimits::default());
     assert!(tiers.min.is_some() || tiers.tier == "block");
 }
 

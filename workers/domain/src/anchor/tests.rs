@@ -1,10 +1,5 @@
 use super::*;
-use proptest::prelude::*;
 use queue_schema::rows::{Confirmed, FindingKind};
-
-fn tier(findings: &[Finding]) -> Tiers {
-    super::tier(findings, TierLimits::default())
-}
 
 fn finding(quote: Option<&str>, confidence: Option<u8>, anchored: bool) -> Finding {
     Finding {
@@ -52,7 +47,13 @@ fn meant(path: &str, source: &str, place: &str, title: &str, quote: &str) -> Vec
     assert!(found.anchored != found.is_ambiguous() || found.ambiguous_lines.is_empty());
     assert_eq!(found.anchored, found.line.is_some());
     assert!(
-        !found.is_ambiguous() || tier(std::slice::from_ref(&found)).tier == "block",
+        !found.is_ambiguous()
+            || crate::tier::tier(
+                std::slice::from_ref(&found),
+                queue_schema::limits::TierLimits::default()
+            )
+            .tier
+                == "block",
         "never raises"
     );
     found.line.map_or(found.ambiguous_lines, |line| vec![line])
@@ -236,86 +237,4 @@ fn a_quote_with_a_mask_is_found_where_the_secret_stands() {
     assert_eq!(place("let password = \"[masked:jwt]\";"), None, "another kind");
     assert_eq!(place("let b = [masked:secret];"), None, "nothing was masked there");
     assert_eq!(place("let password = \"Vt7kk#Qpw2xZ\";"), Some((3, 3)), "a local model");
-}
-
-#[test]
-fn tiers_have_their_edges() {
-    for (c, want) in [
-        (100, "auto"),
-        (90, "auto"),
-        (89, "dry_run"),
-        (70, "dry_run"),
-        (69, "simulation"),
-        (50, "simulation"),
-        (49, "block"),
-        (0, "block"),
-    ] {
-        assert_eq!(tier(&[finding(None, Some(c), true)]).tier, want, "{c}");
-    }
-    let none = tier(&[finding(None, None, true)]);
-    assert_eq!((none.min, none.avg, none.tier, none.tier_avg), (None, None, "block", "block"));
-    let mixed = tier(&[finding(None, Some(95), true), finding(None, Some(55), true)]);
-    assert_eq!((mixed.min, mixed.avg), (Some(55), Some(75.0)));
-    assert_eq!((mixed.tier, mixed.tier_avg), ("simulation", "dry_run"));
-}
-
-#[test]
-fn auto_needs_every_finding_confirmed_and_a_failed_check_blocks() {
-    let sure = || finding(None, Some(99), true);
-    let plain = || Finding { confirmed: None, ..sure() };
-    let right = || Finding { kind: FindingKind::VerifiedComponent, ..plain() };
-    let failed = || Finding { checks: vec!["praise".into()], ..sure() };
-    let unread = || Finding { confidence: None, confidence_unreadable: true, ..sure() };
-    for (findings, want) in [
-        (vec![sure()], "auto"),
-        (vec![sure(), right()], "auto"),
-        (vec![plain()], "dry_run"),
-        (vec![sure(), plain()], "dry_run"),
-        (vec![sure(), failed()], "block"),
-        (vec![failed()], "block"),
-        (vec![sure(), unread()], "simulation"),
-        (vec![plain(), sure(), unread()], "simulation"),
-        (vec![unread()], "block"),
-        (vec![unread(), failed()], "block"),
-    ] {
-        let tiers = tier(&findings);
-        assert_eq!((tiers.tier, tiers.tier_avg), (want, want), "{findings:?}");
-    }
-}
-
-#[test]
-fn the_edges_are_as_set() {
-    let limits = TierLimits { auto: 80, dry_run: 60, simulation: 0 };
-    for (c, want) in [(80, "auto"), (79, "dry_run"), (59, "simulation"), (0, "simulation")] {
-        assert_eq!(super::tier(&[finding(None, Some(c), true)], limits).tier, want, "{c}");
-    }
-    assert_eq!(super::tier(&[finding(None, None, true)], limits).tier, "block");
-}
-
-#[test]
-fn without_an_anchor_the_tier_is_block() {
-    let t = tier(&[finding(None, Some(99), false)]);
-    assert_eq!((t.min, t.tier, t.tier_avg), (Some(99), "block", "block"));
-}
-
-fn rank(name: &str) -> usize {
-    ["block", "simulation", "dry_run", "auto"].iter().position(|n| *n == name).unwrap()
-}
-
-proptest! {
-    #[test]
-    fn an_unanchored_finding_never_raises_a_tier(
-        given in proptest::collection::vec((proptest::option::of(0u8..=100), any::<bool>()), 0..8),
-        more in proptest::option::of(0u8..=100),
-    ) {
-        let mut findings: Vec<Finding> =
-            given.iter().map(|(c, a)| finding(None, *c, *a)).collect();
-        let anchored: Vec<Finding> =
-            findings.iter().filter(|f| f.anchored).cloned().collect();
-        let base = tier(&anchored);
-        findings.push(finding(None, more, false));
-        let with = tier(&findings);
-        prop_assert!(rank(with.tier) <= rank(base.tier));
-        prop_assert!(rank(with.tier_avg) <= rank(base.tier_avg));
-    }
 }

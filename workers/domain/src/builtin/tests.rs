@@ -1,9 +1,10 @@
 use super::*;
 mod cases;
 use crate::accept::{Answer, Context, Judgement, judge, judge_shard_summary};
-use crate::anchor::{anchor, tier};
+use crate::anchor::anchor;
 use crate::parse::Parsed;
 use crate::prompt::forensic_schema;
+use crate::tier::tier;
 use proptest::prelude::*;
 use queue_schema::rows::FindingKind;
 use queue_schema::sweep::Policy;

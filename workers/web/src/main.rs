@@ -1,0 +1,50 @@
+//! `scrum-web`: the fleet over HTTP.
+
+mod error;
+mod guard;
+mod health;
+mod server;
+
+use clap::Parser;
+use queue_schema::client::Queue;
+use scrum_config::{LoadOptions, LogFormat, Settings};
+use scrum_shown::print;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The web server of the fleet: its health, and what it remembers of repositories.
+#[derive(Debug, Parser)]
+#[command(name = "scrum-web", version)]
+#[command(about = "The web server of the fleet: health, and what it remembers of repositories")]
+struct Cli {
+    /// Settings file, over the built-in defaults.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Redis of the fleet.
+    #[arg(long, value_name = "URL")]
+    redis: Option<String>,
+    /// Address and port to listen on; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(print::begin()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => print::fail("scrum-web", &error),
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<()> {
+    let mut overrides = Vec::new();
+    overrides.extend(cli.redis.map(|url| ("redis.url".to_owned(), url)));
+    overrides.extend(cli.listen.map(|listen| ("web.listen".to_owned(), listen)));
+    let settings = Settings::load(LoadOptions::from_process(cli.config, overrides))?;
+    let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| settings.log.filter.clone());
+    print::start_log(&filter, settings.log.format == LogFormat::Json);
+    let env = |name: &str| std::env::var(name).ok();
+    let guard = guard::Guard::new(&settings.web, env)?;
+    let queue = Queue::connect(settings.fleet_options(env)?).await?;
+    server::serve(queue, &settings, guard).await
+}

@@ -1,0 +1,97 @@
+//! The server: its routes, what all requests keep to, and how it ends.
+
+use crate::error::Refused;
+use crate::guard::{self, Guard};
+use crate::health;
+use anyhow::Context as _;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::get;
+use queue_schema::client::Queue;
+use queue_schema::limits::MemoryLimits;
+use scrum_config::Settings;
+use scrum_shown::print;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// What all requests share; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// The fleet's queue.
+    pub queue: Queue,
+    /// What a remembered model has to have shown.
+    pub memory: MemoryLimits,
+    timeout: Duration,
+}
+
+fn routes(app: App, guard: Guard, max_body_bytes: usize) -> Router {
+    Router::new()
+        .route("/health", get(health::get))
+        .fallback(|| async {
+            Refused::new(StatusCode::NOT_FOUND, "there is nothing at this address")
+        })
+        .method_not_allowed_fallback(|| async {
+            let why = "this address is not asked that way; the headers name the methods it takes";
+            Refused::new(StatusCode::METHOD_NOT_ALLOWED, why)
+        })
+        .layer(DefaultBodyLimit::max(max_body_bytes))
+        .layer(middleware::from_fn_with_state(app.clone(), bounded))
+        .layer(middleware::from_fn_with_state(guard, guard::check))
+        .with_state(app)
+}
+
+/// Ends a request that takes too long; nothing that is answered is kept by a browser or taken for a page.
+async fn bounded(
+    State(app): State<App>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Refused> {
+    let answered = tokio::time::timeout(app.timeout, next.run(request)).await;
+    let mut response = answered.map_err(|_| {
+        Refused::new(StatusCode::GATEWAY_TIMEOUT, "it took longer than web.request_timeout_ms")
+    })?;
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    Ok(response)
+}
+
+/// Serves until SIGTERM or SIGINT; requests under way are answered first.
+///
+/// # Errors
+/// When the address can't be listened on.
+pub async fn serve(queue: Queue, settings: &Settings, guard: Guard) -> anyhow::Result<()> {
+    let web = &settings.web;
+    let app = App {
+        queue,
+        memory: settings.memory,
+        timeout: Duration::from_millis(web.request_timeout_ms),
+    };
+    let address = guard.listens();
+    let listener = TcpListener::bind(address).await.with_context(|| {
+        format!("web.listen {address} can't be listened on; is another program there? --listen takes another one")
+    })?;
+    let at = listener.local_addr()?;
+    print::say(&format!("listening on http://{at}"))?;
+    let most = usize::try_from(web.max_body_bytes).unwrap_or(usize::MAX);
+    let routes = routes(app, guard, most).into_make_service_with_connect_info::<SocketAddr>();
+    let mut term = signal(SignalKind::terminate())?;
+    let ends = async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        tracing::info!("ending");
+    };
+    axum::serve(listener, routes).with_graceful_shutdown(ends).await?;
+    Ok(())
+}
