@@ -15,7 +15,7 @@ use scrum_disk::{OutDir, OutFile};
 use scrum_domain::report::applied::Applied;
 use scrum_domain::report::lines::Array;
 use scrum_domain::report::overview::{self, Overview};
-use scrum_domain::report::{FileReport, SweepReport, Totals, file, index, page, sarif};
+use scrum_domain::report::{FileReport, SweepReport, Totals, file, index, known, page, sarif};
 use scrum_knowledge::Sweep;
 use scrum_shown::shown_json;
 use std::io::Write;
@@ -38,6 +38,8 @@ pub struct Told {
     pub findings: usize,
     /// Accepted reviews of which nothing could be read as a finding.
     pub unread: usize,
+    /// How they stand against the sweeps before; none where nothing was there before.
+    pub known: Option<String>,
 }
 
 /// Writes the chosen files of a sweep into a directory.
@@ -75,14 +77,15 @@ pub async fn write(
 /// A failure of Redis, or of stdout; a closed pipe ends the program quietly.
 pub async fn print_summary(session: &Session, id: &SweepId) -> anyhow::Result<()> {
     let sweep = Sweep::open(&session.queue, id).await?;
-    let mut summary = Summary::open(Json::Stdout, &sweep, &sweep.report().await?).await?;
+    let report = sweep.report().await?;
+    let mut summary = Summary::open(Json::Stdout, &sweep, &report).await?;
     let mut totals = Totals::default();
     each(sweep.files(&TargetStatus::ALL), |file| {
         totals.add(file);
         summary.file(file)
     })
     .await?;
-    summary.end(&totals, &applied(&sweep, None).await?)
+    summary.end(&report, &totals, &applied(&sweep, None).await?)
 }
 
 /// Writes all of them; returns the names of those that are of one file each, and what a terminal shows.
@@ -214,9 +217,11 @@ impl<'a> Writer<'a> {
 
     fn finish(mut self, applied: &Applied) -> anyhow::Result<(file::Names, Told)> {
         let (worst, findings) = self.overview.told();
-        let told = Told { worst, findings, unread: self.overview.totals().unread };
+        let totals = self.overview.totals();
+        let known = known::in_words(&known::of(self.report, totals.known));
+        let told = Told { worst, findings, unread: totals.unread, known };
         if let Some(summary) = self.summary {
-            summary.end(self.overview.totals(), applied)?;
+            summary.end(self.report, self.overview.totals(), applied)?;
         }
         if let Some((mut out, array, tail)) = self.sarif {
             let invocations = self.not_reviewed.invocations();

@@ -168,6 +168,9 @@ fn say_findings(s: &SweepStatus, told: &Told) -> anyhow::Result<()> {
         0 => {}
         _ => say(&format!("{}:", counted(told.findings, "finding", "findings")))?,
     }
+    if let Some(known) = &told.known {
+        say(&format!("  since the sweep before: {known}"))?;
+    }
     let width = width().unwrap_or(WIDTH);
     for line in &told.worst {
         say(&clip_marked(&format!("  {}", plain(line)), width))?;

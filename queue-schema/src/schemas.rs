@@ -38,6 +38,7 @@ row_schemas! {
     AutoApplyRow in "auto_apply.v1.json",
     LoopMetricsRow in "scrum_loop_metrics.v1.json",
     ModelTrustRow in "model_trust.v1.json",
+    FindingRow in "findings.v1.json",
 }
 
 /// The schema of a kind of row, by the name of its stream.

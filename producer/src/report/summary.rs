@@ -38,8 +38,13 @@ impl Summary {
         self.out.put(&self.per_file.item(&summary::per_file(file)))
     }
 
-    pub fn end(mut self, totals: &Totals, applied: &Applied) -> anyhow::Result<()> {
-        let tail = members(&summary::tail(totals, &applied.summary()));
+    pub fn end(
+        mut self,
+        report: &SweepReport,
+        totals: &Totals,
+        applied: &Applied,
+    ) -> anyhow::Result<()> {
+        let tail = members(&summary::tail(report, totals, &applied.summary()));
         self.out.put(&format!("{},\n{tail}\n}}\n", self.per_file.end()))?;
         self.out.finish()
     }

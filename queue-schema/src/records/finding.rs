@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// When a sweep said a finding.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Sighting {
     /// The number of the sweep in its repository.
     pub seq: u64,
@@ -19,6 +20,7 @@ pub struct Sighting {
 
 /// What sweeps observed of a finding; they alone write it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Observed {
     /// What it says of the code.
     pub kind: FindingKind,
@@ -76,6 +78,7 @@ pub struct Observed {
 
 /// What a person decided about a finding; persons alone write it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Decided {
     /// True when it is not to be shown any more, false when it is to be shown again.
     pub dismissed: bool,

@@ -163,6 +163,10 @@ pub struct GoneFinding {
     pub kind: FindingKind,
     /// The claim, cut.
     pub text: String,
+    /// Where it was last, from 1; left out where that was not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(range(min = 1)))]
+    pub line: Option<u32>,
 }
 
 /// The semantic flags: kinds of mistakes by which one file's findings tell something of another's.
@@ -242,6 +246,16 @@ pub struct Finding {
     /// Names of the checks by program that it failed; left out when it passed all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<String>,
+    /// Its id in the ledger of its repository, which outlives sweeps; left out where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{16}$")))]
+    pub id: Option<String>,
+    /// How it stands against the sweeps before; left out where there is no ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<FindingState>,
+    /// Why a person dismissed it; left out for any other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dismissed: Option<String>,
 }
 
 impl Finding {
@@ -254,6 +268,11 @@ impl Finding {
     pub fn gravity(&self) -> Severity {
         let by_kind = Severity::of(self.kind);
         if self.kind.is_actionable() { self.severity.unwrap_or(by_kind) } else { by_kind }
+    }
+
+    /// Whether a person is to be shown it: it asks for something, and nobody dismissed it.
+    pub fn is_shown(&self) -> bool {
+        self.kind.is_actionable() && self.state != Some(FindingState::Dismissed)
     }
 
     /// True when its quote stands in several places of the file and nothing tells which is meant.

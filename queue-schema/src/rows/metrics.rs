@@ -1,6 +1,6 @@
 //! Loop metrics: a sweep in numbers, and what has changed since the one before.
 
-use super::Row;
+use super::{FindingState, Row};
 use serde::{Deserialize, Serialize};
 
 /// Version written into every row of this kind.
@@ -85,6 +85,9 @@ pub struct LoopNumbers {
     pub cost_usd: Option<f64>,
     /// Milliseconds from its beginning to its end, or to now.
     pub wall_ms: i64,
+    /// Findings against those of the sweeps before; all 0 in rows of before.
+    #[serde(default)]
+    pub known: Known,
 }
 
 impl LoopNumbers {
@@ -128,7 +131,104 @@ impl LoopNumbers {
             tokens_out: a.tokens_out - b.tokens_out,
             cost_usd: a.cost_usd.zip(b.cost_usd).map(|(a, b)| a - b),
             wall_ms: a.wall_ms - b.wall_ms,
+            known: a.known.each(&b.known, |a, b| a - b),
         }
+    }
+}
+
+/// Findings against those that earlier sweeps of the repository made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Known {
+    /// Reviews that were held against the ledger.
+    pub files: i64,
+    /// Nobody said them before.
+    pub new: i64,
+    /// Said again after their code had been gone, or changed after they were dismissed.
+    pub reopened: i64,
+    /// Those of the new and the reopened ones that fail a check by program.
+    pub doubtful_news: i64,
+    /// Said before.
+    pub open: i64,
+    /// Said before, and their code has changed.
+    pub changed: i64,
+    /// Open, and not said again though their code is there.
+    pub unrepeated: i64,
+    /// Their code is gone, and they are not said any more.
+    pub fixed: i64,
+    /// Said again after a person dismissed them.
+    pub dismissed: i64,
+}
+
+impl Known {
+    /// The counter of each number in its sweep, and the number.
+    pub fn counters(&self) -> [(&'static str, i64); 9] {
+        [
+            ("known.files", self.files),
+            ("known.new", self.new),
+            ("known.reopened", self.reopened),
+            ("known.doubtful_news", self.doubtful_news),
+            ("known.open", self.open),
+            ("known.changed", self.changed),
+            ("known.unrepeated", self.unrepeated),
+            ("known.fixed", self.fixed),
+            ("known.dismissed", self.dismissed),
+        ]
+    }
+
+    /// The numbers, by what gives that of a counter.
+    pub fn from_counters(n: impl Fn(&str) -> i64) -> Self {
+        Self {
+            files: n("known.files"),
+            new: n("known.new"),
+            reopened: n("known.reopened"),
+            doubtful_news: n("known.doubtful_news"),
+            open: n("known.open"),
+            changed: n("known.changed"),
+            unrepeated: n("known.unrepeated"),
+            fixed: n("known.fixed"),
+            dismissed: n("known.dismissed"),
+        }
+    }
+
+    /// A function of each number and that of others.
+    #[must_use]
+    pub fn each(&self, other: &Self, f: impl Fn(i64, i64) -> i64) -> Self {
+        let (a, b) = (self, other);
+        Self {
+            files: f(a.files, b.files),
+            new: f(a.new, b.new),
+            reopened: f(a.reopened, b.reopened),
+            doubtful_news: f(a.doubtful_news, b.doubtful_news),
+            open: f(a.open, b.open),
+            changed: f(a.changed, b.changed),
+            unrepeated: f(a.unrepeated, b.unrepeated),
+            fixed: f(a.fixed, b.fixed),
+            dismissed: f(a.dismissed, b.dismissed),
+        }
+    }
+
+    /// Findings that whoever knows the sweeps before has not seen, and that no check doubts.
+    pub const fn news(&self) -> i64 {
+        self.new + self.reopened - self.doubtful_news
+    }
+
+    /// Findings that were there before: what is said again, and what only was not repeated.
+    pub const fn still_open(&self) -> i64 {
+        self.open + self.changed + self.unrepeated
+    }
+
+    /// Adds a finding of a review, by its state; `doubted` when it fails a check by program.
+    pub fn add(&mut self, state: FindingState, doubted: bool) {
+        self.doubtful_news += i64::from(doubted && state.is_news());
+        *match state {
+            FindingState::New => &mut self.new,
+            FindingState::Open => &mut self.open,
+            FindingState::Changed => &mut self.changed,
+            FindingState::Reopened => &mut self.reopened,
+            FindingState::Dismissed => &mut self.dismissed,
+            FindingState::Fixed => &mut self.fixed,
+        } += 1;
     }
 }
 

@@ -7,6 +7,7 @@ pub mod apply;
 pub mod attempt;
 pub mod facts;
 pub mod finding;
+pub mod ledger;
 pub mod metrics;
 pub mod review;
 pub mod trust;
@@ -17,6 +18,7 @@ pub use facts::AuditFactsRow;
 pub use finding::{
     Confirmed, FLAGS, Finding, FindingKind, FindingState, GoneFinding, MOST_PLACES, Severity,
 };
+pub use ledger::FindingRow;
 pub use metrics::{LoopMetricsRow, LoopNumbers};
 pub use review::ReviewRow;
 pub use trust::ModelTrustRow;

@@ -1,6 +1,6 @@
 //! The review row, schema v4: what other readers of the knowledge base rely on.
 
-use super::{Attempt, Finding, Row};
+use super::{Attempt, Finding, GoneFinding, Row};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Version written into every row of this kind.
@@ -150,6 +150,13 @@ pub struct ReviewRow {
     /// The answer was cut at the token limit: these are its finished findings. Left out otherwise.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cut: bool,
+    /// Findings of earlier sweeps whose code is gone with this review; left out without any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings_gone: Vec<GoneFinding>,
+    /// Open findings of earlier sweeps that this review did not say again, though their code is there; left
+    /// out without any.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub findings_unrepeated: u32,
 }
 
 impl ReviewRow {
@@ -157,6 +164,11 @@ impl ReviewRow {
     pub fn kept_answer(&self) -> &str {
         self.answer.as_deref().unwrap_or(&self.suggestions_preview)
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+const fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// A count; older rows say null where there is nothing to count.

@@ -4,7 +4,7 @@
 use crate::severity::Severity;
 use crate::text::counted;
 use queue_schema::ledger::{Counts, Ledger};
-use queue_schema::rows::metrics::{Markers, SCHEMA_VERSION, Severities, Tiers, Verdicts};
+use queue_schema::rows::metrics::{Known, Markers, SCHEMA_VERSION, Severities, Tiers, Verdicts};
 use queue_schema::rows::{LoopMetricsRow, LoopNumbers, ReviewRow};
 use queue_schema::sweep::{DocRef, Ladder, SweepSpec};
 use queue_schema::url::repository;
@@ -34,7 +34,22 @@ pub fn adds(row: &ReviewRow, markers: Markers) -> Vec<(String, i64)> {
     add("markers.placeholder".into(), markers.placeholder);
     add("markers.dead_code".into(), markers.dead_code);
     add("escalations".into(), i64::from(row.accepted_on_attempt > 1));
+    for (counter, by) in known(row).counters() {
+        add(counter.into(), by);
+    }
     adds
+}
+
+/// How the findings of a review stand against those of earlier sweeps; all 0 where there is no ledger.
+pub fn known(row: &ReviewRow) -> Known {
+    let states = || row.findings.iter().filter_map(|f| Some((f.state?, !f.checks.is_empty())));
+    let mut known = Known {
+        unrepeated: row.findings_unrepeated.into(),
+        fixed: signed(row.findings_gone.len() as u64),
+        ..Known::default()
+    };
+    states().for_each(|(state, doubted)| known.add(state, doubted));
+    known
 }
 
 /// A sweep as far as its metrics go.
@@ -112,6 +127,7 @@ impl Swept {
             tokens_out: signed(self.tokens_out),
             cost_usd: told_cost(self.cost_micro_usd, &self.ledger),
             wall_ms: signed(self.wall_ms),
+            known: Known::from_counters(n),
         }
     }
 

@@ -187,6 +187,8 @@ pub fn row(accepted: &Accepted<'_>) -> ReviewRow {
         encoding: accepted.encoding.to_owned(),
         answer: (kept.len() > preview.len()).then(|| kept.to_owned()),
         cut: parsed.cut,
+        findings_gone: Vec::new(),
+        findings_unrepeated: 0,
     }
 }
 

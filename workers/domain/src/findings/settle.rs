@@ -170,6 +170,7 @@ impl Settled {
                 id: known.id.clone(),
                 kind: now.kind,
                 text: now.text.clone(),
+                line: known.observed.line,
             });
         }
         self.observed.push((known.id.clone(), now));

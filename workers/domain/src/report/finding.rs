@@ -2,6 +2,7 @@
 //! Markdown and for a terminal.
 
 use super::escape::{block, code, escape};
+use super::known;
 use super::page::{linked_text, title};
 use super::said::Said;
 use crate::severity::Severity;
@@ -47,7 +48,7 @@ fn confirmed(finding: &Finding) -> Option<&'static str> {
 
 /// How many findings of a review ask for something.
 pub(super) fn actionable(row: &ReviewRow) -> usize {
-    row.findings.iter().filter(|f| f.kind.is_actionable()).count()
+    row.findings.iter().filter(|f| f.is_shown()).count()
 }
 
 /// Whether a check by program failed.
@@ -55,19 +56,26 @@ pub(super) fn is_doubted(finding: &Finding) -> bool {
     !checks(finding).is_empty()
 }
 
-/// The findings of a review as they are shown, best rank first.
+/// The findings of a review as they are shown, best rank first: all but those that a person dismissed.
 pub(super) fn ranked(row: &ReviewRow) -> Vec<&Finding> {
-    let mut all: Vec<(usize, &Finding)> = row.findings.iter().enumerate().collect();
+    let dismissed = |f: &Finding| f.kind.is_actionable() && !f.is_shown();
+    let mut all: Vec<(usize, &Finding)> =
+        row.findings.iter().enumerate().filter(|(_, f)| !dismissed(f)).collect();
     all.sort_by_key(|(n, finding)| (!finding.kind.is_actionable(), rank(finding, 0, *n)));
     all.into_iter().map(|(_, finding)| finding).collect()
 }
 
 /// `src/a.rs:7-9`, or the path alone where no line is known.
 fn place(row: &ReviewRow, finding: &Finding) -> String {
-    match (finding.line, finding.end_line) {
-        (Some(line), Some(end)) if end > line => format!("{}:{line}-{end}", row.file),
-        (Some(line), _) => format!("{}:{line}", row.file),
-        _ => row.file.clone(),
+    place_of(&row.file, finding.line, finding.end_line)
+}
+
+/// The same of a path and lines.
+pub(super) fn place_of(file: &str, line: Option<u32>, end_line: Option<u32>) -> String {
+    match (line, end_line) {
+        (Some(line), Some(end)) if end > line => format!("{file}:{line}-{end}"),
+        (Some(line), _) => format!("{file}:{line}"),
+        _ => file.to_owned(),
     }
 }
 
@@ -98,6 +106,7 @@ fn remarks(finding: &Finding) -> Vec<String> {
     all.extend(finding.confidence.map(|c| format!("{c}% sure")));
     all.extend(confirmed(finding).map(str::to_owned));
     all.extend(finding.flags.iter().map(|flag| plain(flag)));
+    all.extend(finding.state.and_then(known::word).map(str::to_owned));
     all
 }
 

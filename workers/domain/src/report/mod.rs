@@ -12,6 +12,7 @@ mod escape;
 pub mod file;
 mod finding;
 pub mod index;
+pub mod known;
 pub mod lines;
 mod models;
 mod original;

@@ -6,7 +6,9 @@ use super::escape::{code, escape};
 use super::finding::{self, Rank};
 use super::page::{self, Kind, cost, duration, folded, linked};
 use super::top::{First, Top};
-use super::{FileReport, SweepReport, Totals, index, models, progress, public_address, unread};
+use super::{
+    FileReport, SweepReport, Totals, index, known, models, progress, public_address, unread,
+};
 use crate::text::counted;
 use queue_schema::rows::ReviewRow;
 use queue_schema::sweep::TargetStatus;
@@ -112,7 +114,7 @@ impl Overview {
     fn telling(&mut self, file: &FileReport, row: &ReviewRow, page: Option<&str>) {
         let most_first = Reverse(finding::actionable(row));
         self.table.offer((most_first, self.files), || table_row(file, row, page));
-        let actionable = row.findings.iter().filter(|f| f.kind.is_actionable());
+        let actionable = row.findings.iter().filter(|f| f.is_shown());
         for (n, found) in actionable.enumerate() {
             let rank = finding::rank(found, self.files, n);
             self.told.offer(rank, || finding::brief(row, found));
@@ -213,6 +215,9 @@ fn header(out: &mut String, report: &SweepReport, totals: &Totals) {
         "none in what was reviewed".to_owned()
     };
     let _ = writeln!(out, "- Findings: **{said}**");
+    if let Some(said) = known::in_words(&known::of(report, totals.known)) {
+        let _ = writeln!(out, "- Since the sweep before: {said}");
+    }
     let _ = writeln!(
         out,
         "- Repository: {} at {}",

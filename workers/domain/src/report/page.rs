@@ -3,7 +3,7 @@
 
 use super::escape::{code, escape};
 use super::sarif::encoded;
-use super::{FileReport, SweepReport, file, finding, overview, unread};
+use super::{FileReport, SweepReport, file, finding, known, overview, unread};
 use crate::text::{clip_marked, counted};
 use queue_schema::rows::facts::FactVerdict;
 use queue_schema::rows::{Attempt, ReviewRow};
@@ -62,6 +62,7 @@ pub fn is_wanted(file: &FileReport) -> bool {
                 || file.history().len() > 1
                 || file.is_partial()
                 || file.facts_trouble.is_some()
+                || file.row.as_ref().is_some_and(|row| !row.findings_gone.is_empty())
         }
         Kind::LeftOut => !file.attempts.is_empty(),
         Kind::Open | Kind::Skipped => false,
@@ -83,6 +84,7 @@ pub fn render(report: &SweepReport, file: &FileReport, name: &str) -> String {
                 unread::answer(&mut out, row);
                 out.push('\n');
             }
+            known::section(&mut out, row);
             folded(&mut out, "How it was reviewed", |out| reviewed(out, file, row));
         }
         (Kind::Unresolved, None) => unresolved(&mut out, file),
@@ -119,6 +121,10 @@ pub fn terminal(file: &FileReport, width: usize) -> String {
         }
     }
     out.push('\n');
+    let (said, gone) = known::lines(row);
+    for line in said.into_iter().chain(gone.into_iter().map(|line| format!("gone: {line}"))) {
+        finding::wrap(&mut out, "", "  ", &line, width);
+    }
     attempts_plain(&mut out, file.history(), width);
     out
 }

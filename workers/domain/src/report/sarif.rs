@@ -6,7 +6,7 @@ use super::{FileReport, SweepReport, public_address};
 use crate::severity::Severity;
 use crate::text::one_line;
 use queue_schema::ids::content_id;
-use queue_schema::rows::{Finding, FindingKind, ReviewRow};
+use queue_schema::rows::{Finding, FindingKind, FindingState, GoneFinding, ReviewRow};
 use queue_schema::sweep::TargetStatus;
 use scrum_shown::shown;
 use serde_json::{Map, Value, json};
@@ -125,18 +125,45 @@ impl NotReviewed {
     }
 }
 
-/// The actionable findings of a file.
+/// The actionable findings of a file, dismissed ones included, and those that are gone.
 pub fn results(file: &FileReport) -> Vec<Value> {
     let Some(row) = &file.row else { return Vec::new() };
-    row.findings
-        .iter()
-        .filter(|f| f.kind.is_actionable())
-        .filter_map(|finding| result(row, finding))
-        .collect()
+    let said = row.findings.iter().filter(|f| f.kind.is_actionable());
+    let said = said.filter_map(|finding| result(row, finding));
+    said.chain(row.findings_gone.iter().filter_map(|gone| absent(row, gone))).collect()
+}
+
+/// What the state of a finding is called against the sweep before.
+const fn baseline(state: FindingState) -> &'static str {
+    match state {
+        FindingState::New | FindingState::Reopened => "new",
+        FindingState::Open | FindingState::Dismissed => "unchanged",
+        FindingState::Changed => "updated",
+        FindingState::Fixed => "absent",
+    }
+}
+
+fn rule_of(kind: FindingKind) -> Option<usize> {
+    RULES.iter().position(|(known, _)| *known == kind)
+}
+
+/// A finding of the sweep before whose code is gone.
+fn absent(row: &ReviewRow, gone: &GoneFinding) -> Option<Value> {
+    let location = json!({"artifactLocation": {"uri": uri_path(&row.file)}});
+    Some(json!({
+        "ruleId": gone.kind.as_str(),
+        "ruleIndex": rule_of(gone.kind)?,
+        "level": "none",
+        "kind": "notApplicable",
+        "message": {"text": one_line(&shown(&gone.text)).replace("](", "] (")},
+        "locations": [{"physicalLocation": location}],
+        "partialFingerprints": {"scrumFleet/v2": gone.id, "primaryLocationLineHash": gone.id},
+        "baselineState": baseline(FindingState::Fixed),
+    }))
 }
 
 fn result(row: &ReviewRow, finding: &Finding) -> Option<Value> {
-    let at = RULES.iter().position(|(kind, _)| *kind == finding.kind)?;
+    let at = rule_of(finding.kind)?;
     let mut location = Map::new();
     location.insert("artifactLocation".into(), json!({"uri": uri_path(&row.file)}));
     if let Some(line) = finding.line.filter(|_| finding.anchored) {
@@ -167,6 +194,8 @@ fn result(row: &ReviewRow, finding: &Finding) -> Option<Value> {
     let said = finding.quote.as_deref().unwrap_or(&finding.text);
     let print =
         content_id(&[finding.kind.as_str().as_bytes(), row.file.as_bytes(), said.as_bytes()]);
+    // The ledger's own id follows a finding through other words and other files as well.
+    let alert = finding.id.as_ref().unwrap_or(&print);
     let mut result = json!({
         "ruleId": finding.kind.as_str(),
         "ruleIndex": at,
@@ -174,7 +203,7 @@ fn result(row: &ReviewRow, finding: &Finding) -> Option<Value> {
         "message": {"text": message},
         "locations": [{"physicalLocation": location}],
         // The second name is the one that GitHub tells old alerts from new ones by.
-        "partialFingerprints": {"scrumFleet/v1": print, "primaryLocationLineHash": print},
+        "partialFingerprints": {"scrumFleet/v1": print, "primaryLocationLineHash": alert},
         "properties": {
             "confidence": finding.confidence,
             "anchored": finding.anchored,
@@ -185,6 +214,18 @@ fn result(row: &ReviewRow, finding: &Finding) -> Option<Value> {
     });
     if !related.is_empty() {
         result["relatedLocations"] = related.into();
+    }
+    if let Some(id) = &finding.id {
+        result["partialFingerprints"]["scrumFleet/v2"] = id.as_str().into();
+    }
+    if let Some(state) = finding.state {
+        result["baselineState"] = baseline(state).into();
+    }
+    if let Some(why) = &finding.dismissed {
+        let why = one_line(&shown(why));
+        result["suppressions"] = json!([
+            {"kind": "external", "status": "accepted", "justification": why}
+        ]);
     }
     Some(result)
 }

@@ -2,7 +2,7 @@
 //! `target_count` counts the files that were to be reviewed, and skipped ones stand apart with their
 //! reasons. It is written in this order: [`head`], the lists of [`LISTS`], `per_file`, [`tail`].
 
-use super::{FileReport, SweepReport, Totals, original, public_address};
+use super::{FileReport, SweepReport, Totals, known, original, public_address};
 use queue_schema::sweep::TargetStatus::{
     self, Cancelled, LeftOut, Live, Resolved, Skipped, Unresolved, Waiting,
 };
@@ -43,8 +43,17 @@ pub fn head(report: &SweepReport) -> Value {
 }
 
 /// Members that all files come to.
-pub fn tail(totals: &Totals, applied: &Value) -> Value {
+pub fn tail(report: &SweepReport, totals: &Totals, applied: &Value) -> Value {
+    let known = known::of(report, totals.known);
     json!({
+        "findings": json!({
+            "new": known.new,
+            "reopened": known.reopened,
+            "still_open": known.still_open(),
+            "gone": known.fixed,
+            "not_repeated": known.unrepeated,
+            "dismissed": known.dismissed,
+        }),
         "target_count": totals.reviewable(),
         "resolved": totals.with(Resolved),
         "total_attempts": totals.attempts,

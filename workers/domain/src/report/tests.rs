@@ -66,7 +66,8 @@ fn summarized(sweep: &Whole) -> Value {
         .filter(|f| f.status != TargetStatus::Skipped)
         .map(summary::per_file)
         .collect();
-    for (name, member) in summary::tail(&totals, &Applied::default().summary()).as_object().unwrap()
+    for (name, member) in
+        summary::tail(sweep, &totals, &Applied::default().summary()).as_object().unwrap()
     {
         value[name] = member.clone();
     }

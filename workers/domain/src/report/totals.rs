@@ -3,6 +3,8 @@
 use super::FileReport;
 use super::finding::{actionable, gravity};
 use super::unread::is_unread;
+use crate::metrics;
+use queue_schema::rows::metrics::Known;
 use queue_schema::sweep::TargetStatus;
 
 /// Sums over files.
@@ -23,8 +25,10 @@ pub struct Totals {
     pub partial: usize,
     /// Accepted reviews of which nothing could be read as a finding.
     pub unread: usize,
-    /// Findings by severity, gravest first.
+    /// Findings by severity, gravest first; without those that a person dismissed.
     pub findings: [usize; 4],
+    /// Findings against those of earlier sweeps.
+    pub known: Known,
 }
 
 impl Totals {
@@ -39,7 +43,8 @@ impl Totals {
             self.telling += usize::from(actionable(row) > 0);
             self.partial += usize::from(file.is_partial());
             self.unread += usize::from(row.findings.is_empty() && is_unread(row));
-            for finding in row.findings.iter().filter(|f| f.kind.is_actionable()) {
+            self.known = self.known.each(&metrics::known(row), |a, b| a + b);
+            for finding in row.findings.iter().filter(|f| f.is_shown()) {
                 self.findings[gravity(finding) as usize] += 1;
             }
         }
