@@ -58,12 +58,12 @@ setup: ## Install what is missing: redis-server, git, gcc, make, faketime, bubbl
 build: ## Build everything (debug)
 	$(CARGO) build --locked
 
-# Both programs in one build, because they share nearly all of their crates.
+# All programs in one build, because they share nearly all of their crates.
 BIN_DIR ?= $(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 .PHONY: install
-install: ## Build both programs for release and install them: make install BIN_DIR=DIR
-	$(CARGO) build --release --locked -p scrum-producer -p scrum-fleet
-	install -D -t $(BIN_DIR) $(TARGET_DIR)/release/scrum $(TARGET_DIR)/release/scrum-worker
+install: ## Build the programs for release and install them: make install BIN_DIR=DIR
+	$(CARGO) build --release --locked -p scrum-producer -p scrum-fleet -p scrum-web
+	install -D -t $(BIN_DIR) $(TARGET_DIR)/release/scrum $(TARGET_DIR)/release/scrum-worker $(TARGET_DIR)/release/scrum-web
 
 .PHONY: test
 test: setup fmt-check clippy run-tests ## Set up, check format and lints, run all tests
@@ -118,7 +118,7 @@ fmt: ## Format the sources
 # is a result; anything above means that it could not run.
 .PHONY: demo
 demo: setup ## Review this repository without any model, and show the report
-	$(CARGO) build --locked -p scrum-producer -p scrum-fleet --bins
+	$(CARGO) build --locked -p scrum-producer -p scrum-fleet -p scrum-web --bins
 	@code=0; \
 	env -u SCRUM_REDIS_URL -u SCRUM__REDIS__URL \
 	    $(TARGET_DIR)/debug/scrum run . --ladder builtin --out $(DEMO_OUT) || code=$$?; \
@@ -140,7 +140,7 @@ bench: ## Measure the queue engine beside its ceilings
 
 .PHONY: bench-sweep
 bench-sweep: ## Measure whole sweeps, planning and retrieval
-	$(CARGO) build --release --locked -p scrum-benches -p scrum-producer -p scrum-fleet --bins
+	$(CARGO) build --release --locked -p scrum-benches -p scrum-producer -p scrum-fleet -p scrum-web --bins
 	$(TARGET_DIR)/release/bench-sweep
 	$(TARGET_DIR)/release/bench-retrieval
 

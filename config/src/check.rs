@@ -9,7 +9,8 @@ use crate::layer::Layer;
 use crate::provider::{ProviderConfig, Wire};
 use crate::settings::{
     BudgetSettings, HistorySettings, LadderSettings, LogFormat, LogSettings, QueueSettings,
-    RedisSettings, RetentionSettings, Settings, StateSettings, SweepSettings, WorkerSettings,
+    RedisSettings, RetentionSettings, Settings, StateSettings, SweepSettings, WebSettings,
+    WorkerSettings,
 };
 use crate::suggest::nearest;
 use queue_schema::limits::{AcceptLimits, DocumentLimits, HintLimits, MemoryLimits, TierLimits};
@@ -43,6 +44,7 @@ pub(crate) fn keys(section: &str) -> &'static [&'static str] {
         "history" => field_names::<HistorySettings>(),
         "hints" => field_names::<HintLimits>(),
         "memory" => field_names::<MemoryLimits>(),
+        "web" => field_names::<WebSettings>(),
         "ladders" => field_names::<LadderSettings>(),
         "apply" => field_names::<ApplySettings>(),
         "log" => field_names::<LogSettings>(),

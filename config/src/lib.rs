@@ -44,7 +44,7 @@ pub use provider::{Concurrency, ProviderConfig, Thinking, Wire};
 pub use queue_schema::sweep::{Ladder, MarkdownPolicy, Policy, Rung, SplitMode};
 pub use settings::{
     LadderSettings, LogFormat, LogSettings, QueueSettings, RedisSettings, Settings, StateSettings,
-    SweepSettings, WorkerSettings,
+    SweepSettings, WebSettings, WorkerSettings,
 };
 pub use suggest::nearest;
 

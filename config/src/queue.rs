@@ -36,6 +36,26 @@ impl Settings {
         }
     }
 
+    /// Options for the fleet's server, for a program that is part of a fleet.
+    ///
+    /// # Errors
+    /// [`ConfigError::Settings`] when none is named, or the fleet's key is too short.
+    pub fn fleet_options(
+        &self,
+        env: impl Fn(&str) -> Option<String>,
+    ) -> Result<QueueOptions, ConfigError> {
+        if self.redis.is_private() {
+            let fix = "set SCRUM_REDIS_URL or pass --redis (for a fleet of one, use `scrum run`)";
+            return Err(ConfigError::Settings(vec![Problem {
+                origin: "the settings".to_owned(),
+                key: "redis.url".to_owned(),
+                what: "no Redis is given".to_owned(),
+                fix: fix.to_owned(),
+            }]));
+        }
+        Ok(QueueOptions { signer: self.signer(env)?, ..self.queue_options(&self.redis.url) })
+    }
+
     /// What signs and checks jobs with the fleet's key, or does nothing without one. `env` answers for the
     /// environment; pass `|name| std::env::var(name).ok()`.
     ///

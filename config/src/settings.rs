@@ -47,6 +47,8 @@ pub struct Settings {
     pub hints: HintLimits,
     /// What is remembered of repositories.
     pub memory: MemoryLimits,
+    /// The web server.
+    pub web: WebSettings,
     /// Ladders of the user's own.
     pub ladders: LadderSettings,
     /// How reviews become commits.
@@ -288,6 +290,22 @@ impl HistorySettings {
         let Self { preview_chars, reason_chars, answer_chars } = self;
         HistoryLimits { preview_chars, reason_chars, answer_chars }
     }
+}
+
+/// `[web]`: the web server.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebSettings {
+    /// Address and port.
+    pub listen: String,
+    /// Environment variable with the token of requests from other machines.
+    pub token_env: String,
+    /// Names that it goes by besides this machine's own.
+    pub hosts: Vec<String>,
+    /// Bytes of a request's body at most.
+    pub max_body_bytes: u64,
+    /// Milliseconds that one request may take.
+    pub request_timeout_ms: u64,
 }
 
 /// `[budget]`: what a sweep may spend; 0 is no cap.

@@ -250,6 +250,8 @@ impl Settings {
         check.range("history.answer_chars", h.answer_chars.into(), 0, 1_000_000);
         check.range("hints.max_count", self.hints.max_count.into(), 0, 1000);
         check.range("hints.max_bytes", self.hints.max_bytes.into(), 0, 1_000_000);
+        check.range("web.max_body_bytes", self.web.max_body_bytes, 1024, 64 << 20);
+        check.range("web.request_timeout_ms", self.web.request_timeout_ms, 100, 600_000);
         let memory = &self.memory;
         check.range("memory.fingerprints", memory.fingerprints.into(), 0, 100);
         check.range("memory.example_chars", memory.example_chars.into(), 20, 2000);

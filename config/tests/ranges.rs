@@ -85,6 +85,8 @@ fn out_of_range_values_are_refused_with_the_range_and_the_place() {
         ("history.reason_chars", "501"),
         ("hints.max_count", "1001"),
         ("hints.max_bytes", "1000001"),
+        ("web.max_body_bytes", "1"),
+        ("web.request_timeout_ms", "1"),
         ("memory.fingerprints", "101"),
         ("memory.example_chars", "19"),
         ("memory.dismissals", "101"),

@@ -16,3 +16,4 @@ pub mod repo;
 pub mod requests;
 pub mod usage;
 pub mod wait;
+pub mod web;

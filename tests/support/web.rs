@@ -8,7 +8,6 @@ use std::process::Stdio;
 use std::time::Duration;
 
 /// The server, on a free port of this machine.
-#[derive(Debug)]
 pub struct Web {
     /// Its process.
     pub process: Process,

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use queue_schema::client::{PoolLimits, Queue, QueueOptions};
+use queue_schema::client::{PoolLimits, Queue};
 use scrum_config::{LoadOptions, LogFormat, Settings};
 use scrum_fleet::context::Context;
 use scrum_fleet::injection;
@@ -115,13 +115,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
 }
 
 async fn connect(settings: &Settings) -> anyhow::Result<Queue> {
-    anyhow::ensure!(
-        !settings.redis.url.is_empty(),
-        "no Redis is given; set SCRUM_REDIS_URL or pass --redis (for a fleet of one, use `scrum run`)"
-    );
-    let signer = settings.signer(|name| std::env::var(name).ok())?;
-    let options = QueueOptions { signer, ..settings.queue_options(&settings.redis.url) };
-    Ok(Queue::connect(options).await?)
+    Ok(Queue::connect(settings.fleet_options(|name| std::env::var(name).ok())?).await?)
 }
 
 async fn work(

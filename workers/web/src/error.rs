@@ -18,11 +18,6 @@ impl Refused {
     pub fn new(status: StatusCode, why: impl Into<String>) -> Self {
         Self { status, why: why.into() }
     }
-
-    /// What was sent can't be used.
-    pub fn bad(why: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, why)
-    }
 }
 
 impl From<QueueError> for Refused {

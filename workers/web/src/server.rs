@@ -11,7 +11,6 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
 use queue_schema::client::Queue;
-use queue_schema::limits::MemoryLimits;
 use scrum_config::Settings;
 use scrum_shown::print;
 use std::net::SocketAddr;
@@ -24,8 +23,6 @@ use tokio::signal::unix::{SignalKind, signal};
 pub struct App {
     /// The fleet's queue.
     pub queue: Queue,
-    /// What a remembered model has to have shown.
-    pub memory: MemoryLimits,
     timeout: Duration,
 }
 
@@ -71,11 +68,7 @@ async fn bounded(
 /// When the address can't be listened on.
 pub async fn serve(queue: Queue, settings: &Settings, guard: Guard) -> anyhow::Result<()> {
     let web = &settings.web;
-    let app = App {
-        queue,
-        memory: settings.memory,
-        timeout: Duration::from_millis(web.request_timeout_ms),
-    };
+    let app = App { queue, timeout: Duration::from_millis(web.request_timeout_ms) };
     let address = guard.listens();
     let listener = TcpListener::bind(address).await.with_context(|| {
         format!("web.listen {address} can't be listened on; is another program there? --listen takes another one")
