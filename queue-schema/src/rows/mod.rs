@@ -20,7 +20,7 @@ pub use finding::{
 };
 pub use ledger::FindingRow;
 pub use metrics::{LoopMetricsRow, LoopNumbers};
-pub use review::ReviewRow;
+pub use review::{ReviewRow, TypeHint};
 pub use trust::ModelTrustRow;
 
 use serde::{Serialize, de::DeserializeOwned};

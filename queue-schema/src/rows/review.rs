@@ -157,6 +157,9 @@ pub struct ReviewRow {
     /// out without any.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub findings_unrepeated: u32,
+    /// Definitions from elsewhere in the repository that stood in the accepted prompt. Left out when there were none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub type_hints_used: Vec<TypeHint>,
 }
 
 impl ReviewRow {
@@ -190,6 +193,19 @@ pub struct TopChunk {
     /// `lexical` or `embedding:MODEL`: scores of different rankings don't compare.
     #[cfg_attr(test, schemars(regex(pattern = "^(lexical|embedding:.+)$")))]
     pub ranking: String,
+}
+
+/// A definition that the reviewer was shown beside the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct TypeHint {
+    /// Path of the file that defines it.
+    pub source: String,
+    /// Its name, behind its type's and a dot where it belongs to one.
+    #[cfg_attr(test, schemars(length(min = 1)))]
+    pub symbol: String,
+    /// Signature or fields, on one line.
+    pub type_repr: String,
 }
 
 impl Row for ReviewRow {

@@ -177,6 +177,7 @@ fn row(sweep: &SweepId, target: u32, path: &str, fate: Fate) -> ReviewRow {
         top_chunks: &[],
         shards_masked: 0,
         retrieval: "none",
+        type_hints: &[],
         pathway: &Pathway::default(),
         limits: RowLimits::default(),
     })

@@ -9,7 +9,7 @@
 //! 2. [`split`]: files that a rung can't take whole ([`fit`]) become shards; [`scratchpad`] merges their summaries, [`gathered`] is what they leave.
 //! 3. [`retrieve`]: which passages of the documents go with the file.
 //! 4. [`prompt`]: what the reviewer is told.
-//!    [`hints`] is what linters found, which it is shown too.
+//!    [`hints`] is what linters found, and [`definitions`] what the file uses of others, which it is shown too.
 //! 5. [`accept`]: is the answer a review ([`clean`] and [`parse`] read it, [`material`] tells copies).
 //! 6. [`anchor`]: where in the file each finding is; [`checks`]: does it hold; [`tier`]: what may be done with the review.
 //! 7. [`review`]: the row; [`facts`]: what it says of the file; [`report`]: what a sweep leaves behind.
@@ -38,6 +38,7 @@ pub mod builtin;
 pub mod checks;
 pub mod clean;
 pub mod decode;
+pub mod definitions;
 pub mod estimate;
 pub mod facts;
 pub mod findings;

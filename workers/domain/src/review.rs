@@ -6,7 +6,7 @@ use crate::text::clip;
 use crate::tier::tier;
 use queue_schema::limits::{HistoryLimits, TierLimits};
 use queue_schema::rows::review::{SCHEMA_VERSION, TopChunk};
-use queue_schema::rows::{Attempt, ReviewRow};
+use queue_schema::rows::{Attempt, ReviewRow, TypeHint};
 
 /// What is known of the pathway that a review took.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -62,6 +62,8 @@ pub struct Accepted<'a> {
     pub shards_masked: u32,
     /// How the chunks were found.
     pub retrieval: &'a str,
+    /// Definitions from elsewhere that stood in the accepted prompt.
+    pub type_hints: &'a [TypeHint],
     /// The pathway it took.
     pub pathway: &'a Pathway,
     /// The sweep's bounds.
@@ -189,6 +191,7 @@ pub fn row(accepted: &Accepted<'_>) -> ReviewRow {
         cut: parsed.cut,
         findings_gone: Vec::new(),
         findings_unrepeated: 0,
+        type_hints_used: accepted.type_hints.to_vec(),
     }
 }
 
@@ -245,6 +248,7 @@ mod tests {
             top_chunks: &[],
             shards_masked: 2,
             retrieval: "lexical",
+            type_hints: &[],
             pathway: &pathway,
             limits: RowLimits::default(),
         })

@@ -156,7 +156,7 @@ pub(crate) fn comments_of(path: &str, source: &str) -> Vec<bool> {
 }
 
 /// Tests, benches and examples by where they stand.
-fn is_test_path(path: &str) -> bool {
+pub(crate) fn is_test_path(path: &str) -> bool {
     const DIRS: &[&str] = &[
         "tests",
         "test",
@@ -205,6 +205,8 @@ fn is_test_path(path: &str) -> bool {
 fn mask(raw: &str, mut state: State, syntax: &Syntax) -> (String, String, State) {
     let mut code = String::with_capacity(raw.len());
     let mut comment = String::with_capacity(raw.len());
+    // Where the last of the code ends that is no blank.
+    let mut solid = 0;
     let mut at = 0;
     while let Some(c) = raw[at..].chars().next() {
         let rest = &raw[at..];
@@ -214,7 +216,7 @@ fn mask(raw: &str, mut state: State, syntax: &Syntax) -> (String, String, State)
         let mut is_code = false;
         match state {
             State::Code => {
-                let opened = open(rest, &code, syntax);
+                let opened = open(rest, &code, solid, syntax);
                 is_code = !matches!(opened, Some((State::LineComment | State::Block(_), _)));
                 if let Some((next, used)) = opened {
                     (state, len) = (next, used);
@@ -260,6 +262,9 @@ fn mask(raw: &str, mut state: State, syntax: &Syntax) -> (String, String, State)
             }
         };
         put(&mut code, is_code);
+        if is_code && !c.is_whitespace() {
+            solid = code.len();
+        }
         put(&mut comment, is_comment(before) || is_comment(state));
         at += len;
     }
@@ -271,7 +276,7 @@ fn mask(raw: &str, mut state: State, syntax: &Syntax) -> (String, String, State)
 }
 
 /// What opens at the start of `rest`: (state, bytes of the opening).
-fn open(rest: &str, code: &str, syntax: &Syntax) -> Option<(State, usize)> {
+fn open(rest: &str, code: &str, solid: usize, syntax: &Syntax) -> Option<(State, usize)> {
     if let Some(mark) = syntax.line.iter().find(|m| rest.starts_with(**m)) {
         // `${x#y}` and `a#b` are no comments.
         if *mark != "#" || !code.ends_with(|c: char| !c.is_whitespace() && c != ';') {
@@ -286,10 +291,11 @@ fn open(rest: &str, code: &str, syntax: &Syntax) -> Option<(State, usize)> {
         && matches!(c, '"' | '\'')
         && rest.chars().take(3).filter(|d| *d == c).count() == 3
     {
-        return Some((State::Triple { end: c, doc: code.trim().is_empty() }, 3));
+        return Some((State::Triple { end: c, doc: solid == 0 }, 3));
     }
     if c == '/' && syntax.slashes {
-        let before = code.trim_end();
+        // Blanks may be many, and come before each of many marks.
+        let before = &code[..solid];
         let starts = before.is_empty()
             || before.ends_with(['(', ',', '=', ':', '[', '!', '&', '|', '?', '{', ';'])
             || before.ends_with("return");

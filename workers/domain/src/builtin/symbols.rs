@@ -152,7 +152,7 @@ impl Symbols {
 }
 
 /// What a block is called; `impl A for B` and `void A::b()` have two names.
-fn names(language: &str, block: &Block) -> Vec<String> {
+pub(crate) fn names(language: &str, block: &Block) -> Vec<String> {
     let header = block.header.trim();
     if header.is_empty() {
         return Vec::new();

@@ -48,6 +48,7 @@ fn review(answer: &str, source: &str, attempts: &[Attempt]) -> ReviewRow {
         top_chunks: &[],
         shards_masked: 0,
         retrieval: "none",
+        type_hints: &[],
         pathway: &Pathway::default(),
         limits: review::RowLimits::default(),
     })

@@ -158,6 +158,7 @@ fn row(path: &str, findings: Vec<Finding>, attempts: &[Attempt]) -> ReviewRow {
         top_chunks: &[],
         shards_masked: 0,
         retrieval: "lexical",
+        type_hints: &[],
         pathway: &pathway,
         limits: crate::review::RowLimits::default(),
     })

@@ -137,6 +137,10 @@ impl Leads {
 pub(crate) struct Block {
     /// What stands before it, comments and the insides of strings blanked.
     pub(crate) header: String,
+    /// The line on which that begins.
+    pub(crate) row: usize,
+    /// The line of what opens it.
+    pub(crate) opens: usize,
     /// The first line of what leads to it, as comments and decorators do.
     pub(crate) first: usize,
     /// Its last line.
@@ -146,15 +150,18 @@ pub(crate) struct Block {
 /// The blocks of a file in the order in which they begin. Where the language is not known, what is indented
 /// deeper than a line is taken for its block.
 pub(crate) fn blocks(path: &str, text: &str) -> Vec<Block> {
-    let code = lex::code_of(path, text);
-    let mut blocks =
-        if BRACES.contains(&language(path)) { by_braces(&code).1 } else { indented(&code) };
+    blocks_of(language(path), text, &lex::code_of(path, text))
+}
+
+/// The same where the code was told from comments and strings before.
+pub(crate) fn blocks_of(language: &str, text: &str, code: &[(String, bool)]) -> Vec<Block> {
+    let mut blocks = if BRACES.contains(&language) { by_braces(code).1 } else { indented(code) };
     let raw: Vec<&str> = text.lines().collect();
     let mut leads = Leads::default();
     // In order of their first lines, whatever order they were opened in.
     blocks.sort_by_key(|block| block.first);
     for block in &mut blocks {
-        block.first = leads.of(&raw, &code, block.first).0;
+        block.first = leads.of(&raw, code, block.first).0;
     }
     blocks
 }
@@ -180,7 +187,7 @@ fn indented(code: &[(String, bool)]) -> Vec<Block> {
             }
             open.push((indent, found.len()));
             let header = if opens_block(body) { clip(body, HEADER) } else { "" };
-            found.push(Block { header: header.to_owned(), first: row, last: row });
+            found.push(Block { header: header.to_owned(), row, opens: row, first: row, last: row });
         }
         // Braces that hold lines are told by their indentation.
         brackets = brackets_after(brackets, body.trim_start_matches('}').trim_end_matches('{'));
@@ -272,9 +279,10 @@ impl Words {
 
     fn block(&self, named: bool, row: usize) -> Block {
         if named && !self.text.is_empty() {
-            Block { header: self.text.clone(), first: self.row, last: row }
+            let (header, first) = (self.text.clone(), self.row);
+            Block { header, row: first, opens: row, first, last: row }
         } else {
-            Block { header: String::new(), first: row, last: row }
+            Block { header: String::new(), row, opens: row, first: row, last: row }
         }
     }
 }
@@ -327,7 +335,9 @@ fn by_braces(code: &[(String, bool)]) -> (Vec<(usize, Cut)>, Vec<Block>) {
             }
             words.take(c, row, if c == '{' { in_braces } else { frames.are_braces() });
         }
-        header.push(' ');
+        if header.len() < HEADER {
+            header.push(' ');
+        }
         words.take(' ', row, false);
         ended = if is_lead(body) { ended } else { body.ends_with([';', '}', '{', ':']) };
     }

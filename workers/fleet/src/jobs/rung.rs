@@ -381,6 +381,7 @@ impl Work {
             top_chunks: &found.top,
             retrieval: &found.retrieval,
             shards_masked: self.gathered.masked,
+            type_hints: &[],
             pathway: &Pathway::default(),
             limits: RowLimits { tiers: self.spec.limits.tiers, history: self.spec.limits.history },
         })

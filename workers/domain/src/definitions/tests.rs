@@ -1,0 +1,301 @@
+use super::*;
+use std::sync::Arc;
+
+fn of(path: &str, text: &str) -> Vec<(String, String)> {
+    let all = extract(path, text).into_iter();
+    all.map(|d| {
+        (if d.owner.is_empty() { d.symbol } else { format!("{}.{}", d.owner, d.symbol) }, d.repr)
+    })
+    .collect()
+}
+
+#[test]
+fn signatures_and_fields_are_read_and_comments_and_strings_are_not() {
+    let rust = "/// Doc.\n#[derive(Debug)]\npub struct Store<'a, T> {\n    /// What.\n    pub(crate) name: &'a str, // secret\n    #[serde(default)]\n    items: Vec<(T, u8)>,\n}\n\npub struct Id(u64);\npub enum Kind { One, Two { a: u8 }, Three(String) }\nimpl<'a, T: Copy> Store<'a, T> {\n    pub async fn push(\n        &mut self,\n        item: T,\n    ) -> Result<(), Error> {\n        fn inner() {}\n        let const_ = 1;\n    }\n}\nimpl fmt::Display for Id { fn fmt(&self) {} }\npub trait Reads { type Out; fn read(&self) -> u8; fn all(&self) { } }\npub const fn most() -> u8 { 1 }\npub(crate) const MOST: usize = 5;\npub type Pair = (u8, &'static str);\nmacro_rules! say { () => {} }\n#[cfg(test)]\nmod tests {\n    fn hidden() {}\n}\nstatic KEY: &str = \"token-1234\";\n";
+    let python = "X: int = 3\nlogger = get(\"name\")\nclass Base(A, metaclass=B):\n    '''Doc: fields'''\n    limit: int = 5\n    _hidden = 1\n    def __init__(self, a,\n                 b: str = 'secret'):\n        self.a = a\n    @property\n    def size(self) -> int:\n        def inner(): pass\n        return 1\nif True:\n    def late(x): return x\nasync def load(path): pass\n";
+    let script = "export const LIMIT = 5\nexport const load = async (a: string, b?: number): Promise<X> => {\n  const inner = 1\n}\nexport interface Shape { kind: 'square'; side(): number }\nexport type Both = A & {\n  b: string\n}\nexport abstract class Cell<\n  E extends object = {}\n> extends Base<E> {\n  size = 1\n  constructor(private a: string) { super() }\n  async run(x: number): Promise<void> { if (x) { go() } }\n  static of(): Cell { return new Cell('x') }\n}\nexport default function main(argv: string[]) {}\nexport enum Color { Red = 'r', Blue = 'b' }\napp.get('/x', (req) => { function no() {} })\n";
+    let go = "type Server struct {\n\tName string // doc\n\tport int\n}\ntype Reader interface {\n\tRead(p []byte) (int, error)\n}\nvar (\n\tErrGone = errors.New(\"gone\")\n)\nfunc (s *Server) Run(ctx context.Context) error {\n\treturn nil\n}\nfunc New(name string) *Server { return nil }\n";
+    let c = "#define MOST 5\nstruct point { int x; int y; };\nstruct point *make(int x) {\n  return 0;\n}\nint area(struct point *p,\n         int scale);\nstatic void gone(void)\n{\n}\n";
+    let java = "public class Cart {\n  private final int size = 0;\n  public Cart(int size) { }\n  public int total(List<Item> items) throws E {\n    for (;;) { }\n  }\n}\n";
+    for (path, text, want) in [
+        (
+            "a.rs",
+            rust,
+            vec![
+                ("Store", "struct Store<'a, T> { name: &'a str, items: Vec<(T, u8)> }"),
+                ("Id", "struct Id(u64)"),
+                ("Kind", "enum Kind { One, Two {…}, Three(String) }"),
+                ("Store.push", "async fn push(&mut self, item: T) -> Result<(), Error>"),
+                ("Id.fmt", "fn fmt(&self)"),
+                ("Reads", "trait Reads { type Out, fn read(&self) -> u8, fn all(&self) {…} }"),
+                ("Reads.all", "fn all(&self)"),
+                ("most", "const fn most() -> u8"),
+                ("MOST", "const MOST: usize = 5"),
+                ("Pair", "type Pair = (u8, &'static str)"),
+                ("say", "macro_rules! say"),
+                ("KEY", "static KEY: &str = \"…\""),
+            ],
+        ),
+        (
+            "a.py",
+            python,
+            vec![
+                ("X", "X: int = 3"),
+                ("logger", "logger = get(\"…\")"),
+                (
+                    "Base",
+                    "class Base(A, metaclass=B) { __init__(self, a, b: str = '…'), limit: int = 5 }",
+                ),
+                ("Base.__init__", "def __init__(self, a, b: str = '…')"),
+                ("Base.size", "def size(self) -> int"),
+                ("late", "def late(x)"),
+                ("load", "async def load(path)"),
+            ],
+        ),
+        (
+            "a.ts",
+            script,
+            vec![
+                ("LIMIT", "const LIMIT = 5"),
+                ("load", "const load = async (a: string, b?: number): Promise<X>"),
+                ("Shape", "interface Shape { kind: '…', side(): number }"),
+                ("Both", "type Both = A & { b: string }"),
+                (
+                    "Cell",
+                    "class Cell< E extends object = {}> extends Base<E> { size = 1, constructor(private a: string) }",
+                ),
+                ("Cell.constructor", "constructor(private a: string)"),
+                ("Cell.run", "async run(x: number): Promise<void>"),
+                ("Cell.of", "static of(): Cell"),
+                ("main", "function main(argv: string[])"),
+                ("Color", "enum Color { Red = '…', Blue = '…' }"),
+            ],
+        ),
+        (
+            "a.go",
+            go,
+            vec![
+                ("Server", "type Server struct { Name string, port int }"),
+                ("Reader", "type Reader interface { Read(p []byte) (int, error) }"),
+                ("ErrGone", "var ErrGone = errors.New(\"…\")"),
+                ("Server.Run", "func (s *Server) Run(ctx context.Context) error"),
+                ("New", "func New(name string) *Server"),
+            ],
+        ),
+        (
+            "a.c",
+            c,
+            vec![
+                ("MOST", "#define MOST 5"),
+                ("point", "struct point { int x, int y }"),
+                ("make", "struct point *make(int x)"),
+                ("area", "int area(struct point *p, int scale)"),
+                ("gone", "static void gone(void)"),
+            ],
+        ),
+        (
+            "A.java",
+            java,
+            vec![
+                ("Cart", "class Cart { private final int size = 0 }"),
+                ("Cart.Cart", "Cart(int size)"),
+                ("Cart.total", "int total(List<Item> items) throws E"),
+            ],
+        ),
+        ("a.md", "# fn title()\n", vec![]),
+        ("a.json", "{\"fn\": 1}", vec![]),
+    ] {
+        let found = of(path, text);
+        let want: Vec<(String, String)> =
+            want.into_iter().map(|(a, b)| (a.to_owned(), b.to_owned())).collect();
+        assert_eq!(found, want, "{path}");
+    }
+}
+
+fn index(files: &[(&str, &str)]) -> Index {
+    Index::new(files.iter().map(|(path, text)| ((*path).to_owned(), Arc::new(extract(path, text)))))
+}
+
+fn hints(files: &[(&str, &str)], path: &str, own: bool) -> Vec<String> {
+    let text = files.iter().find(|(p, _)| *p == path).map_or("", |(_, text)| text);
+    let limits = HintLimits { count: 20, chars: 120 };
+    select(&index(files), path, text, own, limits)
+        .into_iter()
+        .map(|h| format!("{} {}", h.source, h.symbol))
+        .collect()
+}
+
+#[test]
+fn imports_decide_which_definition_is_meant() {
+    let rust: &[(&str, &str)] = &[
+        ("Cargo.toml", ""),
+        ("core/src/lib.rs", "pub mod store;\npub use store::Store;\n"),
+        (
+            "core/src/store.rs",
+            "pub struct Store { a: u8 }\nimpl Store {\n    pub fn open_at(p: &str) -> Self { }\n    pub fn sweep_all(&self) { }\n}\npub fn helper() { }\n",
+        ),
+        ("core/src/other.rs", "pub fn helper(x: u8) { }\npub struct Vec { }\npub fn spawn() {}\n"),
+        (
+            "app/src/main.rs",
+            "mod cli;\nuse std::vec::Vec;\nuse my_core::Store;\nuse my_core::other::{self, helper as h};\nfn main() { let s = Store::open_at(cli::parse_args()); s.sweep_all(); h(1); other::spawn(); Vec::new(); tokio::spawn(1); }\n",
+        ),
+        ("app/src/cli.rs", "pub fn parse_args() -> Args { }\npub fn unused() { }\n"),
+    ];
+    let python: &[(&str, &str)] = &[
+        ("pkg/__init__.py", "from .models import User\n"),
+        ("pkg/models.py", "class User:\n    def greet_all(self, n): pass\nclass Group: pass\n"),
+        ("pkg/json.py", "def dumps(x): pass\n"),
+        (
+            "pkg/sub/view.py",
+            "import json\nimport pkg.models as m\nfrom .. import json as own\nfrom pkg import User\nfrom flask import Group\nu = User()\nu.greet_all(1)\njson.dumps(1)\nown.dumps(2)\nm.Group()\nGroup()\ndef show(User=1): pass\n",
+        ),
+        ("pkg/flask_like.py", "class Group: pass\n"),
+    ];
+    let script: &[(&str, &str)] = &[
+        ("src/a/index.ts", "export * from './deep/util'\n"),
+        (
+            "src/a/deep/util.ts",
+            "export function trimAll(x: string) {}\nexport const useState = () => {}\n",
+        ),
+        (
+            "src/b.ts",
+            "import { trimAll as t } from './a'\nimport { useState } from 'react'\nimport type { Opts } from '../types'\nimport * as ns from '@/a/deep/util'\nt('x'); useState(); ns.trimAll('y'); const o: Opts = {}\nimport { gone } from './gone'\ngone()\n",
+        ),
+        ("types.d.ts", "export interface Opts { a: string }\n"),
+        ("src/z.ts", "export function gone2() {}\nexport interface Other {}\n"),
+    ];
+    let go: &[(&str, &str)] = &[
+        ("internal/json/x.go", "package json\nfunc Marshal(a int) {}\n"),
+        (
+            "internal/store/s.go",
+            "package store\ntype Store struct {\n\tA int\n}\nfunc (s *Store) SweepAll() {}\nfunc Open(p string) *Store { return nil }\n",
+        ),
+        (
+            "cmd/main.go",
+            "package main\nimport (\n\t\"encoding/json\"\n\tst \"github.com/me/app/internal/store\"\n)\nfunc main() {\n\ts := st.Open(\"x\")\n\ts.SweepAll()\n\tjson.Marshal(1)\n\tbeside(2)\n}\n",
+        ),
+        ("cmd/beside.go", "package main\nfunc beside(n int) {}\n"),
+        ("cmd/beside_test.go", "package main\nfunc onlyTest(n int) {}\n"),
+    ];
+    let c: &[(&str, &str)] = &[
+        (
+            "lib/list.h",
+            "#ifndef L\nstruct list { int n; };\nint list_len(struct list *l);\n#endif\n",
+        ),
+        (
+            "src/main.c",
+            "#include <stdio.h>\n#include \"../lib/list.h\"\nint main(void) {\n  return list_len(0);\n}\n",
+        ),
+    ];
+    for (files, path, want) in [
+        (
+            rust,
+            "app/src/main.rs",
+            vec![
+                "app/src/cli.rs parse_args",
+                "core/src/other.rs helper",
+                "core/src/other.rs spawn",
+                "core/src/store.rs Store",
+                "core/src/store.rs Store.open_at",
+                "core/src/store.rs Store.sweep_all",
+            ],
+        ),
+        (
+            python,
+            "pkg/sub/view.py",
+            vec![
+                "pkg/json.py dumps",
+                "pkg/models.py User",
+                "pkg/models.py User.greet_all",
+                "pkg/models.py Group",
+            ],
+        ),
+        (script, "src/b.ts", vec!["src/a/deep/util.ts trimAll", "types.d.ts Opts"]),
+        (
+            go,
+            "cmd/main.go",
+            vec![
+                "cmd/beside.go beside",
+                "internal/store/s.go Store.SweepAll",
+                "internal/store/s.go Open",
+            ],
+        ),
+        (c, "src/main.c", vec!["lib/list.h list_len"]),
+    ] {
+        assert_eq!(hints(files, path, false), want, "{path}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_shown_whole_brings_its_own_definitions_first() {
+    let files: &[(&str, &str)] = &[
+        ("a/x.py", "from .y import far\ndef near(a): return far(a)\nprint(near(1))\n"),
+        ("a/y.py", "def far(b): pass\n"),
+    ];
+    assert_eq!(hints(files, "a/x.py", false), ["a/y.py far"]);
+    assert_eq!(hints(files, "a/x.py", true), ["a/x.py near", "a/y.py far"]);
+}
+
+#[test]
+fn bounds_hold_and_the_order_is_the_same_in_every_run() {
+    let many = (0..40).fold(String::new(), |s, n| s + &format!("def f{n}(a): pass\n"));
+    let calls: String = (0..40).map(|n| format!("f{n}({n})\n").repeat(n + 1)).collect();
+    let text = format!("from .y import *\n{calls}");
+    let index = index(&[("a/y.py", &many), ("a/x.py", &text)]);
+    let of = |count, chars| select(&index, "a/x.py", &text, false, HintLimits { count, chars });
+    let hints = of(3, 9);
+    let shown: Vec<&str> = hints.iter().map(|h| h.type_repr.as_str()).collect();
+    assert_eq!(shown, ["def f37(…", "def f38(…", "def f39(…"], "those that are used most");
+    assert_eq!(of(3, 9), hints);
+    assert_eq!((of(20, 120).len(), of(0, 120).len(), of(20, 0).len()), (20, 0, 0));
+}
+
+/// Text that was made to be hard: what counts is that it ends soon, and within its bounds.
+#[test]
+fn hostile_text_is_bounded() {
+    const LONG: usize = 1 << 18;
+    let name = "n".repeat(10_000);
+    let cases = [
+        ("a.rs", "x ".repeat(LONG / 2)),
+        ("a.ts", "{".repeat(LONG)),
+        ("a.ts", "a<".repeat(LONG / 2)),
+        ("a.ts", "/* */ / ".repeat(LONG / 8)),
+        ("a.ts", format!("/*{}*/{}", " ".repeat(LONG / 2), "/ ".repeat(LONG / 4))),
+        ("a.ts", "export const x = \"".repeat(LONG / 18)),
+        ("a.ts", "class A<B = {}\n".repeat(LONG / 15)),
+        ("a.ts", "import { a } from './b'\n".repeat(LONG / 24)),
+        ("a.ts", "import {\n".repeat(LONG / 9)),
+        ("a.rs", "fn f() {}\n".repeat(100_000)),
+        ("a.rs", "fn f() {} ".repeat(1 << 20)),
+        ("a.rs", format!("fn {name}() {{}}\n").repeat(100)),
+        ("a.rs", format!("use a::{}b{};\n", "{".repeat(3000), "}".repeat(3000))),
+        ("a.rs", format!("impl<{} for X {{ fn f() {{}} }}\n", "<".repeat(LONG / 2))),
+        ("a.rs", "mod a { impl B { fn c() {".repeat(20_000)),
+        ("a.rs", "pub ".repeat(LONG / 4)),
+        ("a.rs", "a::".repeat(LONG / 3)),
+        ("a.rs", format!("struct A {{ {} }}", "b: u8, ".repeat(LONG / 7))),
+        ("a.py", "if x:\n".repeat(LONG / 6)),
+        ("a.py", (0..700).fold(String::new(), |s, n| s + &" ".repeat(n) + "class A:\n")),
+        ("a.py", "def f(\n".repeat(LONG / 7)),
+        ("a.py", "from . import (a,\n".repeat(LONG / 18)),
+        ("a.py", format!("x = {}", "(".repeat(LONG))),
+        ("a.c", "int f(int a,\n".repeat(LONG / 13)),
+        ("a.go", "var (\n".repeat(LONG / 6)),
+        ("a.rs", "\u{202e}fn é(\u{0})→ x {}\r\n".repeat(LONG / 24)),
+    ];
+    for (path, text) in &cases {
+        let began = std::time::Instant::now();
+        let found = extract(path, text);
+        assert!(found.len() <= MOST_OF_FILE, "{path}");
+        for d in &found {
+            assert!(
+                d.symbol.chars().count() <= MOST_NAME && d.repr.chars().count() <= MOST_REPR,
+                "{d:?}"
+            );
+        }
+        let index = Index::new([((*path).to_owned(), Arc::new(found))]);
+        select(&index, path, text, true, HintLimits { count: 20, chars: 120 });
+        let took = began.elapsed();
+        assert!(took.as_secs() < 20, "{path} {:?}: {took:?}", &text[..20]);
+    }
+}
