@@ -2,9 +2,11 @@
 
 mod apply;
 mod dlq;
+mod memory;
 
 pub use apply::ApplyArgs;
 pub use dlq::{DlqAction, DlqArgs, LetterFilter};
+pub use memory::{MemoryAction, MemoryArgs};
 
 use clap::{Args, Parser, Subcommand};
 use queue_schema::effects::Priority;
@@ -77,6 +79,9 @@ pub enum Command {
     Forget(ForgetArgs),
     /// Check Redis, providers, models and git; say what to do.
     Doctor(DoctorArgs),
+    /// What earlier sweeps taught: models that do well in an area, mistakes that come back.
+    #[command(after_help = MEMORY_EXAMPLES)]
+    Memory(MemoryArgs),
     /// The knowledge base: the rows that sweeps leave behind.
     Kb(KbArgs),
     /// Print a completion script for a shell.
@@ -106,6 +111,12 @@ main, master and the branch that is checked out are never written.";
 const REPORT_EXAMPLES: &str = "Examples:
   scrum report latest --out report
   scrum report latest src/store.rs                one file, on the terminal";
+
+const MEMORY_EXAMPLES: &str = "Examples:
+  scrum memory                                    numbers of the repository you are in
+  scrum memory ~/src/app list
+  scrum memory show 3f2a91c07be4d512…             a pathway, by the beginning of its id
+  scrum memory export > memory.json";
 
 const DLQ_EXAMPLES: &str = "Examples:
   scrum dlq list --sweep 3f2a91c07be4d512 --path 'src/**/*.rs' --since 2h

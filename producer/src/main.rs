@@ -55,6 +55,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<u8> {
         Command::Doctor(args) if args.queue => commands::check::execute(&global, args).await,
         Command::Doctor(args) if args.injection => commands::injection::execute(&global, &args),
         Command::Doctor(_) => commands::doctor::execute(&global).await,
+        Command::Memory(args) => commands::memory::execute(&global, args).await,
         Command::Kb(args) => commands::kb::execute(&global, args),
         Command::Completions { shell } => {
             use clap::CommandFactory;

@@ -82,10 +82,10 @@ pub fn is_signed(key: &str, field: &str) -> bool {
             let number = field.strip_prefix(run::fields::PROPOSAL);
             field == run::fields::SPEC || number.is_some_and(|k| k.parse::<u32>().is_ok())
         }
-        "rev" => field == review::fields::LADDER,
+        "rev" => field == review::fields::LADDER || field == review::fields::MEMORY,
         // What is shown to a model, or decides which one is asked.
-        "pw" => field.starts_with("t:") || field.starts_with("f:"),
-        "ar" => field.starts_with("d:"),
+        "pw" => field.starts_with("t:"),
+        "ar" => field.starts_with("f:") || field.starts_with("d:"),
         "fd" => field.starts_with("o:") || field.starts_with("d:"),
         _ => false,
     }

@@ -17,6 +17,7 @@ mod kills;
 mod large;
 mod limits;
 mod lost_replies;
+mod memory_kills;
 mod network;
 mod poison;
 mod providers;

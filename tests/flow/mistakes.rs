@@ -69,6 +69,14 @@ fn mistakes_are_told_and_cost_nothing() {
     refused(&bench, &["metrics", "/no/such/dir"], &["/no/such/dir", "nothing"]);
     refused(&bench, &["metrics", plain], &[plain, "not a git repository"]);
     refused(&bench, &["dlq", "show", "nothing"], &["nothing", "scrum dlq list"]);
+    refused(&bench, &["memory", plain], &[plain, "not a git repository"]);
+    refused(&bench, &["memory", repo, "list"], &["nothing is remembered", "scrum run"]);
+    refused(&bench, &["memory", repo, "import", "/no/such.json"], &["/no/such.json"]);
+    refused(
+        &bench,
+        &["memory", repo, "import", short.to_str().unwrap()],
+        &["short.md", "no exported memory"],
+    );
     refused(&bench, &["kb", "schema", "nothing"], &["nothing", "scrum kb schema"]);
     for (args, words) in [
         (["dlq", "list", "--class", "poisson"], ["poisson", "do you mean poison?"]),

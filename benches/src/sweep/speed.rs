@@ -98,6 +98,7 @@ async fn alone() -> anyhow::Result<f64> {
             forensic: None,
             wants_forensic: false,
             hints: &[],
+            remembered: "",
             max_findings: 5,
             masked: false,
             history: &[],

@@ -8,6 +8,7 @@ pub mod dry_run;
 pub mod forget;
 pub mod injection;
 pub mod kb;
+pub mod memory;
 pub mod metrics;
 pub mod models;
 pub mod operate;

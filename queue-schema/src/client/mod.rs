@@ -17,6 +17,7 @@ mod listed;
 mod memory;
 mod operate;
 mod pages;
+mod pathways;
 mod places;
 mod read;
 mod recall;

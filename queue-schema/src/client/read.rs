@@ -85,6 +85,11 @@ impl Queue {
         if let Some(ladder) = hash.get_mut(fields::LADDER) {
             *ladder = self.opened(&key, fields::LADDER, ladder)?.to_owned();
         }
+        if let Some(memory) = hash.remove(fields::MEMORY) {
+            // Without its signature it is told to nobody.
+            let opened = self.opened(&key, fields::MEMORY, &memory).map(str::to_owned);
+            hash.extend(opened.ok().map(|memory| (fields::MEMORY.to_owned(), memory)));
+        }
         Ok(ReviewState::from_fields(hash))
     }
 

@@ -160,9 +160,9 @@ keys! {
     answer = "ans:" KEY, Text, Lost("an answer that was paid for; it is asked for again"), "an answer under its content key; ends by itself";
     MEMORIES = "memories", Hash, Lost("the list of repositories that are remembered; their next sweep writes them again"), "MEMORY -> the repository, of those that something is remembered of";
     memory = "mem:" MEMORY, Hash, Lost("how many sweeps a repository had, and what hot swaps saved"), "a repository: how many sweeps were planned, the commit of the last one, counters of its pathways";
-    pathway = "pw:" MEMORY ":" PATHWAY, Hash, Lost("what was learnt of a pathway"), "a pathway: `t:TRACE` trace, `n:TRACE` replays, `k:TRACE` those that succeeded, `x:TRACE` why it is retired; `f:KEY` fingerprint, `o:KEY` its occurrences, `l:KEY` the last sweep that saw it, `r:KEY` who rejected it";
+    pathway = "pw:" MEMORY ":" PATHWAY, Hash, Lost("what was learnt of a pathway"), "a pathway: `t:TRACE` trace, `n:TRACE` replays, `k:TRACE` those that succeeded, `x:TRACE` why it is retired";
     pathways = "px:" MEMORY, Zset, Lost("the list of pathways; reviews write it again"), "pathways of a repository by their area, in the order of their names";
-    area = "ar:" MEMORY ":" AREA, Hash, Lost("what earlier sweeps found in an area"), "an area of a repository: of each sweep `v:SEQ` reviews, `g:SEQ` findings, `b:SEQ` fingerprints that came back; `d:FINDING` dismissals";
+    area = "ar:" MEMORY ":" AREA, Hash, Lost("what earlier sweeps found in an area"), "an area of a repository: of each sweep `v:SEQ` reviews, `g:SEQ` findings, `p:SEQ` fingerprints, `b:SEQ` those that came back; `f:KEY` fingerprint, `o:KEY` its occurrences, `l:KEY` the last sweep that saw it, `r:KEY` who rejected it; `d:FINDING` dismissals";
     findings = "fd:" MEMORY ":" FILE, Hash, Lost("the findings of a file, and what people said of them"), "findings of a file: `o:FINDING` what sweeps saw, `d:FINDING` what a person decided, `n:FINDING` how often it was looked for, `s:FINDING` how often it was seen";
     finding_files = "fx:" MEMORY, Zset, Lost("the list of files with findings; reviews write it again"), "paths of the files that have findings, in their order";
     finding_codes = "fq:" MEMORY, Hash, Lost("by what a finding is known again in another file"), "hash of the code of a finding -> the finding and its file";

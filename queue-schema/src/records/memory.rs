@@ -17,6 +17,8 @@ pub mod fields {
 /// What pathways count, over the whole repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MemoryCounter {
+    /// Reviews that were accepted.
+    Reviews,
     /// Traces that were kept.
     Traces,
     /// Reviews that began at a remembered model.
@@ -33,7 +35,8 @@ pub enum MemoryCounter {
 
 impl MemoryCounter {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
+        Self::Reviews,
         Self::Traces,
         Self::Hits,
         Self::Replays,
@@ -45,6 +48,7 @@ impl MemoryCounter {
     /// The name of its field.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Reviews => "reviews",
             Self::Traces => "traces",
             Self::Hits => "hits",
             Self::Replays => "replays",
@@ -122,6 +126,16 @@ impl<'a> MemoryRecord<'a> {
             },
             super::SweepRecord::of(sweep).numbered(state.sweeps + 1),
         ]
+    }
+
+    /// It stands in the list of what is remembered.
+    pub fn named(self, name: &str) -> [Effect; 2] {
+        let put = |key: String, field: &str| Effect::Put {
+            key,
+            field: field.to_owned(),
+            value: name.to_owned(),
+        };
+        [put(keys::memory(self.0), fields::NAME), put(keys::MEMORIES.to_owned(), self.0)]
     }
 
     /// Adds to its counters.

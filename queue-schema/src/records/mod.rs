@@ -3,12 +3,14 @@
 
 pub mod finding;
 pub mod memory;
+pub mod pathway;
 pub mod review;
 pub mod run;
 pub mod sweep;
 
 pub use finding::{Decided, Observed, Sighting};
 pub use memory::{MemoryCounter, MemoryRecord, MemoryState};
+pub use pathway::{AreaCounts, AreaRecord, PathwayRecord};
 pub use review::{ReviewRecord, ReviewState};
 pub use run::RunRecord;
 pub use sweep::{Counter, SweepRecord};

@@ -14,6 +14,8 @@ use std::collections::{BTreeMap, HashMap};
 pub mod fields {
     /// A ladder of its own, as JSON; signed.
     pub const LADDER: &str = "ladder";
+    /// What it goes by of earlier reviews, as JSON; signed.
+    pub const MEMORY: &str = "memory";
     pub(super) const SHARDS: &str = "shards";
     pub(super) const CUTS: &str = "cuts";
     pub(super) const GAP_REASON: &str = "gap";
@@ -35,9 +37,9 @@ pub mod fields {
     /// Of the life of a job.
     pub(super) const TRIES: &str = "tries.";
     /// Those that are a word of their own.
-    pub const NAMES: [&str; 13] = [
-        LADDER, SHARDS, CUTS, GAP_REASON, UNREAD, AGAIN, LEFT_OUT, ACCEPTED, FACTS, TOKENS_IN,
-        TOKENS_OUT, COST, DURATION,
+    pub const NAMES: [&str; 14] = [
+        LADDER, MEMORY, SHARDS, CUTS, GAP_REASON, UNREAD, AGAIN, LEFT_OUT, ACCEPTED, FACTS,
+        TOKENS_IN, TOKENS_OUT, COST, DURATION,
     ];
 }
 
@@ -73,6 +75,8 @@ pub struct ReviewState {
     pub left_out: Option<String>,
     /// A ladder of its own, as JSON.
     pub ladder: Option<String>,
+    /// What it goes by of earlier reviews, as JSON.
+    pub memory: Option<String>,
     /// The accepted review until its facts are taken out, as JSON.
     pub accepted: Option<String>,
     /// The facts until they are checked, as JSON.
@@ -105,6 +109,7 @@ impl ReviewState {
             fields::AGAIN => self.again = n(&value),
             fields::LEFT_OUT => self.left_out = Some(value),
             fields::LADDER => self.ladder = Some(value),
+            fields::MEMORY => self.memory = Some(value),
             fields::ACCEPTED => self.accepted = Some(value),
             fields::FACTS => self.facts = Some(value),
             fields::TOKENS_IN => self.spent.tokens_in = n(&value),
@@ -132,7 +137,8 @@ impl ReviewState {
         }
     }
 
-    /// The ladder that it climbs: the sweep's, unless a person gave it another one with a retry.
+    /// The ladder that it climbs: the sweep's, unless a person gave it another one with a retry, or it begins at a
+    /// remembered model.
     ///
     /// # Errors
     /// When its own ladder can't be read.
@@ -229,6 +235,19 @@ impl<'a> ReviewRecord<'a> {
         self.put(fields::LEFT_OUT, why)
     }
 
+    /// See [`ReviewState::memory`].
+    pub fn memory(self, json: &str) -> Effect {
+        self.put(fields::MEMORY, json)
+    }
+
+    /// See [`ReviewState::ladder`].
+    ///
+    /// # Errors
+    /// Only if it does not serialise.
+    pub fn ladder(self, ladder: &Ladder) -> Result<Effect, serde_json::Error> {
+        Ok(self.put(fields::LADDER, serde_json::to_string(ladder)?))
+    }
+
     /// See [`ReviewState::accepted`].
     pub fn accepted(self, json: &str) -> Effect {
         self.put(fields::ACCEPTED, json)
@@ -316,6 +335,7 @@ mod tests {
             to.unread(1),
             to.again(2),
             to.left_out("no budget"),
+            to.memory("{}"),
             to.accepted("{}"),
             to.facts("[]"),
             to.lookup_failed(4),
@@ -336,6 +356,7 @@ mod tests {
             again: 2,
             left_out: Some("no budget".into()),
             ladder: None,
+            memory: Some("{}".into()),
             accepted: Some("{}".into()),
             facts: Some("[]".into()),
             lookups: [(4, 2)].into(),

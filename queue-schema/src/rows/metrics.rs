@@ -85,6 +85,12 @@ pub struct LoopNumbers {
     pub cost_usd: Option<f64>,
     /// Milliseconds from its beginning to its end, or to now.
     pub wall_ms: i64,
+    /// Reviews that began at a remembered model; 0 in rows of before.
+    #[serde(default)]
+    pub hot_swaps: i64,
+    /// Rungs that were not climbed thanks to that; 0 in rows of before.
+    #[serde(default)]
+    pub rungs_saved: i64,
     /// Findings against those of the sweeps before; all 0 in rows of before.
     #[serde(default)]
     pub known: Known,
@@ -131,6 +137,8 @@ impl LoopNumbers {
             tokens_out: a.tokens_out - b.tokens_out,
             cost_usd: a.cost_usd.zip(b.cost_usd).map(|(a, b)| a - b),
             wall_ms: a.wall_ms - b.wall_ms,
+            hot_swaps: a.hot_swaps - b.hot_swaps,
+            rungs_saved: a.rungs_saved - b.rungs_saved,
             known: a.known.each(&b.known, |a, b| a - b),
         }
     }

@@ -155,6 +155,10 @@ pub fn every_command(setup: &Setup, mut run: impl FnMut(&[&str], &[i32]) -> Stri
         said.contains("\"live\":0").then_some(())
     });
     run(&["forget", other], &[0]);
+    run(&["memory", sweep[1]], &[0]);
+    run(&["memory", sweep[1], "list"], &[0]);
+    let kept = run(&["memory", sweep[1], "export"], &[0]);
+    assert!(kept.contains("last_updated_at"), "{kept}");
     run(&["doctor"], &[0, 1]);
     run(&["kb", "schema"], &[0]);
     run(&["completions", "bash"], &[0]);

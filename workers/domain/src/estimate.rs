@@ -149,6 +149,7 @@ impl<'a> Estimate<'a> {
             forensic: self.forensic,
             wants_forensic: self.spec.wants_forensic(),
             hints: &[],
+            remembered: "",
             max_findings: limits.max_findings,
             masked: false,
             history: &[],

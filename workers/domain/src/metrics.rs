@@ -34,6 +34,8 @@ pub fn adds(row: &ReviewRow, markers: Markers) -> Vec<(String, i64)> {
     add("markers.placeholder".into(), markers.placeholder);
     add("markers.dead_code".into(), markers.dead_code);
     add("escalations".into(), i64::from(row.accepted_on_attempt > 1));
+    add("hot_swaps".into(), i64::from(row.pathway_hot_swap_hit));
+    add("rungs_saved".into(), i64::from(row.rungs_saved));
     for (counter, by) in known(row).counters() {
         add(counter.into(), by);
     }
@@ -127,6 +129,8 @@ impl Swept {
             tokens_out: signed(self.tokens_out),
             cost_usd: told_cost(self.cost_micro_usd, &self.ledger),
             wall_ms: signed(self.wall_ms),
+            hot_swaps: n("hot_swaps"),
+            rungs_saved: n("rungs_saved"),
             known: Known::from_counters(n),
         }
     }

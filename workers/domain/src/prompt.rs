@@ -124,6 +124,8 @@ pub struct ReviewInput<'a> {
     pub wants_forensic: bool,
     /// What linters found in the file.
     pub hints: &'a [Hint],
+    /// What earlier reviews have to say, as [`crate::pathway::preamble`] has it; empty for nothing.
+    pub remembered: &'a str,
     /// Findings at most.
     pub max_findings: u32,
     /// Whether a secret is masked in what is sent, so that masks are explained.
@@ -209,6 +211,7 @@ pub fn review_prompt(input: &ReviewInput<'_>) -> Prompt {
         }
     }
     linters(&mut user, input);
+    user.push_str(input.remembered);
     // Small models go by what stands last, and else copy the form instead of filling it in.
     user.push('\n');
     user.push_str(TASK);

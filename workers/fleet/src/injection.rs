@@ -117,6 +117,7 @@ fn request(
         forensic: None,
         wants_forensic: forensic,
         hints: &[],
+        remembered: "",
         max_findings: rung.max_findings.unwrap_or(settings.sweep.max_findings),
         masked: false,
         history: &[],

@@ -14,6 +14,7 @@ pub mod jobs;
 pub mod lanes;
 mod lookup;
 mod memo;
+mod memory;
 pub mod model;
 mod passages;
 mod pieces;

@@ -27,13 +27,13 @@ use queue_schema::sweep::{FactsSpec, Ladder, SweepSpec, TargetStatus};
 use std::ops::Range;
 
 /// The first rung of a target's ladder.
-fn first_rung(spec: &SweepSpec, job: &Review) -> Result<Rung, HandlerError> {
+fn first_rung(ladder: &Ladder, job: &Review) -> Result<Rung, HandlerError> {
     Ok(Rung {
         sweep: job.sweep.clone(),
         target: job.target,
         rung: 0,
         attempt: 1,
-        provider: provider_at(&spec.ladder, 0)?,
+        provider: provider_at(ladder, 0)?,
         passed: 0,
     })
 }
@@ -61,12 +61,12 @@ pub fn planned(
     Ok(effects.with(Effect::PlanDone { sweep: job.sweep }))
 }
 
-/// The work on a file begins.
+/// The work on a file begins, at the first rung of the ladder that it climbs.
 ///
 /// # Errors
 /// When the ladder is empty.
-pub fn begin(spec: &SweepSpec, job: &Review) -> Result<Effects, HandlerError> {
-    Ok(Effects::done().enqueue(&first_rung(spec, job)?)?)
+pub fn begin(ladder: &Ladder, job: &Review) -> Result<Effects, HandlerError> {
+    Ok(Effects::done().enqueue(&first_rung(ladder, job)?)?)
 }
 
 /// A rung can't take the whole file: it goes on when notes on these pieces are there.

@@ -16,6 +16,7 @@
 //! | all that is known of a letter; what its retry would be | [`letters::Exporter`], [`letters::retried`] |
 //! | a repository over time | [`metrics_of_all`], [`metrics_of`] |
 //! | what models have shown | [`models`] |
+//! | what is remembered of a repository; its pathways | [`memory::memory_stats`], [`memory::pathway`], [`memory::pathways`] |
 //! | lanes, workers, jobs, what nobody serves | [`fleet::overview`], [`fleet::unserved_lanes`] |
 //!
 //! Nothing here loads a whole sweep. What may be many comes in pages of [`PAGE`], letters in pages of
@@ -28,6 +29,7 @@ mod files;
 mod findings;
 pub mod fleet;
 pub mod letters;
+pub mod memory;
 mod models;
 mod past;
 pub mod runs;

@@ -39,13 +39,8 @@ impl Fingerprint {
 }
 
 /// Whether anything is learnt from a finding: its code is in the file, and no check speaks against it.
-fn teaches(finding: &Finding) -> bool {
+pub fn teaches(finding: &Finding) -> bool {
     finding.anchored && finding.checks.is_empty() && finding.kind.is_actionable()
-}
-
-/// Whether anything is learnt from a review.
-pub fn any_teaches(findings: &[Finding]) -> bool {
-    findings.iter().any(teaches)
 }
 
 /// The mistakes that a review found, each once.

@@ -14,11 +14,14 @@ mod recall;
 mod swap;
 mod trace;
 mod vector;
+mod write;
 
 pub use area::{Area, Dismissal, KeptPrint, MOST_KNOWN, Seen};
-pub use fingerprint::{Fingerprint, Known, any_teaches, fingerprints, shown};
+pub use fingerprint::{Fingerprint, Known, fingerprints, shown, teaches};
 pub use key::{identifiers, keywords, pattern_key};
 pub use libraries::libraries;
+#[cfg(test)]
+pub(crate) use preamble::APART;
 pub use preamble::preamble;
 pub use recall::{
     Asked, Ended, KeptTrace, Learnt, Remembered, Room, Traces, candidate, trace_attempts, traces,
@@ -28,6 +31,7 @@ pub use trace::{
     REVIEW, Signal, Trace, TraceAttempt, TraceChunk, TypeHint, file_prefix, pathway_id,
 };
 pub use vector::{BUCKETS, alike, similarity, tokens, vector};
+pub use write::{insert, keep, keep_prints, replay, trace_id};
 
 #[cfg(test)]
 mod tests;

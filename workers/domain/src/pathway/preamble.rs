@@ -8,6 +8,9 @@ use std::fmt::Write as _;
 
 const MISTAKES: &str = include_str!("../../templates/memory.md");
 const DISMISSED: &str = include_str!("../../templates/dismissed.md");
+/// Templates that decide nothing about which answer is kept.
+#[cfg(test)]
+pub(crate) const APART: [&str; 2] = [MISTAKES, DISMISSED];
 /// Characters of a dismissed claim, and of the reason, that are shown.
 const CLAIM_SHOWN: usize = 200;
 

@@ -1,7 +1,7 @@
 //! What a review is told of earlier ones, and what is learnt of how it ended.
 
 use super::area::{Area, MOST_KNOWN};
-use super::fingerprint::{Fingerprint, any_teaches, fingerprints, shown};
+use super::fingerprint::{Fingerprint, fingerprints, shown, teaches};
 use super::swap::{Candidate, begun_at, best, place, swap};
 use super::trace::{Signal, Trace, TraceAttempt, pathway_id};
 use super::vector::alike;
@@ -194,6 +194,8 @@ pub struct Learnt {
     pub retired: Option<String>,
     /// A new trace.
     pub trace: Option<Trace>,
+    /// The accepted answer was found in the cache: its mistakes are still there, and nobody found them anew.
+    pub cached: bool,
     /// Mistakes that it found.
     pub prints: Vec<Fingerprint>,
     /// Rungs that were not climbed.
@@ -225,8 +227,9 @@ impl Remembered {
         let mut learnt = Learnt::default();
         if let Some(accepted) = accepted {
             learnt.prints = fingerprints(ended.findings);
+            learnt.cached = accepted.cached;
             // Where the answers stand in the cache nothing was asked of anybody.
-            let news = !accepted.cached && any_teaches(ended.findings);
+            let news = !accepted.cached && ended.findings.iter().any(teaches);
             let is_new = !self.remembered_models.contains(&accepted.model_name());
             if news && is_new && self.room != Room::None {
                 learnt.trace = Some(trace);

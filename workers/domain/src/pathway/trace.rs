@@ -91,8 +91,8 @@ pub struct TypeHint {
 /// How a review went. What others write besides these fields is not kept.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Trace {
-    /// Which pathway.
-    #[serde(default)]
+    /// Which pathway. Derived of what follows.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
     pub pathway_id: PathwayId,
     /// What was asked for.
     pub task_class: String,
@@ -128,7 +128,7 @@ pub struct Trace {
     /// What the auditor says of its review; null before it said anything.
     #[serde(default, deserialize_with = "consensus")]
     pub audit_consensus: Option<bool>,
-    /// Later reviews that asked the same. Kept apart of the stored trace, as are the next three.
+    /// Later reviews that asked the same.
     #[serde(default)]
     pub replay_count: u32,
     /// Those of them that the remembered model did at once.
@@ -138,7 +138,7 @@ pub struct Trace {
     #[serde(default)]
     pub retired: bool,
     /// See [`super::vector`]. Derived of the rest.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pathway_vec: Vec<f64>,
 }
 
@@ -154,11 +154,32 @@ impl Trace {
         self.ladder_attempts.iter().rfind(|attempt| attempt.accepted)
     }
 
+    /// As it is kept: without what is derived or counted apart.
+    #[must_use]
+    pub fn kept(&self) -> Self {
+        Self {
+            pathway_id: PathwayId::default(),
+            replay_count: 0,
+            replays_succeeded: 0,
+            retired: false,
+            pathway_vec: Vec::new(),
+            ..self.clone()
+        }
+    }
+
+    /// With its pathway and its vector.
+    #[must_use]
+    pub fn derived(mut self) -> Self {
+        self.pathway_id = pathway_id(&self.task_class, &self.file_path, &self.signal_class);
+        self.pathway_vec = super::vector(&super::tokens(&self)).to_vec();
+        self
+    }
+
     /// A trace that somebody sent: with its own pathway and vector, or why it is none.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn checked(mut self) -> Result<Self, String> {
+    pub fn checked(self) -> Result<Self, String> {
         self.sizes()?;
         if self.task_class.is_empty() || self.file_path.is_empty() {
             return Err("task_class and file_path must not be empty".to_owned());
@@ -178,9 +199,7 @@ impl Trace {
         if self.replays_succeeded > self.replay_count {
             return Err("replays_succeeded is more than replay_count".to_owned());
         }
-        self.pathway_id = pathway_id(&self.task_class, &self.file_path, &self.signal_class);
-        self.pathway_vec = super::vector(&super::tokens(&self)).to_vec();
-        Ok(self)
+        Ok(self.derived())
     }
 
     /// Whether all of it is small enough to be kept.

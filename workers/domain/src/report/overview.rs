@@ -245,6 +245,11 @@ fn header(out: &mut String, report: &SweepReport, totals: &Totals) {
         let secrets = counted(masked as usize, "secret was", "secrets were");
         let _ = writeln!(out, "- {secrets} masked in text sent to models that are not local");
     }
+    if let (began @ 1.., saved) = totals.hot_swaps {
+        let (began, saved) =
+            (counted(began, "review", "reviews"), counted(saved as usize, "rung", "rungs"));
+        let _ = writeln!(out, "- {began} began at a remembered model, {saved} saved");
+    }
     if let failed @ 1.. = totals.facts_failed {
         let files = counted(failed, "file", "files");
         let _ = writeln!(out, "- Facts of {files} could not be extracted or checked");

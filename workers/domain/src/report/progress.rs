@@ -81,6 +81,8 @@ fn numbers(n: &LoopNumbers) -> impl Iterator<Item = (Means, &'static str, i64)> 
         (Fewer, "lines that speak of a stand-in", n.markers.placeholder),
         (Fewer, "places where dead code is allowed", n.markers.dead_code),
         (Fewer, "files accepted on a later attempt only", n.escalations),
+        (Neither, "files begun at a remembered model", n.hot_swaps),
+        (Neither, "rungs saved by that", n.rungs_saved),
         (Neither, "attempts", n.attempts),
         (Neither, "calls", n.calls),
         (Neither, "tokens in", n.tokens_in),

@@ -27,6 +27,8 @@ pub struct Totals {
     pub unread: usize,
     /// Findings by severity, gravest first; without those that a person dismissed.
     pub findings: [usize; 4],
+    /// Reviews that began at a remembered model, and the rungs that this saved.
+    pub hot_swaps: (usize, u32),
     /// Findings against those of earlier sweeps.
     pub known: Known,
 }
@@ -43,6 +45,8 @@ impl Totals {
             self.telling += usize::from(actionable(row) > 0);
             self.partial += usize::from(file.is_partial());
             self.unread += usize::from(row.findings.is_empty() && is_unread(row));
+            self.hot_swaps.0 += usize::from(row.pathway_hot_swap_hit);
+            self.hot_swaps.1 = self.hot_swaps.1.saturating_add(row.rungs_saved);
             self.known = self.known.each(&metrics::known(row), |a, b| a + b);
             for finding in row.findings.iter().filter(|f| f.is_shown()) {
                 self.findings[gravity(finding) as usize] += 1;

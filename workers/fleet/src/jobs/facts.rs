@@ -194,6 +194,7 @@ impl Work {
             // What is left of a budget is for other reviews.
             optional: true,
             prompt,
+            apart: "",
             fence: &self.fence,
             // For the built-in reviewer, which is never asked.
             subject: Subject {

@@ -95,6 +95,7 @@ impl Work {
             further: false,
             optional: false,
             prompt,
+            apart: "",
             fence: &self.fence,
             subject: Subject {
                 task: Task::Review { forensic: false },

@@ -1,10 +1,12 @@
 //! Review: look at one target and send it on its way: skipped, or to the first rung.
 
 use crate::context::Context;
+use crate::memory;
 use crate::pipeline;
 use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
 use queue_schema::effects::Effects;
+use queue_schema::ids::ReviewId;
 use queue_schema::jobs::Review;
 use queue_schema::records::SweepRecord;
 use scrum_domain::target;
@@ -17,10 +19,17 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Review) -> Result<Effects, Hand
     let spec = ctx.spec(&job.sweep).await?;
     let mut record = ctx.target(&job.sweep, job.target).await?;
     let bytes = ctx.blob(&spec, &record.blob).await?;
-    if let Err(reason) = target::inspect(&bytes) {
-        record.skip = Some(reason.to_string());
-        let why = SweepRecord::of(&job.sweep).target(job.target, &record)?;
-        return Ok(pipeline::skipped(Effects::done().with(why), &job.sweep, job.target));
-    }
-    pipeline::begin(&spec, &job)
+    let source = match target::inspect(&bytes) {
+        Ok(read) => read.text,
+        Err(reason) => {
+            record.skip = Some(reason.to_string());
+            let why = SweepRecord::of(&job.sweep).target(job.target, &record)?;
+            return Ok(pipeline::skipped(Effects::done().with(why), &job.sweep, job.target));
+        }
+    };
+    let review = ReviewId::new(&job.sweep, job.target);
+    let (recalled, swapped) =
+        memory::recall(ctx, &spec, (&job.sweep, &review), &record, &source).await?;
+    let ladder = swapped.as_ref().unwrap_or(&spec.ladder);
+    Ok(pipeline::begin(ladder, &job)?.with_all(recalled))
 }

@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::lookup;
+use crate::memory::{self, End};
 use crate::model::{self, Answer, Judged, Question, Rejected, Said};
 use crate::passages::{self, Documents, Found, Lookup};
 use crate::pieces::pieces;
@@ -20,6 +21,7 @@ use scrum_domain::checks::{self, Seen};
 use scrum_domain::gathered::Gathered;
 use scrum_domain::hints::{self, Hint};
 use scrum_domain::parse::Parsed;
+use scrum_domain::pathway::{self, Remembered};
 use scrum_domain::prompt::{self, Body, Prompt, ReviewInput};
 use scrum_domain::retrieve::Chunk;
 use scrum_domain::review::{self, Accepted, Pathway, RowLimits};
@@ -41,6 +43,8 @@ struct Work {
     gathered: Gathered,
     ladder: Ladder,
     fence: String,
+    remembered: Option<Remembered>,
+    preamble: String,
 }
 
 /// Makes one attempt.
@@ -101,6 +105,8 @@ async fn load(ctx: &Context, job: Rung) -> Result<Work, HandlerError> {
         HandlerError::Fatal(format!("the ladder given with a retry can't be read: {e}"))
     })?;
     let (ladder, fence) = (ladder.into_owned(), model::fence(&job.sweep, &spec));
+    let remembered = memory::kept(state.memory.as_deref());
+    let preamble = remembered.as_ref().map(|r| pathway::preamble(r, &fence)).unwrap_or_default();
     Ok(Work {
         spec,
         job,
@@ -114,6 +120,8 @@ async fn load(ctx: &Context, job: Rung) -> Result<Work, HandlerError> {
         gathered,
         ladder,
         fence,
+        remembered,
+        preamble,
     })
 }
 
@@ -211,6 +219,7 @@ impl Work {
             forensic: documents.forensic.as_ref().map(|d| d.text.as_str()),
             wants_forensic: self.spec.wants_forensic(),
             hints: &self.hints,
+            remembered: &self.preamble,
             max_findings: rung.max_findings.unwrap_or(self.spec.limits.max_findings),
             masked,
             history: &self.history,
@@ -239,6 +248,7 @@ impl Work {
             further: self.job.attempt > 1,
             optional: false,
             prompt,
+            apart: &self.preamble,
             fence: &self.fence,
             subject: Subject {
                 task: Task::Review { forensic: self.spec.wants_forensic() },
@@ -298,10 +308,22 @@ impl Work {
         let effects = Effects::done().with_all(found.alert.clone()).with_all(judged.effects);
         let (Ok(parsed), Some(answer)) = (judged.verdict, judged.answer) else {
             let again = self.asks_again(&attempt);
-            return pipeline::rejected(effects, &self.ladder, self.job, &attempt, again);
+            let (job, attempts) = (self.job.clone(), self.attempts(attempt.clone()));
+            let effects = pipeline::rejected(effects, &self.ladder, job, &attempt, again)?;
+            return match self.end(&attempts) {
+                Some(end) => end.unresolved(effects, &self.review),
+                None => Ok(effects),
+            };
         };
         let parsed = self.checked(ctx, parsed, &answer, &found).await?;
-        let row = self.row(&answer, &parsed, attempt, &found);
+        let attempts = self.attempts(attempt);
+        let end = self.end(&attempts);
+        let pathway = end.map(|end| end.pathway()).unwrap_or_default();
+        let row = self.row(&answer, &parsed, &attempts, &found, &pathway);
+        let effects = match end {
+            Some(end) => effects.with_all(end.learn(ctx, &self.review, &row).await?),
+            None => effects,
+        };
         let counted = counted(&row, &self.source).await?;
         let told = ledger::checked(&rung.provider, &rung.model, TaskClass::Review, &row.findings);
         let effects = if told.is_empty() {
@@ -324,6 +346,19 @@ impl Work {
         let kept = facts::Part::shown(&answer.text, spec.bounds.review_chars, source);
         let kept = serde_json::to_string(&kept)?;
         pipeline::accepted(effects, &self.job, Some((spec, &kept)))
+    }
+
+    /// Every attempt so far, and this one.
+    fn attempts(&self, last: Attempt) -> Vec<Attempt> {
+        let mut attempts = self.history.clone();
+        attempts.push(last);
+        attempts
+    }
+
+    /// How it ended, where it went by what is remembered.
+    fn end<'a>(&'a self, attempts: &'a [Attempt]) -> Option<End<'a>> {
+        let remembered = self.remembered.as_ref()?;
+        Some(End { spec: &self.spec, remembered, record: &self.record, attempts })
     }
 
     /// Whether the rung is asked once more: an empty answer is mostly a server's mishap, and the next one is not empty.
@@ -359,9 +394,14 @@ impl Work {
         Ok(parsed)
     }
 
-    fn row(&self, answer: &Answer, parsed: &Parsed, attempt: Attempt, found: &Found) -> ReviewRow {
-        let mut attempts = self.history.clone();
-        attempts.push(attempt);
+    fn row(
+        &self,
+        answer: &Answer,
+        parsed: &Parsed,
+        attempts: &[Attempt],
+        found: &Found,
+        pathway: &Pathway,
+    ) -> ReviewRow {
         review::row(&Accepted {
             reviewed_at: &super::now(),
             sweep_id: &self.job.sweep,
@@ -372,7 +412,7 @@ impl Work {
             blob: &self.record.blob,
             answer: &answer.text,
             parsed,
-            attempts: &attempts,
+            attempts,
             shards_spent: self.gathered.spent,
             shards_total: self.gathered.shards_total,
             encoding: self.encoding,
@@ -382,7 +422,7 @@ impl Work {
             retrieval: &found.retrieval,
             shards_masked: self.gathered.masked,
             type_hints: &[],
-            pathway: &Pathway::default(),
+            pathway,
             limits: RowLimits { tiers: self.spec.limits.tiers, history: self.spec.limits.history },
         })
     }

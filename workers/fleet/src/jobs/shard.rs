@@ -103,6 +103,7 @@ impl Work {
             ladder: &self.spec.shard_ladder,
             further: self.job.rung > 0,
             optional: false,
+            apart: "",
             prompt: prompt::shard_prompt(&ShardInput {
                 path: &self.record.path,
                 language: target::language(&self.record.path),

@@ -168,7 +168,9 @@ pub(super) fn key_of(q: &Question<'_>, temperature: f64, leaves: bool, shape: &s
     let masking = if leaves { MASK_VERSION } else { "" };
     let schema = q.prompt.schema.as_ref().map(ToString::to_string).unwrap_or_default();
     let system = q.prompt.system.replace(q.fence, "");
-    let user = q.prompt.user.replace(q.fence, "");
+    let user =
+        if q.apart.is_empty() { &q.prompt.user } else { &q.prompt.user.replacen(q.apart, "", 1) };
+    let user = user.replace(q.fence, "");
     let (max_tokens, temperature) = (q.max_tokens.to_string(), temperature.to_string());
     let mut parts: Vec<&[u8]> = vec![
         scrum_domain::prompt::template_version().as_bytes(),

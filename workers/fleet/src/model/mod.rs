@@ -53,6 +53,8 @@ pub struct Question<'a> {
     pub optional: bool,
     /// The prompt.
     pub prompt: Prompt,
+    /// The part of it that decides no key: an answer stays good when this changes.
+    pub apart: &'a str,
     /// The marker in it.
     pub fence: &'a str,
     /// For the built-in reviewer.
