@@ -8,12 +8,13 @@ use queue_schema::records::MemoryCounter;
 use scrum_domain::pathway::{self, REVIEW, Trace, TraceAttempt};
 use scrum_tests::model_stub::{ModelStub, Recorded, Reply, answers};
 use scrum_tests::oracle;
-use scrum_tests::process::Bench;
-use scrum_tests::proxy::Proxy;
+use scrum_tests::process::{Bench, signal};
+use scrum_tests::proxy::{Act, Point, Proxy};
 use scrum_tests::redis::RedisServer;
 use scrum_tests::repo::TestRepo;
 use scrum_tests::wait::eventually;
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 const FILES: [&str; 4] = ["dead.rs", "hit.rs", "miss.rs", "new.rs"];
 
@@ -165,4 +166,64 @@ fn what_is_learnt_counts_once_when_a_worker_is_killed_at_any_step_boundary() {
         let (_, learnt) = run(Some(at));
         assert_eq!(learnt, whole, "killed at {at:?}");
     });
+}
+
+/// Kills of Redis; each commit of a rung takes two or three of them.
+const KILLS: usize = 24;
+/// Commits before the first kill: of the plan, and of the jobs that begin a review.
+const BEFORE: usize = 5;
+
+#[test]
+fn what_is_learnt_counts_once_when_redis_is_killed_around_commits() {
+    let (_, whole) = run(None);
+    let (repo, _stub, mut server, bench, memory) = prepared();
+    let id = bench.enqueue(&repo);
+    let proxy = Proxy::to(server.socket());
+    let next = Arc::new(Mutex::new(None::<(usize, Point, u32)>));
+    let armed = next.clone();
+    proxy.on(move |call, point| {
+        let mut next = armed.lock().unwrap();
+        match *next {
+            Some((n, side, pid)) if call.name == "commit" && call.n >= n && side == point => {
+                signal(pid, "KILL");
+                *next = None;
+                Act::Lose
+            }
+            _ => Act::Pass,
+        }
+    });
+    // While the server is down nobody answers.
+    let over = |server: &RedisServer| {
+        let key = scrum_tests::redis::at(queue_schema::keys::sweep(&id));
+        let conn = redis::Client::open(format!("unix://{}", server.socket().display()))
+            .and_then(|client| client.get_connection());
+        let state = conn.and_then(|mut conn| {
+            redis::cmd("HGET").arg(key).arg("state").query::<String>(&mut conn)
+        });
+        state.is_ok_and(|state| state == "done")
+    };
+    // The next commit, before it is seen and after it happened, by turns.
+    let arm = |kills: usize, server: &RedisServer| {
+        let point = if kills.is_multiple_of(2) { Point::Before } else { Point::After };
+        *next.lock().unwrap() =
+            Some((BEFORE.max(proxy.count("commit")) + 1, point, server.pid().unwrap()));
+    };
+    arm(0, &server);
+    let _worker = bench.worker_at(&proxy.url(), &["--concurrency", "1"]);
+    let mut kills = 0;
+    eventually(LONG, "the sweep ends", || {
+        if server.has_ended() {
+            server.restart();
+            kills += 1;
+            if kills < KILLS {
+                arm(kills, &server);
+            }
+            return None;
+        }
+        over(&server).then_some(())
+    });
+    *next.lock().unwrap() = None;
+    println!("{kills} kills of Redis");
+    assert!(kills >= KILLS / 2, "{kills}");
+    assert_eq!(learnt(&server, &memory), whole);
 }
