@@ -24,6 +24,11 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
+/// The first byte of the SHA-256 of some bytes.
+pub fn sha256_first(bytes: &[u8]) -> u8 {
+    Sha256::digest(bytes)[0]
+}
+
 /// Two digits a byte.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut s, b| {

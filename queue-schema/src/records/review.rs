@@ -15,7 +15,7 @@ pub mod fields {
     /// A ladder of its own, as JSON; signed.
     pub const LADDER: &str = "ladder";
     /// What it goes by of earlier reviews, as JSON; signed.
-    pub const MEMORY: &str = "memory";
+    pub const MEMORY: &str = "recalled";
     pub(super) const SHARDS: &str = "shards";
     pub(super) const CUTS: &str = "cuts";
     pub(super) const GAP_REASON: &str = "gap";

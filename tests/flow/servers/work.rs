@@ -158,7 +158,14 @@ pub fn every_command(setup: &Setup, mut run: impl FnMut(&[&str], &[i32]) -> Stri
     run(&["memory", sweep[1]], &[0]);
     run(&["memory", sweep[1], "list"], &[0]);
     let kept = run(&["memory", sweep[1], "export"], &[0]);
-    assert!(kept.contains("last_updated_at"), "{kept}");
+    let memory: Value = serde_json::from_str(&kept).unwrap();
+    let pathway = memory["pathways"].as_object().unwrap().keys().next().unwrap().clone();
+    run(&["memory", sweep[1], "show", &pathway], &[0]);
+    run(&["memory", sweep[1], "reject", &pathway, "OffByOne:none", "--why", "none"], &[2]);
+    run(&["memory", sweep[1], "forget", &pathway], &[0]);
+    let file = setup.bench.dir.path().join("memory.json");
+    std::fs::write(&file, kept).unwrap();
+    run(&["memory", sweep[1], "import", file.to_str().unwrap()], &[0]);
     run(&["doctor"], &[0, 1]);
     run(&["kb", "schema"], &[0]);
     run(&["completions", "bash"], &[0]);

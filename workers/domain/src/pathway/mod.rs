@@ -30,7 +30,7 @@ pub use swap::{Blocked, Candidate, begun_at, best, place, swap};
 pub use trace::{
     REVIEW, Signal, Trace, TraceAttempt, TraceChunk, TypeHint, file_prefix, pathway_id,
 };
-pub use vector::{BUCKETS, alike, similarity, tokens, vector};
+pub use vector::{BUCKETS, Question, alike, similarity, tokens, vector};
 pub use write::{insert, keep, keep_prints, replay, trace_id};
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::area::{Area, MOST_KNOWN};
 use super::fingerprint::{Fingerprint, fingerprints, shown, teaches};
 use super::swap::{Candidate, begun_at, best, place, swap};
 use super::trace::{Signal, Trace, TraceAttempt, pathway_id};
-use super::vector::alike;
+use super::vector::{Question, alike};
 use queue_schema::ids::PathwayId;
 use queue_schema::limits::MemoryLimits;
 use queue_schema::rows::{Attempt, Finding, Outcome};
@@ -54,7 +54,7 @@ pub fn traces<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Trace
 }
 
 /// A trace as a candidate for a review that is to be asked for.
-pub fn candidate(id: &str, kept: &KeptTrace, asked: &Trace, limits: &MemoryLimits) -> Candidate {
+pub fn candidate(id: &str, kept: &KeptTrace, asked: &Question, limits: &MemoryLimits) -> Candidate {
     let trace = &kept.trace;
     let mut candidate = Candidate {
         trace: id.to_owned(),
@@ -144,12 +144,14 @@ impl Asked<'_> {
     pub fn recall(&self, traces: &Traces) -> (Remembered, Option<Ladder>) {
         let (limits, question) = (self.limits, self.question);
         let pathway = pathway_id(&question.task_class, &question.file_path, &question.signal_class);
-        let all = || traces.iter().map(|(id, kept)| candidate(id, kept, question, limits));
-        let same = all().filter(|c| c.similarity >= limits.min_similarity);
-        let mut remembered_models: Vec<String> = same.map(|c| c.model).collect();
+        let asked = Question::of(question);
+        let all: Vec<Candidate> =
+            traces.iter().map(|(id, kept)| candidate(id, kept, &asked, limits)).collect();
+        let same = all.iter().filter(|c| c.similarity >= limits.min_similarity);
+        let mut remembered_models: Vec<String> = same.map(|c| c.model.clone()).collect();
         remembered_models.sort_unstable();
         remembered_models.dedup();
-        let candidate = best(all());
+        let candidate = best(all);
         let at = candidate.as_ref().and_then(|c| place(self.ladder, &c.model));
         let may = candidate.as_ref().is_some_and(|c| swap(&pathway, c, limits).is_ok());
         let swapped = at.filter(|at| *at > 0 && may && limits.hot_swap);

@@ -1,7 +1,7 @@
 //! How alike two reviews are. docs/memory.md and docs/vectors/ say it for other languages.
 
 use super::trace::{Trace, file_prefix};
-use queue_schema::ids::sha256_hex;
+use queue_schema::ids::sha256_first;
 use std::collections::BTreeSet;
 
 /// Buckets of a vector.
@@ -54,11 +54,20 @@ fn outcome(trace: &Trace) -> BTreeSet<String> {
 /// Each token adds 1 to the bucket that the first byte of its SHA-256 names, modulo 32; then the vector is brought
 /// to length 1, and each number is rounded to six decimals.
 pub fn vector(tokens: &BTreeSet<String>) -> [f64; BUCKETS] {
-    let mut counts = [0_u32; BUCKETS];
+    unit(&counts(tokens))
+}
+
+type Counts = [u32; BUCKETS];
+
+fn counts(tokens: &BTreeSet<String>) -> Counts {
+    let mut counts = [0; BUCKETS];
     for token in tokens {
-        let first = u8::from_str_radix(&sha256_hex(token.as_bytes())[..2], 16).unwrap_or(0);
-        counts[usize::from(first) % BUCKETS] += 1;
+        counts[usize::from(sha256_first(token.as_bytes())) % BUCKETS] += 1;
     }
+    counts
+}
+
+fn unit(counts: &Counts) -> [f64; BUCKETS] {
     let length = f64::from(counts.iter().map(|n| n * n).sum::<u32>()).sqrt();
     counts.map(|n| if n == 0 { 0.0 } else { round(f64::from(n) / length, 1e6) })
 }
@@ -72,10 +81,22 @@ pub fn similarity(a: &[f64], b: &[f64]) -> f64 {
 
 /// How alike a review that is to be asked for is to a remembered one, if it goes the same way. Of `asked` only what
 /// is known before counts.
-pub fn alike(asked: &Trace, remembered: &Trace) -> f64 {
-    let mut tokens = question(asked);
-    tokens.extend(outcome(remembered));
-    similarity(&vector(&tokens), &vector(&self::tokens(remembered)))
+pub fn alike(asked: &Question, remembered: &Trace) -> f64 {
+    // No token of a question is one of an outcome, so their counts add up.
+    let end = counts(&outcome(remembered));
+    let plus = |counts: &Counts| unit(&std::array::from_fn(|at| counts[at] + end[at]));
+    similarity(&plus(&asked.0), &plus(&counts(&question(remembered))))
+}
+
+/// A question, taken apart once for all that it is compared with.
+#[derive(Debug, Clone)]
+pub struct Question(Counts);
+
+impl Question {
+    /// Of a review that is to be asked for.
+    pub fn of(asked: &Trace) -> Self {
+        Self(counts(&question(asked)))
+    }
 }
 
 /// Half goes up, as it does in most languages when it is spelled out like this.
