@@ -91,6 +91,7 @@ fn chains<'a>(scan: &'a Scan<'_>, i: usize) -> Vec<Chain<'a>> {
     }
     if let [level] = &mut levels[..]
         && !code.trim_end().ends_with(['\\', '+', '-', '*', '.'])
+        && !scan.next(i).is_some_and(|n| scan.code(n).trim_start().starts_with(['.', '?']))
     {
         finish(&mut out, level, code.len(), raw, code);
     }
@@ -185,8 +186,15 @@ fn is_still(text: &str) -> bool {
 
 /// The same operand twice in one chain.
 pub(super) fn repeated(place: &Place<'_, '_>) -> Option<Found> {
+    let head = place.scan.code(place.line).trim_start_matches(['}', ' ', '\t']);
+    let asked = ["if", "elif", "else if", "while"].iter().any(|w| head.starts_with(w));
     for chain in chains(place.scan, place.line) {
         for (n, part) in chain.parts.iter().enumerate() {
+            // `a && fits(a) && a` is `a` itself where it fits.
+            let given = chain.and && n >= 2 && n + 1 == chain.parts.len() && !asked;
+            if given && place.scan.is(family::SCRIPT | family::PYTHON) {
+                continue;
+            }
             let telling = part.raw.len() > 1
                 && is_still(part.raw)
                 && part.raw.starts_with(|c: char| is_ident(c) || c == '!')

@@ -22,6 +22,10 @@ const CLEANUP: &[&str] = &[
     "quit",
     "cleanup",
     "import ",
+    "cleartimeout",
+    "activex",
+    "new audio",
+    ".play(",
 ];
 
 /// What tells somebody of an error, or lets it go on.
@@ -78,8 +82,10 @@ pub(super) fn swallowed_python(place: &Place<'_, '_>) -> Option<Found> {
     });
     // One statement that gives a value or none: its errors are few, and their cause is plain.
     let one = first.and_then(|j| scan.next(j)).is_none_or(|n| n >= i);
+    let explained = one && scan.commented(tries.clone());
     if lines.is_empty()
         || imports
+        || explained
         || scan.commented(i.saturating_sub(1)..body.end)
         || is_cleanup(scan, tries)
     {
@@ -89,7 +95,9 @@ pub(super) fn swallowed_python(place: &Place<'_, '_>) -> Option<Found> {
     let whole = lines.iter().all(silent);
     let told: String = body.clone().filter_map(|j| scan.lines.get(j)).map(|l| l.raw).collect();
     let told = format!("{told}{after}").to_lowercase();
-    let shows = SHOWS.iter().any(|w| told.contains(w));
+    // An answer with words in it tells the caller.
+    let answers = lines.iter().any(|l| l.starts_with("return ") && l.contains([',', '"', '\'']));
+    let shows = answers || SHOWS.iter().any(|w| told.contains(w));
     let bare = what.trim().is_empty();
     let hides = (whole && (bare || !one)) || (bare && !shows);
     if hides { found(i, if bare { "except:" } else { what.trim() }) } else { None }
@@ -178,16 +186,21 @@ pub(super) fn return_in_finally(place: &Place<'_, '_>) -> Option<Found> {
 
 /// An interrupt that is caught and neither set again nor passed on, in a loop that goes on.
 pub(super) fn interrupt_lost(place: &Place<'_, '_>) -> Option<Found> {
+    const WAITS: [&str; 8] =
+        ["sleep(", "join(", "wait(", "await(", "take(", "put(", "poll(", "acquire("];
     let (scan, i) = (place.scan, place.line);
     let body = scan.body(i);
     let lines: Vec<&str> =
         body.clone().map(|j| scan.code(j)).filter(|l| !l.trim().is_empty()).collect();
     let handled = lines.iter().any(|l| {
-        ["interrupt", "throw", "return", "break", "exit", "stop", "Thread"]
+        ["interrupt", "throw", "return", "break", "exit", "stop", "Thread", ".add("]
             .iter()
             .any(|w| l.contains(w))
     });
     let commented = scan.commented(i..body.end);
+    let tried = tried_braces(scan, i);
+    let waits = tried.clone().any(|j| WAITS.iter().any(|w| scan.code(j).contains(w)));
+    let handled = handled || !(waits || tried.is_empty());
     if handled || commented || place.group(2).contains('}') { None } else { found(i, "") }
 }
 

@@ -19,7 +19,10 @@ pub(super) fn unreachable(place: &Place<'_, '_>) -> Option<Found> {
     let then = scan.code(next).trim();
     let word = then.split(|c: char| !crate::text::is_ident(c)).next().unwrap_or_default();
     if scan.is(family::PYTHON) {
-        let goes_on = code.ends_with(['\\', ','])
+        let raw = scan.raw(i);
+        let open = ["\"\"\"", "'''"].iter().any(|q| raw.matches(q).count() % 2 == 1);
+        let goes_on = open
+            || code.ends_with(['\\', ','])
             || then.starts_with([')', ']', '}', '.'])
             || matches!(
                 word,
@@ -222,7 +225,9 @@ pub(super) fn changed_in_loop(place: &Place<'_, '_>) -> Option<Found> {
         let changes = [".remove(", ".pop(", ".insert(", ".discard(", ".add("]
             .iter()
             .any(|m| rest.starts_with(m))
-            || (code[..at].ends_with("del ") && rest.starts_with('['));
+            || (code[..at].ends_with("del ")
+                && rest.starts_with('[')
+                && !rest.trim_end_matches(']').contains("]["));
         if !changes || member {
             continue;
         }

@@ -84,7 +84,8 @@ pub(super) fn shell_script(place: &Place<'_, '_>) -> Option<Found> {
         "gulp",
     ];
     let scan = place.scan;
-    let aside = ASIDE.iter().any(|w| scan.path.contains(w));
+    let aside = ASIDE.iter().any(|w| scan.path.contains(w))
+        || (scan.is(f::SCRIPT) && scan.path.starts_with("bin/"));
     let script = scan.is(f::SCRIPT)
         && !["child_process", "childProcess"].iter().any(|w| scan.source.contains(w));
     if aside || script { None } else { found(place.line, "") }
@@ -115,22 +116,42 @@ pub(super) fn position_as_truth(place: &Place<'_, '_>) -> Option<Found> {
     let sign = |q: &str| {
         text.split(q).nth(1).is_some_and(|t| !t.starts_with(|c: char| c.is_alphanumeric()))
     };
-    let meant = sign("\"") || sign("'");
+    let meant = sign("\"") || sign("'") || text.contains("message.");
     if meant { None } else { found(place.line, text) }
 }
 
 /// A file that is opened or written under such a name, not one that is only spoken of.
 pub(super) fn fixed_temp(place: &Place<'_, '_>) -> Option<Found> {
-    let code = place.scan.code(place.line);
+    let i = place.line;
+    let code = place.scan.code(i);
     let used = [
         "open(", "Open(", "Create(", "mkdir", "makedirs", "Mkdir", "write", "Write", "File(", "= ",
     ]
     .iter()
     .any(|w| code.contains(w));
+    let prefix = code.to_lowercase().contains("prefix")
+        || (i.saturating_sub(2)..i + 8).any(|j| place.scan.code(j).contains("lstat("));
     let shown = ["help", "usage", "print", "log", "Flag", "add_argument", "default"]
         .iter()
         .any(|w| code.contains(w));
-    if used && !shown { found(place.line, place.group(1)) } else { None }
+    if used && !shown && !prefix { found(place.line, place.group(1)) } else { None }
+}
+
+/// A field of one's own may count below zero.
+pub(super) fn own_length(place: &Place<'_, '_>) -> Option<Found> {
+    let text = place.group(1);
+    if text.starts_with("this.length") { None } else { found(place.line, text) }
+}
+
+/// Not a constant text of the same file.
+pub(super) fn open_format(place: &Place<'_, '_>) -> Option<Found> {
+    let call = place.group(1).trim_end_matches([')', ';', ' ']);
+    let name = call.rsplit(['(', ',']).next().unwrap_or_default().trim();
+    let fixed = place.scan.lines.iter().any(|l| {
+        let code = l.code.as_str();
+        code.contains(&format!("{name}[]")) && code.contains('=') && code.contains("char ")
+    });
+    if fixed { None } else { found(place.line, place.group(1)) }
 }
 
 /// A statement of its own, and no line of a longer one.
@@ -183,13 +204,14 @@ pub(super) fn outside_input(place: &Place<'_, '_>) -> Option<Found> {
     let split = place.group(1).contains(".split") && place.group(1).contains(".next(");
     // A build script may stop; a comment beside it says why it can't fail.
     let build = scan.path.ends_with("build.rs");
+    let own_name = place.group(1).starts_with("args().next(");
     let first = place.group(1).contains("chars()");
     let measured = first
         && (i.saturating_sub(8)..=i).any(|j| {
             ["len()", "is_empty", "starts_with", "find("].iter().any(|w| scan.code(j).contains(w))
         });
     let said = scan.commented(i.saturating_sub(1)..i + 1);
-    if fixed || split || said || build || measured {
+    if fixed || split || own_name || said || build || measured {
         None
     } else {
         found(i, place.shown(1).trim_start_matches('.'))
@@ -209,6 +231,26 @@ pub(super) fn trusts_all(place: &Place<'_, '_>) -> Option<Found> {
     let (scan, i) = (place.scan, place.line);
     let empty = place.group(0).trim_end().ends_with('}') || !scan.body(i).any(|j| scan.has_code(j));
     if empty || place.group(1).starts_with("ALLOW") { found(i, "") } else { None }
+}
+
+/// Not a text whose only holes are constants of the same file.
+pub(super) fn markup(place: &Place<'_, '_>) -> Option<Found> {
+    let scan = place.scan;
+    let holes: Vec<&str> = scan
+        .raw(place.line)
+        .split("${")
+        .skip(1)
+        .filter_map(|h| h.split('}').next())
+        .map(str::trim)
+        .collect();
+    let fixed = |name: &str| {
+        let head = format!("const {name} =");
+        scan.lines.iter().any(|l| {
+            let value = l.raw.trim_start().trim_start_matches("export ").strip_prefix(&head);
+            value.is_some_and(|v| v.trim_start().starts_with(['"', '\'', '`']) && !v.contains("${"))
+        })
+    };
+    if !holes.is_empty() && holes.iter().all(|h| fixed(h)) { None } else { found(place.line, "") }
 }
 
 /// A date in a comment about open work.

@@ -65,7 +65,8 @@ pub(super) fn java_stream(place: &Place<'_, '_>) -> Option<Found> {
         scan.code(j).contains("return new")
             || scan.code(j).trim_start().starts_with(&format!("return {name}"))
     });
-    let field = scan.code(i).trim_start().starts_with("this.")
+    let field = ["new StringReader", "new ByteArray"].iter().any(|w| scan.code(i).contains(w))
+        || scan.code(i).trim_start().starts_with("this.")
         || scan.code(i).trim_start().starts_with(name);
     if closes || handed || field || leaves(scan, i, name) || passed(scan, i, name) {
         None
@@ -83,7 +84,14 @@ pub(super) fn go_open(place: &Place<'_, '_>) -> Option<Found> {
         let code = scan.code(j);
         has_word(code, name) && (code.contains(close) || code.contains("return"))
     });
-    if closes || name == "_" || leaves(scan, i, name) || scan.function(i).is_none() {
+    let f = scan.function(i)?;
+    // Declared elsewhere, it is closed elsewhere.
+    let own = scan.code(i).contains(":=")
+        || (f.first..i).any(|j| {
+            scan.code(j).trim_start().starts_with(&format!("var {name} "))
+                || has_word(scan.code(f.first), name)
+        });
+    if closes || name == "_" || !own || leaves(scan, i, name) {
         return None;
     }
     if passed(scan, i, name) { None } else { found(i, name) }
@@ -103,21 +111,30 @@ pub(super) fn c_fopen(place: &Place<'_, '_>) -> Option<Found> {
         let code = scan.code(j);
         has_word(code, name) && (code.contains("close") || code.contains("Close"))
     });
-    if handed || !declared || leaves(scan, i, name) { None } else { found(i, name) }
+    let ends = f.name == "main";
+    if handed || !declared || ends || leaves(scan, i, name) { None } else { found(i, name) }
 }
 
 /// A file or memory that the next statement uses without a look at whether there is any.
 pub(super) fn c_unchecked(place: &Place<'_, '_>) -> Option<Found> {
     let (scan, i) = (place.scan, place.line);
     let name = place.group(1);
-    if !scan.code(i).trim_end().ends_with(';') {
+    let own = scan.code(i).trim();
+    if !own.ends_with(';') || has_word(own, "if") || own.contains("== NULL") {
         return None;
     }
     let next = scan.next(i)?;
     let code = scan.code(next);
-    let tests = ["if", "assert", "?", "while", "CHECK", "ASSERT", "return"]
+    let tests = ["if", "assert", "?", "while", "return"]
         .iter()
         .any(|w| has_word(code, w) || (*w == "?" && code.contains('?')));
+    // A macro that checks: `REQUIRE(p != NULL)`.
+    let macro_call = code.trim().split_once('(').is_some_and(|(m, rest)| {
+        m.len() > 2
+            && m.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
+            && has_word(rest, name)
+    });
+    let tests = tests || macro_call;
     let at = super::scan::word_at(code, name)?;
     let rest = code[at + name.len()..].trim_start();
     let before = code[..at].trim_end();
@@ -201,7 +218,15 @@ pub(super) fn lock_held(place: &Place<'_, '_>) -> Option<Found> {
     let back =
         (f.first..=f.last.min(i + super::scan::MOST_BLOCK)).any(|j| scan.code(j).contains(&unlock));
     let locks = f.name.to_lowercase().contains("lock") || f.name.to_lowercase().contains("acquire");
-    if back || locks { None } else { found(i, name) }
+    // Another function of the file gives it back.
+    let last = name.rsplit('.').next().unwrap_or(name);
+    let by_another = name.contains('.') && {
+        let unlock = format!(".{last}.Unlock()");
+        let lock = format!(".{last}.Lock()");
+        scan.lines.iter().filter(|l| l.code.contains(&unlock)).count()
+            >= scan.lines.iter().filter(|l| l.code.contains(&lock)).count()
+    };
+    if back || locks || by_another { None } else { found(i, name) }
 }
 
 /// The declaration of a buffer of fixed size with this name, in the function before a line.
@@ -226,7 +251,14 @@ pub(super) fn overflow(place: &Place<'_, '_>) -> Option<Found> {
         .take(12)
         .any(|j| ["strlen", "sizeof", "len"].iter().any(|w| scan.code(j).contains(w)));
     let fixed = from.starts_with('"') || from.chars().all(|c| c.is_ascii_uppercase() || c == '_');
-    if measured || fixed { None } else { found(i, call) }
+    // A field that is declared with the same size.
+    let size = scan.code(at).split_once('[').and_then(|(_, s)| s.split(']').next()).unwrap_or("");
+    let field = from.rsplit(['.', '>']).next().filter(|f| f.len() < from.len());
+    let same = field.is_some_and(|f| {
+        let form = format!("{}[{size}]", f.trim());
+        !size.is_empty() && scan.lines.iter().any(|l| l.code.contains(&form))
+    });
+    if measured || fixed || same { None } else { found(i, call) }
 }
 
 /// `strncpy(d, s, sizeof d)` with no zero set behind it, nor the buffer cleared before.
@@ -245,5 +277,8 @@ pub(super) fn not_ended(place: &Place<'_, '_>) -> Option<Found> {
         &["memset", "{0}", "{ 0 }", "= {", "bzero", "calloc", "static "],
     );
     let same = place.group(2) == name || place.group(3) == name;
-    if !same || ended || cleared { None } else { found(i, name) }
+    let base = name.split(['.', '-']).next().unwrap_or(name);
+    let whole = (scan.scope(i).start..i)
+        .any(|j| scan.code(j).contains("memset") && has_word(scan.code(j), base));
+    if !same || ended || cleared || whole { None } else { found(i, name) }
 }

@@ -7,7 +7,7 @@
 
 use super::catalogue::Judge::{File, Line};
 use super::catalogue::{ALL_C, Check, FORM, LOGIC, raw, row};
-use super::judges::{add_inside, in_loop, not_limited};
+use super::judges::{add_inside, in_loop, not_limited, own_length};
 use super::scan::family as f;
 use super::{conditions, errors, flow, python, resources};
 use crate::severity::Severity::{Critical, Major, Minor};
@@ -154,7 +154,7 @@ pub(super) static ROWS: &[Check] = &[
         ["`{}` negates before it compares",
          "every input: the left side is 0 or 1",
          "Put the comparison in parentheses and negate that."]),
-    row("length-sign", f::SCRIPT | f::JAVA | f::PYTHON | f::GO, (Major, 85), &["length", "size()", "len("], r"(\b[\w.]+\.(?:length|size\(\))\s*(?:<|>=)\s*0\b|\blen\([\w.]+\)\s*(?:<|>=)\s*0\b)", FORM,
+    row("length-sign", f::SCRIPT | f::JAVA | f::PYTHON | f::GO, (Major, 85), &["length", "size()", "len("], r"(\b[\w.]+\.(?:length|size\(\))\s*(?:<|>=)\s*0\b|\blen\([\w.]+\)\s*(?:<|>=)\s*0\b)", Line(own_length),
         ["`{}` is always the same: no length is negative",
          "an empty value: it takes the same branch as a full one",
          "Compare with 1, or ask for emptiness."]),

@@ -31,7 +31,10 @@ pub(super) mod family {
 
 /// Another project's code that is kept in the tree, by its name: mending it is not this project's.
 fn is_borrowed(path: &str) -> bool {
-    const NAMES: [&str; 9] = [
+    const NAMES: [&str; 12] = [
+        "polyfill",
+        "ext-all",
+        "pdf.",
         "jquery",
         "bootstrap",
         "angular.",
@@ -47,9 +50,23 @@ fn is_borrowed(path: &str) -> bool {
         dir.rsplit_once('-')
             .is_some_and(|(_, v)| v.contains('.') && v.starts_with(|c: char| c.is_ascii_digit()))
     };
-    let script = name.ends_with(".js") || name.ends_with(".mjs");
-    dirs.split('/').any(versioned)
+    let script = [".js", ".mjs", ".ts"].iter().any(|end| name.ends_with(end));
+    let kept = |dir: &str| ["vendors", "fontawesome", "libs"].contains(&dir);
+    dirs.split('/').any(|dir| versioned(dir) || (script && kept(dir)))
         || (script && (NAMES.iter().any(|n| name.starts_with(n)) || dirs.contains("static/plugin")))
+}
+
+/// The banner of a library's release: a name with its version, and a licence.
+fn is_release(source: &str) -> bool {
+    let head = crate::text::clip(source.trim_start(), 800);
+    let Some(banner) = head.strip_prefix("/*!").and_then(|b| b.split("*/").next()) else {
+        return false;
+    };
+    let version = |w: &str| {
+        let number = w.trim_start_matches(['v', 'V']);
+        number.starts_with(|c: char| c.is_ascii_digit()) && number.contains('.')
+    };
+    banner.split_whitespace().any(version) && banner.to_ascii_lowercase().contains("licen")
 }
 
 /// The family of a file; 0 where no check applies: prose, and stubs that only declare types.
@@ -57,6 +74,7 @@ fn family_of(path: &str, language: &str, source: &str) -> u16 {
     use family as f;
     let declares = [".pyi", ".d.ts", ".d.mts", ".d.cts"];
     let aside = is_borrowed(path)
+        || is_release(source)
         || path.starts_with("docs/")
         || path.contains("/docs/")
         || path.ends_with("setup.py");

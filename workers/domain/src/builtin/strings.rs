@@ -74,6 +74,15 @@ pub(super) fn format_call(place: &Place<'_, '_>) -> Option<Found> {
     // The first literal is the format; before it a file, a buffer, a size.
     let at =
         args.iter().take(3).position(|a| literal(&raw[a.clone()], &code[a.clone()]).is_some())?;
+    // A format that a macro holds is not the literal behind it.
+    let by_macro = args[..at].iter().any(|a| {
+        let text = code[a.clone()].trim();
+        text.len() > 2
+            && text.bytes().all(|b| b.is_ascii_uppercase() || b"_0123456789".contains(&b))
+    });
+    if by_macro {
+        return None;
+    }
     let format = literal(&raw[args[at].clone()], &code[args[at].clone()])?;
     let rest = &args[at + 1..];
     let spread = rest.iter().any(|a| {
@@ -144,7 +153,7 @@ pub(super) fn sql(place: &Place<'_, '_>) -> Option<Found> {
         || raw[..opened].contains("Sprintf(")
         || raw[..opened].contains("String.format(");
     let lower = rest.to_ascii_lowercase();
-    for word in ["= ", "=", "like ", "values (", "values(", "in ("] {
+    for word in ["=", "<", ">", "like", "values (", "values(", "in ("] {
         for (at, _) in lower.match_indices(word) {
             if placeholders(&rest[at..]) {
                 continue;
@@ -152,6 +161,13 @@ pub(super) fn sql(place: &Place<'_, '_>) -> Option<Found> {
             let then = rest[at + word.len()..].trim_start().trim_start_matches(['\\', '%']);
             let quoted = then.starts_with(['\'', '"']);
             let inner = then.trim_start_matches(['\'', '"']);
+            // The text ends here, with or without a quote of the query's own.
+            let own = then.strip_prefix('\'').map(|t| t.trim_start_matches('%'));
+            let ends = |t: &str| {
+                t.strip_prefix(quote)
+                    .and_then(|t| t.trim_start().strip_prefix(['+', '.']))
+                    .is_some_and(value_name)
+            };
             let hole = |open: &str| {
                 inner.strip_prefix(open).is_some_and(|v| {
                     v.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
@@ -161,11 +177,7 @@ pub(super) fn sql(place: &Place<'_, '_>) -> Option<Found> {
             let percent = inner.starts_with("%s")
                 || inner.starts_with("%v")
                 || (quoted && inner.starts_with("%d"));
-            let joined =
-                then.strip_prefix('\'').unwrap_or(then).strip_prefix(quote).is_some_and(|t| {
-                    let t = t.trim_start();
-                    t.strip_prefix(['+', '.']).is_some_and(value_name)
-                });
+            let joined = ends(then) || own.is_some_and(ends);
             let modulo =
                 percent && scan.is(family::PYTHON) && rest.contains(&format!("{quote} % "));
             let braces = inner.starts_with("{}") && rest.contains(".format(");
@@ -175,6 +187,7 @@ pub(super) fn sql(place: &Place<'_, '_>) -> Option<Found> {
                 || (percent && call)
                 || (scan.is(family::PYTHON) && formatted && hole("{"))
                 || (scan.is(family::SCRIPT) && quote == '`' && hole("${"))
+                || (scan.is(family::RUBY) && quote == '"' && hole("#{"))
                 || (scan.is(family::PHP) && quote == '"' && hole("$"));
             if hit {
                 return found(i, "");
@@ -193,8 +206,11 @@ fn placeholders(text: &str) -> bool {
 /// A name that is no constant.
 fn value_name(text: &str) -> bool {
     let text = text.trim_start();
-    let name: String =
-        text.chars().take_while(|c| crate::text::is_ident(*c) || *c == '.').collect();
+    let name: String = text
+        .trim_start_matches('$')
+        .chars()
+        .take_while(|c| crate::text::is_ident(*c) || *c == '.')
+        .collect();
     text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '$')
         && name.chars().any(|c| c.is_ascii_lowercase())
 }
@@ -228,7 +244,12 @@ pub(super) fn secrets(scan: &Scan<'_>) -> Vec<Found> {
             .ends_with(['=', ':', '>']);
         let quoted = assigned
             && before.ends_with(['"', '\'', '`'])
-            && !value.contains([' ', '{', '$', '<', '(', '\\']);
+            && !value.contains([' ', '{', '$', '<', '(', '\\', '"', '\'']);
+        // `login#reset` names a place, not a secret.
+        let named = value.split_once('#').is_some_and(|(a, b)| {
+            let word = |w: &str| w.chars().all(|c| c.is_ascii_lowercase() || "_/:".contains(c));
+            word(a) && word(b)
+        });
         let in_code = scan.is(family::CODE);
         let comment = l.comment.get(column..).is_some_and(|c| !c.trim().is_empty()) && in_code;
         let near = l.raw.to_ascii_lowercase();
@@ -244,7 +265,12 @@ pub(super) fn secrets(scan: &Scan<'_>) -> Vec<Found> {
         ];
         let comment = comment || said.iter().any(|w| near.contains(w));
         let ok = !comment
-            && (sure || (quoted && value.len() >= 6 && span.kind == Kind::Assigned && in_code));
+            && (sure
+                || (quoted
+                    && !named
+                    && value.len() >= 6
+                    && span.kind == Kind::Assigned
+                    && in_code));
         if ok {
             out.extend(found(line, span.kind.as_str()));
         }

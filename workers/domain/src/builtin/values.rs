@@ -3,8 +3,9 @@
 use super::catalogue::Judge::{File, Line};
 use super::catalogue::{ALL_C, Check, FORM, raw, row};
 use super::judges::{
-    called_now, checked_twice, evaluated, fixed_temp, no_protocol, no_timeout, outside_input,
-    overdue, position_as_truth, reads_unchecked, shell_script, statement, trusts_all, unasked,
+    called_now, checked_twice, evaluated, fixed_temp, markup, no_protocol, no_timeout, open_format,
+    outside_input, overdue, position_as_truth, reads_unchecked, shell_script, statement,
+    trusts_all, unasked,
 };
 use super::scan::family as f;
 use super::{errors, python, resources, strings};
@@ -98,7 +99,7 @@ pub(super) static ROWS: &[Check] = &[
         ["A pointer is compared with a literal",
          "an equal text at another address: the comparison says that it differs",
          "Use strcmp."]),
-    row("format-variable", ALL_C, (Major, 70), &["printf("], r"(?:^|[^\w])((?:printf\(|fprintf\(\s*\w+\s*,|syslog\(\s*\w+\s*,)\s*[a-z_][\w.>\[\]-]*\s*\)\s*;)", FORM,
+    row("format-variable", ALL_C, (Major, 70), &["printf("], r"(?:^|[^\w])((?:printf\(|fprintf\(\s*\w+\s*,|syslog\(\s*\w+\s*,)\s*[a-z_][\w.>\[\]-]*\s*\)\s*;)", Line(open_format),
         ["A text that is not fixed is taken for a format",
          "a text with a percent sign: memory is read or written that was not meant",
          "Print it with the format \"%s\"."]),
@@ -245,7 +246,7 @@ pub(super) static ROWS: &[Check] = &[
         ["`{}` is a name that anybody on the machine can take first",
          "another user of the machine: their file or link stands where this program writes or reads",
          "Make a directory of its own with mkdtemp or the like."]),
-    raw("html-text", f::SCRIPT | f::PHP, (Major, 65), &["innerHTML"], r#"\.innerHTML\s*\+?=\s*(?:`[^`]*\$\{|["'][^"']*["']\s*\+\s*[a-z]|[a-z][\w.]*\s*\+\s*["'])"#, FORM,
+    raw("html-text", f::SCRIPT | f::PHP, (Major, 65), &["innerHTML"], r#"\.innerHTML\s*\+?=\s*(?:`[^`]*\$\{|["'][^"']*["']\s*\+\s*[a-z]|[a-z][\w.]*\s*\+\s*["'])"#, Line(markup),
         ["A value becomes HTML",
          "a value with a tag in it: it is shown as markup, and a script in it runs",
          "Set textContent, or escape the value."]),
