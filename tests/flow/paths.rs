@@ -318,3 +318,20 @@ fn a_pipe_is_no_document() {
         assert!(told.contains("it is not a regular file"), "{args:?}: {told}");
     }
 }
+
+/// A unix socket's path has at most 107 bytes.
+#[test]
+fn a_state_directory_of_any_length_works_and_every_command_finds_its_server() {
+    let scene = Scene::new();
+    let deep = scene.bench.dir.path().join("a-name-of-some-length/".repeat(8)).join("state");
+    assert!(deep.as_os_str().len() > 150);
+    let (repo, deep) = (scene.repo.path().to_str().unwrap(), deep.to_str().unwrap());
+    let out = scene.bench.out();
+    let args = ["run", repo, "--ladder", "builtin", "--out", out.to_str().unwrap()];
+    let first = scene.bench.run(&[&args[..], &["--state-dir", deep]].concat()).expect(0);
+    assert!(first.stderr.contains("1 of 1 files reviewed"), "{}", first.stderr);
+    let again = scene.bench.run(&[&args[..], &["--state-dir", deep]].concat()).expect(0);
+    assert!(again.stderr.contains("exists already"), "{}", again.stderr);
+    let told = scene.bench.run(&["status", "--state-dir", deep]).expect(0).stdout;
+    assert!(told.contains(repo), "{told}");
+}

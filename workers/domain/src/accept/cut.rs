@@ -10,17 +10,18 @@ pub(super) fn finished(text: &str) -> String {
         before.is_empty() || (before.starts_with("```") && before.lines().count() == 1)
     };
     match text.find('{').filter(|at| begins_json(&text[..*at])) {
-        Some(at) => closed(&text[at..]).unwrap_or_default(),
+        Some(at) => closed(&text[at..]).map(|json| with_verdict(&json)).unwrap_or_default(),
         None => finished_items(text).to_owned(),
     }
 }
 
 /// Markdown without its last line, which may end in the middle, and without the item that this was in: but for
-/// one that has its confidence, which comes last.
+/// one that has its confidence, which comes last. A label that an item has already begins the next one.
 fn finished_items(text: &str) -> &str {
     let whole = &text[..text.rfind('\n').map_or(0, |at| at + 1)];
     let (mut at, mut in_code, mut open) = (0, false, None);
     let mut end = whole.len();
+    let mut first_label = None;
     for line in whole.split_inclusive('\n') {
         let begins = at;
         at += line.len();
@@ -32,8 +33,10 @@ fn finished_items(text: &str) -> &str {
         }
         let labelled = label(line);
         let marker = list_marker(line).filter(|(indent, ..)| *indent < 2);
-        if marker.is_some() && (labelled.is_none() || open.is_none()) {
+        let again = labelled.as_ref().is_some_and(|(name, _)| first_label.as_ref() == Some(name));
+        if marker.is_some() && (labelled.is_none() || open.is_none() || again) {
             open = Some(begins);
+            first_label = labelled.map(|(name, _)| name);
         } else if line.starts_with('#') {
             open = line
                 .trim_start_matches('#')
@@ -80,6 +83,23 @@ fn closed(text: &str) -> Option<String> {
     Some(out)
 }
 
+/// The verdict comes last, so a cut answer lacks it. One that names faults is no pass: the milder of the other two
+/// stands for it. One that names none stays without.
+fn with_verdict(json: &str) -> String {
+    const FAULTS: [&str; 4] =
+        ["critical_failures", "pseudocode_flags", "broken_pipelines", "missing_components"];
+    let Ok(serde_json::Value::Object(mut all)) = serde_json::from_str(json) else {
+        return json.to_owned();
+    };
+    let named =
+        |key: &&str| all.get(*key).and_then(|v| v.as_array()).is_some_and(|a| !a.is_empty());
+    if all.contains_key("verdict") || !FAULTS.iter().any(|key| named(&key)) {
+        return json.to_owned();
+    }
+    all.insert("verdict".to_owned(), "needs_patch".into());
+    serde_json::Value::Object(all).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +119,11 @@ mod tests {
             "## Suggested changes\n1. **a** (80%)\n   - Quote: `a`\n2. **b** (70%)\n   - Quo";
         assert_eq!(finished(titled), "## Suggested changes\n1. **a** (80%)\n   - Quote: `a`\n");
         assert_eq!(finished("one line"), "");
+        let sure = "1. **Quote:**\n   ```\n   a\n   ```\n   **Claim:** x\n   **Evidence:** y\n";
+        let cut = format!("## Findings\n\n{sure}\n2. **Quote:**\n   ```\n   b\n   ```\n   **Cla");
+        assert_eq!(finished(&cut), format!("## Findings\n\n{sure}\n"));
+        let bullets = "- Quote: `a`\n- Claim: x\n- Evidence: y\n";
+        assert_eq!(finished(&format!("{bullets}- Quote: `b`\n- Cl")), bullets);
     }
 
     #[test]
@@ -109,6 +134,14 @@ mod tests {
             (r#"{"a":[1],"b":[{"x":{"#, r#"{"a":[1]}"#),
             ("```json\n{\"a\":[{}],\"b", "{\"a\":[{}]}"),
             ("{]", ""),
+            (
+                r#"{"critical_failures":[{"claim":"x"}],"pseudocode_flags":[{"cl"#,
+                r#"{"critical_failures":[{"claim":"x"}],"verdict":"needs_patch"}"#,
+            ),
+            (
+                r#"{"critical_failures":[],"risk_points":[{"claim":"x"}],"ver"#,
+                r#"{"critical_failures":[],"risk_points":[{"claim":"x"}]}"#,
+            ),
         ] {
             assert_eq!(finished(text), want, "{text}");
         }

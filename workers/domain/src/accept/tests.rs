@@ -331,22 +331,28 @@ fn what_is_finished_of_a_cut_answer_is_kept() {
     };
     let markdown = format!("## Findings\n{}{}3. Quote: `li", item(1), item(2));
     let json = r#"{"verdict":"fail","critical_failures":[{"quote":"a","claim":"b","confidence":80},{"quote":"c"#;
+    // The verdict comes last; with a fault named, it is no pass.
+    let no_verdict =
+        r#"{"critical_failures":[{"quote":"a","claim":"b","confidence":80},{"quote":"c"#;
     let cut = |text| Answer { text, truncated: true, refused: false };
-    for (text, policy, findings) in
-        [(markdown.as_str(), Policy::Auto, 2), (json, Policy::Auto, 1), (json, Policy::Forensic, 1)]
-    {
+    for (text, policy, findings) in [
+        (markdown.as_str(), Policy::Auto, 2),
+        (json, Policy::Auto, 1),
+        (json, Policy::Forensic, 1),
+        (no_verdict, Policy::Auto, 1),
+        (no_verdict, Policy::Forensic, 1),
+    ] {
         let Judgement::Accepted(parsed) = judge(&cut(text), &context(policy)) else {
             panic!("{text}")
         };
         assert_eq!((parsed.findings.len(), parsed.cut), (findings, true), "{text}");
     }
     let short = format!("## Findings\n{}2. Quote: `x", item(1));
-    let no_verdict =
-        r#"{"critical_failures":[{"quote":"a","claim":"b","confidence":80},{"quote":"c"#;
+    let no_fault = r#"{"critical_failures":[],"risk_points":[{"claim":"b"}],"verified_comp"#;
     let looping = format!("## Findings\n{}", (1..40).map(item).collect::<String>());
     for (text, reason) in [
         (short.as_str(), "be shorter"),
-        (no_verdict, "no JSON object with a verdict"),
+        (no_fault, "no JSON object with a verdict"),
         (&looping, "over and over"),
         ("## Findings\nNone. I read `main` to its end, and", "cut at the token limit"),
     ] {
