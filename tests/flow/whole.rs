@@ -50,10 +50,13 @@ fn big(bytes: usize) -> TestRepo {
 /// Kilobytes of the files of a small project: most are small, some are not.
 const MIXED: [usize; 20] = [1, 1, 2, 2, 2, 3, 3, 4, 4, 5, 6, 7, 8, 9, 11, 13, 16, 21, 30, 45];
 
+/// Twenty files; `SCRUM_TEST_LONG=1` makes them 200.
 #[test]
 fn a_call_a_file_where_they_fit_and_no_more_tokens_than_through_shards() {
     let repo = TestRepo::new();
-    for (i, kb) in MIXED.iter().enumerate() {
+    let rounds = if std::env::var_os("SCRUM_TEST_LONG").is_some() { 10 } else { 1 };
+    let files = rounds * MIXED.len();
+    for (i, kb) in MIXED.iter().cycle().take(files).enumerate() {
         repo.write(&format!("f{i}.rs"), large_file(kb * 1000).as_bytes());
     }
     repo.commit("mixed");
@@ -67,14 +70,14 @@ fn a_call_a_file_where_they_fit_and_no_more_tokens_than_through_shards() {
         });
         let bench = bench(&stub, &[("m", context)]);
         bench.review(&repo, &["--no-facts"]).expect(0);
-        assert_eq!(rows(&bench).len(), MIXED.len());
+        assert_eq!(rows(&bench).len(), files);
         let calls = stub.requests();
         (calls.len(), calls.iter().map(|call| call.prompt.len()).sum::<usize>() / 4)
     };
     let ((shards, before), (whole, now)) = (taken(None), taken(Some(32_768)));
-    println!("calls a file: {shards} and {whole} of 20; prompt tokens: {before} and {now}");
-    assert_eq!(whole, MIXED.len(), "one call a file");
-    assert!(shards > 3 * MIXED.len() && now < before, "{shards} calls, {before} and {now} tokens");
+    println!("calls a file: {shards} and {whole} of {files}; prompt tokens: {before} and {now}");
+    assert_eq!(whole, files, "one call a file");
+    assert!(shards > 3 * files && now < before, "{shards} calls, {before} and {now} tokens");
 }
 
 /// A file of 12 kB on its way up a ladder. A model whose name begins with `bad` is rejected, one that is `deaf` has

@@ -1,6 +1,7 @@
 //! What a sweep would take: calls and tokens, before any model is asked.
 
 use crate::fit::{guess, guess_asked, reads_whole};
+use crate::hints::Hints;
 use crate::prompt::{
     self, Body, ExtractInput, Prompt, ReviewInput, ShardInput, Shown, VerifyInput,
 };
@@ -50,6 +51,7 @@ pub struct Estimate<'a> {
     spec: &'a SweepSpec,
     documents: [Option<(Vec<Chunk>, LexicalIndex)>; 2],
     forensic: Option<&'a str>,
+    hints: Option<Hints>,
     /// In the order of the ladder.
     pub rungs: Vec<OfRung>,
     /// None where no facts are extracted.
@@ -78,6 +80,7 @@ impl<'a> Estimate<'a> {
             spec,
             documents: [cut("prd", &spec.prd), cut("proposal", &spec.proposal)],
             forensic: of(&spec.forensic),
+            hints: of(&spec.hints).and_then(|text| Hints::of_text(text).ok()),
             rungs: spec.ladder.rungs.iter().map(empty).collect(),
             facts: spec.facts.as_ref().map(|_| OfFacts::default()),
         }
@@ -140,6 +143,7 @@ impl<'a> Estimate<'a> {
             let top = index.top(query, limits.top_chunks as usize);
             top.into_iter().map(|(at, _)| chunks[at].clone()).collect::<Vec<_>>()
         });
+        let hints = self.hints.as_ref().map(|all| all.of(path, limits.hints)).unwrap_or_default();
         prompt::review_prompt(&ReviewInput {
             path,
             language: language(path),
@@ -148,7 +152,7 @@ impl<'a> Estimate<'a> {
             proposal_chunks: &found[1],
             forensic: self.forensic,
             wants_forensic: self.spec.wants_forensic(),
-            hints: &[],
+            hints: &hints,
             remembered: "",
             max_findings: limits.max_findings,
             masked: false,

@@ -70,8 +70,7 @@ pub fn repeated_end(text: &str, times: usize) -> Option<&str> {
     let exact = period(text.as_bytes(), times).map(|period| text.len() - period);
     let mut at = exact.or_else(|| {
         let (folded, places) = without_digits(text);
-        // A list of numbers is a loop of nothing else.
-        let line = period(&folded, times).filter(|period| *period >= FOLDED_PIECE)?;
+        let line = folded_period(&folded, times)?;
         places.get(folded.len() - line).copied()
     })?;
     // The loop may have been entered within a character; its last whole ones are shown.
@@ -89,10 +88,25 @@ fn period(bytes: &[u8], times: usize) -> Option<usize> {
             LONG_PIECE.. => times.min(3),
             _ => times,
         };
-        let from = bytes.len().checked_sub((times * period).max(LOOP_BYTES));
-        from.is_some_and(|from| {
-            (from + period..bytes.len()).rev().all(|i| bytes[i] == bytes[i - period])
-        })
+        comes_again(bytes, *period, times)
+    })
+}
+
+/// The same for a text without its numbers: what comes again must be a line or more, and short ones come oftener
+/// before they are a loop. Several short ones together are no long one.
+fn folded_period(bytes: &[u8], times: usize) -> Option<usize> {
+    let piece = (1..=LOOP_PERIOD.min(bytes.len() / 2)).find(|p| comes_again(bytes, *p, 2))?;
+    let short = FOLDED_PIECE..LONG_PIECE;
+    let loops = piece >= LONG_PIECE && period(bytes, times) == Some(piece)
+        || short.contains(&piece) && comes_again(bytes, piece, times * FOLDED_TIMES);
+    loops.then_some(piece)
+}
+
+/// Whether a text ends with the same `period` bytes so many times, and in [`LOOP_BYTES`] at least.
+fn comes_again(bytes: &[u8], period: usize, times: usize) -> bool {
+    let from = bytes.len().checked_sub((times * period).max(LOOP_BYTES));
+    from.is_some_and(|from| {
+        (from + period..bytes.len()).rev().all(|i| bytes[i] == bytes[i - period])
     })
 }
 
@@ -117,6 +131,8 @@ const LOOP_BYTES: usize = 400;
 const LOOP_PERIOD: usize = 6_000;
 /// Bytes of a piece from which on its numbers don't tell it apart.
 const FOLDED_PIECE: usize = 30;
+/// Short pieces that differ in their numbers must come so many times as often: such lists are no loop yet.
+const FOLDED_TIMES: usize = 3;
 /// Bytes of a piece that is a loop when it comes three times.
 const LONG_PIECE: usize = 300;
 /// Bytes of a piece that is a loop when it comes twice.
@@ -167,9 +183,8 @@ mod tests {
             })
         };
         for (n, words, seen) in [
-            (9, 4, true), // counts over ten, and from two digits to three
-            (8, 4, true),
-            (3, 4, false), // three short ones may be a list
+            (24, 4, true),  // counts over ten, and from two digits to three
+            (20, 4, false), // twenty short ones may be a list
             (3, 40, true),
             (2, 40, false),
             (2, 160, true),

@@ -195,7 +195,9 @@ pub(super) fn repeated(place: &Place<'_, '_>) -> Option<Found> {
             if given && place.scan.is(family::SCRIPT | family::PYTHON) {
                 continue;
             }
+            let set = format!("{} = ", part.raw);
             let telling = part.raw.len() > 1
+                && !place.scan.raw(place.line).contains(&set)
                 && is_still(part.raw)
                 && part.raw.starts_with(|c: char| is_ident(c) || c == '!')
                 && !is_literal(part.raw);

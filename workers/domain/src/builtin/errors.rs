@@ -1,7 +1,7 @@
 //! Errors that are dropped, hidden or come too late.
 
 use super::catalogue::{Found, Place, found};
-use super::scan::{Scan, has_word};
+use super::scan::{Scan, family, has_word};
 use std::ops::Range;
 
 /// What may fail without anybody minding: putting things away.
@@ -110,6 +110,19 @@ pub(super) fn swallowed_braces(place: &Place<'_, '_>) -> Option<Found> {
     if ["ignore", "expected", "unused", "interrupted", "_)"].iter().any(|w| name.contains(w)) {
         return None;
     }
+    // Who names one narrow error has thought of it.
+    const BROAD: [&str; 6] =
+        ["exception", "throwable", "error", "ioexception", "sqlexception", "runtimeexception"];
+    let typed = scan.is(family::BRACES & !family::SCRIPT) && !name.is_empty();
+    let mut words = name.split(|c: char| !c.is_alphanumeric());
+    let narrow = typed && !name.contains("...") && !words.any(|w| BROAD.contains(&w));
+    // One statement that gives a value or none: its errors are few.
+    let tries = tried_braces(scan, i);
+    let statements = tries.clone().filter(|j| scan.code(*j).trim().len() > 1).count();
+    let plain = scan.is(family::SCRIPT) && statements == 1;
+    if narrow || plain {
+        return None;
+    }
     let after = place.group(2).trim();
     let body = scan.body(i);
     let empty = after == "}"
@@ -200,7 +213,8 @@ pub(super) fn interrupt_lost(place: &Place<'_, '_>) -> Option<Found> {
     let commented = scan.commented(i..body.end);
     let tried = tried_braces(scan, i);
     let waits = tried.clone().any(|j| WAITS.iter().any(|w| scan.code(j).contains(w)));
-    let handled = handled || !(waits || tried.is_empty());
+    let meant = scan.code(i).contains("ignore") || scan.code(i).contains("expected");
+    let handled = handled || meant || !(waits || tried.is_empty());
     if handled || commented || place.group(2).contains('}') { None } else { found(i, "") }
 }
 

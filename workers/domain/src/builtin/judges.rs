@@ -86,6 +86,8 @@ pub(super) fn shell_script(place: &Place<'_, '_>) -> Option<Found> {
     let scan = place.scan;
     let aside = ASIDE.iter().any(|w| scan.path.contains(w))
         || (scan.is(f::SCRIPT) && scan.path.starts_with("bin/"));
+    let code = scan.code(place.line);
+    let aside = aside || ["(cmd +", "(command +", "(cmd+"].iter().any(|w| code.contains(w));
     let script = scan.is(f::SCRIPT)
         && !["child_process", "childProcess"].iter().any(|w| scan.source.contains(w));
     if aside || script { None } else { found(place.line, "") }

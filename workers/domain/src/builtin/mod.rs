@@ -31,6 +31,7 @@ pub use write::{review_forensic, review_markdown};
 
 use crate::retrieve::terms;
 use checks::Hit;
+use queue_schema::rows::{Confirmed, Finding};
 use scan::Scan;
 use std::collections::BTreeSet;
 
@@ -46,6 +47,38 @@ pub struct Subject<'a> {
     pub source: &'a str,
     /// Words of the PRD that a file on its subject would mention.
     pub prd_terms: &'a [String],
+}
+
+/// Checks whose form proves the fault and whose change is the same few characters each time.
+const MECHANICAL: [&str; 12] = [
+    "assert-tuple",
+    "assigned-compare",
+    "debugger",
+    "empty-statement",
+    "is-literal",
+    "mask-compare",
+    "nan",
+    "not-compare",
+    "not-in",
+    "one-too-far",
+    "string-identity",
+    "yaml-load",
+];
+
+/// Marks the findings of the built-in reviewer that need no second opinion: a rule found them, and their change is
+/// mechanical.
+pub fn confirm(findings: &mut [Finding]) {
+    for finding in findings.iter_mut().filter(|f| f.anchored) {
+        let claim = finding.text.lines().next().unwrap_or_default();
+        let mut checks = checks::CHECKS.iter().filter(|c| MECHANICAL.contains(&c.name));
+        let mechanical = checks.any(|check| {
+            let (before, after) = check.title.split_once("{}").unwrap_or((check.title, ""));
+            claim.trim_start_matches('*').starts_with(before) && claim.contains(after)
+        });
+        if mechanical {
+            finding.confirmed = Some(Confirmed::Program);
+        }
+    }
 }
 
 /// What all checks found, and what they looked at.

@@ -75,7 +75,8 @@ pub(super) fn shadowed(place: &Place<'_, '_>) -> Option<Found> {
     // Only where both certainly belong to the same function, and no branch lies between.
     let same =
         scan.function(at).is_some_and(|g| g.first == f.first) && scan.indent(i) <= scan.indent(at);
-    let again = (f.first..at).any(|j| scan.code(j).contains("global "));
+    let looked = ["callable(", "hasattr(", "global "];
+    let again = (f.first..at).any(|j| looked.iter().any(|w| scan.code(j).contains(w)));
     if same && !again { found(at, name) } else { None }
 }
 

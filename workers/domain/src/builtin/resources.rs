@@ -45,7 +45,7 @@ pub(super) fn python_open(place: &Place<'_, '_>) -> Option<Found> {
     let closes = scope.clone().any(|j| {
         let code = scan.code(j);
         has_word(code, name)
-            && (code.contains("close") || code.contains("with ") || code.contains("fdopen"))
+            && ["close", "with ", "fdopen", "dup2"].iter().any(|w| code.contains(w))
     });
     if closes || leaves(scan, i, name) || scan.function(i).is_none() {
         return None;
@@ -186,7 +186,9 @@ pub(super) fn realloc_same(place: &Place<'_, '_>) -> Option<Found> {
     let (scan, i) = (place.scan, place.line);
     // Where the program ends, nothing leaks.
     let ends = (i..i + 7).any(|j| {
-        ["abort", "exit", "die", "fatal", "panic"].iter().any(|w| scan.code(j).contains(w))
+        ["abort", "exit", "Exit", "die", "fatal", "panic", "assert(", "err("]
+            .iter()
+            .any(|w| scan.code(j).contains(w))
     });
     if a == b && !a.is_empty() && !ends { found(i, a) } else { None }
 }
@@ -277,8 +279,14 @@ pub(super) fn not_ended(place: &Place<'_, '_>) -> Option<Found> {
         &["memset", "{0}", "{ 0 }", "= {", "bzero", "calloc", "static "],
     );
     let same = place.group(2) == name || place.group(3) == name;
+    let field = format!("{},", name.rsplit(['.', '>']).next().unwrap_or(name));
+    let alike = scan
+        .code(i)
+        .split(',')
+        .nth(1)
+        .is_some_and(|s| format!("{},", s.trim()).ends_with(&field) && s.contains(['.', '>']));
     let base = name.split(['.', '-']).next().unwrap_or(name);
     let whole = (scan.scope(i).start..i)
         .any(|j| scan.code(j).contains("memset") && has_word(scan.code(j), base));
-    if !same || ended || cleared || whole { None } else { found(i, name) }
+    if !same || ended || cleared || whole || alike { None } else { found(i, name) }
 }

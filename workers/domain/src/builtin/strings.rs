@@ -74,6 +74,10 @@ pub(super) fn format_call(place: &Place<'_, '_>) -> Option<Found> {
     // The first literal is the format; before it a file, a buffer, a size.
     let at =
         args.iter().take(3).position(|a| literal(&raw[a.clone()], &code[a.clone()]).is_some())?;
+    let logs = scan.is(family::PYTHON) && at > 0 && !name.ends_with("printf");
+    if logs {
+        return None;
+    }
     // A format that a macro holds is not the literal behind it.
     let by_macro = args[..at].iter().any(|a| {
         let text = code[a.clone()].trim();
@@ -242,7 +246,12 @@ pub(super) fn secrets(scan: &Scan<'_>) -> Vec<Found> {
             .trim_end_matches(['"', '\'', '`', 'b', 'u', 'r', 'f'])
             .trim_end()
             .ends_with(['=', ':', '>']);
+        let compared = before.trim_end_matches(['"', '\'']).trim_end().ends_with("==");
+        let letters =
+            ["abcdef", "bcdfgh", "ABCDEF", "012345"].iter().any(|run| value.contains(run));
         let quoted = assigned
+            && !compared
+            && !(letters && value.len() > 25)
             && before.ends_with(['"', '\'', '`'])
             && !value.contains([' ', '{', '$', '<', '(', '\\', '"', '\'']);
         // `login#reset` names a place, not a secret.

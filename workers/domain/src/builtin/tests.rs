@@ -199,6 +199,25 @@ fn summaries_tell_names_and_are_accepted() {
     }
 }
 
+#[test]
+fn only_mechanical_findings_are_confirmed_by_the_program() {
+    assert!(MECHANICAL.iter().all(|name| checks::CHECKS.iter().any(|c| c.name == *name)));
+    for (path, source, confirmed) in [
+        ("a.py", "if x is 'a':\n    f()\n", true),
+        ("a.c", "int f() {\n  if (!x & FLAG) {\n  }\n}\n", true),
+        ("A.java", "class A {\n  boolean f(String s) { return s == \"a\"; }\n}\n", true),
+        ("a.py", "def f(p):\n    return open(p).read()\n", false),
+        ("a.js", "if (k != 'a' || k != 'b') {\n}\n", false),
+    ] {
+        let review = review_markdown(&subject(path, source));
+        let mut findings = accepted(&review, Policy::Structured, source).findings;
+        crate::anchor::anchor(&mut findings, path, source);
+        confirm(&mut findings);
+        assert!(!findings.is_empty(), "{review}");
+        assert!(findings.iter().all(|f| f.confirmed.is_some() == confirmed), "{findings:?}");
+    }
+}
+
 /// The names of the checks that fire on a snippet.
 fn fired(path: &str, source: &str) -> Vec<&'static str> {
     checks::run(&Scan::new(path, source)).iter().map(|hit| hit.check.name).collect()

@@ -169,6 +169,20 @@ impl Item {
                 && last(Role::Quote).is_some_and(|quote| last(Role::Change) > Some(quote))
     }
 
+    /// Whether an item that begins with a label and has this one not yet goes on with it.
+    pub(super) fn goes_on_with(&self, name: &str) -> bool {
+        let near = &self.lines[self.lines.len().saturating_sub(LOOKED_BACK)..];
+        let labelled = self.lines.first().is_some_and(|line| label(line).is_some());
+        let has = near.iter().any(|line| label(line).is_some_and(|(had, _)| had == name));
+        labelled && !has
+    }
+
+    /// Whether it is only the verdict, as one more item of the list.
+    pub(super) fn is_verdict(&self) -> bool {
+        let first = self.lines.first().and_then(|line| split_label(line.trim()));
+        first.is_some_and(|(name, rest)| name == "verdict" && rest.len() < 20)
+    }
+
     /// The claim as written, list marker and outer blank lines aside.
     pub(super) fn text(&self) -> String {
         let lines: Vec<&str> = self.lines.iter().map(|l| l.trim_end()).collect();

@@ -152,6 +152,10 @@ impl Reader {
             (Style::Bullet, Style::Bullet) => {
                 label(line).is_none_or(|(name, _)| item.begins_again(&name))
             }
+            // Small models number the lines of one finding.
+            (Style::Numbered, Style::Numbered) => {
+                label(line).is_none_or(|(name, _)| !item.goes_on_with(&name))
+            }
             _ => true,
         }
     }
@@ -217,6 +221,9 @@ fn from_item(item: &Item, sections_named: bool) -> Option<Finding> {
         }
     };
     let text = item.claim();
+    if item.is_verdict() {
+        return None;
+    }
     if !counts || text.is_empty() || (confidence.percent().is_none() && item.is_nothing()) {
         return None;
     }

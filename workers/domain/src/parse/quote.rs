@@ -20,6 +20,11 @@ pub(super) fn behind_label(
         return Some(inside.to_owned());
     }
     let below = lines.get(at + 1..).unwrap_or_default();
+    let blank = below.iter().take_while(|line| line.trim().is_empty()).count().min(1);
+    let block = blocks
+        .binary_search_by_key(&(at + 1 + blank), |(opens, _)| *opens)
+        .ok()
+        .map(|found| blocks[found].1.clone());
     let ticks = rest.matches('`').count();
     if let Some(open) = rest.find('`') {
         // The label stood in the backquotes too: `Quote: a = b`
@@ -29,11 +34,14 @@ pub(super) fn behind_label(
         if is_code(&rest[..open]) {
             return Some(rest.to_owned());
         }
+        // Words that name something in backquotes, and the code below them.
+        if let Some(block) = block.filter(|_| rest[..open].trim().contains(' ')) {
+            return Some(block);
+        }
         return spanned(&rest[open..], below).filter(|span| !nothing::is_blank(span));
     }
-    let blank = below.iter().take_while(|line| line.trim().is_empty()).count().min(1);
-    if let Ok(found) = blocks.binary_search_by_key(&(at + 1 + blank), |(opens, _)| *opens) {
-        return Some(blocks[found].1.clone());
+    if block.is_some() {
+        return block;
     }
     if !rest.is_empty() {
         return (!nothing::is_blank(rest)).then(|| rest.to_owned());

@@ -105,6 +105,7 @@ fn remarks(finding: &Finding) -> Vec<String> {
     let mut all: Vec<String> = unsure_place(finding).into_iter().collect();
     all.extend(finding.confidence.map(|c| format!("{c}% sure")));
     all.extend(confirmed(finding).map(str::to_owned));
+    all.extend(finding.hinted.as_ref().map(|rule| format!("so says the linter's {}", plain(rule))));
     all.extend(finding.flags.iter().map(|flag| plain(flag)));
     all.extend(finding.state.and_then(known::word).map(str::to_owned));
     all

@@ -378,6 +378,7 @@ impl Work {
         found: &Found,
     ) -> Result<Parsed, HandlerError> {
         if answer.free {
+            builtin::confirm(&mut parsed.findings);
             return Ok(parsed);
         }
         let (path, source) = (self.record.path.as_str(), self.source.as_str());

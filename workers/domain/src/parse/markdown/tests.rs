@@ -172,6 +172,44 @@ fn the_same_label_again_begins_the_next_finding() {
 }
 
 #[test]
+fn the_lines_of_one_finding_may_be_numbered() {
+    let one = |quote: &str| {
+        let labels = [
+            format!(
+                "**Quote:** The function `load` does not check.\n   ```go\n   {quote}\n   ```\n"
+            ),
+            "**Claim:** it is not checked\n".to_owned(),
+            "**Fails for:** nothing\n".to_owned(),
+            "**Severity:** Major\n".to_owned(),
+            "**Confidence:** 80%\n".to_owned(),
+        ];
+        labels.concat()
+    };
+    let numbered = |text: &str, from: usize| {
+        let mut n = from;
+        text.lines().fold(String::new(), |mut out, line| {
+            if line.starts_with("**") {
+                n += 1;
+                out.push_str(&format!("{n}. "));
+            }
+            out + line + "\n"
+        })
+    };
+    let (a, b) = (numbered(&one("a()"), 0), numbered(&one("b()"), 5));
+    for (text, quotes) in [
+        (format!("## Findings\n{a}"), vec!["a()"]),
+        (format!("## Findings\n{a}\n{b}6. **Verdict:** fail\n"), vec!["a()", "b()"]),
+    ] {
+        let found = markdown(&text).findings;
+        let got: Vec<_> = found.iter().filter_map(|f| f.quote.as_deref()).map(str::trim).collect();
+        assert_eq!(got, quotes, "{text}");
+        assert!(found.len() == quotes.len() && found.iter().all(|f| f.confidence == Some(80)));
+    }
+    let apart = "## Findings\n1. Lock it (80%)\n2. Quote: `x` is wrong (70%)\n";
+    assert_eq!(confidences(apart), [Some(80), Some(70)]);
+}
+
+#[test]
 fn a_block_may_open_behind_its_label() {
     let text = "## Suggested changes\n1. Lock it (80%)\n   - Quote: ```rust\n     x += 1;\n     ```\n   - Change: ```rust\n     add(1);\n     ```\n2. Uses ```x``` (60%)\n";
     let p = markdown(text);
