@@ -93,7 +93,7 @@ fn with_verdict(json: &str) -> String {
     };
     let named =
         |key: &&str| all.get(*key).and_then(|v| v.as_array()).is_some_and(|a| !a.is_empty());
-    if all.contains_key("verdict") || !FAULTS.iter().any(|key| named(&key)) {
+    if all.contains_key("verdict") || !FAULTS.iter().any(named) {
         return json.to_owned();
     }
     all.insert("verdict".to_owned(), "needs_patch".into());

@@ -103,6 +103,10 @@ pub(super) fn swallowed_python(place: &Place<'_, '_>) -> Option<Found> {
     if hides { found(i, if bare { "except:" } else { what.trim() }) } else { None }
 }
 
+/// Errors of every kind, by their types.
+const BROAD: [&str; 6] =
+    ["exception", "throwable", "error", "ioexception", "sqlexception", "runtimeexception"];
+
 /// An empty `catch`.
 pub(super) fn swallowed_braces(place: &Place<'_, '_>) -> Option<Found> {
     let (scan, i) = (place.scan, place.line);
@@ -111,15 +115,14 @@ pub(super) fn swallowed_braces(place: &Place<'_, '_>) -> Option<Found> {
         return None;
     }
     // Who names one narrow error has thought of it.
-    const BROAD: [&str; 6] =
-        ["exception", "throwable", "error", "ioexception", "sqlexception", "runtimeexception"];
     let typed = scan.is(family::BRACES & !family::SCRIPT) && !name.is_empty();
     let mut words = name.split(|c: char| !c.is_alphanumeric());
     let narrow = typed && !name.contains("...") && !words.any(|w| BROAD.contains(&w));
     // One statement that gives a value or none: its errors are few.
-    let tries = tried_braces(scan, i);
-    let statements = tries.clone().filter(|j| scan.code(*j).trim().len() > 1).count();
-    let plain = scan.is(family::SCRIPT) && statements == 1;
+    let block = tried_braces(scan, i);
+    let statements = block.clone().filter(|j| scan.code(*j).trim().len() > 1).count();
+    let inline = has_word(scan.code(i).split("catch").next().unwrap_or_default(), "try");
+    let plain = scan.is(family::SCRIPT) && (statements == 1 || inline);
     if narrow || plain {
         return None;
     }
@@ -132,7 +135,7 @@ pub(super) fn swallowed_braces(place: &Place<'_, '_>) -> Option<Found> {
     let commented = scan.commented(i.saturating_sub(1)..body.end.max(i + 1) + 1);
     let tried = scan.code(i).split("catch").next().unwrap_or_default().to_lowercase();
     let inline_cleanup = CLEANUP.iter().any(|w| tried.contains(w));
-    let ok = empty && !commented && !inline_cleanup && !is_cleanup(scan, tried_braces(scan, i));
+    let ok = empty && !commented && !inline_cleanup && !is_cleanup(scan, block);
     if ok { found(i, "") } else { None }
 }
 

@@ -153,7 +153,7 @@ pub(super) fn open_format(place: &Place<'_, '_>) -> Option<Found> {
         let code = l.code.as_str();
         code.contains(&format!("{name}[]")) && code.contains('=') && code.contains("char ")
     });
-    if fixed { None } else { found(place.line, place.group(1)) }
+    if fixed || name == "__VA_ARGS__" { None } else { found(place.line, place.group(1)) }
 }
 
 /// A statement of its own, and no line of a longer one.

@@ -93,6 +93,11 @@ pub(super) fn format_call(place: &Place<'_, '_>) -> Option<Found> {
         let text = raw[a.clone()].trim();
         text.starts_with('*')
             || text.contains("...")
+            || (scan.is(family::PYTHON)
+                && text.split_once('=').is_some_and(|(n, v)| {
+                    // Names for places of another form.
+                    n.chars().all(crate::text::is_ident) && !v.starts_with('=')
+                }))
             || text.starts_with("exc_info")
             || text.contains("__VA_ARGS__")
             || text.starts_with("extra=")

@@ -35,7 +35,7 @@ pub(super) fn behind_label(
             return Some(rest.to_owned());
         }
         // Words that name something in backquotes, and the code below them.
-        if let Some(block) = block.filter(|_| rest[..open].trim().contains(' ')) {
+        if let Some(block) = block.filter(|_| !rest[..open].trim().is_empty()) {
             return Some(block);
         }
         return spanned(&rest[open..], below).filter(|span| !nothing::is_blank(span));

@@ -176,7 +176,7 @@ fn the_lines_of_one_finding_may_be_numbered() {
     let one = |quote: &str| {
         let labels = [
             format!(
-                "**Quote:** The function `load` does not check.\n   ```go\n   {quote}\n   ```\n"
+                "**Quote:** The `load` does not check, and the `b` either.\n   ```go\n   {quote}\n   ```\n"
             ),
             "**Claim:** it is not checked\n".to_owned(),
             "**Fails for:** nothing\n".to_owned(),
@@ -187,13 +187,11 @@ fn the_lines_of_one_finding_may_be_numbered() {
     };
     let numbered = |text: &str, from: usize| {
         let mut n = from;
-        text.lines().fold(String::new(), |mut out, line| {
-            if line.starts_with("**") {
-                n += 1;
-                out.push_str(&format!("{n}. "));
-            }
-            out + line + "\n"
-        })
+        let number = |line: &str| {
+            n += usize::from(line.starts_with("**"));
+            if line.starts_with("**") { format!("{n}. {line}\n") } else { format!("{line}\n") }
+        };
+        text.lines().map(number).collect::<String>()
     };
     let (a, b) = (numbered(&one("a()"), 0), numbered(&one("b()"), 5));
     for (text, quotes) in [
