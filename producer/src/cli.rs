@@ -2,10 +2,12 @@
 
 mod apply;
 mod dlq;
+mod findings;
 mod memory;
 
 pub use apply::ApplyArgs;
 pub use dlq::{DlqAction, DlqArgs, LetterFilter};
+pub use findings::{FindingFilter, FindingsAction, FindingsArgs};
 pub use memory::{MemoryAction, MemoryArgs};
 
 use clap::{Args, Parser, Subcommand};
@@ -66,6 +68,9 @@ pub enum Command {
     Models(ModelsArgs),
     /// Figures of each sweep, compared with the sweep before of the same repository.
     Metrics(MetricsArgs),
+    /// The findings of a repository over all its sweeps: which stand, and what people decided about them.
+    #[command(after_help = FINDINGS_EXAMPLES)]
+    Findings(FindingsArgs),
     /// The dead-letter queue: unresolved files and other jobs that need a person.
     #[command(after_help = DLQ_EXAMPLES)]
     Dlq(DlqArgs),
@@ -117,6 +122,12 @@ const MEMORY_EXAMPLES: &str = "Examples:
   scrum memory ~/src/app list
   scrum memory show 3f2a91c07be4d512…             a pathway, by the beginning of its id
   scrum memory export > memory.json";
+
+const FINDINGS_EXAMPLES: &str = "Examples:
+  scrum findings list                             open findings of the repository you are in
+  scrum findings ~/src/app list --path 'src/**/*.rs' --severity major --since 7d
+  scrum findings dismiss 3f2a91c07be4d512 --why 'input is checked by the caller'
+  scrum findings export --state dismissed --out dismissed.jsonl";
 
 const DLQ_EXAMPLES: &str = "Examples:
   scrum dlq list --sweep 3f2a91c07be4d512 --path 'src/**/*.rs' --since 2h
@@ -201,6 +212,9 @@ pub struct RunArgs {
     /// Where the report goes; default: reports/SWEEP under the state directory.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Exit code 1 also for findings: `new` for those that the sweeps before did not have.
+    #[arg(long, value_name = "WHICH")]
+    pub fail_on: Option<FailOn>,
 }
 
 /// `scrum sweep`.
@@ -215,6 +229,17 @@ pub struct SweepArgs {
     /// With --wait: where the report goes; default: none is written.
     #[arg(long, value_name = "DIR", requires = "wait")]
     pub out: Option<PathBuf>,
+    /// With --wait: exit code 1 also for findings: `new` for those that the sweeps before did not have.
+    #[arg(long, value_name = "WHICH", requires = "wait")]
+    pub fail_on: Option<FailOn>,
+}
+
+/// Findings for which a sweep ends with exit code 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum FailOn {
+    /// Those that earlier sweeps of the repository did not have, and reopened ones; without those that fail a
+    /// check by program.
+    New,
 }
 
 /// `scrum status`.

@@ -47,6 +47,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<u8> {
         Command::Report(args) => commands::report::execute(&global, args).await,
         Command::Models(args) => commands::models::execute(&global, args).await,
         Command::Metrics(args) => commands::metrics::execute(&global, args).await,
+        Command::Findings(args) => commands::findings::execute(&global, args).await,
         Command::Dlq(args) => commands::dlq::execute(&global, args).await,
         Command::Pause(args) => commands::operate::pause(&global, args, true).await,
         Command::Resume(args) => commands::operate::pause(&global, args, false).await,

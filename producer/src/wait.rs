@@ -1,6 +1,6 @@
 //! Waiting for a sweep, through outages, until it is over or the user leaves.
 
-use crate::cli::Global;
+use crate::cli::{FailOn, Global};
 use crate::commands::sweep::Asked;
 use crate::commands::unresolved;
 use crate::output::{duration, plain, say, say_json, tell, width};
@@ -14,7 +14,7 @@ use queue_schema::ids::SweepId;
 use queue_schema::sweep::TargetStatus;
 use scrum_domain::target::Skipped;
 use scrum_domain::text::{clip_marked, counted};
-use scrum_knowledge::{Sweep, sweeps};
+use scrum_knowledge::{Sweep, metrics_of, sweeps};
 use scrum_repo::IgnoreFile;
 use scrum_shown::shell_quoted;
 use std::path::Path;
@@ -178,11 +178,50 @@ fn say_findings(s: &SweepStatus, told: &Told) -> anyhow::Result<()> {
     if rest > 0 { say(&format!("  and {rest} more in the report")) } else { Ok(()) }
 }
 
-/// Says how a sweep ended and turns it into the exit code.
-///
-/// # Errors
-/// A sweep that could not be done.
-pub async fn verdict(
+/// What is said of a sweep that is over.
+pub struct Verdict<'a> {
+    /// Its report.
+    pub out: Option<(&'a Path, &'a Told)>,
+    /// As it was asked for.
+    pub asked: &'a Asked,
+    /// Findings for which it is not fine.
+    pub fail_on: Option<FailOn>,
+}
+
+impl Verdict<'_> {
+    /// Says how the sweep ended and turns it into the exit code.
+    ///
+    /// # Errors
+    /// A sweep that could not be done.
+    pub async fn say(
+        &self,
+        global: &Global,
+        session: &Session,
+        s: &SweepStatus,
+    ) -> anyhow::Result<u8> {
+        let code = verdict(global, session, s, self.out, self.asked).await?;
+        let Some(FailOn::New) = self.fail_on else { return Ok(code) };
+        let known = metrics_of(&session.queue, &s.id).await?.map(|row| row.numbers.known);
+        let known = known.unwrap_or_default();
+        let held = u64::try_from(known.files).unwrap_or(0);
+        if held < s.resolved {
+            anyhow::bail!(
+                "--fail-on new: {} of {} reviews were not held against the findings of earlier sweeps; request the sweep with --again",
+                s.resolved - held,
+                s.resolved
+            );
+        }
+        let news = known.news();
+        if news > 0 {
+            let some =
+                counted(usize::try_from(news).unwrap_or(usize::MAX), "new finding", "new findings");
+            tell(&format!("--fail-on new: {some}; scrum findings list shows what is open"));
+        }
+        Ok(code.max(u8::from(news > 0)))
+    }
+}
+
+async fn verdict(
     global: &Global,
     session: &Session,
     s: &SweepStatus,

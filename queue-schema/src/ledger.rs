@@ -15,6 +15,8 @@
 //! | `cost_micro_usd` | what the provider charged, in millionths of a dollar; absent when it never said |
 //! | `findings` | findings of accepted answers |
 //! | `check:NAME` | those of them that failed a check by program |
+//! | `fixed`, `fixed:FLAG` | findings of its reviews whose code was changed, so that nobody says them any more |
+//! | `dismissed`, `dismissed:FLAG` | findings that a person dismissed |
 //! | `ms` | milliseconds of answered calls |
 //! | `ms:B` | answered calls that took at most B milliseconds, and more than the bound before: see [`bounds`] |
 //!
@@ -155,6 +157,30 @@ pub fn checked(
     }
     counts.into_iter().map(|(metric, n)| (format!("{who}|{metric}"), n)).collect()
 }
+
+/// What became of a finding, as `what` says, adds to those of the model that said it: to all of them, and to
+/// those with each of its flags.
+pub fn became(model: &str, what: &str, flags: &[String], by: i64) -> Vec<(String, i64)> {
+    let Some((provider, model)) = model.split_once('/') else { return Vec::new() };
+    let who = format!("{provider}/{}|{}|{what}", name(model), TaskClass::Review.as_str());
+    let flagged = flags.iter().map(|flag| (format!("{who}:{flag}"), by));
+    std::iter::once((who.clone(), by)).chain(flagged).collect()
+}
+
+/// How many findings became so: `all`, and by semantic flag.
+pub fn became_by_flag(counts: &Counts, what: &str) -> BTreeMap<String, u64> {
+    let flag = |metric: &String| match metric.strip_prefix(what)? {
+        "" => Some("all".to_owned()),
+        rest => rest.strip_prefix(':').map(str::to_owned),
+    };
+    let some = counts.iter().filter(|(_, n)| **n > 0);
+    some.filter_map(|(metric, n)| Some((flag(metric)?, *n))).collect()
+}
+
+/// A finding's code was changed, and nobody says it any more.
+pub const FIXED: &str = "fixed";
+/// A person dismissed it.
+pub const DISMISSED: &str = "dismissed";
 
 /// What metrics of checks begin with.
 const CHECK: &str = "check:";

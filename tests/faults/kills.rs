@@ -2,13 +2,14 @@
 
 use crate::common::{LONG, Rng, done, each, is_shard, repo, review_or_summary};
 use crate::victim::{Boundary, Victim};
+use queue_schema::rows::FindingRow;
 use scrum_tests::model_stub::{ModelStub, Recorded, Reply, answers};
 use scrum_tests::process::{Bench, Process, signal};
 use scrum_tests::proxy::{Act, Point, Proxy};
 use scrum_tests::redis::RedisServer;
 use scrum_tests::repo::{TestRepo, large_file};
 use scrum_tests::wait::eventually;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -46,6 +47,9 @@ fn stub() -> ModelStub {
     })
 }
 
+/// Findings of the reviews that are accepted: three each.
+const FINDINGS: usize = 6;
+
 struct Run {
     calls: usize,
     boundaries: Vec<Boundary>,
@@ -80,6 +84,13 @@ fn run(at: Option<Boundary>) -> Run {
     let s = &all.sweep;
     assert_eq!((s.resolved, s.unresolved, s.skipped), (2, 1, 1), "{at:?}");
     assert_eq!((s.facts, s.facts_failed), (2, 0), "{at:?}");
+    // Each finding is once in the ledger, and was looked for once, whoever died.
+    let listed =
+        bench.run(&["findings", repo.path().to_str().unwrap(), "list", "--limit", "0", "--json"]);
+    let listed: Vec<FindingRow> = serde_json::from_str(&listed.expect(0).stdout).unwrap();
+    let ids: BTreeSet<&str> = listed.iter().map(|row| row.id.as_str()).collect();
+    assert_eq!((listed.len(), ids.len()), (FINDINGS, FINDINGS), "{at:?}");
+    assert!(listed.iter().all(|row| (row.seen, row.looked) == (1, 1)), "{at:?}: {listed:?}");
     let mut endings = BTreeMap::new();
     for commit in proxy.commits() {
         let kind = commit.job.split_once('.').unwrap().1.split('.').next().unwrap().to_owned();

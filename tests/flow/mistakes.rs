@@ -77,6 +77,8 @@ fn mistakes_are_told_and_cost_nothing() {
         &["memory", repo, "import", short.to_str().unwrap()],
         &["short.md", "no exported memory"],
     );
+    refused(&bench, &["findings", repo, "list"], &["nothing is remembered", "scrum run"]);
+    refused(&bench, &["findings", plain, "list"], &[plain, "not a git repository"]);
     refused(&bench, &["kb", "schema", "nothing"], &["nothing", "scrum kb schema"]);
     for (args, words) in [
         (["dlq", "list", "--class", "poisson"], ["poisson", "do you mean poison?"]),

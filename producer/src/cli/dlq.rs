@@ -63,7 +63,7 @@ fn lane(text: &str) -> Result<String, String> {
 }
 
 /// A word, if it is one of those that are known.
-fn known<'a>(
+pub(super) fn known<'a>(
     what: &str,
     word: &str,
     known: impl Iterator<Item = &'a str> + Clone,
@@ -77,7 +77,7 @@ fn known<'a>(
 }
 
 /// `90s`, `20m`, `12h`, `7d`.
-fn age(text: &str) -> Result<Duration, String> {
+pub(super) fn age(text: &str) -> Result<Duration, String> {
     let fail = || format!("'{text}' is not a time; write for instance 30s, 20m, 12h or 7d");
     let unit = text.chars().last().ok_or_else(fail)?;
     let seconds = match unit {

@@ -87,8 +87,12 @@ async fn change(queue: &Queue, memory: &MemoryId, list: Vec<Effect>) -> anyhow::
     Ok(queue.change_memory(memory, &Effects::done().with_all(list)).await?)
 }
 
-/// The memory of a repository, by its path, its URL, or the name that it is remembered by.
-async fn find(queue: &Queue, repo: &str, new: bool) -> anyhow::Result<(MemoryId, String)> {
+/// The memory of a repository and its name, by its path, its URL, or that name. `new`: also one of which nothing is
+/// remembered yet.
+///
+/// # Errors
+/// No repository, one of which nothing is remembered, or a failure of Redis.
+pub async fn find(queue: &Queue, repo: &str, new: bool) -> anyhow::Result<(MemoryId, String)> {
     let known = queue.memories().await?;
     let named = |(id, name): &(&MemoryId, &String)| *name == repo || id.as_str() == repo;
     if let Some((id, name)) = known.iter().find(named) {

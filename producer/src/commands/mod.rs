@@ -5,6 +5,7 @@ pub mod check;
 pub mod dlq;
 pub mod doctor;
 pub mod dry_run;
+pub mod findings;
 pub mod forget;
 pub mod injection;
 pub mod kb;

@@ -5,6 +5,7 @@ use crate::output::{aligned, dollars, duration, say, say_json, short};
 use crate::session::Session;
 use queue_schema::rows::ModelTrustRow;
 use scrum_knowledge::models;
+use std::collections::BTreeMap;
 
 /// Columns of numbers.
 const NUMBERS: [usize; 7] = [1, 2, 3, 4, 5, 6, 7];
@@ -94,8 +95,16 @@ fn rest(row: &ModelTrustRow) -> Option<String> {
     .filter(|(n, _)| *n > 0)
     .map(|(n, what)| format!("{n} {what}"))
     .chain(failed_checks(row))
+    .chain(became(row))
     .collect();
     (!told.is_empty()).then(|| told.join(", "))
+}
+
+/// What became of its findings over the sweeps.
+fn became(row: &ModelTrustRow) -> Option<String> {
+    let n = |of: &BTreeMap<String, u64>| of.get("all").copied().unwrap_or(0);
+    let (fixed, dismissed) = (n(&row.fixed), n(&row.dismissed));
+    (fixed + dismissed > 0).then(|| format!("findings fixed {fixed}, dismissed {dismissed}"))
 }
 
 /// Checks named for a model at most, those that failed most often first.

@@ -46,7 +46,9 @@ pub async fn execute(global: &Global, mut args: RunArgs) -> anyhow::Result<u8> {
         None => default_out(&session, &created.id)?,
     };
     let told = report::write(&session, &created.id, &out, &report::ALL).await?;
-    wait::verdict(global, &session, &status, Some((&out, &told)), &created).await
+    let verdict =
+        wait::Verdict { out: Some((&out, &told)), asked: &created, fail_on: args.fail_on };
+    verdict.say(global, &session, &status).await
 }
 
 /// In the state directory, which nobody else can enter.

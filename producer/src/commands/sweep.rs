@@ -67,7 +67,9 @@ pub async fn execute(global: &Global, mut args: SweepArgs) -> anyhow::Result<u8>
         Some(out) => Some(report::write(&session, &created.id, out, &report::ALL).await?),
         None => None,
     };
-    wait::verdict(global, &session, &status, args.out.as_deref().zip(told.as_ref()), &created).await
+    let out = args.out.as_deref().zip(told.as_ref());
+    let verdict = wait::Verdict { out, asked: &created, fail_on: args.fail_on };
+    verdict.say(global, &session, &status).await
 }
 
 /// A sweep as it was asked for.

@@ -10,6 +10,7 @@ mod claim;
 mod conn;
 mod dead;
 mod error;
+mod findings;
 mod forget;
 mod lanes;
 mod ledger;

@@ -258,7 +258,7 @@ impl Queue {
     }
 
     /// Fields of a hash. Without fields no command is sent.
-    async fn fields<F: ToString>(
+    pub(super) async fn fields<F: ToString>(
         &self,
         key: &str,
         fields: &[F],

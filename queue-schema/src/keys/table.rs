@@ -163,9 +163,9 @@ keys! {
     pathway = "pw:" MEMORY ":" PATHWAY, Hash, Lost("what was learnt of a pathway"), "a pathway: `t:TRACE` trace, `n:TRACE` replays, `k:TRACE` those that succeeded, `x:TRACE` why it is retired";
     pathways = "px:" MEMORY, Zset, Lost("the list of pathways; reviews write it again"), "pathways of a repository by their area, in the order of their names";
     area = "ar:" MEMORY ":" AREA, Hash, Lost("what earlier sweeps found in an area"), "an area of a repository: of each sweep `v:SEQ` reviews, `g:SEQ` findings, `p:SEQ` fingerprints, `b:SEQ` those that came back; `f:KEY` fingerprint, `o:KEY` its occurrences, `l:KEY` the last sweep that saw it, `r:KEY` who rejected it; `d:FINDING` dismissals";
-    findings = "fd:" MEMORY ":" FILE, Hash, Lost("the findings of a file, and what people said of them"), "findings of a file: `o:FINDING` what sweeps saw, `d:FINDING` what a person decided, `n:FINDING` how often it was looked for, `s:FINDING` how often it was seen";
+    findings = "fd:" MEMORY ":" FILE, Hash, Lost("the findings of a file, and what people said of them"), "findings of a file: `path`, `look` its last review, `gone` since which sweep it is not there; `o:FINDING` what sweeps saw, `d:FINDING` what a person decided, `n:FINDING` how often it was looked for, `s:FINDING` how often it was seen, `m:FINDING` in which file it is now";
     finding_files = "fx:" MEMORY, Zset, Lost("the list of files with findings; reviews write it again"), "paths of the files that have findings, in their order";
-    finding_codes = "fq:" MEMORY, Hash, Lost("by what a finding is known again in another file"), "hash of the code of a finding -> the finding and its file";
+    finding_codes = "fq:" MEMORY, Hash, Lost("by what a finding is known again in another file"), "a finding, or the hash of its code and of the names in its claim -> the finding and its file";
     vector = "vec:" KEY, Text, Lost("a vector; it is made again"), "a vector of a passage or query under its content key; ends by itself";
 }
 

@@ -66,6 +66,13 @@ pub struct ModelTrustRow {
     /// How many of them failed each check by program, by its name; left out for none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub checks: BTreeMap<String, u64>,
+    /// Findings whose code was changed, so that nobody says them any more: `all`, and by semantic flag. Left out
+    /// without any; counted over all sweeps only.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fixed: BTreeMap<String, u64>,
+    /// The same of findings that a person dismissed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dismissed: BTreeMap<String, u64>,
     /// Always 1.
     #[cfg_attr(test, schemars(extend("const" = SCHEMA_VERSION)))]
     pub schema_version: u32,

@@ -126,6 +126,12 @@ pub fn every_command(setup: &Setup, mut run: impl FnMut(&[&str], &[i32]) -> Stri
     assert!(setup.repo.git(&["branch", "--list", "scrum/*"]).contains("auto-apply"));
     run(&["models", "--sweep", id], &[0]);
     run(&["metrics"], &[0]);
+    let of = |more: &[&'static str]| [&["findings", sweep[1]], more].concat();
+    let found: Value = serde_json::from_str(&run(&of(&["list", "--json"]), &[0])).unwrap();
+    let found = found[0]["id"].as_str().unwrap();
+    run(&["findings", sweep[1], "dismiss", found, "--why", "callers check"], &[0]);
+    run(&["findings", sweep[1], "reopen", found], &[0]);
+    run(&of(&["export"]), &[0]);
     let letters: Value = serde_json::from_str(&run(&["dlq", "list", "--json"], &[0])).unwrap();
     let letter = |i: usize| letters[i]["id"].as_str().unwrap();
     run(&["dlq", "show", letter(0)], &[0]);

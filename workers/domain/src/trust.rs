@@ -1,6 +1,6 @@
 //! The model trust journal from counters.
 
-use queue_schema::ledger::{Ledger, checks, percentile};
+use queue_schema::ledger::{DISMISSED, FIXED, Ledger, became_by_flag, checks, percentile};
 use queue_schema::rows::ModelTrustRow;
 use queue_schema::rows::trust::SCHEMA_VERSION;
 
@@ -33,6 +33,8 @@ pub fn rows(ledger: &Ledger, sweep: Option<&str>) -> Vec<ModelTrustRow> {
                 duration_ms: n("ms"),
                 findings: n("findings"),
                 checks: checks(counts),
+                fixed: became_by_flag(counts, FIXED),
+                dismissed: became_by_flag(counts, DISMISSED),
                 p50_ms: percentile(counts, 50),
                 p90_ms: percentile(counts, 90),
                 p99_ms: percentile(counts, 99),
@@ -65,7 +67,16 @@ mod tests {
             (asked("a", "review"), free),
             (asked("b", "shard"), counts(&[("attempts", 9), ("cost_micro_usd", 1_500_000)])),
             // A metric and a task of some later version.
-            (asked("b", "facts"), counts(&[("attempts", 2), ("novel", 7)])),
+            (
+                asked("b", "facts"),
+                counts(&[
+                    ("attempts", 2),
+                    ("novel", 7),
+                    ("fixed", 3),
+                    ("fixed:OffByOne", 1),
+                    ("dismissed", 0),
+                ]),
+            ),
         ]);
         let rows = rows(&ledger, Some("s"));
         let order: Vec<_> = rows.iter().map(|r| (r.model.as_str(), r.task.as_str())).collect();
@@ -74,5 +85,7 @@ mod tests {
         assert_eq!(costs, [Some(1.5), None, Some(0.0)], "nothing is not the same as not told");
         assert_eq!((rows[2].p50_ms, rows[0].p50_ms), (Some(100), None));
         assert_eq!(rows[0].sweep_id.as_deref(), Some("s"));
+        assert_eq!(rows[1].fixed, [("all".to_owned(), 3), ("OffByOne".to_owned(), 1)].into());
+        assert!(rows[1].dismissed.is_empty() && rows[2].fixed.is_empty());
     }
 }

@@ -18,6 +18,7 @@ use scrum_domain::retrieve::{self, Chunk, LexicalIndex};
 use scrum_domain::target;
 use scrum_providers::{Embedder, Providers};
 use scrum_repo::{Entry, IgnoreFile, Repo, RepoError};
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -313,6 +314,20 @@ impl Context {
         });
         let tree = tree.await?;
         Ok(self.0.trees.put(&key, tree))
+    }
+
+    /// Where files of an earlier commit that the sweep's does not have are in it.
+    ///
+    /// # Errors
+    /// When the repository can't be read from this machine, or lacks the earlier commit.
+    pub async fn renames(
+        &self,
+        spec: &SweepSpec,
+        from: &str,
+        files: BTreeSet<String>,
+    ) -> Result<BTreeMap<String, String>, HandlerError> {
+        let (from, to, most) = (from.to_owned(), spec.commit.clone(), spec.limits.max_file_bytes);
+        self.with_repo(spec, move |repo| repo.renames(&from, &to, &files, most)).await
     }
 
     /// The ignore file that stands at an entry of the sweep's commit.

@@ -9,6 +9,7 @@
 mod applier;
 mod blobs;
 pub mod context;
+mod findings;
 pub mod injection;
 pub mod jobs;
 pub mod lanes;

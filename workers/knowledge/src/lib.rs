@@ -10,6 +10,7 @@
 //! | its files with reviews, facts, attempts and reasons; one of them | [`Sweep::files`], [`Sweep::file`] |
 //! | its reviews, facts or decisions, as rows | [`Sweep::rows`] |
 //! | its findings | [`Sweep::findings`] |
+//! | the findings of a repository over all sweeps, one of them | [`Ledger`] |
 //! | which reviews may become patches | [`Sweep::selection`] |
 //! | what a run of the applier decided, which of its jobs died | [`runs::decisions`], [`runs::dead_of_run`] |
 //! | which dead letters there are, one of them | [`Letters`], [`letters::letter`] |
@@ -28,6 +29,7 @@
 mod files;
 mod findings;
 pub mod fleet;
+mod ledger;
 pub mod letters;
 pub mod memory;
 mod models;
@@ -38,6 +40,7 @@ pub mod sweeps;
 
 pub use files::Files;
 pub use findings::{Findings, Found};
+pub use ledger::{Ledger, OfFile, Wanted};
 pub use letters::{Letter, Letters};
 pub use models::models;
 pub use past::{metrics_of, metrics_of_all};
@@ -89,6 +92,17 @@ pub enum Error {
     /// There is no dead letter of this id.
     #[error("there is no dead letter '{0}'; `scrum dlq list` lists them")]
     NoLetter(String),
+    /// There is no finding of this id.
+    #[error("there is no finding '{0}'; `scrum findings list` lists them")]
+    NoFinding(String),
+    /// Several findings are meant by how an id begins.
+    #[error("'{name}' fits {fits} findings; give more of the id")]
+    AmbiguousFinding {
+        /// The name.
+        name: String,
+        /// How many it fits.
+        fits: usize,
+    },
     /// A letter of a sweep that a person has stopped.
     #[error("its sweep {0} was cancelled; discard it, or start a new sweep with --again")]
     Cancelled(String),

@@ -13,8 +13,8 @@ mod view;
 
 pub use lines::LineMap;
 pub use matching::{Likeness, Older, Rule, matching, matching_by_all};
-pub use observe::{Said, likeness, observe};
-pub use settle::{Known, Look, Settled, settle, still_there};
+pub use observe::{Said, likeness, observe, place_key};
+pub use settle::{Look, Mark, Settled, settle, stands_in};
 pub use view::View;
 
 use queue_schema::records::{Decided, Observed};

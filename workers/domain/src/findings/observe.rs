@@ -76,6 +76,12 @@ pub fn likeness(of: &Observed) -> Likeness {
     }
 }
 
+/// By what a finding is known again in another file: its code and the names in its claim.
+pub fn place_key(of: &Observed) -> String {
+    let names = identifiers(&of.text).into_iter().collect::<Vec<_>>().join(" ");
+    key(&format!("{} {names}", of.code))
+}
+
 fn key(text: &str) -> String {
     content_id(&[text.as_bytes()])[..KEY_DIGITS].to_owned()
 }

@@ -5,28 +5,10 @@ use super::observe::{Said, likeness, observe};
 use super::view::View;
 use super::{LineMap, state};
 use crate::checks::squeezed;
-use queue_schema::ids::content_id;
-use queue_schema::records::{Decided, Observed};
+use queue_schema::ids::FindingId;
+use queue_schema::records::{KeptFinding as Known, Observed};
 use queue_schema::rows::{Finding, FindingState, GoneFinding};
 use std::collections::BTreeSet;
-
-/// Digits of the id of a finding.
-const ID_DIGITS: usize = 16;
-
-/// A finding that is known of a file.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Known {
-    /// Its id.
-    pub id: String,
-    /// What sweeps observed.
-    pub observed: Observed,
-    /// What a person decided.
-    pub decided: Option<Decided>,
-    /// Reviews that could have said it.
-    pub looked: u64,
-    /// Reviews that did.
-    pub seen: u64,
-}
 
 /// A review of a file, and how the file stood at the one before.
 pub struct Look<'a> {
@@ -48,7 +30,7 @@ pub struct Look<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
     /// Its id.
-    pub id: String,
+    pub id: FindingId,
     /// Its state against the sweeps before.
     pub state: FindingState,
     /// Why a person dismissed it.
@@ -61,13 +43,13 @@ pub struct Settled {
     /// For each finding of the review, how it stands; `None` for what asks for nothing.
     pub marks: Vec<Option<Mark>>,
     /// What is now observed of findings: those that the review says, and those of which something changed.
-    pub observed: Vec<(String, Observed)>,
+    pub observed: Vec<(FindingId, Observed)>,
     /// Those that the review could have said: id, by how much the number of looks grows, and that of sightings.
-    pub counts: Vec<(String, u64, u64)>,
+    pub counts: Vec<(FindingId, u64, u64)>,
     /// Those whose code is gone with this review.
     pub gone: Vec<GoneFinding>,
     /// Those that came from another file, by id.
-    pub moved: Vec<String>,
+    pub moved: Vec<FindingId>,
     /// Open ones that this review did not say again.
     pub unrepeated: u32,
 }
@@ -87,7 +69,7 @@ pub fn settle(
     let sources = Sources::of(known, elsewhere);
     let found = sources.matched(&new, look);
     let mut settled = Settled { marks: vec![None; findings.len()], ..Settled::default() };
-    let mut taken: BTreeSet<String> =
+    let mut taken: BTreeSet<FindingId> =
         known.iter().chain(elsewhere).map(|known| known.id.clone()).collect();
     let mut order: Vec<usize> = (0..new.len()).filter(|at| new[*at].is_some()).collect();
     order.sort_by_key(|at| new[*at].as_ref().map(|o| (o.line, o.code.clone(), o.text.clone())));
@@ -141,9 +123,14 @@ impl Settled {
     }
 
     /// One that nobody said before.
-    fn born(&mut self, observed: Observed, taken: &mut BTreeSet<String>, look: &Look<'_>) -> Mark {
-        let id = (0..=taken.len()).map(|n| finding_id(look, &observed, n));
-        let id = id.filter(|id| !taken.contains(id)).take(1).collect::<String>();
+    fn born(
+        &mut self,
+        observed: Observed,
+        taken: &mut BTreeSet<FindingId>,
+        look: &Look<'_>,
+    ) -> Mark {
+        let mut ids = (0..=taken.len()).map(|n| finding_id(look, &observed, n));
+        let id = ids.find(|id| !taken.contains(id)).unwrap_or_default();
         taken.insert(id.clone());
         self.counts.push((id.clone(), 1, 1));
         self.observed.push((id.clone(), observed));
@@ -158,7 +145,7 @@ impl Settled {
             return;
         }
         let mut now = known.observed.clone();
-        if still_there(&now, look) {
+        if still_there(&now, look.view, look.before.map(|(view, _)| view)) {
             self.unrepeated += 1;
             let lines = look.before.zip(now.line);
             let first = lines.map(|((_, map), line)| map.at(line).0);
@@ -167,7 +154,7 @@ impl Settled {
         } else {
             now.fixed = Some(look.said.at.seq);
             self.gone.push(GoneFinding {
-                id: known.id.clone(),
+                id: known.id.to_string(),
                 kind: now.kind,
                 text: now.text.clone(),
                 line: known.observed.line,
@@ -178,17 +165,19 @@ impl Settled {
 }
 
 /// Whether a file still has the code that a finding is about. What quotes nothing is about the file as it was.
-pub fn still_there(observed: &Observed, look: &Look<'_>) -> bool {
+fn still_there(observed: &Observed, now: &View, before: Option<&View>) -> bool {
     let code = squeezed(observed.quote.as_deref().unwrap_or_default());
-    let now = look.view.count(&code);
-    let was = look.before.map_or(0, |(view, _)| view.count(&code));
-    // One of several places went: the one in a function that does not have it any more.
-    let left = now < was
-        && observed
-            .symbol
-            .as_ref()
-            .is_some_and(|s| look.view.function_has(s, &code) == Some(false));
-    now > 0 && !left
+    let (count, was) = (now.count(&code), before.map_or(0, |view| view.count(&code)));
+    // One of several places went: that in a function that is not there, or does not have it any more.
+    let has = |symbol: &String| now.function_has(symbol, &code) == Some(true);
+    let left = count < was && observed.symbol.as_ref().is_some_and(|symbol| !has(symbol));
+    count > 0 && !left
+}
+
+/// The same of a file that is not reviewed now: as it is, and as its last review saw it, where that is known.
+pub fn stands_in(observed: &Observed, path: &str, now: &str, before: Option<&str>) -> bool {
+    let before = before.map(|text| View::new(path, text));
+    still_there(observed, &View::new(path, now), before.as_ref())
 }
 
 /// The findings that new ones may be.
@@ -235,9 +224,9 @@ impl<'a> Sources<'a> {
 }
 
 /// The id of a finding that is said for the first time, the n-th of those that are alike.
-fn finding_id(look: &Look<'_>, observed: &Observed, n: usize) -> String {
+fn finding_id(look: &Look<'_>, observed: &Observed, n: usize) -> FindingId {
     let names = likeness(observed).names.into_iter().collect::<Vec<_>>().join(" ");
     let n = n.to_string();
     let parts = [look.memory, look.path, &observed.code, &names, &n];
-    content_id(&parts.map(str::as_bytes))[..ID_DIGITS].to_owned()
+    FindingId::of(&parts.map(str::as_bytes))
 }

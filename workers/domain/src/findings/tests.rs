@@ -1,13 +1,14 @@
 use super::*;
 use proptest::prelude::*;
-use queue_schema::records::Sighting;
+use queue_schema::ids::FindingId;
+use queue_schema::records::{KeptFinding as Known, Sighting};
 use queue_schema::rows::{Finding, FindingKind};
 use std::collections::BTreeMap;
 
 /// The findings of a file over its history.
 #[derive(Default)]
 struct Ledger {
-    known: BTreeMap<String, Known>,
+    known: BTreeMap<FindingId, Known>,
     before: Option<String>,
     seq: u64,
 }

@@ -6,7 +6,7 @@ use super::{FileReport, SweepReport, public_address};
 use crate::severity::Severity;
 use crate::text::one_line;
 use queue_schema::ids::content_id;
-use queue_schema::rows::{Finding, FindingKind, FindingState, GoneFinding, ReviewRow};
+use queue_schema::rows::{Finding, FindingKind, FindingState, ReviewRow};
 use queue_schema::sweep::TargetStatus;
 use scrum_shown::shown;
 use serde_json::{Map, Value, json};
@@ -125,12 +125,12 @@ impl NotReviewed {
     }
 }
 
-/// The actionable findings of a file, dismissed ones included, and those that are gone.
+/// The actionable findings of a file, dismissed ones included. Those that are gone are left out: code hosts take
+/// every result of a log for one that is there.
 pub fn results(file: &FileReport) -> Vec<Value> {
     let Some(row) = &file.row else { return Vec::new() };
     let said = row.findings.iter().filter(|f| f.kind.is_actionable());
-    let said = said.filter_map(|finding| result(row, finding));
-    said.chain(row.findings_gone.iter().filter_map(|gone| absent(row, gone))).collect()
+    said.filter_map(|finding| result(row, finding)).collect()
 }
 
 /// What the state of a finding is called against the sweep before.
@@ -143,27 +143,8 @@ const fn baseline(state: FindingState) -> &'static str {
     }
 }
 
-fn rule_of(kind: FindingKind) -> Option<usize> {
-    RULES.iter().position(|(known, _)| *known == kind)
-}
-
-/// A finding of the sweep before whose code is gone.
-fn absent(row: &ReviewRow, gone: &GoneFinding) -> Option<Value> {
-    let location = json!({"artifactLocation": {"uri": uri_path(&row.file)}});
-    Some(json!({
-        "ruleId": gone.kind.as_str(),
-        "ruleIndex": rule_of(gone.kind)?,
-        "level": "none",
-        "kind": "notApplicable",
-        "message": {"text": one_line(&shown(&gone.text)).replace("](", "] (")},
-        "locations": [{"physicalLocation": location}],
-        "partialFingerprints": {"scrumFleet/v2": gone.id, "primaryLocationLineHash": gone.id},
-        "baselineState": baseline(FindingState::Fixed),
-    }))
-}
-
 fn result(row: &ReviewRow, finding: &Finding) -> Option<Value> {
-    let at = rule_of(finding.kind)?;
+    let at = RULES.iter().position(|(kind, _)| *kind == finding.kind)?;
     let mut location = Map::new();
     location.insert("artifactLocation".into(), json!({"uri": uri_path(&row.file)}));
     if let Some(line) = finding.line.filter(|_| finding.anchored) {

@@ -1,6 +1,7 @@
 //! Plan: one page of targets, then the next page or the end.
 
 use crate::context::Context;
+use crate::findings;
 use crate::pipeline;
 use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
@@ -31,8 +32,9 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Plan) -> Result<Effects, Handle
         None => None,
     };
     let (of, rules, first) = (spec.clone(), ignore.clone(), job.first as usize);
+    let all = tree.clone();
     // Thousands of paths, each held against every pattern.
-    let listed = tokio::task::spawn_blocking(move || page(&of, &tree, rules.as_deref(), first));
+    let listed = tokio::task::spawn_blocking(move || page(&of, &all, rules.as_deref(), first));
     let listed = listed.await.map_err(|e| HandlerError::retry("listing the targets", e))?;
     let (targets, more) = listed.map_err(|e| HandlerError::Fatal(e.to_string()))?;
     let written = u32::try_from(targets.len()).unwrap_or(u32::MAX);
@@ -42,16 +44,18 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Plan) -> Result<Effects, Handle
         .with(Effect::PlanTargets { sweep: job.sweep.clone(), first: job.first, targets });
     effects.list.extend(ignore.and_then(|i| alert(&job.sweep, i.problems())));
     if job.first == 0 {
-        effects.list.extend(number(ctx, &job.sweep, &spec).await?);
+        effects.list.extend(number(ctx, &job.sweep, &spec, &tree).await?);
     }
     pipeline::planned(effects, job, written, more)
 }
 
-/// Gives the sweep its number among those of its repository, unless it was planned before.
+/// Gives the sweep its number among those of its repository, and the findings of files that its commit renames or
+/// lacks their place, unless it was planned before.
 async fn number(
     ctx: &Context,
     sweep: &SweepId,
     spec: &SweepSpec,
+    tree: &[Entry],
 ) -> Result<Vec<Effect>, HandlerError> {
     let Some((memory, _)) = spec.memory() else { return Ok(Vec::new()) };
     if ctx.sweep_number(sweep).await?.is_some() {
@@ -60,7 +64,10 @@ async fn number(
     let of = &memory;
     let read = |queue: Queue| async move { queue.memory_state(of).await };
     let state = ctx.read("what is remembered of the repository", read).await?;
-    Ok(MemoryRecord::of(&memory).sweep_begins(&spec.identity, sweep, &spec.commit, &state))
+    let record = MemoryRecord::of(&memory);
+    let mut effects = record.sweep_begins(&spec.identity, sweep, &spec.commit, &state);
+    effects.extend(findings::planned(ctx, sweep, spec, tree, &state).await?);
+    Ok(effects)
 }
 
 /// The targets from `first` on, up to a page of them, and whether there are more.

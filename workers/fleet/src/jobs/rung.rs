@@ -1,6 +1,7 @@
 //! Rung: one attempt by one model; then a row, the next rung, or the dead-letter queue.
 
 use crate::context::Context;
+use crate::findings::{self, Reviewed};
 use crate::lookup;
 use crate::memory::{self, End};
 use crate::model::{self, Answer, Judged, Question, Rejected, Said};
@@ -319,7 +320,8 @@ impl Work {
         let attempts = self.attempts(attempt);
         let end = self.end(&attempts);
         let pathway = end.map(|end| end.pathway()).unwrap_or_default();
-        let row = self.row(&answer, &parsed, &attempts, &found, &pathway);
+        let mut row = self.row(&answer, &parsed, &attempts, &found, &pathway);
+        let known = findings::settle(ctx, self.reviewed(), &mut row).await?;
         let effects = match end {
             Some(end) => effects.with_all(end.learn(ctx, &self.review, &row).await?),
             None => effects,
@@ -333,6 +335,7 @@ impl Work {
             effects.with(sweep).with(records::trust(told))
         };
         let effects = effects
+            .with_all(known)
             .with(SweepRecord::of(&self.job.sweep).loop_counters(counted))
             .append_row(&self.job.sweep, &row)?;
         let chars = u32::try_from(answer.text.chars().count()).unwrap_or(u32::MAX);
@@ -359,6 +362,11 @@ impl Work {
     fn end<'a>(&'a self, attempts: &'a [Attempt]) -> Option<End<'a>> {
         let remembered = self.remembered.as_ref()?;
         Some(End { spec: &self.spec, remembered, record: &self.record, attempts })
+    }
+
+    fn reviewed(&self) -> Reviewed<'_> {
+        let (spec, sweep) = (&self.spec, &self.job.sweep);
+        Reviewed { spec, sweep, record: &self.record, source: &self.source }
     }
 
     /// Whether the rung is asked once more: an empty answer is mostly a server's mishap, and the next one is not empty.
