@@ -193,7 +193,7 @@ impl Verdict<'_> {
     ///
     /// # Errors
     /// A sweep that could not be done.
-    pub async fn say(
+    pub async fn give(
         &self,
         global: &Global,
         session: &Session,

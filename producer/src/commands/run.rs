@@ -48,7 +48,7 @@ pub async fn execute(global: &Global, mut args: RunArgs) -> anyhow::Result<u8> {
     let told = report::write(&session, &created.id, &out, &report::ALL).await?;
     let verdict =
         wait::Verdict { out: Some((&out, &told)), asked: &created, fail_on: args.fail_on };
-    verdict.say(global, &session, &status).await
+    verdict.give(global, &session, &status).await
 }
 
 /// In the state directory, which nobody else can enter.

@@ -69,7 +69,7 @@ pub async fn execute(global: &Global, mut args: SweepArgs) -> anyhow::Result<u8>
     };
     let out = args.out.as_deref().zip(told.as_ref());
     let verdict = wait::Verdict { out, asked: &created, fail_on: args.fail_on };
-    verdict.say(global, &session, &status).await
+    verdict.give(global, &session, &status).await
 }
 
 /// A sweep as it was asked for.
