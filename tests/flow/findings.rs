@@ -320,9 +320,9 @@ fn people_list_show_decide_and_move_findings() {
         (&["list", "--flag", "offbyone"], &["unknown flag"]),
     ] {
         let done = w.findings(args).expect(2);
-        words
-            .iter()
-            .for_each(|word| assert!(done.stderr.contains(word), "{word}: {}", done.stderr));
+        for word in words {
+            assert!(done.stderr.contains(word), "{word}: {}", done.stderr);
+        }
     }
     w.dismiss("load");
     assert_eq!(w.standing()["load"].0, "dismissed");

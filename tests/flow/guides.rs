@@ -245,7 +245,7 @@ fn blurred(line: &str) -> String {
 /// Commands stand in console blocks, so that the test above sees them.
 #[test]
 fn the_pages_have_no_commands_elsewhere() {
-    let ours = ["$", "scrum", "scrum-worker", "make", "cargo", "docker", "git"];
+    let ours = ["$", "scrum", "scrum-worker", "scrum-web", "make", "cargo", "docker", "git"];
     for page in pages() {
         for (kind, body) in blocks(&page.text) {
             let name = &page.name;

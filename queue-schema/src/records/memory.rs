@@ -109,23 +109,14 @@ impl<'a> MemoryRecord<'a> {
         commit: &str,
         state: &MemoryState,
     ) -> Vec<Effect> {
-        let key = keys::memory(self.0);
-        let put = |field: &str, value: &str| Effect::Put {
-            key: key.clone(),
-            field: field.to_owned(),
-            value: value.to_owned(),
-        };
-        vec![
-            put(fields::NAME, name),
-            put(fields::COMMIT, commit),
-            Effect::Add { key: key.clone(), field: fields::SWEEPS.to_owned(), by: 1 },
-            Effect::Put {
-                key: keys::MEMORIES.to_owned(),
-                field: self.0.to_string(),
-                value: name.to_owned(),
-            },
+        let key = || keys::memory(self.0);
+        let mut effects = self.named(name).to_vec();
+        effects.extend([
+            Effect::Put { key: key(), field: fields::COMMIT.to_owned(), value: commit.to_owned() },
+            Effect::Add { key: key(), field: fields::SWEEPS.to_owned(), by: 1 },
             super::SweepRecord::of(sweep).numbered(state.sweeps + 1),
-        ]
+        ]);
+        effects
     }
 
     /// It stands in the list of what is remembered.

@@ -18,6 +18,20 @@ impl Refused {
     pub fn new(status: StatusCode, why: impl Into<String>) -> Self {
         Self { status, why: why.into() }
     }
+
+    /// What was sent can't be used.
+    pub fn bad(why: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, why)
+    }
+}
+
+impl From<scrum_knowledge::Error> for Refused {
+    fn from(error: scrum_knowledge::Error) -> Self {
+        match error {
+            scrum_knowledge::Error::Queue(error) => error.into(),
+            other => Self::bad(other.to_string()),
+        }
+    }
 }
 
 impl From<QueueError> for Refused {

@@ -3,6 +3,8 @@
 mod error;
 mod guard;
 mod health;
+mod pathway;
+mod sent;
 mod server;
 
 use clap::Parser;

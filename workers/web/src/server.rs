@@ -2,33 +2,45 @@
 
 use crate::error::Refused;
 use crate::guard::{self, Guard};
-use crate::health;
+use crate::{health, pathway};
 use anyhow::Context as _;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use queue_schema::client::Queue;
+use queue_schema::limits::MemoryLimits;
 use scrum_config::Settings;
 use scrum_shown::print;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Mutex;
 
 /// What all requests share; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct App {
     /// The fleet's queue.
     pub queue: Queue,
+    /// What a remembered model has to have shown, and how much is told.
+    pub memory: MemoryLimits,
+    /// Who retires a trace is alone, so that each is counted once.
+    pub retiring: Arc<Mutex<()>>,
     timeout: Duration,
 }
 
 fn routes(app: App, guard: Guard, max_body_bytes: usize) -> Router {
     Router::new()
         .route("/health", get(health::get))
+        .route("/vectors/pathway/insert", post(pathway::insert))
+        .route("/vectors/pathway/query", post(pathway::query))
+        .route("/vectors/pathway/record_replay", post(pathway::record_replay))
+        .route("/vectors/pathway/bug_fingerprints", post(pathway::bug_fingerprints))
+        .route("/vectors/pathway/stats", get(pathway::stats))
         .fallback(|| async {
             Refused::new(StatusCode::NOT_FOUND, "there is nothing at this address")
         })
@@ -68,7 +80,12 @@ async fn bounded(
 /// When the address can't be listened on.
 pub async fn serve(queue: Queue, settings: &Settings, guard: Guard) -> anyhow::Result<()> {
     let web = &settings.web;
-    let app = App { queue, timeout: Duration::from_millis(web.request_timeout_ms) };
+    let app = App {
+        queue,
+        memory: settings.memory,
+        retiring: Arc::default(),
+        timeout: Duration::from_millis(web.request_timeout_ms),
+    };
     let address = guard.listens();
     let listener = TcpListener::bind(address).await.with_context(|| {
         format!("web.listen {address} can't be listened on; is another program there? --listen takes another one")

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Mistakes of an area that are learnt at most; a full area learns no new ones.
-pub const MOST_KNOWN: usize = 500;
+pub const MOST_KNOWN: usize = 100;
 
 /// What one sweep found in an area.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -46,6 +46,20 @@ pub enum Blocked {
     Similarity,
 }
 
+impl Blocked {
+    /// The reason in words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pathway => "it is of another pathway",
+            Self::Audit => "the auditor rejected what it said",
+            Self::Replays => "too few reviews asked the same since",
+            Self::Success => "too few of its replays succeeded",
+            Self::Retired => "it is retired",
+            Self::Similarity => "no remembered review is like it",
+        }
+    }
+}
+
 impl Candidate {
     /// Share of replays that succeeded, 0 to 1; `None` before the first one.
     pub fn rate(&self) -> Option<f64> {
