@@ -190,6 +190,10 @@ pub struct WorkerSettings {
     pub skip_unserved: bool,
     /// Files in which a name is looked up that a finding calls unused.
     pub lookup_files: u32,
+    /// Files of a commit from which definitions are taken.
+    pub definition_files: u32,
+    /// MB of definitions that are kept of one repository.
+    pub definitions_mb: u32,
 }
 
 /// `[sweep]`: how a sweep is done; [`Settings::limits`] is what is frozen into it.

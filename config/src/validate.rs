@@ -122,6 +122,8 @@ impl Settings {
         check.range("worker.grace_s", self.worker.grace_s, 0, 3600);
         check.range("worker.git_read_s", self.worker.git_read_s, 1, 3600);
         check.range("worker.lookup_files", self.worker.lookup_files.into(), 0, 1_000_000);
+        check.range("worker.definition_files", self.worker.definition_files.into(), 0, 1_000_000);
+        check.range("worker.definitions_mb", self.worker.definitions_mb.into(), 1, 1024);
     }
 
     fn sweep(&self, check: &mut Checks) {

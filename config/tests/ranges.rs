@@ -54,6 +54,8 @@ fn out_of_range_values_are_refused_with_the_range_and_the_place() {
         ("worker.grace_s", "999999"),
         ("worker.git_read_s", "0"),
         ("worker.lookup_files", "1000001"),
+        ("worker.definition_files", "1000001"),
+        ("worker.definitions_mb", "0"),
         ("sweep.max_targets", "0"),
         ("sweep.max_findings", "0"),
         ("sweep.empty_retries", "11"),

@@ -69,3 +69,58 @@ fn each_bound_of_a_step_does_what_it_says() {
     assert_eq!(other.accepted_model, "stub/brief");
     assert_eq!(stub.requests().len(), calls.len(), "these questions were asked before");
 }
+
+#[test]
+fn reviewers_are_shown_the_definitions_that_a_file_uses_and_those_of_no_ignored_one() {
+    let repo = TestRepo::new();
+    repo.write(
+        "src/store.py",
+        b"class Store:\n    def sweep_all(self, limit: int) -> list: return []\n",
+    );
+    repo.write("src/secret.py", b"def inner_key(hidden_name): return 1\n");
+    let user = "from store import Store\nfrom secret import inner_key\n\ndef use(s: Store):\n    return s.sweep_all(inner_key(2))\n";
+    repo.write("src/user.py", user.as_bytes());
+    repo.write(".scrumignore", b"src/secret.py\n");
+    repo.commit("files");
+    let stub = ModelStub::with(|call| {
+        let quotes = answers::code_quotes_from(&call.prompt, 3);
+        let quotes: Vec<&str> = quotes.iter().map(String::as_str).collect();
+        Reply::ok(answers::markdown_review_quoting("src/user.py", &quotes))
+    });
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["good"]);
+    let (ladder, out) = (bench.ladder(), bench.out());
+    let run = |bench: &Bench| {
+        let args = [
+            ["run", repo.path().to_str().unwrap()],
+            ["--ladder", ladder.to_str().unwrap()],
+            ["--target", "src/user.py"],
+            ["--out", out.to_str().unwrap()],
+        ];
+        bench.run(&args.concat()).expect(0);
+        let text = std::fs::read_to_string(out.join("scrum_reviews.jsonl")).unwrap();
+        serde_json::from_str::<ReviewRow>(&text).unwrap()
+    };
+    let row = run(&bench);
+    let used: Vec<_> =
+        row.type_hints_used.iter().map(|h| (h.source.as_str(), h.symbol.as_str())).collect();
+    assert_eq!(used, [("src/store.py", "Store"), ("src/store.py", "Store.sweep_all")]);
+    let of_review = |at: usize| {
+        let calls = stub.requests();
+        let mut reviews =
+            calls.iter().filter(|call| call.prompt.contains("# Definitions that") || at > 0);
+        reviews.nth(at).map(|call| call.prompt.clone()).unwrap_or_default()
+    };
+    let prompt = of_review(0);
+    assert!(
+        prompt.contains(
+            "src/store.py:\n  class Store\n  Store: def sweep_all(self, limit: int) -> list\n"
+        ),
+        "{prompt}"
+    );
+    assert!(!prompt.contains("hidden_name"), "an ignored file stays at home");
+    let kept = bench.dir.path().join("state/definitions");
+    assert!(kept.read_dir().is_ok_and(|mut all| all.next().is_some()), "{}", kept.display());
+    // Without room, and where none are wanted, there are none.
+    let bench = bench.set("memory.definitions", "0");
+    assert_eq!(run(&bench).type_hints_used, []);
+}

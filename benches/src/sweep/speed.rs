@@ -99,6 +99,7 @@ async fn alone() -> anyhow::Result<f64> {
             wants_forensic: false,
             hints: &[],
             remembered: "",
+            definitions: &[],
             max_findings: 5,
             masked: false,
             history: &[],

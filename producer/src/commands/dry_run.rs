@@ -7,12 +7,14 @@ use crate::{ladder, request, session};
 use anyhow::Context;
 use queue_schema::sweep::{DocRef, SweepSpec};
 use scrum_disk as disk;
+use scrum_domain::definitions::{self, Index};
 use scrum_domain::estimate::{Estimate, OfRung};
 use scrum_domain::target::{self, SkipReason, Skipped};
 use scrum_domain::text::counted;
 use scrum_repo::{Entry, EntryKind, IgnoreFile, Repo, RepoError, TargetGlobs};
 use serde::Serialize;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Files that are printed at a time.
 const PAGE: usize = 256;
@@ -60,7 +62,8 @@ pub fn execute(global: &Global, asked: &Request, ladder_name: &str) -> anyhow::R
         found.map(|(_, text)| text.as_str())
     };
     let mut estimate = Estimate::new(spec, text);
-    let (files, left) = look(spec, state, &mut estimate)?;
+    let (files, left) =
+        look(spec, state, &mut estimate, settings.worker.definition_files as usize)?;
     let mut skipped = Skipped::default();
     for file in &left {
         skipped.add(&file.reason);
@@ -105,6 +108,7 @@ fn look(
     spec: &SweepSpec,
     state: &Path,
     estimate: &mut Estimate<'_>,
+    most_indexed: usize,
 ) -> anyhow::Result<(Vec<Reviewed>, Vec<Left>)> {
     let repo = Repo::open_at(&spec.repo, &state.join("mirrors"), &spec.commit)?;
     let tree = repo.snapshot(&spec.commit)?;
@@ -121,6 +125,9 @@ fn look(
     if max > 0 && count > max {
         return Err(RepoError::TooManyTargets { count, max }.into());
     }
+    if definitions::limits_of(&spec.limits).count > 0 {
+        estimate.definitions = indexed(&repo, &tree, ignore.as_ref(), most_indexed);
+    }
     let (mut files, mut left) = (Vec::new(), Vec::new());
     for entry in wanted() {
         let file = entry.path.clone();
@@ -133,6 +140,22 @@ fn look(
         }
     }
     Ok((files, left))
+}
+
+/// The definitions of the commit, of as many files as workers take them from.
+fn indexed(repo: &Repo, tree: &[Entry], ignore: Option<&IgnoreFile>, most: usize) -> Index {
+    let fits = |entry: &&Entry| {
+        matches!(entry.kind, EntryKind::File | EntryKind::Executable)
+            && definitions::is_indexed(&entry.path, entry.bytes)
+            && !ignore.is_some_and(|rules| rules.is_ignored(&entry.path))
+    };
+    let extracted = |entry: &Entry| {
+        let bytes = repo.blob_within(&entry.blob, entry.bytes).ok()?;
+        let read = target::inspect(&bytes).ok()?;
+        let found = definitions::extract(&entry.path, &read.text.replace("\r\n", "\n"));
+        Some((entry.path.clone(), Arc::new(found)))
+    };
+    Index::new(tree.iter().filter(fits).take(most).filter_map(extracted))
 }
 
 /// The text of a file, or why it would be skipped.

@@ -17,7 +17,8 @@ const OTHERS: Mode = Mode::from_raw_mode(0o077);
 const MOST_LEVELS: usize = 64;
 
 /// What a state directory holds, and what a new file system does.
-const STATE: [&[u8]; 6] = [b"apply", b"logs", b"mirrors", b"redis", b"reports", b"lost+found"];
+const STATE: [&[u8]; 7] =
+    [b"apply", b"definitions", b"logs", b"mirrors", b"redis", b"reports", b"lost+found"];
 
 /// Opens or makes the root of what is kept on this machine, and makes it and its contents private
 /// (mode 700, files 600). The path may be a symbolic link, but not inside a repository.

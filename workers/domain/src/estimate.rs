@@ -1,5 +1,6 @@
 //! What a sweep would take: calls and tokens, before any model is asked.
 
+use crate::definitions::{self, Index};
 use crate::fit::{guess, guess_asked, reads_whole};
 use crate::hints::Hints;
 use crate::prompt::{
@@ -52,6 +53,8 @@ pub struct Estimate<'a> {
     documents: [Option<(Vec<Chunk>, LexicalIndex)>; 2],
     forensic: Option<&'a str>,
     hints: Option<Hints>,
+    /// The definitions of the commit; empty where none are shown.
+    pub definitions: Index,
     /// In the order of the ladder.
     pub rungs: Vec<OfRung>,
     /// None where no facts are extracted.
@@ -81,6 +84,7 @@ impl<'a> Estimate<'a> {
             documents: [cut("prd", &spec.prd), cut("proposal", &spec.proposal)],
             forensic: of(&spec.forensic),
             hints: of(&spec.hints).and_then(|text| Hints::of_text(text).ok()),
+            definitions: Index::default(),
             rungs: spec.ladder.rungs.iter().map(empty).collect(),
             facts: spec.facts.as_ref().map(|_| OfFacts::default()),
         }
@@ -144,6 +148,8 @@ impl<'a> Estimate<'a> {
             top.into_iter().map(|(at, _)| chunks[at].clone()).collect::<Vec<_>>()
         });
         let hints = self.hints.as_ref().map(|all| all.of(path, limits.hints)).unwrap_or_default();
+        let shown = definitions::limits_of(limits);
+        let definitions = definitions::select(&self.definitions, path, text, false, shown);
         prompt::review_prompt(&ReviewInput {
             path,
             language: language(path),
@@ -154,6 +160,7 @@ impl<'a> Estimate<'a> {
             wants_forensic: self.spec.wants_forensic(),
             hints: &hints,
             remembered: "",
+            definitions: &definitions,
             max_findings: limits.max_findings,
             masked: false,
             history: &[],

@@ -15,7 +15,7 @@ use crate::redact::{mask, mask_range};
 use crate::retrieve::Chunk;
 use crate::text::{clip, counted, one_line};
 use queue_schema::ids::content_id;
-use queue_schema::rows::{Attempt, FLAGS};
+use queue_schema::rows::{Attempt, FLAGS, TypeHint};
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
@@ -27,6 +27,7 @@ const FORMAT_MARKDOWN: &str = include_str!("../templates/format_markdown.md");
 const FORMAT_FORENSIC: &str = include_str!("../templates/format_forensic.md");
 const DISTILLED: &str = include_str!("../templates/distilled.md");
 const HINTS: &str = include_str!("../templates/hints.md");
+const DEFINITIONS: &str = include_str!("../templates/definitions.md");
 const SHARD: &str = include_str!("../templates/shard.md");
 const MASKED: &str = include_str!("../templates/masked.md");
 const TASK: &str = include_str!("../templates/task.md");
@@ -37,12 +38,13 @@ pub fn template_version() -> &'static str {
     VERSION.get_or_init(|| version_of(&TEMPLATES))
 }
 
-const TEMPLATES: [&str; 11] = [
+const TEMPLATES: [&str; 12] = [
     REVIEW,
     FORMAT_MARKDOWN,
     FORMAT_FORENSIC,
     DISTILLED,
     HINTS,
+    DEFINITIONS,
     SHARD,
     MASKED,
     TASK,
@@ -73,7 +75,7 @@ const PATH_SHOWN: usize = 200;
 
 /// The words of the instructions of a review, which a finding must not repeat.
 pub(crate) fn instructions() -> String {
-    [REVIEW, FORMAT_MARKDOWN, FORMAT_FORENSIC, TASK, MASKED].join("\n")
+    [REVIEW, FORMAT_MARKDOWN, FORMAT_FORENSIC, TASK, MASKED, DEFINITIONS].join("\n")
 }
 
 /// What is sent to a model.
@@ -126,6 +128,8 @@ pub struct ReviewInput<'a> {
     pub hints: &'a [Hint],
     /// What earlier reviews have to say, as [`crate::pathway::preamble`] has it; empty for nothing.
     pub remembered: &'a str,
+    /// Definitions that the file uses.
+    pub definitions: &'a [TypeHint],
     /// Findings at most.
     pub max_findings: u32,
     /// Whether a secret is masked in what is sent, so that masks are explained.
@@ -183,6 +187,7 @@ pub fn review_prompt(input: &ReviewInput<'_>) -> Prompt {
     let mut user = String::new();
     documents(&mut user, "PRD", input.prd_chunks, input);
     documents(&mut user, "Change proposal", input.proposal_chunks, input);
+    definitions(&mut user, input);
     let _ = writeln!(user, "Language: {}", input.language);
     if input.masked {
         user.push_str(MASKED);
@@ -315,6 +320,16 @@ fn linters(out: &mut String, input: &ReviewInput<'_>) {
     if !input.hints.is_empty() {
         let _ = writeln!(out, "\n# What linters say of this file\n{}", HINTS.trim_end());
         fenced(out, input.fence, "hints", &mask(&hints::list(input.hints)).text);
+    }
+}
+
+/// What the file uses of others: material, before the file, which stands nearer to the task.
+fn definitions(out: &mut String, input: &ReviewInput<'_>) {
+    if !input.definitions.is_empty() {
+        let _ = writeln!(out, "# Definitions that the file uses\n{}", DEFINITIONS.trim_end());
+        let listed = crate::definitions::list(input.definitions);
+        fenced(out, input.fence, "definitions", &mask(&listed).text);
+        out.push('\n');
     }
 }
 

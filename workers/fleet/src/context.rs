@@ -1,6 +1,7 @@
 //! What handlers read through. Reads wait outages out; nothing here writes what a commit should.
 
 use crate::blobs::{BLOBS_BYTES, Blobs};
+use crate::definitions::Indexes;
 use crate::memo::Memo;
 use crate::passages::Retrieval;
 use crate::reading::Reads;
@@ -57,6 +58,7 @@ struct Inner {
     ignores: Memo<IgnoreFile>,
     documents: Memo<Document>,
     hints: Memo<Hints>,
+    indexes: Indexes,
     retrieval: Retrieval,
     reads: Reads,
     blobs: Blobs,
@@ -88,6 +90,7 @@ impl Context {
             ignores: Memo::new(2),
             documents: Memo::new(16),
             hints: Memo::new(4),
+            indexes: Indexes::default(),
             retrieval: Retrieval::new(embedder),
             repos: Mutex::default(),
         }))
@@ -233,7 +236,17 @@ impl Context {
 
     /// Where the applier keeps worktrees and build caches.
     pub fn apply_dir(&self) -> PathBuf {
-        self.0.mirrors.with_file_name("apply")
+        self.state_dir("apply")
+    }
+
+    /// A directory of the state directory.
+    pub(crate) fn state_dir(&self, name: &str) -> PathBuf {
+        self.0.mirrors.with_file_name(name)
+    }
+
+    /// The definitions of commits.
+    pub(crate) fn indexes(&self) -> &Indexes {
+        &self.0.indexes
     }
 
     /// A document of a sweep.
@@ -429,7 +442,7 @@ impl Context {
     /// # Errors
     /// [`HandlerError::Fatal`] for what no second try mends, see [`RepoError::is_permanent`]; else
     /// [`HandlerError::Retry`]: a mount or a clone may come back.
-    async fn with_repo<T, F>(&self, spec: &SweepSpec, work: F) -> Result<T, HandlerError>
+    pub(crate) async fn with_repo<T, F>(&self, spec: &SweepSpec, work: F) -> Result<T, HandlerError>
     where
         T: Send + 'static,
         F: FnOnce(&Repo) -> Result<T, RepoError> + Send + 'static,

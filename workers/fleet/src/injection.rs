@@ -118,6 +118,7 @@ fn request(
         wants_forensic: forensic,
         hints: &[],
         remembered: "",
+        definitions: &[],
         max_findings: rung.max_findings.unwrap_or(settings.sweep.max_findings),
         masked: false,
         history: &[],

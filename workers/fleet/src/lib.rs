@@ -13,6 +13,8 @@ mod findings;
 pub mod injection;
 pub mod jobs;
 pub mod lanes;
+mod counted;
+mod definitions;
 mod lookup;
 mod memo;
 mod memory;

@@ -14,7 +14,7 @@ pub use absent::{MOST_NAMES, found_in, names_to_look_up};
 use crate::builtin::lex;
 use crate::parse::items::label;
 use crate::text::{clip, is_ident};
-use queue_schema::rows::Finding;
+use queue_schema::rows::{Finding, TypeHint};
 use std::collections::BTreeSet;
 
 /// Characters of a claim that are compared with others.
@@ -98,6 +98,8 @@ pub struct Seen<'a> {
     pub verdict: Option<&'a str>,
     /// Names that stand in other files of the commit, of [`names_to_look_up`].
     pub elsewhere: &'a BTreeSet<String>,
+    /// Definitions from other files that the reviewer was shown.
+    pub beside: &'a [TypeHint],
 }
 
 /// A finding with what the checks need of it.
@@ -122,7 +124,7 @@ struct All<'a> {
     code: Vec<String>,
     /// Whether a line holds a comment and no code.
     comments: Vec<bool>,
-    /// All words of the file.
+    /// All words of the file, and of the definitions beside it.
     words: BTreeSet<&'a str>,
 }
 
@@ -134,13 +136,16 @@ impl<'a> All<'a> {
             let quote = squeezed(finding.quote.as_deref().unwrap_or_default());
             One { at, finding, claim, folded, quote }
         });
+        // A finding may name a field of a definition that was shown.
+        let beside = seen.beside.iter();
+        let beside = beside.flat_map(|hint| hint.type_repr.split(|c: char| !is_ident(c)));
         Self {
             seen,
             findings: findings.collect(),
             squeezed: squeezed(seen.source),
             code: lex::code_of(seen.path, seen.source).into_iter().map(|(code, _)| code).collect(),
             comments: lex::comments_of(seen.path, seen.source),
-            words: seen.source.split(|c: char| !is_ident(c)).collect(),
+            words: seen.source.split(|c: char| !is_ident(c)).chain(beside).collect(),
         }
     }
 }

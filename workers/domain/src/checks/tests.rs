@@ -27,6 +27,7 @@ store.push("a")
 
 fn seen<'a>() -> Seen<'a> {
     Seen {
+        beside: &[],
         path: "store.py",
         source: SOURCE,
         documents: false,
@@ -320,4 +321,26 @@ fn failed_findings_come_last_and_all_stay() {
     assert_eq!(says("praise"), "it praises what it calls a fault");
     let names: BTreeSet<&str> = CHECKS.iter().map(|c| c.name).collect();
     assert_eq!(names.len(), CHECKS.len(), "each has a name of its own");
+}
+
+#[test]
+fn what_is_shown_beside_the_file_is_known_and_is_no_part_of_it() {
+    let hint = TypeHint {
+        source: "util.py".into(),
+        symbol: "helper".into(),
+        type_repr: "def helper(path: str, retries_left: int = 3) -> bool".into(),
+    };
+    let beside = [hint];
+    let with = Seen { beside: &beside, ..seen() };
+    let names = claim("The variable `retries_left` of `helper` is never passed");
+    assert_eq!(failed(vec![names.clone()], &seen()), ["unknown_name"]);
+    assert_eq!(failed(vec![names], &with), [""; 0]);
+    // A quote of it is no line of the file.
+    let mut findings = vec![Finding {
+        quote: Some("def helper(path: str, retries_left: int = 3) -> bool".into()),
+        ..claim("`helper` returns nothing")
+    }];
+    crate::anchor::anchor(&mut findings, with.path, with.source);
+    run(&mut findings, &with);
+    assert!(!findings[0].anchored && findings[0].line.is_none(), "{:?}", findings[0]);
 }

@@ -88,7 +88,7 @@ fn by_indentation(code: &[(String, bool)]) -> Vec<String> {
             continue;
         }
         let member = if trimmed.starts_with("def __init__") {
-            let text = super::extract::joined(code, row);
+            let text = super::heads::joined(code, row);
             let made = squeezed(&text);
             let made = made.trim_start_matches("def ").trim_end_matches(':');
             // It comes first: whoever uses the class calls it.

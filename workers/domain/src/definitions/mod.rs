@@ -6,6 +6,7 @@
 //! a missing one. A definition is shown without comments and without what stands in strings.
 
 mod extract;
+mod heads;
 mod imports;
 mod index;
 mod members;
@@ -16,8 +17,12 @@ pub use extract::extract;
 pub use index::Index;
 pub use select::{HintLimits, select};
 
-use crate::target::language;
+use crate::target::{language, skip_by_path};
+use crate::text::one_line;
+use queue_schema::limits::Limits;
+use queue_schema::rows::TypeHint;
 use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
 
 /// What decides how definitions are read: an index of another version is made anew.
 pub const VERSION: u32 = 1;
@@ -87,6 +92,31 @@ impl Family {
             _ => return None,
         })
     }
+}
+
+/// What a sweep shows of definitions; nothing where it shows none.
+pub fn limits_of(limits: &Limits) -> HintLimits {
+    let memory = limits.memory.as_ref().filter(|memory| memory.enabled);
+    let most = memory.map_or((0, 0), |memory| (memory.definitions, memory.definition_chars));
+    HintLimits { count: most.0 as usize, chars: most.1 as usize }
+}
+
+/// Definitions as a prompt lists them: each file once, and below it what it defines.
+pub fn list(hints: &[TypeHint]) -> String {
+    let (mut out, mut source) = (String::new(), "");
+    for hint in hints {
+        if hint.source != source {
+            source = &hint.source;
+            let _ = writeln!(out, "{}:", one_line(source));
+        }
+        let _ = writeln!(out, "  {}", one_line(&hint.type_repr));
+    }
+    out
+}
+
+/// Whether definitions are taken from a file: no generated or vendored one, and none that is too large.
+pub fn is_indexed(path: &str, bytes: u64) -> bool {
+    has_definitions(path) && bytes <= MOST_BYTES as u64 && skip_by_path(path).is_none()
 }
 
 /// Whether definitions are taken from a file of this name.

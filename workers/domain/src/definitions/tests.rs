@@ -273,7 +273,7 @@ fn hostile_text_is_bounded() {
         ("a.rs", "mod a { impl B { fn c() {".repeat(20_000)),
         ("a.rs", "pub ".repeat(LONG / 4)),
         ("a.rs", "a::".repeat(LONG / 3)),
-        ("a.rs", format!("struct A {{ {} }}", "b: u8, ".repeat(LONG / 7))),
+        ("a.rs", format!("struct A {{ {} }}", "bb: u8, ".repeat(LONG / 7))),
         ("a.py", "if x:\n".repeat(LONG / 6)),
         ("a.py", (0..700).fold(String::new(), |s, n| s + &" ".repeat(n) + "class A:\n")),
         ("a.py", "def f(\n".repeat(LONG / 7)),

@@ -6,16 +6,15 @@ use crate::lookup;
 use crate::memory::{self, End};
 use crate::model::{self, Answer, Judged, Question, Rejected, Said};
 use crate::passages::{self, Documents, Found, Lookup};
-use crate::pieces::pieces;
-use crate::pipeline;
 use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
+use crate::{counted::counted, definitions, lookup, pieces::pieces, pipeline};
 use queue_schema::effects::Effects;
 use queue_schema::ids::ReviewId;
 use queue_schema::jobs::Rung;
 use queue_schema::ledger::{self, TaskClass};
 use queue_schema::records::{self, ReviewState, SweepRecord};
-use queue_schema::rows::{Attempt, Outcome, ReviewRow};
+use queue_schema::rows::{Attempt, Outcome, ReviewRow, TypeHint};
 use queue_schema::sweep::{self, Ladder, SweepSpec, Target};
 use scrum_domain::accept::{self, Judgement};
 use scrum_domain::checks::{self, Seen};
@@ -26,7 +25,7 @@ use scrum_domain::pathway::{self, Remembered};
 use scrum_domain::prompt::{self, Body, Prompt, ReviewInput};
 use scrum_domain::retrieve::Chunk;
 use scrum_domain::review::{self, Accepted, Pathway, RowLimits};
-use scrum_domain::{anchor, builtin, facts, fit, metrics, redact, target};
+use scrum_domain::{anchor, builtin, facts, fit, redact, target};
 use scrum_providers::{Subject, Task};
 use std::sync::Arc;
 
@@ -41,6 +40,7 @@ struct Work {
     source: String,
     encoding: &'static str,
     hints: Vec<Hint>,
+    definitions: Vec<TypeHint>,
     gathered: Gathered,
     ladder: Ladder,
     fence: String,
@@ -66,17 +66,29 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
     };
     let leaves = model::sweep_leaves(ctx, &work.spec, &rung);
     let shown = documents.shown(&found, leaves);
-    let whole = Body::Whole(&work.source);
-    let prompt = work.prompt(&rung, leaves, &documents, &shown, whole);
+    work.define(ctx, &rung, false).await;
+    let mut prompt = work.prompt(&rung, leaves, &documents, &shown, Body::Whole(&work.source));
+    if !work.definitions.is_empty() && !work.reads_whole(&rung, &prompt) {
+        // They are the first to go where there is little room.
+        work.definitions.clear();
+        prompt = work.prompt(&rung, leaves, &documents, &shown, Body::Whole(&work.source));
+    }
     if work.reads_whole(&rung, &prompt) {
         work.gathered.set_aside();
     } else if let Some(effects) = work.wants_notes(&prompt).await? {
         return Ok(effects);
     } else {
         work.shorten_notes(&rung, &prompt);
+        work.define(ctx, &rung, true).await;
     }
-    let notes = work.body().map(|notes| work.prompt(&rung, leaves, &documents, &shown, notes));
-    let prompt = notes.unwrap_or(prompt);
+    let of_notes = |work: &Work| {
+        work.body().map(|notes| work.prompt(&rung, leaves, &documents, &shown, notes))
+    };
+    let fits = |p: &Prompt| fit::reads_whole(&rung, p, work.max_tokens(&rung), 0, 0);
+    if of_notes(&work).is_some_and(|prompt| !fits(&prompt)) {
+        work.definitions.clear();
+    }
+    let prompt = of_notes(&work).unwrap_or(prompt);
     let question = work.question(&rung, &documents, prompt, shown.2);
     let tried = match model::ask(ctx, &info, question).await? {
         Said::Tried(tried) => tried,
@@ -118,6 +130,7 @@ async fn load(ctx: &Context, job: Rung) -> Result<Work, HandlerError> {
         source,
         encoding,
         hints,
+        definitions: Vec::new(),
         gathered,
         ladder,
         fence,
@@ -129,6 +142,11 @@ async fn load(ctx: &Context, job: Rung) -> Result<Work, HandlerError> {
 impl Work {
     fn max_tokens(&self, rung: &sweep::Rung) -> u32 {
         rung.max_tokens.unwrap_or(self.spec.limits.max_tokens)
+    }
+
+    async fn define(&mut self, ctx: &Context, rung: &sweep::Rung, own: bool) {
+        let (path, source) = (&self.record.path, &self.source);
+        self.definitions = definitions::of_file(ctx, &self.spec, rung, (path, source), own).await;
     }
 
     /// Whether a rung is given the file itself.
@@ -221,6 +239,7 @@ impl Work {
             wants_forensic: self.spec.wants_forensic(),
             hints: &self.hints,
             remembered: &self.preamble,
+            definitions: &self.definitions,
             max_findings: rung.max_findings.unwrap_or(self.spec.limits.max_findings),
             masked,
             history: &self.history,
@@ -268,7 +287,8 @@ impl Work {
         documents: &Documents,
         found: &Found,
     ) -> Result<Parsed, Rejected> {
-        let given = documents.texts();
+        let listed = scrum_domain::definitions::list(&self.definitions);
+        let given = [documents.texts(), vec![&listed]].concat();
         let against = accept::Context {
             policy: self.spec.policy,
             markdown_policy: self.spec.limits.markdown_policy,
@@ -398,6 +418,7 @@ impl Work {
             documents: found.has_passages(),
             verdict: verdict.as_deref(),
             elsewhere: &elsewhere,
+            beside: &self.definitions,
         };
         checks::run(findings, &seen);
         Ok(parsed)
@@ -430,19 +451,9 @@ impl Work {
             top_chunks: &found.top,
             retrieval: &found.retrieval,
             shards_masked: self.gathered.masked,
-            type_hints: &[],
+            type_hints: &self.definitions,
             pathway,
             limits: RowLimits { tiers: self.spec.limits.tiers, history: self.spec.limits.history },
         })
     }
-}
-
-/// What an accepted review adds to the loop counters of its sweep. The file may be large: its markers are
-/// counted where they hold up no other job.
-async fn counted(row: &ReviewRow, source: &str) -> Result<Vec<(String, i64)>, HandlerError> {
-    let (path, source) = (row.file.clone(), source.to_owned());
-    let markers = tokio::task::spawn_blocking(move || builtin::markers(&path, &source))
-        .await
-        .map_err(|e| HandlerError::retry("counting markers", e))?;
-    Ok(metrics::adds(row, markers))
 }
