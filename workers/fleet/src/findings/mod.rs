@@ -152,6 +152,10 @@ async fn left(
     observed: &Observed,
     seq: u64,
 ) -> Result<bool, HandlerError> {
+    // What never stood there did not leave.
+    if observed.line.is_none() {
+        return Ok(false);
+    }
     if let Some(fixed) = observed.fixed {
         return Ok(fixed == seq);
     }
