@@ -2,7 +2,6 @@
 
 use crate::context::Context;
 use crate::findings::{self, Reviewed};
-use crate::lookup;
 use crate::memory::{self, End};
 use crate::model::{self, Answer, Judged, Question, Rejected, Said};
 use crate::passages::{self, Documents, Found, Lookup};
