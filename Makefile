@@ -15,7 +15,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: setup
-setup: ## Install what is missing: redis-server, git, gcc, make, faketime, bubblewrap; rustfmt and clippy
+setup: ## Install what is missing: redis-server, git, gcc, make, python3, faketime, bubblewrap; rustfmt and clippy
 	@if ! command -v $(CARGO) >/dev/null; then \
 	    echo 'setup: there is no cargo; install Rust as https://rustup.rs says, then run this again' >&2; \
 	    exit 1; \
@@ -25,6 +25,7 @@ setup: ## Install what is missing: redis-server, git, gcc, make, faketime, bubbl
 	command -v git >/dev/null || missing+=(git); \
 	command -v cc >/dev/null || missing+=(gcc libc6-dev); \
 	command -v make >/dev/null || missing+=(make); \
+	command -v python3 >/dev/null || missing+=(python3); \
 	if command -v apt-get >/dev/null; then \
 	    command -v faketime >/dev/null || missing+=(faketime); \
 	    command -v bwrap >/dev/null || missing+=(bubblewrap); \

@@ -101,9 +101,9 @@ fn reviewers_are_shown_the_definitions_that_a_file_uses_and_those_of_no_ignored_
         serde_json::from_str::<ReviewRow>(&text).unwrap()
     };
     let row = run(&bench);
-    let used: Vec<_> =
+    let hinted: Vec<_> =
         row.type_hints_used.iter().map(|h| (h.source.as_str(), h.symbol.as_str())).collect();
-    assert_eq!(used, [("src/store.py", "Store"), ("src/store.py", "Store.sweep_all")]);
+    assert_eq!(hinted, [("src/store.py", "Store"), ("src/store.py", "Store.sweep_all")]);
     let of_review = |at: usize| {
         let calls = stub.requests();
         let mut reviews =
