@@ -9,12 +9,12 @@
 mod applier;
 mod blobs;
 pub mod context;
+mod counted;
+mod definitions;
 mod findings;
 pub mod injection;
 pub mod jobs;
 pub mod lanes;
-mod counted;
-mod definitions;
 mod lookup;
 mod memo;
 mod memory;
