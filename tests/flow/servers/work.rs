@@ -131,7 +131,11 @@ pub fn every_command(setup: &Setup, mut run: impl FnMut(&[&str], &[i32]) -> Stri
     let found = found[0]["id"].as_str().unwrap();
     run(&["findings", sweep[1], "dismiss", found, "--why", "callers check"], &[0]);
     run(&["findings", sweep[1], "reopen", found], &[0]);
-    run(&of(&["export"]), &[0]);
+    run(&["findings", sweep[1], "show", found], &[0]);
+    let exported = run(&of(&["export"]), &[0]);
+    let file = setup.bench.dir.path().join("findings.jsonl");
+    std::fs::write(&file, exported).unwrap();
+    run(&["findings", sweep[1], "import", file.to_str().unwrap()], &[0]);
     let letters: Value = serde_json::from_str(&run(&["dlq", "list", "--json"], &[0])).unwrap();
     let letter = |i: usize| letters[i]["id"].as_str().unwrap();
     run(&["dlq", "show", letter(0)], &[0]);
