@@ -18,17 +18,17 @@ const MOST: f64 = 70.0;
 /// area, its pathway and the findings of its file, and what it writes of them.
 const MOST_WITH_MEMORY: f64 = 95.0;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_attempt_takes_few_commands() {
-    few_commands("false", MOST).await;
+#[test]
+fn an_attempt_takes_few_commands() {
+    few_commands("false", MOST);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_attempt_that_remembers_takes_few_commands_more() {
-    few_commands("true", MOST_WITH_MEMORY).await;
+#[test]
+fn an_attempt_that_remembers_takes_few_commands_more() {
+    few_commands("true", MOST_WITH_MEMORY);
 }
 
-async fn few_commands(memory: &str, most: f64) {
+fn few_commands(memory: &str, most: f64) {
     let server = RedisServer::alone();
     let repo = TestRepo::with_files(FILES);
     let stub = ModelStub::with(|_| review().after(Duration::from_millis(50)));
