@@ -145,15 +145,13 @@ fn look(
 /// The definitions of the commit, of as many files as workers take them from.
 fn indexed(repo: &Repo, tree: &[Entry], ignore: Option<&IgnoreFile>, most: usize) -> Index {
     let fits = |entry: &&Entry| {
-        matches!(entry.kind, EntryKind::File | EntryKind::Executable)
+        entry.is_file()
             && definitions::is_indexed(&entry.path, entry.bytes)
             && !ignore.is_some_and(|rules| rules.is_ignored(&entry.path))
     };
     let extracted = |entry: &Entry| {
         let bytes = repo.blob_within(&entry.blob, entry.bytes).ok()?;
-        let read = target::inspect(&bytes).ok()?;
-        let found = definitions::extract(&entry.path, &read.text.replace("\r\n", "\n"));
-        Some((entry.path.clone(), Arc::new(found)))
+        Some((entry.path.clone(), Arc::new(definitions::of_bytes(&entry.path, &bytes))))
     };
     Index::new(tree.iter().filter(fits).take(most).filter_map(extracted))
 }

@@ -9,7 +9,6 @@
 mod applier;
 mod blobs;
 pub mod context;
-mod counted;
 mod definitions;
 mod findings;
 pub mod injection;

@@ -6,7 +6,6 @@ use crate::runtime::HandlerError;
 use queue_schema::sweep::SweepSpec;
 use scrum_domain::checks::{found_in, names_to_look_up};
 use scrum_domain::parse::Parsed;
-use scrum_repo::EntryKind;
 use std::collections::BTreeSet;
 
 /// Bytes that are read for one review at most.
@@ -31,10 +30,8 @@ pub async fn elsewhere(
     }
     let tree = ctx.tree(spec).await?;
     let is_read = |bytes| bytes <= spec.limits.max_file_bytes;
-    let files = tree.iter().filter(|entry| {
-        let file = matches!(entry.kind, EntryKind::File | EntryKind::Executable);
-        file && entry.path != path && is_read(entry.bytes)
-    });
+    let files =
+        tree.iter().filter(|entry| entry.is_file() && entry.path != path && is_read(entry.bytes));
     let mut bytes = 0;
     for entry in files.take(ctx.settings().worker.lookup_files as usize) {
         bytes += entry.bytes;

@@ -2,6 +2,7 @@
 //! that is learnt is written by the commit of the job that ends it, so that it counts once whoever dies.
 
 use crate::context::Context;
+use crate::jobs::now_ms;
 use crate::runtime::HandlerError;
 use queue_schema::client::Queue;
 use queue_schema::effects::{Effect, Effects, Ending};
@@ -17,7 +18,6 @@ use scrum_domain::pathway::{
 };
 use scrum_domain::review::Pathway;
 use std::collections::{BTreeSet, HashMap};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What a review goes by, kept with its state, and the ladder that it climbs where that is not the sweep's.
 ///
@@ -39,9 +39,7 @@ pub async fn recall(
     let id = &pathway::pathway_id(&question.task_class, &record.path, &question.signal_class);
     let read = |queue: Queue| async move { queue.pathway(of, id).await };
     let traces = pathway::traces(pairs(&ctx.read("the pathway", read).await?));
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    let now_ms = u64::try_from(now_ms).unwrap_or(u64::MAX);
-    let ladder = &spec.ladder;
+    let (now_ms, ladder) = (now_ms(), &spec.ladder);
     let asked = Asked { question: &question, area: &area, seq, now_ms, ladder, limits };
     let (remembered, swapped) = asked.recall(&traces);
     let to = ReviewRecord::of(review);

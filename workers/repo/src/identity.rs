@@ -36,7 +36,6 @@ impl Repo {
 
     /// The first commit, along first parents; `None` when there are too many to walk.
     fn first_commit(&self, commit: &str) -> Result<Option<Oid>, RepoError> {
-        let failed = |e: &git2::Error| RepoError::git(format!("the history of {commit}"), e);
         let walked = || -> Result<Option<Oid>, git2::Error> {
             let mut walk = self.git.revwalk()?;
             walk.push(Oid::from_str(commit)?)?;
@@ -51,6 +50,6 @@ impl Repo {
             }
             Ok(last)
         };
-        walked().map_err(|e| failed(&e))
+        walked().map_err(|e| RepoError::git(format!("the history of {commit}"), &e))
     }
 }

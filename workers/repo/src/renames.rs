@@ -1,6 +1,6 @@
 //! What files of one commit are called in another.
 
-use crate::snapshot::{Entry, EntryKind};
+use crate::snapshot::Entry;
 use crate::{Repo, RepoError};
 use git2::{Delta, DiffFindOptions, DiffOptions, Oid};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,10 +27,7 @@ impl Repo {
         let (old, new) = (self.snapshot(from)?, self.snapshot(to)?);
         let missing = |all: &[Entry], of: &[Entry]| -> Vec<Entry> {
             let names: BTreeSet<&str> = of.iter().map(|entry| entry.path.as_str()).collect();
-            let files = all.iter().filter(|e| {
-                matches!(e.kind, EntryKind::File | EntryKind::Executable)
-                    && !names.contains(e.path.as_str())
-            });
+            let files = all.iter().filter(|e| e.is_file() && !names.contains(e.path.as_str()));
             files.cloned().collect()
         };
         let mut removed = missing(&old, &new);

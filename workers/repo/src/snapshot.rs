@@ -33,6 +33,13 @@ pub struct Entry {
     pub kind: EntryKind,
 }
 
+impl Entry {
+    /// Whether it is a file, executable or not.
+    pub const fn is_file(&self) -> bool {
+        matches!(self.kind, EntryKind::File | EntryKind::Executable)
+    }
+}
+
 /// Bounds of one snapshot. A few hundred bytes of crafted objects can name one tree a billion
 /// times over; the largest repositories of sources known have about half a million files.
 #[derive(Debug, Clone, Copy)]

@@ -17,7 +17,7 @@ pub use extract::extract;
 pub use index::Index;
 pub use select::{HintLimits, select};
 
-use crate::target::{language, skip_by_path};
+use crate::target::{self, language, skip_by_path};
 use crate::text::one_line;
 use queue_schema::limits::Limits;
 use queue_schema::rows::TypeHint;
@@ -117,6 +117,12 @@ pub fn list(hints: &[TypeHint]) -> String {
 /// Whether definitions are taken from a file: no generated or vendored one, and none that is too large.
 pub fn is_indexed(path: &str, bytes: u64) -> bool {
     has_definitions(path) && bytes <= MOST_BYTES as u64 && skip_by_path(path).is_none()
+}
+
+/// The definitions of a file's content; none of what is no text, or made by a program.
+pub fn of_bytes(path: &str, bytes: &[u8]) -> Vec<Definition> {
+    let read = target::inspect(bytes);
+    read.map_or_else(|_| Vec::new(), |read| extract(path, &read.text.replace("\r\n", "\n")))
 }
 
 /// Whether definitions are taken from a file of this name.

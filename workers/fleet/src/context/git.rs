@@ -42,25 +42,28 @@ impl Context {
         self.with_repo(spec, move |repo| repo.renames(&from, &to, &files, most)).await
     }
 
-    /// The ignore file that stands at an entry of the sweep's commit.
+    /// The ignore file of the sweep's commit, which has this tree; `None` where it has none.
     ///
     /// # Errors
     /// Fatal when it can't be used: without it, what should stay at home would be sent.
     pub async fn ignore_file(
         &self,
         spec: &SweepSpec,
-        entry: &Entry,
-    ) -> Result<Arc<IgnoreFile>, HandlerError> {
+        tree: &[Entry],
+    ) -> Result<Option<Arc<IgnoreFile>>, HandlerError> {
+        let Some(entry) = tree.iter().find(|entry| entry.path == IgnoreFile::NAME) else {
+            return Ok(None);
+        };
         let fatal = |e: RepoError| HandlerError::Fatal(e.to_string());
         IgnoreFile::check(entry).map_err(fatal)?;
         if let Some(found) = self.0.ignores.get(&entry.blob) {
-            return Ok(found);
+            return Ok(Some(found));
         }
         let bytes = self.blob(spec, &entry.blob).await?;
         // It takes a moment to compile.
         let read = tokio::task::spawn_blocking(move || IgnoreFile::read(&bytes)).await;
         let read = read.map_err(|e| HandlerError::retry("reading the ignore file", e))?;
-        Ok(self.0.ignores.put(&entry.blob, read.map_err(fatal)?))
+        Ok(Some(self.0.ignores.put(&entry.blob, read.map_err(fatal)?)))
     }
 
     /// The text of a file that is reviewed.

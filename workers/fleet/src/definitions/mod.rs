@@ -11,7 +11,7 @@ use queue_schema::ids::sha256_hex;
 use queue_schema::rows::TypeHint;
 use queue_schema::sweep::{Rung, SweepSpec};
 use scrum_domain::definitions::{self, Index};
-use scrum_repo::{EntryKind, IgnoreFile, Repo};
+use scrum_repo::{Entry, Repo};
 use std::sync::Arc;
 use store::{Bounds, Store, Wanted};
 use tokio::sync::Mutex;
@@ -91,17 +91,12 @@ async fn make(ctx: &Context, spec: &SweepSpec) -> Result<Index, HandlerError> {
 /// The files of the commit that definitions are taken from. What the repository's ignore file names stays where it is.
 async fn wanted(ctx: &Context, spec: &SweepSpec) -> Result<Vec<Wanted>, HandlerError> {
     let tree = ctx.tree(spec).await?;
-    let ignored = match tree.iter().find(|entry| entry.path == IgnoreFile::NAME) {
-        Some(entry) => Some(ctx.ignore_file(spec, entry).await?),
-        None => None,
-    };
-    let fits = |entry: &&scrum_repo::Entry| {
-        matches!(entry.kind, EntryKind::File | EntryKind::Executable)
+    let ignored = ctx.ignore_file(spec, &tree).await?;
+    let fits = |entry: &&Entry| {
+        entry.is_file()
             && definitions::is_indexed(&entry.path, entry.bytes)
             && !ignored.as_ref().is_some_and(|rules| rules.is_ignored(&entry.path))
     };
-    let most = ctx.settings().worker.definition_files as usize;
-    let wanted =
-        |entry: &scrum_repo::Entry| Wanted { path: entry.path.clone(), blob: entry.blob.clone() };
-    Ok(tree.iter().filter(fits).take(most).map(wanted).collect())
+    let wanted = |entry: &Entry| Wanted { path: entry.path.clone(), blob: entry.blob.clone() };
+    Ok(tree.iter().filter(fits).map(wanted).collect())
 }

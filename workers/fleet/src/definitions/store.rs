@@ -2,8 +2,8 @@
 
 use queue_schema::ids::sha256_hex;
 use scrum_disk::{self as disk, Mode};
-use scrum_domain::definitions::{Definition, Index, VERSION, extract};
-use scrum_domain::target::{inspect, language};
+use scrum_domain::definitions::{Definition, Index, VERSION, of_bytes};
+use scrum_domain::target::language;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::io;
@@ -75,7 +75,7 @@ impl Store<'_> {
             let key = (blob, language(&path).to_owned());
             let found = known.get(&key).cloned().or_else(|| {
                 fresh += 1;
-                Some(Arc::new(definitions(&path, &read(&key.0)?)))
+                Some(Arc::new(of_bytes(&path, &read(&key.0)?)))
             });
             let Some(found) = found else { continue };
             let line = serde_json::to_string(&Kept {
@@ -149,12 +149,6 @@ fn known(bytes: &[u8]) -> Known {
     let kept =
         lines.lines().filter_map(|line| serde_json::from_str::<Kept<Vec<Definition>>>(line).ok());
     kept.map(|kept| ((kept.blob, kept.language), Arc::new(kept.found))).collect()
-}
-
-/// The definitions of a file's content; none of what is no text, or made by a program.
-fn definitions(path: &str, bytes: &[u8]) -> Vec<Definition> {
-    inspect(bytes)
-        .map_or_else(|_| Vec::new(), |read| extract(path, &read.text.replace("\r\n", "\n")))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod plan;
 pub(crate) use plan::planned;
 
 use crate::context::Context;
+use crate::jobs::now_ms;
 use crate::runtime::HandlerError;
 use queue_schema::client::Queue;
 use queue_schema::effects::Effect;
@@ -46,6 +47,11 @@ pub(crate) async fn settle(
     let Some(seq) = ctx.sweep_number(of.sweep).await? else { return Ok(Vec::new()) };
     let path = of.record.path.as_str();
     let file = load(ctx, &memory, &[path]).await?.pop().unwrap_or_default();
+    let mut effects =
+        vec![SweepRecord::of(of.sweep).loop_counters(vec![("known.files".to_owned(), 1)])];
+    if row.findings.is_empty() && file.all.is_empty() {
+        return Ok(effects);
+    }
     let unchanged = file.look.as_ref().is_some_and(|look| look.blob == of.record.blob);
     let before = match &file.look {
         // One that is not in the repository any more tells nothing.
@@ -59,7 +65,7 @@ pub(crate) async fn settle(
             seq,
             sweep: of.sweep.to_string(),
             commit: of.spec.commit.clone(),
-            at_ms: u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0),
+            at_ms: now_ms(),
         },
     };
     let work = Work {
@@ -80,8 +86,6 @@ pub(crate) async fn settle(
         moved.retain(|(kept, _)| settled.moved.contains(&kept.id));
     }
     mark(row, &settled);
-    let mut effects =
-        vec![SweepRecord::of(of.sweep).loop_counters(vec![("known.files".to_owned(), 1)])];
     // A later sweep has looked at the file already: what it saw stands.
     if file.look.as_ref().is_none_or(|look| look.seq <= seq) {
         let blob = of.record.blob.clone();

@@ -18,7 +18,7 @@ const PAGE: usize = 1_000;
 /// Findings that one sweep moves or ends; the next one goes on with the rest.
 const MOST_CHANGED: usize = 20_000;
 
-/// A sweep is planned: what that changes. `before` is the memory of the repository before it.
+/// A sweep is planned: what that changes. `before` is the repository's memory before it.
 ///
 /// # Errors
 /// When Redis can't be read, or the repository can't be read now.
@@ -27,10 +27,9 @@ pub(crate) async fn planned(
     sweep: &SweepId,
     spec: &SweepSpec,
     tree: &[Entry],
-    before: &MemoryState,
+    (memory, before): (&MemoryId, &MemoryState),
 ) -> Result<Vec<Effect>, HandlerError> {
-    let Some((memory, _)) = spec.memory() else { return Ok(Vec::new()) };
-    let missing = missing(ctx, &memory, tree).await?;
+    let missing = missing(ctx, memory, tree).await?;
     if missing.is_empty() {
         return Ok(Vec::new());
     }
@@ -45,10 +44,10 @@ pub(crate) async fn planned(
             break;
         }
         if let Some(to) = renames.get(&file.path) {
-            effects.extend(renamed(&memory, file, to, seq)?);
+            effects.extend(renamed(memory, file, to, seq)?);
             continue;
         }
-        effects.extend(gone(&memory, file, seq)?);
+        effects.extend(gone(memory, file, seq)?);
         let live = file.all.iter().filter(|kept| kept.observed.fixed.is_none());
         fixed.extend(live.map(|kept| &kept.observed));
     }

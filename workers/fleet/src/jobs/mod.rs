@@ -12,6 +12,11 @@ fn now() -> String {
     timestamp(jiff::Timestamp::now())
 }
 
+/// This moment, in milliseconds since the epoch.
+pub(crate) fn now_ms() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)
+}
+
 /// RFC 3339 in milliseconds, UTC: `2026-04-24T11:06:56.000Z`.
 fn timestamp(at: jiff::Timestamp) -> String {
     format!("{at:.3}")

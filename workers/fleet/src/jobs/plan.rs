@@ -27,10 +27,7 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Plan) -> Result<Effects, Handle
     }
     let spec = ctx.spec(&job.sweep).await?;
     let tree = ctx.tree(&spec).await?;
-    let ignore = match tree.iter().find(|e| e.path == IgnoreFile::NAME) {
-        Some(entry) => Some(ctx.ignore_file(&spec, entry).await?),
-        None => None,
-    };
+    let ignore = ctx.ignore_file(&spec, &tree).await?;
     let (of, rules, first) = (spec.clone(), ignore.clone(), job.first as usize);
     let all = tree.clone();
     // Thousands of paths, each held against every pattern.
@@ -66,7 +63,7 @@ async fn number(
     let state = ctx.read("what is remembered of the repository", read).await?;
     let record = MemoryRecord::of(&memory);
     let mut effects = record.sweep_begins(&spec.identity, sweep, &spec.commit, &state);
-    effects.extend(findings::planned(ctx, sweep, spec, tree, &state).await?);
+    effects.extend(findings::planned(ctx, sweep, spec, tree, (&memory, &state)).await?);
     Ok(effects)
 }
 

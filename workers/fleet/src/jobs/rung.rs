@@ -6,9 +6,10 @@ use crate::context::Context;
 use crate::memory;
 use crate::model::{self, Answer, Question, Rejected, Said};
 use crate::passages::{self, Documents, Found, Lookup};
+use crate::pieces::pieces;
 use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
-use crate::{definitions, pieces::pieces, pipeline};
+use crate::{definitions, pipeline};
 use queue_schema::effects::Effects;
 use queue_schema::ids::ReviewId;
 use queue_schema::jobs::Rung;
@@ -65,29 +66,26 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
     let leaves = model::sweep_leaves(ctx, &work.spec, &rung);
     let shown = documents.shown(&found, leaves);
     work.define(ctx, &rung, false).await;
-    let mut prompt = work.prompt(&rung, leaves, &documents, &shown, Body::Whole(&work.source));
-    if !work.definitions.is_empty() && !work.reads_whole(&rung, &prompt) {
-        // They are the first to go where there is little room.
-        work.definitions.clear();
-        prompt = work.prompt(&rung, leaves, &documents, &shown, Body::Whole(&work.source));
-    }
-    if work.reads_whole(&rung, &prompt) {
+    let prompt = |work: &Work, body: Body<'_>| work.prompt(&rung, leaves, &documents, &shown, body);
+    let whole = |work: &Work| prompt(work, Body::Whole(&work.source));
+    let mut asked = work.with_room(whole, |work, asked| work.reads_whole(&rung, asked));
+    if work.reads_whole(&rung, &asked) {
         work.gathered.set_aside();
-    } else if let Some(effects) = work.wants_notes(&prompt).await? {
+    } else if let Some(effects) = work.wants_notes(&asked).await? {
         return Ok(effects);
     } else {
-        work.shorten_notes(&rung, &prompt);
+        work.shorten_notes(&rung, &asked);
         work.define(ctx, &rung, true).await;
     }
-    let of_notes = |work: &Work| {
-        work.body().map(|notes| work.prompt(&rung, leaves, &documents, &shown, notes))
-    };
-    let fits = |p: &Prompt| fit::reads_whole(&rung, p, work.max_tokens(&rung), 0, 0);
-    if of_notes(&work).is_some_and(|prompt| !fits(&prompt)) {
-        work.definitions.clear();
+    if work.body().is_some() {
+        let notes =
+            |work: &Work| work.body().map_or_else(|| whole(work), |body| prompt(work, body));
+        let fits = |work: &Work, asked: &Prompt| {
+            fit::reads_whole(&rung, asked, work.max_tokens(&rung), 0, 0)
+        };
+        asked = work.with_room(notes, fits);
     }
-    let prompt = of_notes(&work).unwrap_or(prompt);
-    let question = work.question(&rung, &documents, prompt, shown.2);
+    let question = work.question(&rung, &documents, asked, shown.2);
     let tried = match model::ask(ctx, &info, question).await? {
         Said::Tried(tried) => tried,
         Said::Later(effects) => return Ok(effects),
@@ -142,9 +140,24 @@ impl Work {
         rung.max_tokens.unwrap_or(self.spec.limits.max_tokens)
     }
 
+    /// Looks up the definitions that the file uses; with its `own` ones for a reader of notes.
     async fn define(&mut self, ctx: &Context, rung: &sweep::Rung, own: bool) {
         let (path, source) = (&self.record.path, &self.source);
         self.definitions = definitions::of_file(ctx, &self.spec, rung, (path, source), own).await;
+    }
+
+    /// A prompt with the definitions, or without them where it does not fit: they are the first to go.
+    fn with_room(
+        &mut self,
+        prompt: impl Fn(&Self) -> Prompt,
+        fits: impl Fn(&Self, &Prompt) -> bool,
+    ) -> Prompt {
+        let asked = prompt(self);
+        if self.definitions.is_empty() || fits(self, &asked) {
+            return asked;
+        }
+        self.definitions.clear();
+        prompt(self)
     }
 
     /// Whether a rung is given the file itself.

@@ -2,7 +2,6 @@
 
 use super::Work;
 use crate::context::Context;
-use crate::counted::counted;
 use crate::findings::{self, Reviewed};
 use crate::memory::End;
 use crate::model::{self, Answer, Judged};
@@ -17,7 +16,7 @@ use queue_schema::sweep;
 use scrum_domain::checks::{self, Seen};
 use scrum_domain::parse::Parsed;
 use scrum_domain::review::{self, Accepted, Pathway, RowLimits};
-use scrum_domain::{accept, builtin, facts};
+use scrum_domain::{accept, builtin, facts, metrics};
 
 impl Work {
     pub(super) async fn settle(
@@ -166,4 +165,14 @@ impl Work {
             limits: RowLimits { tiers: self.spec.limits.tiers, history: self.spec.limits.history },
         })
     }
+}
+
+/// What an accepted review adds to the loop counters of its sweep. The file may be large: its markers are
+/// counted where they hold up no other job.
+async fn counted(row: &ReviewRow, source: &str) -> Result<Vec<(String, i64)>, HandlerError> {
+    let (path, source) = (row.file.clone(), source.to_owned());
+    let markers = tokio::task::spawn_blocking(move || builtin::markers(&path, &source))
+        .await
+        .map_err(|e| HandlerError::retry("counting markers", e))?;
+    Ok(metrics::adds(row, markers))
 }
