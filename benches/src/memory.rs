@@ -15,7 +15,6 @@ use scrum_config::{Ladders, LoadOptions, Settings};
 use scrum_domain::pathway::{
     self, Area, Asked, Fingerprint, REVIEW, Trace, TraceAttempt, TraceChunk, file_prefix,
 };
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 /// Queries that are measured.
@@ -84,10 +83,6 @@ async fn fill(queue: &Queue, memory: &MemoryId, traces: usize, each: usize) -> a
     Ok(())
 }
 
-fn pairs(hash: &HashMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
-    hash.iter().map(|(field, value)| (field.as_str(), value.as_str()))
-}
-
 /// What a review job does: reads area and pathway, and decides.
 async fn query(
     queue: &Queue,
@@ -96,9 +91,9 @@ async fn query(
     ladder: &Ladder,
     limits: &MemoryLimits,
 ) -> anyhow::Result<bool> {
-    let area = Area::of(pairs(&queue.area(memory, file_prefix(&question.file_path)).await?));
+    let area = Area::of(queue.area(memory, file_prefix(&question.file_path)).await?);
     let id = pathway::pathway_id(REVIEW, &question.file_path, &question.signal_class);
-    let traces = pathway::traces(pairs(&queue.pathway(memory, &id).await?));
+    let traces = pathway::traces(queue.pathway(memory, &id).await?);
     let asked = Asked { question, area: &area, seq: SWEEPS + 1, now_ms: 0, ladder, limits };
     let (remembered, _) = asked.recall(&traces);
     Ok(remembered.candidate.is_some_and(|candidate| candidate.similarity > 0.9))

@@ -9,7 +9,7 @@ use queue_schema::client::Queue;
 use queue_schema::effects::Effects;
 use queue_schema::ids::{FindingId, MemoryId};
 use queue_schema::ledger;
-use queue_schema::records::{self, Decided, FindingsRecord, MemoryRecord};
+use queue_schema::records::{self, AreaRecord, Decided, FindingsRecord, MemoryRecord};
 use queue_schema::rows::{FindingRow, FindingState};
 use scrum_disk::{self as disk, OutFile};
 use scrum_domain::findings::place_key;
@@ -24,8 +24,6 @@ use std::time::Duration;
 
 /// Characters of a claim in a list.
 const CLAIM_CHARS: usize = 100;
-/// Bytes of a file that is imported at most.
-const MOST_IMPORTED: u64 = 256 << 20;
 /// Findings that are imported by one change.
 const IMPORTED_AT_ONCE: usize = 200;
 
@@ -202,10 +200,10 @@ async fn decide(
     said: &Said,
 ) -> anyhow::Result<()> {
     let queue = session.checking();
+    let mut known = Ledger::of(&queue, memory, Wanted::default()).await?;
     let mut all = Vec::new();
     // All are found before the first is touched.
     for id in ids {
-        let mut known = Ledger::of(&queue, memory, Wanted::default()).await?;
         let row = known.find(id).await?;
         if said.dismissed && row.state == FindingState::Fixed {
             bail!("finding {} is fixed; there is nothing to dismiss", row.id);
@@ -251,11 +249,9 @@ fn decision(memory: &MemoryId, row: &FindingRow, decided: &Decided) -> anyhow::R
     let was = row.decided.as_ref().is_some_and(|before| before.dismissed);
     let by = i64::from(decided.dismissed) - i64::from(was);
     let of = &row.observed;
-    let effects = Effects::done().with(record.decided(&id, decided)?).with(record.told_in_area(
-        file_prefix(&row.file),
-        &id,
-        &told,
-    ));
+    let area = AreaRecord::of(memory, file_prefix(&row.file));
+    let effects =
+        Effects::done().with(record.decided(&id, decided)?).with(area.dismissed(&id, &told));
     if by == 0 {
         return Ok(effects);
     }
@@ -306,7 +302,7 @@ async fn export(
 /// The findings of a file that was exported.
 fn imported(file: &Path) -> anyhow::Result<Vec<FindingRow>> {
     let named = || shell_quoted(&file.to_string_lossy());
-    let text = disk::read_text(file, MOST_IMPORTED).with_context(named)?;
+    let text = disk::read_text(file, memory::MOST_IMPORTED).with_context(named)?;
     let mut rows = Vec::new();
     for (n, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let at = || format!("line {} of {} is no exported finding", n + 1, named());

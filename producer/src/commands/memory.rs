@@ -9,18 +9,18 @@ use queue_schema::effects::{Effect, Effects};
 use queue_schema::ids::{MemoryId, PathwayId};
 use queue_schema::records::{AreaRecord, MemoryRecord, PathwayRecord};
 use scrum_disk as disk;
-use scrum_domain::pathway::{self, KeptPrint, Trace, file_prefix};
+use scrum_domain::pathway::{self, Trace};
 use scrum_knowledge::memory::{
-    MemoryStats, NamedTrace, PathwayView, memory_stats, pathway, pathways,
+    MemoryStats, NamedTrace, PathwayView, known_prints, memory_stats, named, pathway, pathways,
 };
 use scrum_repo::Repo;
 use scrum_shown::shell_quoted;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Bytes of a file that is imported at most.
-const MOST_IMPORTED: u64 = 256 << 20;
+pub const MOST_IMPORTED: u64 = 256 << 20;
 /// Digits of a pathway's id that lists show: enough to name it.
 const DIGITS: usize = 16;
 
@@ -94,9 +94,8 @@ async fn change(queue: &Queue, memory: &MemoryId, list: Vec<Effect>) -> anyhow::
 /// No repository, one of which nothing is remembered, or a failure of Redis.
 pub async fn find(queue: &Queue, repo: &str, new: bool) -> anyhow::Result<(MemoryId, String)> {
     let known = queue.memories().await?;
-    let named = |(id, name): &(&MemoryId, &String)| *name == repo || id.as_str() == repo;
-    if let Some((id, name)) = known.iter().find(named) {
-        return Ok((id.clone(), name.clone()));
+    if let Some(found) = named(&known, repo) {
+        return Ok(found);
     }
     let identity = if Repo::is_url(repo) {
         queue_schema::url::identity(repo)
@@ -262,13 +261,9 @@ async fn add(
     let (mut added, seq) = (0, queue.memory_state(memory).await?.sweeps);
     for (id, traces) in by_pathway {
         let hash = queue.pathway(memory, &id).await?;
-        let mut kept = pathway::traces(pairs(&hash));
+        let mut kept = pathway::traces(hash);
         for trace in traces {
-            let prints = &trace.bug_fingerprints;
-            let keys: Vec<String> = prints.iter().map(|p| p.pattern_key.clone()).collect();
-            let known = queue.prints(memory, file_prefix(&trace.file_path), &keys).await?;
-            let known: Vec<Option<KeptPrint>> =
-                known.into_iter().map(|kept| serde_json::from_str(&kept?).ok()).collect();
+            let known = known_prints(queue, memory, &trace).await?;
             let Some(effects) = pathway::insert(memory, seq, &trace, &kept, &known, most)? else {
                 continue;
             };
@@ -278,8 +273,4 @@ async fn add(
         }
     }
     Ok((added, all - added))
-}
-
-fn pairs(hash: &HashMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
-    hash.iter().map(|(field, value)| (field.as_str(), value.as_str()))
 }

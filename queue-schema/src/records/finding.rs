@@ -309,12 +309,6 @@ impl<'a> FindingsRecord<'a> {
         };
         [put(id), put(key)]
     }
-
-    /// What reviewers of an area are told of a finding that a person dismissed; nothing any more when it is empty.
-    pub fn told_in_area(self, area: &str, id: &FindingId, json: &str) -> Effect {
-        let key = keys::area(self.memory, name_key(area));
-        Effect::Put { key, field: format!("{}{id}", fields::DECIDED), value: json.to_owned() }
-    }
 }
 
 #[cfg(test)]

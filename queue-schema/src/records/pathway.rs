@@ -3,7 +3,7 @@
 
 use super::step;
 use crate::effects::Effect;
-use crate::ids::{MemoryId, PathwayId};
+use crate::ids::{FindingId, MemoryId, PathwayId};
 use crate::keys;
 
 /// Between an area and its pathway in the list of pathways: it sorts before all that paths hold.
@@ -132,6 +132,11 @@ impl<'a> AreaRecord<'a> {
     /// A mistake is still there in the sweep of this number.
     pub fn still_there(self, key: &str, seq: u64) -> Effect {
         self.put(format!("l:{key}"), seq.to_string())
+    }
+
+    /// What its reviewers are told of a finding that a person dismissed; nothing any more when it is empty.
+    pub fn dismissed(self, finding: &FindingId, json: &str) -> Effect {
+        self.put(format!("d:{finding}"), json)
     }
 
     /// Who says that a mistake is none, and why; it is not shown any more.

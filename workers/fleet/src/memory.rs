@@ -17,7 +17,7 @@ use scrum_domain::pathway::{
     self, Area, Asked, Ended, KeptPrint, Learnt, Remembered, Trace, TraceChunk, file_prefix,
 };
 use scrum_domain::review::Pathway;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 /// What a review goes by, kept with its state, and the ladder that it climbs where that is not the sweep's.
 ///
@@ -34,11 +34,11 @@ pub async fn recall(
     let Some(seq) = ctx.sweep_number(sweep).await? else { return Ok((Vec::new(), None)) };
     let (of, name) = (&memory, file_prefix(&record.path));
     let read = |queue: Queue| async move { queue.area(of, name).await };
-    let area = Area::of(pairs(&ctx.read("the area", read).await?));
+    let area = Area::of(ctx.read("the area", read).await?);
     let question = question(spec, record, area.signal(seq).as_str(), pathway::libraries(source));
     let id = &pathway::pathway_id(&question.task_class, &record.path, &question.signal_class);
     let read = |queue: Queue| async move { queue.pathway(of, id).await };
-    let traces = pathway::traces(pairs(&ctx.read("the pathway", read).await?));
+    let traces = pathway::traces(ctx.read("the pathway", read).await?);
     let (now_ms, ladder) = (now_ms(), &spec.ladder);
     let asked = Asked { question: &question, area: &area, seq, now_ms, ladder, limits };
     let (remembered, swapped) = asked.recall(&traces);
@@ -56,10 +56,6 @@ pub async fn recall(
         effects.push(MemoryRecord::of(&memory).count(&[(MemoryCounter::Retired, 1)]));
     }
     Ok((effects, swapped))
-}
-
-fn pairs(hash: &HashMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
-    hash.iter().map(|(field, value)| (field.as_str(), value.as_str()))
 }
 
 /// What is known of a review before it.
@@ -211,14 +207,13 @@ impl End<'_> {
         memory: &MemoryId,
         learnt: &Learnt,
     ) -> Result<Vec<Option<KeptPrint>>, HandlerError> {
-        let keys: Vec<String> = learnt.prints.iter().map(|p| p.pattern_key.clone()).collect();
+        let keys = pathway::keys_of(&learnt.prints);
         if keys.is_empty() {
             return Ok(Vec::new());
         }
         let (area, keys) = (file_prefix(&self.record.path), &keys);
         let read = |queue: Queue| async move { queue.prints(memory, area, keys).await };
-        let kept = ctx.read("the fingerprints", read).await?;
-        Ok(kept.into_iter().map(|kept| serde_json::from_str(&kept?).ok()).collect())
+        Ok(KeptPrint::read(ctx.read("the fingerprints", read).await?))
     }
 
     /// The review as a trace.

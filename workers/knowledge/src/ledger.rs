@@ -116,7 +116,7 @@ impl<'a> Ledger<'a> {
         file.all.iter().map(|kept| row(&self.repo, &file.path, kept, self.now_ms))
     }
 
-    /// One finding, by its id or how that begins.
+    /// One finding, by its id or how that begins, from the first page on.
     ///
     /// # Errors
     /// When none or several are meant, or a failure of Redis.
@@ -130,6 +130,7 @@ impl<'a> Ledger<'a> {
                 return rows.find(|row| row.id == *id).ok_or_else(none);
             }
         }
+        (self.after, self.over) = (None, false);
         let mut found = Vec::new();
         loop {
             let page = self.next_page().await?;

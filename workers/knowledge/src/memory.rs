@@ -4,9 +4,10 @@ use crate::Error;
 use queue_schema::client::Queue;
 use queue_schema::ids::{MemoryId, PathwayId};
 use queue_schema::records::MemoryCounter;
-use scrum_domain::pathway::{Area, Trace, file_prefix, traces};
+use queue_schema::url;
+use scrum_domain::pathway::{Area, KeptPrint, Trace, file_prefix, keys_of, traces};
 use serde::Serialize;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// Pathways that are read at a time.
 pub const PATHWAYS: usize = 50;
@@ -93,6 +94,28 @@ pub struct PathwayPage {
     pub cursor: Option<String>,
 }
 
+/// The repository that is meant among those that are remembered, and how it is named there: by that name, by its id,
+/// or by an address of it.
+pub fn named(known: &BTreeMap<MemoryId, String>, repo: &str) -> Option<(MemoryId, String)> {
+    let by_address = MemoryId::of(&url::identity(repo));
+    let is_meant = |id: &MemoryId, name: &str| name == repo || *id == repo || *id == by_address;
+    let found = known.iter().find(|(id, name)| is_meant(id, name));
+    found.map(|(id, name)| (id.clone(), name.clone()))
+}
+
+/// What is kept so far of the mistakes of a trace, in their order.
+///
+/// # Errors
+/// A failure of Redis.
+pub async fn known_prints(
+    queue: &Queue,
+    memory: &MemoryId,
+    trace: &Trace,
+) -> Result<Vec<Option<KeptPrint>>, Error> {
+    let keys = keys_of(&trace.bug_fingerprints);
+    Ok(KeptPrint::read(queue.prints(memory, file_prefix(&trace.file_path), &keys).await?))
+}
+
 /// The numbers of a repository's memory.
 ///
 /// # Errors
@@ -128,12 +151,12 @@ pub async fn pathway(
     memory: &MemoryId,
     id: &PathwayId,
 ) -> Result<Option<PathwayView>, Error> {
-    let kept = traces(pairs(&queue.pathway(memory, id).await?));
+    let kept = traces(queue.pathway(memory, id).await?);
     let Some(first) = kept.values().next() else { return Ok(None) };
     let area = file_prefix(&first.trace.file_path).to_owned();
     let signal_class = first.trace.signal_class.clone();
     let fields = queue.area(memory, &area).await?;
-    let mut fingerprints: Vec<AreaMistake> = Area::of(pairs(&fields))
+    let mut fingerprints: Vec<AreaMistake> = Area::of(fields)
         .known
         .into_values()
         .map(|known| AreaMistake {
@@ -173,8 +196,4 @@ pub async fn pathways(
         pathways.extend(pathway(queue, memory, &id).await?);
     }
     Ok(PathwayPage { pathways, cursor })
-}
-
-fn pairs(hash: &HashMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
-    hash.iter().map(|(field, value)| (field.as_str(), value.as_str()))
 }

@@ -11,13 +11,12 @@ use queue_schema::ids::{MemoryId, PathwayId};
 use queue_schema::records::{MemoryCounter, MemoryRecord, PathwayRecord};
 use queue_schema::url;
 use scrum_domain::pathway::{
-    self, Area, Fingerprint, KeptPrint, Question, Trace, Traces, best, candidate, file_prefix,
-    pathway_id, shown, swap, traces,
+    self, Area, Fingerprint, Question, Trace, Traces, best, candidate, file_prefix, pathway_id,
+    shown, swap, traces,
 };
-use scrum_knowledge::memory::{MemoryStats, memory_stats};
+use scrum_knowledge::memory::{MemoryStats, known_prints, memory_stats, named};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::HashMap;
 
 /// Repositories that are named to somebody who named none.
 const NAMES_SHOWN: usize = 5;
@@ -66,11 +65,7 @@ pub async fn insert(
     let trace = what.checked().map_err(Refused::bad)?;
     let (memory, name) = which(&app, repo.as_deref(), true).await?;
     let kept = kept(&app, &memory, &trace.pathway_id).await?;
-    let keys: Vec<String> =
-        trace.bug_fingerprints.iter().map(|print| print.pattern_key.clone()).collect();
-    let known = app.queue.prints(&memory, file_prefix(&trace.file_path), &keys).await?;
-    let known: Vec<Option<KeptPrint>> =
-        known.into_iter().map(|print| serde_json::from_str(&print?).ok()).collect();
+    let known = known_prints(&app.queue, &memory, &trace).await?;
     let seq = app.queue.memory_state(&memory).await?.sweeps;
     let most = app.memory.traces as usize;
     let effects = pathway::insert(&memory, seq, &trace, &kept, &known, most)
@@ -97,7 +92,7 @@ pub async fn query(
     if question.signal_class.is_empty() {
         let seq = app.queue.memory_state(&memory).await?.sweeps;
         let area = app.queue.area(&memory, file_prefix(&question.file_path)).await?;
-        let signal = Area::of(pairs(&area)).signal(seq + 1);
+        let signal = Area::of(area).signal(seq + 1);
         signal.as_str().clone_into(&mut question.signal_class);
     }
     let id = pathway_id(&question.task_class, &question.file_path, &question.signal_class);
@@ -180,7 +175,7 @@ pub async fn bug_fingerprints(
     let area = app.queue.area(&memory, file_prefix(&what.file_path)).await?;
     let most = what.limit.unwrap_or(app.memory.fingerprints).min(app.memory.fingerprints.max(1));
     let shape = (most, app.memory.example_chars);
-    let area = Area::of(pairs(&area));
+    let area = Area::of(area);
     let prints: Vec<Fingerprint> = shown(area.known.values(), seq, app.memory.forget_sweeps, shape);
     Ok(Json(json!({ "fingerprints": prints })))
 }
@@ -198,11 +193,7 @@ pub async fn stats(
 }
 
 async fn kept(app: &App, memory: &MemoryId, of: &PathwayId) -> Result<Traces, Refused> {
-    Ok(traces(pairs(&app.queue.pathway(memory, of).await?)))
-}
-
-fn pairs(hash: &HashMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
-    hash.iter().map(|(field, value)| (field.as_str(), value.as_str()))
+    Ok(traces(app.queue.pathway(memory, of).await?))
 }
 
 /// The repository that a request is about, and its name when it is `new` and not known yet.
@@ -225,12 +216,7 @@ async fn which(
         };
         return Err(Refused::bad(why));
     };
-    if let Some((id, _)) = known.iter().find(|(id, name)| *name == repo || id.as_str() == repo) {
-        return Ok((id.clone(), None));
-    }
-    let name = url::identity(repo);
-    let id = MemoryId::of(&name);
-    if known.contains_key(&id) {
+    if let Some((id, _)) = named(&known, repo) {
         return Ok((id, None));
     }
     if !new {
@@ -238,8 +224,9 @@ async fn which(
             "nothing is remembered of this repository; `scrum memory` lists those that are known";
         return Err(Refused::new(StatusCode::NOT_FOUND, why));
     }
+    let name = url::identity(repo);
     if name.trim().is_empty() || name.len() > MOST_NAME_BYTES {
         return Err(Refused::bad("`repo` is no address of a repository"));
     }
-    Ok((id, Some(name)))
+    Ok((MemoryId::of(&name), Some(name)))
 }

@@ -15,7 +15,7 @@ mod uses;
 
 pub use extract::extract;
 pub use index::Index;
-pub use select::{HintLimits, select};
+pub use select::{DefinitionLimits, select};
 
 use crate::target::{self, language, skip_by_path};
 use crate::text::one_line;
@@ -95,10 +95,10 @@ impl Family {
 }
 
 /// What a sweep shows of definitions; nothing where it shows none.
-pub fn limits_of(limits: &Limits) -> HintLimits {
+pub fn limits_of(limits: &Limits) -> DefinitionLimits {
     let memory = limits.memory.as_ref().filter(|memory| memory.enabled);
     let most = memory.map_or((0, 0), |memory| (memory.definitions, memory.definition_chars));
-    HintLimits { count: most.0 as usize, chars: most.1 as usize }
+    DefinitionLimits { count: most.0 as usize, chars: most.1 as usize }
 }
 
 /// Definitions as a prompt lists them: each file once, and below it what it defines.

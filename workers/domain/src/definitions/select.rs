@@ -30,7 +30,7 @@ const MOST_GLOBS: usize = 30;
 
 /// How many definitions are shown, and how much of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HintLimits {
+pub struct DefinitionLimits {
     /// At most so many.
     pub count: usize,
     /// Characters of each.
@@ -44,7 +44,7 @@ pub fn select(
     path: &str,
     text: &str,
     own: bool,
-    limits: HintLimits,
+    limits: DefinitionLimits,
 ) -> Vec<TypeHint> {
     let Some(family) = Family::of(path).filter(|_| text.len() <= MOST_BYTES) else {
         return Vec::new();
@@ -355,7 +355,7 @@ impl<'a> Shown<'a> {
         self.all.entry(key).or_insert((tier, 0, definition)).1 += count;
     }
 
-    fn hints(self, limits: HintLimits) -> Vec<TypeHint> {
+    fn hints(self, limits: DefinitionLimits) -> Vec<TypeHint> {
         let mut all: Vec<_> = self
             .all
             .into_iter()

@@ -118,7 +118,7 @@ fn index(files: &[(&str, &str)]) -> Index {
 
 fn hints(files: &[(&str, &str)], path: &str, own: bool) -> Vec<String> {
     let text = files.iter().find(|(p, _)| *p == path).map_or("", |(_, text)| text);
-    let limits = HintLimits { count: 20, chars: 120 };
+    let limits = DefinitionLimits { count: 20, chars: 120 };
     select(&index(files), path, text, own, limits)
         .into_iter()
         .map(|h| format!("{} {}", h.source, h.symbol))
@@ -242,7 +242,8 @@ fn bounds_hold_and_the_order_is_the_same_in_every_run() {
     let calls: String = (0..40).map(|n| format!("f{n}({n})\n").repeat(n + 1)).collect();
     let text = format!("from .y import *\n{calls}");
     let index = index(&[("a/y.py", &many), ("a/x.py", &text)]);
-    let of = |count, chars| select(&index, "a/x.py", &text, false, HintLimits { count, chars });
+    let of =
+        |count, chars| select(&index, "a/x.py", &text, false, DefinitionLimits { count, chars });
     let hints = of(3, 9);
     let shown: Vec<&str> = hints.iter().map(|h| h.type_repr.as_str()).collect();
     assert_eq!(shown, ["def f37(…", "def f38(…", "def f39(…"], "those that are used most");
@@ -294,7 +295,7 @@ fn hostile_text_is_bounded() {
             );
         }
         let index = Index::new([((*path).to_owned(), Arc::new(found))]);
-        select(&index, path, text, true, HintLimits { count: 20, chars: 120 });
+        select(&index, path, text, true, DefinitionLimits { count: 20, chars: 120 });
         let took = began.elapsed();
         assert!(took.as_secs() < 20, "{path} {:?}: {took:?}", &text[..20]);
     }

@@ -1,4 +1,5 @@
-//! Which lines of a text the lines of an older one have become.
+//! Which lines of a text the lines of an older one have become. No library is used: those that bound the work on
+//! hostile texts do so by a clock, and then two runs may differ.
 
 use std::collections::HashMap;
 use std::hash::Hash;

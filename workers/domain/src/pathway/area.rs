@@ -32,6 +32,13 @@ pub struct KeptPrint {
     pub since: u64,
 }
 
+impl KeptPrint {
+    /// What is kept of some mistakes, from their fields; what can't be read counts as missing.
+    pub fn read(kept: Vec<Option<String>>) -> Vec<Option<Self>> {
+        kept.into_iter().map(|kept| serde_json::from_str(&kept?).ok()).collect()
+    }
+}
+
 /// A finding of the area that a person does not want to hear of.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Dismissal {
@@ -62,10 +69,13 @@ pub struct Area {
 
 impl Area {
     /// From the fields of its hash. What can't be read counts as missing, and an empty value is none.
-    pub fn of<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+    pub fn of(fields: impl IntoIterator<Item = (impl AsRef<str>, impl AsRef<str>)>) -> Self {
         let mut area = Self::default();
-        for (field, value) in fields.into_iter().filter(|(_, value)| !value.is_empty()) {
-            let Some((what, name)) = field.split_once(':') else { continue };
+        for (field, value) in fields {
+            let (field, value) = (field.as_ref(), value.as_ref());
+            let Some((what, name)) = field.split_once(':').filter(|_| !value.is_empty()) else {
+                continue;
+            };
             let number = value.parse::<u64>().ok();
             match (what, number) {
                 ("v" | "g" | "p" | "b", Some(n)) => {

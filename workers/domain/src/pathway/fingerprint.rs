@@ -38,6 +38,11 @@ impl Fingerprint {
     }
 }
 
+/// The keys of some mistakes, in their order.
+pub fn keys_of(prints: &[Fingerprint]) -> Vec<String> {
+    prints.iter().map(|print| print.pattern_key.clone()).collect()
+}
+
 /// Whether anything is learnt from a finding: its code is in the file, and no check speaks against it.
 pub fn teaches(finding: &Finding) -> bool {
     finding.anchored && finding.checks.is_empty() && finding.kind.is_actionable()

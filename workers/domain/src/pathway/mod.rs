@@ -17,7 +17,7 @@ mod vector;
 mod write;
 
 pub use area::{Area, Dismissal, KeptPrint, MOST_KNOWN, Seen};
-pub use fingerprint::{Fingerprint, Known, fingerprints, shown, teaches};
+pub use fingerprint::{Fingerprint, Known, fingerprints, keys_of, shown, teaches};
 pub use key::{identifiers, keywords, pattern_key};
 pub use libraries::libraries;
 #[cfg(test)]
@@ -27,9 +27,7 @@ pub use recall::{
     Asked, Ended, KeptTrace, Learnt, Remembered, Room, Traces, candidate, trace_attempts, traces,
 };
 pub use swap::{Blocked, Candidate, begun_at, best, place, swap};
-pub use trace::{
-    REVIEW, Signal, Trace, TraceAttempt, TraceChunk, TypeHint, file_prefix, pathway_id,
-};
+pub use trace::{REVIEW, Signal, Trace, TraceAttempt, TraceChunk, file_prefix, pathway_id};
 pub use vector::{BUCKETS, Question, alike, similarity, tokens, vector};
 pub use write::{insert, keep, keep_prints, replay, trace_id};
 

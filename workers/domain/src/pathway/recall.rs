@@ -25,10 +25,12 @@ pub struct KeptTrace {
 pub type Traces = BTreeMap<String, KeptTrace>;
 
 /// A pathway from the fields of its hash. What can't be read counts as missing, and an empty value is none.
-pub fn traces<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Traces {
+pub fn traces(fields: impl IntoIterator<Item = (impl AsRef<str>, impl AsRef<str>)>) -> Traces {
+    let fields: Vec<_> = fields.into_iter().collect();
+    let fields = fields.iter().map(|(field, value)| (field.as_ref(), value.as_ref()));
     let (mut traces, mut more) = (Traces::new(), Vec::new());
-    for (field, value) in fields.into_iter().filter(|(_, value)| !value.is_empty()) {
-        match field.split_once(':') {
+    for (field, value) in fields.filter(|(_, value): &(_, &str)| !value.is_empty()) {
+        match str::split_once(field, ':') {
             Some(("t", id)) => {
                 let Ok(trace) = serde_json::from_str::<Trace>(value) else { continue };
                 let kept = KeptTrace { trace, retired: None };

@@ -257,7 +257,7 @@ fn area(sweeps: &[(u64, [u64; 4])]) -> Area {
             fields.push((format!("{what}:{seq}"), n.to_string()));
         }
     }
-    Area::of(fields.iter().map(|(field, value)| (field.as_str(), value.as_str())))
+    Area::of(fields)
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::Fingerprint;
 use queue_schema::ids::{PathwayId, sha256_hex};
-use queue_schema::rows::FLAGS;
+use queue_schema::rows::{FLAGS, TypeHint};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
@@ -75,17 +75,6 @@ pub struct TraceChunk {
     /// Its score by the ranking of the sweep.
     #[serde(default)]
     pub score: f64,
-}
-
-/// A definition that the reviewer was shown besides the file.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct TypeHint {
-    /// Where it stands.
-    pub source: String,
-    /// Its name.
-    pub symbol: String,
-    /// What it looks like.
-    pub type_repr: String,
 }
 
 /// How a review went. What others write besides these fields is not kept.
