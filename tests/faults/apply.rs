@@ -1,7 +1,7 @@
 //! `kill -9` of the applier's worker: at every step boundary on the wire, and in the middle of a check.
 
 use crate::common::{LONG, each};
-use crate::victim::{Boundary, Victim};
+use crate::victim::{Boundary, Shift};
 use queue_schema::keys;
 use queue_schema::rows::{AutoApplyRow, Row as _};
 use scrum_tests::model_stub::{ModelStub, Recorded, Reply, answers};
@@ -114,18 +114,10 @@ fn run(at: Option<Boundary>) -> (usize, Vec<Boundary>) {
     let bed = Bed::new();
     let before = bed.stub.requests().len();
     let proxy = Proxy::to(bed.server.socket());
-    let victim = Victim::default();
-    let passed = victim.at(&proxy, at);
     let run = bed.ask("! grep -rn BAD src");
-    let mut first = bed.bench.worker_at(&proxy.url(), &["--concurrency", "1"]);
-    victim.is(first.pid());
-    let _second = at.map(|at| {
-        eventually(LONG, &format!("it dies at {at:?}"), || first.0.try_wait().unwrap());
-        bed.bench.worker(&["--concurrency", "1"])
-    });
+    let shift = Shift::killed_at(&bed.bench, &proxy, at);
     bed.end(&run);
-    let boundaries = passed.lock().unwrap().clone();
-    (bed.stub.requests().len() - before, boundaries)
+    (bed.stub.requests().len() - before, shift.passed())
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `kill -9` of workers: at every step boundary, and two hundred times at random.
 
 use crate::common::{LONG, Rng, done, each, is_shard, repo, review_or_summary};
-use crate::victim::{Boundary, Victim};
+use crate::victim::{Boundary, Shift};
 use queue_schema::rows::FindingRow;
 use scrum_tests::model_stub::{ModelStub, Recorded, Reply, answers};
 use scrum_tests::process::{Bench, Process, signal};
@@ -70,15 +70,7 @@ fn run(at: Option<Boundary>) -> Run {
     std::fs::write(bench.ladder(), ladder).unwrap();
     let id = bench.enqueue(&repo);
     let proxy = Proxy::to(server.socket());
-    let victim = Victim::default();
-    let passed = victim.at(&proxy, at);
-    // One job at a time, so that steps come in one order.
-    let mut first = bench.worker_at(&proxy.url(), &["--concurrency", "1"]);
-    victim.is(first.pid());
-    let _second = at.map(|at| {
-        eventually(LONG, &format!("it dies at {at:?}"), || first.0.try_wait().unwrap());
-        bench.worker(&["--concurrency", "1"])
-    });
+    let shift = Shift::killed_at(&bench, &proxy, at);
     let all = done(&server, &id, &repo);
     all.is_done();
     let s = &all.sweep;
@@ -102,8 +94,7 @@ fn run(at: Option<Boundary>) -> Run {
     let lost = all.history.taken_back().len();
     let taken = usize::from(!matches!(at, None | Some(Boundary::Committed(_))));
     assert_eq!(lost, taken, "{at:?}: leases that ran out");
-    let boundaries = passed.lock().unwrap().clone();
-    Run { calls: stub.requests().len(), boundaries, endings }
+    Run { calls: stub.requests().len(), boundaries: shift.passed(), endings }
 }
 
 #[test]

@@ -1,20 +1,19 @@
 //! `kill -9` while a repository teaches: what reviews add to what is remembered of it counts once, whoever died.
 
 use crate::common::{LONG, done, each};
-use crate::victim::{Boundary, Victim};
+use crate::victim::{Boundary, Shift, kills_around_commits};
 use queue_schema::effects::Effects;
 use queue_schema::ids::{MemoryId, PathwayId};
 use queue_schema::records::MemoryCounter;
 use scrum_domain::pathway::{self, REVIEW, Trace, TraceAttempt};
 use scrum_tests::model_stub::{ModelStub, Recorded, Reply, answers};
 use scrum_tests::oracle;
-use scrum_tests::process::{Bench, signal};
-use scrum_tests::proxy::{Act, Point, Proxy};
+use scrum_tests::process::Bench;
+use scrum_tests::proxy::{Point, Proxy};
 use scrum_tests::redis::RedisServer;
 use scrum_tests::repo::TestRepo;
 use scrum_tests::wait::eventually;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 
 const FILES: [&str; 4] = ["dead.rs", "hit.rs", "miss.rs", "new.rs"];
 
@@ -114,18 +113,10 @@ fn run(at: Option<Boundary>) -> (Vec<Boundary>, Learnt) {
     let (repo, _stub, server, bench, memory) = prepared();
     let id = bench.enqueue(&repo);
     let proxy = Proxy::to(server.socket());
-    let victim = Victim::default();
-    let passed = victim.at(&proxy, at);
-    let mut first = bench.worker_at(&proxy.url(), &["--concurrency", "1"]);
-    victim.is(first.pid());
-    let _second = at.map(|at| {
-        eventually(LONG, &format!("it dies at {at:?}"), || first.0.try_wait().unwrap());
-        bench.worker(&["--concurrency", "1"])
-    });
+    let shift = Shift::killed_at(&bench, &proxy, at);
     let all = done(&server, &id, &repo);
     assert_eq!((all.sweep.resolved, all.sweep.unresolved), (3, 1), "{at:?}");
-    let boundaries = passed.lock().unwrap().clone();
-    (boundaries, learnt(&server, &memory))
+    (shift.passed(), learnt(&server, &memory))
 }
 
 /// What the four reviews teach: a hit that succeeds, one that fails, one that nobody could do, and a new trace.
@@ -179,19 +170,7 @@ fn what_is_learnt_counts_once_when_redis_is_killed_around_commits() {
     let (repo, _stub, mut server, bench, memory) = prepared();
     let id = bench.enqueue(&repo);
     let proxy = Proxy::to(server.socket());
-    let next = Arc::new(Mutex::new(None::<(usize, Point, u32)>));
-    let armed = next.clone();
-    proxy.on(move |call, point| {
-        let mut next = armed.lock().unwrap();
-        match *next {
-            Some((n, side, pid)) if call.name == "commit" && call.n >= n && side == point => {
-                signal(pid, "KILL");
-                *next = None;
-                Act::Lose
-            }
-            _ => Act::Pass,
-        }
-    });
+    let next = kills_around_commits(&proxy);
     // While the server is down nobody answers.
     let over = |server: &RedisServer| {
         let key = scrum_tests::redis::at(queue_schema::keys::sweep(&id));

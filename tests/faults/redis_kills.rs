@@ -2,20 +2,20 @@
 //! that says so does see a loss where there is one.
 
 use crate::common::{LONG, Rng, done, repo, review_or_summary, started};
+use crate::victim::kills_around_commits;
 use queue_schema::effects::NewJob;
 use scrum_tests::aof;
 use scrum_tests::history::History;
 use scrum_tests::model_stub::ModelStub;
 use scrum_tests::oracle;
-use scrum_tests::process::{Bench, signal};
-use scrum_tests::proxy::{Act, Point, Proxy, SentCommit};
+use scrum_tests::process::Bench;
+use scrum_tests::proxy::{Point, Proxy, SentCommit};
 use scrum_tests::redis::{RedisServer, ServerOptions};
 use scrum_tests::requests::plain_job;
 use scrum_tests::wait::eventually;
 use std::collections::HashSet;
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Commits that Redis acknowledged and that the history does not hold.
@@ -37,19 +37,7 @@ fn fifty_kills_of_redis_in_one_sweep_lose_nothing_acknowledged() {
         .set("queue.crash_limit", "100");
     let id = bench.enqueue(&repo);
     let proxy = Proxy::to(server.socket());
-    let next = Arc::new(Mutex::new(None::<(usize, Point, u32)>));
-    let armed = next.clone();
-    proxy.on(move |call, point| {
-        let mut next = armed.lock().unwrap();
-        match *next {
-            Some((n, side, pid)) if call.name == "commit" && call.n >= n && side == point => {
-                signal(pid, "KILL");
-                *next = None;
-                Act::Lose
-            }
-            _ => Act::Pass,
-        }
-    });
+    let next = kills_around_commits(&proxy);
     let mut workers = [(); 2].map(|()| bench.worker_at(&proxy.url(), &["--concurrency", "4"]));
     started(&bench, 2);
     for _ in 0..KILLS {

@@ -1,7 +1,7 @@
 //! A worker that dies at an exact step boundary: the proxy sees its calls and kills it there.
 
 use crate::common::LONG;
-use scrum_tests::process::signal;
+use scrum_tests::process::{Bench, Process, signal};
 use scrum_tests::proxy::{Act, Call, Point, Proxy};
 use scrum_tests::wait::eventually;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -82,4 +82,51 @@ impl Victim {
         });
         passed
     }
+}
+
+/// Workers that do one job at a time, so that steps come in one order.
+pub struct Shift {
+    passed: Arc<Mutex<Vec<Boundary>>>,
+    _workers: Vec<Process>,
+}
+
+impl Shift {
+    /// The first one dies at a boundary, if any, and another one finishes.
+    pub fn killed_at(bench: &Bench, proxy: &Proxy, at: Option<Boundary>) -> Self {
+        let victim = Victim::default();
+        let passed = victim.at(proxy, at);
+        let mut first = bench.worker_at(&proxy.url(), &["--concurrency", "1"]);
+        victim.is(first.pid());
+        let second = at.map(|at| {
+            eventually(LONG, &format!("it dies at {at:?}"), || first.0.try_wait().unwrap());
+            bench.worker(&["--concurrency", "1"])
+        });
+        Self { passed, _workers: [first].into_iter().chain(second).collect() }
+    }
+
+    /// The boundaries that were passed.
+    pub fn passed(&self) -> Vec<Boundary> {
+        self.passed.lock().unwrap().clone()
+    }
+}
+
+/// The next kill of a server: the least number of the commit, on which side of it, and the process.
+pub type NextKill = Arc<Mutex<Option<(usize, Point, u32)>>>;
+
+/// Kills a server around the commit that is named next; the commit's call is lost.
+pub fn kills_around_commits(proxy: &Proxy) -> NextKill {
+    let next = NextKill::default();
+    let armed = next.clone();
+    proxy.on(move |call, point| {
+        let mut next = armed.lock().unwrap();
+        match *next {
+            Some((n, side, pid)) if call.name == "commit" && call.n >= n && side == point => {
+                signal(pid, "KILL");
+                *next = None;
+                Act::Lose
+            }
+            _ => Act::Pass,
+        }
+    });
+    next
 }

@@ -43,6 +43,8 @@ pub mod estimate;
 pub mod facts;
 pub mod findings;
 pub mod fit;
+#[cfg(test)]
+mod fixtures;
 pub mod gathered;
 pub mod hints;
 pub mod injection;

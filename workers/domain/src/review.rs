@@ -209,21 +209,14 @@ mod tests {
 
     fn attempt(n: u32, outcome: Outcome, cost: Option<f64>) -> Attempt {
         Attempt {
-            n,
-            rung: n - 1,
-            provider: "p".into(),
             model: format!("m{n}"),
-            outcome,
-            reason: String::new(),
             chars: 10,
-            answer_preview: String::new(),
-            answer_sha256: None,
             tokens_in: 100,
             tokens_out: 10,
             cost_usd: cost,
             duration_ms: 5,
-            cached: false,
             masked: n - 1,
+            ..crate::fixtures::attempt(n, outcome)
         }
     }
 

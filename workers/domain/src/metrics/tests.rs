@@ -8,21 +8,11 @@ use std::collections::BTreeMap;
 
 fn attempt(n: u32, outcome: Outcome) -> Attempt {
     Attempt {
-        n,
-        rung: n - 1,
-        provider: "p".into(),
-        model: "m".into(),
-        outcome,
-        reason: String::new(),
         chars: 1,
-        answer_preview: String::new(),
-        answer_sha256: None,
         tokens_in: 1,
         tokens_out: 1,
-        cost_usd: None,
         duration_ms: 1,
-        cached: false,
-        masked: 0,
+        ..crate::fixtures::attempt(n, outcome)
     }
 }
 

@@ -39,21 +39,12 @@ fn models(ladder: &Ladder) -> Vec<&str> {
 
 fn attempt(n: u32, model: &str, outcome: Outcome) -> Attempt {
     Attempt {
-        n,
-        rung: n - 1,
-        provider: "p".into(),
         model: model.into(),
-        outcome,
-        reason: String::new(),
         chars: 10,
-        answer_preview: String::new(),
-        answer_sha256: None,
         tokens_in: 1,
         tokens_out: 1,
-        cost_usd: None,
         duration_ms: 1,
-        cached: false,
-        masked: 0,
+        ..crate::fixtures::attempt(n, outcome)
     }
 }
 

@@ -27,21 +27,11 @@ fn input<'a>(body: Body<'a>, history: &'a [Attempt], chunks: &'a [Chunk]) -> Rev
 
 fn attempt(reason: &str) -> Attempt {
     Attempt {
-        n: 1,
-        rung: 0,
         provider: "ollama".into(),
         model: "qwen3".into(),
-        outcome: Outcome::Thin,
         reason: reason.into(),
         chars: 42,
-        answer_preview: String::new(),
-        answer_sha256: None,
-        tokens_in: 0,
-        tokens_out: 0,
-        cost_usd: None,
-        duration_ms: 0,
-        cached: false,
-        masked: 0,
+        ..crate::fixtures::attempt(1, Outcome::Thin)
     }
 }
 

@@ -87,21 +87,15 @@ fn sarif(sweep: &Whole) -> Value {
 
 fn attempt(n: u32, outcome: Outcome, reason: &str) -> Attempt {
     Attempt {
-        n,
-        rung: n - 1,
         provider: "ollama".into(),
         model: format!("m{n}"),
-        outcome,
         reason: reason.into(),
         chars: 120,
-        answer_preview: String::new(),
-        answer_sha256: None,
         tokens_in: 100,
         tokens_out: 20,
         cost_usd: Some(0.25),
         duration_ms: 1500,
-        cached: false,
-        masked: 0,
+        ..crate::fixtures::attempt(n, outcome)
     }
 }
 
