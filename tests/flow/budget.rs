@@ -172,9 +172,10 @@ fn near_a_budget_of_tokens_a_rejected_review_gets_no_further_attempt() {
             review(1000)
         }
     });
-    // The last one that is begun is the one that is rejected.
+    // One after the other: the last one that is begun is the one that is rejected.
     let fleet = Fleet::new(TestRepo::with_files(4), stub, &[("weak", None), ("strong", None)])
-        .set("sweep.max_tokens", "100");
+        .set("sweep.max_tokens", "100")
+        .set("sweep.admission_window", "1");
     fleet.run(&["--budget-tokens", "10000"]).expect(1);
     assert_eq!(fleet.by_model(), BTreeMap::from([("weak".to_owned(), 4)]));
     let summary = fleet.summary();
