@@ -145,7 +145,7 @@ fn look(
 /// The definitions of the commit, of as many files as workers take them from.
 fn indexed(repo: &Repo, tree: &[Entry], ignore: Option<&IgnoreFile>, most: usize) -> Index {
     let fits = |entry: &&Entry| {
-        entry.is_file()
+        entry.is_regular()
             && definitions::is_indexed(&entry.path, entry.bytes)
             && !ignore.is_some_and(|rules| rules.is_ignored(&entry.path))
     };

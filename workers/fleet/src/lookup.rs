@@ -30,8 +30,9 @@ pub async fn elsewhere(
     }
     let tree = ctx.tree(spec).await?;
     let is_read = |bytes| bytes <= spec.limits.max_file_bytes;
-    let files =
-        tree.iter().filter(|entry| entry.is_file() && entry.path != path && is_read(entry.bytes));
+    let files = tree
+        .iter()
+        .filter(|entry| entry.is_regular() && entry.path != path && is_read(entry.bytes));
     let mut bytes = 0;
     for entry in files.take(ctx.settings().worker.lookup_files as usize) {
         bytes += entry.bytes;

@@ -27,7 +27,7 @@ impl Repo {
         let (old, new) = (self.snapshot(from)?, self.snapshot(to)?);
         let missing = |all: &[Entry], of: &[Entry]| -> Vec<Entry> {
             let names: BTreeSet<&str> = of.iter().map(|entry| entry.path.as_str()).collect();
-            let files = all.iter().filter(|e| e.is_file() && !names.contains(e.path.as_str()));
+            let files = all.iter().filter(|e| e.is_regular() && !names.contains(e.path.as_str()));
             files.cloned().collect()
         };
         let mut removed = missing(&old, &new);

@@ -34,8 +34,8 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Whether it is a file, executable or not.
-    pub const fn is_file(&self) -> bool {
+    /// Whether it is a regular file, executable or not.
+    pub const fn is_regular(&self) -> bool {
         matches!(self.kind, EntryKind::File | EntryKind::Executable)
     }
 }

@@ -1,20 +1,15 @@
 use super::*;
 use queue_schema::rows::{Confirmed, FindingKind};
 
-fn finding(quote: Option<&str>, confidence: Option<u8>, anchored: bool) -> Finding {
-    Finding {
-        quote: quote.map(Into::into),
-        anchored,
-        confidence,
-        confirmed: Some(Confirmed::Call),
-        ..Finding::new(FindingKind::Suggestion, "x")
-    }
+fn finding(quote: Option<&str>) -> Finding {
+    let quote = quote.map(Into::into);
+    Finding { quote, ..Finding::new(FindingKind::Suggestion, "x") }
 }
 
 const SOURCE: &str = "use std::fs;\n\nfn domain() {}\n\nfn main() {\n    let x = read( a,  b );\n\n    x.unwrap();\r\n}\n";
 
 fn lines(quote: &str) -> Option<(u32, u32)> {
-    let mut f = [finding(Some(quote), None, false)];
+    let mut f = [finding(Some(quote))];
     anchor(&mut f, "a.rs", SOURCE);
     assert_eq!(f[0].anchored, f[0].line.is_some());
     f[0].line.zip(f[0].end_line)
@@ -38,7 +33,8 @@ fn names_are_whole_words() {
 
 /// A finding with this place, anchored: its first line, or those between which it is undecided.
 fn meant(path: &str, source: &str, place: &str, title: &str, quote: &str) -> Vec<u32> {
-    let mut found = finding(Some(quote), Some(95), false);
+    let mut found =
+        Finding { confidence: Some(95), confirmed: Some(Confirmed::Call), ..finding(Some(quote)) };
     found.place = Some(place.to_owned()).filter(|place| !place.is_empty());
     title.clone_into(&mut found.text);
     let mut all = [found];
@@ -181,7 +177,7 @@ fn quotes_of_any_form_are_found() {
     }
     assert_eq!(lines("- fn main() {\n+ fn main() -> u8 {"), Some((5, 5)), "the old line");
     assert_eq!(lines("fn main() { ... y.unwrap()"), None);
-    let mut f = [finding(Some("8: x.unwrap();"), None, false)];
+    let mut f = [finding(Some("8: x.unwrap();"))];
     anchor(&mut f, "a.rs", SOURCE);
     assert_eq!(f[0].quote.as_deref(), Some("x.unwrap();"), "what stands in the file");
 }
@@ -218,7 +214,7 @@ fn what_is_not_there_is_not_anchored() {
     assert_eq!(lines("}"), None);
     assert_eq!(lines(""), None);
     assert_eq!(lines("x.unwrap();\nlet x"), None, "order matters");
-    let mut f = [finding(None, None, true)];
+    let mut f = [Finding { anchored: true, ..finding(None) }];
     anchor(&mut f, "a.rs", SOURCE);
     assert!(!f[0].anchored, "no quote, no anchor");
 }
@@ -227,7 +223,7 @@ fn what_is_not_there_is_not_anchored() {
 fn a_quote_with_a_mask_is_found_where_the_secret_stands() {
     let source = "fn a() {}\n\nlet password = \"Vt7kk#Qpw2xZ\";\nlet b = 1;\n";
     let place = |quote: &str| {
-        let mut f = [finding(Some(quote), None, false)];
+        let mut f = [finding(Some(quote))];
         anchor(&mut f, "a.rs", source);
         f[0].line.zip(f[0].end_line)
     };

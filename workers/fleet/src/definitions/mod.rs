@@ -93,7 +93,7 @@ async fn wanted(ctx: &Context, spec: &SweepSpec) -> Result<Vec<Wanted>, HandlerE
     let tree = ctx.tree(spec).await?;
     let ignored = ctx.ignore_file(spec, &tree).await?;
     let fits = |entry: &&Entry| {
-        entry.is_file()
+        entry.is_regular()
             && definitions::is_indexed(&entry.path, entry.bytes)
             && !ignored.as_ref().is_some_and(|rules| rules.is_ignored(&entry.path))
     };

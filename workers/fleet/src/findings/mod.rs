@@ -15,6 +15,7 @@ use queue_schema::ledger;
 use queue_schema::records::{
     self, FileFindings, FindingsRecord, KeptFinding, Look, Observed, Sighting, SweepRecord,
 };
+use queue_schema::rows::metrics::Known;
 use queue_schema::rows::{Finding, FindingState, ReviewRow};
 use queue_schema::sweep::{SweepSpec, Target};
 use scrum_domain::findings::{self, LineMap, Said, Settled, View};
@@ -47,8 +48,7 @@ pub(crate) async fn settle(
     let Some(seq) = ctx.sweep_number(of.sweep).await? else { return Ok(Vec::new()) };
     let path = of.record.path.as_str();
     let file = load(ctx, &memory, &[path]).await?.pop().unwrap_or_default();
-    let mut effects =
-        vec![SweepRecord::of(of.sweep).loop_counters(vec![("known.files".to_owned(), 1)])];
+    let mut effects = vec![count(of.sweep, &Known { files: 1, ..Known::default() })];
     if row.findings.is_empty() && file.all.is_empty() {
         return Ok(effects);
     }
@@ -93,6 +93,13 @@ pub(crate) async fn settle(
         effects.extend(taken_over(&work, &moved, of.sweep)?);
     }
     Ok(effects)
+}
+
+/// Adds to what the sweep counts of known findings.
+fn count(sweep: &SweepId, known: &Known) -> Effect {
+    let adds = known.counters().into_iter().filter(|(_, by)| *by != 0);
+    let adds = adds.map(|(counter, by)| (counter.to_owned(), by)).collect();
+    SweepRecord::of(sweep).loop_counters(adds)
 }
 
 /// The findings of some files.
@@ -284,8 +291,7 @@ fn taken_over(
         not_fixed += i64::from(kept.observed.fixed == Some(work.said.at.seq));
     }
     if not_fixed > 0 {
-        let adds = vec![("known.fixed".to_owned(), -not_fixed)];
-        effects.push(SweepRecord::of(sweep).loop_counters(adds));
+        effects.push(count(sweep, &Known { fixed: -not_fixed, ..Known::default() }));
     }
     Ok(effects)
 }

@@ -1,13 +1,14 @@
 //! What a new commit does to findings: files that it renames take theirs along, and those of files that it does not
 //! have any more are gone.
 
-use super::{load, trust};
+use super::{count, load, trust};
 use crate::context::Context;
 use crate::runtime::HandlerError;
 use queue_schema::client::Queue;
 use queue_schema::effects::Effect;
 use queue_schema::ids::{MemoryId, SweepId};
-use queue_schema::records::{FileFindings, FindingsRecord, Look, MemoryState, SweepRecord};
+use queue_schema::records::{FileFindings, FindingsRecord, Look, MemoryState};
+use queue_schema::rows::metrics::Known;
 use queue_schema::sweep::SweepSpec;
 use scrum_domain::findings::place_key;
 use scrum_repo::Entry;
@@ -53,7 +54,7 @@ pub(crate) async fn planned(
     }
     if !fixed.is_empty() {
         let by = i64::try_from(fixed.len()).unwrap_or(i64::MAX);
-        effects.push(SweepRecord::of(sweep).loop_counters(vec![("known.fixed".to_owned(), by)]));
+        effects.push(count(sweep, &Known { fixed: by, ..Known::default() }));
         effects.extend(trust(fixed.into_iter()));
     }
     Ok(effects)
