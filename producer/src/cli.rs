@@ -3,11 +3,13 @@
 mod apply;
 mod dlq;
 mod findings;
+mod kb;
 mod memory;
 
 pub use apply::ApplyArgs;
 pub use dlq::{DlqAction, DlqArgs, LetterFilter};
 pub use findings::{FindingFilter, FindingsAction, FindingsArgs};
+pub use kb::{KbAction, KbArgs, RowFilter};
 pub use memory::{MemoryAction, MemoryArgs};
 
 use clap::{Args, Parser, Subcommand};
@@ -330,24 +332,6 @@ pub struct DoctorArgs {
     /// With --injection: with the prompts that ask for JSON.
     #[arg(long, requires = "injection")]
     pub json_reviews: bool,
-}
-
-/// `scrum kb`.
-#[derive(Debug, Args)]
-pub struct KbArgs {
-    /// What to do with it.
-    #[command(subcommand)]
-    pub action: KbAction,
-}
-
-/// What to do with the knowledge base.
-#[derive(Debug, Subcommand)]
-pub enum KbAction {
-    /// Print the JSON Schema of a kind of row; without a kind, list the kinds.
-    Schema {
-        /// Kind of row, e.g. scrum_reviews.
-        kind: Option<String>,
-    },
 }
 
 /// `2.50`, in millionths of a dollar.

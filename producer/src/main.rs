@@ -57,7 +57,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<u8> {
         Command::Doctor(args) if args.injection => commands::injection::execute(&global, &args),
         Command::Doctor(_) => commands::doctor::execute(&global).await,
         Command::Memory(args) => commands::memory::execute(&global, args).await,
-        Command::Kb(args) => commands::kb::execute(&global, args),
+        Command::Kb(args) => commands::kb::execute(&global, args).await,
         Command::Completions { shell } => {
             use clap::CommandFactory;
             let mut script = Vec::new();

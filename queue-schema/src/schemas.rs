@@ -39,6 +39,7 @@ row_schemas! {
     LoopMetricsRow in "scrum_loop_metrics.v1.json",
     ModelTrustRow in "model_trust.v1.json",
     FindingRow in "findings.v1.json",
+    PathwayTraceRow in "pathway_traces.v1.json",
 }
 
 /// The schema of a kind of row, by the name of its stream.

@@ -3,6 +3,8 @@
 
 #[path = "house/keys.rs"]
 mod keys;
+#[path = "house/kinds.rs"]
+mod kinds;
 #[path = "house/paths.rs"]
 mod paths;
 #[path = "house/scripts.rs"]

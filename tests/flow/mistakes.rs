@@ -80,6 +80,17 @@ fn mistakes_are_told_and_cost_nothing() {
     refused(&bench, &["findings", repo, "list"], &["nothing is remembered", "scrum run"]);
     refused(&bench, &["findings", plain, "list"], &[plain, "not a git repository"]);
     refused(&bench, &["kb", "schema", "nothing"], &["nothing", "scrum kb schema"]);
+    refused(&bench, &["kb", "query", "scrum_review"], &["do you mean scrum_reviews?"]);
+    refused(
+        &bench,
+        &["kb", "export", "findings", "--repo", plain],
+        &[plain, "not a git repository"],
+    );
+    refused(
+        &bench,
+        &["kb", "query", "scrum_reviews", "--from", "x"],
+        &["'x' is no place in this list"],
+    );
     for (args, words) in [
         (["dlq", "list", "--class", "poisson"], ["poisson", "do you mean poison?"]),
         (["dlq", "export", "--class", "nonsense"], ["nonsense", "known: ladder_exhausted"]),

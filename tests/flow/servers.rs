@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../support/schemas.rs"]
+mod schemas;
+
 #[path = "servers/acl.rs"]
 mod acl;
 #[path = "servers/cluster.rs"]

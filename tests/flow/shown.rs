@@ -270,6 +270,7 @@ fn hostile_text_in_arguments_and_settings_is_escaped() {
         ("scrum", vec!["dlq", "show", "@"]),
         ("scrum", vec!["dlq", "list", "--since", "@"]),
         ("scrum", vec!["kb", "schema", "@"]),
+        ("scrum", vec!["kb", "query", "@"]),
         ("scrum", vec!["status", "--redis", "redis://@:x/"]),
         ("scrum", vec!["status", "--redis", "redis://127.0.0.1:1/@"]),
         ("scrum", vec!["status", "--config", "/no/@"]),

@@ -8,10 +8,11 @@ use queue_schema::client::Queue;
 use queue_schema::effects::{Effect, Effects};
 use queue_schema::ids::{MemoryId, PathwayId};
 use queue_schema::records::{AreaRecord, MemoryRecord, PathwayRecord};
+use queue_schema::rows::PathwayTraceRow;
 use scrum_disk as disk;
 use scrum_domain::pathway::{self, Trace};
 use scrum_knowledge::memory::{
-    MemoryStats, NamedTrace, PathwayView, known_prints, memory_stats, named, pathway, pathways,
+    MemoryStats, PathwayView, known_prints, memory_stats, named, pathway, pathways,
 };
 use scrum_repo::Repo;
 use scrum_shown::shell_quoted;
@@ -47,7 +48,7 @@ pub async fn execute(global: &Global, args: MemoryArgs) -> anyhow::Result<u8> {
         None => numbers(global, &memory_stats(queue, &memory).await?)?,
         Some(MemoryAction::List) => list(global, queue, &memory).await?,
         Some(MemoryAction::Show { pathway }) => {
-            show(global, &one(queue, &memory, &pathway).await?)?;
+            show(global, &name, &one(queue, &memory, &pathway).await?)?;
         }
         Some(MemoryAction::Reject { pathway, key, why }) => {
             let view = one(queue, &memory, &pathway).await?;
@@ -192,12 +193,12 @@ fn cells(view: &PathwayView) -> Vec<String> {
     ]
 }
 
-fn show(global: &Global, view: &PathwayView) -> anyhow::Result<()> {
+fn show(global: &Global, name: &str, view: &PathwayView) -> anyhow::Result<()> {
     if global.json {
         return say_json(view);
     }
     say(&format!("{}  {}, {}", view.pathway_id, plain(&view.area), plain(&view.signal_class)))?;
-    view.traces.iter().try_for_each(|trace| say(&told(trace)))?;
+    view.traces.iter().try_for_each(|trace| say(&told(&trace.row(name))))?;
     for known in &view.fingerprints {
         say(&format!("  {}, {} found", plain(&known.pattern_key), known.occurrences))?;
         say(&format!("    {}", plain(&known.example)))?;
@@ -208,16 +209,15 @@ fn show(global: &Global, view: &PathwayView) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn told(named: &NamedTrace) -> String {
-    let trace = &named.trace;
-    let model = trace.accepted().map(|a| a.model.as_str()).unwrap_or_default();
-    let (replays, done) = (trace.replay_count, trace.replays_succeeded);
-    let retired = named.why_retired.as_ref().map(|why| format!(", retired: {}", plain(why)));
+fn told(row: &PathwayTraceRow) -> String {
+    let retired = row.retired.as_ref().map(|why| format!(", retired: {}", plain(why)));
     format!(
-        "  {}  {} by {}, {done} of {replays} replays succeeded{}",
-        plain(&trace.created_at),
-        plain(&trace.file_path),
-        plain(model),
+        "  {}  {} by {}, {} of {} replays succeeded{}",
+        plain(&row.created_at),
+        plain(&row.file),
+        plain(&row.model),
+        row.replays_succeeded,
+        row.replay_count,
         retired.unwrap_or_default()
     )
 }

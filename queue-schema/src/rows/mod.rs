@@ -9,6 +9,7 @@ pub mod facts;
 pub mod finding;
 pub mod ledger;
 pub mod metrics;
+pub mod pathway;
 pub mod review;
 pub mod trust;
 
@@ -20,13 +21,14 @@ pub use finding::{
 };
 pub use ledger::FindingRow;
 pub use metrics::{LoopMetricsRow, LoopNumbers};
+pub use pathway::PathwayTraceRow;
 pub use review::{ReviewRow, TypeHint};
 pub use trust::ModelTrustRow;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-/// Streams of the row kinds that are kept of a sweep, and forgotten with it. Loop metrics and model trust
-/// are not: they are composed from counters when somebody asks.
+/// Streams of the row kinds that are kept of a sweep, and forgotten with it. The others
+/// are not: they are composed when somebody asks.
 pub const STREAMS: &[&str] = &[ReviewRow::STREAM, AuditFactsRow::STREAM, AutoApplyRow::STREAM];
 
 /// A kind of knowledge-base row.

@@ -1,5 +1,7 @@
 //! All that the product does with a server, as commands: for tests of what it needs there.
 
+use super::schemas;
+use queue_schema::schemas::SCHEMAS;
 use scrum_tests::model_stub::{ModelStub, Recorded, Reply, answers};
 use scrum_tests::process::Bench;
 use scrum_tests::repo::{TestRepo, large_file};
@@ -116,6 +118,7 @@ pub fn every_command(setup: &Setup, mut run: impl FnMut(&[&str], &[i32]) -> Stri
     let (out, better) = (setup.bench.out(), setup.better());
     let (out, better) = (out.to_str().unwrap(), better.to_str().unwrap());
     run(&[&sweep[..], &["--wait", "--out", out]].concat(), &[1]);
+    schemas::check_report(out.as_ref());
     let all: Value = serde_json::from_str(&run(&["status", "--json"], &[0])).unwrap();
     let id = all["sweeps"][0]["id"].as_str().unwrap().to_owned();
     let id = id.as_str();
@@ -178,5 +181,21 @@ pub fn every_command(setup: &Setup, mut run: impl FnMut(&[&str], &[i32]) -> Stri
     run(&["memory", sweep[1], "import", file.to_str().unwrap()], &[0]);
     run(&["doctor"], &[0, 1]);
     run(&["kb", "schema"], &[0]);
+    run(&["kb", "health"], &[0]);
+    let rows = run(&["kb", "export", "scrum_reviews", "--repo", sweep[1]], &[0]);
+    assert!(!rows.is_empty() && rows.lines().all(|row| serde_json::from_str::<Value>(row).is_ok()));
+    for schema in SCHEMAS {
+        let page: Value =
+            serde_json::from_str(&run(&["kb", "query", schema.kind, "--json"], &[0])).unwrap();
+        let rows = page["rows"].as_array().unwrap();
+        assert!(!rows.is_empty() || schema.kind == "audit_facts", "{}", schema.kind);
+        let lines: Vec<String> = rows.iter().map(Value::to_string).collect();
+        schemas::check_rows(schema.kind, &lines.join("\n"));
+        if let Some(next) = page["next"].as_str() {
+            run(&["kb", "query", schema.kind, "--from", next], &[0]);
+        }
+        let all = run(&["kb", "export", schema.kind], &[0]);
+        assert_eq!(run(&["kb", "export", schema.kind, "--since", "1d"], &[0]), all);
+    }
     run(&["completions", "bash"], &[0]);
 }

@@ -18,6 +18,7 @@
 //! | a repository over time | [`metrics_of_all`], [`metrics_of`] |
 //! | what models have shown | [`models`] |
 //! | what is remembered of a repository; its pathways | [`memory::memory_stats`], [`memory::pathway`], [`memory::pathways`] |
+//! | which kinds of rows there are, who reads them; the rows of a kind over many sweeps | [`kb::health`], [`kb::KbRows`] |
 //! | lanes, workers, jobs, what nobody serves | [`fleet::overview`], [`fleet::unserved_lanes`] |
 //!
 //! Nothing here loads a whole sweep. What may be many comes in pages of [`PAGE`], letters in pages of
@@ -29,6 +30,7 @@
 mod files;
 mod findings;
 pub mod fleet;
+pub mod kb;
 mod ledger;
 pub mod letters;
 pub mod memory;

@@ -4,6 +4,8 @@ use crate::Error;
 use queue_schema::client::Queue;
 use queue_schema::ids::{MemoryId, PathwayId};
 use queue_schema::records::MemoryCounter;
+use queue_schema::rows::PathwayTraceRow;
+use queue_schema::rows::pathway::SCHEMA_VERSION;
 use queue_schema::url;
 use scrum_domain::pathway::{Area, KeptPrint, Trace, file_prefix, keys_of, traces};
 use serde::Serialize;
@@ -51,6 +53,33 @@ pub struct NamedTrace {
     /// The trace, with all that is derived.
     #[serde(flatten)]
     pub trace: Trace,
+}
+
+impl NamedTrace {
+    /// As programs read it, of the repository of that name.
+    pub fn row(&self, repo: &str) -> PathwayTraceRow {
+        let trace = &self.trace;
+        let accepted = trace.accepted();
+        PathwayTraceRow {
+            id: self.id.clone(),
+            pathway_id: trace.pathway_id.to_string(),
+            repo: repo.to_owned(),
+            file: trace.file_path.clone(),
+            task_class: trace.task_class.clone(),
+            signal_class: trace.signal_class.clone(),
+            created_at: trace.created_at.clone(),
+            model: accepted.map(|attempt| attempt.model.clone()).unwrap_or_default(),
+            rung: accepted.map(|attempt| attempt.rung).unwrap_or_default(),
+            attempts: u32::try_from(trace.ladder_attempts.len()).unwrap_or(u32::MAX),
+            semantic_flags: trace.semantic_flags.clone(),
+            pattern_keys: keys_of(&trace.bug_fingerprints),
+            audit_consensus: trace.audit_consensus,
+            replay_count: trace.replay_count,
+            replays_succeeded: trace.replays_succeeded,
+            retired: self.why_retired.clone(),
+            schema_version: SCHEMA_VERSION,
+        }
+    }
 }
 
 /// A mistake of an area.

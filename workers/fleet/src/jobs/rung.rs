@@ -75,9 +75,10 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
         return Ok(effects);
     } else {
         work.shorten_notes(&rung, &asked);
-        work.define(ctx, &rung, true).await;
     }
+    // A file of one piece goes as it is.
     if work.body().is_some() {
+        work.define(ctx, &rung, true).await;
         let notes =
             |work: &Work| work.body().map_or_else(|| whole(work), |body| prompt(work, body));
         let fits = |work: &Work, asked: &Prompt| {
