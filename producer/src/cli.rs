@@ -5,12 +5,14 @@ mod dlq;
 mod findings;
 mod kb;
 mod memory;
+mod parity;
 
 pub use apply::ApplyArgs;
 pub use dlq::{DlqAction, DlqArgs, LetterFilter};
 pub use findings::{FindingFilter, FindingsAction, FindingsArgs};
 pub use kb::{KbAction, KbArgs, RowFilter};
 pub use memory::{MemoryAction, MemoryArgs};
+pub use parity::{ParityArgs, ParityForm};
 
 use clap::{Args, Parser, Subcommand};
 use queue_schema::effects::Priority;
@@ -91,6 +93,9 @@ pub enum Command {
     Memory(MemoryArgs),
     /// The knowledge base: the rows that sweeps leave behind.
     Kb(KbArgs),
+    /// Hold two servers against each other: the same requests, and where their answers differ in status and shape.
+    #[command(after_help = PARITY_EXAMPLES)]
+    Parity(ParityArgs),
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.
@@ -130,6 +135,11 @@ const FINDINGS_EXAMPLES: &str = "Examples:
   scrum findings ~/src/app list --path 'src/**/*.rs' --severity major --since 7d
   scrum findings dismiss 3f2a91c07be4d512 --why 'input is checked by the caller'
   scrum findings export --state dismissed --out dismissed.jsonl";
+
+const PARITY_EXAMPLES: &str = "Examples:
+  scrum parity cases.json http://127.0.0.1:8000 https://staging.example
+  scrum parity cases.json http://127.0.0.1:8000 http://127.0.0.1:9000 --form junit > parity.xml
+Exit code 1 when an answer differs, 2 when a side could not be asked.";
 
 const DLQ_EXAMPLES: &str = "Examples:
   scrum dlq list --sweep 3f2a91c07be4d512 --path 'src/**/*.rs' --since 2h

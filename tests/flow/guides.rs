@@ -250,9 +250,11 @@ fn the_pages_have_no_commands_elsewhere() {
         for (kind, body) in blocks(&page.text) {
             let name = &page.name;
             assert!(
-                ["console", "toml", "text", "ini"].contains(&kind.as_str()),
+                ["console", "toml", "text", "ini", "json"].contains(&kind.as_str()),
                 "{name}: {kind:?}"
             );
+            let json = serde_json::from_str::<serde_json::Value>(&body.join("\n"));
+            assert!(kind != "json" || json.is_ok(), "{name}: {json:?}");
             let command = |l: &&String| ours.contains(&l.split(' ').next().unwrap());
             let found = (kind != "console").then(|| body.iter().find(command)).flatten();
             assert!(found.is_none(), "{name}: nobody runs {found:?}");

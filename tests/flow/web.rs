@@ -1,6 +1,9 @@
 //! `scrum-web` over the wire.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "web/parity.rs"]
+mod parity;
+
 use scrum_tests::process::{Bench, Done};
 use scrum_tests::redis::RedisServer;
 use scrum_tests::web::Web;

@@ -13,6 +13,7 @@ pub mod memory;
 pub mod metrics;
 pub mod models;
 pub mod operate;
+pub mod parity;
 pub mod report;
 pub mod run;
 pub mod status;

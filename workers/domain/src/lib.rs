@@ -50,6 +50,7 @@ pub mod hints;
 pub mod injection;
 pub mod material;
 pub mod metrics;
+pub mod parity;
 pub mod parse;
 pub mod pathway;
 pub mod prompt;

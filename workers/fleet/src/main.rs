@@ -11,7 +11,7 @@ use scrum_fleet::probe;
 use scrum_fleet::registry::Registry;
 use scrum_fleet::runtime::{self, WorkerOptions, alarm};
 use scrum_fleet::upkeep;
-use scrum_providers::{Embedder, Providers};
+use scrum_providers::{Embedder, Providers, exchange};
 use scrum_shown::print;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -61,6 +61,8 @@ enum Command {
         #[arg(long)]
         forensic: bool,
     },
+    /// Read requests for two servers as JSON from standard input, send them, and print the answers as JSON.
+    Exchange,
 }
 
 /// After the second signal, what is left for handing jobs back. Then the process ends, whatever its
@@ -109,6 +111,10 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Injection { forensic }) => {
             let ladder = serde_json::from_reader(std::io::stdin()).context("no ladder")?;
             print::say_json(&injection::run(&settings, &providers, &ladder, forensic).await)
+        }
+        Some(Command::Exchange) => {
+            let pair = serde_json::from_reader(std::io::stdin()).context("no requests")?;
+            print::say_json(&exchange::exchange(&pair).await?)
         }
         None => work(settings, providers, cli.lanes).await,
     }

@@ -23,6 +23,7 @@ mod client;
 mod clock;
 pub mod embed;
 pub mod error;
+pub mod exchange;
 mod gateway;
 mod heard;
 mod http;
