@@ -36,6 +36,8 @@ row_schemas! {
     ReviewRow in "scrum_reviews.v4.json",
     AuditFactsRow in "audit_facts.v2.json",
     AutoApplyRow in "auto_apply.v1.json",
+    DiffReview in "diff_reviews.v1.json",
+    DiffFinding in "diff_findings.v1.json",
     LoopMetricsRow in "scrum_loop_metrics.v1.json",
     ModelTrustRow in "model_trust.v1.json",
     FindingRow in "findings.v1.json",

@@ -5,6 +5,7 @@
 
 pub mod apply;
 pub mod attempt;
+pub mod diff;
 pub mod facts;
 pub mod finding;
 pub mod ledger;
@@ -15,6 +16,7 @@ pub mod trust;
 
 pub use apply::{AutoApplyRow, PatchRecord};
 pub use attempt::{Attempt, Outcome};
+pub use diff::{DiffFinding, DiffRemark, DiffReview, DiffSeverity, DiffSide, DiffVerdict};
 pub use facts::AuditFactsRow;
 pub use finding::{
     Confirmed, FLAGS, Finding, FindingKind, FindingState, GoneFinding, MOST_PLACES, Severity,
@@ -29,7 +31,13 @@ use serde::{Serialize, de::DeserializeOwned};
 
 /// Streams of the row kinds that are kept of a sweep, and forgotten with it. The others
 /// are not: they are composed when somebody asks.
-pub const STREAMS: &[&str] = &[ReviewRow::STREAM, AuditFactsRow::STREAM, AutoApplyRow::STREAM];
+pub const STREAMS: &[&str] = &[
+    ReviewRow::STREAM,
+    AuditFactsRow::STREAM,
+    AutoApplyRow::STREAM,
+    DiffReview::STREAM,
+    DiffFinding::STREAM,
+];
 
 /// A kind of knowledge-base row.
 pub trait Row: Serialize + DeserializeOwned {

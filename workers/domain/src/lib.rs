@@ -30,6 +30,8 @@
 //! [`pathway`] is what a repository has taught: which model does well where, and which mistakes come back.
 //!
 //! [`builtin`] is the reviewer that needs no model: static checks, written in the same format.
+//!
+//! [`diff`] is the review of a change: what differs between two commits, by several reviewers.
 
 pub mod accept;
 pub mod anchor;
@@ -39,6 +41,7 @@ pub mod checks;
 pub mod clean;
 pub mod decode;
 pub mod definitions;
+pub mod diff;
 pub mod estimate;
 pub mod facts;
 pub mod findings;
