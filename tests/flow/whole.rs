@@ -216,3 +216,65 @@ fn the_built_in_checks_and_ollama_say_what_they_take() {
         assert_eq!((calls.len(), calls[0].body["options"]["num_ctx"].as_u64()), (1, Some(asked)));
     }
 }
+
+/// What the reviewer of `src/user.py` was shown of other definitions: by its row, and whether each stood in the prompt.
+fn defined(stub: &ModelStub, row: &ReviewRow) -> (Vec<String>, Vec<String>) {
+    let calls = stub.requests();
+    let review = calls.iter().rfind(|call| !is_shard(call)).unwrap();
+    let named = |all: &mut dyn Iterator<Item = &queue_schema::rows::TypeHint>| {
+        all.map(|hint| hint.symbol.clone()).collect::<Vec<_>>()
+    };
+    let unshown = |hint: &&queue_schema::rows::TypeHint| !review.prompt.contains(&hint.type_repr);
+    (named(&mut row.type_hints_used.iter()), named(&mut row.type_hints_used.iter().filter(unshown)))
+}
+
+#[test]
+fn a_row_names_the_definitions_that_its_reviewer_was_shown_and_no_others() {
+    let mut user =
+        String::from("from store import Store\n\ndef helper_of(x: int) -> int:\n    return x\n\n");
+    for i in 0..120 {
+        let _ = write!(
+            user,
+            "def use_{i}(s: Store):\n    found = s.sweep_all(helper_of({i}))\n    return found\n\n"
+        );
+    }
+    let repo = TestRepo::new();
+    repo.write(
+        "src/store.py",
+        b"class Store:\n    def sweep_all(self, limit: int) -> list: return []\n",
+    );
+    repo.write("src/user.py", user.as_bytes());
+    repo.commit("files");
+    let theirs = &["Store", "Store.sweep_all"][..];
+    let with_own = &["helper_of", "Store", "Store.sweep_all"][..];
+    // Bytes of a shard and of a file that is read whole at most, the rung's context, whether notes were read, what was
+    // shown.
+    for (bytes, context, notes, shown) in [
+        ("3500", Some(32_768), false, theirs),
+        ("3500", None, true, with_own),
+        ("3500", Some(4_600), true, with_own),
+        ("3500", Some(2_048), true, &[]),
+        // One piece, which goes as it is although its context has no room.
+        ("9000", Some(4_600), false, &[]),
+        ("9000", None, false, theirs),
+    ] {
+        let stub = ModelStub::with(|call| {
+            Reply::ok(if is_shard(call) {
+                answers::shard_summary()
+            } else {
+                answers::markdown_review("src/user.py")
+            })
+        });
+        let bench = bench(&stub, &[("m", context)])
+            .set("sweep.split_over_bytes", bytes)
+            .set("sweep.max_tokens", "1100")
+            .set("sweep.shard_bytes", bytes);
+        bench.review(&repo, &["--no-facts", "--target", "src/user.py"]).expect(0);
+        let row = &rows(&bench)["src/user.py"];
+        let (mut named, unshown) = defined(&stub, row);
+        named.retain(|symbol| !symbol.starts_with("use_"));
+        assert_eq!(unshown, [] as [&str; 0], "{bytes} {context:?}");
+        assert_eq!(row.tree_split_fired, notes, "{bytes} {context:?}");
+        assert_eq!(named, shown, "{bytes} {context:?}");
+    }
+}

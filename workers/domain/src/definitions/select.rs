@@ -3,7 +3,7 @@
 use super::imports::{Import, Imports, Module, joined, rust_module};
 use super::index::{Found, Index, distance};
 use super::uses::{Use, uses};
-use super::{Definition, Family, Kind, MOST_BYTES, dir_of, extract};
+use super::{Definition, Family, MOST_BYTES, dir_of, extract};
 use crate::builtin::lex;
 use crate::text::clip_marked;
 use queue_schema::rows::TypeHint;
@@ -74,7 +74,7 @@ pub fn select(
                 .map(|(_, n)| n)
                 .sum();
             // Once it stands where it is defined.
-            if count > 1 || definition.kind != Kind::Value {
+            if count > 1 {
                 shown.add(0, count, path, definition);
             }
         }

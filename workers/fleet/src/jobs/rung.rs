@@ -68,7 +68,9 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
     work.define(ctx, &rung, false).await;
     let prompt = |work: &Work, body: Body<'_>| work.prompt(&rung, leaves, &documents, &shown, body);
     let whole = |work: &Work| prompt(work, Body::Whole(&work.source));
-    let mut asked = work.with_room(whole, |work, asked| work.reads_whole(&rung, asked));
+    let fits =
+        |work: &Work, asked: &Prompt| fit::reads_whole(&rung, asked, work.max_tokens(&rung), 0, 0);
+    let mut asked = work.with_room(whole, fits);
     if work.reads_whole(&rung, &asked) {
         work.gathered.set_aside();
     } else if let Some(effects) = work.wants_notes(&asked).await? {
@@ -81,9 +83,6 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
         work.define(ctx, &rung, true).await;
         let notes =
             |work: &Work| work.body().map_or_else(|| whole(work), |body| prompt(work, body));
-        let fits = |work: &Work, asked: &Prompt| {
-            fit::reads_whole(&rung, asked, work.max_tokens(&rung), 0, 0)
-        };
         asked = work.with_room(notes, fits);
     }
     let question = work.question(&rung, &documents, asked, shown.2);
