@@ -71,7 +71,13 @@ pub fn check_sarif(log: &Value) {
                 let text = rule[member]["text"].as_str().unwrap_or_default();
                 assert!((1..=1024).contains(&text.chars().count()), "{member} of {rule}");
             }
+            let name = rule["name"].as_str().unwrap();
+            let plain = name.chars().all(char::is_alphabetic);
+            assert!(plain && name.starts_with(char::is_uppercase), "{name}");
+            assert!(rule["helpUri"].as_str().unwrap().starts_with("https://"), "{rule}");
         }
+        let source = &run["versionControlProvenance"][0]["mappedTo"]["uriBaseId"];
+        assert!(run["originalUriBaseIds"].get(source.as_str().unwrap()).is_some(), "{source}");
         let results = run["results"].as_array().unwrap();
         assert!(results.len() <= GITHUB_RESULTS, "{} results", results.len());
         for result in results {
@@ -82,7 +88,9 @@ pub fn check_sarif(log: &Value) {
             assert!(print.is_some_and(|p| !p.is_empty()), "{result}");
             let locations = result["locations"].as_array().unwrap();
             assert_eq!(locations.len(), 1, "{result}");
-            let uri = locations[0]["physicalLocation"]["artifactLocation"]["uri"].as_str().unwrap();
+            let file = &locations[0]["physicalLocation"]["artifactLocation"];
+            assert_eq!(file["uriBaseId"], *source);
+            let uri = file["uri"].as_str().unwrap();
             let plain = |c: char| c.is_ascii_alphanumeric() || "/-._~%".contains(c);
             assert!(!uri.is_empty() && uri.chars().all(plain), "{uri}");
             assert!(!uri.starts_with('/') && !uri.split('/').any(|s| s == ".."), "{uri}");

@@ -30,6 +30,11 @@ const HELP: &str = "A language model claims this. Read the quoted lines and judg
                     confidence says how sure the model is, and an unanchored finding quotes what is \
                     not in the file.";
 
+/// What paths are relative to: the top of the repository, wherever a reader has it.
+const ROOT: &str = "%SRCROOT%";
+/// Where the kinds of findings are described.
+const HELP_URI: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/reports.md");
+
 /// Places of an ambiguous finding that a result names.
 const MOST_RELATED: usize = 50;
 /// Files that were not reviewed and are named; the others are counted.
@@ -43,6 +48,8 @@ pub fn frame(report: &SweepReport) -> (String, String) {
         .map(|(kind, about)| {
             json!({
                 "id": kind.as_str(),
+                "name": pascal_case(kind.as_str()),
+                "helpUri": HELP_URI,
                 "shortDescription": {"text": about},
                 "fullDescription": {"text": about},
                 "help": {"text": HELP},
@@ -64,7 +71,9 @@ pub fn frame(report: &SweepReport) -> (String, String) {
             "versionControlProvenance": [{
                 "repositoryUri": repository_uri(&report.repo),
                 "revisionId": report.commit,
+                "mappedTo": {"uriBaseId": ROOT},
             }],
+            "originalUriBaseIds": {ROOT: {"description": {"text": "The top of the repository"}}},
             "columnKind": "unicodeCodePoints",
             "results": [],
         }]
@@ -101,11 +110,10 @@ impl NotReviewed {
         }
         let why = file.reason().map(|why| format!(": {}", shown(&one_line(why))));
         let text = format!("not reviewed, {}{}", file.status_word(), why.unwrap_or_default());
-        let uri = uri_path(&file.target.path);
         let note = json!({
             "level": level,
             "message": {"text": text.replace("](", "] (")},
-            "locations": [{"physicalLocation": {"artifactLocation": {"uri": uri}}}],
+            "locations": [{"physicalLocation": {"artifactLocation": artifact(&file.target.path)}}],
         });
         self.named.push(note.to_string());
     }
@@ -146,7 +154,7 @@ const fn baseline(state: FindingState) -> &'static str {
 fn result(row: &ReviewRow, finding: &Finding) -> Option<Value> {
     let at = RULES.iter().position(|(kind, _)| *kind == finding.kind)?;
     let mut location = Map::new();
-    location.insert("artifactLocation".into(), json!({"uri": uri_path(&row.file)}));
+    location.insert("artifactLocation".into(), artifact(&row.file));
     if let Some(line) = finding.line.filter(|_| finding.anchored) {
         let mut region = json!({"startLine": line, "endLine": finding.end_line.unwrap_or(line)});
         if let Some(quote) = &finding.quote {
@@ -165,7 +173,7 @@ fn result(row: &ReviewRow, finding: &Finding) -> Option<Value> {
             .take(MOST_RELATED)
             .map(|line| {
                 json!({"physicalLocation": {
-                    "artifactLocation": {"uri": uri_path(&row.file)},
+                    "artifactLocation": artifact(&row.file),
                     "region": {"startLine": line},
                 }})
             })
@@ -223,6 +231,20 @@ fn message(finding: &Finding) -> String {
         parts.push(format!("Instead: {}", said.change.join(" ")));
     }
     one_line(&shown(&parts.join("\n"))).replace("](", "] (")
+}
+
+/// `critical_failure` as `CriticalFailure`.
+fn pascal_case(words: &str) -> String {
+    let large = |word: &str| {
+        let mut letters = word.chars();
+        letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
+    };
+    words.split('_').map(large).collect::<Vec<String>>().concat()
+}
+
+/// A file of the repository.
+fn artifact(path: &str) -> Value {
+    json!({"uri": uri_path(path), "uriBaseId": ROOT})
 }
 
 /// A path as a relative URI.
