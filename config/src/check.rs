@@ -5,6 +5,7 @@ use crate::apply::{ApplySettings, SandboxMode};
 use crate::embedding::{EmbedWire, EmbeddingConfig};
 use crate::error::Problem;
 use crate::facts::FactsSettings;
+use crate::forge::ForgeSettings;
 use crate::layer::Layer;
 use crate::provider::{ProviderConfig, Wire};
 use crate::settings::{
@@ -45,6 +46,7 @@ pub(crate) fn keys(section: &str) -> &'static [&'static str] {
         "hints" => field_names::<HintLimits>(),
         "memory" => field_names::<MemoryLimits>(),
         "web" => field_names::<WebSettings>(),
+        "forge" => field_names::<ForgeSettings>(),
         "ladders" => field_names::<LadderSettings>(),
         "apply" => field_names::<ApplySettings>(),
         "log" => field_names::<LogSettings>(),

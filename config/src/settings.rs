@@ -4,6 +4,7 @@ use crate::apply::ApplySettings;
 use crate::embedding::EmbeddingConfig;
 use crate::error::ConfigError;
 use crate::facts::FactsSettings;
+use crate::forge::ForgeSettings;
 use crate::provider::ProviderConfig;
 use queue_schema::budget::{Amount, Caps};
 use queue_schema::limits::{
@@ -49,6 +50,8 @@ pub struct Settings {
     pub memory: MemoryLimits,
     /// The web server.
     pub web: WebSettings,
+    /// Where reviews of changes are published.
+    pub forge: ForgeSettings,
     /// Ladders of the user's own.
     pub ladders: LadderSettings,
     /// How reviews become commits.

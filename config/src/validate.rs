@@ -254,6 +254,7 @@ impl Settings {
         check.range("hints.max_bytes", self.hints.max_bytes.into(), 0, 1_000_000);
         check.range("web.max_body_bytes", self.web.max_body_bytes, 1024, 64 << 20);
         check.range("web.request_timeout_ms", self.web.request_timeout_ms, 100, 600_000);
+        self.forge(check);
         let memory = &self.memory;
         check.range("memory.fingerprints", memory.fingerprints.into(), 0, 100);
         check.range("memory.example_chars", memory.example_chars.into(), 20, 2000);
@@ -265,6 +266,38 @@ impl Settings {
         check.fraction("memory.min_success", memory.min_success, 1.0);
         check.fraction("memory.min_similarity", memory.min_similarity, 1.0);
         check.range("memory.traces", memory.traces.into(), 1, 1000);
+    }
+
+    fn forge(&self, check: &mut Checks) {
+        let forge = &self.forge;
+        for kind in queue_schema::forge::ForgeKind::ALL {
+            let ((url, variable), name) = (forge.of(kind), kind.name());
+            check.names_a_variable(&format!("forge.{name}_token_env"), variable);
+            let root = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+            let plain = |rest: &str| !rest.is_empty() && !rest.contains(['@', '?', '#', ' ']);
+            if !(root.is_some_and(plain) || url.is_empty()) {
+                // A password that stands in it is not repeated.
+                let what = "this is not the root of an API".to_owned();
+                check.add(
+                    &format!("forge.{name}_url"),
+                    what,
+                    "write http:// or https://, a host and a path",
+                );
+            }
+        }
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._/-".contains(c);
+        if forge.context.is_empty()
+            || forge.context.len() > 100
+            || !forge.context.chars().all(plain)
+        {
+            let what = format!("{:?} is no name of a status", forge.context);
+            check.add("forge.context", what, "use letters, digits, `.`, `_`, `-` and `/`");
+        }
+        check.range("forge.max_comments", forge.max_comments.into(), 0, 100);
+        check.range("forge.connect_timeout_s", forge.connect_timeout_s, 1, 600);
+        check.range("forge.timeout_s", forge.timeout_s, 1, 600);
+        check.range("forge.max_answer_bytes", forge.max_answer_bytes, 1024, 1 << 30);
+        check.range("forge.max_pages", forge.max_pages.into(), 1, 10_000);
     }
 
     fn embedding(&self, check: &mut Checks) {

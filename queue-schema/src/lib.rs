@@ -19,6 +19,7 @@ pub mod budget;
 pub mod client;
 pub mod effects;
 pub mod envelope;
+pub mod forge;
 pub mod ids;
 pub mod jobs;
 pub mod keys;

@@ -60,7 +60,10 @@ fn the_domain_is_pure() {
 
 #[test]
 fn the_producer_links_no_worker_code() {
-    none_of("scrum-producer", &["scrum-fleet", "scrum-providers", "apalis", "reqwest"]);
+    none_of(
+        "scrum-producer",
+        &["scrum-fleet", "scrum-providers", "scrum-forges", "apalis", "reqwest"],
+    );
 }
 
 #[test]
@@ -69,12 +72,13 @@ fn the_read_model_knows_neither_a_command_line_nor_a_server() {
 }
 
 #[test]
-fn only_repo_links_git_only_providers_link_http_only_the_queue_links_redis() {
+fn only_repo_links_git_only_clients_link_http_only_the_queue_links_redis() {
     let direct = direct_dependencies();
     for (package, dependencies) in &direct {
         let owns = |name: &str| dependencies.contains(name);
         assert!(!owns("git2") || package == "scrum-repo", "{package} links git2");
-        assert!(!owns("reqwest") || package == "scrum-providers", "{package} links reqwest");
+        let may_connect = ["scrum-providers", "scrum-forges"].contains(&package.as_str());
+        assert!(!owns("reqwest") || may_connect, "{package} links reqwest");
         let may_redis =
             ["queue-schema", "scrum-tests", "scrum-benches"].contains(&package.as_str());
         assert!(!owns("redis") || may_redis, "{package} links redis");

@@ -29,6 +29,8 @@
 //!
 //! [`pathway`] is what a repository has taught: which model does well where, and which mistakes come back.
 //!
+//! [`forge`] decides what is published of a review at a pull request.
+//!
 //! [`builtin`] is the reviewer that needs no model: static checks, written in the same format.
 //!
 //! [`diff`] is the review of a change: what differs between two commits, by several reviewers.
@@ -48,6 +50,7 @@ pub mod findings;
 pub mod fit;
 #[cfg(test)]
 mod fixtures;
+pub mod forge;
 pub mod gathered;
 pub mod hints;
 pub mod injection;

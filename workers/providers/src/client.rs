@@ -10,7 +10,7 @@ use crate::error::SetupError;
 
 /// Clients that keep connections for the next call, and one that does not.
 #[derive(Debug, Clone)]
-pub(crate) struct Http {
+pub struct Http {
     kept: Client,
     fresh: Client,
     /// Until a server closes a kept connection under a request.
@@ -21,23 +21,25 @@ pub(crate) struct Http {
 
 impl Http {
     /// With the given bound on the handshake.
-    pub(crate) fn new(connect: Duration, loopback: bool) -> Result<Self, SetupError> {
+    pub fn new(connect: Duration, loopback: bool) -> Result<Self, SetupError> {
         let (kept, untrusting) = client(connect, loopback, KEPT)?;
         let (fresh, _) = client(connect, loopback, 0)?;
         Ok(Self { kept, fresh, keeps: Arc::new(true.into()), untrusting })
     }
 
     /// One for another server, which may keep connections though others don't.
-    pub(crate) fn for_another(&self) -> Self {
+    #[must_use]
+    pub fn for_another(&self) -> Self {
         Self { keeps: Arc::new(true.into()), ..self.clone() }
     }
 
-    pub(crate) fn client(&self) -> &Client {
+    /// The client for the next request.
+    pub fn client(&self) -> &Client {
         if self.keeps.load(Ordering::Relaxed) { &self.kept } else { &self.fresh }
     }
 
     /// What to do when a certificate is not accepted; nothing for other causes.
-    pub(crate) fn about_certificates(&self, cause: &str) -> String {
+    pub fn about_certificates(&self, cause: &str) -> String {
         if !cause.contains("certificate") {
             return String::new();
         }
@@ -61,7 +63,7 @@ impl Http {
     /// the client itself; one that was may have been processed, and is not. A server that does this once
     /// promises to keep connections that it closes (llama.cpp, right after a stream), so that none is kept
     /// any more: beside a call of seconds a handshake costs little.
-    pub(crate) fn failed(&self, error: &reqwest::Error) {
+    pub fn failed(&self, error: &reqwest::Error) {
         if !error.is_connect() && !error.is_timeout() && !error.is_builder() {
             self.keeps.store(false, Ordering::Relaxed);
         }
@@ -104,7 +106,7 @@ fn client(
 }
 
 /// The innermost cause: reqwest's own text repeats the address and says little else.
-pub(crate) fn root_cause(error: &reqwest::Error) -> String {
+pub fn root_cause(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;

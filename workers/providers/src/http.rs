@@ -285,7 +285,7 @@ async fn read_up_to(mut response: Response, bound: usize, clock: &Clock) -> Vec<
 
 /// How long to wait, from whichever header says it. A date is compared with the server's own
 /// clock where it tells it, so a worker whose clock is wrong waits no longer.
-pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim);
     let date = |text: &str| rfc2822::DateTimeParser::new().parse_timestamp(text).ok();
     let now = || text(DATE.as_str()).and_then(date).unwrap_or_else(Timestamp::now);

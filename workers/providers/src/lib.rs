@@ -1,4 +1,4 @@
-//! Clients of models: the only crate that opens connections to the outside.
+//! Clients of models. Only this crate and that of the forges, which uses its connections, open any to the outside.
 //!
 //! One call of [`Providers::chat`] is one HTTP request. Nothing is retried here, because a retry
 //! that the queue does not know of would hold a worker's slot and spend a budget unseen; instead
@@ -36,6 +36,10 @@ mod read;
 mod secret;
 mod thinking;
 mod wire;
+
+pub use client::{Http, root_cause};
+pub use http::retry_after;
+pub use secret::Secret;
 
 pub use chat::{ChatReply, ChatRequest, Finish, Subject, Task};
 pub use embed::Embedder;

@@ -7,23 +7,23 @@ const TELLING: usize = 6;
 
 /// A key. It has no `Display`, and its `Debug` says nothing.
 #[derive(Clone)]
-pub(crate) struct Secret(String);
+pub struct Secret(String);
 
 impl Secret {
     /// Takes a value of the environment; none when it is blank.
-    pub(crate) fn new(value: &str) -> Option<Self> {
+    pub fn new(value: &str) -> Option<Self> {
         let value = value.trim();
         (!value.is_empty()).then(|| Self(value.to_owned()))
     }
 
     /// The key itself, for the header and nothing else.
-    pub(crate) fn reveal(&self) -> &str {
+    pub fn reveal(&self) -> &str {
         &self.0
     }
 
     /// Masks the key in a text. Providers echo keys in their error messages, whole or with the
     /// middle starred out, so a word that begins or ends as the key does is masked too.
-    pub(crate) fn mask(&self, text: &str) -> String {
+    pub fn mask(&self, text: &str) -> String {
         let text = text.replace(&self.0, "[key]");
         let count = self.0.chars().count();
         if count < 2 * TELLING {

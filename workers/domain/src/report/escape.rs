@@ -6,6 +6,15 @@ use scrum_shown::shown;
 
 /// Foreign text on one line: code spans stay code, everything else is made inert.
 pub(super) fn escape(text: &str) -> String {
+    escape_by(text, inert, code)
+}
+
+/// [`escape`] with other ways to write what stands between code spans, and the spans.
+pub(crate) fn escape_by(
+    text: &str,
+    inert: impl Fn(&str) -> String,
+    code: impl Fn(&str) -> String,
+) -> String {
     let line = one_line(&shown(text));
     let mut out = String::with_capacity(line.len() + 8);
     let mut rest = line.as_str();
@@ -30,7 +39,7 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 /// Text from which no tag, link, table, heading, emphasis or code comes out.
-fn inert(text: &str) -> String {
+pub(crate) fn inert(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     let mut before = None;
     let mut chars = text.chars().peekable();
@@ -69,7 +78,7 @@ pub(super) fn code(text: &str) -> String {
 
 /// Foreign text as a block of code: its fence is longer than any run of backticks inside, so that nothing in
 /// it can end the block. `language` is for the renderer's colours.
-pub(super) fn block(language: &str, lines: &[String]) -> String {
+pub(crate) fn block(language: &str, lines: &[String]) -> String {
     let text = shown(&lines.join("\n")).replace('\r', " ");
     let fence = "`".repeat(longest_run(&text, '`').max(2) + 1);
     let kept = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '#' | '-');

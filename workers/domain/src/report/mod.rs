@@ -8,7 +8,7 @@
 //! not be able to break a table, to inject markup, or to pass itself off as part of the report.
 
 pub mod applied;
-mod escape;
+pub(crate) mod escape;
 pub mod file;
 mod finding;
 pub mod index;
