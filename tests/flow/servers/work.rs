@@ -188,7 +188,8 @@ pub fn every_command(setup: &Setup, mut run: impl FnMut(&[&str], &[i32]) -> Stri
         let page: Value =
             serde_json::from_str(&run(&["kb", "query", schema.kind, "--json"], &[0])).unwrap();
         let rows = page["rows"].as_array().unwrap();
-        assert!(!rows.is_empty() || schema.kind == "audit_facts", "{}", schema.kind);
+        let absent = ["audit_facts", "diff_reviews", "diff_findings"].contains(&schema.kind);
+        assert!(!rows.is_empty() || absent, "{}", schema.kind);
         let lines: Vec<String> = rows.iter().map(Value::to_string).collect();
         schemas::check_rows(schema.kind, &lines.join("\n"));
         if let Some(next) = page["next"].as_str() {

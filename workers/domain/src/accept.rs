@@ -6,9 +6,10 @@
 //! end of a quotation cuts in two is known to nobody any more.
 
 mod copied;
-mod cut;
+pub(crate) mod cut;
 mod refusal;
 
+pub(crate) use copied::without_markers;
 pub(crate) use refusal::refusal;
 pub use refusal::refused;
 
@@ -128,7 +129,7 @@ fn whole_review(text: &str, context: &Context<'_>) -> Verdict<Parsed> {
     if text.is_empty() {
         return Err((Outcome::Thin, EMPTY.to_owned()));
     }
-    let text = copied::without_markers(text, context.fence, context.source)?;
+    let text = without_markers(text, context.fence, context.source)?;
     let text = text.trim();
     let leaks = |text: &str| leaks_shards(text, context.shards_total, context.source);
     if leaks(text).is_some() {
@@ -151,7 +152,7 @@ fn whole_review(text: &str, context: &Context<'_>) -> Verdict<Parsed> {
 }
 
 /// The reason of an answer that only says what it was given.
-const COPIED: &str = "copied: the answer only repeats what stands in the file or the documents; judge the \
+pub(crate) const COPIED: &str = "copied: the answer only repeats what stands in the file or the documents; judge the \
                       file in your own words";
 
 /// Small models copy the form as it stands.
@@ -177,7 +178,7 @@ fn filled_in(findings: &[Finding]) -> Verdict<()> {
 }
 
 /// What an answer that was cut in a loop went over and over, for its reason.
-fn went_round(text: &str) -> Option<String> {
+pub(crate) fn went_round(text: &str) -> Option<String> {
     // The last but one: the last may end within a secret.
     let len = repeated_end(text, LOOP_TIMES)?.len();
     let end = text.len() - len;
@@ -201,7 +202,7 @@ pub fn judge_shard_summary(answer: &Answer<'_>, fence: &str) -> Result<String, (
     if let Some(reason) = answer.truncated.then(|| went_round(text)).flatten() {
         return Err((Outcome::Truncated, reason));
     }
-    let text = copied::without_markers(text, fence, "")?;
+    let text = without_markers(text, fence, "")?;
     let text = text.trim();
     let chars = text.chars().count();
     if chars < SUMMARY_CHARS {

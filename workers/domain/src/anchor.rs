@@ -15,6 +15,7 @@ use forms::{Form, forms, parts};
 use queue_schema::rows::{Finding, MOST_PLACES};
 use std::borrow::Cow;
 use std::cell::{Cell, LazyCell};
+pub(crate) use told::lines_of;
 use told::{Told, told};
 
 /// Fewer characters than this occur everywhere; they prove nothing.

@@ -8,7 +8,7 @@ mod facts;
 mod schema;
 
 pub use facts::{ExtractInput, Shown, VerifyInput, extract_prompt, verify_prompt};
-pub use schema::{facts_schema, forensic_schema};
+pub use schema::{diff_schema, facts_schema, forensic_schema};
 
 use crate::hints::{self, Hint};
 use crate::redact::{mask, mask_range};
@@ -29,7 +29,7 @@ const DISTILLED: &str = include_str!("../templates/distilled.md");
 const HINTS: &str = include_str!("../templates/hints.md");
 const DEFINITIONS: &str = include_str!("../templates/definitions.md");
 const SHARD: &str = include_str!("../templates/shard.md");
-const MASKED: &str = include_str!("../templates/masked.md");
+pub(crate) const MASKED: &str = include_str!("../templates/masked.md");
 const TASK: &str = include_str!("../templates/task.md");
 
 /// Version of the templates and of the way they are filled in: a hash of all their words.
@@ -38,7 +38,7 @@ pub fn template_version() -> &'static str {
     VERSION.get_or_init(|| version_of(&TEMPLATES))
 }
 
-const TEMPLATES: [&str; 12] = [
+const TEMPLATES: [&str; 13] = [
     REVIEW,
     FORMAT_MARKDOWN,
     FORMAT_FORENSIC,
@@ -51,6 +51,7 @@ const TEMPLATES: [&str; 12] = [
     facts::EXTRACT,
     facts::VERIFY,
     crate::apply::prompt::PATCH,
+    crate::diff::DIFF,
 ];
 
 fn version_of(templates: &[&str]) -> String {

@@ -9,8 +9,8 @@ pub use rows::{KbRows, Of};
 use crate::Error;
 use queue_schema::client::Queue;
 use queue_schema::rows::{
-    AuditFactsRow, AutoApplyRow, FindingRow, LoopMetricsRow, ModelTrustRow, PathwayTraceRow,
-    ReviewRow, Row,
+    AuditFactsRow, AutoApplyRow, DiffFinding, DiffReview, FindingRow, LoopMetricsRow,
+    ModelTrustRow, PathwayTraceRow, ReviewRow, Row,
 };
 use rows::written;
 use serde::Serialize;
@@ -55,6 +55,14 @@ pub const KINDS: &[Kind] = &[
     Kind {
         name: AutoApplyRow::STREAM,
         readers: &[reader("scrum apply", "producer/src/commands/apply.rs", "AutoApplyRow")],
+    },
+    Kind {
+        name: DiffReview::STREAM,
+        readers: &[reader("scrum diff", "workers/domain/src/diff/tally.rs", "DiffReview")],
+    },
+    Kind {
+        name: DiffFinding::STREAM,
+        readers: &[reader("scrum diff", "workers/domain/src/diff/compare.rs", "DiffFinding")],
     },
     Kind {
         name: LoopMetricsRow::STREAM,

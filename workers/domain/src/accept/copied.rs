@@ -12,7 +12,7 @@ const COPIED_LINES: usize = 3;
 ///
 /// # Errors
 /// What stands between two of them, or beside one and in the file, is a copy of the material.
-pub(super) fn without_markers<'a>(
+pub(crate) fn without_markers<'a>(
     text: &'a str,
     fence: &str,
     source: &str,

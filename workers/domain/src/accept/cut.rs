@@ -4,7 +4,7 @@ use crate::parse::code::is_code_fence;
 use crate::parse::items::{label, list_marker};
 
 /// The answer up to its last finished finding: the rest was not thought to its end.
-pub(super) fn finished(text: &str) -> String {
+pub(crate) fn finished(text: &str) -> String {
     let begins_json = |before: &str| {
         let before = before.trim();
         before.is_empty() || (before.starts_with("```") && before.lines().count() == 1)

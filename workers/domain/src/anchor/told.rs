@@ -177,6 +177,11 @@ fn lines(text: &str, is_place: bool) -> Vec<(u32, u32)> {
     if called.is_empty() && is_place { bare } else { called }
 }
 
+/// First and last line of each range that a place names.
+pub(crate) fn lines_of(place: &str) -> Vec<(u32, u32)> {
+    lines(clip(place, READ), true)
+}
+
 /// The first line that a remark names.
 pub(super) fn line_number(remark: &str) -> Option<u32> {
     lines(remark, true).first().map(|(first, _)| *first)

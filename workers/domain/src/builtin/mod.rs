@@ -30,6 +30,7 @@ pub use terms::prd_terms;
 pub use write::{review_forensic, review_markdown};
 
 use crate::retrieve::terms;
+use crate::severity::Severity;
 use checks::Hit;
 use queue_schema::rows::{Confirmed, Finding};
 use scan::Scan;
@@ -79,6 +80,38 @@ pub fn confirm(findings: &mut [Finding]) {
             finding.confirmed = Some(Confirmed::Program);
         }
     }
+}
+
+/// What a check finds at one line.
+pub(crate) struct Fault {
+    pub(crate) severity: Severity,
+    /// Line, from 1.
+    pub(crate) line: u32,
+    pub(crate) title: String,
+    pub(crate) fails: &'static str,
+    pub(crate) change: &'static str,
+    pub(crate) quote: String,
+    pub(crate) function: Option<String>,
+}
+
+/// What the checks find on the lines that are wanted, the gravest first; of a check that finds many places together,
+/// the first one.
+pub(crate) fn on_lines(path: &str, source: &str, wanted: &dyn Fn(u32) -> bool) -> Vec<Fault> {
+    let scan = Scan::new(path, source);
+    let number = |line: usize| u32::try_from(line).unwrap_or(u32::MAX);
+    let fault = |hit: Hit| {
+        let line = *hit.lines.iter().find(|line| wanted(number(**line)))?;
+        Some(Fault {
+            severity: hit.check.severity,
+            line: number(line),
+            title: hit.title,
+            fails: hit.check.fails,
+            change: hit.check.change,
+            quote: checks::quotable(scan.shown(line - 1)),
+            function: scan.function(line - 1).map(|f| f.name.clone()),
+        })
+    };
+    checks::run(&scan).into_iter().filter_map(fault).collect()
 }
 
 /// What all checks found, and what they looked at.

@@ -10,6 +10,7 @@ mod quotes;
 mod words;
 
 pub use absent::{MOST_NAMES, found_in, names_to_look_up};
+pub(crate) use words::is_praise;
 
 use crate::builtin::lex;
 use crate::parse::items::label;

@@ -118,7 +118,12 @@ const BUT: [&str; 52] = [
 
 /// It is a fault by its place and praise by its words.
 pub(super) fn praise(one: &One<'_>, _: &All<'_>) -> bool {
-    let said = words(&one.claim);
+    is_praise(&one.claim)
+}
+
+/// Whether a claim says that something is right, and nothing of what a fault is told with.
+pub(crate) fn is_praise(claim: &str) -> bool {
+    let said = words(claim);
     PRAISE.iter().any(|phrase| says_phrase(&said, &phrase.replace('-', " ")))
         && !said.iter().any(|word| BUT.contains(&word.as_str()))
 }

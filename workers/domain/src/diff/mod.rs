@@ -5,9 +5,30 @@
 //! the [`tally()`]; [`compare`](compare()) holds it against the one of the head before, and [`report`] writes it down.
 //! [`builtin`](builtin()) is the reviewer that needs no model.
 
+mod alike;
+mod answer;
+mod builtin;
 mod bundle;
+mod compare;
+mod context;
 mod patch;
+mod place;
+mod prompt;
+mod read;
+pub mod report;
 mod show;
+mod stance;
+mod tally;
 
+pub use answer::{Opinion, Rejected, judge};
+pub use builtin::builtin;
 pub use bundle::{Bounds, Bundle, LeftOut, Piece, Plan, Refused, bundles};
+pub use compare::compare;
+pub use context::context;
 pub use patch::{Change, FilePatch, Hunk, Line, Patch, PatchError, Sign, parse};
+pub(crate) use prompt::DIFF;
+pub use prompt::{DiffInput, prompt};
+pub use tally::{Counted, FailOn, Group, Missing, Said, Tally, Voter, tally};
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ mod view;
 
 pub use lines::LineMap;
 pub use matching::{Likeness, Older, Rule, matching, matching_by_all};
+pub(crate) use observe::FILLERS;
 pub use observe::{Said, likeness, observe, place_key};
 pub use settle::{Look, Mark, Settled, settle, stands_in};
 pub use view::View;

@@ -17,7 +17,7 @@ const CODE_KEPT: usize = 800;
 /// Digits of the key of some code.
 const KEY_DIGITS: usize = 16;
 /// Words without which a claim says the same.
-const FILLERS: [&str; 24] = [
+pub(crate) const FILLERS: [&str; 24] = [
     "a", "an", "the", "is", "are", "be", "of", "in", "to", "it", "its", "this", "that", "and",
     "or", "for", "on", "with", "as", "by", "at", "from", "which", "will",
 ];

@@ -213,7 +213,7 @@ pub(crate) fn objects(text: &str) -> Vec<Map<String, Value>> {
 }
 
 /// The same with where each stands.
-fn ranges(text: &str) -> Vec<(Range<usize>, Map<String, Value>)> {
+pub(crate) fn ranges(text: &str) -> Vec<(Range<usize>, Map<String, Value>)> {
     let mut found = Vec::new();
     let mut at = 0;
     // Each start may be read to the end of the text; many such would take their square.

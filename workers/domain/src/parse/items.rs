@@ -22,6 +22,11 @@ pub(super) fn classify(title: &str) -> Section {
     labels::section(&title)
 }
 
+/// Whether what stands below a title is no finding: scores, summaries, what was checked.
+pub(crate) fn is_excluded(title: &str) -> bool {
+    classify(title) == Section::Excluded
+}
+
 /// How an item was marked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Style {

@@ -14,11 +14,12 @@ mod numbers;
 mod quote;
 mod table;
 
-pub(crate) use forensic::objects;
 pub use forensic::{Verdicts, forensic, verdicts};
+pub(crate) use forensic::{objects, ranges as objects_at};
 pub(crate) use markdown::has_unread;
 pub use markdown::markdown;
-pub(crate) use nothing::is_clean_review;
+pub(crate) use nothing::{is_clean_review, says_nothing};
+pub(crate) use table::cells;
 
 use queue_schema::rows::{FLAGS, Finding, FindingKind};
 use std::collections::BTreeSet;

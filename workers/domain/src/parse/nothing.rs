@@ -64,7 +64,7 @@ pub(super) fn is_blank(value: &str) -> bool {
 /// True for a text that opens by saying that there is nothing, as a phrase of its own: `None.`, `No
 /// issues found: ...`, `No contradictions with the PRD`. `None of the callers checks it` and `No error
 /// handling` say something.
-pub(super) fn says_nothing(text: &str) -> bool {
+pub(crate) fn says_nothing(text: &str) -> bool {
     let text = text.trim_start_matches(['*', '_']);
     let text = clip(text, LOOKED_AT).to_lowercase().replace(['*', '_'], "");
     let text = text.strip_prefix('`').map_or(text.as_str(), |rest| {

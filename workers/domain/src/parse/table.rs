@@ -84,7 +84,7 @@ fn is_separator(row: &str) -> bool {
 }
 
 /// The cells of a row. A bar that is escaped, or inside a code span, is content.
-fn cells(row: &str) -> Vec<String> {
+pub(crate) fn cells(row: &str) -> Vec<String> {
     let row = row.trim().trim_start_matches('|');
     let ticks_pair = row.matches('`').count().is_multiple_of(2);
     let (mut out, mut cell) = (Vec::new(), String::new());

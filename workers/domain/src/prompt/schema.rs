@@ -73,6 +73,24 @@ pub fn forensic_schema(documents: bool, most: u32) -> Value {
     object(&members)
 }
 
+/// JSON schema of an answer about a diff, of at most `most` findings.
+pub fn diff_schema(most: u32) -> Value {
+    let text =
+        |most: u32, what: &str| json!({"type": "string", "maxLength": most, "description": what});
+    let finding = object(&[
+        ("severity", json!({"type": "string", "enum": ["BLOCK", "WARN", "INFO"]})),
+        ("where", text(MOST_EVIDENCE, "path:line or path:symbol, exactly as in the diff")),
+        ("quote", text(MOST_TEXT, "one line copied exactly from the diff, or \"\"")),
+        ("what", text(MOST_TEXT, "what is wrong")),
+        ("why", text(MOST_TEXT, "for which input or state, what happens, what should")),
+    ]);
+    object(&[
+        ("findings", json!({"type": "array", "maxItems": most, "items": finding})),
+        ("verdict", json!({"type": "string", "enum": ["ship", "ship-with-fixes", "hold"]})),
+        ("verdict_reason", text(MOST_EVIDENCE, "at most 15 words")),
+    ])
+}
+
 /// An object of just these members, in this order.
 fn object(members: &[(&str, Value)]) -> Value {
     let required: Vec<&str> = members.iter().map(|(name, _)| *name).collect();

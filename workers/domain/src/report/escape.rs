@@ -5,7 +5,7 @@ use crate::text::{code_span, longest_run, one_line};
 use scrum_shown::shown;
 
 /// Foreign text on one line: code spans stay code, everything else is made inert.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     escape_by(text, inert, code)
 }
 
@@ -65,7 +65,7 @@ pub(crate) fn inert(text: &str) -> String {
 /// Foreign text as code. In a code span nothing is markup, but a bar would still end a table
 /// cell, and some renderers look for tags before they look for code: then it is an element with
 /// escaped content instead.
-pub(super) fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     if text.trim().is_empty() {
         return String::new();
     }

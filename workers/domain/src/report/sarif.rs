@@ -248,7 +248,7 @@ fn artifact(path: &str) -> Value {
 }
 
 /// A path as a relative URI.
-fn uri_path(path: &str) -> String {
+pub(crate) fn uri_path(path: &str) -> String {
     encoded(path, b"/-._~")
 }
 
@@ -266,7 +266,7 @@ pub(super) fn encoded(text: &str, kept: &[u8]) -> String {
 }
 
 /// A URL stays, `user@host:path` is what git means by it, and a local path is a file URI.
-fn repository_uri(repo: &str) -> String {
+pub(crate) fn repository_uri(repo: &str) -> String {
     let repo = &public_address(repo);
     if repo.contains("://") {
         return encoded(repo, b":/?#@!$&'()*+,;=-._~%");

@@ -7,8 +7,8 @@ use crate::{Error, Ledger, OfFile, PAGE, Wanted, metrics_of, models, timestamp};
 use queue_schema::client::Queue;
 use queue_schema::ids::{MemoryId, SweepId};
 use queue_schema::rows::{
-    AuditFactsRow, AutoApplyRow, FindingRow, LoopMetricsRow, ModelTrustRow, PathwayTraceRow,
-    ReviewRow, Row,
+    AuditFactsRow, AutoApplyRow, DiffFinding, DiffReview, FindingRow, LoopMetricsRow,
+    ModelTrustRow, PathwayTraceRow, ReviewRow, Row,
 };
 use scrum_domain::metrics::same_repository;
 use serde::Serialize;
@@ -112,6 +112,8 @@ impl<'a> KbRows<'a> {
                 ReviewRow::STREAM => self.stream::<ReviewRow>(&source).await?,
                 AuditFactsRow::STREAM => self.stream::<AuditFactsRow>(&source).await?,
                 AutoApplyRow::STREAM => self.stream::<AutoApplyRow>(&source).await?,
+                DiffReview::STREAM => self.stream::<DiffReview>(&source).await?,
+                DiffFinding::STREAM => self.stream::<DiffFinding>(&source).await?,
                 LoopMetricsRow::STREAM => {
                     let row = metrics_of(self.queue, &sweep(&source)).await?;
                     (values(row.as_slice()), None)
