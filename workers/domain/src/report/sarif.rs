@@ -48,7 +48,8 @@ pub fn frame(report: &SweepReport) -> (String, String) {
         .map(|(kind, about)| {
             json!({
                 "id": kind.as_str(),
-                "name": pascal_case(kind.as_str()),
+                // It must not be the id in other letters, which one word would be.
+                "name": format!("{}Finding", pascal_case(kind.as_str())),
                 "helpUri": HELP_URI,
                 "shortDescription": {"text": about},
                 "fullDescription": {"text": about},
