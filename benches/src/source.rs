@@ -4,7 +4,7 @@ use crate::stub::QUOTES;
 use anyhow::Context as _;
 use std::fmt::Write as _;
 use std::io::{BufWriter, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
@@ -21,6 +21,31 @@ impl Source {
     /// # Errors
     /// When git can't make it.
     pub fn with_files(files: usize) -> anyhow::Result<Self> {
+        Self::of((0..files).map(|i| (format!("src/p{}/f{i}.rs", i / FOLDER), file(i).into_bytes())))
+    }
+
+    /// `files` files: one like those of [`Self::with_files`], and copies of the files of some repositories.
+    ///
+    /// # Errors
+    /// When git can't read or make one, or they have none.
+    pub fn copies_of(repos: &[PathBuf], files: usize) -> anyhow::Result<Self> {
+        let mut all = Vec::new();
+        for repo in repos {
+            let git = |args: &[&str]| Command::new("git").arg("-C").arg(repo).args(args).output();
+            let listed =
+                git(&["ls-tree", "-rz", "--name-only", "HEAD"]).context("git is needed")?;
+            for path in String::from_utf8_lossy(&listed.stdout).split_terminator('\0') {
+                all.push((path.to_owned(), git(&["show", &format!("HEAD:{path}")])?.stdout));
+            }
+        }
+        anyhow::ensure!(!all.is_empty(), "there are no files in {repos:?}");
+        let copies = all.iter().cycle().take(files.saturating_sub(1)).enumerate();
+        let copies = copies
+            .map(|(i, (path, text))| (format!("copy_{}/{path}", i / all.len()), text.clone()));
+        Self::of(std::iter::once(("src/p0/f0.rs".to_owned(), file(0).into_bytes())).chain(copies))
+    }
+
+    fn of(files: impl Iterator<Item = (String, Vec<u8>)>) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir()?;
         let git = |args: &[&str]| {
             let mut git = Command::new("git");
@@ -33,10 +58,10 @@ impl Source {
         let mut to = BufWriter::new(import.stdin.take().context("no pipe to git")?);
         let head = "commit refs/heads/main\ncommitter b <b@example.com> 0 +0000\ndata 6\nfiles\n\n";
         to.write_all(head.as_bytes())?;
-        for i in 0..files {
-            let text = file(i);
-            let (folder, length) = (i / FOLDER, text.len());
-            write!(to, "M 644 inline src/p{folder}/f{i}.rs\ndata {length}\n{text}\n")?;
+        for (path, text) in files {
+            write!(to, "M 644 inline {path}\ndata {}\n", text.len())?;
+            to.write_all(&text)?;
+            to.write_all(b"\n")?;
         }
         drop(to);
         anyhow::ensure!(import.wait()?.success(), "git fast-import failed");

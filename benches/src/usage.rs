@@ -34,6 +34,11 @@ pub fn rss_mib(pid: u32) -> f64 {
     status(pid, "VmRSS:") / 1024.0
 }
 
+/// The most that it had so far, in MiB; 0 when it is gone.
+pub fn peak_mib(pid: u32) -> f64 {
+    status(pid, "VmHWM:") / 1024.0
+}
+
 /// Resident memory that is its own, without pages of the program's file, in MiB.
 pub fn anonymous_mib(pid: u32) -> f64 {
     status(pid, "RssAnon:") / 1024.0

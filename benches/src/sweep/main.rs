@@ -1,10 +1,11 @@
 //! Measurements of whole sweeps: the real programs and a model that answers after a fixed time.
 //!
-//! `bench-sweep [REPETITIONS] [PART...]`, with `speed`, `plan`, `again` and `pool` as parts; see the README
+//! `bench-sweep [REPETITIONS] [PART...]`, with `speed`, `plan`, `again`, `pool` and `definitions` as parts; see the README
 //! beside.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod again;
+mod definitions;
 mod plan;
 mod pool;
 mod speed;
@@ -14,7 +15,7 @@ use scrum_benches::server::Server;
 use scrum_benches::{stub, usage};
 
 /// What can be measured.
-const PARTS: [&str; 4] = ["speed", "plan", "again", "pool"];
+const PARTS: [&str; 5] = ["speed", "plan", "again", "pool", "definitions"];
 
 fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -50,6 +51,9 @@ async fn measure(args: &[String]) -> anyhow::Result<()> {
         }
         if wants("pool") {
             pool::measure(&mut figures).await?;
+        }
+        if wants("definitions") {
+            definitions::measure(&mut figures).await?;
         }
         eprintln!("{turn} of {repetitions} done; load average {}", usage::load());
     }
