@@ -41,9 +41,10 @@ fn review(call: &Recorded) -> Reply {
             } else {
                 claim
             };
+            let about = if function.starts_with("any_") { "open" } else { function };
             let _ = write!(
                 out,
-                "{n}. **`{function}` {claim}** (Confidence: 80%)\n   - Where: `{function}`\n   - Quote: `{quote}`\n   - Fails for: a file that is not there, which is not told; it should be\n   - Change: name what is expected and let the rest through\n"
+                "{n}. **`{about}` {claim}** (Confidence: 80%)\n   - Where: `{function}`\n   - Quote: `{quote}`\n   - Fails for: a file that is not there, which is not told; it should be\n   - Change: name what is expected and let the rest through\n"
             );
         }
     }
@@ -55,6 +56,50 @@ fn review(call: &Recorded) -> Reply {
     Reply::ok(format!(
         "## Suggested changes\n{found}\n## What was checked\nErrors, sizes and the names of every function of the file, one after the other, with their callers.\n"
     ))
+}
+
+/// Code that says little of where it is from is followed by its function.
+#[test]
+fn findings_about_the_same_words_are_followed_into_the_files_that_theirs_is_split_into() {
+    let mut w = World::new();
+    let of = |name: &str| LOAD.replace("load", &format!("any_{name}"));
+    let file = |names: &[&str]| names.iter().map(|name| of(name) + "\n\n").collect::<String>();
+    let found = |w: &World| {
+        let rows = w.listed();
+        let row = |row: &Value| {
+            let [symbol, id] =
+                [&row["observed"]["symbol"], &row["id"]].map(|v| v.as_str().unwrap());
+            let [file, state] = ["file", "state"].map(|of| row[of].as_str().unwrap().to_owned());
+            (symbol.strip_prefix("any_").unwrap().to_owned(), (id.to_owned(), file, state))
+        };
+        rows.iter().map(row).collect::<BTreeMap<_, _>>()
+    };
+    let sweep = |w: &mut World, message: &str, files: &[(&str, &[&str])]| {
+        for (path, names) in files {
+            w.repo.write(path, file(names).as_bytes());
+        }
+        w.repo.commit(message);
+        (w.bench.review(&w.repo, &["--fail-on", "new"]).code, found(w))
+    };
+    let names = ["one", "two", "three", "four"];
+    let (code, before) = sweep(&mut w, "made", &[("a.py", &names), ("z.py", &["zero"])]);
+    assert_eq!((code, before.len()), (1, 5), "{before:?}");
+    let split = [("a.py", &names[..1]), ("b.py", &["three", "two"][..]), ("c.py", &["four"][..])];
+    let (code, after) = sweep(&mut w, "split in three", &split);
+    assert_eq!((code, after.len()), (0, 5), "{after:?}");
+    for (name, (id, file, state)) in &after {
+        let at = split.iter().find(|(_, names)| names.contains(&name.as_str()));
+        let at = at.map_or("z.py", |(path, _)| path);
+        assert_eq!((id, file.as_str(), state.as_str()), (&before[name].0, at, "open"), "{name}");
+    }
+    // A copy is new, and so is what only looks like one that went.
+    let (code, copied) = sweep(&mut w, "copied", &[("d.py", &["two"])]);
+    assert_eq!((code, copied.len()), (1, 5), "{copied:?}");
+    assert_eq!(w.listed().len(), 6);
+    let (code, _) = sweep(&mut w, "another", &[("b.py", &["two"]), ("e.py", &["five"])]);
+    assert_eq!(code, 1);
+    let states: Vec<_> = found(&w).into_values().map(|(_, file, state)| (file, state)).collect();
+    assert!(states.contains(&("b.py".to_owned(), "fixed".to_owned())), "{states:?}");
 }
 
 /// What `scrum findings` says of each function: state, file, seen, looked for.

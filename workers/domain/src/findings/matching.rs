@@ -72,7 +72,7 @@ impl Rule {
 }
 
 /// For each new finding, which of the older ones it is, by the given rules in their order. Each older one is
-/// used once, and where several fit, the nearest, then the one whose claim is most alike. The order of the new
+/// used once, and where several fit, the nearest, then one in the same function, then the one whose claim is most alike. The order of the new
 /// ones does not matter.
 pub fn matching(old: &[Older], new: &[Likeness], rules: &[Rule]) -> Vec<Option<usize>> {
     let mut found = vec![None; new.len()];
@@ -84,12 +84,13 @@ pub fn matching(old: &[Older], new: &[Likeness], rules: &[Rule]) -> Vec<Option<u
                 if rule.holds(known, one) {
                     let words = Reverse(alike(&known.like.words, &one.words));
                     let what = (one.lines, &one.code, &one.names, &one.words);
-                    pairs.push((apart(known, one), words, j, what, i));
+                    let renamed = known.like.symbol != one.symbol;
+                    pairs.push((apart(known, one), renamed, words, j, what, i));
                 }
             }
         }
         pairs.sort();
-        for (_, _, j, _, i) in pairs {
+        for (_, _, _, j, _, i) in pairs {
             if found[i].is_none() && !used[j] {
                 found[i] = Some(j);
                 used[j] = true;

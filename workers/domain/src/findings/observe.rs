@@ -14,6 +14,8 @@ use queue_schema::rows::Finding;
 const CLAIM_KEPT: usize = 400;
 /// Characters of code that are kept.
 const CODE_KEPT: usize = 800;
+/// Bytes without the layout below which code says little of where it is from.
+const COMMON_BYTES: usize = 40;
 /// Digits of the key of some code.
 const KEY_DIGITS: usize = 16;
 /// Words without which a claim says the same.
@@ -76,10 +78,13 @@ pub fn likeness(of: &Observed) -> Likeness {
     }
 }
 
-/// By what a finding is known again in another file: its code and the names in its claim.
+/// By what a finding is known again in another file: its code and the names in its claim; where so little code could
+/// stand anywhere, such as `except:`, its function too.
 pub fn place_key(of: &Observed) -> String {
     let names = identifiers(&of.text).into_iter().collect::<Vec<_>>().join(" ");
-    key(&format!("{} {names}", of.code))
+    let is_common = of.quote.as_ref().is_some_and(|quote| squeezed(quote).len() < COMMON_BYTES);
+    let symbol = of.symbol.as_deref().filter(|_| is_common).unwrap_or_default();
+    key(&format!("{} {names} {symbol}", of.code))
 }
 
 fn key(text: &str) -> String {

@@ -136,18 +136,26 @@ async fn elsewhere(
     let read = |queue: Queue| async move { queue.finding_places(memory, asked).await };
     let places = ctx.read("where some code was", read).await?;
     let places = places.into_iter().flatten().filter(|(_, path)| *path != work.path);
-    let places: BTreeSet<(FindingId, String)> = places.collect();
-    let mut found = Vec::new();
-    for (id, path) in places {
+    let paths: BTreeSet<String> = places.map(|(_, path)| path).collect();
+    let (mut found, mut looked_at) = (Vec::new(), 0);
+    for path in paths {
         let file = load(ctx, memory, &[path.as_str()]).await?.pop().unwrap_or_default();
-        let Some(kept) = file.get(&id) else { continue };
-        let seq = work.said.at.seq;
-        if left(ctx, of.spec, &file, &path, &kept.observed, seq).await? {
-            let mut kept = kept.clone();
-            // A review of that file in this sweep looked for it in the wrong place.
-            let looked = kept.observed.fixed == Some(seq) && file.gone.is_none();
-            kept.looked = kept.looked.saturating_sub(u64::from(looked));
-            found.push((kept, path));
+        // A key leads to the last one that was seen of several.
+        for kept in
+            file.all.iter().filter(|kept| keys.contains(&findings::place_key(&kept.observed)))
+        {
+            looked_at += 1;
+            if looked_at > MOST_LOOKED_UP {
+                return Ok(found);
+            }
+            let seq = work.said.at.seq;
+            if left(ctx, of.spec, &file, &path, &kept.observed, seq).await? {
+                let mut kept = kept.clone();
+                // A review of that file in this sweep looked for it in the wrong place.
+                let looked = kept.observed.fixed == Some(seq) && file.gone.is_none();
+                kept.looked = kept.looked.saturating_sub(u64::from(looked));
+                found.push((kept, path.clone()));
+            }
         }
     }
     Ok(found)
