@@ -103,7 +103,9 @@ impl File<'_> {
         let local = self.open.last().is_some_and(|scope| scope.local);
         let mut scope = Scope { last: block.last, owner: String::new(), local: true };
         if matches!(word, "impl" | "extension") {
-            (scope.owner, scope.local) = (implemented(word, rest), local);
+            scope.owner = implemented(word, rest);
+            // What all types have is told of by the trait.
+            scope.local = local || scope.owner.is_empty();
         } else if SPACES.contains(&word) || (word.is_empty() && header.starts_with("extern")) {
             let name = first_word(rest.trim_start()).0;
             scope.local = local || matches!(name, "tests" | "test");

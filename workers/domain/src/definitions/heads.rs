@@ -134,9 +134,9 @@ pub(super) fn type_name(rest: &str) -> &str {
     }
 }
 
-/// The type that an `impl` or an extension is for.
+/// The type that an `impl` or an extension is for; empty where that may be any.
 pub(super) fn implemented(word: &str, rest: &str) -> String {
-    let mut rest = rest.trim_start();
+    let (mut rest, mut any) = (rest.trim_start(), "");
     if word == "impl" && rest.starts_with('<') {
         let mut depth = 0;
         let end = rest.char_indices().find(|(at, c)| {
@@ -147,15 +147,17 @@ pub(super) fn implemented(word: &str, rest: &str) -> String {
             }
             depth == 0
         });
-        rest = end.map_or("", |(at, _)| &rest[at + 1..]);
+        (any, rest) = end.map_or(("", ""), |(at, _)| rest.split_at(at + 1));
     }
     let of = rest.rsplit_once(" for ").map_or(rest, |(_, of)| of);
     let path = of
         .split(['<', '{', ' '])
-        .find(|part| !matches!(*part, "" | "&" | "mut" | "dyn"))
+        .map(|part| part.trim_start_matches('&'))
+        .find(|part| !(matches!(*part, "" | "mut" | "dyn") || part.starts_with('\'')))
         .unwrap_or_default();
-    let name = path.rsplit(':').next().unwrap_or_default().trim_start_matches('&');
-    clip(first_word(name).0, MOST_NAME).to_owned()
+    let name = first_word(path.rsplit(':').next().unwrap_or_default()).0;
+    let is_any = any.split(|c| !is_ident(c)).any(|word| word == name);
+    clip(if is_any { "" } else { name }, MOST_NAME).to_owned()
 }
 
 /// What is left without visibility and the like, and whether `async` stood among it.

@@ -23,6 +23,7 @@ const COMMON: &[&str] = &[
     "reset", "equals", "hashCode", "compareTo", "compare", "eq", "cmp", "hash", "fmt", "drop", "deref", "as_ref", "as_mut",
     "encode", "decode", "strip", "lower", "upper", "title", "String", "Error", "Close", "Read", "Write", "Len", "Get",
     "Set", "Add", "Run", "Start", "Stop", "New", "end", "begin", "empty", "text", "json", "string", "status", "url", "as_bytes",
+    "setdefault",
 ];
 
 /// Modules whose names are all brought in that are looked at for each name.
