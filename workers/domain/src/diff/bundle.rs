@@ -437,8 +437,10 @@ impl Hunk {
         // A side without lines is told by the line before it.
         let start =
             |first: u32, lines: u32| if lines == 0 { first.saturating_sub(1) } else { first };
-        let old_start = start(self.range(Old).start + count(before, added), old_lines);
-        let new_start = start(self.range(New).start + count(before, removed), new_lines);
+        let old_start =
+            start(self.range(Old).start.saturating_add(count(before, added)), old_lines);
+        let new_start =
+            start(self.range(New).start.saturating_add(count(before, removed)), new_lines);
         Self { old_start, old_lines, new_start, new_lines, section: self.section.clone(), lines }
     }
 }

@@ -1,7 +1,7 @@
 //! Where in a diff a remark is: its file by any spelling, its lines by its quote, else by its words.
 
 use super::bundle::Bundle;
-use super::patch::{FilePatch, Sign};
+use super::patch::{FilePatch, Hunk, Sign};
 use super::read::Said;
 use super::stance::{is_fine, is_withdrawn};
 use crate::anchor::{anchor, lines_of};
@@ -70,6 +70,11 @@ fn file_of(remark: &mut DiffRemark, bundle: &Bundle) -> Option<usize> {
         if let Some(word) = words.find(is_file).map(str::to_owned)
             && let Named::File(at) = named(&word)
         {
+            let rest = remark.what.strip_prefix(&word).unwrap_or(&remark.what);
+            let rest = rest.trim_start_matches(|c: char| c.is_whitespace() || "—–-:*`".contains(c));
+            if !rest.is_empty() {
+                remark.what = String::from(rest);
+            }
             remark.place = word;
             return Some(at);
         }
@@ -215,26 +220,39 @@ impl<'a> Shown<'a> {
         anchor(&mut before, &self.path, &self.old);
         for ((remark, now), before) in remarks.iter_mut().zip(now).zip(before) {
             remark.path = Some(self.path.clone());
-            let lines = |finding: &Finding| {
-                finding.line.map(|line| (line, finding.end_line.unwrap_or(line)))
+            // What a hunk is in stands above it, and is none of its lines.
+            let lines = |finding: &Finding, side: DiffSide| {
+                let first = finding.line.filter(|line| self.hunk(side, *line).is_some())?;
+                Some((first, finding.end_line.unwrap_or(first)))
             };
-            if let Some((first, last)) = lines(&now) {
+            if let Some((first, last)) = lines(&now, DiffSide::New) {
                 self.at(remark, DiffSide::New, first, last);
-            } else if let Some((first, last)) = lines(&before) {
+            } else if let Some((first, last)) = lines(&before, DiffSide::Old) {
                 self.at(remark, DiffSide::Old, first, last);
             } else {
                 self.by_words(remark);
+                let several = now.is_ambiguous() || before.is_ambiguous();
+                remark.outside &= !several && now.line.is_none();
             }
         }
     }
 
+    /// The hunk that holds a line.
+    fn hunk(&self, side: DiffSide, line: u32) -> Option<&Hunk> {
+        self.file.hunks.iter().find(|hunk| hunk.range(side).contains(&line))
+    }
+
+    /// Lines of one hunk: forges take no others.
     fn at(&self, remark: &mut DiffRemark, side: DiffSide, first: u32, last: u32) {
-        (remark.side, remark.line, remark.end_line) = (side, Some(first), Some(last.max(first)));
+        let whole = self.hunk(side, first).is_some_and(|hunk| hunk.range(side).contains(&last));
+        let last = if whole { last.max(first) } else { first };
+        (remark.side, remark.line, remark.end_line) = (side, Some(first), Some(last));
         let named = names_in(&self.rest(&remark.place)).into_iter().rev();
         let around = |name: &String| self.symbols.ranges(name).next().is_some();
         let row = (first as usize).saturating_sub(1);
+        let of_side = side == DiffSide::New || self.new.trim().is_empty();
         let inner = || self.symbols.around(row).find_map(|names| names.last().cloned());
-        remark.symbol = named.into_iter().find(around).or_else(inner);
+        remark.symbol = named.into_iter().find(around).or_else(|| inner().filter(|_| of_side));
     }
 
     /// The place without the path in it.
@@ -257,7 +275,7 @@ impl<'a> Shown<'a> {
         let rest = self.rest(&remark.place);
         let told = lines_of(&rest);
         for side in [DiffSide::New, DiffSide::Old] {
-            let holds = |line: u32| self.file.hunks.iter().any(|h| h.range(side).contains(&line));
+            let holds = |line: u32| self.hunk(side, line).is_some();
             if let Some((first, last)) =
                 told.iter().find(|(first, last)| holds(*first) || holds(*last))
             {
@@ -286,7 +304,7 @@ impl<'a> Shown<'a> {
     /// The first line with a name: one that was put in, else one that was taken out, else any.
     fn first_with(&self, name: &str) -> Option<(DiffSide, u32)> {
         [Sign::Added, Sign::Removed, Sign::Context].into_iter().find_map(|sign| {
-            let mut lines = self.file.hunks.iter().flat_map(super::Hunk::numbered);
+            let mut lines = self.file.hunks.iter().flat_map(Hunk::numbered);
             lines.find_map(|(old, new, line)| {
                 let text = String::from_utf8_lossy(&line.text);
                 let is_it = line.sign == sign && has_word(&text, name);

@@ -4,6 +4,7 @@ mod tally;
 
 use super::*;
 use crate::accept::Answer;
+use proptest::prelude::*;
 use queue_schema::rows::DiffSeverity::{Block, Info, Warn};
 use queue_schema::rows::DiffSide::{New, Old};
 use queue_schema::rows::{DiffRemark, DiffSeverity, DiffVerdict, Outcome};
@@ -70,11 +71,13 @@ fn a_place_is_found_however_it_is_spelt() {
         ("src/store.rs::load", "", "src/store.rs - load"),
         // What is quoted decides, whatever line is told.
         ("src/store.rs:500", "`let config = parse(&text).unwrap();`", "src/store.rs 42 load"),
-        ("src/store.rs:11", "if self.items.len() < self.limit {", "src/store.rs old 11 push"),
+        ("src/store.rs:11", "if self.items.len() < self.limit {", "src/store.rs old 11 -"),
         ("src/store.rs:11", "11 +    if self.items.len() <= self.limit {", "src/store.rs 11 push"),
         ("", "cursor.execute(SQL + name)", "web/app.py 4 query"),
         ("in `query`", "", "web/app.py - query"),
         ("app.py", "", "web/app.py - -"),
+        // What a hunk is in is no line of it; a quote that stands in several places is told by none.
+        ("src/store.rs", "impl Store {", "src/store.rs - -"),
         ("src/store.rs:500", "", "src/store.rs - - outside"),
         ("src/store.rs:nothing_there", "", "src/store.rs - - outside"),
         ("src/other.rs:12", "", "- - - outside"),
@@ -122,6 +125,7 @@ fn answers_are_read_in_whatever_form_they_come() {
         got,
         [(Block, "src/store.rs 11 push".to_owned()), (Warn, "web/app.py 4 query".to_owned())]
     );
+    assert_eq!(tagged.remarks[0].what, "one item too many");
     let german = said("1. In `src/store.rs:11` wird ein Element zu viel aufgenommen.\n2. `web/app.py:4`: Der Name wird nicht maskiert.").unwrap();
     assert!(
         german.derived && german.remarks.iter().all(|r| r.severity == Info && r.line.is_some()),
@@ -274,6 +278,63 @@ fn a_prompt_holds_the_diff_between_its_marks_and_a_report_lets_nothing_be_markup
     assert!(results[1]["locations"][0]["physicalLocation"]["region"].is_null(), "never at a line");
     assert_eq!(report::json(&sum, &about)["findings"][0]["convergent"], true);
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_answer_and_no_diff_is_a_trouble(
+        pieces in proptest::collection::vec((0..PIECES.len(), "[ -~\u{e0}-\u{ff}漢İK]{0,6}"), 0..24),
+        truncated in any::<bool>(),
+    ) {
+        let text: String = pieces.iter().map(|(at, noise)| format!("{}{noise}", PIECES[*at])).collect();
+        if let Ok(opinion) = judge(&Answer { text: &text, truncated, ..Answer::default() }, &bundle(), "f3nce") {
+            let held = |r: &DiffRemark| r.line.is_none() || bundle().files.iter().any(|f| {
+                Some(f.path()) == r.path && f.hunks.iter().any(|h| {
+                    let range = h.range(r.side);
+                    range.contains(&r.line.unwrap()) && range.contains(&r.end_line.unwrap())
+                })
+            });
+            prop_assert!(opinion.remarks.iter().all(held), "{opinion:?}");
+            let vote = Said { reviewer: "a".to_owned(), bundle: "b".to_owned(), opinion };
+            let sum = tally(&[vote], &[]);
+            report::markdown(&sum, &report::About::default());
+        }
+        let noise = format!("diff --git a/x b/x\n@@ -4294967295,2 +1 @@\n a\n{text}");
+        for text in [DIFF.replacen('1', &text, 2), text, noise] {
+            if let Ok(patch) = parse(text.as_bytes()) {
+                let bounds = Bounds { split_over: 90, warn_over: 90, refuse_over: 90, force: true };
+                prop_assert!(bundles(&patch, &bounds, &|_| false).is_ok());
+            }
+        }
+    }
+}
+
+/// What answers and diffs are made of.
+const PIECES: [&str; 22] = [
+    "SEVERITY: BLOCK\n",
+    "WHERE: src/store.rs:11",
+    "WHERE: `",
+    "QUOTE: ```\n",
+    "QUOTE: let config = parse(&text)",
+    "WHAT: ",
+    "\n",
+    "VERDICT",
+    "VERDICT: hold ",
+    "| BLOCK | a |\n",
+    "|---|---|\n",
+    "| Severity | What |\n",
+    "{\"findings\": [",
+    "\"verdict\": \"ship\"}",
+    "@@ -1 +1 @@\n",
+    "diff --git \"a/x b/x\n",
+    "+++ b/\"\\3",
+    "--- /dev/null\n",
+    "[WARN] store.rs:42:",
+    "## ",
+    "1. ",
+    "严重性：",
+];
 
 /// A remark at a line of a file.
 fn at(path: &str, line: u32, severity: DiffSeverity, what: &str) -> DiffRemark {

@@ -33,7 +33,11 @@ impl std::fmt::Debug for Of {
 
 impl Of {
     fn takes(&self, row: &Value) -> bool {
-        let of_file = |takes: &OfFile| row["file"].as_str().is_some_and(takes);
+        let of_file = |takes: &OfFile| {
+            let one = row["file"].as_str().or_else(|| row["remark"]["path"].as_str());
+            let several = row["files"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            one.into_iter().chain(several).any(takes)
+        };
         let late = || written(row).is_none_or(|at| at >= timestamp(self.since_ms));
         self.path.as_ref().is_none_or(of_file) && (self.since_ms == 0 || late())
     }
