@@ -257,15 +257,20 @@ pub fn json(tally: &Tally, about: &About<'_>) -> Value {
 
 /// The review as a SARIF log of one run.
 pub fn sarif(tally: &Tally, about: &About<'_>) -> Value {
-    const RULES: [(&str, &str, DiffSeverity); 2] = [
-        ("convergent", "Two reviewers or more say this of the change", DiffSeverity::Block),
-        ("single", "One reviewer says this of the change", DiffSeverity::Warn),
+    const RULES: [(&str, &str, &str, DiffSeverity); 2] = [
+        (
+            "convergent",
+            "ConvergentFinding",
+            "Two reviewers or more say this of the change",
+            DiffSeverity::Block,
+        ),
+        ("single", "SingleFinding", "One reviewer says this of the change", DiffSeverity::Warn),
     ];
     let rules: Vec<Value> = RULES
         .iter()
-        .map(|(id, about, severity)| {
+        .map(|(id, name, about, severity)| {
             json!({
-                "id": id, "name": id, "shortDescription": {"text": about}, "fullDescription": {"text": about},
+                "id": id, "name": name, "shortDescription": {"text": about}, "fullDescription": {"text": about},
                 "help": {"text": "Reviewers claim this. Read the lines and judge for yourself."},
                 "defaultConfiguration": {"level": severity.sarif_level()},
             })
