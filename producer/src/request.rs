@@ -112,6 +112,7 @@ pub fn prepare(
         embedding: settings.embedding.model_in_use().to_owned(),
         local,
         facts,
+        diff: None,
         labels: labels(&request.labels)?,
         again: if request.again { now_ms() } else { 0 },
     };
@@ -199,7 +200,11 @@ fn document(what: &str, path: &Path, settings: &Settings) -> anyhow::Result<(Doc
     Ok((doc, text))
 }
 
-fn labels(given: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
+/// Labels as they are given.
+///
+/// # Errors
+/// One that is not KEY=VALUE.
+pub fn labels(given: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
     given
         .iter()
         .map(|l| {

@@ -3,7 +3,12 @@
 use crate::ids::{MemoryId, RepoId, SweepId, content_id};
 pub use crate::limits::Limits;
 use crate::limits::MemoryLimits;
+use crate::rows::{DiffReview, ReviewRow, Row as _};
 use serde::{Deserialize, Serialize};
+
+mod diff;
+
+pub use diff::{DiffBounds, DiffSpec, EMPTY_TREE, Reviewer};
 
 /// Which answers are accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
@@ -234,6 +239,9 @@ pub struct SweepSpec {
     /// How facts are taken out of accepted reviews; none when they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub facts: Option<FactsSpec>,
+    /// The change that is reviewed instead of files; none in a sweep over files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diff: Option<DiffSpec>,
     /// Free labels, shown in reports.
     #[serde(default)]
     pub labels: std::collections::BTreeMap<String, String>,
@@ -268,6 +276,7 @@ impl SweepSpec {
         for rung in rungs.chain(facts) {
             rung.note.clear();
         }
+        canon.diff.iter_mut().for_each(DiffSpec::drop_words);
         canon.ladder.description.clear();
         canon.shard_ladder.description.clear();
         canon.limits.admission_window = ID_ADMISSION_WINDOW;
@@ -295,6 +304,17 @@ impl SweepSpec {
     /// How facts are taken out of an accepted review of so many characters; none when they are not.
     pub fn facts_of(&self, chars: u32) -> Option<&FactsSpec> {
         self.facts.as_ref().filter(|facts| chars >= facts.bounds.min_chars)
+    }
+
+    /// The ladder that the review of a target climbs, unless it has one of its own.
+    pub fn ladder_of(&self, target: u32) -> &Ladder {
+        let reviewer = self.diff.as_ref().and_then(|diff| diff.place(target));
+        reviewer.map_or(&self.ladder, |(_, reviewer)| &reviewer.ladder)
+    }
+
+    /// The stream whose row makes a target accepted.
+    pub fn accepted_by(&self) -> &'static str {
+        if self.diff.is_some() { DiffReview::STREAM } else { ReviewRow::STREAM }
     }
 
     /// Whether a provider was local when the sweep was made.

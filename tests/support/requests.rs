@@ -4,7 +4,9 @@ use queue_schema::client::{CallEnding, EndedCall, Exchange, Pauses, PoolLimits};
 use queue_schema::effects::{NewJob, Priority};
 use queue_schema::ids::{SweepId, WorkerId};
 use queue_schema::limits::{AcceptLimits, DocumentLimits, HintLimits, HistoryLimits, TierLimits};
-use queue_schema::sweep::{Ladder, Limits, Policy, SplitMode, SweepSpec};
+use queue_schema::sweep::{
+    DiffBounds, DiffSpec, Ladder, Limits, Policy, Reviewer, SplitMode, SweepSpec,
+};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -42,6 +44,7 @@ pub fn sweep_spec(n: u8, admission_window: u32) -> SweepSpec {
         embedding: String::new(),
         local: Vec::new(),
         facts: None,
+        diff: None,
         limits: Limits {
             split_over_bytes: 1,
             shard_bytes: 1,
@@ -93,4 +96,20 @@ pub fn exchange<'a>(
 /// A call of a second.
 pub fn ended(epoch: u64, how: CallEnding) -> EndedCall {
     EndedCall { epoch, how, took: Duration::from_secs(1), units: 100 }
+}
+
+/// The same, about a change that one reviewer reads.
+pub fn diff_spec(spec: SweepSpec) -> SweepSpec {
+    let bounds = DiffBounds {
+        split_over_bytes: 1,
+        warn_over_bytes: 1,
+        refuse_over_bytes: 1,
+        force: false,
+        context_bytes: 0,
+        max_tokens: 1,
+        max_findings: 1,
+    };
+    let reviewers = vec![Reviewer { name: "r".to_owned(), ladder: spec.ladder.clone() }];
+    let diff = DiffSpec { base: "1".repeat(40), reviewers, bounds };
+    SweepSpec { diff: Some(diff), ..spec }
 }

@@ -85,6 +85,19 @@ pub enum RepoError {
         /// What is wrong with it.
         why: String,
     },
+    /// An index that is no change.
+    #[error("what is staged in {} can't be taken: {why}", .repo.display())]
+    Staged {
+        /// Where.
+        repo: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A patch that does not apply.
+    #[error(
+        "the patch does not apply to HEAD: {0}; make it anew with `git diff --binary`, or check out what it was made of"
+    )]
+    Patch(String),
     /// A tree beyond every bound.
     #[error("{what} has {bound}; this is more than a repository of sources has, and is not read")]
     TooLarge {
@@ -212,6 +225,8 @@ impl RepoError {
             | Self::Glob { .. }
             | Self::IgnoreFile { .. }
             | Self::TooLarge { .. }
+            | Self::Staged { .. }
+            | Self::Patch(_)
             | Self::TooManyTargets { .. }
             | Self::GitDirectory { .. }
             | Self::Elsewhere { .. } => true,

@@ -9,7 +9,9 @@
 
 mod branch;
 mod cache;
+mod change;
 mod command;
+mod diff;
 mod error;
 mod globs;
 mod guard;
@@ -26,6 +28,7 @@ mod step;
 mod worktree;
 
 pub use cache::Cache;
+pub use change::DiffRange;
 pub use error::RepoError;
 pub use globs::{IgnoreFile, TargetGlobs};
 pub use land::{Begun, Change, Landing};

@@ -4,6 +4,7 @@ use super::*;
 use std::process::Command;
 use tempfile::TempDir;
 
+mod changes;
 mod edges;
 mod elsewhere;
 mod guarded;

@@ -106,6 +106,7 @@ fn swept(id: &str, counters: &[(&str, u64)]) -> Swept {
             embedding: String::new(),
             local: Vec::new(),
             facts: None,
+            diff: None,
             labels: BTreeMap::new(),
             again: 0,
         },

@@ -1,0 +1,74 @@
+//! What a sweep that reviews a change has besides: the commit before it, its reviewers, its bounds.
+
+use super::{Ladder, Rung};
+use serde::{Deserialize, Serialize};
+
+/// A change under review: from `base` to the sweep's commit, by several reviewers. A target of such a sweep is a
+/// part of the change for one reviewer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DiffSpec {
+    /// The commit before the change, or [`EMPTY_TREE`]; hex.
+    pub base: String,
+    /// Who reviews it; never empty.
+    pub reviewers: Vec<Reviewer>,
+    /// What its parts keep to.
+    pub bounds: DiffBounds,
+}
+
+/// The base of a change that adds everything: git's name of a tree without entries.
+pub const EMPTY_TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
+
+/// One who reviews every part of a change, without seeing what others say.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reviewer {
+    /// Its name in the tally; unique in its sweep.
+    pub name: String,
+    /// The models that speak for it, first to last.
+    pub ladder: Ladder,
+}
+
+/// Bounds of a change under review; defaults live in `config/default.toml`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DiffBounds {
+    /// Bytes of a part at most, where a file or a hunk is not larger by itself.
+    pub split_over_bytes: u64,
+    /// A part of more bytes is warned of.
+    pub warn_over_bytes: u64,
+    /// A part of more bytes is refused, unless forced.
+    pub refuse_over_bytes: u64,
+    /// Whether larger parts are reviewed all the same.
+    pub force: bool,
+    /// Bytes of the code around its hunks that a reviewer sees of a part.
+    pub context_bytes: u64,
+    /// Tokens to generate for the review of a part, unless the rung says otherwise.
+    pub max_tokens: u32,
+    /// Findings of a part that a reviewer is asked for at most, unless the rung says otherwise.
+    pub max_findings: u32,
+}
+
+impl DiffSpec {
+    /// Which part of the change a target is, and who reviews it. `None` for a number that no target has.
+    pub fn place(&self, target: u32) -> Option<(u32, &Reviewer)> {
+        let reviewers = u32::try_from(self.reviewers.len()).ok()?;
+        let part = target.checked_div(reviewers)?;
+        Some((part, self.reviewers.get((target % reviewers) as usize)?))
+    }
+
+    /// The rungs of all reviewers.
+    pub fn rungs(&self) -> impl Iterator<Item = &Rung> {
+        self.reviewers.iter().flat_map(|r| &r.ladder.rungs)
+    }
+
+    /// Words for people decide no id.
+    pub(super) fn drop_words(&mut self) {
+        for reviewer in &mut self.reviewers {
+            reviewer.ladder.description.clear();
+            for rung in &mut reviewer.ladder.rungs {
+                rung.note.clear();
+            }
+        }
+    }
+}
