@@ -2,6 +2,7 @@
 //! message can name the very place.
 
 use crate::apply::{ApplySettings, SandboxMode};
+use crate::diff::{DiffFailOn, DiffSettings};
 use crate::embedding::{EmbedWire, EmbeddingConfig};
 use crate::error::Problem;
 use crate::facts::FactsSettings;
@@ -38,6 +39,7 @@ pub(crate) fn keys(section: &str) -> &'static [&'static str] {
         "worker" => field_names::<WorkerSettings>(),
         "sweep" => field_names::<SweepSettings>(),
         "facts" => field_names::<FactsSettings>(),
+        "diff" => field_names::<DiffSettings>(),
         "budget" => field_names::<BudgetSettings>(),
         "accept" => field_names::<AcceptLimits>(),
         "tiers" => field_names::<TierLimits>(),
@@ -140,6 +142,7 @@ fn choices(section: &str, key: &str) -> &'static [&'static str] {
         ("apply", "sandbox") => field_names::<SandboxMode>(),
         ("sweep", "policy") => field_names::<Policy>(),
         ("sweep", "markdown_policy") => field_names::<MarkdownPolicy>(),
+        ("diff", "fail_on") => field_names::<DiffFailOn>(),
         ("log", "format") => field_names::<LogFormat>(),
         (PROVIDERS, "wire") => field_names::<Wire>(),
         _ => &[],

@@ -21,6 +21,7 @@
 pub mod apply;
 mod base_url;
 mod check;
+pub mod diff;
 pub mod embedding;
 mod error;
 pub mod facts;
@@ -36,6 +37,7 @@ mod suggest;
 mod validate;
 
 pub use apply::{ApplySettings, SandboxMode};
+pub use diff::{DiffFailOn, DiffSettings};
 pub use embedding::{EmbedWire, EmbeddingConfig};
 pub use error::{ConfigError, Problem};
 pub use facts::FactsSettings;

@@ -1,6 +1,7 @@
 //! The settings, typed. Defaults and the meaning of each stand in `config/default.toml`.
 
 use crate::apply::ApplySettings;
+use crate::diff::DiffSettings;
 use crate::embedding::EmbeddingConfig;
 use crate::error::ConfigError;
 use crate::facts::FactsSettings;
@@ -34,6 +35,8 @@ pub struct Settings {
     pub sweep: SweepSettings,
     /// What is taken out of accepted reviews.
     pub facts: FactsSettings,
+    /// How a change is reviewed.
+    pub diff: DiffSettings,
     /// What a sweep may spend.
     pub budget: BudgetSettings,
     /// What makes an answer a review.

@@ -37,6 +37,7 @@ impl Settings {
         self.sweep(&mut check);
         self.facts(&mut check);
         self.steps(&mut check);
+        self.diff.validate(&mut check);
         self.embedding(&mut check);
         self.apply.validate(&mut check);
         self.budget(&mut check);

@@ -17,6 +17,18 @@ fn refused(key: &str, value: &str, part: &str) -> String {
 }
 
 #[test]
+fn reviewers_have_names_and_what_is_not_split_is_not_refused() {
+    refused("diff.reviewers.Opus", "a/b", "can't be the name of a reviewer");
+    refused("diff.reviewers.opus", " ", "a blank is no model");
+    refused("diff.refuse_over_bytes", "59999", "diff.split_over_bytes");
+    refused("diff.fail_on", "sometimes", "convergent-block, block, warn, never");
+    let settings = with(&[("diff.reviewers.mine", "a/b/c"), ("diff.reviewers.opus", "")]).unwrap();
+    let named = |name: &str| settings.diff.reviewers[name].as_str();
+    assert_eq!((named("mine"), named("opus")), ("a/b/c", ""));
+    assert!(named("qwen").contains('/'), "the others stay");
+}
+
+#[test]
 fn a_budget_is_an_amount_and_stops_after_it_has_degraded() {
     for (key, value, part) in [
         ("budget.usd", "-1.0", "use 0 to"),
@@ -65,6 +77,12 @@ fn out_of_range_values_are_refused_with_the_range_and_the_place() {
         ("sweep.max_file_bytes", "0"),
         ("sweep.notes_chars", "999"),
         ("facts.min_chars", "0"),
+        ("diff.split_over_bytes", "999"),
+        ("diff.warn_over_bytes", "0"),
+        ("diff.refuse_over_bytes", "999"),
+        ("diff.context_bytes", "9999999"),
+        ("diff.max_tokens", "0"),
+        ("diff.max_findings", "101"),
         ("facts.max_tokens", "0"),
         ("facts.review_chars", "10"),
         ("facts.source_chars", "10"),
