@@ -1,6 +1,7 @@
 //! The command line.
 
 mod apply;
+mod diff;
 mod dlq;
 mod findings;
 mod kb;
@@ -8,6 +9,7 @@ mod memory;
 mod parity;
 
 pub use apply::ApplyArgs;
+pub use diff::DiffArgs;
 pub use dlq::{DlqAction, DlqArgs, LetterFilter};
 pub use findings::{FindingFilter, FindingsAction, FindingsArgs};
 pub use kb::{KbAction, KbArgs, RowFilter};
@@ -57,6 +59,9 @@ pub enum Command {
     /// Review a repository on this machine: server, workers, sweep, progress, report.
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunArgs),
+    /// Review a change by several models at once, and tally what they agree on.
+    #[command(after_help = DIFF_EXAMPLES)]
+    Diff(DiffArgs),
     /// Enqueue a sweep on the fleet; prints its id.
     #[command(after_help = SWEEP_EXAMPLES)]
     Sweep(SweepArgs),
@@ -108,6 +113,12 @@ const RUN_EXAMPLES: &str = "Examples:
   scrum run . --ladder builtin                    static checks only, no model
   scrum run ~/src/app --target 'src/**/*.rs' --prd docs/prd.md --ladder local-first
 Ctrl-C keeps the sweep; run the same command again to continue it.";
+
+const DIFF_EXAMPLES: &str = "Examples:
+  scrum diff . main...HEAD                        what this branch changes
+  scrum diff . --staged --fail-on block           in a pre-commit hook
+  scrum diff ~/src/app v1.4..v1.5 --reviewer a=openai/gpt-5.4 --reviewer b=ollama/qwen3.5:latest
+Exit code 1: findings, see --fail-on. 2: fewer than two reviewers answered, or a part was not reviewed.";
 
 const SWEEP_EXAMPLES: &str = "Examples:
   scrum sweep /repos/app --ladder local-first

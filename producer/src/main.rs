@@ -4,6 +4,7 @@
 //! unresolved or left out, 2 could not run; 130 after Ctrl-C.
 
 mod applying;
+mod change;
 mod child;
 mod cli;
 mod commands;
@@ -41,6 +42,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<u8> {
     let global = cli.global;
     match cli.command {
         Command::Run(args) => commands::run::execute(&global, args).await,
+        Command::Diff(args) => commands::diff::execute(&global, args).await,
         Command::Sweep(args) => commands::sweep::execute(&global, args).await,
         Command::Status(args) => commands::status::execute(&global, args).await,
         Command::Apply(args) => commands::apply::execute(&global, args).await,

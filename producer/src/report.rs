@@ -1,12 +1,14 @@
 //! Writes the files of a report. The read model reads the sweep in pages, the domain renders file after file:
 //! no more than a page of the sweep is in memory.
 
+mod change;
 mod old;
 mod summary;
 
 use crate::output::tell;
 use crate::session::Session;
 use anyhow::{Context, bail};
+pub use change::{NAMES as CHANGE_NAMES, Reviewed};
 use old::{is_ours, remove_others};
 use queue_schema::ids::SweepId;
 use queue_schema::rows::{AuditFactsRow, AutoApplyRow, ReviewRow};
@@ -22,6 +24,8 @@ use std::io::Write;
 use std::path::Path;
 use summary::{Json, Summary, applied, each, file_of, put_row, put_rows};
 
+/// The page of the report on a change.
+pub const CHANGE_PAGE: &str = CHANGE_NAMES[0];
 /// Every format that is written unless a person says otherwise.
 pub const ALL: [&str; 4] = ["md", "json", "sarif", "jsonl"];
 /// A JSON file for each row, for sweeps of any size. With `json`, small sweeps have them too.

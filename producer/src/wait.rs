@@ -61,10 +61,25 @@ pub async fn until_over(
     session: &Session,
     id: &SweepId,
     progress: &mut Progress,
+    tend: impl FnMut(&Progress) -> anyhow::Result<()>,
+) -> anyhow::Result<Option<SweepStatus>> {
+    until_over_within(EVERY, session, id, progress, tend).await
+}
+
+/// The same with a look `every` so often.
+///
+/// # Errors
+/// As [`until_over`].
+pub async fn until_over_within(
+    every: Duration,
+    session: &Session,
+    id: &SweepId,
+    progress: &mut Progress,
     mut tend: impl FnMut(&Progress) -> anyhow::Result<()>,
 ) -> anyhow::Result<Option<SweepStatus>> {
     let (mut away, mut looks, mut watch) = (false, 0_u64, Watch::default());
-    until(EVERY, async || {
+    let times = u64::try_from(EVERY.as_millis() / every.as_millis().max(1)).unwrap_or(1).max(1);
+    until(every, async || {
         tend(progress)?;
         let status = match session.queue.sweep_status(id).await {
             Ok(status) => status,
@@ -86,10 +101,10 @@ pub async fn until_over(
             return Ok(Some(status));
         }
         looks += 1;
-        if looks.is_multiple_of(WATCH_EVERY) {
+        if looks.is_multiple_of(WATCH_EVERY * times) {
             watch.look(session, id, progress).await;
         }
-        if looks.is_multiple_of(LANES_EVERY) {
+        if looks.is_multiple_of(LANES_EVERY * times) {
             watch.look_for_workers(session, progress).await;
         }
         Ok(None)

@@ -93,7 +93,8 @@ end
 -- ARGV[3]  sweep; ARGV[4]  '1' when its request can be read, and then what admits its targets: ARGV[5]  lane,
 --          ARGV[6], ARGV[7]  body before and after the ordinal, ARGV[8]  window, ARGV[9]  attempts, ARGV[10]  the
 --          lane of what lists its targets, ARGV[11]  the stream whose row makes a target accepted, ARGV[12]  what it counts,
---          ARGV[13]  endings of its targets' barriers
+--          ARGV[13]  endings of its targets' barriers, ARGV[14] to ARGV[17]  id, lane, attempts and body of the job that
+--          follows its end, where there is one
 function checks.sweep()
   local sweep = ARGV[3]
   local sk, what = P .. 'sw:' .. sweep, 'sweep ' .. sweep
@@ -122,7 +123,8 @@ function checks.sweep()
   if level > 0 and not s.accepts then
     call('HSET', sk, 'lister', ARGV[10], 'accepts', ARGV[11], 'bars', ARGV[13])
   end
-  mend_fields(sweep, s, { lane = ARGV[5], head = ARGV[6], tail = ARGV[7], window = ARGV[8], max = ARGV[9] })
+  mend_fields(sweep, s, { lane = ARGV[5], head = ARGV[6], tail = ARGV[7], window = ARGV[8], max = ARGV[9],
+    ['last:id'] = ARGV[14], ['last:lane'] = ARGV[15], ['last:max'] = ARGV[16], ['last:body'] = ARGV[17] })
   if not listed and fault('index', what, 'no list of sweeps names it') then
     call('ZADD', P .. (s.forgotten and 'forgetting' or 'sweeps'), number(s.created, 0, MOST) or NOW, sweep)
   end

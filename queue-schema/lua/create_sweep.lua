@@ -11,7 +11,8 @@
 -- ARGV[15], ARGV[16]  percent of a cap from which on it degrades, and from which on it stops
 -- ARGV[17] stream whose row makes a target accepted
 -- ARGV[18] number of documents, then per document: key suffix, content
--- then     the job that lists its targets in the flat form of NewJob::encode
+-- then     the job that lists its targets in the flat form of NewJob::encode, and perhaps another one, which is enqueued
+--          whenever the sweep is done
 -- Returns { 1 when it is new, 0 when it was there, 2 when what is left of it is being forgotten;
 --          targets that wait again }.
 -- @include targets
@@ -75,7 +76,12 @@ for k = 1, tonumber(ARGV[18]) do
   i = i + 2
 end
 if #documents > 0 then call('HSET', sk, 'documents', table.concat(documents, ' ')) end
-local first = read_job(i)
+local first, last
+first, i = read_job(i)
 call('HSET', sk, 'lister', first.lane, 'accepts', ARGV[17])
+if ARGV[i] then
+  last = read_job(i)
+  call('HSET', sk, 'last:id', last.id, 'last:lane', last.lane, 'last:max', last.max, 'last:body', last.body)
+end
 enqueue(first)
 return { 1, 0 }

@@ -165,6 +165,11 @@ mod tests {
                 r#"{"v":1,"kind":"facts","pv":1,"p":{"sweep":"ab","target":7,"stage":"extract","provider":"x"}}"#,
                 "facts",
             ),
+            (
+                r#"{"v":1,"kind":"diff","pv":1,"p":{"sweep":"ab","target":7,"rung":0,"attempt":1,"provider":"x"}}"#,
+                "diff",
+            ),
+            (r#"{"v":1,"kind":"tally","pv":1,"p":{"sweep":"ab"}}"#, "tally"),
         ] {
             let envelope = Envelope::decode(body).unwrap();
             assert_eq!(envelope.kind, kind);

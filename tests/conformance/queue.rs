@@ -7,6 +7,8 @@ mod budget;
 mod counts;
 #[path = "queue/effects.rs"]
 mod effects;
+#[path = "queue/last.rs"]
+mod last;
 
 use queue_schema::client::{ClaimRequest, ClaimedJob, Commit, Queue};
 use queue_schema::effects::{DeadClass, Effect, Effects, Ending, NewJob, Priority};

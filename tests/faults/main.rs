@@ -10,6 +10,7 @@ mod budget;
 mod clocks;
 mod crash;
 mod delivered_twice;
+mod diff_kills;
 mod disk_full;
 mod fairness;
 mod garbage;

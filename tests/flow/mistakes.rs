@@ -14,6 +14,33 @@ fn refused(bench: &Bench, args: &[&str], words: &[&str]) {
 }
 
 #[test]
+fn a_change_that_cannot_be_reviewed_is_told_before_anything_is_asked() {
+    let repo = TestRepo::with_files(1);
+    let large: String = (0..4000).map(|n| format!("let value_{n} = compute({n});\n")).collect();
+    repo.write("src/large.rs", large.as_bytes());
+    repo.commit("a file of 120 KB");
+    let bench = Bench::new(None, "");
+    let path = repo.path().to_str().unwrap();
+    let fixed: [(&[&str], &[&str]); 8] = [
+        (&["HEAD"], &["src/large.rs", "100000", "--force"]),
+        (&["HEAD..nope"], &["nope", "git log"]),
+        (&[], &["required"]),
+        (&["HEAD", "--staged"], &["cannot be used with"]),
+        (&["HEAD", "--reviewer", "a=nobody/x"], &["nobody/x"]),
+        (&["HEAD", "--reviewer", "Opus"], &["has no '='"]),
+        (&["HEAD", "--fail-on", "ever"], &["convergent-block, block, warn, never"]),
+        (&["--patch", "missing.patch"], &["--patch missing.patch", "check the path"]),
+    ];
+    for (args, words) in fixed {
+        refused(&bench, &[&["diff", path], args].concat(), words);
+    }
+    let patch = bench.dir.path().join("other.patch");
+    std::fs::write(&patch, "no patch\n").unwrap();
+    refused(&bench, &["diff", path, "--patch", patch.to_str().unwrap()], &["does not apply"]);
+    refused(&bench, &["diff", "https://h.invalid/r", "--staged"], &["on this machine"]);
+}
+
+#[test]
 fn mistakes_are_told_and_cost_nothing() {
     let repo = TestRepo::with_files(1);
     let repo = repo.path().to_str().unwrap();

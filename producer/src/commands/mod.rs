@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod check;
+pub mod diff;
 pub mod dlq;
 pub mod doctor;
 pub mod dry_run;

@@ -20,6 +20,18 @@ const MOST_WIDTH: usize = 100;
 pub async fn execute(global: &Global, args: ReportArgs) -> anyhow::Result<u8> {
     let session = Session::open(global).await?;
     let id = session.find_sweep(&args.sweep).await?;
+    let spec = session.queue.sweep_spec(&id).await?;
+    if spec.is_some_and(|spec| spec.diff.is_some()) && args.file.is_none() {
+        let reviewed = super::diff::read(&session, &id).await?;
+        reviewed.write(&session, &args.out)?;
+        if global.json {
+            say_json(&reviewed.json())?;
+        } else {
+            say(&args.out.display().to_string())?;
+        }
+        let status = session.queue.sweep_status(&id).await?;
+        return Ok(status.as_ref().map_or(1, exit_code));
+    }
     if let Some(name) = &args.file {
         return one_file(global, &session, &id, name).await;
     }

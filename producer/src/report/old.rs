@@ -4,7 +4,8 @@ use super::PER_FILE;
 use crate::output::tell;
 use anyhow::Context;
 use queue_schema::rows::{
-    AuditFactsRow, AutoApplyRow, LoopMetricsRow, ModelTrustRow, ReviewRow, Row,
+    AuditFactsRow, AutoApplyRow, DiffFinding, DiffReview, LoopMetricsRow, ModelTrustRow, ReviewRow,
+    Row,
 };
 use scrum_disk::OutDir;
 use scrum_domain::report::{file, index, overview};
@@ -51,8 +52,11 @@ pub fn is_ours(name: &str) -> bool {
         AutoApplyRow::STREAM,
         ModelTrustRow::STREAM,
         LoopMetricsRow::STREAM,
+        DiffReview::STREAM,
+        DiffFinding::STREAM,
     ];
-    [overview::NAME, index::NAME, "summary.json", "scrum.sarif"].contains(&name)
+    super::CHANGE_NAMES.contains(&name)
+        || [overview::NAME, index::NAME, "summary.json", "scrum.sarif"].contains(&name)
         || name.strip_suffix(".jsonl").is_some_and(|stream| rows.contains(&stream))
         || is_of_a_file(name)
         // Left by an older version that was killed.

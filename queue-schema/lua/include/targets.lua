@@ -115,8 +115,19 @@ local function reopen(sk, state)
   call('HSET', sk, 'state', state)
 end
 
--- A planned sweep without waiting or live targets is done; with one again, it runs again. What its
--- budget does not reach is left out once nothing is live any more.
+-- The job that the record of a sweep keeps for its end, if there is one. One that is still there from an
+-- earlier end stays.
+local function enqueue_last(sweep)
+  local s = call('HMGET', P .. 'sw:' .. sweep, 'last:id', 'last:lane', 'last:max', 'last:body', 'prio')
+  if not (s[1] or s[4]) then return end
+  if not (s[1] and s[2] and s[3] and s[4]) then
+    return broken('the record of sweep ' .. sweep .. ' does not say what follows its end')
+  end
+  enqueue({ id = s[1], lane = s[2], prio = s[5] or '1', sweep = sweep, target = '', delay = 0, max = s[3], body = s[4] })
+end
+
+-- A planned sweep without waiting or live targets is done, and what follows is enqueued; with one again, it runs
+-- again. What its budget does not reach is left out once nothing is live any more.
 local function judge_sweep(sweep)
   local sk = P .. 'sw:' .. sweep
   local s = call('HMGET', sk, 'planned', 'n:q', 'n:l', 'state')
@@ -128,7 +139,10 @@ local function judge_sweep(sweep)
     waiting = 0
   end
   if waiting == 0 and live == 0 then
-    if s[4] == 'running' then call('HSET', sk, 'state', 'done', 'ended', NOW) end
+    if s[4] == 'running' then
+      call('HSET', sk, 'state', 'done', 'ended', NOW)
+      enqueue_last(sweep)
+    end
   elseif s[4] == 'done' then
     reopen(sk, 'running')
   end

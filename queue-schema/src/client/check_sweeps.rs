@@ -2,14 +2,14 @@
 
 use super::check_keys::{Form, JUDGED, Level, PAGE};
 use super::reconcile::Fault;
-use super::sweeps::review_template;
+use super::sweeps::{last_job, review_template};
 use super::{Queue, QueueError};
 use crate::ids::{ReviewId, SweepId};
 use crate::jobs::{JobKind, Plan, Review};
 use crate::keys;
 use crate::records::Counter;
 use crate::records::sweep::fields;
-use crate::rows::{ReviewRow, Row as _, STREAMS};
+use crate::rows::STREAMS;
 use crate::sign;
 use crate::sweep::{SweepSpec, Target};
 
@@ -51,9 +51,9 @@ impl Queue {
         }
         let mut conn = self.conn();
         let [head_field, tail_field] = fields::TEMPLATE;
-        let [state, spec, head, tail]: [Option<Vec<u8>>; 4] = redis::cmd("HMGET")
+        let [state, spec, head, tail, last]: [Option<Vec<u8>>; 5] = redis::cmd("HMGET")
             .arg(self.key(&keys::sweep(sweep)))
-            .arg(&[fields::STATE, fields::SPEC, head_field, tail_field])
+            .arg(&[fields::STATE, fields::SPEC, head_field, tail_field, fields::LAST])
             .query_async(&mut conn)
             .await?;
         let over = matches!(state.as_deref(), Some(b"done" | b"failed" | b"cancelled"));
@@ -63,11 +63,12 @@ impl Queue {
         let spec = spec.unwrap_or_default();
         // Only a program with the key can make signed values anew.
         let mute = !self.options().signer.is_on() && plain(&spec).len() < spec.len();
-        if mute && (head.is_none() || tail.is_none()) {
+        let spec = serde_json::from_slice::<SweepSpec>(plain(&spec)).ok();
+        let lacks_last = last.is_none() && spec.as_ref().is_some_and(|s| s.diff.is_some());
+        if mute && (head.is_none() || tail.is_none() || lacks_last) {
             form.faults.push(self.without_key(sweep));
             return Ok(());
         }
-        let spec = serde_json::from_slice::<SweepSpec>(plain(&spec)).ok();
         let args = self.sweep_args(sweep, spec.as_ref())?;
         let faults = self.judge_form("sweep", level, args).await?;
         let is = |kind: &str| faults.iter().any(|f| f.kind == kind && f.mended);
@@ -81,12 +82,12 @@ impl Queue {
         {
             self.replan(&status).await?;
         }
-        if deep && !lost && spec.is_some() {
+        if let Some(spec) = spec.filter(|_| deep && !lost) {
             if !over {
                 let level = if mute { Level::Look } else { level };
                 self.target_form(sweep, level, form).await?;
             }
-            self.row_form(sweep, level, form).await?;
+            self.row_form(sweep, spec.accepted_by(), level, form).await?;
         }
         Ok(())
     }
@@ -125,7 +126,7 @@ impl Queue {
         let [window, max] =
             [spec.limits.admission_window, self.options().max_attempts].map(|n| n.to_string());
         let lister = Plan { sweep: sweep.clone(), first: 0 }.lane();
-        let accepts = ReviewRow::STREAM.to_owned();
+        let accepts = spec.accepted_by().to_owned();
         let counters = Counter::ALL.map(Counter::as_str).join(" ");
         let args = [
             sweep.to_string(),
@@ -140,7 +141,14 @@ impl Queue {
             counters,
             keys::shard_barrier(&ReviewId::default()),
         ];
-        Ok(args.map(String::into_bytes).to_vec())
+        let mut args = args.map(String::into_bytes).to_vec();
+        if let Some(last) = last_job(sweep, spec)? {
+            let mut words = Vec::new();
+            last.encode(self.sending(), &mut words);
+            // Of the flat form: id, lane, attempts, body.
+            args.extend([0, 1, 6, 7].map(|at| std::mem::take(&mut words[at])));
+        }
+        Ok(args)
     }
 
     /// The records of a sweep's targets.
@@ -186,6 +194,7 @@ impl Queue {
     async fn row_form(
         &self,
         sweep: &SweepId,
+        accepted_by: &str,
         level: Level,
         form: &mut Form,
     ) -> Result<(), QueueError> {
@@ -195,7 +204,7 @@ impl Queue {
                 let (rows, index) = self.row_counts(stream, sweep).await?;
                 let mut from = (rows != index).then(|| first.to_owned());
                 while let Some(at) = from {
-                    let accepts = if *stream == ReviewRow::STREAM { "1" } else { "0" };
+                    let accepts = if *stream == accepted_by { "1" } else { "0" };
                     let args = [*stream, sweep, &at, &ROWS.to_string(), accepts];
                     let args = args.map(|w| w.as_bytes().to_vec()).to_vec();
                     let mut words = self.form_words(check, level, args).await?;

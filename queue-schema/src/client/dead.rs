@@ -243,7 +243,8 @@ impl Queue {
             .await?
             .ok_or_else(|| QueueError::record(format!("sweep {sweep}"), "there is none"))?;
         let state = self.review_state(review).await?;
-        let ladder = state.ladder(&spec.ladder);
+        let target = review.target().unwrap_or_default();
+        let ladder = state.ladder(spec.ladder_of(target));
         ladder
             .map(std::borrow::Cow::into_owned)
             .map_err(|e| QueueError::record(format!("the ladder of review {review}"), e))

@@ -4,11 +4,11 @@ use super::{Mark, Queue, QueueError};
 use crate::budget::BudgetRequest;
 use crate::effects::{NewJob, Priority};
 use crate::ids::SweepId;
-use crate::jobs::{JobKind, Plan, Review};
+use crate::jobs::{JobKind, Plan, Review, Tally};
 use crate::keys;
 use crate::records::sweep::{SweepStatus, fields};
-use crate::rows::{ReviewRow, Row as _};
 use crate::sign::Signer;
+use crate::state::JobState;
 use crate::sweep::{SweepSpec, Target};
 use crate::trace::Trace;
 use std::collections::HashMap;
@@ -74,7 +74,7 @@ impl Queue {
             (priority as u64).to_string().into(),
         ];
         args.extend(budget_args(budget));
-        args.push(ReviewRow::STREAM.into());
+        args.push(spec.accepted_by().into());
         args.push(documents.len().to_string().into());
         for (sha, text) in documents {
             args.push(keys::document(sha).into());
@@ -85,6 +85,9 @@ impl Queue {
             .priority(priority);
         plan.trace(&Trace::of_sweep(&id));
         plan.encode(self.sending(), &mut args);
+        if let Some(last) = last_job(&id, spec)? {
+            last.encode(self.sending(), &mut args);
+        }
         let part = self.of_sweep(&id);
         part.check_memory().await?;
         loop {
@@ -136,6 +139,20 @@ impl Queue {
         let json = self.opened(&key, fields::SPEC, &kept)?;
         let spec = serde_json::from_str(json);
         spec.map(Some).map_err(|e| QueueError::record(format!("sweep {id}"), e))
+    }
+
+    /// Whether what follows the end of a sweep is still to be done, and is not dead.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn is_followed(&self, id: &SweepId) -> Result<bool, QueueError> {
+        let (mut conn, job) = (self.conn(), Tally { sweep: id.clone() }.id());
+        let state: Option<String> = redis::cmd("HGET")
+            .arg(self.of_sweep(id).key(&keys::job(job)))
+            .arg("st")
+            .query_async(&mut conn)
+            .await?;
+        Ok(state.is_some_and(|state| state != JobState::Dead.word().unwrap_or_default()))
     }
 
     /// How far a sweep is; `None` when there is no such sweep.
@@ -224,6 +241,17 @@ fn budget_args(b: &BudgetRequest) -> Vec<Vec<u8>> {
         n(caps.degrade_percent.into()),
         n(caps.stop_percent.into()),
     ]
+}
+
+/// What is enqueued whenever a sweep is done.
+pub(super) fn last_job(sweep: &SweepId, spec: &SweepSpec) -> Result<Option<NewJob>, QueueError> {
+    if spec.diff.is_none() {
+        return Ok(None);
+    }
+    let job = NewJob::of(&Tally { sweep: sweep.clone() });
+    let mut job = job.map_err(|e| QueueError::record("tally", e))?;
+    job.trace(&Trace::of_sweep(sweep));
+    Ok(Some(job))
 }
 
 /// The body of a target's first job, before and after the ordinal: the admission script puts

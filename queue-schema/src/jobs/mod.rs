@@ -46,6 +46,8 @@ macro_rules! for_each_job_kind {
             patch Patch,
             apply Apply,
             facts Facts,
+            diff Diff,
+            tally Tally,
         }
     };
 }

@@ -15,6 +15,8 @@ pub mod fields {
     pub const SPEC: &str = "spec";
     /// The body of a target's first job before its ordinal, and behind it.
     pub const TEMPLATE: [&str; 2] = ["head", "tail"];
+    /// The body of the job that follows its end.
+    pub const LAST: &str = "last:body";
     pub(super) const HELD: &str = "held";
     /// How far it is, see [`SweepState`].
     pub const STATE: &str = "state";
@@ -39,10 +41,11 @@ pub mod fields {
     pub(super) const HELD_TOKENS: &str = "res:tokens";
     pub(super) const HELD_MICRO_USD: &str = "res:micro_usd";
     /// All of them but those that count.
-    pub const NAMES: [&str; 21] = [
+    pub const NAMES: [&str; 22] = [
         SPEC,
         TEMPLATE[0],
         TEMPLATE[1],
+        LAST,
         HELD,
         STATE,
         NUMBER,

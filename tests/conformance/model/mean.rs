@@ -9,7 +9,6 @@ use queue_schema::ids::{ReviewId, SweepId};
 use queue_schema::jobs::facts::FactsStage;
 use queue_schema::jobs::{Facts, Plan, Rung};
 use queue_schema::keys;
-use queue_schema::rows::{ReviewRow, Row};
 use queue_schema::sweep::{SweepSpec, Target, TargetStatus};
 use scrum_tests::requests;
 
@@ -103,7 +102,7 @@ impl Run<'_> {
         let sweep = |which: &Which| SweepId::from(self.sweep(which, &own));
         match what {
             What::Enqueue(spec) => Effect::Enqueue(self.job(spec, Some(by))),
-            What::Row { sweep: which, id } => row(&sweep(which), &format!("row{id}")),
+            What::Row { sweep: which, id } => self.row(&sweep(which), &format!("row{id}")),
             What::Put { key, value } => Effect::Put {
                 key: format!("rev:r{key}"),
                 field: "text".to_owned(),
@@ -217,7 +216,7 @@ impl Run<'_> {
                 .unwrap(),
             // Accepted, and its facts are still to be taken out.
             (Some(target), 5) => Effects::done()
-                .with(row(&sweep, &ReviewId::new(&sweep, target)))
+                .with(self.row(&sweep, &ReviewId::new(&sweep, target)))
                 .enqueue(&Facts {
                     sweep,
                     target,
@@ -237,18 +236,18 @@ impl Run<'_> {
                 })
                 .with(Effect::Settle { sweep, target, status: TargetStatus::LeftOut }),
             (Some(target), _) => Effects::done()
-                .with(row(&sweep, &ReviewId::new(&sweep, target)))
+                .with(self.row(&sweep, &ReviewId::new(&sweep, target)))
                 .with(Effect::Settle { sweep, target, status: TargetStatus::Resolved }),
         }
     }
-}
 
-fn row(sweep: &SweepId, id: &str) -> Effect {
-    Effect::AppendRow {
-        sweep: sweep.clone(),
-        stream: ReviewRow::STREAM,
-        row_id: id.to_owned(),
-        json: "{}".to_owned(),
+    fn row(&self, sweep: &SweepId, id: &str) -> Effect {
+        Effect::AppendRow {
+            sweep: sweep.clone(),
+            stream: self.model.accepted_by(sweep),
+            row_id: id.to_owned(),
+            json: "{}".to_owned(),
+        }
     }
 }
 
@@ -261,7 +260,8 @@ fn target_of(skipped: bool) -> Target {
     }
 }
 
-/// One of a few requests, each with another window.
+/// One of a few requests, each with another window. Something follows the end of every other one.
 pub fn sweep_spec(n: u8) -> SweepSpec {
-    requests::sweep_spec(n, u32::from(n) + 1)
+    let spec = requests::sweep_spec(n, u32::from(n) + 1);
+    if n.is_multiple_of(2) { spec } else { requests::diff_spec(spec) }
 }

@@ -6,7 +6,7 @@ use queue_schema::budget::BudgetRequest;
 use queue_schema::client::Created;
 use queue_schema::effects::{NewJob, Priority};
 use queue_schema::ids::ReviewId;
-use queue_schema::jobs::{Plan, Review};
+use queue_schema::jobs::{Plan, Review, Tally};
 use queue_schema::rows::{ReviewRow, Row};
 use queue_schema::sweep::{SweepSpec, Target, TargetStatus};
 use queue_schema::trace::Trace;
@@ -28,6 +28,10 @@ pub(super) struct Sweep {
     pub(super) statuses: Vec<TargetStatus>,
     pub(super) priority: Priority,
     pub(super) limits: Limits,
+    /// The stream whose row makes a target accepted.
+    accepted_by: &'static str,
+    /// Enqueued whenever it is done.
+    last: Option<NewJob>,
     /// What was added to its record.
     pub(super) counted: BTreeMap<String, i64>,
 }
@@ -38,16 +42,20 @@ impl Sweep {
     }
 
     /// A planned sweep without waiting or live targets is done; with one again, it runs again.
-    fn judge(&mut self) {
+    /// Returns what follows its end.
+    fn judge(&mut self) -> Option<NewJob> {
         if self.state == State::Running && self.planned {
             self.leave_out();
         }
         let open = self.count(TargetStatus::Waiting) + self.count(TargetStatus::Live) > 0;
-        self.state = match self.state {
+        let before = self.state;
+        self.state = match before {
             State::Running if self.planned && !open => State::Done,
             State::Done if self.planned && open => State::Running,
             other => other,
         };
+        let ends = before == State::Running && self.state == State::Done;
+        self.last.clone().filter(|_| ends)
     }
 }
 
@@ -64,7 +72,14 @@ impl ModelQueue {
             let put_back = self.change_budget(&id, budget);
             return Created { id, new: false, put_back };
         }
+        let last = spec.diff.as_ref().map(|_| {
+            let mut job = NewJob::of(&Tally { sweep: id.clone() }).expect("it serialises");
+            job.trace(&Trace::of_sweep(&id));
+            job
+        });
         let sweep = Sweep {
+            accepted_by: spec.accepted_by(),
+            last,
             state: State::Planning,
             planned: false,
             window: spec.limits.admission_window,
@@ -133,15 +148,20 @@ impl ModelQueue {
         }
     }
 
+    /// The stream whose row makes a target of a sweep accepted.
+    pub fn accepted_by(&self, id: &str) -> &'static str {
+        self.sweeps.get(id).map_or(ReviewRow::STREAM, |sweep| sweep.accepted_by)
+    }
+
     pub(super) fn judge(&mut self, id: &str) {
-        if let Some(sweep) = self.sweeps.get_mut(id) {
-            sweep.judge();
+        if let Some(last) = self.sweeps.get_mut(id).and_then(Sweep::judge) {
+            self.enqueue(&last);
         }
     }
 
     /// What is accepted stays resolved when work on it dies, is left out or cancelled.
     pub(super) fn settle(&mut self, id: &str, target: u32, asked: TargetStatus) {
-        let rows = self.rows.get(&format!("{}:{id}", ReviewRow::STREAM));
+        let rows = self.rows.get(&format!("{}:{id}", self.accepted_by(id)));
         let accepted =
             rows.is_some_and(|rows| rows.contains(&ReviewId::new(&id.into(), target).into()));
         // Nobody puts back what a cancelled sweep leaves out.

@@ -16,6 +16,7 @@ use queue_schema::rows::{Attempt, ReviewRow};
 use queue_schema::sweep::{DocRef, SweepSpec, Target};
 use scrum_config::Settings;
 use scrum_domain::apply::policy;
+use scrum_domain::diff::Plan;
 use scrum_domain::hints::{Hint, Hints};
 use scrum_domain::retrieve::{self, Chunk, LexicalIndex};
 use scrum_providers::{Embedder, Providers};
@@ -58,6 +59,7 @@ struct Inner {
     ignores: Memo<IgnoreFile>,
     documents: Memo<Document>,
     hints: Memo<Hints>,
+    changes: Memo<Plan>,
     indexes: Indexes,
     retrieval: Retrieval,
     reads: Reads,
@@ -90,6 +92,7 @@ impl Context {
             ignores: Memo::new(2),
             documents: Memo::new(16),
             hints: Memo::new(4),
+            changes: Memo::new(4),
             indexes: Indexes::default(),
             retrieval: Retrieval::new(embedder),
             repos: Mutex::default(),
@@ -242,6 +245,11 @@ impl Context {
     /// A directory of the state directory.
     pub(crate) fn state_dir(&self, name: &str) -> PathBuf {
         self.0.mirrors.with_file_name(name)
+    }
+
+    /// Changes in their parts.
+    pub(crate) fn changes(&self) -> &Memo<Plan> {
+        &self.0.changes
     }
 
     /// The definitions of commits.

@@ -8,6 +8,7 @@
 
 mod applier;
 mod blobs;
+mod change;
 pub mod context;
 mod definitions;
 mod findings;

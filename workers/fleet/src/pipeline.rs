@@ -11,6 +11,9 @@
 //! rung   -> facts | resolved             an accepted review
 //! rung   -> dead letter | left out       the ladder, or the budget, is spent
 //! facts  -> facts | resolved             extract, then verify
+//! review -> diff                         in a sweep over a change: the first rung of the reviewer's ladder
+//! diff   -> diff | resolved | ..         as a rung, but for shards and facts
+//! the sweep is done -> tally             scripts enqueue it, see `lua/include/targets.lua`
 //! patch.. -> (barrier) apply             see `Queue::start_apply`
 //! ```
 //!
@@ -20,11 +23,46 @@ use crate::runtime::HandlerError;
 use queue_schema::effects::{DeadClass, Effect, Effects, Ending, NewJob};
 use queue_schema::ids::{ReviewId, SweepId};
 use queue_schema::jobs::facts::FactsStage;
-use queue_schema::jobs::{Facts, Plan, Review, Rung, Shard};
+use queue_schema::jobs::{Diff, Facts, JobKind, Plan, Review, Rung, Shard};
 use queue_schema::records::{ReviewRecord, ReviewState, SweepRecord};
-use queue_schema::rows::Attempt;
+use queue_schema::rows::{Attempt, Outcome};
 use queue_schema::sweep::{FactsSpec, Ladder, SweepSpec, TargetStatus};
+use scrum_domain::accept;
 use std::ops::Range;
+
+/// A job that is one attempt on a ladder.
+pub trait Climb: JobKind + Sized {
+    /// Which rung, and the number of the attempt.
+    fn place(&self) -> (u32, u32);
+    /// The same work on another rung; `passed` rungs were passed over since the attempt before.
+    fn moved(self, rung: u32, attempt: u32, passed: u32, provider: String) -> Self;
+    /// Rungs passed over before it.
+    fn passed(&self) -> u32;
+}
+
+macro_rules! climb {
+    ($kind:ident) => {
+        impl Climb for $kind {
+            fn place(&self) -> (u32, u32) {
+                (self.rung, self.attempt)
+            }
+            fn moved(self, rung: u32, attempt: u32, passed: u32, provider: String) -> Self {
+                Self { rung, attempt, passed, provider, ..self }
+            }
+            fn passed(&self) -> u32 {
+                self.passed
+            }
+        }
+    };
+}
+
+climb!(Rung);
+climb!(Diff);
+
+/// Sweep and target of a job that has both.
+fn about<J: JobKind>(job: &J) -> (SweepId, u32) {
+    (job.sweep().clone(), job.target().unwrap_or_default())
+}
 
 /// The first rung of a target's ladder.
 fn first_rung(ladder: &Ladder, job: &Review) -> Result<Rung, HandlerError> {
@@ -67,6 +105,21 @@ pub fn planned(
 /// When the ladder is empty.
 pub fn begin(ladder: &Ladder, job: &Review) -> Result<Effects, HandlerError> {
     Ok(Effects::done().enqueue(&first_rung(ladder, job)?)?)
+}
+
+/// The review of a part of a change begins, at the first rung of its reviewer's ladder.
+///
+/// # Errors
+/// When the ladder is empty.
+pub fn begin_diff(ladder: &Ladder, job: &Review) -> Result<Effects, HandlerError> {
+    Ok(Effects::done().enqueue(&Diff {
+        sweep: job.sweep.clone(),
+        target: job.target,
+        rung: 0,
+        attempt: 1,
+        provider: provider_at(ladder, 0)?,
+        passed: 0,
+    })?)
 }
 
 /// A rung can't take the whole file: it goes on when notes on these pieces are there.
@@ -189,19 +242,21 @@ pub fn shard_at(
 ///
 /// # Errors
 /// Only if a payload does not serialise.
-pub fn pass_over(ladder: &Ladder, job: Rung, why: &str) -> Result<Effects, HandlerError> {
-    if let Some(next) = ladder.cheapest_after(job.rung) {
-        tracing::debug!(%job.sweep, job.target, job.rung, next, why, "dearer rungs are passed over");
+pub fn pass_over<J: Climb>(ladder: &Ladder, job: J, why: &str) -> Result<Effects, HandlerError> {
+    let ((sweep, target), (rung, _)) = (about(&job), job.place());
+    if let Some(next) = ladder.cheapest_after(rung) {
+        tracing::debug!(%sweep, target, rung, next, why, "dearer rungs are passed over");
         return passed_to(ladder, job, next);
     }
     let why = format!("{why}; no rung that is cheap enough is left on the ladder");
-    Ok(leave_out(&job.sweep, job.target, why))
+    Ok(leave_out(&sweep, target, why))
 }
 
 /// The rungs before `next` are passed over.
-fn passed_to(ladder: &Ladder, job: Rung, next: u32) -> Result<Effects, HandlerError> {
-    let (passed, provider) = (job.passed + 1, provider_at(ladder, next)?);
-    Ok(Effects::done().enqueue(&Rung { rung: next, passed, provider, ..job })?)
+fn passed_to<J: Climb>(ladder: &Ladder, job: J, next: u32) -> Result<Effects, HandlerError> {
+    let (passed, attempt) = (job.passed() + 1, job.place().1);
+    let provider = provider_at(ladder, next)?;
+    Ok(Effects::done().enqueue(&job.moved(next, attempt, passed, provider))?)
 }
 
 /// A review is left out because of the budget. Its attempts stay for the report.
@@ -214,20 +269,20 @@ pub fn leave_out(sweep: &SweepId, target: u32, why: String) -> Effects {
 ///
 /// # Errors
 /// Only if a payload does not serialise.
-pub fn rejected(
+pub fn rejected<J: Climb>(
     effects: Effects,
     ladder: &Ladder,
-    job: Rung,
+    job: J,
     attempt: &Attempt,
     same_rung: bool,
 ) -> Result<Effects, HandlerError> {
-    let review = ReviewId::new(&job.sweep, job.target);
+    let ((sweep, target), (rung, n)) = (about(&job), job.place());
+    let review = ReviewId::new(&sweep, target);
     let effects = effects.with(ReviewRecord::of(&review).attempt(attempt)?);
-    let next = if same_rung { job.rung } else { job.rung + 1 };
+    let next = if same_rung { rung } else { rung + 1 };
     if (next as usize) < ladder.rungs.len() {
         let provider = provider_at(ladder, next)?;
-        let attempt = job.attempt + 1;
-        return Ok(effects.enqueue(&Rung { rung: next, attempt, provider, passed: 0, ..job })?);
+        return Ok(effects.enqueue(&job.moved(next, n + 1, 0, provider))?);
     }
     Ok(effects.ending(Ending::Dead {
         class: DeadClass::LadderExhausted,
@@ -240,6 +295,13 @@ pub fn rejected(
             attempt.reason,
         ),
     }))
+}
+
+/// Whether a rung is asked once more: an empty answer is mostly a server's mishap, and the next one is not empty.
+pub fn asks_once_more(history: &[Attempt], attempt: &Attempt, most: u32) -> bool {
+    let is_empty = |a: &Attempt| a.outcome == Outcome::Thin && a.reason == accept::EMPTY;
+    let same = |a: &&Attempt| a.rung == attempt.rung && is_empty(a);
+    is_empty(attempt) && history.iter().rev().take_while(same).count() < most as usize
 }
 
 /// What becomes of a review none of whose shards could be read: a reviewer would have nothing to go by. It
@@ -312,6 +374,13 @@ pub fn check_facts(
     let provider = spec.verifier.provider.clone();
     let effects = effects.with(ReviewRecord::of(&review).facts(facts));
     Ok(effects.enqueue(&Facts { stage: FactsStage::Verify, provider, ..job.clone() })?)
+}
+
+/// The review of a part of a change has its row.
+pub fn reviewed(effects: Effects, job: &Diff) -> Effects {
+    let review = ReviewId::new(&job.sweep, job.target);
+    let effects = effects.with(ReviewRecord::of(&review).remove_attempts());
+    over(effects, &job.sweep, job.target)
 }
 
 /// The work on a file is over, and it is resolved.

@@ -10,6 +10,7 @@
 //! | its files with reviews, facts, attempts and reasons; one of them | [`Sweep::files`], [`Sweep::file`] |
 //! | its reviews, facts or decisions, as rows | [`Sweep::rows`] |
 //! | its findings | [`Sweep::findings`] |
+//! | what the reviewers of a change said, and of the one before | [`Change::open`], [`Change::before`] |
 //! | the findings of a repository over all sweeps, one of them | [`Ledger`] |
 //! | which reviews may become patches | [`Sweep::selection`] |
 //! | what a run of the applier decided, which of its jobs died | [`runs::decisions`], [`runs::dead_of_run`] |
@@ -27,6 +28,7 @@
 //!
 //! This crate only reads: it changes nothing, prints nothing, and knows neither a command line nor a server.
 
+mod change;
 mod files;
 mod findings;
 pub mod fleet;
@@ -40,6 +42,7 @@ pub mod runs;
 mod sweep;
 pub mod sweeps;
 
+pub use change::Change;
 pub use files::Files;
 pub use findings::{Findings, Found};
 pub use ledger::{Ledger, OfFile, Wanted};

@@ -7,6 +7,7 @@
 
 mod alike;
 mod answer;
+mod bounds;
 mod builtin;
 mod bundle;
 mod compare;

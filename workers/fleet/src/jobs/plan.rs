@@ -1,5 +1,6 @@
 //! Plan: one page of targets, then the next page or the end.
 
+use crate::change;
 use crate::context::Context;
 use crate::findings;
 use crate::pipeline;
@@ -26,6 +27,9 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Plan) -> Result<Effects, Handle
         return Ok(effects);
     }
     let spec = ctx.spec(&job.sweep).await?;
+    if spec.diff.is_some() {
+        return of_change(ctx, &spec, job).await;
+    }
     let tree = ctx.tree(&spec).await?;
     let ignore = ctx.ignore_file(&spec, &tree).await?;
     let (of, rules, first) = (spec.clone(), ignore.clone(), job.first as usize);
@@ -43,6 +47,25 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Plan) -> Result<Effects, Handle
     if job.first == 0 {
         effects.list.extend(number(ctx, &job.sweep, &spec, &tree).await?);
     }
+    pipeline::planned(effects, job, written, more)
+}
+
+/// The same of a sweep over a change. It has no number among those of its repository: it says nothing of files that
+/// it does not change.
+async fn of_change(ctx: &Context, spec: &SweepSpec, job: Plan) -> Result<Effects, HandlerError> {
+    let targets = change::targets(change::spec_of(spec)?, &*change::plan(ctx, spec).await?);
+    let (count, max) = (targets.len() as u64, u64::from(spec.limits.max_targets));
+    if max > 0 && count > max {
+        return Err(HandlerError::Fatal(RepoError::TooManyTargets { count, max }.to_string()));
+    }
+    let first = job.first as usize;
+    let page = targets.into_iter().skip(first).take(spec.limits.plan_page as usize);
+    let page: Vec<Target> = page.collect();
+    let more = ((first + page.len()) as u64) < count;
+    let written = u32::try_from(page.len()).unwrap_or(u32::MAX);
+    let effects = Effects::done()
+        .with(SweepRecord::of(&job.sweep).planning_waits(""))
+        .with(Effect::PlanTargets { sweep: job.sweep.clone(), first: job.first, targets: page });
     pipeline::planned(effects, job, written, more)
 }
 

@@ -17,6 +17,11 @@ use scrum_domain::target;
 /// When the repository can't be read from here.
 pub async fn run(ctx: &Context, _: JobInfo, job: Review) -> Result<Effects, HandlerError> {
     let spec = ctx.spec(&job.sweep).await?;
+    if let Some(change) = &spec.diff {
+        let found = change.place(job.target);
+        let (_, reviewer) = found.ok_or_else(|| HandlerError::Fatal("no such part".to_owned()))?;
+        return pipeline::begin_diff(&reviewer.ladder, &job);
+    }
     let mut record = ctx.target(&job.sweep, job.target).await?;
     let bytes = ctx.blob(&spec, &record.blob).await?;
     let source = match target::inspect(&bytes) {

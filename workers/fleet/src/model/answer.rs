@@ -77,6 +77,25 @@ impl Answer {
         }
     }
 
+    /// Of a program of ours.
+    pub(super) fn free(text: String) -> Self {
+        Self {
+            text,
+            truncated: false,
+            refused: false,
+            tokens_in: 0,
+            tokens_out: 0,
+            thought_tokens: 0,
+            cost_usd: None,
+            duration_ms: 0,
+            masked: 0,
+            paid_by: String::new(),
+            guessed: 0,
+            cached: false,
+            free: true,
+        }
+    }
+
     /// What it took: the provider knows best, else the price says. Tokens are guessed where none were told,
     /// so that a budget holds all the same.
     pub(super) fn settle_up(&mut self, rung: &Rung, asked: u64) {

@@ -138,6 +138,11 @@ impl<T> Judged<T> {
 }
 
 impl Tried {
+    /// What a program of ours says, without a call.
+    pub fn by_program(sweep: &SweepId, rung: &Rung, task: TaskClass, text: String) -> Self {
+        Self { account: Account::of(sweep, rung, task), end: Ok(Answer::free(text)) }
+    }
+
     /// Judges the answer, if there is one.
     pub fn judge<T>(self, judge: impl FnOnce(&Answer) -> Result<T, Rejected>) -> Judged<T> {
         let (verdict, answer, effects) = match self.end {

@@ -6,7 +6,7 @@ use queue_schema::client::{Queue, SweepState};
 use queue_schema::effects::{DeadClass, NewJob};
 use queue_schema::envelope::Envelope;
 use queue_schema::ids::ReviewId;
-use queue_schema::jobs::{Job, Rung};
+use queue_schema::jobs::{Diff, Job, Rung};
 use queue_schema::sweep::Ladder;
 
 /// What a retry of a letter would be, from a rung or on another ladder if one is given; `None` where the
@@ -33,11 +33,17 @@ pub async fn retried(
         signed
             .map_err(|why| Error::Refused { letter: dead.id.to_string(), why: why.to_string() })?;
     }
-    let Ok(Job::Rung(rung)) = envelope.and_then(|e| Job::decode(&e)) else {
+    let job = envelope.and_then(|e| Job::decode(&e)).ok();
+    let place = match &job {
+        Some(Job::Rung(job)) => Some((job.target, job.rung)),
+        Some(Job::Diff(job)) => Some((job.target, job.rung)),
+        _ => None,
+    };
+    let (Some(job), Some((of, rung))) = (job, place) else {
         let asked = from_rung.is_some() || ladder.is_some();
         return if asked { Err(Error::NoClimb) } else { Ok(None) };
     };
-    let review = ReviewId::new(&dead.sweep, rung.target);
+    let review = ReviewId::new(&dead.sweep, of);
     let ladder = match ladder {
         Some(given) => given.clone(),
         None => queue.ladder_of(&dead.sweep, &review).await?,
@@ -45,7 +51,7 @@ pub async fn retried(
     let at = match from_rung {
         Some(n) => n,
         None if dead.class == DeadClass::LadderExhausted.as_str() => 0,
-        None => rung.rung,
+        None => rung,
     };
     let target = ladder.rungs.get(at as usize).ok_or_else(|| Error::NoRung {
         ladder: ladder.name.clone(),
@@ -54,6 +60,11 @@ pub async fn retried(
     })?;
     let made = queue.attempts(&review).await?.len();
     let attempt = u32::try_from(made + 1).unwrap_or(u32::MAX);
-    let job = Rung { rung: at, attempt, provider: target.provider.clone(), ..rung };
-    NewJob::of(&job).map(Some).map_err(|e| Error::Job(e.to_string()))
+    let provider = target.provider.clone();
+    let new = match job {
+        Job::Rung(job) => NewJob::of(&Rung { rung: at, attempt, provider, ..job }),
+        Job::Diff(job) => NewJob::of(&Diff { rung: at, attempt, provider, ..job }),
+        _ => return Ok(None),
+    };
+    new.map(Some).map_err(|e| Error::Job(e.to_string()))
 }

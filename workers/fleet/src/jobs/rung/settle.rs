@@ -11,12 +11,12 @@ use crate::{lookup, pipeline};
 use queue_schema::effects::Effects;
 use queue_schema::ledger::{self, TaskClass};
 use queue_schema::records::{self, SweepRecord};
-use queue_schema::rows::{Attempt, Outcome, ReviewRow};
+use queue_schema::rows::{Attempt, ReviewRow};
 use queue_schema::sweep;
 use scrum_domain::checks::{self, Seen};
 use scrum_domain::parse::Parsed;
 use scrum_domain::review::{self, Accepted, Pathway, RowLimits};
-use scrum_domain::{accept, builtin, facts, metrics};
+use scrum_domain::{builtin, facts, metrics};
 
 impl Work {
     pub(super) async fn settle(
@@ -37,7 +37,8 @@ impl Work {
         );
         let effects = Effects::done().with_all(found.alert.clone()).with_all(judged.effects);
         let (Ok(parsed), Some(answer)) = (judged.verdict, judged.answer) else {
-            let again = self.asks_again(&attempt);
+            let most = self.spec.limits.empty_retries;
+            let again = pipeline::asks_once_more(&self.history, &attempt, most);
             let (job, attempts) = (self.job.clone(), self.attempts(attempt.clone()));
             let effects = pipeline::rejected(effects, &self.ladder, job, &attempt, again)?;
             return match self.end(&attempts) {
@@ -96,14 +97,6 @@ impl Work {
     fn reviewed(&self) -> Reviewed<'_> {
         let (spec, sweep) = (&self.spec, &self.job.sweep);
         Reviewed { spec, sweep, record: &self.record, source: &self.source }
-    }
-
-    /// Whether the rung is asked once more: an empty answer is mostly a server's mishap, and the next one is not empty.
-    fn asks_again(&self, attempt: &Attempt) -> bool {
-        let is_empty = |a: &Attempt| a.outcome == Outcome::Thin && a.reason == accept::EMPTY;
-        let same = |a: &&Attempt| a.rung == attempt.rung && is_empty(a);
-        let before = self.history.iter().rev().take_while(same).count();
-        is_empty(attempt) && before < self.spec.limits.empty_retries as usize
     }
 
     /// The findings held against all checks by program. Those of the built-in reviewer are a program's already.

@@ -1,0 +1,187 @@
+//! `scrum diff`: a change, reviewed by several models at once, and what they come to.
+
+use super::unresolved;
+use crate::change::{self, Prepared};
+use crate::cli::{DiffArgs, Global};
+use crate::output::{duration, plain, say, say_json, tell, width};
+use crate::progress::Progress;
+use crate::report::{self, Reviewed};
+use crate::session::Session;
+use crate::wait;
+use crate::workers::{Local, Workers};
+use anyhow::Context;
+use queue_schema::budget::BudgetRequest;
+use queue_schema::client::{SweepState, SweepStatus};
+use queue_schema::effects::Priority;
+use queue_schema::ids::SweepId;
+use scrum_config::DiffFailOn;
+use scrum_domain::diff::FailOn;
+use scrum_domain::text::{clip_marked, counted};
+use scrum_knowledge::{Change, sweeps};
+use std::time::Duration;
+
+/// How often it is looked whether the review is over: people wait for it before they commit.
+const EVERY: Duration = Duration::from_millis(20);
+/// Columns that findings are shown in where stdout is no terminal.
+const WIDTH: usize = 160;
+
+/// Reviews a change.
+///
+/// # Errors
+/// Whatever a person can get wrong, with what to do.
+pub async fn execute(global: &Global, args: DiffArgs) -> anyhow::Result<u8> {
+    let mut session = Session::open(global).await?;
+    if let Some(out) = &args.out {
+        report::check_out(&session, out)?;
+    }
+    let mut progress = Progress::new(global.quiet);
+    let mut prepared = change::prepare(&args, &session.settings, &session.state)?;
+    let id = create(&session, &args, &mut prepared, &progress).await?;
+    let waited = wait_for(global, &mut session, &id, &mut progress).await?;
+    progress.finish();
+    let Some(status) = waited else {
+        tell(&format!("interrupted; run the same command again to go on with review {id}"));
+        return Ok(130);
+    };
+    if let Some(failure) = wait::failure(&status) {
+        anyhow::bail!(failure);
+    }
+    let reviewed = read(&session, &id).await?;
+    if let Some(out) = &args.out {
+        reviewed.write(&session, out)?;
+    }
+    let code = exit_code(&reviewed, &status, args.fail_on.unwrap_or(session.settings.diff.fail_on));
+    if global.json {
+        let mut json = reviewed.json();
+        if let Some(map) = json.as_object_mut() {
+            map.insert("exit_code".into(), code.into());
+            let out = args.out.as_ref().map(|out| out.display().to_string());
+            map.insert("out".into(), out.into());
+        }
+        say_json(&json)?;
+    } else {
+        say_all(&reviewed, &status)?;
+        if let Some(out) = &args.out {
+            say(&format!("report: {}", out.join(report::CHANGE_PAGE).display()))?;
+        }
+        for (rung, message) in sweeps::alerts(&session.queue, &id).await? {
+            say(&wait::alert(&rung, &message))?;
+        }
+    }
+    Ok(code)
+}
+
+/// A change with what its reviewers come to.
+///
+/// # Errors
+/// A sweep over files, or a failure of Redis.
+pub async fn read(session: &Session, id: &SweepId) -> anyhow::Result<Reviewed> {
+    let change = Change::open(&session.queue, id).await?;
+    let change =
+        change.with_context(|| format!("sweep {id} is about files, not about a change"))?;
+    let (tally, gone) = change.tally(&session.queue).await?;
+    Ok(Reviewed { change, tally, gone })
+}
+
+/// 2 also for a review that was stopped.
+fn exit_code(reviewed: &Reviewed, status: &SweepStatus, fail_on: DiffFailOn) -> u8 {
+    let fail_on = match fail_on {
+        DiffFailOn::ConvergentBlock => FailOn::ConvergentBlock,
+        DiffFailOn::Block => FailOn::Block,
+        DiffFailOn::Warn => FailOn::Warn,
+        DiffFailOn::Never => FailOn::Never,
+    };
+    match reviewed.tally.exit_code(fail_on) {
+        0 if status.state == SweepState::Cancelled => 2,
+        code => code,
+    }
+}
+
+async fn create(
+    session: &Session,
+    args: &DiffArgs,
+    prepared: &mut Prepared,
+    progress: &Progress,
+) -> anyhow::Result<SweepId> {
+    if args.again
+        && let Some(again) = sweeps::unfinished(&session.queue, &prepared.spec).await?
+    {
+        prepared.spec.again = again;
+    }
+    for note in prepared.notes.iter().chain(&prepared.plan.warnings) {
+        progress.note(note);
+    }
+    let defaults = session.settings.budget.caps();
+    let budget = BudgetRequest { calls: None, tokens: None, micro_usd: args.budget_usd, defaults };
+    let (queue, spec) = (&session.queue, &prepared.spec);
+    let created = queue.create_sweep_within(spec, &[], Priority::High, &budget).await?;
+    let id = created.id;
+    if created.new {
+        let parts = counted(prepared.plan.bundles.len(), "part", "parts");
+        progress.note(&format!("review {id} of {}: {parts}", spec.rev));
+    } else {
+        let status = queue.sweep_status(&id).await?;
+        if status.is_some_and(|s| s.state == SweepState::Cancelled) {
+            anyhow::bail!("review {id} was cancelled; pass --again to start a new one");
+        }
+        progress.note(&format!("review {id} exists already; continuing it"));
+        unresolved::take_up(session, &id, true, progress).await?;
+    }
+    Ok(id)
+}
+
+/// Waits until the review is over and its tally made, and does them where there is no fleet.
+async fn wait_for(
+    global: &Global,
+    session: &mut Session,
+    id: &SweepId,
+    progress: &mut Progress,
+) -> anyhow::Result<Option<SweepStatus>> {
+    let status = session.queue.sweep_status(id).await?;
+    if let Some(status) = status.filter(SweepStatus::is_over)
+        && !session.queue.is_followed(id).await?
+    {
+        return Ok(Some(status));
+    }
+    if session.private.is_none() {
+        return until_tallied(session, id, progress, |_| Ok(())).await;
+    }
+    let server = session.private.take();
+    let workers = Workers::start(global, session, 1, Vec::new())?;
+    let mut local = Local { workers, server };
+    let ended = until_tallied(session, id, progress, |progress| local.tend(progress)).await;
+    local.workers.stop(session.settings.worker.grace_s);
+    // It is read from before it stops.
+    session.private = local.server.take();
+    ended
+}
+
+async fn until_tallied(
+    session: &Session,
+    id: &SweepId,
+    progress: &mut Progress,
+    mut tend: impl FnMut(&Progress) -> anyhow::Result<()>,
+) -> anyhow::Result<Option<SweepStatus>> {
+    let over = wait::until_over_within(EVERY, session, id, progress, &mut tend).await?;
+    let Some(status) = over else { return Ok(None) };
+    let tallied = wait::until(EVERY, async || {
+        tend(progress)?;
+        match session.queue.is_followed(id).await {
+            Ok(followed) => Ok((!followed).then_some(())),
+            Err(error) if error.is_outage() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    });
+    Ok(tallied.await?.map(|()| status))
+}
+
+/// The tally for a person.
+fn say_all(reviewed: &Reviewed, status: &SweepStatus) -> anyhow::Result<()> {
+    say(&format!("review {} in {}", status.id, duration(status.took_ms(0))))?;
+    let width = width().unwrap_or(WIDTH);
+    reviewed.lines().iter().try_for_each(|line| say(&clip_marked(&plain(line), width)))?;
+    if reviewed.tally.bundles == 0 {
+        say("nothing was there to be reviewed")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,160 @@
+//! `scrum diff`: a change, reviewed by several models at once over a real repository.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use queue_schema::rows::DiffReview;
+use scrum_tests::model_stub::{Gate, ModelStub, Recorded, Reply, answers};
+use scrum_tests::process::{Bench, Done};
+use scrum_tests::repo::TestRepo;
+use scrum_tests::wait::eventually;
+use serde_json::Value;
+use std::process::Stdio;
+use std::time::Duration;
+
+const LONG: Duration = Duration::from_secs(60);
+
+/// A branch that changes a file in each of three directories.
+fn branch() -> TestRepo {
+    let repo = TestRepo::new();
+    for part in ["api", "core", "ui"] {
+        repo.write(&format!("{part}/lib.rs"), source(part, 10).as_bytes());
+    }
+    repo.commit("main");
+    repo.git(&["checkout", "-q", "-b", "feature"]);
+    change(&repo, &["api", "core", "ui"], 100);
+    repo
+}
+
+fn source(part: &str, most: u32) -> String {
+    let comment =
+        format!("// It was made for {most}, which makes the change longer than a part may be.\n");
+    let comment = comment.repeat(6);
+    format!("{comment}pub fn take_{part}(values: &[u32]) -> u32 {{\n    values[{most}]\n}}\n")
+}
+
+fn change(repo: &TestRepo, parts: &[&str], most: u32) {
+    for part in parts {
+        repo.write(&format!("{part}/lib.rs"), source(part, most).as_bytes());
+    }
+    repo.commit("change");
+}
+
+/// What a reviewer says of the first file that the prompt shows; nothing for a `ship`.
+fn says(call: &Recorded, severity: &str) -> String {
+    let part =
+        ["api", "core", "ui"].into_iter().find(|p| call.prompt.contains(&format!("take_{p}")));
+    let part = part.unwrap_or("api");
+    if severity == "ship" {
+        return format!(
+            "I read the change of {part}/lib.rs line by line, with the function take_{part} around it, and the \
+             index that it now takes is the one that its callers pass.\n\nNo findings.\n\nVERDICT: ship\n"
+        );
+    }
+    format!(
+        "SEVERITY: {severity}\nWHERE: {part}/lib.rs:8\nQUOTE: `values[100]`\nWHAT: the index 100 is not checked \
+         against the length of the slice\nWHY: a slice of fewer than 101 values panics at this line\n\n\
+         VERDICT: hold, the index may panic\n"
+    )
+}
+
+/// Each model answers as its name says: `block`, `warn`, `info`, `ship`; `away` is never there, `empty` says nothing.
+fn stub() -> ModelStub {
+    ModelStub::with(|call: &Recorded| match call.model.split('-').next().unwrap() {
+        "away" => Reply::status(401, "no such key"),
+        "empty" => Reply::ok(answers::thin()),
+        "ship" => Reply::ok(says(call, "ship")),
+        severity => Reply::ok(says(call, &severity.to_uppercase())),
+    })
+}
+
+fn bench(stub: &ModelStub) -> Bench {
+    Bench::with_stub(None, &stub.openai_url(), &["a"])
+}
+
+/// `scrum diff main..HEAD`, by reviewers of these models.
+fn diff(bench: &Bench, repo: &TestRepo, models: &[&str], more: &[&str]) -> Done {
+    let named: Vec<String> =
+        models.iter().enumerate().map(|(n, m)| format!("--reviewer=r{n}=stub/{m}")).collect();
+    let mut args = vec!["diff", repo.path().to_str().unwrap(), "main..HEAD"];
+    args.extend(named.iter().map(String::as_str));
+    args.extend(more);
+    bench.run(&args)
+}
+
+#[test]
+fn reviewers_are_asked_at_once_and_end_with_a_tally() {
+    let (repo, gate) = (branch(), Gate::new());
+    let held = gate.clone();
+    let stub = ModelStub::with(move |call: &Recorded| {
+        let word = if call.model == "c" { "ship" } else { "BLOCK" };
+        Reply::ok(says(call, word)).held_by(&held)
+    });
+    let bench = bench(&stub);
+    let out = bench.out();
+    let reviewers = ["a", "b", "c", "d"].map(|m| format!("--reviewer={m}=stub/{m}"));
+    let mut args = vec!["diff", repo.path().to_str().unwrap(), "main...HEAD"];
+    args.extend(reviewers.iter().map(String::as_str));
+    args.extend(["--out", out.to_str().unwrap()]);
+    let child = bench.scrum(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // All of them are asked before one has answered: a further reviewer takes no further time.
+    eventually(LONG, "all are asked", || (stub.stats().requests == 4).then_some(()));
+    gate.open();
+    let done = Done::from(child.wait_with_output().unwrap()).expect(1);
+    assert_eq!(stub.stats().requests, 4, "the change is one part");
+    assert!(done.stdout.contains("lib.rs:8"), "{}", done.stdout);
+    for name in ["scrum_diff.md", "scrum_diff.json", "scrum_diff.sarif"] {
+        assert!(out.join(name).is_file(), "{name}");
+    }
+    let read = |name: &str| std::fs::read_to_string(out.join(name)).unwrap();
+    let sarif: Value = serde_json::from_str(&read("scrum_diff.sarif")).unwrap();
+    assert_eq!(sarif["version"], "2.1.0");
+    assert!(read("scrum_diff.md").contains("index 100 is not checked"));
+    let rows = read("diff_reviews.jsonl");
+    let rows: Vec<DiffReview> = rows.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let mut names: Vec<&str> = rows.iter().map(|row| row.reviewer.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["a", "b", "c", "d"]);
+    let prompts: Vec<String> = stub.requests().into_iter().map(|call| call.prompt).collect();
+    assert!(prompts.iter().all(|p| p.contains("values[100]")), "each sees the change");
+    assert!(!prompts.iter().any(|p| p.contains("t@example.com")), "nobody sees its author");
+}
+
+#[test]
+fn the_exit_code_says_what_the_tally_comes_to() {
+    let (repo, stub) = (branch(), stub());
+    let bench = bench(&stub);
+    for (models, more, code) in [
+        (&["ship", "ship-2"][..], &[][..], 0),
+        (&["block", "block-2"], &[], 1),
+        (&["block", "ship"], &[], 0),
+        (&["block", "ship"], &["--fail-on", "block"], 1),
+        (&["warn", "ship"], &["--fail-on", "block"], 0),
+        (&["warn", "ship"], &["--fail-on", "warn"], 1),
+        (&["block", "block-2"], &["--fail-on", "never"], 0),
+        // Unreviewed is never green.
+        (&["ship", "away"], &["--fail-on", "never"], 2),
+        (&["empty", "away"], &[], 2),
+        (&["ship", "ship-2", "away"], &[], 0),
+        (&["block"], &["--fail-on", "block"], 1),
+        (&["ship"], &[], 0),
+    ] {
+        let done = diff(&bench, &repo, models, more);
+        assert_eq!(done.code, code, "{models:?} {more:?}: {}{}", done.stdout, done.stderr);
+    }
+}
+
+#[test]
+fn a_second_head_asks_only_what_changed() {
+    let (repo, stub) = (branch(), stub());
+    let bench =
+        bench(&stub).set("diff.split_over_bytes", "1000").set("diff.warn_over_bytes", "1000");
+    let first = diff(&bench, &repo, &["block", "warn"], &["--json"]).expect(1);
+    let calls = stub.stats().requests;
+    assert_eq!(calls, 6, "three parts for two reviewers: {}", first.stderr);
+    diff(&bench, &repo, &["block", "warn"], &[]).expect(1);
+    assert_eq!(stub.stats().requests, calls, "the same head asks nothing");
+    change(&repo, &["core"], 101);
+    diff(&bench, &repo, &["block", "warn"], &[]).expect(1);
+    assert_eq!(stub.stats().requests, calls + 2, "one part changed");
+    diff(&bench, &repo, &["block", "warn", "ship"], &[]).expect(1);
+    assert_eq!(stub.stats().requests, calls + 5, "a further reviewer is the only one to be asked");
+}

@@ -1,0 +1,69 @@
+//! The change that a sweep is about, cut into its parts: made from the two commits where it is needed, and the same on
+//! every machine.
+
+use crate::context::Context;
+use crate::runtime::HandlerError;
+use queue_schema::sweep::{DiffSpec, SweepSpec, Target};
+use scrum_domain::diff::{self, Bounds, Bundle, Plan};
+use scrum_repo::{Repo, RepoError};
+use std::sync::Arc;
+
+/// What a sweep over a change is about.
+///
+/// # Errors
+/// Fatal for a sweep over files.
+pub(crate) fn spec_of(spec: &SweepSpec) -> Result<&DiffSpec, HandlerError> {
+    let no_change = || HandlerError::Fatal("the sweep is about no change".to_owned());
+    spec.diff.as_ref().ok_or_else(no_change)
+}
+
+/// The change in its parts.
+///
+/// # Errors
+/// Fatal for a change that is too large; when the repository can't be read from this machine.
+pub(crate) async fn plan(ctx: &Context, spec: &SweepSpec) -> Result<Arc<Plan>, HandlerError> {
+    let change = spec_of(spec)?;
+    let key = format!("{}@{}..{}/{:?}", spec.repo, change.base, spec.commit, change.bounds);
+    if let Some(found) = ctx.changes().get(&key) {
+        return Ok(found);
+    }
+    let (of, commit, most) = (change.clone(), spec.commit.clone(), spec.limits.max_file_bytes);
+    let read = ctx.with_repo(spec, move |repo| Ok(cut(repo, &of, &commit, most)?));
+    let plan = read.await?.map_err(HandlerError::Fatal)?;
+    Ok(ctx.changes().put(&key, plan))
+}
+
+/// What is ignored says the commit before the change: a change must not hide itself.
+fn cut(
+    repo: &Repo,
+    of: &DiffSpec,
+    commit: &str,
+    most: u64,
+) -> Result<Result<Plan, String>, RepoError> {
+    let text = repo.diff(&of.base, commit, most)?;
+    let ignore = repo.ignore_file(&of.base)?;
+    let ignored = |path: &str| ignore.as_ref().is_some_and(|file| file.is_ignored(path));
+    let patch = match diff::parse(&text) {
+        Ok(patch) => patch,
+        Err(error) => return Ok(Err(format!("the change can't be read: {error}"))),
+    };
+    Ok(diff::bundles(&patch, &Bounds::from(&of.bounds), &ignored).map_err(|e| e.to_string()))
+}
+
+/// The targets of a change: each part for each reviewer, and what is not reviewed.
+pub(crate) fn targets(change: &DiffSpec, plan: &Plan) -> Vec<Target> {
+    let part = |bundle: &Bundle| Target {
+        path: bundle.name.clone(),
+        blob: bundle.id.clone(),
+        bytes: bundle.text.len() as u64,
+        skip: None,
+    };
+    let parts = plan.bundles.iter().flat_map(|b| change.reviewers.iter().map(move |_| part(b)));
+    let left_out = plan.left_out.iter().map(|file| Target {
+        path: file.path.clone(),
+        blob: "0".repeat(40),
+        bytes: file.bytes as u64,
+        skip: Some(file.reason.clone()),
+    });
+    parts.chain(left_out).collect()
+}

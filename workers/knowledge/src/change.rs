@@ -1,0 +1,132 @@
+//! A change under review: what its reviewers said, who has not, and what nobody was shown.
+
+use crate::{Error, Sweep, now_ms, timestamp};
+use queue_schema::client::Queue;
+use queue_schema::ids::SweepId;
+use queue_schema::rows::{DiffFinding, DiffReview};
+use queue_schema::sweep::{DiffSpec, SweepSpec, TargetStatus};
+use queue_schema::url::public_address;
+use scrum_domain::diff::{self, Counted, Missing, Said, Tally};
+
+/// Sweeps that are looked through for the review before of the same change.
+const MOST_LOOKED_AT: usize = 500;
+
+/// A change under review.
+#[derive(Debug)]
+pub struct Change {
+    /// The sweep over it.
+    pub sweep: Sweep,
+    /// What it is.
+    pub spec: DiffSpec,
+    /// What was said, in the order of parts and of reviewers.
+    pub reviews: Vec<DiffReview>,
+    /// What was not.
+    pub missing: Vec<Missing>,
+    /// Files that nobody was shown, each with the reason.
+    pub left_out: Vec<(String, String)>,
+}
+
+impl Change {
+    /// Reads what there is of a sweep; `None` for one over files.
+    ///
+    /// # Errors
+    /// No such sweep, or a failure of Redis.
+    pub async fn open(queue: &Queue, id: &SweepId) -> Result<Option<Self>, Error> {
+        let sweep = Sweep::open(queue, id).await?;
+        let Some(spec) = sweep.spec().diff.clone() else { return Ok(None) };
+        let mut reviews: Vec<DiffReview> = queue.rows(id).await?;
+        let ordinal = |review: &DiffReview| {
+            review.review_id.rsplit('-').next().and_then(|n| n.parse::<u32>().ok())
+        };
+        reviews.sort_by_key(ordinal);
+        let done: Vec<Option<u32>> = reviews.iter().map(ordinal).collect();
+        let (mut missing, mut left_out, mut at) = (Vec::new(), Vec::new(), 0_u32);
+        let mut files = sweep.files(&TargetStatus::ALL);
+        loop {
+            let page = files.next_page().await?;
+            if page.is_empty() {
+                break;
+            }
+            for file in page {
+                let part = file.target.path.clone();
+                if let Some(reason) = &file.target.skip {
+                    left_out.push((part, reason.clone()));
+                } else if let Some((_, reviewer)) = spec.place(at)
+                    && !done.contains(&Some(at))
+                {
+                    let reviewer = reviewer.name.clone();
+                    let reason = file.dead_reason.unwrap_or_else(|| why(file.status).to_owned());
+                    missing.push(Missing { bundle: part, reviewer, reason });
+                }
+                at += 1;
+            }
+        }
+        Ok(Some(Self { sweep, spec, reviews, missing, left_out }))
+    }
+
+    /// What its reviewers come to, held against the review before it; and the findings of that one that are gone. It is
+    /// worked out whenever it is read, so that it is right whoever answered last.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn tally(&self, queue: &Queue) -> Result<(Tally, Vec<DiffFinding>), Error> {
+        let mut tally = self.counted();
+        let Some(before) = self.before(queue).await? else { return Ok((tally, Vec::new())) };
+        let known = before.rows(&before.counted());
+        let gone = diff::compare(&known, &mut tally);
+        Ok((tally, gone))
+    }
+
+    fn counted(&self) -> Tally {
+        let said: Vec<Said> = self.reviews.iter().map(Said::from).collect();
+        diff::tally(&said, &self.missing)
+    }
+
+    /// The findings of its tally as rows.
+    pub fn rows(&self, tally: &Tally) -> Vec<DiffFinding> {
+        let spec = self.sweep.spec();
+        tally.rows(&Counted {
+            sweep_id: &self.sweep.id,
+            repo: &public_address(&spec.repo),
+            base: &self.spec.base,
+            head: &spec.commit,
+            ts: &timestamp(now_ms()),
+        })
+    }
+
+    /// The last review before this one of what was asked for by the same words or from the same commit on, if that ended.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn before(&self, queue: &Queue) -> Result<Option<Self>, Error> {
+        let (own, spec) = (self.sweep.id.clone(), self.sweep.spec());
+        let created = self.sweep.status().created_ms;
+        for id in queue.latest_sweeps(MOST_LOOKED_AT).await? {
+            if id == own || id.repo() != own.repo() {
+                continue;
+            }
+            let Some(other) = queue.sweep_spec(&id).await? else { continue };
+            let is_same = is_of_the_same(spec, &other);
+            let status = if is_same { queue.sweep_status(&id).await? } else { None };
+            if status.is_some_and(|s| s.is_over() && s.created_ms <= created) {
+                return Box::pin(Self::open(queue, &id)).await;
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Whether two sweeps are about one change as it grows.
+fn is_of_the_same(one: &SweepSpec, other: &SweepSpec) -> bool {
+    let (Some(own), Some(before)) = (&one.diff, &other.diff) else { return false };
+    one.repo == other.repo && (one.rev == other.rev || own.base == before.base)
+}
+
+const fn why(status: TargetStatus) -> &'static str {
+    match status {
+        TargetStatus::Cancelled => "the review was cancelled",
+        TargetStatus::LeftOut => "the budget did not reach it",
+        TargetStatus::Waiting | TargetStatus::Live => "not yet",
+        _ => "no review was kept",
+    }
+}
