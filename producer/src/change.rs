@@ -5,7 +5,7 @@ use crate::cli::DiffArgs;
 use crate::request;
 use anyhow::{Context, bail};
 use queue_schema::sweep::{DiffSpec, Ladder, Reviewer, Rung, SWEEP_VERSION, SweepSpec};
-use scrum_config::{Ladders, Settings};
+use scrum_config::{Ladders, ProviderConfig, Settings};
 use scrum_disk as disk;
 use scrum_domain::diff::{self, Bounds, Plan};
 use scrum_knowledge::now_ms;
@@ -97,9 +97,9 @@ fn range(args: &DiffArgs, repo: &Repo) -> anyhow::Result<(DiffRange, String)> {
     }
     let path = args.patch.as_deref().context("name a change, as in main...HEAD")?;
     let shown = path.display();
-    let patch = disk::read_file(path, MOST_PATCH)
+    let text = disk::read_file(path, MOST_PATCH)
         .with_context(|| format!("the patch --patch {shown} can't be read; check the path"))?;
-    let range = repo.patched(&patch).with_context(|| format!("--patch {shown}"))?;
+    let range = repo.patched(&text).with_context(|| format!("--patch {shown}"))?;
     Ok((range, "--patch".to_owned()))
 }
 
@@ -155,7 +155,7 @@ fn ladder(
         model: model.to_owned(),
         note: String::new(),
         max_tokens: None,
-        context_tokens: settings.providers.get(provider).and_then(|p| p.rung_context()),
+        context_tokens: settings.providers.get(provider).and_then(ProviderConfig::rung_context),
         max_findings: None,
         temperature: None,
         usd_per_million_in: None,

@@ -19,7 +19,8 @@ use std::collections::BTreeSet;
 fn repo() -> TestRepo {
     let repo = TestRepo::new();
     let body = |n: u32| {
-        let comment = format!("// Made for {n}, so that the change is longer than a part may be.\n");
+        let comment =
+            format!("// Made for {n}, so that the change is longer than a part may be.\n");
         format!("{}pub const LIMIT: u32 = {n};\n", comment.repeat(12))
     };
     for (part, n) in [("one", 1), ("two", 1), ("one", 2), ("two", 2)] {

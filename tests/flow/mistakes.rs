@@ -16,7 +16,8 @@ fn refused(bench: &Bench, args: &[&str], words: &[&str]) {
 #[test]
 fn a_change_that_cannot_be_reviewed_is_told_before_anything_is_asked() {
     let repo = TestRepo::with_files(1);
-    let large: String = (0..4000).map(|n| format!("let value_{n} = compute({n});\n")).collect();
+    let line = |n: u32| format!("let value_{n} = compute({n});\n");
+    let large = (0..4000).map(line).collect::<Vec<_>>().concat();
     repo.write("src/large.rs", large.as_bytes());
     repo.commit("a file of 120 KB");
     let bench = Bench::new(None, "");
@@ -34,9 +35,9 @@ fn a_change_that_cannot_be_reviewed_is_told_before_anything_is_asked() {
     for (args, words) in fixed {
         refused(&bench, &[&["diff", path], args].concat(), words);
     }
-    let patch = bench.dir.path().join("other.patch");
-    std::fs::write(&patch, "no patch\n").unwrap();
-    refused(&bench, &["diff", path, "--patch", patch.to_str().unwrap()], &["does not apply"]);
+    let other = bench.dir.path().join("other.patch");
+    std::fs::write(&other, "no patch\n").unwrap();
+    refused(&bench, &["diff", path, "--patch", other.to_str().unwrap()], &["does not apply"]);
     refused(&bench, &["diff", "https://h.invalid/r", "--staged"], &["on this machine"]);
 }
 

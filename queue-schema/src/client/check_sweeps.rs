@@ -51,7 +51,7 @@ impl Queue {
         }
         let mut conn = self.conn();
         let [head_field, tail_field] = fields::TEMPLATE;
-        let [state, spec, head, tail, last]: [Option<Vec<u8>>; 5] = redis::cmd("HMGET")
+        let [state, spec, head, tail, after]: [Option<Vec<u8>>; 5] = redis::cmd("HMGET")
             .arg(self.key(&keys::sweep(sweep)))
             .arg(&[fields::STATE, fields::SPEC, head_field, tail_field, fields::LAST])
             .query_async(&mut conn)
@@ -64,8 +64,8 @@ impl Queue {
         // Only a program with the key can make signed values anew.
         let mute = !self.options().signer.is_on() && plain(&spec).len() < spec.len();
         let spec = serde_json::from_slice::<SweepSpec>(plain(&spec)).ok();
-        let lacks_last = last.is_none() && spec.as_ref().is_some_and(|s| s.diff.is_some());
-        if mute && (head.is_none() || tail.is_none() || lacks_last) {
+        let lacks_after = after.is_none() && spec.as_ref().is_some_and(|s| s.diff.is_some());
+        if mute && (head.is_none() || tail.is_none() || lacks_after) {
             form.faults.push(self.without_key(sweep));
             return Ok(());
         }

@@ -154,6 +154,11 @@ pub fn every_command(setup: &Setup, mut run: impl FnMut(&[&str], &[i32]) -> Stri
     run(&[&other[..], &few, &["1"]].concat(), &[1]);
     run(&[&other[..], &few, &["0"]].concat(), &[0]);
     run(&["run", sweep[1], "--ladder", "builtin", "--out", out], &[0]);
+    let change = run(&["diff", sweep[1], "HEAD", "--reviewer", "checks=builtin", "--json"], &[0]);
+    let change: Value = serde_json::from_str(&change).unwrap();
+    let change = change["sweep_id"].as_str().unwrap();
+    run(&["report", change, "--out", out], &[0]);
+    run(&["status", change], &[0]);
     run(&["pause", "rung:stub"], &[0]);
     let other = run(&[&sweep[..], &["--again"]].concat(), &[0]);
     let other = other.trim();
@@ -188,7 +193,7 @@ pub fn every_command(setup: &Setup, mut run: impl FnMut(&[&str], &[i32]) -> Stri
         let page: Value =
             serde_json::from_str(&run(&["kb", "query", schema.kind, "--json"], &[0])).unwrap();
         let rows = page["rows"].as_array().unwrap();
-        let absent = ["audit_facts", "diff_reviews", "diff_findings"].contains(&schema.kind);
+        let absent = ["audit_facts", "diff_findings"].contains(&schema.kind);
         assert!(!rows.is_empty() || absent, "{}", schema.kind);
         let lines: Vec<String> = rows.iter().map(Value::to_string).collect();
         schemas::check_rows(schema.kind, &lines.join("\n"));

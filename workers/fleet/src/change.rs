@@ -28,7 +28,7 @@ pub(crate) async fn plan(ctx: &Context, spec: &SweepSpec) -> Result<Arc<Plan>, H
         return Ok(found);
     }
     let (of, commit, most) = (change.clone(), spec.commit.clone(), spec.limits.max_file_bytes);
-    let read = ctx.with_repo(spec, move |repo| Ok(cut(repo, &of, &commit, most)?));
+    let read = ctx.with_repo(spec, move |repo| cut(repo, &of, &commit, most));
     let plan = read.await?.map_err(HandlerError::Fatal)?;
     Ok(ctx.changes().put(&key, plan))
 }

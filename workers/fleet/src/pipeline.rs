@@ -35,6 +35,7 @@ pub trait Climb: JobKind + Sized {
     /// Which rung, and the number of the attempt.
     fn place(&self) -> (u32, u32);
     /// The same work on another rung; `passed` rungs were passed over since the attempt before.
+    #[must_use]
     fn moved(self, rung: u32, attempt: u32, passed: u32, provider: String) -> Self;
     /// Rungs passed over before it.
     fn passed(&self) -> u32;

@@ -5,6 +5,7 @@ use crate::{Error, now_ms, timestamp};
 use queue_schema::client::{Mark, Queue, SweepStatus};
 use queue_schema::ids::SweepId;
 use queue_schema::rows::LoopMetricsRow;
+use queue_schema::sweep::SweepSpec;
 use scrum_domain::metrics::{self, Swept, same_repository};
 
 /// The metrics of one sweep; `None` when it is gone meanwhile.
@@ -15,7 +16,9 @@ pub async fn metrics_of(queue: &Queue, id: &SweepId) -> Result<Option<LoopMetric
     let Some((now, mark)) = swept(queue, id).await? else { return Ok(None) };
     for older in queue.sweeps_page(Some(&mark), LOOK_BACK).await?.0 {
         let spec = queue.sweep_spec(&older).await?;
-        if spec.is_some_and(|spec| same_repository(&spec.repo, &now.spec.repo)) {
+        let is_before =
+            |spec: &SweepSpec| spec.diff.is_none() && same_repository(&spec.repo, &now.spec.repo);
+        if spec.as_ref().is_some_and(is_before) {
             let before = swept(queue, &older).await?.map(|(before, _)| before);
             return Ok(Some(metrics::row(&now, before.as_ref())));
         }
@@ -61,12 +64,15 @@ pub async fn metrics_of_all(
     Ok(by_repo.iter().map(rows).collect())
 }
 
-/// A sweep in numbers, and where it stands among the sweeps.
+/// A sweep in numbers, and where it stands among the sweeps. None over a change: it says nothing of the repository.
 async fn swept(queue: &Queue, id: &SweepId) -> Result<Option<(Swept, Mark)>, Error> {
     let (Some(spec), Some(status)) = (queue.sweep_spec(id).await?, queue.sweep_status(id).await?)
     else {
         return Ok(None);
     };
+    if spec.diff.is_some() {
+        return Ok(None);
+    }
     let SweepStatus { state, created_ms, .. } = status;
     let mark = Mark { at_ms: created_ms, id: id.to_string() };
     let swept = Swept {

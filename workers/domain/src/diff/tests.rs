@@ -64,7 +64,7 @@ fn a_place_is_found_however_it_is_spelt() {
         ("b/src/store.rs, line 12", "", "src/store.rs 12 push"),
         ("./src/store.rs#L12", "", "src/store.rs 12 push"),
         ("src\\store.rs:12", "", "src/store.rs 12 push"),
-        ("/work/repo/src/store.rs:12", "", "src/store.rs 12 push"),
+        ("/home/ada/repo/src/store.rs:12", "", "src/store.rs 12 push"),
         ("Store.rs:12", "", "src/store.rs 12 push"),
         ("store.rs (push)", "", "src/store.rs 10 push"),
         ("src/store.rs:push", "", "src/store.rs 10 push"),

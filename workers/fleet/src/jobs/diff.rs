@@ -14,7 +14,7 @@ use queue_schema::rows::diff::SCHEMA_VERSION;
 use queue_schema::rows::{Attempt, DiffReview};
 use queue_schema::sweep::{DiffSpec, Ladder, Rung, SweepSpec};
 use scrum_config::Wire;
-use scrum_domain::diff::{self, Bundle, DiffInput, Opinion, Plan};
+use scrum_domain::diff::{self, Bundle, DiffInput, FilePatch, Opinion, Plan};
 use scrum_domain::redact;
 use scrum_domain::text::clip;
 use scrum_providers::{Subject, Task};
@@ -154,7 +154,7 @@ impl Work {
 
     /// The files of the part as they are after the change, of those that are text.
     async fn sources(&self, ctx: &Context) -> Result<BTreeMap<String, String>, HandlerError> {
-        let paths: Vec<String> = self.bundle().files.iter().map(|file| file.path()).collect();
+        let paths: Vec<String> = self.bundle().files.iter().map(FilePatch::path).collect();
         let (commit, most) = (self.spec.commit.clone(), self.spec.limits.max_file_bytes);
         let read = move |repo: &scrum_repo::Repo| repo.files(&commit, &paths, most);
         let found = ctx.with_repo(&self.spec, read).await?;
@@ -227,7 +227,7 @@ impl Work {
             head: self.spec.commit.clone(),
             bundle: bundle.name.clone(),
             bundle_id: bundle.id.clone(),
-            files: bundle.files.iter().map(|file| file.path()).collect(),
+            files: bundle.files.iter().map(FilePatch::path).collect(),
             reviewer: self.reviewer.clone(),
             model: rung.name(),
             reviewed_at: super::now(),

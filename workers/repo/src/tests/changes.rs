@@ -33,7 +33,7 @@ fn plain(text: &str) -> Vec<String> {
 #[test]
 fn the_text_of_a_change_is_gits_own() {
     let it = Fixture::new();
-    let body: String = (0..40).map(|n| format!("line {n}\n")).collect();
+    let body = (0..40).fold(String::new(), |body, n| body + &format!("line {n}\n"));
     for name in
         ["kept.txt", "moved.txt", "gone.txt", "mode.sh", "a b\"c.txt", "crlf.txt", "end.txt"]
     {
@@ -172,7 +172,8 @@ fn a_tree_that_names_itself_over_and_over_is_refused() {
     let base = it.save("one");
     let mut tree = it.git(&["rev-parse", "HEAD^{tree}"]);
     for _ in 0..8 {
-        let lines: String = (0..10).map(|n| format!("040000 tree {tree}\td{n}\n")).collect();
+        let line = |n: u32| format!("040000 tree {tree}\td{n}\n");
+        let lines = (0..10).map(line).collect::<Vec<_>>().concat();
         std::fs::write(it.path().join("lines"), lines).unwrap();
         let out = Command::new("sh")
             .args(["-c", "git mktree < lines"])
