@@ -79,6 +79,11 @@ fn model_server() -> ModelStub {
         if call.prompt.contains("# Findings of the review") {
             return Reply::ok(PATCH);
         }
+        if call.system.starts_with("You review a change") {
+            return Reply::ok(
+                "Each line that is added was checked.\n\nVERDICT: ship, nothing breaks",
+            );
+        }
         if let Some(facts) = answers::facts_or(&call.system) {
             return Reply::ok(facts);
         }
