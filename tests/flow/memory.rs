@@ -84,13 +84,20 @@ fn a_pathway_earns_its_swap_and_loses_it_for_good() {
     assert_eq!(first[5].pathway_similarity, Some(1.0));
     assert_eq!(json(&bench, &repo, &[])["hits"], 0);
 
+    // The file as it is was asked about from the first rung on: its answers are kept, and nobody is asked.
+    let calls = stub.requests().len();
+    bench.review(&repo, &["--no-facts", "--again"]).expect(0);
+    let row = rows(&bench).remove(0);
+    assert_eq!((row.pathway_hot_swap_hit, row.attempts_made), (false, 2), "{row:?}");
+    assert_eq!(stub.requests().len(), calls, "{row:?}");
+
     let hit = round(7);
     assert_eq!((hit.pathway_hot_swap_hit, hit.rungs_saved, hit.attempts_made), (true, 1, 1));
     assert_eq!((hit.pathway_success_rate, hit.accepted_model.as_str()), (Some(1.0), "stub/strong"));
     let stats = json(&bench, &repo, &[]);
     assert_eq!((&stats["hits"], &stats["rungs_saved"]), (&1.into(), &1.into()), "{stats}");
     assert_eq!((&stats["replays"], &stats["replays_succeeded"]), (&5.into(), &5.into()), "{stats}");
-    assert_eq!((&stats["traces"], &stats["reviews"]), (&2.into(), &7.into()), "{stats}");
+    assert_eq!((&stats["traces"], &stats["reviews"]), (&2.into(), &8.into()), "{stats}");
     let report = std::fs::read_to_string(bench.out().join("scrum_report.md")).unwrap();
     assert!(report.contains("1 review began at a remembered model, 1 rung saved"), "{report}");
     let metrics = bench.run(&["metrics", "--json"]).expect(0).stdout;

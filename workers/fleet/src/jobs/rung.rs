@@ -1,5 +1,6 @@
 //! Rung: one attempt by one model; then a row, the next rung, or the dead-letter queue.
 
+mod begun;
 mod settle;
 
 use crate::context::Context;
@@ -45,6 +46,8 @@ struct Work {
     fence: String,
     remembered: Option<Remembered>,
     preamble: String,
+    /// It was to begin at a remembered model, and does not.
+    went_back: bool,
 }
 
 /// Makes one attempt.
@@ -57,12 +60,15 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
     if let Some(why) = &work.state.left_out {
         return Ok(pipeline::leave_out(&work.job.sweep, work.job.target, why.clone()));
     }
-    let rung = work.rung()?;
     let documents = Documents::of(ctx, &work.job.sweep, &work.spec).await?;
     let found = match passages::find(ctx, &work.asked(&documents)).await? {
         Lookup::Later(effects) => return Ok(effects),
         Lookup::Found(found) => found,
     };
+    if work.was_answered(ctx, &documents, &found).await? {
+        work.go_back();
+    }
+    let rung = work.rung()?;
     let leaves = model::sweep_leaves(ctx, &work.spec, &rung);
     let shown = documents.shown(&found, leaves);
     work.define(ctx, &rung, false).await;
@@ -132,6 +138,7 @@ async fn load(ctx: &Context, job: Rung) -> Result<Work, HandlerError> {
         fence,
         remembered,
         preamble,
+        went_back: false,
     })
 }
 

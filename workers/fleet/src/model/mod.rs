@@ -177,11 +177,7 @@ pub async fn ask(ctx: &Context, info: &JobInfo, q: Question<'_>) -> Result<Said,
         let free = |reply| Answer { free: true, ..Answer::of(reply, masked) };
         return tried(reply.map(free).map_err(|error| failed(&account, &error, None)));
     }
-    let temperature = temperature(&q);
-    let shape = provider
-        .map(|p| p.answer_shape(&q.rung.provider, q.prompt.schema.is_some()))
-        .unwrap_or_default();
-    let key = answer::key_of(&q, temperature, leaves(ctx, q.local, q.rung), &shape);
+    let key = key_of(ctx, &q);
     if let Some(answer) = answer::find(ctx, &key, &info.life).await? {
         return tried(Ok(answer));
     }
@@ -224,6 +220,22 @@ pub async fn ask(ctx: &Context, info: &JobInfo, q: Question<'_>) -> Result<Said,
             None => tried(Err(failed(&account, &error, Some(rung)))),
         },
     }
+}
+
+fn key_of(ctx: &Context, q: &Question<'_>) -> String {
+    let provider = ctx.settings().providers.get(&q.rung.provider);
+    let shape = provider
+        .map(|p| p.answer_shape(&q.rung.provider, q.prompt.schema.is_some()))
+        .unwrap_or_default();
+    answer::key_of(q, temperature(q), leaves(ctx, q.local, q.rung), &shape)
+}
+
+/// Whether an answer to this question is kept, so that asking it costs nothing.
+///
+/// # Errors
+/// When Redis fails in a way that waiting doesn't mend.
+pub async fn is_kept(ctx: &Context, q: &Question<'_>) -> Result<bool, HandlerError> {
+    Ok(answer::find(ctx, &key_of(ctx, q), "").await?.is_some())
 }
 
 /// The call itself.

@@ -3,7 +3,6 @@
 use super::Work;
 use crate::context::Context;
 use crate::findings::{self, Reviewed};
-use crate::memory::End;
 use crate::model::{self, Answer, Judged};
 use crate::passages::Found;
 use crate::runtime::HandlerError;
@@ -40,6 +39,7 @@ impl Work {
             let most = self.spec.limits.empty_retries;
             let again = pipeline::asks_once_more(&self.history, &attempt, most);
             let (job, attempts) = (self.job.clone(), self.attempts(attempt.clone()));
+            let effects = effects.with_all(self.gone_back()?);
             let effects = pipeline::rejected(effects, &self.ladder, job, &attempt, again)?;
             return match self.end(&attempts) {
                 Some(end) => end.unresolved(effects, &self.review),
@@ -79,19 +79,6 @@ impl Work {
         let kept = facts::Part::shown(&answer.text, spec.bounds.review_chars, source);
         let kept = serde_json::to_string(&kept)?;
         pipeline::accepted(effects, &self.job, Some((spec, &kept)))
-    }
-
-    /// Every attempt so far, and this one.
-    fn attempts(&self, last: Attempt) -> Vec<Attempt> {
-        let mut attempts = self.history.clone();
-        attempts.push(last);
-        attempts
-    }
-
-    /// How it ended, where it went by what is remembered.
-    fn end<'a>(&'a self, attempts: &'a [Attempt]) -> Option<End<'a>> {
-        let remembered = self.remembered.as_ref()?;
-        Some(End { spec: &self.spec, remembered, record: &self.record, attempts })
     }
 
     fn reviewed(&self) -> Reviewed<'_> {
