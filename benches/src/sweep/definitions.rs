@@ -28,10 +28,10 @@ pub(crate) async fn measure(figures: &mut Figures) -> anyhow::Result<()> {
             format!("a review beside {FILES} files, definitions: {name}, s"),
             swept.took.as_secs_f64(),
         );
-        figures.add("  worker CPU, s", swept.worker_us / 1e6);
-        figures.add("  worker RSS before it, MiB", idle);
-        figures.add("  worker RSS at most, MiB", usage::peak_mib(worker.pid()));
-        figures.add("  worker RSS behind it, MiB", swept.rss_mib);
+        figures.add(format!("  worker CPU, s: {name}"), swept.worker_us / 1e6);
+        figures.add(format!("  worker RSS before it, MiB: {name}"), idle);
+        figures.add(format!("  worker RSS at most, MiB: {name}"), usage::peak_mib(worker.pid()));
+        figures.add(format!("  worker RSS behind it, MiB: {name}"), swept.rss_mib);
     }
     Ok(())
 }
