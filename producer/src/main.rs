@@ -12,6 +12,7 @@ mod embedded;
 mod ladder;
 mod original;
 mod output;
+mod posting;
 mod progress;
 mod report;
 mod request;

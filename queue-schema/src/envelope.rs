@@ -170,6 +170,10 @@ mod tests {
                 "diff",
             ),
             (r#"{"v":1,"kind":"tally","pv":1,"p":{"sweep":"ab"}}"#, "tally"),
+            (
+                r#"{"v":1,"kind":"post","pv":1,"p":{"sweep":"ab","to":{"forge":"github","repo":"o/r","number":5},"asked_ms":1}}"#,
+                "post",
+            ),
         ] {
             let envelope = Envelope::decode(body).unwrap();
             assert_eq!(envelope.kind, kind);

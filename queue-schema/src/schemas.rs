@@ -38,6 +38,7 @@ row_schemas! {
     AutoApplyRow in "auto_apply.v1.json",
     DiffReview in "diff_reviews.v1.json",
     DiffFinding in "diff_findings.v1.json",
+    PostRow in "posts.v1.json",
     LoopMetricsRow in "scrum_loop_metrics.v1.json",
     ModelTrustRow in "model_trust.v1.json",
     FindingRow in "findings.v1.json",

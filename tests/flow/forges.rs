@@ -3,6 +3,10 @@
 // Helpers of tests: a panic is how a check fails.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "forges/command.rs"]
+mod command;
+#[path = "forges/examples.rs"]
+mod examples;
 #[path = "../support/forge_stub/mod.rs"]
 mod forge_stub;
 

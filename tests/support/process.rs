@@ -174,6 +174,17 @@ impl Bench {
         Process(command.spawn().unwrap())
     }
 
+    /// What starts worker processes, from any thread.
+    pub fn starter(&self, args: &[&str]) -> impl FnMut() -> Process + Send + 'static {
+        let log = self.dir.path().join("worker.log");
+        let mut command = self.command("scrum-worker");
+        command.args(args).stdout(Stdio::null());
+        move || {
+            let log = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
+            Process(command.stderr(log).spawn().unwrap())
+        }
+    }
+
     /// What the workers have logged.
     pub fn worker_log(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("worker.log")).unwrap_or_default()

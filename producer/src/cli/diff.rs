@@ -32,6 +32,19 @@ pub struct DiffArgs {
     /// Where a report goes, as Markdown, JSON and SARIF; default: none is written.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Publish what the review comes to at a pull or merge request: github, gitlab, gitea (Forgejo too), or auto
+    /// for the CI that this runs in. Needs a token, see docs/forges.md.
+    #[arg(long, value_name = "FORGE", value_parser = ["github", "gitlab", "gitea", "auto"], conflicts_with_all = ["staged", "patch"])]
+    pub post: Option<String>,
+    /// The repository on the forge, with --post; default: what the CI says.
+    #[arg(long = "repo", id = "post_repo", value_name = "OWNER/NAME", requires = "post")]
+    pub post_repo: Option<String>,
+    /// Number of the pull or merge request, with --post; default: what the CI says.
+    #[arg(long, value_name = "N", requires = "post")]
+    pub number: Option<u64>,
+    /// Environment variable with the token, with --post; default: `forge.*_token_env` of the settings.
+    #[arg(long, value_name = "NAME", requires = "post")]
+    pub token_env: Option<String>,
     /// Dollars that the review may cost; 0 for no limit.
     #[arg(long, value_name = "USD", value_parser = super::dollars, allow_negative_numbers = true)]
     pub budget_usd: Option<u64>,

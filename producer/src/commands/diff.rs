@@ -1,9 +1,10 @@
 //! `scrum diff`: a change, reviewed by several models at once, and what they come to.
 
-use super::unresolved;
+use super::{post, unresolved};
 use crate::change::{self, Prepared};
 use crate::cli::{DiffArgs, Global};
 use crate::output::{duration, plain, say, say_json, tell, width};
+use crate::posting;
 use crate::progress::Progress;
 use crate::report::{self, Reviewed};
 use crate::session::Session;
@@ -35,6 +36,9 @@ pub async fn execute(global: &Global, args: DiffArgs) -> anyhow::Result<u8> {
         report::check_out(&session, out)?;
     }
     let mut progress = Progress::new(global.quiet);
+    let var = |name: &str| std::env::var(name).ok();
+    let private = session.private.is_some();
+    let posting = posting::of(&args, &session.settings.forge, private, var)?;
     let mut prepared = change::prepare(&args, &session.settings, &session.state)?;
     let id = create(&session, &args, &mut prepared, &progress).await?;
     let waited = wait_for(global, &mut session, &id, &mut progress).await?;
@@ -46,17 +50,29 @@ pub async fn execute(global: &Global, args: DiffArgs) -> anyhow::Result<u8> {
     if let Some(failure) = wait::failure(&status) {
         anyhow::bail!(failure);
     }
+    let fail_on = args.fail_on.unwrap_or(session.settings.diff.fail_on);
+    let posted = match posting {
+        Some(posting) => {
+            Some(post::execute(global, &mut session, &id, posting, fail_on, &progress).await?)
+        }
+        None => None,
+    };
     let reviewed = read(&session, &id).await?;
     if let Some(out) = &args.out {
         reviewed.write(&session, out)?;
     }
-    let code = exit_code(&reviewed, &status, args.fail_on.unwrap_or(session.settings.diff.fail_on));
+    let mut code = exit_code(&reviewed, &status, fail_on);
+    if posted.as_ref().is_some_and(Result::is_err) {
+        code = 2;
+    }
     if global.json {
         let mut json = reviewed.json();
         if let Some(map) = json.as_object_mut() {
             map.insert("exit_code".into(), code.into());
             let out = args.out.as_ref().map(|out| out.display().to_string());
             map.insert("out".into(), out.into());
+            let row = posted.as_ref().and_then(|posted| posted.as_ref().ok());
+            map.insert("posted".into(), serde_json::to_value(row)?);
         }
         say_json(&json)?;
     } else {
@@ -67,6 +83,11 @@ pub async fn execute(global: &Global, args: DiffArgs) -> anyhow::Result<u8> {
         for (rung, message) in sweeps::alerts(&session.queue, &id).await? {
             say(&wait::alert(&rung, &message))?;
         }
+    }
+    match posted {
+        Some(Ok(row)) if !global.json => post::say_row(&row)?,
+        Some(Err(why)) => tell(&format!("not posted: {why}")),
+        _ => {}
     }
     Ok(code)
 }

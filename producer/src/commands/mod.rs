@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod models;
 pub mod operate;
 pub mod parity;
+pub mod post;
 pub mod report;
 pub mod run;
 pub mod status;

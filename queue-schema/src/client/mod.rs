@@ -20,6 +20,7 @@ mod operate;
 mod pages;
 mod pathways;
 mod places;
+mod post;
 mod read;
 mod recall;
 mod reconcile;

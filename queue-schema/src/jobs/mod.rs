@@ -48,6 +48,7 @@ macro_rules! for_each_job_kind {
             facts Facts,
             diff Diff,
             tally Tally,
+            post Post,
         }
     };
 }

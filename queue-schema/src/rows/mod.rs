@@ -11,6 +11,7 @@ pub mod finding;
 pub mod ledger;
 pub mod metrics;
 pub mod pathway;
+pub mod post;
 pub mod review;
 pub mod trust;
 
@@ -24,6 +25,7 @@ pub use finding::{
 pub use ledger::FindingRow;
 pub use metrics::{LoopMetricsRow, LoopNumbers};
 pub use pathway::PathwayTraceRow;
+pub use post::{PostRow, PostState};
 pub use review::{ReviewRow, TypeHint};
 pub use trust::ModelTrustRow;
 
@@ -37,6 +39,7 @@ pub const STREAMS: &[&str] = &[
     AutoApplyRow::STREAM,
     DiffReview::STREAM,
     DiffFinding::STREAM,
+    PostRow::STREAM,
 ];
 
 /// A kind of knowledge-base row.

@@ -1,7 +1,8 @@
 //! Which lanes a worker serves: those whose jobs it can do. Providers that it does not know or has no key for are
 //! left to other workers; otherwise it would fail those jobs at once, and take the next ones too.
 
-use queue_schema::jobs::{Job, Pool};
+use queue_schema::forge::ForgeKind;
+use queue_schema::jobs::{Job, JobKind as _, Pool, Post};
 use queue_schema::keys::pool_of;
 use scrum_config::Settings;
 use scrum_providers::Providers;
@@ -28,6 +29,14 @@ pub fn known(settings: &Settings) -> Vec<String> {
     all
 }
 
+/// Lanes of the forges whose token this worker has.
+fn forges(settings: &Settings) -> impl Iterator<Item = String> {
+    let has_token = |kind: &ForgeKind| {
+        std::env::var(settings.forge.of(*kind).1).is_ok_and(|token| !token.trim().is_empty())
+    };
+    ForgeKind::ALL.into_iter().filter(has_token).map(Post::lane_of)
+}
+
 /// The lanes that a worker serves, of those in `asked`, or of all if that is empty.
 ///
 /// # Errors
@@ -45,6 +54,7 @@ pub fn served(
         for (kind, pool) in Job::POOLS {
             match pool {
                 Pool::None => served.lanes.push((*kind).to_owned()),
+                Pool::Own if *kind == Post::KIND => served.lanes.extend(forges(settings)),
                 Pool::Own => served.lanes.push(format!("{kind}:*")),
                 Pool::Provider => {
                     let usable = providers.names().filter(|p| providers.unusable(p).is_none());

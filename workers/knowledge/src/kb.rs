@@ -10,7 +10,7 @@ use crate::Error;
 use queue_schema::client::Queue;
 use queue_schema::rows::{
     AuditFactsRow, AutoApplyRow, DiffFinding, DiffReview, FindingRow, LoopMetricsRow,
-    ModelTrustRow, PathwayTraceRow, ReviewRow, Row,
+    ModelTrustRow, PathwayTraceRow, PostRow, ReviewRow, Row,
 };
 use rows::written;
 use serde::Serialize;
@@ -63,6 +63,10 @@ pub const KINDS: &[Kind] = &[
     Kind {
         name: DiffFinding::STREAM,
         readers: &[reader("scrum diff", "workers/domain/src/diff/compare.rs", "DiffFinding")],
+    },
+    Kind {
+        name: PostRow::STREAM,
+        readers: &[reader("scrum diff", "producer/src/commands/post.rs", "PostRow")],
     },
     Kind {
         name: LoopMetricsRow::STREAM,

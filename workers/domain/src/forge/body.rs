@@ -2,7 +2,7 @@
 
 use super::inert::{inert_line, inert_text, span};
 use super::marker::Marker;
-use super::{Finding, Publication, Severity, State};
+use super::{Finding, Publication, State};
 use crate::text::{clip_marked, counted};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -113,11 +113,7 @@ fn listed(finding: &Finding, has_comment: bool) -> String {
 }
 
 fn title(finding: &Finding) -> String {
-    let severity = match finding.severity {
-        Severity::Block => "BLOCK",
-        Severity::Warn => "WARN",
-        Severity::Info => "INFO",
-    };
+    let severity = finding.severity.label();
     format!("**{severity}** {}", inert_line(&clip_marked(&finding.title, TITLE)))
 }
 

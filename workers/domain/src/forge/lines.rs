@@ -1,15 +1,7 @@
 //! The lines of a change that a forge takes comments on: those that its diff shows.
 
+use queue_schema::rows::DiffSide as Side;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Which side of a change a line stands on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Side {
-    /// Before the change: a line that was removed.
-    Old,
-    /// After it: a line that was added or stayed.
-    New,
-}
 
 /// The lines of one file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -11,12 +11,14 @@ pub mod inert;
 pub mod lines;
 pub mod marker;
 pub mod plan;
+mod publication;
 
-pub use lines::{DiffLines, FileLines, Side};
+pub use lines::{DiffLines, FileLines};
 pub use marker::Marker;
 pub use plan::{Outcome, Plan, plan};
 
 use queue_schema::forge::ForgeKind;
+pub use queue_schema::rows::{DiffSeverity as Severity, DiffSide as Side};
 
 /// What a review comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,17 +50,6 @@ pub struct Publication {
     pub findings: Vec<Finding>,
     /// A page about the review, `http` or `https`.
     pub target_url: Option<String>,
-}
-
-/// How grave a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// For the reader.
-    Info,
-    /// Should be mended.
-    Warn,
-    /// Must be mended before the change lands.
-    Block,
 }
 
 /// A finding to publish. All texts are foreign.

@@ -8,7 +8,7 @@ use queue_schema::client::Queue;
 use queue_schema::ids::{MemoryId, SweepId};
 use queue_schema::rows::{
     AuditFactsRow, AutoApplyRow, DiffFinding, DiffReview, FindingRow, LoopMetricsRow,
-    ModelTrustRow, PathwayTraceRow, ReviewRow, Row,
+    ModelTrustRow, PathwayTraceRow, PostRow, ReviewRow, Row,
 };
 use scrum_domain::metrics::same_repository;
 use serde::Serialize;
@@ -118,6 +118,7 @@ impl<'a> KbRows<'a> {
                 AutoApplyRow::STREAM => self.stream::<AutoApplyRow>(&source).await?,
                 DiffReview::STREAM => self.stream::<DiffReview>(&source).await?,
                 DiffFinding::STREAM => self.stream::<DiffFinding>(&source).await?,
+                PostRow::STREAM => self.stream::<PostRow>(&source).await?,
                 LoopMetricsRow::STREAM => {
                     let row = metrics_of(self.queue, &sweep(&source)).await?;
                     (values(row.as_slice()), None)

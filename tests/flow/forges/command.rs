@@ -1,0 +1,168 @@
+//! `scrum diff --post`: a review over a real repository, published at a forge by a worker.
+
+use crate::forge_stub::{Act, ForgeStub};
+use crate::{TOKEN, print};
+use queue_schema::forge::ForgeKind;
+use scrum_tests::model_stub::{ModelStub, Recorded, Reply};
+use scrum_tests::process::{Bench, Done, Process, kill9};
+use scrum_tests::redis::RedisServer;
+use scrum_tests::repo::TestRepo;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+const BEFORE: &str = "fn total() {\n    old();\n    rest();\n}\n";
+/// As the stub's request changes it.
+const AFTER: &str = "fn total() {\n    new();\n    more();\n    rest();\n}\n";
+const SAYS: &str = "SEVERITY: BLOCK\nWHERE: src/cart.rs:3\nQUOTE: `more();`\nWHAT: the call of more is not wanted here, \
+    ask @octo\nWHY: the total is counted twice as soon as more has run once\n\nVERDICT: hold, it counts twice\n";
+const SHIPS: &str = "I read the change of src/cart.rs line by line, and the total is the one that its callers expect \
+    of it now.\n\nNo findings.\n\nVERDICT: ship\n";
+
+fn repository() -> TestRepo {
+    let repo = TestRepo::new();
+    repo.write("src/cart.rs", BEFORE.as_bytes());
+    repo.commit("before");
+    repo.git(&["checkout", "-q", "-b", "feature"]);
+    repo.write("src/cart.rs", AFTER.as_bytes());
+    repo.commit("after");
+    repo
+}
+
+fn head(repo: &TestRepo) -> String {
+    repo.git(&["rev-parse", "HEAD"]).trim().to_owned()
+}
+
+/// Reviewers who say that a call is wrong for as long as it is there.
+fn reviewers() -> ModelStub {
+    ModelStub::with(|call: &Recorded| {
+        Reply::ok(if call.prompt.contains("more();") { SAYS } else { SHIPS })
+    })
+}
+
+fn bench(redis: Option<String>, models: &ModelStub, forge: &ForgeStub) -> Bench {
+    let name = forge.kind.name();
+    Bench::with_stub(redis, &models.openai_url(), &["a"])
+        .set(&format!("forge.{name}_url"), &forge.url())
+        .env(&format!("{}_TOKEN", name.to_uppercase()), TOKEN)
+}
+
+fn post(bench: &Bench, repo: &TestRepo, forge: &ForgeStub, more: &[&str]) -> Done {
+    let path = repo.path().to_str().unwrap();
+    let mut args = vec!["diff", path, "main..HEAD", "--reviewer=a=stub/a", "--reviewer=b=stub/b"];
+    args.extend(["--post", forge.kind.name(), "--repo", "o/r", "--number", "5"]);
+    args.extend(more);
+    bench.run(&args)
+}
+
+#[test]
+fn a_review_goes_from_the_command_to_the_forge_and_follows_the_next_push() {
+    for kind in ForgeKind::ALL {
+        let (repo, models, forge) = (repository(), reviewers(), ForgeStub::start(kind));
+        let bench = bench(None, &models, &forge);
+        forge.world(|world| world.head = head(&repo));
+        let done = post(&bench, &repo, &forge, &[]).expect(1);
+        assert!(done.stdout.contains("o/r 5: 1 comment"), "{}", done.stdout);
+        forge.world(|world| {
+            assert_eq!((world.comments.len(), world.notes.len()), (1, 1), "{}", kind.name());
+            let comment = &world.comments[0];
+            assert_eq!((comment.path.as_str(), comment.new), ("src/cart.rs", 3));
+            assert!(comment.body.contains("`a`, `b`") && !comment.body.contains("@octo"));
+            assert_eq!(world.statuses.last().unwrap().2.replace("failed", "failure"), "failure");
+        });
+        forge.hook(|_| Act::Pass);
+        let done = post(&bench, &repo, &forge, &["--json"]).expect(1);
+        assert_eq!(forge.writes(), Vec::<String>::new(), "{}", kind.name());
+        let json: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
+        assert_eq!(
+            (&json["posted"]["inline"], &json["posted"]["state"]),
+            (&1.into(), &"posted".into())
+        );
+
+        repo.write("src/cart.rs", AFTER.replace("more", "fine").as_bytes());
+        repo.commit("mended");
+        forge.world(|world| world.head = head(&repo));
+        post(&bench, &repo, &forge, &[]).expect(0);
+        forge.world(|world| {
+            assert_eq!((world.comments.len(), world.notes.len()), (1, 1), "{}", kind.name());
+            assert!(world.comments[0].resolved);
+            assert_eq!(world.statuses.last().unwrap().2, "success");
+        });
+    }
+}
+
+#[test]
+fn a_worker_that_is_killed_while_it_posts_posts_nothing_twice() {
+    for kind in ForgeKind::ALL {
+        let (repo, models, forge) = (repository(), reviewers(), ForgeStub::start(kind));
+        let redis = RedisServer::start();
+        let bench = bench(Some(redis.url()), &models, &forge);
+        forge.world(|world| world.head = head(&repo));
+        let worker = bench.worker(&[]);
+        post(&bench, &repo, &forge, &[]).expect(1);
+        let writes = forge.writes().len();
+        let shown = forge.world(|world| (world.comments.len(), world.notes.len()));
+        assert_eq!((writes, shown), (3, (1, 1)), "{}", kind.name());
+        drop(worker);
+        for (step, applied) in (1..=writes).flat_map(|step| [(step, false), (step, true)]) {
+            forge.reset();
+            forge.world(|world| world.head = head(&repo));
+            let first = bench.worker(&[]);
+            let pid = Arc::new(AtomicU32::new(first.pid()));
+            let next: Arc<Mutex<Option<Process>>> = Arc::default();
+            let (mut written, dead) = (0, Arc::clone(&pid));
+            let (kept, mut start) = (Arc::clone(&next), bench.starter(&[]));
+            forge.hook(move |asked| {
+                written += usize::from(asked.writes());
+                let victim = if asked.writes() && written == step {
+                    dead.swap(0, Ordering::SeqCst)
+                } else {
+                    0
+                };
+                if victim == 0 {
+                    return Act::Pass;
+                }
+                kill9(victim);
+                *kept.lock().unwrap() = Some(start());
+                if applied { Act::LoseReply } else { Act::LoseRequest }
+            });
+            post(&bench, &repo, &forge, &[]).expect(1);
+            assert_eq!(pid.load(Ordering::SeqCst), 0, "the worker was killed at write {step}");
+            forge.world(|world| {
+                let prints: Vec<String> = world.comments.iter().map(print).collect();
+                let shown = (prints.len(), world.notes.len());
+                assert_eq!(shown, (1, 1), "{} killed at {step}, {applied}", kind.name());
+            });
+        }
+    }
+}
+
+#[test]
+fn what_keeps_a_review_from_being_posted_is_said() {
+    let (repo, models) = (repository(), reviewers());
+    let forge = ForgeStub::start(ForgeKind::Github);
+    let bench = bench(None, &models, &forge);
+    forge.world(|world| {
+        world.head = head(&repo);
+        world.token = "another".to_owned();
+    });
+    let done = post(&bench, &repo, &forge, &[]).expect(2);
+    assert!(done.stderr.contains("not posted: github forbids it"), "{}", done.stderr);
+    assert!(done.stdout.contains("BLOCK"), "the review is shown all the same: {}", done.stdout);
+    assert!(!done.stderr.contains(TOKEN) && !bench.worker_log().contains(TOKEN));
+    // A limit is waited out, as the forge says.
+    forge.world(|world| world.token = TOKEN.to_owned());
+    let mut refused = 0;
+    forge.hook(move |asked| {
+        refused += usize::from(asked.writes());
+        let headers = vec![("retry-after", "1".to_owned())];
+        if asked.writes() && refused == 1 {
+            Act::Refuse(403, headers, "{}".to_owned())
+        } else {
+            Act::Pass
+        }
+    });
+    post(&bench, &repo, &forge, &[]).expect(1);
+    forge.world(|world| assert_eq!((world.comments.len(), world.notes.len()), (1, 1)));
+    let done = bench.run(&["diff", ".", "HEAD", "--post", "auto"]);
+    assert!(done.expect(2).stderr.contains("name the forge"));
+}

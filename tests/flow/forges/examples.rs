@@ -1,0 +1,50 @@
+//! The examples for CI in the guide are YAML, and what they run is a command.
+
+use scrum_tests::process::program;
+use std::path::Path;
+use std::process::Command;
+use yaml_rust2::{Yaml, YamlLoader};
+
+fn examples() -> Vec<Yaml> {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/forges.md");
+    let text = std::fs::read_to_string(guide).unwrap();
+    let blocks = text.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    blocks.map(|block| YamlLoader::load_from_str(block).unwrap().remove(0)).collect()
+}
+
+/// The commands of a job, on either kind of CI.
+fn commands(job: &Yaml) -> Vec<String> {
+    let steps = job["steps"].as_vec().into_iter().flatten();
+    let runs = steps.filter_map(|step| step["run"].as_str());
+    let script = job["script"].as_vec().into_iter().flatten().filter_map(Yaml::as_str);
+    runs.chain(script).map(str::to_owned).collect()
+}
+
+#[test]
+fn each_forge_has_an_example_whose_command_is_one() {
+    let examples = examples();
+    assert_eq!(examples.len(), 3, "one for each forge");
+    for example in &examples {
+        let job = if example["jobs"].is_badvalue() {
+            &example["review"]
+        } else {
+            &example["jobs"]["review"]
+        };
+        let commands = commands(job);
+        let review = commands.iter().find_map(|c| c.strip_prefix("scrum ")).expect("a review");
+        // What the shell puts into a word is one word here.
+        let words = review.split(' ').map(|word| word.trim_matches('"'));
+        let help = Command::new(program("scrum")).args(words).arg("--help").output().unwrap();
+        assert!(help.status.success(), "{review}: {}", String::from_utf8_lossy(&help.stderr));
+        assert!(review.ends_with("--post auto"), "{review}");
+        // Whole histories: the commit where the two parted must be there.
+        let depth = job["steps"][0]["with"]["fetch-depth"].as_i64();
+        let whole = depth == Some(0) || job["variables"]["GIT_DEPTH"].as_str() == Some("0");
+        assert!(whole, "{example:?}");
+    }
+    let rights = &examples[0]["permissions"];
+    for (right, value) in [("contents", "read"), ("pull-requests", "write"), ("statuses", "write")]
+    {
+        assert_eq!(rights[right].as_str(), Some(value), "{right}");
+    }
+}

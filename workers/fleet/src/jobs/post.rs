@@ -1,0 +1,133 @@
+//! Post: a pull or merge request is brought to what the reviews of a change come to.
+
+use crate::context::Context;
+use crate::registry::JobInfo;
+use crate::runtime::HandlerError;
+use crate::runtime::places::{self, Patience};
+use queue_schema::client::{CallEnding, Queue};
+use queue_schema::effects::{Effects, Ending};
+use queue_schema::jobs::{JobKind as _, Post};
+use queue_schema::rows::post::SCHEMA_VERSION;
+use queue_schema::rows::{PostRow, PostState};
+use scrum_domain::diff::{FailOn, Tally};
+use scrum_domain::forge::Publication;
+use scrum_domain::text::counted;
+use scrum_forges::{Client, ForgeError, Published, publish};
+use scrum_knowledge::{Change, Error};
+
+/// Publishes. Whatever was sent before is found there, and not sent again.
+///
+/// # Errors
+/// When Redis can't be read, or the forge refuses.
+pub async fn run(ctx: &Context, _: JobInfo, job: Post) -> Result<Effects, HandlerError> {
+    let Ok(mut place) = places::take(&job.pool(), Patience::ENDLESS).await else {
+        return Ok(Effects::done().ending(Ending::HandBack));
+    };
+    let (kind, settings) = (job.to.forge, &ctx.settings().forge);
+    let fatal = |error: ForgeError| HandlerError::Fatal(format!("{} {error}", kind.name()));
+    let token = std::env::var(settings.of(kind).1).ok();
+    let client = Client::new(kind, settings, token.as_deref()).map_err(fatal)?;
+    let publication = publication(ctx, &job).await?;
+    place.begin();
+    let most = usize::try_from(settings.max_comments).unwrap_or(usize::MAX);
+    let published = publish(&client, &job.to, &publication, most).await;
+    let ending = match &published {
+        Err(ForgeError::RateLimited { after, .. }) => {
+            CallEnding::Refused { code: 429, wait: Some(*after) }
+        }
+        _ => CallEnding::Other,
+    };
+    let why = published.as_ref().err().map(ToString::to_string).unwrap_or_default();
+    place.end(ending, 1, why.clone());
+    match published {
+        Ok(published) => {
+            let row = row(&job, publication.head, published);
+            tracing::info!(forge = kind.name(), repo = %row.repo, number = row.number, inline = row.inline, "posted");
+            Ok(Effects::done().append_row(&job.sweep, &row)?)
+        }
+        Err(ForgeError::RateLimited { after, .. }) => {
+            let ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+            Ok(Effects::retry(ms, format!("{} {why}", kind.name())))
+        }
+        Err(error @ ForgeError::Transient(_)) => {
+            Err(HandlerError::Retry(format!("{} {error}", kind.name())))
+        }
+        Err(error) => Err(fatal(error)),
+    }
+}
+
+/// What the request should show.
+async fn publication(ctx: &Context, job: &Post) -> Result<Publication, HandlerError> {
+    let sweep = &job.sweep;
+    let asked =
+        if job.fail_on.is_empty() { ctx.settings().diff.fail_on.as_str() } else { &job.fail_on };
+    let fail_on: FailOn = asked.parse().map_err(HandlerError::Fatal)?;
+    let read = |queue: Queue| async move {
+        let made = async {
+            let Some(change) = Change::open(&queue, sweep).await? else { return Ok(None) };
+            let (tally, _) = change.tally(&queue).await?;
+            Ok(Some((change, tally)))
+        };
+        match made.await {
+            Ok(made) => Ok(Ok(made)),
+            Err(Error::Queue(error)) => Err(error),
+            Err(error) => Ok(Err(error.to_string())),
+        }
+    };
+    let made = ctx.read("the reviews of a change", read).await?.map_err(HandlerError::Fatal)?;
+    let (change, tally) =
+        made.ok_or_else(|| HandlerError::Fatal("the sweep is about no change".to_owned()))?;
+    let publication = Publication {
+        head: change.sweep.spec().commit.clone(),
+        context: ctx.settings().forge.context.clone(),
+        state: Publication::state_of(tally.exit_code(fail_on)),
+        headline: headline(&tally),
+        notes: notes(&change, &tally),
+        complete: tally.missing.is_empty(),
+        findings: Vec::new(),
+        target_url: job.target_url.clone(),
+    };
+    Ok(publication.with_findings(&change.rows(&tally)))
+}
+
+fn headline(tally: &Tally) -> String {
+    let answered = tally.reviewers.iter().filter(|voter| voter.answered > 0).count();
+    let convergent = tally.findings.iter().filter(|group| group.is_convergent()).count();
+    let findings = counted(tally.findings.len(), "finding", "findings");
+    let asked = counted(tally.reviewers.len(), "reviewer", "reviewers");
+    format!("{findings}, {convergent} of them by several; {answered} of {asked} answered")
+}
+
+/// Who did not answer, and what nobody was shown.
+fn notes(change: &Change, tally: &Tally) -> Vec<String> {
+    let missing = tally.missing.iter();
+    let missing =
+        missing.map(|m| format!("Not reviewed: {} by {}: {}", m.bundle, m.reviewer, m.reason));
+    let left_out = change.left_out.iter();
+    let left_out = left_out.map(|(path, reason)| format!("Left out: {path} ({reason})"));
+    missing.chain(left_out).collect()
+}
+
+fn row(job: &Post, head: String, published: Published) -> PostRow {
+    let (outcome, count) = (published.outcome, |n: usize| u32::try_from(n).unwrap_or(u32::MAX));
+    PostRow {
+        sweep_id: job.sweep.to_string(),
+        job: job.id().to_string(),
+        forge: job.to.forge,
+        repo: job.to.repo.clone(),
+        number: job.to.number,
+        head,
+        state: match outcome {
+            o if o.closed => PostState::Closed,
+            o if o.moved => PostState::Moved,
+            _ => PostState::Posted,
+        },
+        inline: count(outcome.inline),
+        in_summary: count(outcome.in_summary),
+        gone: count(outcome.gone),
+        refused: published.refused.into_iter().collect(),
+        troubles: published.troubles,
+        ts: super::now(),
+        schema_version: SCHEMA_VERSION,
+    }
+}
