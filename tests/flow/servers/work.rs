@@ -203,5 +203,9 @@ pub fn every_command(setup: &Setup, mut run: impl FnMut(&[&str], &[i32]) -> Stri
         let all = run(&["kb", "export", schema.kind], &[0]);
         assert_eq!(run(&["kb", "export", schema.kind, "--since", "1d"], &[0]), all);
     }
+    let cases = setup.bench.dir.path().join("cases.json");
+    std::fs::write(&cases, r#"[{"path": "/nothing"}]"#).unwrap();
+    let here = setup.stub.openai_url();
+    run(&["parity", cases.to_str().unwrap(), &here, &here], &[0]);
     run(&["completions", "bash"], &[0]);
 }
