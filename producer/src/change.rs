@@ -49,7 +49,7 @@ pub fn prepare(args: &DiffArgs, settings: &Settings, state: &Path) -> anyhow::Re
     let ignore = repo.ignore_file(&range.base)?;
     let ignored = |path: &str| ignore.as_ref().is_some_and(|file| file.is_ignored(path));
     let plan = diff::bundles(&diff::parse(&text)?, &Bounds::from(&bounds), &ignored)?;
-    let change = DiffSpec { base: range.base, reviewers, bounds };
+    let change = DiffSpec { base: range.base, reviewers, bounds, claims: None };
     let mut limits = settings.limits();
     // A change says nothing of the files that it leaves alone.
     limits.memory = None;
@@ -101,6 +101,16 @@ fn range(args: &DiffArgs, repo: &Repo) -> anyhow::Result<(DiffRange, String)> {
         .with_context(|| format!("the patch --patch {shown} can't be read; check the path"))?;
     let range = repo.patched(&text).with_context(|| format!("--patch {shown}"))?;
     Ok((range, "--patch".to_owned()))
+}
+
+/// One who is named on the command line, with the model or the ladder behind the name.
+///
+/// # Errors
+/// No such ladder.
+pub fn reviewer(of: &(String, String), settings: &Settings) -> anyhow::Result<Reviewer> {
+    let (name, model) = of;
+    let ladder = ladder(name, model, &Ladders::load(settings)?, settings)?;
+    Ok(Reviewer { name: name.clone(), ladder })
 }
 
 /// Who reviews: those of the command line, else those of the settings that can be asked, else the built-in checks.

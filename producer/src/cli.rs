@@ -1,6 +1,7 @@
 //! The command line.
 
 mod apply;
+mod audit;
 mod diff;
 mod dlq;
 mod findings;
@@ -9,6 +10,7 @@ mod memory;
 mod parity;
 
 pub use apply::ApplyArgs;
+pub use audit::AuditArgs;
 pub use diff::DiffArgs;
 pub use dlq::{DlqAction, DlqArgs, LetterFilter};
 pub use findings::{FindingFilter, FindingsAction, FindingsArgs};
@@ -98,6 +100,9 @@ pub enum Command {
     Memory(MemoryArgs),
     /// The knowledge base: the rows that sweeps leave behind.
     Kb(KbArgs),
+    /// Hold what the author of a change says of it against the change.
+    #[command(after_help = AUDIT_EXAMPLES)]
+    Audit(AuditArgs),
     /// Hold two servers against each other: the same requests, and where their answers differ in status and shape.
     #[command(after_help = PARITY_EXAMPLES)]
     Parity(ParityArgs),
@@ -146,6 +151,11 @@ const FINDINGS_EXAMPLES: &str = "Examples:
   scrum findings ~/src/app list --path 'src/**/*.rs' --severity major --since 7d
   scrum findings dismiss 3f2a91c07be4d512 --why 'input is checked by the caller'
   scrum findings export --state dismissed --out dismissed.jsonl";
+
+const AUDIT_EXAMPLES: &str = "Examples:
+  scrum audit --claims . main...HEAD              what the commit messages say
+  scrum audit --claims . main...HEAD --text pr.md
+Exit code 1 when a claim is not backed, 2 when one is undecided because votes are missing or split.";
 
 const PARITY_EXAMPLES: &str = "Examples:
   scrum parity cases.json http://127.0.0.1:8000 https://staging.example

@@ -61,6 +61,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<u8> {
         Command::Doctor(_) => commands::doctor::execute(&global).await,
         Command::Memory(args) => commands::memory::execute(&global, args).await,
         Command::Kb(args) => commands::kb::execute(&global, args).await,
+        Command::Audit(args) => commands::audit::execute(&global, args).await,
         Command::Parity(args) => commands::parity::execute(&global, &args),
         Command::Completions { shell } => {
             use clap::CommandFactory;

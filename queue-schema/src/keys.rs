@@ -73,6 +73,11 @@ pub fn shard_barrier(review: &ReviewId) -> String {
     format!("{review}.shards")
 }
 
+/// Name of the barrier at which the votes on a claim meet.
+pub fn vote_barrier(review: &ReviewId) -> String {
+    format!("{review}.votes")
+}
+
 /// Whether a field of a hash decides what workers run, read or send, and so has a signature.
 pub fn is_signed(key: &str, field: &str) -> bool {
     match key.split(':').next().unwrap_or_default() {

@@ -3,12 +3,12 @@
 use crate::ids::{MemoryId, RepoId, SweepId, content_id};
 pub use crate::limits::Limits;
 use crate::limits::MemoryLimits;
-use crate::rows::{DiffReview, ReviewRow, Row as _};
+use crate::rows::{ClaimRow, DiffReview, ReviewRow, Row as _};
 use serde::{Deserialize, Serialize};
 
 mod diff;
 
-pub use diff::{DiffBounds, DiffSpec, EMPTY_TREE, Reviewer};
+pub use diff::{ClaimsSpec, DiffBounds, DiffSpec, EMPTY_TREE, Reviewer};
 
 /// Which answers are accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
@@ -314,7 +314,16 @@ impl SweepSpec {
 
     /// The stream whose row makes a target accepted.
     pub fn accepted_by(&self) -> &'static str {
-        if self.diff.is_some() { DiffReview::STREAM } else { ReviewRow::STREAM }
+        match &self.diff {
+            Some(change) if change.claims.is_some() => ClaimRow::STREAM,
+            Some(_) => DiffReview::STREAM,
+            None => ReviewRow::STREAM,
+        }
+    }
+
+    /// Whether its reviews are tallied when it ends.
+    pub fn is_tallied(&self) -> bool {
+        self.diff.as_ref().is_some_and(|change| change.claims.is_none())
     }
 
     /// Whether a provider was local when the sweep was made.

@@ -1,6 +1,9 @@
 //! `scrum diff`: a change, reviewed by several models at once over a real repository.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "diff/claims.rs"]
+mod claims;
+
 use queue_schema::rows::DiffReview;
 use scrum_tests::model_stub::{Gate, ModelStub, Recorded, Reply, answers};
 use scrum_tests::process::{Bench, Done};

@@ -38,6 +38,15 @@ fn a_change_that_cannot_be_reviewed_is_told_before_anything_is_asked() {
     let other = bench.dir.path().join("other.patch");
     std::fs::write(&other, "no patch\n").unwrap();
     refused(&bench, &["diff", path, "--patch", other.to_str().unwrap()], &["does not apply"]);
+    refused(&bench, &["audit", path, "HEAD"], &["--claims"]);
+    let audit = ["audit", "--claims", path, "HEAD", "--voter"];
+    refused(
+        &bench,
+        &[&audit[..4], &["--text", "/no/such.md"]].concat(),
+        &["/no/such.md", "check the path"],
+    );
+    refused(&bench, &[&audit[..], &["a=builtin"]].concat(), &["no model to ask", "--voter"]);
+    refused(&bench, &[&audit[..], &["a=bultin"]].concat(), &["bultin", "builtin"]);
     refused(&bench, &["diff", "https://h.invalid/r", "--staged"], &["on this machine"]);
 }
 

@@ -57,7 +57,7 @@ pub struct DiffArgs {
 }
 
 /// `opus=anthropic/claude-opus-4-5`.
-fn reviewer(text: &str) -> Result<(String, String), String> {
+pub(super) fn reviewer(text: &str) -> Result<(String, String), String> {
     let fix = "write NAME=PROVIDER/MODEL, or NAME= and the name of a ladder";
     let (name, model) =
         text.split_once('=').ok_or_else(|| format!("'{text}' has no '='; {fix}"))?;

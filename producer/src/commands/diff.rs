@@ -40,8 +40,8 @@ pub async fn execute(global: &Global, args: DiffArgs) -> anyhow::Result<u8> {
     let private = session.private.is_some();
     let posting = posting::of(&args, &session.settings.forge, private, var)?;
     let mut prepared = change::prepare(&args, &session.settings, &session.state)?;
-    let id = create(&session, &args, &mut prepared, &progress).await?;
-    let waited = wait_for(global, &mut session, &id, &mut progress).await?;
+    let (id, waited) =
+        run_sweep(global, &mut session, (&args, &[]), &mut prepared, &mut progress).await?;
     progress.finish();
     let Some(status) = waited else {
         tell(&format!("interrupted; run the same command again to go on with review {id}"));
@@ -118,9 +118,25 @@ fn exit_code(reviewed: &Reviewed, status: &SweepStatus, fail_on: DiffFailOn) -> 
     }
 }
 
+/// Enqueues a sweep over a change, with its documents, and waits for its end; no status when it was interrupted.
+///
+/// # Errors
+/// A cancelled sweep, or a failure of Redis.
+pub async fn run_sweep(
+    global: &Global,
+    session: &mut Session,
+    (args, documents): (&DiffArgs, &[(String, String)]),
+    prepared: &mut Prepared,
+    progress: &mut Progress,
+) -> anyhow::Result<(SweepId, Option<SweepStatus>)> {
+    let id = create(session, (args, documents), prepared, progress).await?;
+    let waited = wait_for(global, session, &id, progress).await?;
+    Ok((id, waited))
+}
+
 async fn create(
     session: &Session,
-    args: &DiffArgs,
+    (args, documents): (&DiffArgs, &[(String, String)]),
     prepared: &mut Prepared,
     progress: &Progress,
 ) -> anyhow::Result<SweepId> {
@@ -135,11 +151,13 @@ async fn create(
     let defaults = session.settings.budget.caps();
     let budget = BudgetRequest { calls: None, tokens: None, micro_usd: args.budget_usd, defaults };
     let (queue, spec) = (&session.queue, &prepared.spec);
-    let created = queue.create_sweep_within(spec, &[], Priority::High, &budget).await?;
+    let created = queue.create_sweep_within(spec, documents, Priority::High, &budget).await?;
     let id = created.id;
     if created.new {
+        let claims = spec.diff.as_ref().is_some_and(|change| change.claims.is_some());
         let parts = counted(prepared.plan.bundles.len(), "part", "parts");
-        progress.note(&format!("review {id} of {}: {parts}", spec.rev));
+        let what = if claims { "audit" } else { "review" };
+        progress.note(&format!("{what} {id} of {}: {parts}", spec.rev));
     } else {
         let status = queue.sweep_status(&id).await?;
         if status.is_some_and(|s| s.state == SweepState::Cancelled) {

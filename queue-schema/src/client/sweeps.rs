@@ -245,7 +245,7 @@ fn budget_args(b: &BudgetRequest) -> Vec<Vec<u8>> {
 
 /// What is enqueued whenever a sweep is done.
 pub(super) fn last_job(sweep: &SweepId, spec: &SweepSpec) -> Result<Option<NewJob>, QueueError> {
-    if spec.diff.is_none() {
+    if !spec.is_tallied() {
         return Ok(None);
     }
     let job = NewJob::of(&Tally { sweep: sweep.clone() });

@@ -49,6 +49,7 @@ macro_rules! for_each_job_kind {
             diff Diff,
             tally Tally,
             post Post,
+            vote Vote,
         }
     };
 }

@@ -32,6 +32,8 @@ pub mod fields {
     pub(super) const SUMMARY: &str = "s";
     pub(super) const GAP: &str = "m";
     pub(super) const MASKED: &str = "x";
+    /// Of a voter.
+    pub(super) const VOTE: &str = "v";
     /// Of an attempt.
     pub(super) const LOOKUPS: &str = "lookups.";
     /// Of the life of a job.
@@ -81,6 +83,8 @@ pub struct ReviewState {
     pub accepted: Option<String>,
     /// The facts until they are checked, as JSON.
     pub facts: Option<String>,
+    /// What voters said of a claim, as JSON, by their number.
+    pub votes: BTreeMap<u32, String>,
     lookups: BTreeMap<u32, u32>,
     tries: HashMap<String, u32>,
 }
@@ -128,6 +132,8 @@ impl ReviewState {
             self.tries.insert(life.to_owned(), value.parse().unwrap_or_default());
         } else if let Some(k) = number(fields::SUMMARY) {
             self.pieces.entry(k).or_default().summary = Some(value);
+        } else if let Some(k) = number(fields::VOTE) {
+            self.votes.insert(k, value);
         } else if let Some(k) = number(fields::MASKED) {
             self.pieces.entry(k).or_default().masked = value.parse().unwrap_or_default();
         } else if let Some(k) = number(fields::GAP) {
@@ -258,6 +264,17 @@ impl<'a> ReviewRecord<'a> {
         self.put(fields::FACTS, json)
     }
 
+    /// What a voter said, as JSON. All voters meet; then `wait_for_votes` has its job go on.
+    pub fn voted(self, k: u32, json: &str) -> [Effect; 2] {
+        let arrived = Effect::Arrive { name: keys::vote_barrier(self.0), member: k };
+        [self.put(format!("{}{k}", fields::VOTE), json), arrived]
+    }
+
+    /// So many voters meet; then `then` goes on.
+    pub fn wait_for_votes(self, size: u32, then: NewJob) -> Effect {
+        Effect::Barrier { name: keys::vote_barrier(self.0), size, then }
+    }
+
     /// A lookup of passages failed and is tried again.
     pub fn lookup_failed(self, attempt: u32) -> Effect {
         self.add(format!("{}{attempt}", fields::LOOKUPS), 1)
@@ -342,6 +359,7 @@ mod tests {
             to.lookup_failed(4),
             to.tried("job@1"),
         ];
+        effects.extend(to.voted(1, "{}").into_iter().take(1));
         effects.extend(to.spent(&taken));
         let state = ReviewState::from_fields(hash(effects));
         let read = Piece { summary: Some("notes".into()), gap: None, masked: 2 };
@@ -359,6 +377,7 @@ mod tests {
             memory: Some("{}".into()),
             accepted: Some("{}".into()),
             facts: Some("[]".into()),
+            votes: [(1, "{}".to_owned())].into(),
             lookups: [(4, 2)].into(),
             tries: [("job@1".to_owned(), 1)].into(),
         };

@@ -5,6 +5,7 @@
 
 pub mod apply;
 pub mod attempt;
+pub mod claim;
 pub mod diff;
 pub mod facts;
 pub mod finding;
@@ -17,6 +18,7 @@ pub mod trust;
 
 pub use apply::{AutoApplyRow, PatchRecord};
 pub use attempt::{Attempt, Outcome};
+pub use claim::ClaimRow;
 pub use diff::{DiffFinding, DiffRemark, DiffReview, DiffSeverity, DiffSide, DiffVerdict};
 pub use facts::AuditFactsRow;
 pub use finding::{
@@ -40,6 +42,7 @@ pub const STREAMS: &[&str] = &[
     DiffReview::STREAM,
     DiffFinding::STREAM,
     PostRow::STREAM,
+    ClaimRow::STREAM,
 ];
 
 /// A kind of knowledge-base row.

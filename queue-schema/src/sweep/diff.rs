@@ -1,6 +1,6 @@
 //! What a sweep that reviews a change has besides: the commit before it, its reviewers, its bounds.
 
-use super::{Ladder, Rung};
+use super::{DocRef, Ladder, Rung};
 use serde::{Deserialize, Serialize};
 
 /// A change under review: from `base` to the sweep's commit, by several reviewers. A target of such a sweep is a
@@ -14,6 +14,21 @@ pub struct DiffSpec {
     pub reviewers: Vec<Reviewer>,
     /// What its parts keep to.
     pub bounds: DiffBounds,
+    /// What its author says of it. Where it is given, this is held against the change, and nobody reviews it: the
+    /// reviewers vote, and a target is a claim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claims: Option<ClaimsSpec>,
+}
+
+/// Claims about a change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClaimsSpec {
+    /// The claims, in the form that workers read.
+    pub doc: DocRef,
+    /// Who is asked when votes split; nobody when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tie_breaker: Option<Reviewer>,
 }
 
 /// The base of a change that adds everything: git's name of a tree without entries.
@@ -50,8 +65,12 @@ pub struct DiffBounds {
 }
 
 impl DiffSpec {
-    /// Which part of the change a target is, and who reviews it. `None` for a number that no target has.
+    /// Which part of the change a target is, and who reviews it. `None` for a number that no target has, and where
+    /// targets are claims.
     pub fn place(&self, target: u32) -> Option<(u32, &Reviewer)> {
+        if self.claims.is_some() {
+            return None;
+        }
         let reviewers = u32::try_from(self.reviewers.len()).ok()?;
         let part = target.checked_div(reviewers)?;
         Some((part, self.reviewers.get((target % reviewers) as usize)?))
@@ -59,12 +78,19 @@ impl DiffSpec {
 
     /// The rungs of all reviewers.
     pub fn rungs(&self) -> impl Iterator<Item = &Rung> {
-        self.reviewers.iter().flat_map(|r| &r.ladder.rungs)
+        let tie_breaker = self.claims.iter().filter_map(|claims| claims.tie_breaker.as_ref());
+        self.reviewers.iter().chain(tie_breaker).flat_map(|r| &r.ladder.rungs)
     }
 
     /// Words for people decide no id.
     pub(super) fn drop_words(&mut self) {
-        for reviewer in &mut self.reviewers {
+        let (mut names, mut last) = (None, None);
+        if let Some(claims) = &mut self.claims {
+            names = Some(&mut claims.doc.name);
+            last = claims.tie_breaker.as_mut();
+        }
+        names.into_iter().for_each(String::clear);
+        for reviewer in self.reviewers.iter_mut().chain(last) {
             reviewer.ladder.description.clear();
             for rung in &mut reviewer.ladder.rungs {
                 rung.note.clear();

@@ -40,6 +40,7 @@ pub mod anchor;
 pub mod apply;
 pub mod builtin;
 pub mod checks;
+pub mod claims;
 pub mod clean;
 pub mod decode;
 pub mod definitions;

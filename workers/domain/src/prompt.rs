@@ -38,7 +38,7 @@ pub fn template_version() -> &'static str {
     VERSION.get_or_init(|| version_of(&TEMPLATES))
 }
 
-const TEMPLATES: [&str; 13] = [
+const TEMPLATES: [&str; 14] = [
     REVIEW,
     FORMAT_MARKDOWN,
     FORMAT_FORENSIC,
@@ -52,6 +52,7 @@ const TEMPLATES: [&str; 13] = [
     facts::VERIFY,
     crate::apply::prompt::PATCH,
     crate::diff::DIFF,
+    crate::claims::CLAIM,
 ];
 
 fn version_of(templates: &[&str]) -> String {

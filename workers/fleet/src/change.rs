@@ -4,6 +4,7 @@
 use crate::context::Context;
 use crate::runtime::HandlerError;
 use queue_schema::sweep::{DiffSpec, SweepSpec, Target};
+use scrum_domain::claims::Claim;
 use scrum_domain::diff::{self, Bounds, Bundle, Plan};
 use scrum_repo::{Repo, RepoError};
 use std::sync::Arc;
@@ -66,4 +67,15 @@ pub(crate) fn targets(change: &DiffSpec, plan: &Plan) -> Vec<Target> {
         skip: Some(file.reason.clone()),
     });
     parts.chain(left_out).collect()
+}
+
+/// The targets of claims about a change: the claims.
+pub(crate) fn claims(all: &[Claim]) -> Vec<Target> {
+    let target = |claim: &Claim| Target {
+        path: claim.text.clone(),
+        blob: queue_schema::ids::sha256_hex(claim.text.as_bytes()),
+        bytes: claim.text.len() as u64,
+        skip: None,
+    };
+    all.iter().map(target).collect()
 }

@@ -13,9 +13,10 @@ use queue_schema::ids::{ReviewId, RunId, SweepId, sha256_hex};
 use queue_schema::limits::DocumentLimits;
 use queue_schema::records::ReviewState;
 use queue_schema::rows::{Attempt, ReviewRow};
-use queue_schema::sweep::{DocRef, SweepSpec, Target};
+use queue_schema::sweep::{ClaimsSpec, DocRef, SweepSpec, Target};
 use scrum_config::Settings;
 use scrum_domain::apply::policy;
+use scrum_domain::claims::Claim;
 use scrum_domain::diff::Plan;
 use scrum_domain::hints::{Hint, Hints};
 use scrum_domain::retrieve::{self, Chunk, LexicalIndex};
@@ -59,6 +60,7 @@ struct Inner {
     ignores: Memo<IgnoreFile>,
     documents: Memo<Document>,
     hints: Memo<Hints>,
+    claims: Memo<Vec<Claim>>,
     changes: Memo<Plan>,
     indexes: Indexes,
     retrieval: Retrieval,
@@ -92,6 +94,7 @@ impl Context {
             ignores: Memo::new(2),
             documents: Memo::new(16),
             hints: Memo::new(4),
+            claims: Memo::new(4),
             changes: Memo::new(4),
             indexes: Indexes::default(),
             retrieval: Retrieval::new(embedder),
@@ -295,6 +298,26 @@ impl Context {
             return Err(HandlerError::Fatal(format!("document {} {why}", doc.name)));
         }
         Ok(text)
+    }
+
+    /// The claims that a sweep is about; none for one that is about something else.
+    ///
+    /// # Errors
+    /// Fatal when the text that holds them is gone, or another one stands in its place.
+    pub async fn claims(
+        &self,
+        sweep: &SweepId,
+        spec: &SweepSpec,
+    ) -> Result<Arc<Vec<Claim>>, HandlerError> {
+        let claims = spec.diff.as_ref().and_then(|change| change.claims.as_ref());
+        let Some(ClaimsSpec { doc, .. }) = claims else { return Ok(Arc::default()) };
+        if let Some(found) = self.0.claims.get(&doc.sha256) {
+            return Ok(found);
+        }
+        let text = self.document_text(sweep, doc).await?;
+        let all: Vec<Claim> = serde_json::from_str(&text)
+            .map_err(|e| HandlerError::Fatal(format!("the claims can't be read: {e}")))?;
+        Ok(self.0.claims.put(&doc.sha256, all))
     }
 
     /// What linters found in a file of a sweep, as much as a reviewer is shown.

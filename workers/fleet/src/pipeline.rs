@@ -13,6 +13,8 @@
 //! facts  -> facts | resolved             extract, then verify
 //! review -> diff                         in a sweep over a change: the first rung of the reviewer's ladder
 //! diff   -> diff | resolved | ..         as a rung, but for shards and facts
+//! review -> vote.. -> (barrier) vote     of a claim about a change: all voters at once, then who counts, and breaks a tie
+//! vote   -> vote | resolved              the next rung of the voter's ladder
 //! the sweep is done -> tally             scripts enqueue it, see `lua/include/targets.lua`
 //! patch.. -> (barrier) apply             see `Queue::start_apply`
 //! ```
@@ -23,10 +25,10 @@ use crate::runtime::HandlerError;
 use queue_schema::effects::{DeadClass, Effect, Effects, Ending, NewJob};
 use queue_schema::ids::{ReviewId, SweepId};
 use queue_schema::jobs::facts::FactsStage;
-use queue_schema::jobs::{Diff, Facts, JobKind, Plan, Review, Rung, Shard};
+use queue_schema::jobs::{Diff, Facts, JobKind, Plan, Review, Rung, Shard, Vote};
 use queue_schema::records::{ReviewRecord, ReviewState, SweepRecord};
 use queue_schema::rows::{Attempt, Outcome};
-use queue_schema::sweep::{FactsSpec, Ladder, SweepSpec, TargetStatus};
+use queue_schema::sweep::{DiffSpec, FactsSpec, Ladder, SweepSpec, TargetStatus};
 use scrum_domain::accept;
 use std::ops::Range;
 
@@ -121,6 +123,51 @@ pub fn begin_diff(ladder: &Ladder, job: &Review) -> Result<Effects, HandlerError
         provider: provider_at(ladder, 0)?,
         passed: 0,
     })?)
+}
+
+/// A claim is put to all voters at once. When they are heard, one more job counts the votes, in the lane of the
+/// tie-breaker.
+///
+/// # Errors
+/// When a ladder is empty.
+pub fn begin_votes(change: &DiffSpec, job: &Review) -> Result<Effects, HandlerError> {
+    let vote = |voter: u32, ladder: &Ladder| {
+        let (sweep, provider) = (job.sweep.clone(), provider_at(ladder, 0)?);
+        let (rung, attempt, passed) = (0, 1, 0);
+        Ok::<_, HandlerError>(Vote {
+            sweep,
+            target: job.target,
+            voter,
+            rung,
+            attempt,
+            provider,
+            passed,
+        })
+    };
+    let voters = u32::try_from(change.reviewers.len()).unwrap_or(u32::MAX);
+    let tie_breaker = change.claims.as_ref().and_then(|claims| claims.tie_breaker.as_ref());
+    let counts = tie_breaker.or(change.reviewers.first());
+    let counts = counts.ok_or_else(|| HandlerError::Fatal("there are no voters".to_owned()))?;
+    let then = NewJob::of(&vote(voters, &counts.ladder)?)?;
+    let review = ReviewId::new(&job.sweep, job.target);
+    let mut effects = Effects::done().with(ReviewRecord::of(&review).wait_for_votes(voters, then));
+    for (k, voter) in (0..).zip(&change.reviewers) {
+        effects = effects.enqueue(&vote(k, &voter.ladder)?)?;
+    }
+    Ok(effects)
+}
+
+/// The same vote from the next rung of the voter's ladder; none when they are spent.
+pub fn next_vote(ladder: &Ladder, job: &Vote) -> Option<Vote> {
+    let rung = job.rung + 1;
+    let provider = ladder.rungs.get(rung as usize)?.provider.clone();
+    Some(Vote { rung, attempt: job.attempt + 1, provider, ..job.clone() })
+}
+
+/// A voter was heard, whatever it said.
+pub fn voted(effects: Effects, job: &Vote, json: &str) -> Effects {
+    let review = ReviewId::new(&job.sweep, job.target);
+    effects.with_all(ReviewRecord::of(&review).voted(job.voter, json))
 }
 
 /// A rung can't take the whole file: it goes on when notes on these pieces are there.

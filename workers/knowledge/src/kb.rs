@@ -9,7 +9,7 @@ pub use rows::{KbRows, Of};
 use crate::Error;
 use queue_schema::client::Queue;
 use queue_schema::rows::{
-    AuditFactsRow, AutoApplyRow, DiffFinding, DiffReview, FindingRow, LoopMetricsRow,
+    AuditFactsRow, AutoApplyRow, ClaimRow, DiffFinding, DiffReview, FindingRow, LoopMetricsRow,
     ModelTrustRow, PathwayTraceRow, PostRow, ReviewRow, Row,
 };
 use rows::written;
@@ -67,6 +67,10 @@ pub const KINDS: &[Kind] = &[
     Kind {
         name: PostRow::STREAM,
         readers: &[reader("scrum diff", "producer/src/commands/post.rs", "PostRow")],
+    },
+    Kind {
+        name: ClaimRow::STREAM,
+        readers: &[reader("scrum audit", "producer/src/commands/audit.rs", "ClaimRow")],
     },
     Kind {
         name: LoopMetricsRow::STREAM,

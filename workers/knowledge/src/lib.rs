@@ -11,6 +11,7 @@
 //! | its reviews, facts or decisions, as rows | [`Sweep::rows`] |
 //! | its findings | [`Sweep::findings`] |
 //! | what the reviewers of a change said, and of the one before | [`Change::open`], [`Change::before`] |
+//! | what became of the claims about a change | [`claims::of_sweep`] |
 //! | the findings of a repository over all sweeps, one of them | [`Ledger`] |
 //! | which reviews may become patches | [`Sweep::selection`] |
 //! | what a run of the applier decided, which of its jobs died | [`runs::decisions`], [`runs::dead_of_run`] |
@@ -29,6 +30,7 @@
 //! This crate only reads: it changes nothing, prints nothing, and knows neither a command line nor a server.
 
 mod change;
+pub mod claims;
 mod files;
 mod findings;
 pub mod fleet;

@@ -287,7 +287,7 @@ proptest! {
         pieces in proptest::collection::vec((0..PIECES.len(), "[ -~\u{e0}-\u{ff}漢İK]{0,6}"), 0..24),
         truncated in any::<bool>(),
     ) {
-        let text: String = pieces.iter().map(|(at, noise)| format!("{}{noise}", PIECES[*at])).collect();
+        let text: String = pieces.iter().flat_map(|(at, noise)| [PIECES[*at], noise.as_str()]).collect();
         if let Ok(opinion) = judge(&Answer { text: &text, truncated, ..Answer::default() }, &bundle(), "f3nce") {
             let held = |r: &DiffRemark| r.line.is_none() || bundle().files.iter().any(|f| {
                 Some(f.path()) == r.path && f.hunks.iter().any(|h| {

@@ -53,7 +53,12 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Plan) -> Result<Effects, Handle
 /// The same of a sweep over a change. It has no number among those of its repository: it says nothing of files that
 /// it does not change.
 async fn of_change(ctx: &Context, spec: &SweepSpec, job: Plan) -> Result<Effects, HandlerError> {
-    let targets = change::targets(change::spec_of(spec)?, &*change::plan(ctx, spec).await?);
+    let change = change::spec_of(spec)?;
+    let targets = if change.claims.is_some() {
+        change::claims(&ctx.claims(&job.sweep, spec).await?)
+    } else {
+        change::targets(change, &*change::plan(ctx, spec).await?)
+    };
     let (count, max) = (targets.len() as u64, u64::from(spec.limits.max_targets));
     if max > 0 && count > max {
         return Err(HandlerError::Fatal(RepoError::TooManyTargets { count, max }.to_string()));

@@ -17,6 +17,9 @@ use scrum_domain::target;
 /// When the repository can't be read from here.
 pub async fn run(ctx: &Context, _: JobInfo, job: Review) -> Result<Effects, HandlerError> {
     let spec = ctx.spec(&job.sweep).await?;
+    if let Some(change) = spec.diff.as_ref().filter(|change| change.claims.is_some()) {
+        return pipeline::begin_votes(change, &job);
+    }
     if let Some(change) = &spec.diff {
         let found = change.place(job.target);
         let (_, reviewer) = found.ok_or_else(|| HandlerError::Fatal("no such part".to_owned()))?;

@@ -1,0 +1,50 @@
+//! Vote: what one voter says of a claim; the last one counts the votes.
+
+use super::{JobKind, Pool};
+use crate::ids::{JobId, SweepId};
+use serde::{Deserialize, Serialize};
+
+/// Asks one model of one voter about one claim.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vote {
+    /// Which sweep.
+    pub sweep: SweepId,
+    /// Ordinal of the target: the claim.
+    pub target: u32,
+    /// Which voter, from 0. The one behind the last counts the votes, and breaks a tie.
+    pub voter: u32,
+    /// Index into the voter's ladder.
+    pub rung: u32,
+    /// Number of this attempt within the vote, from 1.
+    pub attempt: u32,
+    /// Provider of the rung: names the lane, so that the pool's limit is known without the sweep.
+    pub provider: String,
+    /// Rungs passed over since the attempt before, as too dear.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub passed: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // what serde calls
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+impl JobKind for Vote {
+    const KIND: &'static str = "vote";
+    const VERSION: u32 = 1;
+    const POOL: Pool = Pool::Provider;
+    fn id(&self) -> JobId {
+        let (voter, turn, passed) = (self.voter, self.attempt, self.passed);
+        let passed = if passed == 0 { String::new() } else { format!(".{passed}") };
+        format!("{}-{}.vote.{voter}.{turn}{passed}", self.sweep, self.target).into()
+    }
+    fn lane(&self) -> String {
+        format!("vote:{}", self.provider)
+    }
+    fn sweep(&self) -> &SweepId {
+        &self.sweep
+    }
+    fn target(&self) -> Option<u32> {
+        Some(self.target)
+    }
+}
