@@ -404,6 +404,25 @@ fn more_targets_than_a_page_and_the_window_are_all_done() {
     assert!(done.stdout.contains("60 of 60 files reviewed"), "{}", done.stdout);
 }
 
+/// The programs are built with fewer features of the regex crate than the tests of the checks.
+#[test]
+fn checks_that_ignore_case_fire_in_the_programs_too() {
+    let repo = TestRepo::new();
+    for (name, line) in [
+        ("a.py", "db.execute(\"select * from t where name = '%s'\" % name)\n"),
+        ("b.py", "stored = hashlib.MD5(password).hexdigest()\n"),
+        ("c.py", "# Todo: remove this after 2021-03-01\nkeep = 1\n"),
+    ] {
+        repo.write(name, line.as_bytes());
+    }
+    repo.commit("three faults");
+    let bench = Bench::new(None, "");
+    let done = bench.run(&["run", repo.path().to_str().unwrap(), "--ladder", "builtin"]).expect(0);
+    for name in ["a.py:1", "b.py:1", "c.py:1"] {
+        assert!(done.stdout.contains(name), "{name}: {}", done.stdout);
+    }
+}
+
 /// The schema that ships has teeth: a row that is off in one place is refused.
 #[test]
 fn what_is_no_row_does_not_fit_the_schema() {

@@ -62,10 +62,14 @@ static WORDS: LazyLock<Option<Words>> = LazyLock::new(|| {
     Some(Words { find, check })
 });
 
-/// The number of forms that this build can't compile: none, as a test shows.
+/// Checks whose form can't be compiled: none, as a test shows. Tests are built with more features of the regex crate
+/// than the programs: there a form that ignores case beyond ASCII is no form.
 #[cfg(test)]
 pub(super) fn unusable() -> Vec<&'static str> {
-    (0..CHECKS.len()).filter(|n| form(*n).is_none()).map(|n| CHECKS[n].name).collect()
+    let beyond_ascii =
+        |n: usize| CHECKS[n].form.contains("(?i:") || CHECKS[n].form.contains("(?i)");
+    let unusable = |n: &usize| form(*n).is_none() || beyond_ascii(*n);
+    (0..CHECKS.len()).filter(unusable).map(|n| CHECKS[n].name).collect()
 }
 
 /// Runs all checks that fit the file's language: gravest first, then the surest.

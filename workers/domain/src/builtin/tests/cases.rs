@@ -120,6 +120,7 @@ pub(super) const CASES: &[Case] = &[
     ("unfinished", "a.rs", "fn f() {\n    todo!()\n}\n", &["fn f() {\n    // todo!()\n}\n", "fn f() {\n    g(\"todo!()\")\n}\n"]),
     ("unfinished", "a.go", "func f() {\n\tpanic(\"not implemented\")\n}\n", &["func f() {\n\tpanic(\"unreachable\")\n}\n", "func f() {\n\t// panic(\"not implemented\")\n}\n"]),
     ("sql", "a.py", "db.execute(\"SELECT a FROM t WHERE b = '%s'\" % b)\n", &["db.execute(\"SELECT a FROM t WHERE b = %s\", (b,))\n", "db.execute(f\"SELECT a FROM {T} WHERE b = 1\")\n", "print('select one from the list where it is')\n"]),
+    ("sql", "g.py", "def find(db, name):\n    return db.execute(\"select * from t where name = '%s'\" % name)\n", &[]),
     ("sql", "b.py", "db.execute(f\"DELETE FROM t WHERE b = {b}\")\n", &["db.execute(\"DELETE FROM t WHERE b = {b}\")\n", "log(f\"delete from {where}\")\n"]),
     ("sql", "A.java", "q(\"SELECT a FROM t WHERE b = '\" + name + \"'\");\n", &["q(\"SELECT a FROM t WHERE b = ?\");\n", "q(\"SELECT a FROM \" + TABLE + \" WHERE b = ?\");\n"]),
     ("sql", "b.js", "db.query(\"SELECT a FROM t WHERE b = \" + b);\n", &["db.query(\"SELECT a FROM t WHERE b = ?\" + more, [b]);\n"]),
