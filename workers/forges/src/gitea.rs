@@ -1,11 +1,11 @@
 //! Gitea and Forgejo: comments are listed review by review, and a review that breaks off stays behind as a draft.
 
+use crate::alike::{Alike, note};
 use crate::client::{Client, Needs};
 use crate::error::ForgeError;
-use crate::github::{note, status};
 use crate::publish::{Me, Post, Read, text};
 use reqwest::Method;
-use scrum_domain::forge::{Action, Existing, Inline, Posted, Side};
+use scrum_domain::forge::{Existing, Inline, Posted, Side};
 use serde_json::{Value, json};
 
 const READ: Needs = Needs("the scope read:repository");
@@ -52,58 +52,32 @@ fn posted(comment: &Value) -> Option<Posted> {
     })
 }
 
-/// Publishes comments as one review.
-pub(crate) async fn review(post: &Post<'_>, comments: &[Inline]) -> Result<(), ForgeError> {
-    let comments: Vec<Value> = comments
-        .iter()
-        .map(|c| {
-            // Lines of the files. When both are set the old one counts.
-            let (old, new) = if c.side == Side::Old { (c.line, 0) } else { (0, c.line) };
-            json!({"path": c.path, "body": c.body, "old_position": old, "new_position": new})
-        })
-        .collect();
-    let path = format!("/repos/{}/pulls/{}/reviews", post.to.repo, post.to.number);
-    // Any other word than those it knows would keep the review back as a draft.
-    let body = json!({"commit_id": post.publication.head, "event": "COMMENT", "body": "", "comments": comments});
-    post.client.change(Method::POST, &path, Some(&body), REVIEW).await.map(drop)
-}
+/// Gitea and Forgejo, where they differ from GitHub.
+pub(crate) struct Gitea;
 
-pub(crate) async fn act(post: &Post<'_>, action: &Action) -> Result<(), ForgeError> {
-    let (repo, number) = (format!("/repos/{}", post.to.repo), post.to.number);
-    let (method, path, body, needs) = match action {
-        Action::Resolve { comment, instead } => return resolve(post, comment, instead).await,
-        Action::Review(comments) => return review(post, comments).await,
-        Action::DropPending(id) => {
-            (Method::DELETE, format!("{repo}/pulls/{number}/reviews/{id}"), None, REVIEW)
-        }
-        Action::Status { state, text } => {
-            let (path, body) = status(post, *state, text);
-            (Method::POST, path, Some(body), REVIEW)
-        }
-        Action::CreateSummary(text) => (
-            Method::POST,
-            format!("{repo}/issues/{number}/comments"),
-            Some(json!({"body": text})),
-            COMMENT,
-        ),
-        Action::EditSummary(note) => {
-            let path = format!("{repo}/issues/comments/{}", note.id);
-            (Method::PATCH, path, Some(json!({"body": note.body})), COMMENT)
-        }
-    };
-    post.client.change(method, &path, body.as_ref(), needs).await.map(drop)
-}
+impl Alike for Gitea {
+    const REVIEW: Needs = REVIEW;
+    const STATUS: Needs = REVIEW;
+    const COMMENT: Needs = COMMENT;
 
-/// Resolves a comment; a server that can't (Gitea before 1.26, Forgejo) gets the text changed.
-async fn resolve(post: &Post<'_>, comment: &Posted, instead: &str) -> Result<(), ForgeError> {
-    let path = format!("/repos/{}/pulls/comments/{}/resolve", post.to.repo, comment.id);
-    match post.client.change(Method::POST, &path, None, REVIEW).await {
-        Err(ForgeError::Gone(_) | ForgeError::Refused(_)) => {}
-        other => return other.map(drop),
+    fn inline(comment: &Inline) -> Value {
+        // Lines of the files. When both are set the old one counts.
+        let (old, new) =
+            if comment.side == Side::Old { (comment.line, 0) } else { (0, comment.line) };
+        json!({"path": comment.path, "body": comment.body, "old_position": old, "new_position": new})
     }
-    let path = format!("/repos/{}/issues/comments/{}", post.to.repo, comment.id);
-    post.client
-        .change(Method::PATCH, &path, Some(&json!({"body": instead})), COMMENT)
-        .await
-        .map(drop)
+
+    /// A server that can't resolve (Gitea before 1.26, Forgejo) gets the text changed.
+    async fn resolve(post: &Post<'_>, comment: &Posted, instead: &str) -> Result<(), ForgeError> {
+        let path = format!("/repos/{}/pulls/comments/{}/resolve", post.to.repo, comment.id);
+        match post.client.change(Method::POST, &path, None, REVIEW).await {
+            Err(ForgeError::Gone(_) | ForgeError::Refused(_)) => {}
+            other => return other.map(drop),
+        }
+        let path = format!("/repos/{}/issues/comments/{}", post.to.repo, comment.id);
+        post.client
+            .change(Method::PATCH, &path, Some(&json!({"body": instead})), COMMENT)
+            .await
+            .map(drop)
+    }
 }

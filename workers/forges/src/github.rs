@@ -1,12 +1,11 @@
 //! GitHub: one review for all comments; threads are resolved through GraphQL alone.
 
+use crate::alike::{Alike, note};
 use crate::client::{Client, Needs};
 use crate::error::ForgeError;
 use crate::publish::{Me, Post, Read, text};
 use reqwest::Method;
-use scrum_domain::forge::{
-    Action, DiffLines, Existing, FileLines, Inline, Note, Posted, Side, State,
-};
+use scrum_domain::forge::{DiffLines, Existing, FileLines, Inline, Posted, Side};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -65,11 +64,6 @@ pub(crate) async fn read(post: &Post<'_>, me: &Me) -> Result<Read, ForgeError> {
     Ok(Read { existing, refs: None, status_project: None })
 }
 
-/// A comment at a request or issue, on GitHub and Gitea.
-pub(crate) fn note(note: &Value) -> Option<Note> {
-    Some(Note { id: note["id"].as_u64()?, body: text(&note["body"]) })
-}
-
 fn lines(files: &[Value]) -> DiffLines {
     let file = |file: &Value| {
         let path = text(&file["filename"]);
@@ -103,70 +97,34 @@ async fn threads(post: &Post<'_>) -> Result<BTreeMap<u64, (String, bool)>, Forge
     Ok(all)
 }
 
-/// Publishes comments as one review.
-pub(crate) async fn review(post: &Post<'_>, comments: &[Inline]) -> Result<(), ForgeError> {
-    let comments: Vec<Value> = comments
-        .iter()
-        .map(|c| {
-            let side = if c.side == Side::Old { "LEFT" } else { "RIGHT" };
-            json!({"path": c.path, "line": c.line, "side": side, "body": c.body})
-        })
-        .collect();
-    let path = format!("/repos/{}/pulls/{}/reviews", post.to.repo, post.to.number);
-    // Without an event it would be kept back as a draft.
-    let body = json!({"commit_id": post.publication.head, "event": "COMMENT", "body": "", "comments": comments});
-    post.client.change(Method::POST, &path, Some(&body), WRITE).await.map(drop)
-}
+/// GitHub, where it differs from Gitea.
+pub(crate) struct Github;
 
-pub(crate) async fn act(post: &Post<'_>, action: &Action) -> Result<(), ForgeError> {
-    let (repo, number) = (format!("/repos/{}", post.to.repo), post.to.number);
-    let (method, path, body, needs) = match action {
-        Action::Resolve { comment, instead } => return resolve(post, comment, instead).await,
-        Action::Review(comments) => return review(post, comments).await,
-        Action::DropPending(id) => {
-            (Method::DELETE, format!("{repo}/pulls/{number}/reviews/{id}"), None, WRITE)
-        }
-        Action::Status { state, text } => {
-            let (path, body) = status(post, *state, text);
-            (Method::POST, path, Some(body), STATUS)
-        }
-        Action::CreateSummary(text) => (
-            Method::POST,
-            format!("{repo}/issues/{number}/comments"),
-            Some(json!({"body": text})),
-            WRITE,
-        ),
-        Action::EditSummary(note) => {
-            let path = format!("{repo}/issues/comments/{}", note.id);
-            (Method::PATCH, path, Some(json!({"body": note.body})), WRITE)
-        }
-    };
-    post.client.change(method, &path, body.as_ref(), needs).await.map(drop)
-}
+impl Alike for Github {
+    const REVIEW: Needs = WRITE;
+    const STATUS: Needs = STATUS;
+    const COMMENT: Needs = WRITE;
 
-/// The status of the reviewed commit, on GitHub and Gitea.
-pub(crate) fn status(post: &Post<'_>, state: State, text: &str) -> (String, Value) {
-    let word = match state {
-        State::Passed => "success",
-        State::Failed => "failure",
-        State::Unreviewed => "error",
-    };
-    let mut body = json!({"state": word, "context": post.publication.context, "description": text});
-    if let Some(url) = &post.publication.target_url {
-        body["target_url"] = json!(url);
+    fn inline(comment: &Inline) -> Value {
+        let side = if comment.side == Side::Old { "LEFT" } else { "RIGHT" };
+        json!({"path": comment.path, "line": comment.line, "side": side, "body": comment.body})
     }
-    (format!("/repos/{}/statuses/{}", post.to.repo, post.publication.head), body)
-}
 
-/// Resolves a thread; one that can't be says so in its first comment.
-async fn resolve(post: &Post<'_>, comment: &Posted, instead: &str) -> Result<(), ForgeError> {
-    if let Some(thread) = &comment.thread {
-        let body = json!({"query": RESOLVE, "variables": {"threadId": thread}});
-        match post.client.graphql(&body, WRITE).await {
-            Err(ForgeError::Forbidden { .. } | ForgeError::Refused(_) | ForgeError::Gone(_)) => {}
-            other => return other.map(drop),
+    /// A thread; one that can't be resolved says so in its first comment.
+    async fn resolve(post: &Post<'_>, comment: &Posted, instead: &str) -> Result<(), ForgeError> {
+        if let Some(thread) = &comment.thread {
+            let body = json!({"query": RESOLVE, "variables": {"threadId": thread}});
+            match post.client.graphql(&body, WRITE).await {
+                Err(
+                    ForgeError::Forbidden { .. } | ForgeError::Refused(_) | ForgeError::Gone(_),
+                ) => {}
+                other => return other.map(drop),
+            }
         }
+        let path = format!("/repos/{}/pulls/comments/{}", post.to.repo, comment.id);
+        post.client
+            .change(Method::PATCH, &path, Some(&json!({"body": instead})), WRITE)
+            .await
+            .map(drop)
     }
-    let path = format!("/repos/{}/pulls/comments/{}", post.to.repo, comment.id);
-    post.client.change(Method::PATCH, &path, Some(&json!({"body": instead})), WRITE).await.map(drop)
 }

@@ -5,8 +5,9 @@
 //! a forge asks for patience, the error says for how long, and the queue waits.
 //!
 //! `client` has the requests and their bounds, `error` what an answer means, and `github`, `gitlab` and `gitea` the
-//! routes and bodies of one forge each.
+//! routes and bodies of one forge each, and `alike` what two of them share.
 
+mod alike;
 mod client;
 mod error;
 mod gitea;

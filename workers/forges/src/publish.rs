@@ -2,7 +2,9 @@
 
 use crate::client::Client;
 use crate::error::ForgeError;
-use crate::{gitea, github, gitlab};
+use crate::gitea::{self, Gitea};
+use crate::github::{self, Github};
+use crate::{alike, gitlab};
 use queue_schema::forge::{ForgeKind, PostTo};
 use scrum_domain::forge::{Action, Existing, Inline, Lengths, Outcome, Plan, Publication, plan};
 use serde_json::Value;
@@ -119,9 +121,9 @@ impl Post<'_> {
                 continue;
             }
             let done = match self.client.kind() {
-                ForgeKind::Github => github::act(self, action).await,
+                ForgeKind::Github => alike::act::<Github>(self, action).await,
                 ForgeKind::Gitlab => gitlab::act(self, action, read).await,
-                ForgeKind::Gitea => gitea::act(self, action).await,
+                ForgeKind::Gitea => alike::act::<Gitea>(self, action).await,
             };
             // A status or a thread that can't be set must not cost the rest.
             let aside = matches!(
@@ -151,9 +153,9 @@ impl Post<'_> {
         let mut open: Vec<&[Inline]> = comments.chunks(each).rev().collect();
         while let Some(part) = open.pop() {
             let sent = match self.client.kind() {
-                ForgeKind::Github => github::review(self, part).await,
+                ForgeKind::Github => alike::review::<Github>(self, part).await,
                 ForgeKind::Gitlab => gitlab::comment(self, part, read).await,
-                ForgeKind::Gitea => gitea::review(self, part).await,
+                ForgeKind::Gitea => alike::review::<Gitea>(self, part).await,
             };
             match (sent, part) {
                 (Ok(()), _) => {}
