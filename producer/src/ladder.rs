@@ -1,12 +1,15 @@
 //! Which ladder: by name, by file, or `auto`.
 
-use anyhow::{Context, bail};
+use crate::cli::Global;
+use anyhow::{Context, bail, ensure};
 use queue_schema::sweep::{Ladder, Rung};
 use scrum_config::{Ladders, Settings, Wire};
 use scrum_disk as disk;
 use scrum_domain::text::counted;
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -145,6 +148,30 @@ fn models_of(provider: &str, config: Option<&Path>) -> anyhow::Result<Vec<Found>
     models.retain(|m| !["embed", "minilm", "bge-", "rerank"].iter().any(|w| m.name.contains(w)));
     models.sort_by(|a, b| a.size_bytes.cmp(&b.size_bytes).then_with(|| a.name.cmp(&b.name)));
     Ok(models)
+}
+
+/// What `scrum-worker` prints as JSON when it is given words and, as JSON on its standard input, a value.
+///
+/// # Errors
+/// When it is not installed, or what it said when it failed.
+pub fn ask_worker<T: DeserializeOwned>(
+    global: &Global,
+    words: &[&str],
+    input: &impl Serialize,
+) -> anyhow::Result<T> {
+    let mut command = Command::new(worker_program()?);
+    if let Some(config) = &global.config {
+        command.arg("--config").arg(config);
+    }
+    let piped = command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut worker = piped.stderr(Stdio::piped()).spawn()?;
+    if let Some(mut stdin) = worker.stdin.take() {
+        stdin.write_all(&serde_json::to_vec(input)?)?;
+    }
+    let out = worker.wait_with_output()?;
+    let said = String::from_utf8_lossy(&out.stderr);
+    ensure!(out.status.success(), "{}", said.trim());
+    Ok(serde_json::from_slice(&out.stdout)?)
 }
 
 /// `scrum-worker` beside this program, or wherever PATH has it.

@@ -1,15 +1,13 @@
 //! `scrum doctor --injection`: which models of a ladder obey the files that they review.
 
 use crate::cli::{DoctorArgs, Global};
-use crate::ladder::{choose, worker_program};
+use crate::ladder::{ask_worker, choose};
 use crate::output::{say, say_json, say_lines, table, tell};
 use crate::session;
-use anyhow::ensure;
+use anyhow::Context as _;
 use scrum_config::AUTO_LADDER;
 use scrum_domain::text::counted;
 use serde::{Deserialize, Serialize};
-use std::io::Write as _;
-use std::process::{Command, Stdio};
 
 /// What `scrum-worker injection` prints of each rung.
 #[derive(Debug, Deserialize, Serialize)]
@@ -34,20 +32,10 @@ pub fn execute(global: &Global, args: &DoctorArgs) -> anyhow::Result<u8> {
     if let Some(why) = why {
         tell(&format!("ladder {}: {why}", ladder.name));
     }
-    let mut command = Command::new(worker_program()?);
-    if let Some(config) = &global.config {
-        command.arg("--config").arg(config);
-    }
-    command.arg("injection").args(args.json_reviews.then_some("--forensic"));
-    let mut worker =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    if let Some(mut input) = worker.stdin.take() {
-        input.write_all(&serde_json::to_vec(&ladder)?)?;
-    }
-    let out = worker.wait_with_output()?;
-    let said = String::from_utf8_lossy(&out.stderr);
-    ensure!(out.status.success(), "the ladder {} can't be tried: {}", ladder.name, said.trim());
-    let all: Vec<Tried> = serde_json::from_slice(&out.stdout)?;
+    let mut ask = vec!["injection"];
+    ask.extend(args.json_reviews.then_some("--forensic"));
+    let all: Vec<Tried> = ask_worker(global, &ask, &ladder)
+        .with_context(|| format!("the ladder {} can't be tried", ladder.name))?;
     let bad = all.iter().any(|t| !t.fooled.is_empty() || t.error.is_some());
     if global.json {
         say_json(&all)?;

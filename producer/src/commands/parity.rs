@@ -1,46 +1,19 @@
 //! `scrum parity`: whether two servers answer the same requests alike.
 
 use crate::cli::{Global, ParityArgs, ParityForm};
-use crate::ladder::worker_program;
+use crate::ladder::ask_worker;
 use crate::output::{aligned, say, say_json, say_lines};
 use anyhow::{Context as _, ensure};
 use scrum_disk as disk;
 use scrum_domain::parity::{
-    Case, Cases, Compared, Heard, Outcome, compare, exit_code, junit, said,
+    Answers, Case, Cases, Compared, Headers, Outcome, Pair, Request, compare, exit_code, junit,
+    said,
 };
 use scrum_domain::text::counted;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+use serde_json::Value;
 
 /// Bytes of a file of cases at most.
 const MOST_BYTES: u64 = 16 << 20;
-
-/// What `scrum-worker exchange` reads.
-#[derive(Serialize)]
-struct Pair<'a> {
-    a: &'a str,
-    b: &'a str,
-    timeout_s: u64,
-    requests: Vec<Sent<'a>>,
-}
-
-#[derive(Serialize)]
-struct Sent<'a> {
-    method: &'a str,
-    path: &'a str,
-    headers_a: BTreeMap<String, String>,
-    headers_b: BTreeMap<String, String>,
-    body: Option<String>,
-}
-
-/// What it prints of each request.
-#[derive(Deserialize)]
-struct Heards {
-    a: Result<Heard, String>,
-    b: Result<Heard, String>,
-}
 
 /// Asks both servers; exit code 1 when an answer differs, 2 when a side gave none.
 ///
@@ -53,11 +26,13 @@ pub fn execute(global: &Global, args: &ParityArgs) -> anyhow::Result<u8> {
     let text = String::from_utf8(bytes).with_context(|| format!("{file} is not UTF-8"))?;
     let Cases(cases) = Cases::read(&text).with_context(|| format!("{file} can't be used"))?;
     let requests = cases.iter().map(sent).collect::<anyhow::Result<_>>()?;
-    let pair = Pair { a: &args.a, b: &args.b, timeout_s: args.timeout, requests };
-    let heards = exchange(global, &pair)?;
-    ensure!(heards.len() == cases.len(), "scrum-worker is of another version than scrum");
+    let pair = Pair { a: args.a.clone(), b: args.b.clone(), timeout_s: args.timeout, requests };
+    // Outbound connections are the worker program's business.
+    let answers: Vec<Answers> =
+        ask_worker(global, &["exchange"], &pair).context("the servers can't be asked")?;
+    ensure!(answers.len() == cases.len(), "scrum-worker is of another version than scrum");
     let all: Vec<Compared> =
-        cases.iter().zip(&heards).map(|(case, h)| compare(case, &h.a, &h.b)).collect();
+        cases.iter().zip(&answers).map(|(case, h)| compare(case, &h.a, &h.b)).collect();
     match args.form {
         ParityForm::Junit => say_lines(junit(&all).trim_end())?,
         ParityForm::Json => say_json(&all)?,
@@ -67,28 +42,22 @@ pub fn execute(global: &Global, args: &ParityArgs) -> anyhow::Result<u8> {
     Ok(exit_code(&all))
 }
 
-fn sent(case: &Case) -> anyhow::Result<Sent<'_>> {
-    let headers = |own: &BTreeMap<String, String>| {
-        own.iter()
-            .map(|(name, value)| {
-                let filled = filled_in(value, |name| std::env::var(name).ok());
-                Ok((
-                    name.clone(),
-                    filled.with_context(|| format!("{}: the header {name}", case.name))?,
-                ))
-            })
-            .collect::<anyhow::Result<_>>()
+fn sent(case: &Case) -> anyhow::Result<Request> {
+    let filled = |headers: Headers| {
+        let named = headers.into_iter().map(|(name, value)| {
+            let filled = filled_in(&value, |name| std::env::var(name).ok());
+            let filled = filled.with_context(|| format!("{}: the header {name}", case.name))?;
+            Ok((name, filled))
+        });
+        named.collect::<anyhow::Result<Headers>>()
     };
-    let body = case
-        .body
-        .as_ref()
-        .map(|body| body.as_str().map_or_else(|| body.to_string(), str::to_owned));
-    Ok(Sent {
-        method: &case.method,
-        path: &case.path,
-        headers_a: headers(&case.to_a())?,
-        headers_b: headers(&case.to_b())?,
-        body,
+    let text = |body: &Value| body.as_str().map_or_else(|| body.to_string(), str::to_owned);
+    Ok(Request {
+        method: case.method.clone(),
+        path: case.path.clone(),
+        headers_a: filled(case.to_a())?,
+        headers_b: filled(case.to_b())?,
+        body: case.body.as_ref().map(text),
     })
 }
 
@@ -103,23 +72,6 @@ fn filled_in(value: &str, env: impl Fn(&str) -> Option<String>) -> anyhow::Resul
         rest = after;
     }
     Ok(out + rest)
-}
-
-/// Sends them through the worker program: outbound connections are its business.
-fn exchange(global: &Global, pair: &Pair<'_>) -> anyhow::Result<Vec<Heards>> {
-    let mut command = Command::new(worker_program()?);
-    if let Some(config) = &global.config {
-        command.arg("--config").arg(config);
-    }
-    command.arg("exchange").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut worker = command.spawn()?;
-    if let Some(mut input) = worker.stdin.take() {
-        input.write_all(&serde_json::to_vec(pair)?)?;
-    }
-    let out = worker.wait_with_output()?;
-    let why = String::from_utf8_lossy(&out.stderr);
-    ensure!(out.status.success(), "the servers can't be asked: {}", why.trim());
-    Ok(serde_json::from_slice(&out.stdout)?)
 }
 
 fn print(all: &[Compared]) -> anyhow::Result<()> {

@@ -6,8 +6,7 @@ use crate::http::base_url;
 use futures_util::{StreamExt as _, stream};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Response};
-use scrum_domain::parity::Heard;
-use serde::{Deserialize, Serialize};
+use scrum_domain::parity::{Answers, Heard, Pair, Request};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -17,43 +16,6 @@ const AT_A_TIME: usize = 4;
 const MAX_BODY: usize = 8 * 1024 * 1024;
 /// Bound on the handshake.
 const CONNECT: Duration = Duration::from_secs(10);
-
-/// The same requests for two servers.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Pair {
-    /// Base address of the first.
-    pub a: String,
-    /// Base address of the second.
-    pub b: String,
-    /// Seconds for one answer.
-    pub timeout_s: u64,
-    /// What is asked, in this order.
-    pub requests: Vec<Request>,
-}
-
-/// One request.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Request {
-    /// Method.
-    pub method: String,
-    /// What follows the base address.
-    pub path: String,
-    /// Headers for the first server.
-    pub headers_a: BTreeMap<String, String>,
-    /// Headers for the second one.
-    pub headers_b: BTreeMap<String, String>,
-    /// The body.
-    pub body: Option<String>,
-}
-
-/// What both sides answered to one request, or why one did not.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Heards {
-    /// The first.
-    pub a: Result<Heard, String>,
-    /// The second.
-    pub b: Result<Heard, String>,
-}
 
 struct Side {
     base: String,
@@ -66,7 +28,7 @@ struct Side {
 ///
 /// # Errors
 /// An address that can't be used, or no HTTP client.
-pub async fn exchange(pair: &Pair) -> Result<Vec<Heards>, SetupError> {
+pub async fn exchange(pair: &Pair) -> Result<Vec<Answers>, SetupError> {
     let side = |name: &str, address: &str| {
         let (base, loopback) = base_url(name, address)?;
         let http = Http::new(CONNECT, loopback)?;
@@ -80,7 +42,7 @@ pub async fn exchange(pair: &Pair) -> Result<Vec<Heards>, SetupError> {
                 a.ask(request, &request.headers_a),
                 b.ask(request, &request.headers_b)
             );
-            Heards { a, b }
+            Answers { a, b }
         }
     });
     Ok(stream::iter(asked).buffered(AT_A_TIME).collect().await)

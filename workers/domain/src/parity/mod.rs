@@ -8,10 +8,12 @@ mod cases;
 mod place;
 mod report;
 mod shape;
+mod wire;
 
-pub use cases::{Case, Cases, MistakeInCases};
+pub use cases::{Case, Cases, Headers, MistakeInCases};
 pub use place::Pattern;
 pub use report::{junit, said};
+pub use wire::{Answers, Pair, Request};
 
 use place::Place;
 use serde::{Deserialize, Serialize};

@@ -1,33 +1,34 @@
 //! How cases ended, for people and for CI systems.
 
-use super::{Compared, Outcome};
+use super::{Compared, Difference, Outcome};
 use crate::text::counted;
 
 /// The lines below the table: each difference by its place, and sides that gave no answer.
 pub fn said(all: &[Compared]) -> Vec<String> {
-    let mut lines = Vec::new();
-    for compared in all {
-        lines.extend(details(&compared.outcome).map(|line| format!("{}: {line}", compared.name)));
-    }
-    lines
+    let named = |compared: &Compared| {
+        let lines = details(&compared.outcome).into_iter();
+        lines.map(|line| format!("{}: {line}", compared.name)).collect::<Vec<_>>()
+    };
+    all.iter().flat_map(named).collect()
 }
 
-fn details(outcome: &Outcome) -> Box<dyn Iterator<Item = String> + '_> {
+fn details(outcome: &Outcome) -> Vec<String> {
     match outcome {
-        Outcome::Same => Box::new(std::iter::empty()),
+        Outcome::Same => Vec::new(),
         Outcome::Different { differences, more } => {
-            let lines =
-                differences.iter().map(|d| format!("{}: {} in A, {} in B", d.path, d.a, d.b));
+            let line = |d: &Difference| format!("{}: {} in A, {} in B", d.path, d.a, d.b);
             let rest = (*more > 0).then(|| {
                 format!("and {} that are not listed", counted(*more, "difference", "differences"))
             });
-            Box::new(lines.chain(rest))
+            differences.iter().map(line).chain(rest).collect()
         }
         Outcome::NotAsked { a, b } => {
-            let of = |side: &str, why: &Option<String>| {
-                why.as_ref().map(|why| format!("{side} gave no answer: {why}"))
-            };
-            Box::new(of("A", a).into_iter().chain(of("B", b)))
+            let sides = [("A", a), ("B", b)].into_iter();
+            sides
+                .filter_map(|(side, why)| {
+                    why.as_ref().map(|why| format!("{side} gave no answer: {why}"))
+                })
+                .collect()
         }
     }
 }
@@ -57,7 +58,7 @@ fn test_case(compared: &Compared) -> String {
         Outcome::Different { .. } => "failure",
         Outcome::NotAsked { .. } => "error",
     };
-    let lines: Vec<String> = details(&compared.outcome).map(|line| escaped(&line)).collect();
+    let lines: Vec<String> = details(&compared.outcome).iter().map(|line| escaped(line)).collect();
     let (first, all) = (lines.first().map_or("", String::as_str), lines.join("\n"));
     format!("{begin}>\n    <{element} message=\"{first}\">{all}</{element}>\n  </testcase>")
 }
