@@ -80,7 +80,7 @@ fn holds(text: &str, quote: &str) -> bool {
         let line = line.trim().trim_matches('`');
         let line = line.trim_start_matches(|c: char| c.is_ascii_digit() || c.is_whitespace());
         let line = line.trim_start_matches(['+', '-', '|']);
-        line.split_whitespace().collect::<Vec<_>>().join(" ")
+        one_line(line)
     };
     let lines: Vec<String> = text.lines().map(plain).collect();
     let mut wanted = quote.lines().map(plain).filter(|l| !l.is_empty()).peekable();

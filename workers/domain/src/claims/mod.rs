@@ -25,9 +25,8 @@ pub enum Decision {
     Split,
 }
 
-/// Counts the votes of so many who were `asked`, of which those that count are given; their order does not matter.
-/// `tie_breaker` is the vote of the one who was asked after a split, if it counts; `last` whether there is nobody else
-/// to ask.
+/// Counts votes: `votes` are those that count, in any order, and `asked` is the number of voters. `tie_breaker` is the
+/// vote of the one who is asked after a split, if it counts; `last` says that there is nobody else to ask.
 pub fn decide(votes: &[Stand], asked: usize, tie_breaker: Option<Stand>, last: bool) -> Decision {
     let all: Vec<Stand> = votes.iter().copied().chain(tie_breaker).collect();
     let count = |stand: Stand| all.iter().filter(|s| **s == stand).count();
