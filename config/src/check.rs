@@ -2,7 +2,7 @@
 //! message can name the very place.
 
 use crate::apply::{ApplySettings, SandboxMode};
-use crate::diff::{DiffFailOn, DiffSettings};
+use crate::diff::DiffSettings;
 use crate::embedding::{EmbedWire, EmbeddingConfig};
 use crate::error::Problem;
 use crate::facts::FactsSettings;
@@ -16,6 +16,7 @@ use crate::settings::{
 };
 use crate::suggest::nearest;
 use queue_schema::limits::{AcceptLimits, DocumentLimits, HintLimits, MemoryLimits, TierLimits};
+use queue_schema::sweep::DiffFailOn;
 use queue_schema::sweep::{MarkdownPolicy, Policy, SplitMode};
 use serde::Deserialize;
 use serde::de::{self, Visitor};

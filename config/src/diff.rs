@@ -1,7 +1,7 @@
 //! `[diff]`: how a change is reviewed.
 
 use crate::validate::Checks;
-use queue_schema::sweep::DiffBounds;
+use queue_schema::sweep::{DiffBounds, DiffFailOn};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -28,44 +28,6 @@ pub struct DiffSettings {
     pub fail_on: DiffFailOn,
     /// Reviewers by name: `PROVIDER/MODEL`, or the name of a ladder; empty for none of that name.
     pub reviewers: BTreeMap<String, String>,
-}
-
-/// For which findings of a change its review is not fine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DiffFailOn {
-    /// A BLOCK that two reviewers agree on.
-    ConvergentBlock,
-    /// Any BLOCK.
-    Block,
-    /// Any BLOCK or WARN.
-    Warn,
-    /// None.
-    Never,
-}
-
-impl DiffFailOn {
-    /// All of them.
-    const ALL: [Self; 4] = [Self::ConvergentBlock, Self::Block, Self::Warn, Self::Never];
-
-    /// The name in settings and on the command line.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ConvergentBlock => "convergent-block",
-            Self::Block => "block",
-            Self::Warn => "warn",
-            Self::Never => "never",
-        }
-    }
-}
-
-impl std::str::FromStr for DiffFailOn {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let known = || Self::ALL.map(Self::as_str).join(", ");
-        let found = Self::ALL.into_iter().find(|which| which.as_str() == text);
-        found.ok_or_else(|| format!("unknown '{text}'; use one of {}", known()))
-    }
 }
 
 impl DiffSettings {

@@ -37,7 +37,7 @@ mod suggest;
 mod validate;
 
 pub use apply::{ApplySettings, SandboxMode};
-pub use diff::{DiffFailOn, DiffSettings};
+pub use diff::DiffSettings;
 pub use embedding::{EmbedWire, EmbeddingConfig};
 pub use error::{ConfigError, Problem};
 pub use facts::FactsSettings;

@@ -31,18 +31,25 @@ pub struct Prepared {
     pub notes: Vec<String>,
 }
 
+/// Opens the repository of a request; the mirror of a URL is brought up to date.
+///
+/// # Errors
+/// A path or URL that is no repository, and one of another machine where it must be of this one.
+pub fn open(args: &DiffArgs, state: &Path) -> anyhow::Result<Repo> {
+    if Repo::is_url(&args.repo) && (args.staged || args.patch.is_some()) {
+        bail!("--staged and --patch are about a repository on this machine; pass its path");
+    }
+    Ok(Repo::open_or_mirror(&args.repo, &state.join("mirrors"))?)
+}
+
 /// Checks a request and pins it to two commits.
 ///
 /// # Errors
-/// A path that is no repository, an unknown revision, a change that is too large, an unknown provider: each with what to
+/// An unknown revision, a change that is too large, an unknown provider: each with what to
 /// do.
-pub fn prepare(args: &DiffArgs, settings: &Settings, state: &Path) -> anyhow::Result<Prepared> {
+pub fn prepare(args: &DiffArgs, repo: &Repo, settings: &Settings) -> anyhow::Result<Prepared> {
     let is_url = Repo::is_url(&args.repo);
-    if is_url && (args.staged || args.patch.is_some()) {
-        bail!("--staged and --patch are about a repository on this machine; pass its path");
-    }
-    let repo = Repo::open_or_mirror(&args.repo, &state.join("mirrors"))?;
-    let (range, rev) = range(args, &repo)?;
+    let (range, rev) = range(args, repo)?;
     let (reviewers, notes) = reviewers(args, settings)?;
     let bounds = settings.diff.bounds(args.force);
     let text = repo.diff(&range.base, &range.head, settings.sweep.max_file_bytes)?;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 mod diff;
 
-pub use diff::{ClaimsSpec, DiffBounds, DiffSpec, EMPTY_TREE, Reviewer};
+pub use diff::{ClaimsSpec, DiffBounds, DiffFailOn, DiffSpec, EMPTY_TREE, Reviewer};
 
 /// Which answers are accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]

@@ -1,7 +1,7 @@
 //! Arguments of `scrum diff`.
 
 use clap::Args;
-use scrum_config::DiffFailOn;
+use queue_schema::sweep::DiffFailOn;
 use scrum_config::diff::is_reviewer;
 use std::path::PathBuf;
 

@@ -17,7 +17,7 @@ use scrum_disk as disk;
 use scrum_domain::claims;
 use scrum_domain::text::{clip_marked, counted};
 use scrum_knowledge::claims as kept;
-use scrum_repo::{MOST_COMMITS, Repo};
+use scrum_repo::MOST_COMMITS;
 
 /// Bytes of a text about a change.
 const MOST_TEXT: u64 = 1 << 20;
@@ -69,10 +69,11 @@ fn prepare(
     args: &AuditArgs,
     session: &Session,
 ) -> anyhow::Result<(Prepared, Vec<(String, String)>)> {
-    let mut prepared = change::prepare(&args.change(), &session.settings, &session.state)?;
+    let request = args.change();
+    let repo = change::open(&request, &session.state)?;
+    let mut prepared = change::prepare(&request, &repo, &session.settings)?;
     let spec = &mut prepared.spec;
     let change = spec.diff.as_mut().context("there is no change")?;
-    let repo = Repo::open_or_mirror(&args.repo, &session.state.join("mirrors"))?;
     let mut texts: Vec<(String, String)> = repo
         .messages(&change.base, &spec.commit)?
         .into_iter()

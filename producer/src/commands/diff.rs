@@ -15,8 +15,7 @@ use queue_schema::budget::BudgetRequest;
 use queue_schema::client::{SweepState, SweepStatus};
 use queue_schema::effects::Priority;
 use queue_schema::ids::SweepId;
-use scrum_config::DiffFailOn;
-use scrum_domain::diff::FailOn;
+use queue_schema::sweep::DiffFailOn;
 use scrum_domain::text::{clip_marked, counted};
 use scrum_knowledge::{Change, sweeps};
 use std::time::Duration;
@@ -39,7 +38,8 @@ pub async fn execute(global: &Global, args: DiffArgs) -> anyhow::Result<u8> {
     let var = |name: &str| std::env::var(name).ok();
     let private = session.private.is_some();
     let posting = posting::of(&args, &session.settings.forge, private, var)?;
-    let mut prepared = change::prepare(&args, &session.settings, &session.state)?;
+    let mut prepared =
+        change::prepare(&args, &change::open(&args, &session.state)?, &session.settings)?;
     let (id, waited) =
         run_sweep(global, &mut session, (&args, &[]), &mut prepared, &mut progress).await?;
     progress.finish();
@@ -106,12 +106,6 @@ pub async fn read(session: &Session, id: &SweepId) -> anyhow::Result<Reviewed> {
 
 /// 2 also for a review that was stopped.
 fn exit_code(reviewed: &Reviewed, status: &SweepStatus, fail_on: DiffFailOn) -> u8 {
-    let fail_on = match fail_on {
-        DiffFailOn::ConvergentBlock => FailOn::ConvergentBlock,
-        DiffFailOn::Block => FailOn::Block,
-        DiffFailOn::Warn => FailOn::Warn,
-        DiffFailOn::Never => FailOn::Never,
-    };
     match reviewed.tally.exit_code(fail_on) {
         0 if status.state == SweepState::Cancelled => 2,
         code => code,

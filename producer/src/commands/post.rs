@@ -11,7 +11,7 @@ use queue_schema::forge::PostTo;
 use queue_schema::ids::SweepId;
 use queue_schema::jobs::Post;
 use queue_schema::rows::{PostRow, PostState};
-use scrum_config::DiffFailOn;
+use queue_schema::sweep::DiffFailOn;
 use scrum_domain::text::counted;
 use scrum_knowledge::now_ms;
 

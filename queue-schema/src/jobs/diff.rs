@@ -1,6 +1,6 @@
 //! Diff: one attempt at the review of a part of a change, by a rung of one reviewer's ladder.
 
-use super::{JobKind, Pool};
+use super::{JobKind, Pool, numbered};
 use crate::ids::{JobId, SweepId};
 use serde::{Deserialize, Serialize};
 
@@ -18,13 +18,8 @@ pub struct Diff {
     /// Provider of the rung: names the lane, so that the pool's limit is known without the sweep.
     pub provider: String,
     /// Rungs passed over since the attempt before, as too dear.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "super::is_zero")]
     pub passed: u32,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // what serde calls
-fn is_zero(n: &u32) -> bool {
-    *n == 0
 }
 
 impl JobKind for Diff {
@@ -32,9 +27,7 @@ impl JobKind for Diff {
     const VERSION: u32 = 1;
     const POOL: Pool = Pool::Provider;
     fn id(&self) -> JobId {
-        let (turn, passed) = (self.attempt, self.passed);
-        let passed = if passed == 0 { String::new() } else { format!(".{passed}") };
-        format!("{}-{}.diff.{turn}{passed}", self.sweep, self.target).into()
+        numbered(format!("{}-{}.diff.{}", self.sweep, self.target, self.attempt), self.passed)
     }
     fn lane(&self) -> String {
         format!("diff:{}", self.provider)

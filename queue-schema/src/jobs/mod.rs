@@ -34,6 +34,17 @@ pub trait JobKind: Serialize + DeserializeOwned + Send + Sync + 'static {
     fn target(&self) -> Option<u32>;
 }
 
+/// Serde's question whether a number is left out.
+#[allow(clippy::trivially_copy_pass_by_ref)] // what serde calls
+const fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+/// An id, and behind it a number that keeps a repetition apart; 0 is the first time.
+fn numbered(id: String, n: u32) -> JobId {
+    if n == 0 { id.into() } else { format!("{id}.{n}").into() }
+}
+
 /// Calls `$callback!` with every kind as `module Type,`. Add a kind here, in one line.
 #[macro_export]
 macro_rules! for_each_job_kind {

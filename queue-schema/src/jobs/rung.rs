@@ -1,6 +1,6 @@
 //! Rung: one attempt at one review by one model.
 
-use super::{JobKind, Pool};
+use super::{JobKind, Pool, numbered};
 use crate::ids::{JobId, SweepId};
 use serde::{Deserialize, Serialize};
 
@@ -20,13 +20,8 @@ pub struct Rung {
     pub provider: String,
     /// Rungs passed over before it because the sweep's budget is nearly spent. They are no attempts,
     /// and so the number keeps the ids of these jobs apart.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "super::is_zero")]
     pub passed: u32,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // what serde calls
-fn is_zero(n: &u32) -> bool {
-    *n == 0
 }
 
 impl JobKind for Rung {
@@ -34,8 +29,7 @@ impl JobKind for Rung {
     const VERSION: u32 = 1;
     const POOL: Pool = Pool::Provider;
     fn id(&self) -> JobId {
-        let id = format!("{}-{}.rung.{}", self.sweep, self.target, self.attempt);
-        if self.passed == 0 { id.into() } else { format!("{id}.{}", self.passed).into() }
+        numbered(format!("{}-{}.rung.{}", self.sweep, self.target, self.attempt), self.passed)
     }
     fn lane(&self) -> String {
         format!("rung:{}", self.provider)

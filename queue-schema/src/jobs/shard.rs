@@ -1,6 +1,6 @@
 //! Shard: summarise one piece of a file that is too large for one prompt.
 
-use super::{JobKind, Pool};
+use super::{JobKind, Pool, numbered};
 use crate::ids::{JobId, SweepId};
 use serde::{Deserialize, Serialize};
 
@@ -24,13 +24,8 @@ pub struct Shard {
     /// Provider of that rung: the pool whose limit this job counts against.
     pub provider: String,
     /// Times that all shards were asked before and none could be read: a person had them asked again.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "super::is_zero")]
     pub round: u32,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // what serde calls
-fn is_zero(n: &u32) -> bool {
-    *n == 0
 }
 
 impl JobKind for Shard {
@@ -39,7 +34,7 @@ impl JobKind for Shard {
     const POOL: Pool = Pool::Provider;
     fn id(&self) -> JobId {
         let id = format!("{}-{}.shard.{}.{}", self.sweep, self.target, self.k, self.rung);
-        if self.round == 0 { id.into() } else { format!("{id}.{}", self.round).into() }
+        numbered(id, self.round)
     }
     fn lane(&self) -> String {
         format!("shard:{}", self.provider)

@@ -1,6 +1,6 @@
 //! Vote: what one voter says of a claim; the last one counts the votes.
 
-use super::{JobKind, Pool};
+use super::{JobKind, Pool, numbered};
 use crate::ids::{JobId, SweepId};
 use serde::{Deserialize, Serialize};
 
@@ -20,13 +20,8 @@ pub struct Vote {
     /// Provider of the rung: names the lane, so that the pool's limit is known without the sweep.
     pub provider: String,
     /// Rungs passed over since the attempt before, as too dear.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "super::is_zero")]
     pub passed: u32,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // what serde calls
-fn is_zero(n: &u32) -> bool {
-    *n == 0
 }
 
 impl JobKind for Vote {
@@ -34,9 +29,8 @@ impl JobKind for Vote {
     const VERSION: u32 = 1;
     const POOL: Pool = Pool::Provider;
     fn id(&self) -> JobId {
-        let (voter, turn, passed) = (self.voter, self.attempt, self.passed);
-        let passed = if passed == 0 { String::new() } else { format!(".{passed}") };
-        format!("{}-{}.vote.{voter}.{turn}{passed}", self.sweep, self.target).into()
+        let (voter, turn) = (self.voter, self.attempt);
+        numbered(format!("{}-{}.vote.{voter}.{turn}", self.sweep, self.target), self.passed)
     }
     fn lane(&self) -> String {
         format!("vote:{}", self.provider)

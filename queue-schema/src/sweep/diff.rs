@@ -98,3 +98,42 @@ impl DiffSpec {
         }
     }
 }
+
+/// For which findings of a change its review is not fine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DiffFailOn {
+    /// A BLOCK that two reviewers or more say of one thing, or that one of them says and another one agrees with.
+    #[default]
+    ConvergentBlock,
+    /// Any BLOCK.
+    Block,
+    /// Any BLOCK or WARN.
+    Warn,
+    /// None.
+    Never,
+}
+
+impl DiffFailOn {
+    /// All of them.
+    const ALL: [Self; 4] = [Self::ConvergentBlock, Self::Block, Self::Warn, Self::Never];
+
+    /// The name in settings and on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ConvergentBlock => "convergent-block",
+            Self::Block => "block",
+            Self::Warn => "warn",
+            Self::Never => "never",
+        }
+    }
+}
+
+impl std::str::FromStr for DiffFailOn {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = || Self::ALL.map(Self::as_str).join(", ");
+        let found = Self::ALL.into_iter().find(|which| which.as_str() == text);
+        found.ok_or_else(|| format!("unknown '{text}'; use one of {}", known()))
+    }
+}

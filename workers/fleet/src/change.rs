@@ -3,9 +3,12 @@
 
 use crate::context::Context;
 use crate::runtime::HandlerError;
+use queue_schema::client::Queue;
+use queue_schema::ids::SweepId;
 use queue_schema::sweep::{DiffSpec, SweepSpec, Target};
 use scrum_domain::claims::Claim;
-use scrum_domain::diff::{self, Bounds, Bundle, Plan};
+use scrum_domain::diff::{self, Bounds, Bundle, Plan, Tally};
+use scrum_knowledge::{Change, Error};
 use scrum_repo::{Repo, RepoError};
 use std::sync::Arc;
 
@@ -49,6 +52,29 @@ fn cut(
         Err(error) => return Ok(Err(format!("the change can't be read: {error}"))),
     };
     Ok(diff::bundles(&patch, &Bounds::from(&of.bounds), &ignored).map_err(|e| e.to_string()))
+}
+
+/// A change with what its reviewers come to; none for a sweep over files.
+///
+/// # Errors
+/// When Redis can't be read.
+pub(crate) async fn tallied(
+    ctx: &Context,
+    sweep: &SweepId,
+) -> Result<Option<(Change, Tally)>, HandlerError> {
+    let read = |queue: Queue| async move {
+        let read = async {
+            let Some(change) = Change::open(&queue, sweep).await? else { return Ok(None) };
+            let (tally, _) = change.tally(&queue).await?;
+            Ok(Some((change, tally)))
+        };
+        match read.await {
+            Ok(found) => Ok(Ok(found)),
+            Err(Error::Queue(error)) => Err(error),
+            Err(error) => Ok(Err(error.to_string())),
+        }
+    };
+    ctx.read("the reviews of a change", read).await?.map_err(HandlerError::Fatal)
 }
 
 /// The targets of a change: each part for each reviewer, and what is not reviewed.

@@ -2,7 +2,7 @@
 
 use crate::{Error, Sweep, now_ms, timestamp};
 use queue_schema::client::Queue;
-use queue_schema::ids::SweepId;
+use queue_schema::ids::{ReviewId, SweepId};
 use queue_schema::rows::{DiffFinding, DiffReview};
 use queue_schema::sweep::{DiffSpec, SweepSpec, TargetStatus};
 use queue_schema::url::public_address;
@@ -35,9 +35,7 @@ impl Change {
         let sweep = Sweep::open(queue, id).await?;
         let Some(spec) = sweep.spec().diff.clone() else { return Ok(None) };
         let mut reviews: Vec<DiffReview> = queue.rows(id).await?;
-        let ordinal = |review: &DiffReview| {
-            review.review_id.rsplit('-').next().and_then(|n| n.parse::<u32>().ok())
-        };
+        let ordinal = |review: &DiffReview| ReviewId::from(review.review_id.as_str()).target();
         reviews.sort_by_key(ordinal);
         let done: Vec<Option<u32>> = reviews.iter().map(ordinal).collect();
         let (mut missing, mut left_out, mut at) = (Vec::new(), Vec::new(), 0_u32);

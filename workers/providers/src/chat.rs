@@ -44,6 +44,18 @@ pub struct Subject {
     pub prd_terms: Vec<String>,
 }
 
+impl Subject {
+    /// For a question that the built-in reviewer is never asked, and whose prompt holds no secret.
+    pub const fn none() -> Self {
+        Self {
+            task: Task::Shard,
+            path: String::new(),
+            source: String::new(),
+            prd_terms: Vec::new(),
+        }
+    }
+}
+
 /// Which kind of answer is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
@@ -99,12 +111,7 @@ pub enum Finish {
 #[cfg(test)]
 impl ChatRequest {
     pub(crate) fn for_test() -> Self {
-        let subject = Subject {
-            task: Task::Shard,
-            path: String::new(),
-            source: String::new(),
-            prd_terms: Vec::new(),
-        };
+        let subject = Subject::none();
         Self {
             model: "a/m".into(),
             system: "You review.".into(),

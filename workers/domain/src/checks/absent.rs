@@ -161,7 +161,7 @@ fn is_used(code: &[String], name: &str) -> bool {
 }
 
 /// Whether a text holds a name as a whole word.
-pub(super) fn has_word(text: &str, name: &str) -> bool {
+pub(crate) fn has_word(text: &str, name: &str) -> bool {
     text.match_indices(name).any(|(at, _)| {
         !text[..at].ends_with(is_ident) && !text[at + name.len()..].starts_with(is_ident)
     })

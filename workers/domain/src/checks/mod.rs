@@ -9,6 +9,7 @@ mod names;
 mod quotes;
 mod words;
 
+pub(crate) use absent::has_word;
 pub use absent::{MOST_NAMES, found_in, names_to_look_up};
 pub(crate) use words::is_praise;
 

@@ -46,24 +46,11 @@ impl Opinion {
     }
 }
 
-/// Why an answer is no opinion.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rejected {
-    /// Which failure, for the books.
-    pub outcome: Outcome,
-    /// Why, for a person and for the next rung.
-    pub reason: String,
-}
-
 /// Judges an answer about a bundle. `fence` is the marker around material in the prompt; empty when there was none.
 ///
 /// # Errors
 /// When it says nothing, declines, only repeats what it was given, or was cut before it said anything.
-pub fn judge(answer: &Answer<'_>, bundle: &Bundle, fence: &str) -> Result<Opinion, Rejected> {
-    opinion(answer, bundle, fence).map_err(|(outcome, reason)| Rejected { outcome, reason })
-}
-
-fn opinion(
+pub fn judge(
     answer: &Answer<'_>,
     bundle: &Bundle,
     fence: &str,

@@ -21,7 +21,7 @@ mod show;
 mod stance;
 mod tally;
 
-pub use answer::{Opinion, Rejected, judge};
+pub use answer::{Opinion, judge};
 pub use builtin::builtin;
 pub use bundle::{Bounds, Bundle, LeftOut, Piece, Plan, Refused, bundles};
 pub use compare::compare;
@@ -29,7 +29,7 @@ pub use context::context;
 pub use patch::{Change, FilePatch, Hunk, Line, Patch, PatchError, Sign, parse};
 pub(crate) use prompt::DIFF;
 pub use prompt::{DiffInput, prompt};
-pub use tally::{Counted, FailOn, Group, Missing, Said, Tally, Voter, tally};
+pub use tally::{Counted, Group, Missing, Said, Tally, Voter, tally};
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ use super::read::Said;
 use super::stance::{is_fine, is_withdrawn};
 use crate::anchor::{anchor, lines_of};
 use crate::builtin::symbols::Symbols;
+use crate::checks::has_word;
 use crate::text::is_ident;
 use queue_schema::rows::{DiffRemark, DiffSide, Finding, FindingKind};
 use std::collections::BTreeMap;
@@ -182,12 +183,6 @@ fn names_in(place: &str) -> Vec<String> {
             && !NO_NAMES.contains(&name.to_lowercase().as_str())
     });
     names.map(str::to_owned).collect()
-}
-
-fn has_word(text: &str, word: &str) -> bool {
-    text.match_indices(word).any(|(at, _)| {
-        !text[..at].ends_with(is_ident) && !text[at + word.len()..].starts_with(is_ident)
-    })
 }
 
 /// A file as far as the diff shows it, each line in the row of its number.

@@ -8,6 +8,7 @@ use queue_schema::rows::diff::SCHEMA_VERSION;
 use queue_schema::rows::{
     DiffFinding, DiffRemark, DiffReview, DiffSeverity, DiffVerdict, FindingState,
 };
+use queue_schema::sweep::DiffFailOn;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -100,33 +101,6 @@ pub struct Tally {
     pub verdict: DiffVerdict,
 }
 
-/// On what a review of a diff fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum FailOn {
-    /// Two reviewers or more say BLOCK of one thing, or one of them does and another one agrees.
-    #[default]
-    ConvergentBlock,
-    /// Anybody says BLOCK.
-    Block,
-    /// Anybody says BLOCK or WARN.
-    Warn,
-    /// Nothing that is said.
-    Never,
-}
-
-impl std::str::FromStr for FailOn {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "convergent-block" => Ok(Self::ConvergentBlock),
-            "block" => Ok(Self::Block),
-            "warn" => Ok(Self::Warn),
-            "never" => Ok(Self::Never),
-            other => Err(format!("'{other}' is none of convergent-block, block, warn, never")),
-        }
-    }
-}
-
 impl Group {
     /// Whether two reviewers or more say it.
     pub const fn is_convergent(&self) -> bool {
@@ -136,14 +110,14 @@ impl Group {
 
 impl Tally {
     /// The exit code: 1 for what it fails on, 2 where too few reviewers said anything, else 0.
-    pub fn exit_code(&self, fail_on: FailOn) -> u8 {
+    pub fn exit_code(&self, fail_on: DiffFailOn) -> u8 {
         let fails = |group: &Group| match fail_on {
-            FailOn::ConvergentBlock => {
+            DiffFailOn::ConvergentBlock => {
                 group.is_convergent() && group.severity == DiffSeverity::Block
             }
-            FailOn::Block => group.severity == DiffSeverity::Block,
-            FailOn::Warn => group.severity >= DiffSeverity::Warn,
-            FailOn::Never => false,
+            DiffFailOn::Block => group.severity == DiffSeverity::Block,
+            DiffFailOn::Warn => group.severity >= DiffSeverity::Warn,
+            DiffFailOn::Never => false,
         };
         match (self.findings.iter().any(fails), self.unreviewed.is_empty()) {
             (true, _) => 1,

@@ -43,7 +43,7 @@ fn bundle() -> Bundle {
     plan.bundles.into_iter().next().unwrap()
 }
 
-fn said(text: &str) -> Result<Opinion, Rejected> {
+fn said(text: &str) -> Result<Opinion, (Outcome, String)> {
     judge(&Answer { text, ..Answer::default() }, &bundle(), "f3nce")
 }
 
@@ -150,8 +150,8 @@ fn what_is_no_opinion_is_rejected_with_a_reason() {
     ] {
         let why = judge(&Answer { text, truncated, ..Answer::default() }, &bundle(), "f3nce")
             .unwrap_err();
-        assert_eq!(why.outcome, outcome, "{text}: {}", why.reason);
-        assert!(!why.reason.is_empty());
+        assert_eq!(why.0, outcome, "{text}: {}", why.1);
+        assert!(!why.1.is_empty());
     }
     let clean = said("None. I read `push` and `load` and every caller shown.").unwrap();
     assert!(clean.derived && clean.verdict == DiffVerdict::Ship && clean.remarks.is_empty());

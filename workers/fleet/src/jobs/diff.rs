@@ -17,7 +17,7 @@ use scrum_config::Wire;
 use scrum_domain::diff::{self, Bundle, DiffInput, FilePatch, Opinion, Plan};
 use scrum_domain::redact;
 use scrum_domain::text::clip;
-use scrum_providers::{Subject, Task};
+use scrum_providers::Subject;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -83,13 +83,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Diff) -> Result<Effects, Han
         prompt,
         apart: "",
         fence: &work.fence,
-        // For the built-in reviewer, which is not asked this way.
-        subject: Subject {
-            task: Task::Shard,
-            path: work.bundle().name.clone(),
-            source: String::new(),
-            prd_terms: Vec::new(),
-        },
+        subject: Subject::none(),
         max_tokens,
         masked: shown.masked,
     };
@@ -182,8 +176,7 @@ impl Work {
     }
 
     fn judge(&self, answer: &Answer) -> Result<Opinion, Rejected> {
-        let said = diff::judge(&answer.seen(), self.bundle(), &self.fence);
-        said.map_err(|rejected| (rejected.outcome, rejected.reason))
+        diff::judge(&answer.seen(), self.bundle(), &self.fence)
     }
 
     fn settle(self, rung: &Rung, judged: Judged<Opinion>) -> Result<Effects, HandlerError> {

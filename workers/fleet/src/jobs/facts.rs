@@ -21,7 +21,7 @@ use scrum_domain::prompt::{self, ExtractInput, Prompt, Shown, VerifyInput};
 use scrum_domain::review::Spent;
 use scrum_domain::target;
 use scrum_domain::text::clip;
-use scrum_providers::{Subject, Task};
+use scrum_providers::Subject;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -196,13 +196,7 @@ impl Work {
             prompt,
             apart: "",
             fence: &self.fence,
-            // For the built-in reviewer, which is never asked.
-            subject: Subject {
-                task: Task::Shard,
-                path: self.record.path.clone(),
-                source: String::new(),
-                prd_terms: Vec::new(),
-            },
+            subject: Subject::none(),
             max_tokens: self.facts.bounds.max_tokens,
             masked: if model::sweep_leaves(ctx, &self.spec, rung) { masked } else { 0 },
         };

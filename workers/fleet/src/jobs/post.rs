@@ -1,19 +1,21 @@
 //! Post: a pull or merge request is brought to what the reviews of a change come to.
 
+use crate::change;
 use crate::context::Context;
 use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
 use crate::runtime::places::{self, Patience};
-use queue_schema::client::{CallEnding, Queue};
+use queue_schema::client::CallEnding;
 use queue_schema::effects::{Effects, Ending};
 use queue_schema::jobs::{JobKind as _, Post};
 use queue_schema::rows::post::SCHEMA_VERSION;
 use queue_schema::rows::{PostRow, PostState};
-use scrum_domain::diff::{FailOn, Tally};
+use queue_schema::sweep::DiffFailOn;
+use scrum_domain::diff::Tally;
 use scrum_domain::forge::Publication;
 use scrum_domain::text::counted;
 use scrum_forges::{Client, ForgeError, Published, publish};
-use scrum_knowledge::{Change, Error};
+use scrum_knowledge::Change;
 
 /// Publishes. Whatever was sent before is found there, and not sent again.
 ///
@@ -58,25 +60,12 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Post) -> Result<Effects, Handle
 
 /// What the request should show.
 async fn publication(ctx: &Context, job: &Post) -> Result<Publication, HandlerError> {
-    let sweep = &job.sweep;
     let asked =
         if job.fail_on.is_empty() { ctx.settings().diff.fail_on.as_str() } else { &job.fail_on };
-    let fail_on: FailOn = asked.parse().map_err(HandlerError::Fatal)?;
-    let read = |queue: Queue| async move {
-        let made = async {
-            let Some(change) = Change::open(&queue, sweep).await? else { return Ok(None) };
-            let (tally, _) = change.tally(&queue).await?;
-            Ok(Some((change, tally)))
-        };
-        match made.await {
-            Ok(made) => Ok(Ok(made)),
-            Err(Error::Queue(error)) => Err(error),
-            Err(error) => Ok(Err(error.to_string())),
-        }
-    };
-    let made = ctx.read("the reviews of a change", read).await?.map_err(HandlerError::Fatal)?;
+    let fail_on: DiffFailOn = asked.parse().map_err(HandlerError::Fatal)?;
+    let tallied = change::tallied(ctx, &job.sweep).await?;
     let (change, tally) =
-        made.ok_or_else(|| HandlerError::Fatal("the sweep is about no change".to_owned()))?;
+        tallied.ok_or_else(|| HandlerError::Fatal("the sweep is about no change".to_owned()))?;
     let publication = Publication {
         head: change.sweep.spec().commit.clone(),
         context: ctx.settings().forge.context.clone(),

@@ -18,7 +18,7 @@ use scrum_config::Wire;
 use scrum_domain::claims::{self, Asked, Claim, Decision, Material};
 use scrum_domain::redact;
 use scrum_domain::text::clip;
-use scrum_providers::{Subject, Task};
+use scrum_providers::Subject;
 use std::sync::Arc;
 
 /// Characters of a reason that are kept.
@@ -164,13 +164,7 @@ impl Work {
             prompt: claims::prompt(&asked),
             apart: "",
             fence: &self.fence,
-            // For the built-in reviewer, which has no vote.
-            subject: Subject {
-                task: Task::Shard,
-                path: String::new(),
-                source: String::new(),
-                prd_terms: Vec::new(),
-            },
+            subject: Subject::none(),
             max_tokens: rung.max_tokens.unwrap_or(change.bounds.max_tokens),
             masked,
         })

@@ -5,6 +5,7 @@ use crate::diff::*;
 use proptest::prelude::*;
 use queue_schema::rows::DiffSeverity::{Block, Info, Warn};
 use queue_schema::rows::{DiffRemark, DiffVerdict, FindingState};
+use queue_schema::sweep::DiffFailOn;
 
 /// Reviewers, gravity and first words of each finding.
 fn told(tally: &Tally) -> Vec<String> {
@@ -106,7 +107,7 @@ fn repeats_praise_and_what_is_taken_back_make_no_agreement() {
     for (fail_on, code) in [("convergent-block", 0), ("block", 1), ("warn", 1), ("never", 0)] {
         assert_eq!(sum.exit_code(fail_on.parse().unwrap()), code, "{fail_on}");
     }
-    assert!("nonsense".parse::<FailOn>().is_err());
+    assert!("nonsense".parse::<DiffFailOn>().is_err());
 }
 
 #[test]
@@ -126,7 +127,7 @@ fn a_review_that_too_few_gave_is_never_green() {
         (vec![], vec![], 0),
     ] {
         let sum = tally(&said, &missing);
-        assert_eq!(sum.exit_code(FailOn::default()), code, "{said:?} {missing:?}");
+        assert_eq!(sum.exit_code(DiffFailOn::default()), code, "{said:?} {missing:?}");
         assert_eq!(sum.unreviewed.is_empty(), code == 0);
     }
     let two = [
@@ -137,7 +138,7 @@ fn a_review_that_too_few_gave_is_never_green() {
         vote(if remark.line == Some(5) { "a" } else { "b" }, DiffVerdict::Ship, vec![remark])
     });
     let sum = tally(&held, &[]);
-    assert_eq!((sum.exit_code(FailOn::default()), sum.verdict), (1, DiffVerdict::Hold));
+    assert_eq!((sum.exit_code(DiffFailOn::default()), sum.verdict), (1, DiffVerdict::Hold));
     assert_eq!(sum.reviewers[0].verdict, Some(DiffVerdict::Hold), "milder than its own finding");
 }
 
