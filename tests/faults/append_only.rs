@@ -86,7 +86,7 @@ fn a_file_cut_at_any_byte_starts_with_no_half_step_and_the_sweep_can_be_complete
         if call.n > 6 { reply.held_by(&held) } else { reply }
     });
     let mut server = RedisServer::alone();
-    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]).short_leases();
     let id = every_step(&repo, &bench, &stub, &server);
     gate.open();
     let files = Files::of(&mut server);
@@ -118,7 +118,7 @@ fn a_sweep_whose_making_was_cut_is_made_by_asking_again() {
     let repo = TestRepo::with_files(2);
     let stub = ModelStub::start(Reply::ok(""));
     let mut server = RedisServer::alone();
-    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]).short_leases();
     let id = bench.enqueue(&repo);
     let files = Files::of(&mut server);
     let all = files.bytes.len();
@@ -140,7 +140,7 @@ fn completes(files: &Files, keep: usize, repo: &TestRepo, id: &SweepId) {
     assert_eq!(length(&last), files.whole(keep), "cut at {keep}");
     server.restart();
     let stub = ModelStub::with(review_or_summary);
-    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]).short_leases();
     assert_eq!(bench.enqueue(repo), *id, "the same sweep");
     let worker = bench.worker(&[]);
     let all = done(&server, id, repo);
@@ -163,7 +163,7 @@ fn the_private_server_stays_whole_over_the_start_after_next() {
         let reply = review_or_summary(call);
         if call.n > 4 { reply.held_by(&held) } else { reply }
     });
-    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]).short_leases();
     let ladder = bench.ladder();
     let args = ["run", repo.path().to_str().unwrap(), "--ladder", ladder.to_str().unwrap()];
     let mut command = bench.scrum(&args);

@@ -48,6 +48,7 @@ impl Bed {
         let (repo, stub, server) = (TestRepo::with_files(3), stub(), RedisServer::alone());
         server.load_scripts();
         let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
+            .short_leases()
             .set("queue.commit_batch", "1")
             .set("worker.prepare_ahead", "false")
             .set("apply.provider", "stub")

@@ -70,6 +70,7 @@ fn a_worker_killed_around_a_call_is_counted_once_and_holds_nothing() {
         server.load_scripts();
         let stub = ModelStub::with(|_| reply());
         let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
+            .short_leases()
             .set("queue.commit_batch", "1")
             .set("worker.prepare_ahead", "false");
         let id = enqueue(&bench, &repo);
@@ -105,6 +106,7 @@ fn a_worker_killed_in_mid_call_leaves_room_for_the_call_of_its_successor() {
     let held_back = gate.clone();
     let stub = ModelStub::with(move |_| reply().held_by(&held_back));
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
+        .short_leases()
         .set("budget.wait_ms", "20");
     // Of a model whose price is not known, the first call would go alone.
     let ladder = std::fs::read_to_string(bench.ladder()).unwrap();

@@ -45,6 +45,7 @@ async fn a_clock_an_hour_off_takes_no_lease_back_early_or_late() {
         let held = gate.clone();
         let stub = ModelStub::with(move |call| review_or_summary(call).held_by(&held));
         let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
+            .short_leases()
             .set("worker.prepare_ahead", "false");
         let id = bench.enqueue(&repo);
         let proxy = Proxy::to(server.socket());

@@ -18,7 +18,7 @@ async fn all_workers_are_killed_in_mid_call_and_others_finish() {
     let gate = Gate::new();
     let held = gate.clone();
     let stub = ModelStub::with(move |call| review_or_summary(call).held_by(&held));
-    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]).short_leases();
     let id = bench.enqueue(&repo);
     let workers = [bench.worker(&[]), bench.worker(&[])];
     // Both are in the middle of calls when they die.
@@ -41,7 +41,7 @@ async fn random_kills_in_mid_sweep_lose_nothing_and_repeat_nothing() {
     let server = RedisServer::start();
     let repo = repo(60);
     let stub = ModelStub::with(|call| review_or_summary(call).after(Duration::from_millis(5)));
-    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]).short_leases();
     let id = bench.enqueue(&repo);
     let queue = oracle::queue(&server.url()).await;
     // Each worker dies after some more calls have arrived; the number moves through all steps.
@@ -75,7 +75,7 @@ async fn redis_is_killed_again_and_again_and_the_workers_live_on() {
         let gate = &held[((call.n - 1) / 10).min(3)];
         review_or_summary(call).after(Duration::from_millis(10)).held_by(gate)
     });
-    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]).short_leases();
     let id = bench.enqueue(&repo);
     let mut worker = bench.worker(&["--concurrency", "4"]);
     for (kill, gate) in gates.iter().enumerate() {
@@ -104,7 +104,7 @@ async fn an_answer_in_hand_outlives_a_redis_that_is_away() {
     let gate = Gate::new();
     let held = gate.clone();
     let stub = ModelStub::with(move |call| review_or_summary(call).held_by(&held));
-    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]).short_leases();
     let id = bench.enqueue(&repo);
     let _worker = bench.worker(&[]);
     stub.wait_in_flight(1).await;
@@ -130,6 +130,7 @@ async fn a_worker_that_sleeps_past_its_lease_can_not_commit() {
     let stub = ModelStub::with(move |call| review_or_summary(call).held_by(&held));
     // A commit that is refused is told at this level, and it may be quicker than the renewal.
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
+        .short_leases()
         .set("log.filter", "info,scrum_fleet=debug");
     let id = bench.enqueue(&repo);
     let sleeper = bench.worker(&[]);
@@ -172,7 +173,7 @@ async fn killed_and_run_again(server_too: bool) {
         let reply = review_or_summary(call);
         if call.n % 2 == 0 { reply.held_by(&held) } else { reply }
     });
-    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]).short_leases();
     let out = bench.out();
     let mut command = bench.on("run", &repo, &["--out", out.to_str().unwrap()]);
     let run = Process(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
@@ -224,7 +225,7 @@ async fn an_interrupted_run_is_resumed() {
     let gate = Gate::new();
     let held = gate.clone();
     let stub = ModelStub::with(move |call| review_or_summary(call).held_by(&held));
-    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]).short_leases();
     let ladder = bench.ladder();
     let args = ["run", repo.path().to_str().unwrap(), "--ladder", ladder.to_str().unwrap()];
     let mut command = bench.scrum(&args);
@@ -253,7 +254,7 @@ async fn a_command_that_ends_takes_nothing_from_another() {
         let reply = review_or_summary(call);
         if call.prompt.contains("slow.rs") { reply.held_by(&held) } else { reply }
     });
-    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]).short_leases();
     let ladder = bench.ladder();
     let args = |repo: &TestRepo| -> Vec<String> {
         let path = repo.path().to_str().unwrap();

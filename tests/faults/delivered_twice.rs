@@ -20,6 +20,7 @@ async fn at_once_one_commit_counts() {
         let (server, repo) = (RedisServer::alone(), TestRepo::with_files(1));
         let stub = ModelStub::with(review_or_summary);
         let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
+            .short_leases()
             .set("queue.commit_batch", "1")
             .set("queue.crash_limit", "100");
         let id = bench.enqueue(&repo);
@@ -72,7 +73,7 @@ async fn at_once_one_commit_counts() {
 async fn in_turn_the_row_is_not_written_again() {
     let (server, repo) = (RedisServer::alone(), TestRepo::with_files(2));
     let stub = ModelStub::with(review_or_summary);
-    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]).short_leases();
     let id = bench.enqueue(&repo);
     let _worker = bench.worker(&[]);
     let queue = oracle::queue(&server.url()).await;

@@ -59,6 +59,7 @@ fn run(at: Option<Boundary>) -> Run {
     let (repo, stub, server) = (repo(), stub(), RedisServer::alone());
     server.load_scripts();
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["a", "b"])
+        .short_leases()
         .set("queue.commit_batch", "1")
         .set("sweep.empty_retries", "0")
         .set("diff.split_over_bytes", "1000")

@@ -94,7 +94,7 @@ async fn full(fsync: &'static str) -> Option<Scene> {
         let reply = review_or_summary(call);
         if call.n > 6 { reply.held_by(&held) } else { reply }
     });
-    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]).short_leases();
     let id = bench.enqueue(&repo);
     let worker = bench.worker(&["--concurrency", "6"]);
     stub.wait(|s| s.completed == 6 && s.in_flight == 6).await;

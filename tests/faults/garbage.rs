@@ -186,6 +186,7 @@ impl Fleet {
         let server = RedisServer::one(ServerOptions { fsync: "no", ..ServerOptions::default() });
         let stub = ModelStub::with(review_or_summary);
         let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
+            .short_leases()
             .set("queue.upkeep_interval_s", &upkeep_s.to_string());
         let workers = (0..WORKERS).map(|_| bench.worker(&["--concurrency", "4"])).collect();
         started(&bench, WORKERS);

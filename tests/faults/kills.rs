@@ -61,6 +61,7 @@ fn run(at: Option<Boundary>) -> Run {
     let (repo, stub, server) = (every_way(), stub(), RedisServer::alone());
     server.load_scripts();
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["a", "b"])
+        .short_leases()
         .set("facts.enabled", "true")
         .set("queue.commit_batch", "1")
         .set("worker.prepare_ahead", "false");
@@ -133,6 +134,7 @@ fn two_hundred_random_kills_lose_nothing() {
     server.load_scripts();
     let stub = ModelStub::with(|call| review_or_summary(call).after(Duration::from_millis(2)));
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
+        .short_leases()
         // Jobs meet more deaths here than a poisonous one is allowed.
         .set("queue.crash_limit", "100")
         .set("queue.commit_batch", "1")

@@ -74,7 +74,7 @@ async fn a_large_sweep_whose_enqueuer_is_killed_ten_times_is_exact() {
     let (server, repo) = (RedisServer::alone(), TestRepo::with_many_tiny_files("large", files));
     server.load_scripts();
     let proxy = Proxy::to(server.socket());
-    let bench = Bench::new(Some(server.url()), "");
+    let bench = Bench::new(Some(server.url()), "").short_leases();
     let path = repo.path().to_str().unwrap();
     let args = ["sweep", path, "--ladder", "builtin", "--wait", "--redis", &proxy.url()];
     let empty = server.info("used_memory");

@@ -31,7 +31,7 @@ pub fn providers(server: &RedisServer, all: &[(&str, &str, &str)]) -> Bench {
             "[providers.{name}]\nwire='openai'\nbase_url='{url}'\nlocal=true\n{more}\n"
         );
     }
-    let bench = Bench::new(Some(server.url()), &settings);
+    let bench = Bench::new(Some(server.url()), &settings).short_leases();
     for (name, _, _) in all {
         let ladder = format!("name='{name}'\n[[rungs]]\nprovider='{name}'\nmodel='m'\n");
         std::fs::write(bench.dir.path().join(format!("{name}.toml")), ladder).unwrap();

@@ -121,7 +121,8 @@ fn job(name: &str) -> NewJob {
 /// A sweep as `scrum sweep` makes it.
 async fn spec() -> SweepSpec {
     let (server, repo) = (RedisServer::alone(), repo(1));
-    let bench = Bench::with_stub(Some(server.url()), "http://127.0.0.1:1/v1", &["m"]);
+    let bench =
+        Bench::with_stub(Some(server.url()), "http://127.0.0.1:1/v1", &["m"]).short_leases();
     let id = bench.enqueue(&repo);
     oracle::queue(&server.url()).await.sweep_spec(&id).await.unwrap().unwrap()
 }
@@ -280,6 +281,7 @@ async fn a_sweep_over_a_line_that_loses_every_fifth_reply_is_as_without() {
     let (server, repo) = (RedisServer::alone(), repo(40));
     let stub = ModelStub::with(review_or_summary);
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
+        .short_leases()
         .set("queue.commit_batch", "1");
     let id = bench.enqueue(&repo);
     let proxy = Proxy::to(server.socket());

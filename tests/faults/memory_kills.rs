@@ -99,6 +99,7 @@ fn prepared() -> (TestRepo, ModelStub, RedisServer, Bench, MemoryId) {
     let (repo, stub, server) = (repo(), stub(), RedisServer::alone());
     server.load_scripts();
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["a", "b", "c"])
+        .short_leases()
         .set("queue.commit_batch", "1")
         .set("queue.backoff_max_ms", "60")
         .set("queue.crash_limit", "100")

@@ -28,6 +28,7 @@ fn scene() -> Scene {
     server.load_scripts();
     let stub = ModelStub::with(review_or_summary);
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
+        .short_leases()
         .set("queue.commit_batch", "1")
         .set("worker.prepare_ahead", "false")
         .set("redis.response_timeout_ms", "500")

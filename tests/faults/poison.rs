@@ -34,7 +34,7 @@ fn a_file_that_kills_its_worker_is_dead_after_three_and_all_others_finish() {
         }
         review_or_summary(call).after(Duration::from_millis(50))
     });
-    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]).short_leases();
     let id = bench.enqueue(&repo);
     let over = Arc::new(AtomicBool::new(false));
     let deaths = std::thread::scope(|scope| {

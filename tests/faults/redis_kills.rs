@@ -31,6 +31,7 @@ fn fifty_kills_of_redis_in_one_sweep_lose_nothing_acknowledged() {
     let (repo, mut server) = (repo(200), RedisServer::alone());
     let stub = ModelStub::with(|call| review_or_summary(call).after(Duration::from_millis(2)));
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
+        .short_leases()
         .set("queue.commit_batch", "1")
         .set("queue.backoff_max_ms", "60")
         // An outage may be longer than the lease, for all workers alike.

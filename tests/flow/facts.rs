@@ -292,7 +292,7 @@ async fn a_worker_that_is_killed_over_facts_loses_nothing() {
         let stub = ModelStub::with(move |call| {
             if stage(call) == Some(at) { good(call).held_by(&held) } else { good(call) }
         });
-        let bench = bench(Some(server.url()), &stub);
+        let bench = bench(Some(server.url()), &stub).short_leases();
         let id = bench.enqueue(&repo);
         let before = if at == FactsStage::Extract { 2 } else { 3 };
         let victim = bench.worker(&[]);
@@ -346,7 +346,7 @@ async fn facts_whose_job_dies_are_a_letter_and_the_file_stays_resolved() {
                 if stage(call).is_some() { good(call).held_by(&held) } else { good(call) }
             },
         );
-    let bench = bench(Some(server.url()), &stub).set("queue.crash_limit", "1");
+    let bench = bench(Some(server.url()), &stub).short_leases().set("queue.crash_limit", "1");
     let id = bench.enqueue(&repo);
     let victim = bench.worker(&[]);
     stub.wait_requests(4).await;

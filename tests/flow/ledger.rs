@@ -201,7 +201,7 @@ async fn a_killed_worker_leaves_no_call_uncounted_but_those_that_it_died_in() {
         let dies = (BEFORE + 1..=BEFORE + HELD).contains(&call.n);
         if dies { answer.held_by(&held) } else { answer }
     });
-    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]);
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"]).short_leases();
     let id = bench.enqueue(&repo);
     let queue = oracle::queue(&server.url()).await;
     let worker = bench.worker(&["--concurrency", &HELD.to_string()]);

@@ -132,7 +132,7 @@ fn voters<'a>(args: &[&'a str]) -> Vec<&'a str> {
 
 fn fleet(stub: &ModelStub) -> (RedisServer, Bench, Process) {
     let server = RedisServer::start();
-    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m1"]);
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m1"]).short_leases();
     let worker = bench.worker(&[]);
     (server, bench, worker)
 }

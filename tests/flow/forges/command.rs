@@ -95,7 +95,7 @@ fn a_worker_that_is_killed_while_it_posts_posts_nothing_twice() {
     for kind in ForgeKind::ALL {
         let (repo, models, forge) = (repository(), reviewers(), ForgeStub::start(kind));
         let redis = RedisServer::start();
-        let bench = bench(Some(redis.url()), &models, &forge);
+        let bench = bench(Some(redis.url()), &models, &forge).short_leases();
         forge.world(|world| world.head = head(&repo));
         let worker = bench.worker(&[]);
         post(&bench, &repo, &forge, &[]).expect(1);

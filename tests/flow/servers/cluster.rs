@@ -129,7 +129,7 @@ async fn a_node_dies_and_comes_back_and_nothing_is_lost() {
         let reply = Reply::ok(markdown_review("src/part_0.rs"));
         reply.after(Duration::from_millis(40)).held_by(gate)
     });
-    let bench = bench(&server, &stub, "concurrency = 6");
+    let bench = bench(&server, &stub, "concurrency = 6").short_leases();
     let sweeps = enqueue_over_nodes(&server, &bench, 6, FILES);
     let _workers = two_workers(&bench);
     for (node, gate) in gates.iter().enumerate() {

@@ -46,6 +46,7 @@ async fn a_sweep_goes_on_when_the_replica_takes_over() {
     });
     let url = format!("redis+sentinel://scrum:s3cret@127.0.0.1:{}/main", watch.port);
     let bench = Bench::with_stub(Some(url.clone()), &stub.openai_url(), &["m"])
+        .short_leases()
         .set("redis.sentinel_auth", "true");
     let repo = TestRepo::with_files(60);
     let id = bench.enqueue(&repo);
