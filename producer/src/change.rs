@@ -87,6 +87,7 @@ pub fn prepare(args: &DiffArgs, repo: &Repo, settings: &Settings) -> anyhow::Res
         local: settings.local_of(change.rungs()),
         facts: None,
         diff: Some(change),
+        audit: None,
         labels: request::labels(&args.labels)?,
         again: if args.again { now_ms() } else { 0 },
     };

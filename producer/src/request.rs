@@ -113,6 +113,7 @@ pub fn prepare(
         local,
         facts,
         diff: None,
+        audit: None,
         labels: labels(&request.labels)?,
         again: if request.again { now_ms() } else { 0 },
     };

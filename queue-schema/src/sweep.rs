@@ -3,12 +3,16 @@
 use crate::ids::{MemoryId, RepoId, SweepId, content_id};
 pub use crate::limits::Limits;
 use crate::limits::MemoryLimits;
-use crate::rows::{ClaimRow, DiffReview, ReviewRow, Row as _};
+use crate::rows::{AuditConsensusRow, ClaimRow, DiffReview, ReviewRow, Row as _};
 use serde::{Deserialize, Serialize};
 
+mod audit;
 mod diff;
+mod facts;
 
+pub use audit::{AuditBounds, AuditSpec};
 pub use diff::{ClaimsSpec, DiffBounds, DiffFailOn, DiffSpec, EMPTY_TREE, Reviewer};
+pub use facts::{FactsBounds, FactsSpec};
 
 /// Which answers are accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
@@ -242,6 +246,9 @@ pub struct SweepSpec {
     /// The change that is reviewed instead of files; none in a sweep over files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diff: Option<DiffSpec>,
+    /// Votes on findings: of its own reviews, or of another sweep's. None where nobody votes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<AuditSpec>,
     /// Free labels, shown in reports.
     #[serde(default)]
     pub labels: std::collections::BTreeMap<String, String>,
@@ -277,6 +284,7 @@ impl SweepSpec {
             rung.note.clear();
         }
         canon.diff.iter_mut().for_each(DiffSpec::drop_words);
+        canon.audit.iter_mut().for_each(AuditSpec::drop_words);
         canon.ladder.description.clear();
         canon.shard_ladder.description.clear();
         canon.limits.admission_window = ID_ADMISSION_WINDOW;
@@ -317,8 +325,19 @@ impl SweepSpec {
         match &self.diff {
             Some(change) if change.claims.is_some() => ClaimRow::STREAM,
             Some(_) => DiffReview::STREAM,
+            None if self.audits().is_some() => AuditConsensusRow::STREAM,
             None => ReviewRow::STREAM,
         }
+    }
+
+    /// The other sweep whose reviews it audits, instead of reviewing files.
+    pub fn audits(&self) -> Option<&SweepId> {
+        self.audit.as_ref().and_then(|audit| audit.of.as_ref())
+    }
+
+    /// Whether it reviews files: it is neither about a change nor about another sweep.
+    pub fn reviews_files(&self) -> bool {
+        self.diff.is_none() && self.audits().is_none()
     }
 
     /// Whether its reviews are tallied when it ends.
@@ -335,43 +354,6 @@ impl SweepSpec {
     pub fn wants_forensic(&self) -> bool {
         self.forensic.is_some() || self.policy == Policy::Forensic
     }
-}
-
-/// Who takes facts out of accepted reviews, who checks them, and within which bounds; defaults live
-/// in `config/default.toml`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FactsSpec {
-    /// The model that takes them out.
-    pub extractor: Rung,
-    /// The model that holds them against the file.
-    pub verifier: Rung,
-    /// What they keep to.
-    pub bounds: FactsBounds,
-}
-
-/// Bounds of fact extraction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FactsBounds {
-    /// Least characters of an accepted review that facts are taken out of.
-    pub min_chars: u32,
-    /// Tokens to generate in one call.
-    pub max_tokens: u32,
-    /// Characters of the review that the extractor sees.
-    pub review_chars: u32,
-    /// Characters of the file, or of the notes on it, that the verifier sees.
-    pub source_chars: u32,
-    /// Characters of the verification that the row keeps.
-    pub preview_chars: u32,
-    /// Entities kept.
-    pub max_entities: u32,
-    /// Facts kept.
-    pub max_facts: u32,
-    /// Relationships kept.
-    pub max_relationships: u32,
-    /// Characters of one name or fact that are kept.
-    pub max_text_chars: u32,
 }
 
 /// Status of a target within its sweep: one character in the sweep's status string.

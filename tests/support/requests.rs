@@ -45,6 +45,7 @@ pub fn sweep_spec(n: u8, admission_window: u32) -> SweepSpec {
         local: Vec::new(),
         facts: None,
         diff: None,
+        audit: None,
         limits: Limits {
             split_over_bytes: 1,
             shard_bytes: 1,

@@ -1,6 +1,7 @@
 //! The row of a claim: what the author of a change says of it, and whether the change backs that.
 
 use super::Row;
+use super::vote::Heard;
 use serde::{Deserialize, Serialize};
 
 /// Version written into every row of this kind.
@@ -86,28 +87,8 @@ pub struct VoteSaid {
     pub why: String,
 }
 
-/// One who was asked, and what came of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct ClaimVote {
-    /// Name of the voter.
-    pub voter: String,
-    /// `provider/model` that answered last; null when none was asked.
-    pub model: Option<String>,
-    /// The vote; null when there is none.
-    pub said: Option<VoteSaid>,
-    /// Why there is none; empty when there is one.
-    pub missing: String,
-    /// Prompt tokens, but of an answer that was found.
-    pub tokens_in: u64,
-    /// Generated tokens.
-    pub tokens_out: u64,
-    /// What the provider charged, in dollars; null when it did not say.
-    #[cfg_attr(test, schemars(range(min = 0)))]
-    pub cost_usd: Option<f64>,
-    /// Time of the call in milliseconds.
-    pub duration_ms: u64,
-}
+/// One who was asked about a claim.
+pub type ClaimVote = Heard<VoteSaid>;
 
 /// A claim and what became of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! One claim of an accepted review, with its own confidence and evidence.
 
+use super::audit::{AuditVerdict, FindingAudit};
 use serde::{Deserialize, Serialize};
 
 /// What a finding says of the code.
@@ -256,6 +257,9 @@ pub struct Finding {
     /// Why a person dismissed it; left out for any other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dismissed: Option<String>,
+    /// What an audit says of it; left out for a finding that nobody audited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<FindingAudit>,
 }
 
 impl Finding {
@@ -273,6 +277,11 @@ impl Finding {
     /// Whether a person is to be shown it: it asks for something, and nobody dismissed it.
     pub fn is_shown(&self) -> bool {
         self.kind.is_actionable() && self.state != Some(FindingState::Dismissed)
+    }
+
+    /// Whether an audit came to this verdict on it.
+    pub fn is_audited(&self, verdict: AuditVerdict) -> bool {
+        self.audit.as_ref().is_some_and(|audit| audit.verdict == verdict)
     }
 
     /// True when its quote stands in several places of the file and nothing tells which is meant.

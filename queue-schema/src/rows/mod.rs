@@ -5,6 +5,7 @@
 
 pub mod apply;
 pub mod attempt;
+pub mod audit;
 pub mod claim;
 pub mod diff;
 pub mod facts;
@@ -15,9 +16,11 @@ pub mod pathway;
 pub mod post;
 pub mod review;
 pub mod trust;
+pub mod vote;
 
 pub use apply::{AutoApplyRow, PatchRecord};
 pub use attempt::{Attempt, Outcome};
+pub use audit::{AuditConsensusRow, AuditStand, AuditVerdict, FindingAudit};
 pub use claim::ClaimRow;
 pub use diff::{DiffFinding, DiffRemark, DiffReview, DiffSeverity, DiffSide, DiffVerdict};
 pub use facts::AuditFactsRow;
@@ -30,6 +33,7 @@ pub use pathway::PathwayTraceRow;
 pub use post::{PostRow, PostState};
 pub use review::{ReviewRow, TypeHint};
 pub use trust::ModelTrustRow;
+pub use vote::Heard;
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -43,6 +47,7 @@ pub const STREAMS: &[&str] = &[
     DiffFinding::STREAM,
     PostRow::STREAM,
     ClaimRow::STREAM,
+    AuditConsensusRow::STREAM,
 ];
 
 /// A kind of knowledge-base row.

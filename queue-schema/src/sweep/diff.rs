@@ -90,11 +90,16 @@ impl DiffSpec {
             last = claims.tie_breaker.as_mut();
         }
         names.into_iter().for_each(String::clear);
-        for reviewer in self.reviewers.iter_mut().chain(last) {
-            reviewer.ladder.description.clear();
-            for rung in &mut reviewer.ladder.rungs {
-                rung.note.clear();
-            }
+        self.reviewers.iter_mut().chain(last).for_each(Reviewer::drop_words);
+    }
+}
+
+impl Reviewer {
+    /// Words for people decide no id.
+    pub(super) fn drop_words(&mut self) {
+        self.ladder.description.clear();
+        for rung in &mut self.ladder.rungs {
+            rung.note.clear();
         }
     }
 }

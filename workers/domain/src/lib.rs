@@ -33,11 +33,14 @@
 //!
 //! [`builtin`] is the reviewer that needs no model: static checks, written in the same format.
 //!
+//! [`audit`] holds the findings of a review against its file, by the votes of several models; [`votes`] counts them.
+//!
 //! [`diff`] is the review of a change: what differs between two commits, by several reviewers.
 
 pub mod accept;
 pub mod anchor;
 pub mod apply;
+pub mod audit;
 pub mod builtin;
 pub mod checks;
 pub mod claims;
@@ -73,3 +76,4 @@ pub mod target;
 pub mod text;
 pub mod tier;
 pub mod trust;
+pub mod votes;

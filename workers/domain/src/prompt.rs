@@ -8,7 +8,7 @@ mod facts;
 mod schema;
 
 pub use facts::{ExtractInput, Shown, VerifyInput, extract_prompt, verify_prompt};
-pub use schema::{diff_schema, facts_schema, forensic_schema};
+pub use schema::{audit_schema, diff_schema, facts_schema, forensic_schema};
 
 use crate::hints::{self, Hint};
 use crate::redact::{mask, mask_range};
@@ -38,7 +38,7 @@ pub fn template_version() -> &'static str {
     VERSION.get_or_init(|| version_of(&TEMPLATES))
 }
 
-const TEMPLATES: [&str; 14] = [
+const TEMPLATES: [&str; 15] = [
     REVIEW,
     FORMAT_MARKDOWN,
     FORMAT_FORENSIC,
@@ -53,6 +53,7 @@ const TEMPLATES: [&str; 14] = [
     crate::apply::prompt::PATCH,
     crate::diff::DIFF,
     crate::claims::CLAIM,
+    crate::audit::AUDIT,
 ];
 
 fn version_of(templates: &[&str]) -> String {

@@ -9,8 +9,8 @@ pub use rows::{KbRows, Of};
 use crate::Error;
 use queue_schema::client::Queue;
 use queue_schema::rows::{
-    AuditFactsRow, AutoApplyRow, ClaimRow, DiffFinding, DiffReview, FindingRow, LoopMetricsRow,
-    ModelTrustRow, PathwayTraceRow, PostRow, ReviewRow, Row,
+    AuditConsensusRow, AuditFactsRow, AutoApplyRow, ClaimRow, DiffFinding, DiffReview, FindingRow,
+    LoopMetricsRow, ModelTrustRow, PathwayTraceRow, PostRow, ReviewRow, Row,
 };
 use rows::written;
 use serde::Serialize;
@@ -71,6 +71,14 @@ pub const KINDS: &[Kind] = &[
     Kind {
         name: ClaimRow::STREAM,
         readers: &[reader("scrum audit", "producer/src/commands/audit.rs", "ClaimRow")],
+    },
+    Kind {
+        name: AuditConsensusRow::STREAM,
+        readers: &[reader(
+            "scrum report",
+            "workers/domain/src/audit/overlay.rs",
+            "AuditConsensusRow",
+        )],
     },
     Kind {
         name: LoopMetricsRow::STREAM,

@@ -14,6 +14,7 @@ pub use ask::{Asked, Material, material, prompt};
 pub use judge::judge;
 pub use split::{Claim, Split, split};
 
+use crate::votes::{self, Count};
 use queue_schema::rows::claim::{ClaimVerdict, Stand};
 
 /// What votes come to.
@@ -28,28 +29,20 @@ pub enum Decision {
 /// Counts votes: `votes` are those that count, in any order, and `asked` is the number of voters. `tie_breaker` is the
 /// vote of the one who is asked after a split, if it counts; `last` says that there is nobody else to ask.
 pub fn decide(votes: &[Stand], asked: usize, tie_breaker: Option<Stand>, last: bool) -> Decision {
-    let all: Vec<Stand> = votes.iter().copied().chain(tie_breaker).collect();
-    let count = |stand: Stand| all.iter().filter(|s| **s == stand).count();
-    let mut counts = Stand::ALL.map(|stand| (count(stand), stand));
-    counts.sort_by_key(|(n, stand)| (std::cmp::Reverse(*n), *stand));
-    let [(most, stand), (next, _), _] = counts;
-    let said = || {
-        let said = Stand::ALL.map(|s| format!("{} {}", count(s), ClaimVerdict::from(s).words()));
-        format!("of {asked} votes: {}", said.join(", "))
-    };
-    // A majority of all who were asked, so that votes that never came are no consent.
-    if most > asked / 2 {
-        return Decision::Decided(stand.into(), said());
+    let n = |stand: Stand| votes.iter().chain(&tie_breaker).filter(|s| **s == stand).count();
+    let said = Stand::ALL.map(|s| format!("{} {}", n(s), ClaimVerdict::from(s).words()));
+    let said = format!("of {asked} votes: {}", said.join(", "));
+    let undecided =
+        |why: &str| Decision::Decided(ClaimVerdict::Undecided, format!("{why}; {said}"));
+    match votes::count(votes, asked, tie_breaker, last) {
+        None => Decision::Split,
+        Some(Count::Majority(stand)) => Decision::Decided(stand.into(), said),
+        Some(Count::Most(stand)) => {
+            Decision::Decided(stand.into(), format!("{said}; the tie-breaker decided"))
+        }
+        Some(Count::Split) => undecided("the votes split"),
+        Some(Count::TooFew) => undecided("too few votes"),
     }
-    if !last {
-        return Decision::Split;
-    }
-    if most > next && most > 1 {
-        let said = format!("{}; the tie-breaker decided", said());
-        return Decision::Decided(stand.into(), said);
-    }
-    let why = if all.len() < 2 { "too few votes" } else { "the votes split" };
-    Decision::Decided(ClaimVerdict::Undecided, format!("{why}; {}", said()))
 }
 
 #[cfg(test)]

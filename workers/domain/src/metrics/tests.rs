@@ -107,6 +107,7 @@ fn swept(id: &str, counters: &[(&str, u64)]) -> Swept {
             local: Vec::new(),
             facts: None,
             diff: None,
+            audit: None,
             labels: BTreeMap::new(),
             again: 0,
         },

@@ -91,6 +91,19 @@ pub fn diff_schema(most: u32) -> Value {
     ])
 }
 
+/// JSON schema of votes on so many findings.
+pub fn audit_schema(findings: usize) -> Value {
+    let text =
+        |most: u32, what: &str| json!({"type": "string", "maxLength": most, "description": what});
+    let vote = object(&[
+        ("finding", json!({"type": "integer", "description": "the number of the statement"})),
+        ("quote", text(MOST_TEXT, "one to three lines copied exactly from the file, or \"\"")),
+        ("why", text(MOST_EVIDENCE, "one sentence")),
+        ("verdict", json!({"type": "string", "enum": ["upheld", "rejected", "cant_tell"]})),
+    ]);
+    object(&[("votes", json!({"type": "array", "maxItems": findings, "items": vote}))])
+}
+
 /// An object of just these members, in this order.
 fn object(members: &[(&str, Value)]) -> Value {
     let required: Vec<&str> = members.iter().map(|(name, _)| *name).collect();

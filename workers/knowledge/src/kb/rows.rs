@@ -7,8 +7,8 @@ use crate::{Error, Ledger, OfFile, PAGE, Wanted, metrics_of, models, timestamp};
 use queue_schema::client::Queue;
 use queue_schema::ids::{MemoryId, SweepId};
 use queue_schema::rows::{
-    AuditFactsRow, AutoApplyRow, ClaimRow, DiffFinding, DiffReview, FindingRow, LoopMetricsRow,
-    ModelTrustRow, PathwayTraceRow, PostRow, ReviewRow, Row,
+    AuditConsensusRow, AuditFactsRow, AutoApplyRow, ClaimRow, DiffFinding, DiffReview, FindingRow,
+    LoopMetricsRow, ModelTrustRow, PathwayTraceRow, PostRow, ReviewRow, Row,
 };
 use scrum_domain::metrics::same_repository;
 use serde::Serialize;
@@ -45,7 +45,15 @@ impl Of {
 
 /// When a row was written; `None` where it does not say.
 pub(super) fn written(row: &Value) -> Option<String> {
-    let names = ["reviewed_at", "extracted_at", "checked_at", "ts", "started_at", "created_at"];
+    let names = [
+        "reviewed_at",
+        "extracted_at",
+        "checked_at",
+        "audited_at",
+        "ts",
+        "started_at",
+        "created_at",
+    ];
     let told = names.iter().find_map(|name| row[*name].as_str()).map(str::to_owned);
     told.or_else(|| row["observed"]["last"]["at_ms"].as_u64().map(timestamp))
 }
@@ -120,6 +128,7 @@ impl<'a> KbRows<'a> {
                 DiffFinding::STREAM => self.stream::<DiffFinding>(&source).await?,
                 PostRow::STREAM => self.stream::<PostRow>(&source).await?,
                 ClaimRow::STREAM => self.stream::<ClaimRow>(&source).await?,
+                AuditConsensusRow::STREAM => self.stream::<AuditConsensusRow>(&source).await?,
                 LoopMetricsRow::STREAM => {
                     let row = metrics_of(self.queue, &sweep(&source)).await?;
                     (values(row.as_slice()), None)
