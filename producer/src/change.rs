@@ -4,20 +4,17 @@
 use crate::cli::DiffArgs;
 use crate::request;
 use anyhow::{Context, bail};
-use queue_schema::sweep::{DiffSpec, Ladder, Reviewer, Rung, SWEEP_VERSION, SweepSpec};
-use scrum_config::{Ladders, ProviderConfig, Settings};
+use queue_schema::sweep::{Ladder, SweepSpec};
+use scrum_change::{Found, Request, reviewers};
+use scrum_config::Settings;
 use scrum_disk as disk;
-use scrum_domain::diff::{self, Bounds, Plan};
+use scrum_domain::diff::Plan;
 use scrum_knowledge::now_ms;
 use scrum_repo::{DiffRange, Repo};
 use std::path::{Path, PathBuf};
 
 /// Bytes of a patch file at most.
 const MOST_PATCH: u64 = 64 << 20;
-/// Reviewers of a change at most.
-const MOST_REVIEWERS: usize = 16;
-/// The ladder of the reviewer that needs no model.
-const BUILTIN: &str = "builtin";
 /// What git names the index by that a commit is made of, for its hooks.
 const INDEX: &str = "GIT_INDEX_FILE";
 
@@ -48,49 +45,20 @@ pub fn open(args: &DiffArgs, state: &Path) -> anyhow::Result<Repo> {
 /// An unknown revision, a change that is too large, an unknown provider: each with what to
 /// do.
 pub fn prepare(args: &DiffArgs, repo: &Repo, settings: &Settings) -> anyhow::Result<Prepared> {
-    let is_url = Repo::is_url(&args.repo);
     let (range, rev) = range(args, repo)?;
-    let (reviewers, notes) = reviewers(args, settings)?;
-    let bounds = settings.diff.bounds(args.force);
-    let text = repo.diff(&range.base, &range.head, settings.sweep.max_file_bytes)?;
-    let ignore = repo.ignore_file(&range.base)?;
-    let ignored = |path: &str| ignore.as_ref().is_some_and(|file| file.is_ignored(path));
-    let plan = diff::bundles(&diff::parse(&text)?, &Bounds::from(&bounds), &ignored)?;
-    let change = DiffSpec { base: range.base, reviewers, bounds, claims: None };
-    let mut limits = settings.limits();
-    // A change says nothing of the files that it leaves alone.
-    limits.memory = None;
-    let identity =
-        if is_url { queue_schema::url::identity(&args.repo) } else { repo.identity(&range.head)? };
-    let first = change.reviewers.first().map(|r| r.ladder.clone());
-    let ladder = first.context("nobody is there to review the change")?;
-    let spec = SweepSpec {
-        v: SWEEP_VERSION,
-        identity,
-        repo: if is_url {
-            args.repo.clone()
-        } else {
-            repo.canonical().to_string_lossy().into_owned()
-        },
+    let Found { reviewers, notes } =
+        reviewers(&args.reviewers, settings, |ladder| lacks(ladder, settings))?;
+    let request = Request {
+        repo: args.repo.clone(),
+        range,
         rev,
-        commit: range.head,
-        globs: Vec::new(),
-        prd: None,
-        proposal: None,
-        forensic: None,
-        hints: None,
-        shard_ladder: ladder.clone(),
-        ladder,
-        policy: settings.sweep.policy,
-        limits,
-        embedding: String::new(),
-        local: settings.local_of(change.rungs()),
-        facts: None,
-        diff: Some(change),
-        audit: None,
+        reviewers,
+        force: args.force,
+        post: None,
         labels: request::labels(&args.labels)?,
         again: if args.again { now_ms() } else { 0 },
     };
+    let (spec, plan) = scrum_change::prepare(request, repo, settings)?;
     Ok(Prepared { spec, plan, notes })
 }
 
@@ -109,77 +77,6 @@ fn range(args: &DiffArgs, repo: &Repo) -> anyhow::Result<(DiffRange, String)> {
         .with_context(|| format!("the patch --patch {shown} can't be read; check the path"))?;
     let range = repo.patched(&text).with_context(|| format!("--patch {shown}"))?;
     Ok((range, "--patch".to_owned()))
-}
-
-/// One who is named on the command line, with the model or the ladder behind the name.
-///
-/// # Errors
-/// No such ladder.
-pub fn reviewer(of: &(String, String), settings: &Settings) -> anyhow::Result<Reviewer> {
-    let (name, model) = of;
-    let ladder = ladder(name, model, &Ladders::load(settings)?, settings)?;
-    Ok(Reviewer { name: name.clone(), ladder })
-}
-
-/// Who reviews: those of the command line, else those of the settings that can be asked, else the built-in checks.
-fn reviewers(args: &DiffArgs, settings: &Settings) -> anyhow::Result<(Vec<Reviewer>, Vec<String>)> {
-    let ladders = Ladders::load(settings)?;
-    let (mut found, mut notes) = (Vec::new(), Vec::new());
-    for (name, model) in &args.reviewers {
-        if found.iter().any(|r: &Reviewer| r.name == *name) {
-            bail!("two reviewers are named '{name}'; give each a name of its own");
-        }
-        let ladder = ladder(name, model, &ladders, settings)?;
-        found.push(Reviewer { name: name.clone(), ladder });
-    }
-    if found.is_empty() {
-        let mut without = Vec::new();
-        for (name, model) in settings.diff.reviewers.iter().filter(|(_, model)| !model.is_empty()) {
-            let ladder = ladder(name, model, &ladders, settings)
-                .with_context(|| format!("diff.reviewers.{name} of the settings"))?;
-            match lacks(&ladder, settings) {
-                Some(why) => without.push(format!("{name} ({why})")),
-                None => found.push(Reviewer { name: name.clone(), ladder }),
-            }
-        }
-        if !without.is_empty() {
-            notes.push(format!("not asked: {}", without.join(", ")));
-        }
-    }
-    if found.is_empty() {
-        notes.push("no model is at hand: the built-in checks are the one reviewer".to_owned());
-        let ladder = ladders.get(BUILTIN)?;
-        found.push(Reviewer { name: BUILTIN.to_owned(), ladder });
-    }
-    if found.len() > MOST_REVIEWERS {
-        bail!("{} reviewers are too many; at most {MOST_REVIEWERS} are asked", found.len());
-    }
-    Ok((found, notes))
-}
-
-/// A model as a ladder of one rung, or a ladder by its name or file.
-fn ladder(
-    name: &str,
-    model: &str,
-    ladders: &Ladders,
-    settings: &Settings,
-) -> anyhow::Result<Ladder> {
-    let rung = model.split_once('/').filter(|(provider, model)| {
-        settings.providers.contains_key(*provider) && !model.is_empty()
-    });
-    let Some((provider, model)) = rung else { return Ok(ladders.get(model)?) };
-    let rung = Rung {
-        provider: provider.to_owned(),
-        model: model.to_owned(),
-        note: String::new(),
-        max_tokens: None,
-        context_tokens: settings.providers.get(provider).and_then(ProviderConfig::rung_context),
-        max_findings: None,
-        temperature: None,
-        usd_per_million_in: None,
-        usd_per_million_out: None,
-    };
-    Ok(Ladder { name: name.to_owned(), description: String::new(), rungs: vec![rung] })
 }
 
 /// Why none of a ladder's rungs can be asked from this machine; of a fleet, only its workers know.

@@ -3,15 +3,14 @@
 use crate::cli::DiffArgs;
 use anyhow::{Context, bail};
 use queue_schema::forge::{ForgeKind, PostTo};
-use scrum_config::ForgeSettings;
+use queue_schema::sweep::PostSpec;
+use scrum_config::Settings;
 
 /// Where to, and what the command's own workers are told besides.
 #[derive(Debug)]
 pub struct Posting {
-    /// The request.
-    pub to: PostTo,
-    /// A page about the run.
-    pub target_url: Option<String>,
+    /// The request, and what is said there.
+    pub what: PostSpec,
     /// Settings of the workers that this command starts.
     pub own: Vec<(&'static str, String)>,
 }
@@ -22,7 +21,7 @@ pub struct Posting {
 /// When the request is not known, or, with workers of the command's own, no address or token is.
 pub fn of(
     args: &DiffArgs,
-    settings: &ForgeSettings,
+    settings: &Settings,
     private: bool,
     var: impl Fn(&str) -> Option<String>,
 ) -> anyhow::Result<Option<Posting>> {
@@ -41,7 +40,7 @@ pub fn of(
     if let Some(fault) = to.fault() {
         bail!("--repo: {fault}");
     }
-    let (url, variable) = settings.of(kind);
+    let (url, variable) = settings.forge.of(kind);
     let variable = args.token_env.as_deref().unwrap_or(variable);
     let url = ci.api.filter(|_| url.is_empty() || is_public(url)).unwrap_or_else(|| url.to_owned());
     if private {
@@ -65,7 +64,8 @@ pub fn of(
         ForgeKind::Gitea => ("SCRUM__FORGE__GITEA_URL", "SCRUM__FORGE__GITEA_TOKEN_ENV"),
     };
     let own = vec![(url_name, url), (token_name, variable.to_owned())];
-    Ok(Some(Posting { to, target_url: ci.page, own }))
+    let fail_on = args.fail_on.unwrap_or(settings.diff.fail_on).as_str().to_owned();
+    Ok(Some(Posting { what: PostSpec { to, fail_on, target_url: ci.page }, own }))
 }
 
 /// Whether an address is one that the defaults name: a CI knows better where it runs.
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
     use crate::cli::{Cli, Command};
     use clap::Parser as _;
-    use scrum_config::{LoadOptions, Settings};
+    use scrum_config::LoadOptions;
 
     fn told(words: &str, vars: &[(&str, &str)]) -> Result<Posting, String> {
         let settings = Settings::load(LoadOptions::default()).unwrap();
@@ -131,7 +131,7 @@ mod tests {
         let Command::Diff(args) = Cli::parse_from(words.split_whitespace()).command else {
             panic!("{words}")
         };
-        let told = of(&args, &settings.forge, true, var);
+        let told = of(&args, &settings, true, var);
         told.map(Option::unwrap).map_err(|error| error.to_string())
     }
 
@@ -176,7 +176,7 @@ mod tests {
         ];
         for (words, vars, forge, repo, number, url) in cases {
             let told = told(words, vars).unwrap();
-            assert_eq!(told.to, PostTo { forge, repo: repo.to_owned(), number });
+            assert_eq!(told.what.to, PostTo { forge, repo: repo.to_owned(), number });
             assert_eq!(told.own[0].1, url);
         }
     }

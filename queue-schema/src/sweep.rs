@@ -11,7 +11,7 @@ mod diff;
 mod facts;
 
 pub use audit::{AuditBounds, AuditSpec};
-pub use diff::{ClaimsSpec, DiffBounds, DiffFailOn, DiffSpec, EMPTY_TREE, Reviewer};
+pub use diff::{ClaimsSpec, DiffBounds, DiffFailOn, DiffSpec, EMPTY_TREE, PostSpec, Reviewer};
 pub use facts::{FactsBounds, FactsSpec};
 
 /// Which answers are accepted.

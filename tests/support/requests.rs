@@ -111,6 +111,6 @@ pub fn diff_spec(spec: SweepSpec) -> SweepSpec {
         max_findings: 1,
     };
     let reviewers = vec![Reviewer { name: "r".to_owned(), ladder: spec.ladder.clone() }];
-    let diff = DiffSpec { base: "1".repeat(40), reviewers, bounds, claims: None };
+    let diff = DiffSpec { base: "1".repeat(40), reviewers, bounds, claims: None, post: None };
     SweepSpec { diff: Some(diff), ..spec }
 }

@@ -39,10 +39,16 @@ pub async fn execute(global: &Global, args: AuditArgs) -> anyhow::Result<u8> {
     let mut progress = Progress::new(global.quiet);
     let (mut prepared, documents) = prepare(&args, &session)?;
     let change = args.change();
-    let ended =
-        run_sweep(global, &mut session, (&change, &documents), &mut prepared, &mut progress);
-    let (id, waited) = ended.await?;
+    let ended = run_sweep(
+        global,
+        &mut session,
+        (&change, &documents),
+        &mut prepared,
+        (Vec::new(), &mut progress),
+    );
+    let (begun, waited) = ended.await?;
     progress.finish();
+    let id = begun.id;
     let Some(status) = waited else {
         tell(&format!("interrupted; run the same command again to go on with audit {id}"));
         return Ok(130);
@@ -110,7 +116,8 @@ fn prepare(
         change.reviewers = (1..=VOTES_ALONE).map(vote).collect();
     }
     let tie_breaker = args.tie_breaker.as_ref();
-    let tie_breaker = tie_breaker.map(|of| change::reviewer(of, &session.settings)).transpose()?;
+    let tie_breaker =
+        tie_breaker.map(|of| scrum_change::reviewer(of, &session.settings)).transpose()?;
     let text = serde_json::to_string(&split.claims)?;
     let sha256 = sha256_hex(text.as_bytes());
     let doc =

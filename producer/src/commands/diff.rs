@@ -37,12 +37,17 @@ pub async fn execute(global: &Global, args: DiffArgs) -> anyhow::Result<u8> {
     let mut progress = Progress::new(global.quiet);
     let var = |name: &str| std::env::var(name).ok();
     let private = session.private.is_some();
-    let posting = posting::of(&args, &session.settings.forge, private, var)?;
+    let posting = posting::of(&args, &session.settings, private, var)?;
     let mut prepared =
         change::prepare(&args, &change::open(&args, &session.state)?, &session.settings)?;
-    let (id, waited) =
-        run_sweep(global, &mut session, (&args, &[]), &mut prepared, &mut progress).await?;
+    if let Some(change) = &mut prepared.spec.diff {
+        change.post = posting.as_ref().map(|posting| posting.what.clone());
+    }
+    let own = posting.as_ref().map(|posting| posting.own.clone()).unwrap_or_default();
+    let (begun, waited) =
+        run_sweep(global, &mut session, (&args, &[]), &mut prepared, (own, &mut progress)).await?;
     progress.finish();
+    let id = begun.id;
     let Some(status) = waited else {
         tell(&format!("interrupted; run the same command again to go on with review {id}"));
         return Ok(130);
@@ -53,7 +58,8 @@ pub async fn execute(global: &Global, args: DiffArgs) -> anyhow::Result<u8> {
     let fail_on = args.fail_on.unwrap_or(session.settings.diff.fail_on);
     let posted = match posting {
         Some(posting) => {
-            Some(post::execute(global, &mut session, &id, posting, fail_on, &progress).await?)
+            let told = status.ended_ms.filter(|_| begun.posts);
+            Some(post::execute(global, &mut session, &id, posting, told, &progress).await?)
         }
         None => None,
     };
@@ -112,7 +118,16 @@ fn exit_code(reviewed: &Reviewed, status: &SweepStatus, fail_on: DiffFailOn) -> 
     }
 }
 
-/// Enqueues a sweep over a change, with its documents, and waits for its end; no status when it was interrupted.
+/// A sweep over a change that was begun.
+pub struct Begun {
+    /// Its id.
+    pub id: SweepId,
+    /// Whether its end has it published as this request asks.
+    posts: bool,
+}
+
+/// Enqueues a sweep over a change, with its documents, and waits for its end; no status when it was interrupted. `own`
+/// are settings of the workers that it starts.
 ///
 /// # Errors
 /// A cancelled sweep, or a failure of Redis.
@@ -121,11 +136,11 @@ pub async fn run_sweep(
     session: &mut Session,
     (args, documents): (&DiffArgs, &[(String, String)]),
     prepared: &mut Prepared,
-    progress: &mut Progress,
-) -> anyhow::Result<(SweepId, Option<SweepStatus>)> {
-    let id = create(session, (args, documents), prepared, progress).await?;
-    let waited = wait_for(global, session, &id, progress).await?;
-    Ok((id, waited))
+    (own, progress): (Vec<(&'static str, String)>, &mut Progress),
+) -> anyhow::Result<(Begun, Option<SweepStatus>)> {
+    let begun = create(session, (args, documents), prepared, progress).await?;
+    let waited = wait_for(global, session, &begun.id, (own, progress)).await?;
+    Ok((begun, waited))
 }
 
 async fn create(
@@ -133,7 +148,7 @@ async fn create(
     (args, documents): (&DiffArgs, &[(String, String)]),
     prepared: &mut Prepared,
     progress: &Progress,
-) -> anyhow::Result<SweepId> {
+) -> anyhow::Result<Begun> {
     if args.again
         && let Some(again) = sweeps::unfinished(&session.queue, &prepared.spec).await?
     {
@@ -146,7 +161,7 @@ async fn create(
     let budget = BudgetRequest { calls: None, tokens: None, micro_usd: args.budget_usd, defaults };
     let (queue, spec) = (&session.queue, &prepared.spec);
     let created = queue.create_sweep_within(spec, documents, Priority::High, &budget).await?;
-    let id = created.id;
+    let (id, mut posts) = (created.id, created.new);
     if created.new {
         let claims = spec.diff.as_ref().is_some_and(|change| change.claims.is_some());
         let parts = counted(prepared.plan.bundles.len(), "part", "parts");
@@ -154,13 +169,16 @@ async fn create(
         progress.note(&format!("{what} {id} of {}: {parts}", spec.rev));
     } else {
         let status = queue.sweep_status(&id).await?;
-        if status.is_some_and(|s| s.state == SweepState::Cancelled) {
+        if status.as_ref().is_some_and(|s| s.state == SweepState::Cancelled) {
             anyhow::bail!("review {id} was cancelled; pass --again to start a new one");
         }
+        let kept = queue.sweep_spec(&id).await?.and_then(|kept| kept.diff?.post);
+        let wanted = spec.diff.as_ref().and_then(|change| change.post.as_ref());
+        posts = status.is_some_and(|s| !s.is_over()) && kept.as_ref() == wanted;
         progress.note(&format!("review {id} exists already; continuing it"));
         unresolved::take_up(session, &id, true, progress).await?;
     }
-    Ok(id)
+    Ok(Begun { id, posts })
 }
 
 /// Waits until the review is over and its tally made, and does them where there is no fleet.
@@ -168,7 +186,7 @@ async fn wait_for(
     global: &Global,
     session: &mut Session,
     id: &SweepId,
-    progress: &mut Progress,
+    (own, progress): (Vec<(&'static str, String)>, &mut Progress),
 ) -> anyhow::Result<Option<SweepStatus>> {
     let status = session.queue.sweep_status(id).await?;
     if let Some(status) = status.filter(SweepStatus::is_over)
@@ -180,7 +198,7 @@ async fn wait_for(
         return until_tallied(session, id, progress, |_| Ok(())).await;
     }
     let server = session.private.take();
-    let workers = Workers::start(global, session, 1, Vec::new())?;
+    let workers = Workers::start(global, session, 1, own)?;
     let mut local = Local { workers, server };
     let ended = until_tallied(session, id, progress, |progress| local.tend(progress)).await;
     local.workers.stop(session.settings.worker.grace_s);

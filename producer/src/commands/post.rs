@@ -7,15 +7,16 @@ use crate::progress::Progress;
 use crate::session::Session;
 use crate::wait;
 use crate::workers::{Local, Workers};
+use queue_schema::client::QueueError;
 use queue_schema::forge::PostTo;
-use queue_schema::ids::SweepId;
-use queue_schema::jobs::Post;
+use queue_schema::ids::{JobId, SweepId};
+use queue_schema::jobs::{JobKind as _, Post};
 use queue_schema::rows::{PostRow, PostState};
-use queue_schema::sweep::DiffFailOn;
 use scrum_domain::text::counted;
 use scrum_knowledge::now_ms;
 
-/// Has a review published, and waits for it; the inner error is why it was not.
+/// Has a review published, and waits for it; the inner error is why it was not. Where the record of the sweep asks for
+/// it, it was at its end, at `told`.
 ///
 /// # Errors
 /// A failure of Redis, or workers that can't be started.
@@ -24,17 +25,19 @@ pub async fn execute(
     session: &mut Session,
     sweep: &SweepId,
     posting: Posting,
-    fail_on: DiffFailOn,
+    told: Option<u64>,
     progress: &Progress,
 ) -> anyhow::Result<Result<PostRow, String>> {
-    let post = Post {
-        sweep: sweep.clone(),
-        to: posting.to,
-        asked_ms: now_ms(),
-        fail_on: fail_on.as_str().to_owned(),
-        target_url: posting.target_url,
+    let post =
+        Post { sweep: sweep.clone(), what: posting.what, asked_ms: told.unwrap_or_else(now_ms) };
+    let job = match told {
+        Some(_) => post.id(),
+        None => session.queue.start_post(&post).await?,
     };
-    let job = session.queue.start_post(&post).await?;
+    // The workers of the reviews have often done it before they ended.
+    if let Some(done) = look(session, sweep, &job).await? {
+        return Ok(done);
+    }
     let mut local = match session.private.take() {
         Some(server) => Some(Local {
             workers: Workers::start(global, session, 1, posting.own)?,
@@ -46,20 +49,7 @@ pub async fn execute(
         if let Some(local) = &mut local {
             local.tend(progress)?;
         }
-        let looked = async {
-            if let Some(row) = session.queue.row::<PostRow>(sweep, &job).await? {
-                return Ok(Some(Ok(row)));
-            }
-            let dead = session.queue.dead_letter(&job).await?;
-            Ok(dead.map(|letter| Err(letter.reason)))
-        };
-        match looked.await {
-            Ok(found) => Ok(found),
-            Err(error @ queue_schema::client::QueueError::Redis(_)) if error.is_outage() => {
-                Ok(None)
-            }
-            Err(error) => Err(error.into()),
-        }
+        look(session, sweep, &job).await
     })
     .await;
     if let Some(mut local) = local {
@@ -68,6 +58,26 @@ pub async fn execute(
     }
     let stopped = || Err("interrupted; run the same command again to go on".to_owned());
     Ok(ended?.unwrap_or_else(stopped))
+}
+
+/// What came of it, if anything has yet.
+async fn look(
+    session: &Session,
+    sweep: &SweepId,
+    job: &JobId,
+) -> anyhow::Result<Option<Result<PostRow, String>>> {
+    let looked = async {
+        if let Some(row) = session.queue.row::<PostRow>(sweep, job).await? {
+            return Ok(Some(Ok(row)));
+        }
+        let dead = session.queue.dead_letter(job).await?;
+        Ok(dead.map(|letter| Err(letter.reason)))
+    };
+    match looked.await {
+        Ok(found) => Ok(found),
+        Err(error @ QueueError::Redis(_)) if error.is_outage() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// What came of it, for a person.

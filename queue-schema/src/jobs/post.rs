@@ -3,6 +3,7 @@
 use super::{JobKind, Pool};
 use crate::forge::{ForgeKind, PostTo};
 use crate::ids::{JobId, SweepId};
+use crate::sweep::PostSpec;
 use serde::{Deserialize, Serialize};
 
 /// Brings one request to what the reviews of a sweep say. What is there already is not sent again.
@@ -10,27 +11,27 @@ use serde::{Deserialize, Serialize};
 pub struct Post {
     /// Which sweep.
     pub sweep: SweepId,
-    /// Where.
-    pub to: PostTo,
-    /// When it was asked for, in milliseconds: it may be asked for again.
+    /// Where, and what of it.
+    #[serde(flatten)]
+    pub what: PostSpec,
+    /// When it was asked for, in milliseconds: it may be asked for again. The end of the sweep, where its record asks.
     pub asked_ms: u64,
-    /// For which findings the status is a failure; empty = as the worker's settings say.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub fail_on: String,
-    /// A page about the review, `http` or `https`: that of the CI job.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target_url: Option<String>,
 }
 
 impl Post {
     /// The pool of all posts to a kind of forge: they go one after the other.
     pub fn pool(&self) -> String {
-        format!("forge-{}", self.to.forge.name())
+        Self::pool_of(self.what.to.forge)
+    }
+
+    /// The pool of all posts to a kind of forge.
+    pub fn pool_of(forge: ForgeKind) -> String {
+        format!("forge-{}", forge.name())
     }
 
     /// The lane of all posts to a kind of forge.
     pub fn lane_of(forge: ForgeKind) -> String {
-        format!("{}:forge-{}", Self::KIND, forge.name())
+        format!("{}:{}", Self::KIND, Self::pool_of(forge))
     }
 }
 
@@ -39,12 +40,12 @@ impl JobKind for Post {
     const VERSION: u32 = 1;
     const POOL: Pool = Pool::Own;
     fn id(&self) -> JobId {
-        let PostTo { forge, repo, number } = &self.to;
+        let PostTo { forge, repo, number } = &self.what.to;
         let place = repo.replace('/', ".");
         format!("{}.post.{}.{place}.{number}.{}", self.sweep, forge.name(), self.asked_ms).into()
     }
     fn lane(&self) -> String {
-        Self::lane_of(self.to.forge)
+        Self::lane_of(self.what.to.forge)
     }
     fn sweep(&self) -> &SweepId {
         &self.sweep

@@ -1,6 +1,7 @@
 //! What a sweep that reviews a change has besides: the commit before it, its reviewers, its bounds.
 
 use super::{DocRef, Ladder, Rung};
+use crate::forge::PostTo;
 use serde::{Deserialize, Serialize};
 
 /// A change under review: from `base` to the sweep's commit, by several reviewers. A target of such a sweep is a
@@ -18,6 +19,22 @@ pub struct DiffSpec {
     /// reviewers vote, and a target is a claim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claims: Option<ClaimsSpec>,
+    /// Where its review is published once it is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub post: Option<PostSpec>,
+}
+
+/// Where the review of a change is published, and what of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostSpec {
+    /// Where.
+    pub to: PostTo,
+    /// For which findings the status is a failure; empty = as the worker's settings say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub fail_on: String,
+    /// A page about the review, `http` or `https`: that of the CI job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_url: Option<String>,
 }
 
 /// Claims about a change.
@@ -82,8 +99,9 @@ impl DiffSpec {
         self.reviewers.iter().chain(tie_breaker).flat_map(|r| &r.ladder.rungs)
     }
 
-    /// Words for people decide no id.
+    /// Words for people decide no id, nor does who is told.
     pub(super) fn drop_words(&mut self) {
+        self.post = None;
         let (mut names, mut last) = (None, None);
         if let Some(claims) = &mut self.claims {
             names = Some(&mut claims.doc.name);

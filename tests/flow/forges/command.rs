@@ -3,13 +3,16 @@
 use crate::forge_stub::{Act, ForgeStub};
 use crate::{TOKEN, print};
 use queue_schema::forge::ForgeKind;
-use scrum_tests::model_stub::{ModelStub, Recorded, Reply};
+use scrum_tests::model_stub::{Gate, ModelStub, Recorded, Reply};
 use scrum_tests::process::{Bench, Done, Process, kill9};
 use scrum_tests::redis::RedisServer;
 use scrum_tests::repo::TestRepo;
+use scrum_tests::wait::eventually;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+const LONG: Duration = Duration::from_secs(60);
 const BEFORE: &str = "fn total() {\n    old();\n    rest();\n}\n";
 /// As the stub's request changes it.
 const AFTER: &str = "fn total() {\n    new();\n    more();\n    rest();\n}\n";
@@ -134,6 +137,32 @@ fn a_worker_that_is_killed_while_it_posts_posts_nothing_twice() {
             });
         }
     }
+}
+
+#[test]
+fn a_review_whose_command_was_killed_is_posted_all_the_same() {
+    let (repo, gate) = (repository(), Gate::new());
+    let held = gate.clone();
+    let models = ModelStub::with(move |_: &Recorded| Reply::ok(SAYS).held_by(&held));
+    let (redis, forge) = (RedisServer::start(), ForgeStub::start(ForgeKind::Github));
+    let bench = bench(Some(redis.url()), &models, &forge);
+    forge.world(|world| world.head = head(&repo));
+    let _worker = bench.worker(&[]);
+    let path = repo.path().to_str().unwrap();
+    let mut args = vec!["diff", path, "main..HEAD", "--reviewer=a=stub/a", "--reviewer=b=stub/b"];
+    args.extend(["--post", "github", "--repo", "o/r", "--number", "5"]);
+    let command = Process(bench.scrum(&args).spawn().unwrap());
+    eventually(LONG, "both are asked", || (models.stats().in_flight == 2).then_some(()));
+    command.kill9();
+    gate.open();
+    let posted = || forge.world(|world| (world.comments.len(), world.notes.len()) == (1, 1));
+    eventually(LONG, "it is posted", || posted().then_some(()));
+    // Asked for again, it is there: nothing is sent, and its exit code is that of the review.
+    forge.hook(|_| Act::Pass);
+    let done = post(&bench, &repo, &forge, &[]).expect(1);
+    assert!(done.stdout.contains("o/r 5: 1 comment"), "{}", done.stdout);
+    assert_eq!(forge.writes(), Vec::<String>::new());
+    assert_eq!(models.requests().len(), 2);
 }
 
 #[test]

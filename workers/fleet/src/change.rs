@@ -6,10 +6,11 @@ use crate::runtime::HandlerError;
 use queue_schema::client::Queue;
 use queue_schema::ids::SweepId;
 use queue_schema::sweep::{DiffSpec, SweepSpec, Target};
+use scrum_change::ChangeError;
 use scrum_domain::claims::Claim;
-use scrum_domain::diff::{self, Bounds, Bundle, Plan, Tally};
+use scrum_domain::diff::{Bundle, Plan, Tally};
 use scrum_knowledge::{Change, Error};
-use scrum_repo::{Repo, RepoError};
+use scrum_repo::DiffRange;
 use std::sync::Arc;
 
 /// What a sweep over a change is about.
@@ -31,27 +32,15 @@ pub(crate) async fn plan(ctx: &Context, spec: &SweepSpec) -> Result<Arc<Plan>, H
     if let Some(found) = ctx.changes().get(&key) {
         return Ok(found);
     }
-    let (of, commit, most) = (change.clone(), spec.commit.clone(), spec.limits.max_file_bytes);
-    let read = ctx.with_repo(spec, move |repo| cut(repo, &of, &commit, most));
+    let range = DiffRange { base: change.base.clone(), head: spec.commit.clone() };
+    let (bounds, most) = (change.bounds, spec.limits.max_file_bytes);
+    let read =
+        ctx.with_repo(spec, move |repo| match scrum_change::cut(repo, &range, &bounds, most) {
+            Err(ChangeError::Repo(error)) => Err(error),
+            cut => Ok(cut.map_err(|error| error.to_string())),
+        });
     let plan = read.await?.map_err(HandlerError::Fatal)?;
     Ok(ctx.changes().put(&key, plan))
-}
-
-/// What is ignored says the commit before the change: a change must not hide itself.
-fn cut(
-    repo: &Repo,
-    of: &DiffSpec,
-    commit: &str,
-    most: u64,
-) -> Result<Result<Plan, String>, RepoError> {
-    let text = repo.diff(&of.base, commit, most)?;
-    let ignore = repo.ignore_file(&of.base)?;
-    let ignored = |path: &str| ignore.as_ref().is_some_and(|file| file.is_ignored(path));
-    let patch = match diff::parse(&text) {
-        Ok(patch) => patch,
-        Err(error) => return Ok(Err(format!("the change can't be read: {error}"))),
-    };
-    Ok(diff::bundles(&patch, &Bounds::from(&of.bounds), &ignored).map_err(|e| e.to_string()))
 }
 
 /// A change with what its reviewers come to; none for a sweep over files.

@@ -29,12 +29,12 @@ pub fn known(settings: &Settings) -> Vec<String> {
     all
 }
 
-/// Lanes of the forges whose token this worker has.
-fn forges(settings: &Settings) -> impl Iterator<Item = String> {
+/// The forges whose token this worker has.
+pub fn forges(settings: &Settings) -> impl Iterator<Item = ForgeKind> {
     let has_token = |kind: &ForgeKind| {
         std::env::var(settings.forge.of(*kind).1).is_ok_and(|token| !token.trim().is_empty())
     };
-    ForgeKind::ALL.into_iter().filter(has_token).map(Post::lane_of)
+    ForgeKind::ALL.into_iter().filter(has_token)
 }
 
 /// The lanes that a worker serves, of those in `asked`, or of all if that is empty.
@@ -54,7 +54,9 @@ pub fn served(
         for (kind, pool) in Job::POOLS {
             match pool {
                 Pool::None => served.lanes.push((*kind).to_owned()),
-                Pool::Own if *kind == Post::KIND => served.lanes.extend(forges(settings)),
+                Pool::Own if *kind == Post::KIND => {
+                    served.lanes.extend(forges(settings).map(Post::lane_of));
+                }
                 Pool::Own => served.lanes.push(format!("{kind}:*")),
                 Pool::Provider => {
                     let usable = providers.names().filter(|p| providers.unusable(p).is_none());

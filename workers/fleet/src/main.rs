@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use queue_schema::client::{PoolLimits, Queue};
+use queue_schema::jobs::Post;
 use scrum_config::{LoadOptions, LogFormat, Settings};
 use scrum_fleet::context::Context;
 use scrum_fleet::injection;
@@ -136,8 +137,10 @@ async fn work(
     }
     // What is said of a provider by somebody who can't call it counts for nothing.
     let own = settings.providers.iter().filter(|(name, _)| providers.unusable(name).is_none());
-    let limits: BTreeMap<String, PoolLimits> =
-        own.filter_map(|(name, p)| Some((name.clone(), p.pool_limits()?))).collect();
+    let own = own.filter_map(|(name, p)| Some((name.clone(), p.pool_limits()?)));
+    // One at a time, so that two reviews of a request do not write at once.
+    let forges = lanes::forges(&settings).map(|kind| (Post::pool_of(kind), PoolLimits::of(1)));
+    let limits: BTreeMap<String, PoolLimits> = own.chain(forges).collect();
     let queue = connect(&settings).await?;
     let state = settings.state_dir(|name| std::env::var(name).ok())?;
     scrum_disk::keep_private(&state).with_context(|| {

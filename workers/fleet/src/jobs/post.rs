@@ -5,8 +5,9 @@ use crate::context::Context;
 use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
 use crate::runtime::places::{self, Patience};
-use queue_schema::client::CallEnding;
+use queue_schema::client::{CallEnding, Queue};
 use queue_schema::effects::{Effects, Ending};
+use queue_schema::ids::SweepId;
 use queue_schema::jobs::{JobKind as _, Post};
 use queue_schema::rows::post::SCHEMA_VERSION;
 use queue_schema::rows::{PostRow, PostState};
@@ -22,17 +23,20 @@ use scrum_knowledge::Change;
 /// # Errors
 /// When Redis can't be read, or the forge refuses.
 pub async fn run(ctx: &Context, _: JobInfo, job: Post) -> Result<Effects, HandlerError> {
+    if let Some(effects) = wait_for_end(ctx, &job.sweep).await? {
+        return Ok(effects);
+    }
     let Ok(mut place) = places::take(&job.pool(), Patience::ENDLESS).await else {
         return Ok(Effects::done().ending(Ending::HandBack));
     };
-    let (kind, settings) = (job.to.forge, &ctx.settings().forge);
+    let (kind, settings) = (job.what.to.forge, &ctx.settings().forge);
     let fatal = |error: ForgeError| HandlerError::Fatal(format!("{} {error}", kind.name()));
     let token = std::env::var(settings.of(kind).1).ok();
     let client = Client::new(kind, settings, token.as_deref()).map_err(fatal)?;
     let publication = publication(ctx, &job).await?;
     place.begin();
     let most = usize::try_from(settings.max_comments).unwrap_or(usize::MAX);
-    let published = publish(&client, &job.to, &publication, most).await;
+    let published = publish(&client, &job.what.to, &publication, most).await;
     let ending = match &published {
         Err(ForgeError::RateLimited { after, .. }) => {
             CallEnding::Refused { code: 429, wait: Some(*after) }
@@ -58,10 +62,25 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Post) -> Result<Effects, Handle
     }
 }
 
+/// Somebody asked while the reviews are still under way, and their record does not say what is to be published.
+async fn wait_for_end(ctx: &Context, sweep: &SweepId) -> Result<Option<Effects>, HandlerError> {
+    let look = |queue: Queue| async move { queue.sweep_status(sweep).await };
+    let status = ctx.read("how far the sweep is", look).await?;
+    if status.is_none_or(|status| status.is_over()) {
+        return Ok(None);
+    }
+    let delay_ms = ctx.settings().queue.sweep_interval_ms;
+    let reason = "the review is not over yet".to_owned();
+    Ok(Some(Effects::done().ending(Ending::Wait { delay_ms, reason })))
+}
+
 /// What the request should show.
 async fn publication(ctx: &Context, job: &Post) -> Result<Publication, HandlerError> {
-    let asked =
-        if job.fail_on.is_empty() { ctx.settings().diff.fail_on.as_str() } else { &job.fail_on };
+    let asked = if job.what.fail_on.is_empty() {
+        ctx.settings().diff.fail_on.as_str()
+    } else {
+        &job.what.fail_on
+    };
     let fail_on: DiffFailOn = asked.parse().map_err(HandlerError::Fatal)?;
     let tallied = change::tallied(ctx, &job.sweep).await?;
     let (change, tally) =
@@ -74,7 +93,7 @@ async fn publication(ctx: &Context, job: &Post) -> Result<Publication, HandlerEr
         notes: notes(&change, &tally),
         complete: tally.missing.is_empty(),
         findings: Vec::new(),
-        target_url: job.target_url.clone(),
+        target_url: job.what.target_url.clone(),
     };
     Ok(publication.with_findings(&change.rows(&tally)))
 }
@@ -102,9 +121,9 @@ fn row(job: &Post, head: String, published: Published) -> PostRow {
     PostRow {
         sweep_id: job.sweep.to_string(),
         job: job.id().to_string(),
-        forge: job.to.forge,
-        repo: job.to.repo.clone(),
-        number: job.to.number,
+        forge: job.what.to.forge,
+        repo: job.what.to.repo.clone(),
+        number: job.what.to.number,
         head,
         state: match outcome {
             o if o.closed => PostState::Closed,

@@ -5,10 +5,13 @@ use crate::change;
 use crate::context::Context;
 use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
-use queue_schema::effects::Effects;
-use queue_schema::jobs::Tally;
+use queue_schema::client::{Queue, SweepState, SweepStatus};
+use queue_schema::effects::{Effect, Effects, NewJob, Priority};
+use queue_schema::ids::SweepId;
+use queue_schema::jobs::{Post, Tally};
 
-/// Writes the findings of a change whose reviews have ended. One that was written before stays as it is.
+/// Writes the findings of a change whose reviews have ended, and has them published where its record says so. A finding
+/// that was written before stays as it is.
 ///
 /// # Errors
 /// When Redis can't be read.
@@ -17,5 +20,27 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Tally) -> Result<Effects, Handl
     let tallied = change::tallied(ctx, sweep).await?;
     let rows = tallied.map(|(change, tally)| change.rows(&tally)).unwrap_or_default();
     tracing::info!(%sweep, findings = rows.len(), "tally");
-    rows.iter().try_fold(Effects::done(), |effects, row| Ok(effects.append_row(sweep, row)?))
+    let mut effects = Effects::done();
+    for row in &rows {
+        effects = effects.append_row(sweep, row)?;
+    }
+    let posts = post(ctx, sweep).await?;
+    Ok(effects.with_all(posts.map(Effect::Enqueue)))
+}
+
+/// The job that publishes the review, if somebody has asked for that. A sweep that runs again is published at its next
+/// end.
+async fn post(ctx: &Context, sweep: &SweepId) -> Result<Option<NewJob>, HandlerError> {
+    let spec = ctx.spec(sweep).await?;
+    let Some(what) = spec.diff.as_ref().and_then(|change| change.post.clone()) else {
+        return Ok(None);
+    };
+    let look = |queue: Queue| async move { queue.sweep_status(sweep).await };
+    let status = ctx.read("how far the sweep is", look).await?;
+    let done = |status: &SweepStatus| status.state == SweepState::Done;
+    let ended = status.filter(done).and_then(|status| status.ended_ms);
+    let post = ended.map(|asked_ms| Post { sweep: sweep.clone(), what, asked_ms });
+    let job = post.map(|post| NewJob::of(&post)).transpose();
+    let job = job.map_err(|e| HandlerError::Fatal(e.to_string()))?;
+    Ok(job.map(|job| job.priority(Priority::High)))
 }
