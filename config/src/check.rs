@@ -8,6 +8,7 @@ use crate::error::Problem;
 use crate::facts::FactsSettings;
 use crate::forge::ForgeSettings;
 use crate::layer::Layer;
+use crate::observe::ObserveSettings;
 use crate::provider::{ProviderConfig, Wire};
 use crate::settings::{
     BudgetSettings, HistorySettings, LadderSettings, LogFormat, LogSettings, QueueSettings,
@@ -48,6 +49,7 @@ pub(crate) fn keys(section: &str) -> &'static [&'static str] {
         "history" => field_names::<HistorySettings>(),
         "hints" => field_names::<HintLimits>(),
         "memory" => field_names::<MemoryLimits>(),
+        "observe" => field_names::<ObserveSettings>(),
         "web" => field_names::<WebSettings>(),
         "forge" => field_names::<ForgeSettings>(),
         "ladders" => field_names::<LadderSettings>(),

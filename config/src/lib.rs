@@ -29,6 +29,7 @@ pub mod forge;
 mod ladders;
 mod layer;
 mod load;
+pub mod observe;
 mod place;
 pub mod provider;
 mod queue;
@@ -44,6 +45,7 @@ pub use facts::FactsSettings;
 pub use forge::ForgeSettings;
 pub use ladders::{AUTO_LADDER, Ladders};
 pub use load::LoadOptions;
+pub use observe::ObserveSettings;
 pub use provider::{Concurrency, ProviderConfig, Thinking, Wire};
 pub use queue_schema::sweep::{Ladder, MarkdownPolicy, Policy, Rung, SplitMode};
 pub use settings::{

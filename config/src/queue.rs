@@ -32,6 +32,7 @@ impl Settings {
             max_attempts: q.max_attempts,
             max_memory_percent: q.max_memory_percent,
             max_payload_bytes: usize::try_from(q.max_payload_bytes).unwrap_or(usize::MAX),
+            events: if self.observe.enabled { self.observe.ring } else { 0 },
             signer: Signer::default(),
         }
     }

@@ -6,6 +6,7 @@ use crate::embedding::EmbeddingConfig;
 use crate::error::ConfigError;
 use crate::facts::FactsSettings;
 use crate::forge::ForgeSettings;
+use crate::observe::ObserveSettings;
 use crate::provider::ProviderConfig;
 use queue_schema::budget::{Amount, Caps};
 use queue_schema::limits::{
@@ -51,6 +52,8 @@ pub struct Settings {
     pub hints: HintLimits,
     /// What is remembered of repositories.
     pub memory: MemoryLimits,
+    /// What is told of what happens, and what is made of it.
+    pub observe: ObserveSettings,
     /// The web server.
     pub web: WebSettings,
     /// Where reviews of changes are published.

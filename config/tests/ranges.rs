@@ -46,6 +46,8 @@ fn a_budget_is_an_amount_and_stops_after_it_has_degraded() {
 #[test]
 fn out_of_range_values_are_refused_with_the_range_and_the_place() {
     for (key, value) in [
+        ("observe.ring", "99"),
+        ("observe.max_sources", "1001"),
         ("queue.lease_ms", "1"),
         ("queue.sweep_interval_ms", "0"),
         ("queue.crash_limit", "0"),

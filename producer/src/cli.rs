@@ -7,6 +7,7 @@ mod dlq;
 mod findings;
 mod kb;
 mod memory;
+mod observe;
 mod parity;
 
 pub use apply::ApplyArgs;
@@ -16,6 +17,7 @@ pub use dlq::{DlqAction, DlqArgs, LetterFilter};
 pub use findings::{FindingFilter, FindingsAction, FindingsArgs};
 pub use kb::{KbAction, KbArgs, RowFilter};
 pub use memory::{MemoryAction, MemoryArgs};
+pub use observe::ObserveArgs;
 pub use parity::{ParityArgs, ParityForm};
 
 use clap::{Args, Parser, Subcommand};
@@ -98,6 +100,9 @@ pub enum Command {
     /// What earlier sweeps taught: models that do well in an area, mistakes that come back.
     #[command(after_help = MEMORY_EXAMPLES)]
     Memory(MemoryArgs),
+    /// What happened in the fleet lately: events, and failures that pile up.
+    #[command(after_help = OBSERVE_EXAMPLES)]
+    Observe(ObserveArgs),
     /// The knowledge base: the rows that sweeps leave behind.
     Kb(KbArgs),
     /// Hold what the author of a change says of it against the change.
@@ -135,6 +140,11 @@ const APPLY_EXAMPLES: &str = "Examples:
   scrum apply latest --commit --branch scrum/fixes --test 'cargo test --workspace'
   scrum apply 3f2a91c07be4d512 --model local_openai/qwen3-coder --check 'make check'
 main, master and the branch that is checked out are never written.";
+
+const OBSERVE_EXAMPLES: &str = "Examples:
+  scrum observe                                   sources with their numbers, the latest events
+  scrum observe --follow --failures               each failure as it happens, until Ctrl-C
+  scrum observe --sweep latest --source attempts --json";
 
 const REPORT_EXAMPLES: &str = "Examples:
   scrum report latest --out report

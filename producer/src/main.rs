@@ -60,6 +60,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<u8> {
         Command::Doctor(args) if args.injection => commands::injection::execute(&global, &args),
         Command::Doctor(_) => commands::doctor::execute(&global).await,
         Command::Memory(args) => commands::memory::execute(&global, args).await,
+        Command::Observe(args) => commands::observe::execute(&global, args).await,
         Command::Kb(args) => commands::kb::execute(&global, args).await,
         Command::Audit(args) => commands::audit::execute(&global, args).await,
         Command::Parity(args) => commands::parity::execute(&global, &args),

@@ -101,7 +101,7 @@ about('leases', taken, function(id)
     local crashes = add(P .. 'j:' .. id, 'c', 1)
     if crashes >= tonumber(ARGV[7]) then
       release_held(id, j.s, j.res)
-      bury(id, j.s, j.g, 'poison', 'its worker died ' .. crashes .. ' times while it ran; last on ' .. tostring(j.w))
+      bury(id, j.l, j.s, j.g, 'poison', 'its worker died ' .. crashes .. ' times while it ran; last on ' .. tostring(j.w))
     else
       back_to_ready(id, j.l, j.p, j.s)
     end

@@ -17,7 +17,7 @@ local function skip(at)
   local n = tonumber(ARGV[at])
   at = at + 1
   local width = { enqueue = 8, row = 4, put = 3, add = 3, append = 2, delete = 1, index = 2, unindex = 2, barrier = 10,
-    arrive = 2, listed = 1, settle = 3 }
+    arrive = 2, listed = 1, settle = 3, event = 2 }
   for _ = 1, n do
     local op = ARGV[at]
     if op == 'targets' then
@@ -55,14 +55,14 @@ for k = 1, tonumber(ARGV[1]) do
       local attempts = (tonumber(j.a) or 0) + 1
       if ending == 'retry' then call('HSET', key, 'a', attempts) end
       if ending == 'retry' and attempts >= (tonumber(j.m) or 1) then
-        bury(id, j.s, j.g, 'attempts_exhausted', b)
+        bury(id, j.l, j.s, j.g, 'attempts_exhausted', b)
       else
         call('HSET', key, 'st', 'delayed', 't', '', 'lr', b)
         call('ZADD', P .. 'delayed', NOW + tonumber(a), id)
         wake(j.l)
       end
     else
-      bury(id, j.s, j.g, a, b)
+      bury(id, j.l, j.s, j.g, a, b)
     end
     -- A job that ran on after its target was cancelled leaves nothing either.
     if j.g ~= '' and is_cancelled(j.s) then

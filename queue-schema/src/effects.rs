@@ -108,6 +108,13 @@ pub enum Effect {
         /// Which sweep.
         sweep: SweepId,
     },
+    /// Tell whoever watches what happened.
+    Event {
+        /// See [`crate::events`].
+        source: &'static str,
+        /// The event, as JSON.
+        json: String,
+    },
     /// Move a target to a status. Leaving `Live` admits the next target and may end the sweep.
     Settle {
         /// Which sweep.
@@ -319,6 +326,7 @@ impl Effect {
                 }
             }
             Self::PlanDone { sweep } => words(&["listed", sweep]),
+            Self::Event { source, json } => words(&["event", source, json]),
             Self::Settle { sweep, target, status } => {
                 words(&["settle", sweep, &target.to_string(), &status.code().to_string()]);
             }

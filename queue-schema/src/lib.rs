@@ -2,7 +2,7 @@
 //!
 //! Everything that crosses a process border is defined here: job kinds and their payloads
 //! ([`jobs`]), the envelope they travel in ([`envelope`]) and how that is kept ([`body`]), the states a job can be in and the
-//! moves between them ([`state`]), what a handler may ask for ([`effects`]), the counters of
+//! moves between them ([`state`]), what a handler may ask for ([`effects`]), what is told of what happened ([`events`]), the counters of
 //! model calls ([`ledger`]), the rows of the knowledge base ([`rows`]), the records of sweeps
 //! ([`sweep`]) and of the applier's runs ([`apply`]), what a sweep may spend ([`budget`]), what caused
 //! what ([`trace`]), how what is written is known again ([`sign`]), the key names
@@ -19,6 +19,7 @@ pub mod budget;
 pub mod client;
 pub mod effects;
 pub mod envelope;
+pub mod events;
 pub mod forge;
 pub mod ids;
 pub mod jobs;

@@ -7,6 +7,8 @@ mod budget;
 mod counts;
 #[path = "queue/effects.rs"]
 mod effects;
+#[path = "queue/events.rs"]
+mod events;
 #[path = "queue/last.rs"]
 mod last;
 
@@ -446,6 +448,7 @@ fn the_table_and_the_scripts_agree() {
                 "check_rows",
                 "reconcile",
                 "memory",
+                "observe",
             ];
             !others.contains(&n.as_str())
         })

@@ -269,9 +269,9 @@ async fn every_script_can_be_sent_again() {
     let found = it.twice("reconcile", |q| async move { q.check(true, true).await }).await;
     assert!(found.faults.is_empty(), "{:?}", found.faults);
     oracle::check_jobs(&mut it.server.connection());
-    // The one that only looks has nothing to repeat.
+    // The one that only looks has nothing to repeat; an event of others has no id by which it could be known again.
     let names = queue_schema::client::scripts().into_iter().map(|(name, _)| name);
-    let all: BTreeSet<_> = names.filter(|name| *name != "memory").collect();
+    let all: BTreeSet<_> = names.filter(|name| !["memory", "observe"].contains(name)).collect();
     assert_eq!(it.tried, all, "every script was tried");
 }
 

@@ -1,6 +1,8 @@
 //! `scrum-web` over the wire.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "web/events.rs"]
+mod events;
 #[path = "web/parity.rs"]
 mod parity;
 

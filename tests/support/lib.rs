@@ -5,6 +5,7 @@
 
 pub mod aof;
 pub mod cluster;
+pub mod events;
 pub mod history;
 pub mod model_queue;
 pub mod model_stub;

@@ -22,6 +22,8 @@ pub struct Answer {
     pub status: u16,
     /// The head, as it came.
     pub head: String,
+    /// The body, as it came.
+    pub body: String,
     /// The body as JSON; null when it is none.
     pub json: Value,
 }
@@ -56,15 +58,22 @@ impl Web {
     /// # Panics
     /// When there is no answer.
     pub fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        self.send_bytes(method, path, headers, body.as_bytes())
+    }
+
+    /// The same with a body of any bytes.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    pub fn send_bytes(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
+        let mut stream = self.connect();
         let length = body.len();
         let head = format!(
             "{method} {path} HTTP/1.1\r\n{headers}Connection: close\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).unwrap();
         // A server that refuses a body may hang up before it has it all.
-        let _ = stream.write_all(body.as_bytes());
+        let _ = stream.write_all(body);
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
         let answer = String::from_utf8_lossy(&answer);
@@ -73,7 +82,40 @@ impl Web {
         Answer {
             status: status.unwrap_or_else(|| panic!("no answer to {method} {path}: {head}")),
             head: head.to_owned(),
+            body: body.to_owned(),
             json: serde_json::from_str(body).unwrap_or_default(),
         }
+    }
+
+    /// Many `POST`s one after the other over one connection, each answered with 200.
+    ///
+    /// # Panics
+    /// When one is answered otherwise.
+    pub fn post_all(&self, path: &str, bodies: impl Iterator<Item = String>) {
+        let mut stream = BufReader::new(self.connect());
+        for body in bodies {
+            let (address, length) = (&self.address, body.len());
+            let text = format!(
+                "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {length}\r\n\r\n{body}"
+            );
+            stream.get_mut().write_all(text.as_bytes()).unwrap();
+            let (mut line, mut left) = (String::new(), 0);
+            stream.read_line(&mut line).unwrap();
+            assert!(line.contains(" 200 "), "{line}");
+            while line != "\r\n" {
+                line.clear();
+                stream.read_line(&mut line).unwrap();
+                if let Some(n) = line.to_lowercase().strip_prefix("content-length:") {
+                    left = n.trim().parse().unwrap();
+                }
+            }
+            stream.read_exact(&mut vec![0; left]).unwrap();
+        }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream
     }
 }

@@ -14,6 +14,7 @@ pub mod kb;
 pub mod memory;
 pub mod metrics;
 pub mod models;
+pub mod observe;
 pub mod operate;
 pub mod parity;
 pub mod post;

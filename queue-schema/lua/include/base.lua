@@ -5,6 +5,8 @@
 -- the script, once, and makes a function of the script that `finish` runs.
 -- Time is the Redis clock, in milliseconds: the clocks of workers do not count.
 local P = KEYS[1]
+-- The client says in the last argument of every call how many events of each source are kept; 0: none are written.
+local EVENTS = tonumber(table.remove(ARGV)) or 0
 local call = redis.call
 local t = call('TIME')
 local NOW = t[1] * 1000 + math.floor(t[2] / 1000)

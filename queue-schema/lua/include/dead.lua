@@ -1,5 +1,6 @@
 -- dead.lua: the dead-letter queue.
 -- @include targets
+-- @include events
 
 -- A letter is gone for good, and with the last one of a resolved target what was gathered for the dead work.
 -- An unresolved target keeps its attempts, because they are reported.
@@ -20,16 +21,18 @@ local function lists_targets(sweep, lane, state)
 end
 
 -- Leased -> dead. A dead job of a target leaves it unresolved; one that lists targets fails its sweep.
-local function bury(id, sweep, target, class, reason)
+local function bury(id, lane, sweep, target, class, reason)
   local key = P .. 'j:' .. id
   call('HSET', key, 'st', 'dead', 't', '', 'dc', class, 'dr', reason, 'da', NOW)
   call('HSETNX', key, 'df', NOW)
   call('ZADD', P .. 'dead', NOW, id)
+  tell('dead_letters', { endpoint = string.match(lane or '', '^[^:]*'), success = false, sweep = sweep, job = id,
+    target = tonumber(target), class = class, reason = clipped(reason) })
   if sweep == '' then return end
   if target ~= '' then
     call('SADD', P .. 'dt:' .. sweep .. ':' .. target, id)
     settle(sweep, target, 'u')
-  elseif not is_cancelled(sweep) and lists_targets(sweep, call('HGET', key, 'l'), 'planning') then
+  elseif not is_cancelled(sweep) and lists_targets(sweep, lane, 'planning') then
     call('HSET', P .. 'sw:' .. sweep, 'state', 'failed', 'error', reason, 'ended', NOW)
   end
 end

@@ -101,6 +101,7 @@ local function apply_effects(i)
           call('HSET', tg, first + k, ARGV[i + 2 * k + 1])
         end
         if n_targets > 0 then call('SETRANGE', P .. 'st:' .. sweep, first, table.concat(codes)) end
+        tell_settled(sweep, 's', skipped)
         count(sk, 'n:s', skipped, true)
         count(sk, 'n:q', n_targets - skipped, true)
         call('HSET', sk, 'total', first + n_targets)
@@ -115,6 +116,9 @@ local function apply_effects(i)
         judge_sweep(ARGV[i])
       end
       i = i + 1
+    elseif op == 'event' then
+      write_event(ARGV[i], ARGV[i + 1])
+      i = i + 2
     elseif op == 'settle' then
       settle(ARGV[i], ARGV[i + 1], ARGV[i + 2])
       i = i + 3

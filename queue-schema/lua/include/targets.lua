@@ -4,6 +4,7 @@
 -- @include budget
 -- @include gathered
 -- @include counters
+-- @include events
 
 -- What was gathered for a target is of no use when nobody will go on with it: always when the target
 -- was cancelled, and when its job died in a sweep that was. Attempts of the latter are reported.
@@ -95,6 +96,14 @@ local function admit(sweep)
   end
 end
 
+-- Targets have come to an end, one or many at once. What a person cancelled, and what was passed over, is no failure.
+local ENDS = { r = 'resolved', u = 'unresolved', s = 'skipped', x = 'cancelled', b = 'left_out' }
+local function tell_settled(sweep, code, targets, target)
+  if not ENDS[code] or targets == 0 then return end
+  tell('settlements', { endpoint = ENDS[code], success = code ~= 'u' and code ~= 'b', sweep = sweep,
+    target = tonumber(target), targets = targets })
+end
+
 -- All targets of a sweep with one status get another one; returns how many.
 local function recode(sweep, from, to)
   local st, sk = P .. 'st:' .. sweep, P .. 'sw:' .. sweep
@@ -103,6 +112,7 @@ local function recode(sweep, from, to)
     call('SET', st, codes)
     count(sk, 'n:' .. from, -n, true)
     count(sk, 'n:' .. to, n, true)
+    tell_settled(sweep, to, n)
   end
   return n
 end
@@ -169,6 +179,7 @@ settle = function(sweep, target, code)
   local sk = P .. 'sw:' .. sweep
   count(sk, 'n:' .. old, -1, true)
   count(sk, 'n:' .. code, 1, true)
+  tell_settled(sweep, code, 1, target)
   tidy(sweep, target, asked)
   if code == 'l' then judge_sweep(sweep) end
   if old == 'l' then admit(sweep) end

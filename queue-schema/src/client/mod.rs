@@ -10,6 +10,7 @@ mod claim;
 mod conn;
 mod dead;
 mod error;
+mod events;
 mod findings;
 mod forget;
 mod lanes;
@@ -37,6 +38,7 @@ pub use budget::{Held, Spend};
 pub use claim::{Claim, ClaimRequest, ClaimedJob, Commit, Lease, Waiter};
 pub use dead::{CLASSES, DeadFilter, DeadLetter};
 pub use error::QueueError;
+pub use events::{KeptEvent, Sent};
 pub use forget::{Forgotten, Retention, Upkeep};
 pub use lanes::{LaneStatus, unserved};
 pub use listed::Mark;
@@ -98,6 +100,8 @@ pub struct QueueOptions {
     pub max_payload_bytes: usize,
     /// Share of the server's `maxmemory` over which nothing new is enqueued, in percent.
     pub max_memory_percent: u8,
+    /// Events of each source that are kept; 0: none are written.
+    pub events: u32,
     /// Signs what is written and checks what is read.
     pub signer: Signer,
 }
@@ -288,8 +292,9 @@ impl Queue {
     pub(crate) async fn run<T: redis::FromRedisValue>(
         &self,
         script: &Script,
-        args: Vec<Vec<u8>>,
+        mut args: Vec<Vec<u8>>,
     ) -> Result<T, QueueError> {
+        args.push(self.options.events.to_string().into());
         Ok(script.run(&mut self.conn(), self.partition.prefix(), &args).await?)
     }
 }

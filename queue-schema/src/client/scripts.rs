@@ -43,7 +43,7 @@ macro_rules! includes {
 
 includes!(
     "base", "counters", "lanes", "limit", "places", "leases", "jobs", "budget", "gathered",
-    "targets", "dead", "effects", "check",
+    "targets", "dead", "effects", "check", "events",
 );
 
 /// Begins a line that names an include.
@@ -168,6 +168,7 @@ scripts!(
     check_rows,
     reconcile,
     memory,
+    observe,
 );
 
 #[cfg(test)]

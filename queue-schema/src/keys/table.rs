@@ -166,6 +166,8 @@ keys! {
     findings = "fd:" MEMORY ":" FILE, Hash, Lost("the findings of a file, and what people said of them"), "findings of a file: `path`, `look` its last review, `gone` since which sweep it is not there; `o:FINDING` what sweeps saw, `d:FINDING` what a person decided, `n:FINDING` how often it was looked for, `s:FINDING` how often it was seen, `m:FINDING` in which file it is now";
     finding_files = "fx:" MEMORY, Zset, Lost("the list of files with findings; reviews write it again"), "paths of the files that have findings, in their order";
     finding_codes = "fq:" MEMORY, Hash, Lost("by what a finding is known again in another file"), "a finding, or the hash of its code and of the names in its claim -> the finding and its file";
+    events = "ev:" SOURCE, Stream, Lost("the latest events of a source"), "the latest events of a source: what happened in the fleet, or what others sent; `observe.ring` of them are kept";
+    EVENT_SOURCES = "evs", Set, Anew, "the sources that others send events of, in one partition";
     vector = "vec:" KEY, Text, Lost("a vector; it is made again"), "a vector of a passage or query under its content key; ends by itself";
 }
 

@@ -294,6 +294,14 @@ fn budget(n: &impl Fn(&str) -> u64) -> Budget {
     }
 }
 
+/// What an effect tells the operator of a sweep: the sweep, what it is about, and the message. `None` for other
+/// effects, and for what works again.
+pub fn alert_of(effect: &Effect) -> Option<(SweepId, &str, &str)> {
+    let Effect::Put { key, field, value } = effect else { return None };
+    let sweep = key.strip_prefix(keys::alerts("").as_str())?;
+    (!value.is_empty()).then(|| (sweep.into(), field.as_str(), value.as_str()))
+}
+
 /// Changes of the record of one sweep, and of what stands beside it.
 #[derive(Debug, Clone, Copy)]
 pub struct SweepRecord<'a>(&'a SweepId);

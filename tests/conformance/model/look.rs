@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 const P: &str = "{scrum:0}:";
 
-/// Keys that no promise is about: turns, tokens that wake, workers.
-const UNSEEN: &[&str] = &["turn", "wake", "wake:", "freed:", "pool", "workers", "w:"];
+/// Keys that no promise of the model is about: turns, tokens that wake, workers, events.
+const UNSEEN: &[&str] = &["turn", "wake", "wake:", "freed:", "pool", "workers", "w:", "ev:"];
 
 /// Fields of a sweep's record that change; the others are its request.
 const SWEEP: &[&str] = &[

@@ -186,6 +186,7 @@ pub fn every_command(setup: &Setup, mut run: impl FnMut(&[&str], &[i32]) -> Stri
     let file = setup.bench.dir.path().join("memory.json");
     std::fs::write(&file, kept).unwrap();
     run(&["memory", sweep[1], "import", file.to_str().unwrap()], &[0]);
+    run(&["observe", "--sweep", "latest", "--failures"], &[0]);
     run(&["doctor"], &[0, 1]);
     run(&["kb", "schema"], &[0]);
     run(&["kb", "health"], &[0]);

@@ -101,6 +101,7 @@ impl ModelQueue {
             }
             Effect::Arrive { name, member } => self.arrive(name, *member),
             Effect::PlanTargets { sweep, first, targets } => self.plan(sweep, *first, targets),
+            Effect::Event { .. } => {}
             Effect::PlanDone { sweep } => self.planned(sweep),
             Effect::Settle { sweep, target, status } => self.settle(sweep, *target, *status),
         }

@@ -29,6 +29,8 @@
 //!
 //! [`pathway`] is what a repository has taught: which model does well where, and which mistakes come back.
 //!
+//! [`observe`] is what failures say together, and what to do about them.
+//!
 //! [`forge`] decides what is published of a review at a pull request.
 //!
 //! [`builtin`] is the reviewer that needs no model: static checks, written in the same format.
@@ -60,6 +62,7 @@ pub mod hints;
 pub mod injection;
 pub mod material;
 pub mod metrics;
+pub mod observe;
 pub mod parity;
 pub mod parse;
 pub mod pathway;

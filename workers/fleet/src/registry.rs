@@ -10,6 +10,7 @@ use queue_schema::envelope::{DecodeError, Envelope};
 use queue_schema::ids::JobId;
 use queue_schema::jobs::Job;
 use queue_schema::sign::Unsigned;
+use scrum_domain::observe;
 use std::future::Future;
 
 /// What every handler gets beside its payload.
@@ -61,7 +62,7 @@ impl Handler for Registry {
                     return Err(HandlerError::Unsigned(format!("the job is refused: {why}")));
                 }
             }
-            dispatch(&ctx, info, Job::decode(&envelope)?).await
+            dispatch(&ctx, info, Job::decode(&envelope)?).await.map(observe::told)
         }
     }
 }

@@ -21,6 +21,7 @@
 //! | what models have shown | [`models`] |
 //! | what is remembered of a repository; its pathways | [`memory::memory_stats`], [`memory::pathway`], [`memory::pathways`] |
 //! | which kinds of rows there are, who reads them; the rows of a kind over many sweeps | [`kb::health`], [`kb::KbRows`] |
+//! | what happened lately, and what it comes to | [`observe::Events`], [`observe::stats`] |
 //! | lanes, workers, jobs, what nobody serves | [`fleet::overview`], [`fleet::unserved_lanes`] |
 //!
 //! Nothing here loads a whole sweep. What may be many comes in pages of [`PAGE`], letters in pages of
@@ -39,6 +40,7 @@ mod ledger;
 pub mod letters;
 pub mod memory;
 mod models;
+pub mod observe;
 mod past;
 pub mod runs;
 mod sweep;

@@ -1,6 +1,7 @@
 //! `scrum-web`: the fleet over HTTP.
 
 mod error;
+mod event;
 mod guard;
 mod health;
 mod pathway;

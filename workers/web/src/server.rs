@@ -2,7 +2,7 @@
 
 use crate::error::Refused;
 use crate::guard::{self, Guard};
-use crate::{health, pathway};
+use crate::{event, health, pathway};
 use anyhow::Context as _;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -12,14 +12,14 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use queue_schema::client::Queue;
 use queue_schema::limits::MemoryLimits;
-use scrum_config::Settings;
+use scrum_config::{ObserveSettings, Settings};
 use scrum_shown::print;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore, watch};
 
 /// What all requests share; cheap to clone.
 #[derive(Debug, Clone)]
@@ -30,12 +30,24 @@ pub struct App {
     pub memory: MemoryLimits,
     /// Who retires a trace is alone, so that each is counted once.
     pub retiring: Arc<Mutex<()>>,
+    /// How many others may send events under their names.
+    pub observe: ObserveSettings,
+    /// Room for live streams.
+    pub followers: Arc<Semaphore>,
+    /// Whether the server ends, and live streams with it.
+    pub ending: watch::Receiver<bool>,
     timeout: Duration,
 }
+
+/// Live streams of events at a time.
+const MOST_FOLLOWERS: usize = 64;
 
 fn routes(app: App, guard: Guard, max_body_bytes: usize) -> Router {
     Router::new()
         .route("/health", get(health::get))
+        .route("/event", post(event::post))
+        .route("/events", get(event::list))
+        .route("/stats", get(event::stats))
         .route("/vectors/pathway/insert", post(pathway::insert))
         .route("/vectors/pathway/query", post(pathway::query))
         .route("/vectors/pathway/record_replay", post(pathway::record_replay))
@@ -80,8 +92,12 @@ async fn bounded(
 /// When the address can't be listened on.
 pub async fn serve(queue: Queue, settings: &Settings, guard: Guard) -> anyhow::Result<()> {
     let web = &settings.web;
+    let (end, ending) = watch::channel(false);
     let app = App {
         queue,
+        observe: settings.observe.clone(),
+        followers: Arc::new(Semaphore::new(MOST_FOLLOWERS)),
+        ending,
         memory: settings.memory,
         retiring: Arc::default(),
         timeout: Duration::from_millis(web.request_timeout_ms),
@@ -101,6 +117,7 @@ pub async fn serve(queue: Queue, settings: &Settings, guard: Guard) -> anyhow::R
             _ = tokio::signal::ctrl_c() => {}
         }
         tracing::info!("ending");
+        let _ = end.send(true);
     };
     axum::serve(listener, routes).with_graceful_shutdown(ends).await?;
     Ok(())

@@ -52,7 +52,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Diff) -> Result<Effects, Han
     if provider.is_some_and(|p| p.wire == Wire::Builtin) {
         let opinion = work.by_program(sources).await?;
         let text = opinion.written();
-        let tried = Tried::by_program(&work.job.sweep, &rung, TaskClass::Review, text);
+        let tried = Tried::by_program(&work.review, &work.bundle().name, &rung, text);
         return work.settle(&rung, tried.judge(|_| Ok(opinion)));
     }
     let bounds = &work.change()?.bounds;
@@ -75,6 +75,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Diff) -> Result<Effects, Han
         sweep: &work.job.sweep,
         review: Some(&work.review),
         task: TaskClass::Review,
+        path: work.bundle().name.as_str(),
         rung: &rung,
         local: work.spec.says_local(&rung.provider),
         ladder: &work.ladder,

@@ -187,6 +187,7 @@ impl Work {
             sweep: &self.job.sweep,
             review: Some(&self.review),
             task: TaskClass::Facts,
+            path: &self.record.path,
             rung,
             local: self.spec.says_local(&rung.provider),
             ladder: &self.spec.ladder,

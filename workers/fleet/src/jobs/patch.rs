@@ -89,6 +89,7 @@ impl Work {
             sweep: &self.job.sweep,
             review: None,
             task: TaskClass::Patch,
+            path: &self.path,
             rung: &self.run.model,
             local: self.run.local,
             ladder: &self.spec.ladder,

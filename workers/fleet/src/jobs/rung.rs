@@ -280,6 +280,7 @@ impl Work {
             sweep: &self.job.sweep,
             review: Some(&self.review),
             task: TaskClass::Review,
+            path: &self.record.path,
             rung,
             local: self.spec.says_local(&rung.provider),
             ladder: &self.ladder,

@@ -98,6 +98,7 @@ impl Work {
             sweep: &self.job.sweep,
             review: Some(&self.review),
             task: TaskClass::Shard,
+            path: &self.record.path,
             rung: &self.rung,
             local: self.spec.says_local(&self.rung.provider),
             ladder: &self.spec.shard_ladder,

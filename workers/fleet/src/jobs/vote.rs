@@ -156,6 +156,7 @@ impl Work {
             sweep: &self.job.sweep,
             review: Some(&self.review),
             task: TaskClass::Review,
+            path: &self.claim.source,
             rung,
             local: self.spec.says_local(&rung.provider),
             ladder: &self.voter()?.ladder,

@@ -7,6 +7,7 @@
 
 mod answer;
 mod budget;
+mod class;
 mod ledger;
 mod transient;
 
@@ -26,9 +27,10 @@ use queue_schema::records::SweepRecord;
 use queue_schema::rows::Outcome;
 use queue_schema::sweep::{Ladder, Rung, SweepSpec};
 use scrum_config::Wire;
+use scrum_domain::observe::Class;
 use scrum_domain::prompt::Prompt;
 use scrum_providers::{ChatError, ChatReply, ChatRequest, FailedKind, Subject, TerminalKind};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What is asked of whom.
 #[derive(Debug)]
@@ -41,6 +43,8 @@ pub struct Question<'a> {
     pub review: Option<&'a ReviewId>,
     /// What it is counted under.
     pub task: TaskClass,
+    /// Path of the file that it is about.
+    pub path: &'a str,
     /// The rung.
     pub rung: &'a Rung,
     /// Whether the sweep's record, or the run's, says that its provider is local.
@@ -90,6 +94,7 @@ pub struct Tried {
 #[derive(Debug)]
 struct Failed {
     outcome: Outcome,
+    class: Class,
     reason: String,
     /// The call counted, if one was made; the operator told once, if the provider will keep saying no.
     effects: Vec<Effect>,
@@ -102,7 +107,7 @@ impl Failed {
         let reason = format!(
             "no call was made: {provider} has refused all calls for {time} s; the last time: {why}"
         );
-        Self { outcome: Outcome::Error, reason, effects: Vec::new() }
+        Self { outcome: Outcome::Error, class: Class::RateLimited, reason, effects: Vec::new() }
     }
 }
 
@@ -138,23 +143,30 @@ impl<T> Judged<T> {
 }
 
 impl Tried {
-    /// What a program of ours says, without a call.
-    pub fn by_program(sweep: &SweepId, rung: &Rung, task: TaskClass, text: String) -> Self {
-        Self { account: Account::of(sweep, rung, task), end: Ok(Answer::free(text)) }
+    /// What a program of ours says of a review's file, without a call.
+    pub fn by_program(review: &ReviewId, path: &str, rung: &Rung, text: String) -> Self {
+        let account = Account::of(&review.sweep(), rung, TaskClass::Review);
+        Self { account: account.about(Some(review), path), end: Ok(Answer::free(text)) }
     }
 
     /// Judges the answer, if there is one.
     pub fn judge<T>(self, judge: impl FnOnce(&Answer) -> Result<T, Rejected>) -> Judged<T> {
-        let (verdict, answer, effects) = match self.end {
+        let (verdict, answer, effects, class) = match self.end {
             Ok(answer) => {
                 let verdict = answer.only_thoughts().map_or_else(|| judge(&answer), Err);
-                (verdict, Some(answer), Vec::new())
+                let class = verdict.as_ref().err().map(|(outcome, _)| Class::of_outcome(*outcome));
+                (verdict, Some(answer), Vec::new(), class)
             }
-            Err(failed) => (Err((failed.outcome, failed.reason)), None, failed.effects),
+            Err(failed) => {
+                (Err((failed.outcome, failed.reason)), None, failed.effects, Some(failed.class))
+            }
         };
         let mut judged = Judged { verdict, answer, effects };
-        let counted = self.account.ended(judged.outcome(), judged.answer.as_ref());
+        let (outcome, reason) = (judged.outcome(), judged.reason());
+        let event = self.account.event(outcome.as_str(), class, reason, judged.answer.as_ref());
+        let counted = self.account.ended(outcome, judged.answer.as_ref());
         judged.effects.extend(counted);
+        judged.effects.extend(event);
         judged
     }
 }
@@ -167,25 +179,26 @@ pub async fn ask(ctx: &Context, info: &JobInfo, q: Question<'_>) -> Result<Said,
     if let Some(effects) = transient::left_to_others(ctx, info, q.rung) {
         return Ok(Said::Later(effects));
     }
-    let account = Account::of(q.sweep, q.rung, q.task);
-    let tried = |end| Ok(Said::Tried(Tried { account: account.clone(), end }));
+    let mut account = Account::of(q.sweep, q.rung, q.task).about(q.review, q.path);
+    let tried = |account, end| Ok(Said::Tried(Tried { account, end }));
     let provider = ctx.settings().providers.get(&q.rung.provider);
     if provider.is_some_and(|p| p.wire == Wire::Builtin) {
         // It costs nothing and is quicker than the cache.
         let masked = q.masked;
         let reply = call(ctx, q).await;
         let free = |reply| Answer { free: true, ..Answer::of(reply, masked) };
-        return tried(reply.map(free).map_err(|error| failed(&account, &error, None)));
+        let end = reply.map(free).map_err(|error| failed(&account, &error, None));
+        return tried(account, end);
     }
     let key = key_of(ctx, &q);
     if let Some(answer) = answer::find(ctx, &key, &info.life).await? {
-        return tried(Ok(answer));
+        return tried(account, Ok(answer));
     }
     let mut place = match places::take(&q.rung.provider, transient::patience(ctx, &q)).await {
         Ok(place) => place,
         Err(NoPlace::Stopping) => return Ok(Said::Later(hand_back())),
         Err(NoPlace::Refusing { why, time }) => {
-            return tried(Err(Failed::refusing(&q.rung.provider, &why, time)));
+            return tried(account, Err(Failed::refusing(&q.rung.provider, &why, time)));
         }
     };
     // Just before the call: the job may have waited long for its place.
@@ -201,10 +214,12 @@ pub async fn ask(ctx: &Context, info: &JobInfo, q: Question<'_>) -> Result<Said,
         Held::Stale => return Err(HandlerError::Retry("the lease was lost".to_owned())),
     }
     let (asked, masked, rung) = (budget::guess_asked(&q.prompt), q.masked, q.rung);
-    let of = transient::Asked::of(&q, &account);
+    let (review, spec) = (q.review, q.spec);
     let probes = place.probes();
     place.begin();
+    let began = Instant::now();
     let reply = call(ctx, q).await;
+    account.took(began.elapsed());
     let why = reply.as_ref().err().map(ToString::to_string).unwrap_or_default();
     place.end(transient::ending(&reply), transient::units(&reply), why);
     match reply {
@@ -213,12 +228,16 @@ pub async fn ask(ctx: &Context, info: &JobInfo, q: Question<'_>) -> Result<Said,
             answer.settle_up(rung, asked);
             answer.paid_by.clone_from(&info.life);
             answer::keep(ctx, key, &answer).await?;
-            tried(Ok(answer))
+            tried(account, Ok(answer))
         }
-        Err(error) => match transient::again(ctx, info, &of, &error, probes).await? {
-            Some(effects) => Ok(Said::Later(effects)),
-            None => tried(Err(failed(&account, &error, Some(rung)))),
-        },
+        Err(error) => {
+            let of = transient::Asked::of(spec, review, rung, &account);
+            if let Some(effects) = transient::again(ctx, info, &of, &error, probes).await? {
+                return Ok(Said::Later(effects));
+            }
+            let end = failed(&account, &error, Some(rung));
+            tried(account, Err(end))
+        }
     }
 }
 
@@ -272,7 +291,7 @@ fn failed(account: &Account, error: &ChatError, rung: Option<&Rung>) -> Failed {
         effects.push(account.called());
     }
     let outcome = if declined { Outcome::Refused } else { Outcome::Error };
-    Failed { outcome, reason: error.to_string(), effects }
+    Failed { outcome, class: class::of(error), reason: error.to_string(), effects }
 }
 
 /// Whether text for this rung leaves the user's machines, so that secrets must be masked. `local` is what the

@@ -11,7 +11,7 @@ use queue_schema::effects::{Effect, Effects, Ending};
 use queue_schema::ids::ReviewId;
 use queue_schema::ledger::MOST_PER_CALL;
 use queue_schema::records::{ReviewRecord, SweepRecord};
-use queue_schema::sweep::Rung;
+use queue_schema::sweep::{Rung, SweepSpec};
 use scrum_providers::{ChatError, ChatReply, FailedKind, Pause, TransientKind};
 use std::time::Duration;
 
@@ -78,7 +78,7 @@ pub(super) async fn again(
         // It asked for all jobs of its pool whether the provider takes calls again, and waits on with them.
         let waits = Effects::done().ending(Ending::Wait { delay_ms: 0, reason });
         let waits = waits.with(alert(error.to_string()));
-        return Ok(Some(q.account.again().into_iter().fold(waits, Effects::with)));
+        return Ok(Some(q.account.again(error).into_iter().fold(waits, Effects::with)));
     }
     let tries = tries(ctx, info, q.review).await?;
     let retries_left = info.attempt + 1 < ctx.settings().queue.max_attempts;
@@ -90,7 +90,7 @@ pub(super) async fn again(
     let wait = wait_ms(ctx, tries, pause);
     let later = Effects::retry(wait, reason).with(alert(until(error, wait)));
     let count: Option<Effect> = q.review.map(|review| ReviewRecord::of(review).tried(&info.life));
-    Ok(Some(count.into_iter().chain(q.account.again()).fold(later, Effects::with)))
+    Ok(Some(count.into_iter().chain(q.account.again(error)).fold(later, Effects::with)))
 }
 
 /// An error, and until when its call waits, where a person would wonder.
@@ -154,9 +154,13 @@ pub(super) struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    pub(super) fn of(q: &Question<'a>, account: &'a Account) -> Self {
-        let most = q.spec.limits.transient_retries;
-        Self { review: q.review, rung: q.rung, most, account }
+    pub(super) fn of(
+        spec: &SweepSpec,
+        review: Option<&'a ReviewId>,
+        rung: &'a Rung,
+        account: &'a Account,
+    ) -> Self {
+        Self { review, rung, most: spec.limits.transient_retries, account }
     }
 }
 

@@ -1,0 +1,20 @@
+//! The command line of `scrum observe`.
+
+use clap::Args;
+
+/// `scrum observe`.
+#[derive(Debug, Args)]
+pub struct ObserveArgs {
+    /// Print the latest events and then each new one, a line each, until Ctrl-C.
+    #[arg(long)]
+    pub follow: bool,
+    /// Only events of this source.
+    #[arg(long, value_name = "SOURCE")]
+    pub source: Option<String>,
+    /// Only failures.
+    #[arg(long)]
+    pub failures: bool,
+    /// Only what is about this sweep; `latest` for the newest.
+    #[arg(long, value_name = "SWEEP")]
+    pub sweep: Option<String>,
+}
