@@ -2,6 +2,7 @@
 //! message can name the very place.
 
 use crate::apply::{ApplySettings, SandboxMode};
+use crate::confirm::ConfirmSettings;
 use crate::diff::DiffSettings;
 use crate::embedding::{EmbedWire, EmbeddingConfig};
 use crate::error::Problem;
@@ -41,6 +42,7 @@ pub(crate) fn keys(section: &str) -> &'static [&'static str] {
         "worker" => field_names::<WorkerSettings>(),
         "sweep" => field_names::<SweepSettings>(),
         "facts" => field_names::<FactsSettings>(),
+        "confirm" => field_names::<ConfirmSettings>(),
         "diff" => field_names::<DiffSettings>(),
         "budget" => field_names::<BudgetSettings>(),
         "accept" => field_names::<AcceptLimits>(),

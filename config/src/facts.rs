@@ -91,17 +91,14 @@ pub(crate) fn wrong_with(
         }
         Some(provider) if provider.wire == Wire::Builtin => {
             let fix = "use a model, or leave it empty for one of the sweep's ladder";
-            Some((
-                format!("'{}' is not a model and can't extract facts", rung.provider),
-                fix.to_owned(),
-            ))
+            Some((format!("'{}' is not a model", rung.provider), fix.to_owned()))
         }
         Some(_) => None,
     }
 }
 
 /// `provider/model`; the model's own name may hold slashes.
-fn rung(name: &str) -> Option<Rung> {
+pub(crate) fn rung(name: &str) -> Option<Rung> {
     let (provider, model) = name.split_once('/')?;
     (!provider.is_empty() && !model.trim().is_empty()).then(|| Rung {
         provider: provider.to_owned(),

@@ -21,6 +21,7 @@
 pub mod apply;
 mod base_url;
 mod check;
+pub mod confirm;
 pub mod diff;
 pub mod embedding;
 mod error;

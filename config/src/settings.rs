@@ -1,6 +1,7 @@
 //! The settings, typed. Defaults and the meaning of each stand in `config/default.toml`.
 
 use crate::apply::ApplySettings;
+use crate::confirm::ConfirmSettings;
 use crate::diff::DiffSettings;
 use crate::embedding::EmbeddingConfig;
 use crate::error::ConfigError;
@@ -36,6 +37,8 @@ pub struct Settings {
     pub sweep: SweepSettings,
     /// What is taken out of accepted reviews.
     pub facts: FactsSettings,
+    /// How findings are confirmed by a second call.
+    pub confirm: ConfirmSettings,
     /// How a change is reviewed.
     pub diff: DiffSettings,
     /// What a sweep may spend.

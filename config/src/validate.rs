@@ -36,6 +36,7 @@ impl Settings {
         self.queue_and_worker(&mut check);
         self.sweep(&mut check);
         self.facts(&mut check);
+        self.confirm(&mut check);
         self.steps(&mut check);
         self.diff.validate(&mut check);
         self.embedding(&mut check);
@@ -187,6 +188,17 @@ impl Settings {
         check.range("facts.max_relationships", f.max_relationships.into(), 1, 1000);
         // Servers that turn a schema into a grammar refuse bounds of some thousands.
         check.range("facts.max_text_chars", f.max_text_chars.into(), 20, 2000);
+    }
+
+    fn confirm(&self, check: &mut Checks) {
+        let c = &self.confirm;
+        if let Some((what, fix)) = wrong_with(&c.model, &self.providers) {
+            check.add("confirm.model", what, &fix);
+        }
+        check.range("confirm.min_confidence", c.min_confidence.into(), 0, 100);
+        check.range("confirm.max_findings", c.max_findings.into(), 1, 50);
+        check.range("confirm.context_lines", c.context_lines.into(), 0, 10_000);
+        check.range("confirm.max_share", c.max_share.into(), 1, 1000);
     }
 
     fn budget(&self, check: &mut Checks) {

@@ -214,6 +214,9 @@ pub struct Request {
     /// Extract no facts from accepted reviews: saves two calls for each file.
     #[arg(long)]
     pub no_facts: bool,
+    /// Confirm no findings by a second call: then no review is in the tier `auto`.
+    #[arg(long)]
+    pub no_confirm: bool,
     /// Rank among the sweeps of the fleet: low, normal or high; jobs of a higher rank go first.
     #[arg(long, value_name = "RANK", default_value = "normal")]
     pub priority: Priority,

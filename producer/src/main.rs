@@ -42,12 +42,12 @@ fn main() -> ExitCode {
 async fn dispatch(cli: Cli) -> anyhow::Result<u8> {
     let global = cli.global;
     match cli.command {
-        Command::Run(args) => commands::run::execute(&global, args).await,
+        Command::Run(args) => Box::pin(commands::run::execute(&global, args)).await,
         Command::Diff(args) => commands::diff::execute(&global, args).await,
-        Command::Sweep(args) => commands::sweep::execute(&global, args).await,
+        Command::Sweep(args) => Box::pin(commands::sweep::execute(&global, args)).await,
         Command::Status(args) => commands::status::execute(&global, args).await,
         Command::Apply(args) => commands::apply::execute(&global, args).await,
-        Command::Report(args) => commands::report::execute(&global, args).await,
+        Command::Report(args) => Box::pin(commands::report::execute(&global, args)).await,
         Command::Models(args) => commands::models::execute(&global, args).await,
         Command::Metrics(args) => commands::metrics::execute(&global, args).await,
         Command::Findings(args) => commands::findings::execute(&global, args).await,

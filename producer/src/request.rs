@@ -83,9 +83,12 @@ pub fn prepare(
     let is_url = Repo::is_url(&request.repo);
     let named = Some(&request.repo).filter(|_| request.targets.is_empty() && !is_url);
     let below = named.and_then(|path| repo.below_root(Path::new(path)));
+    let confirm = settings.confirm.spec(&ladder, &settings.providers);
+    let confirm = confirm.filter(|_| !request.no_confirm);
     let facts = settings.facts.spec(&ladder, &settings.providers).filter(|_| !request.no_facts);
     let fact_rungs = facts.iter().flat_map(|f| [&f.extractor, &f.verifier]);
-    let rungs = ladder.rungs.iter().chain(&shard_ladder.rungs).chain(fact_rungs);
+    let confirmer = confirm.as_ref().and_then(|c| c.rung.as_ref());
+    let rungs = ladder.rungs.iter().chain(&shard_ladder.rungs).chain(fact_rungs).chain(confirmer);
     let local = settings.local_of(rungs);
     let identity =
         if is_url { queue_schema::url::identity(&request.repo) } else { repo.identity(&commit)? };
@@ -112,6 +115,7 @@ pub fn prepare(
         embedding: settings.embedding.model_in_use().to_owned(),
         local,
         facts,
+        confirm,
         diff: None,
         audit: None,
         labels: labels(&request.labels)?,

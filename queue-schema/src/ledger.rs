@@ -44,6 +44,8 @@ pub enum TaskClass {
     Facts,
     /// Patches to a reviewed file.
     Patch,
+    /// A second call about the findings of an accepted review.
+    Confirm,
 }
 
 impl TaskClass {
@@ -54,6 +56,7 @@ impl TaskClass {
             Self::Shard => "shard",
             Self::Facts => "facts",
             Self::Patch => "patch",
+            Self::Confirm => "confirm",
         }
     }
 }

@@ -7,10 +7,12 @@ use crate::rows::{AuditConsensusRow, ClaimRow, DiffReview, ReviewRow, Row as _};
 use serde::{Deserialize, Serialize};
 
 mod audit;
+mod confirm;
 mod diff;
 mod facts;
 
 pub use audit::{AuditBounds, AuditSpec};
+pub use confirm::{ConfirmBounds, ConfirmSpec};
 pub use diff::{ClaimsSpec, DiffBounds, DiffFailOn, DiffSpec, EMPTY_TREE, PostSpec, Reviewer};
 pub use facts::{FactsBounds, FactsSpec};
 
@@ -243,6 +245,9 @@ pub struct SweepSpec {
     /// How facts are taken out of accepted reviews; none when they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub facts: Option<FactsSpec>,
+    /// How findings of accepted reviews are confirmed; none when they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<ConfirmSpec>,
     /// The change that is reviewed instead of files; none in a sweep over files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diff: Option<DiffSpec>,
@@ -280,7 +285,8 @@ impl SweepSpec {
         canon.globs.dedup();
         let facts = canon.facts.iter_mut().flat_map(|f| [&mut f.extractor, &mut f.verifier]);
         let rungs = canon.ladder.rungs.iter_mut().chain(&mut canon.shard_ladder.rungs);
-        for rung in rungs.chain(facts) {
+        let confirm = canon.confirm.iter_mut().filter_map(|c| c.rung.as_mut());
+        for rung in rungs.chain(facts).chain(confirm) {
             rung.note.clear();
         }
         canon.diff.iter_mut().for_each(DiffSpec::drop_words);

@@ -112,8 +112,9 @@ impl Bench {
         command
             .env("SCRUM_CONFIG", &self.config)
             .env("SCRUM_STATE_DIR", self.state())
-            // Most tests count calls; those about facts set this.
+            // Most tests count calls; those about facts and about confirmation set these.
             .env("SCRUM__FACTS__ENABLED", "false")
+            .env("SCRUM__CONFIRM__ENABLED", "false")
             .stdin(Stdio::null())
             .current_dir(self.dir.path());
         command.envs(self.env.iter().cloned());

@@ -44,6 +44,7 @@ pub fn sweep_spec(n: u8, admission_window: u32) -> SweepSpec {
         embedding: String::new(),
         local: Vec::new(),
         facts: None,
+        confirm: None,
         diff: None,
         audit: None,
         limits: Limits {

@@ -116,6 +116,36 @@ pub enum Confirmed {
     Program,
 }
 
+/// What a second call says of a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Stands {
+    /// It named an input for which the result is wrong.
+    Upheld,
+    /// The code does not do what is claimed.
+    Rejected,
+    /// It could not judge it, or did not say for what input it fails.
+    #[default]
+    CantTell,
+}
+
+/// A second call about a finding, which saw neither its confidence nor its author.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Confirmation {
+    /// What it says.
+    pub said: Stands,
+    /// `provider/model` that was asked.
+    pub by: String,
+    /// The input or state that it names; empty for none.
+    pub input: String,
+    /// What the code does with it.
+    pub actual: String,
+    /// What it should do.
+    pub expected: String,
+}
+
 /// How a finding stands among those of its repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -244,6 +274,9 @@ pub struct Finding {
     /// What stands behind it besides its reviewer's word; left out for nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed: Option<Confirmed>,
+    /// What a second call said of it; left out when none was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmation: Option<Confirmation>,
     /// Names of the checks by program that it failed; left out when it passed all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<String>,

@@ -169,7 +169,7 @@ fn row(sweep: &SweepId, target: u32, path: &str, fate: Fate) -> ReviewRow {
         answer: &format!("answer of target {target}."),
         parsed: &parsed,
         attempts: &[attempt(Outcome::Accepted, "", target)],
-        shards_spent: Spent::default(),
+        spent_around: Spent::default(),
         shards_total: 0,
         shards_missing: &[],
         shards_shortened: 0,

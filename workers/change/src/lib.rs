@@ -109,6 +109,7 @@ pub fn prepare(
         embedding: String::new(),
         local: settings.local_of(change.rungs()),
         facts: None,
+        confirm: None,
         diff: Some(change),
         audit: None,
         labels: request.labels,

@@ -12,6 +12,7 @@
 //!    [`hints`] is what linters found, and [`definitions`] what the file uses of others, which it is shown too.
 //! 5. [`accept`]: is the answer a review ([`clean`] and [`parse`] read it, [`material`] tells copies).
 //! 6. [`anchor`]: where in the file each finding is; [`checks`]: does it hold; [`tier`]: what may be done with the review.
+//!    [`confirm`]: a second call that has to name an input for which the result is wrong.
 //! 7. [`review`]: the row; [`facts`]: what it says of the file; [`report`]: what a sweep leaves behind.
 //!
 //! [`findings`] tells which findings were said before, and what has become of those.
@@ -47,6 +48,7 @@ pub mod builtin;
 pub mod checks;
 pub mod claims;
 pub mod clean;
+pub mod confirm;
 pub mod decode;
 pub mod definitions;
 pub mod diff;

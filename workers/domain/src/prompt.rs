@@ -38,7 +38,7 @@ pub fn template_version() -> &'static str {
     VERSION.get_or_init(|| version_of(&TEMPLATES))
 }
 
-const TEMPLATES: [&str; 15] = [
+const TEMPLATES: [&str; 16] = [
     REVIEW,
     FORMAT_MARKDOWN,
     FORMAT_FORENSIC,
@@ -54,6 +54,7 @@ const TEMPLATES: [&str; 15] = [
     crate::diff::DIFF,
     crate::claims::CLAIM,
     crate::audit::AUDIT,
+    crate::confirm::CONFIRM,
 ];
 
 fn version_of(templates: &[&str]) -> String {

@@ -46,8 +46,8 @@ pub struct Accepted<'a> {
     pub parsed: &'a Parsed,
     /// Every attempt in order; the last one is the accepted one.
     pub attempts: &'a [Attempt],
-    /// Tokens, money and time of the shard summaries.
-    pub shards_spent: Spent,
+    /// Tokens, money and time of the calls around it: the shard summaries, the confirmation.
+    pub spent_around: Spent,
     /// Shards of the file; 0 when it was not split.
     pub shards_total: u32,
     /// What the file was read as; empty for UTF-8.
@@ -136,7 +136,7 @@ pub fn row(accepted: &Accepted<'_>) -> ReviewRow {
     let preview = clip(accepted.answer, history.preview_chars as usize);
     let kept = clip(accepted.answer, history.answer_chars as usize);
     let tiers = tier(&parsed.findings, accepted.limits.tiers);
-    let spent = Spent::of(attempts).plus(&accepted.shards_spent);
+    let spent = Spent::of(attempts).plus(&accepted.spent_around);
     let last = attempts.last();
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     ReviewRow {
@@ -233,7 +233,7 @@ mod tests {
             answer,
             parsed,
             attempts,
-            shards_spent: Spent { tokens_in: 7, ..Spent::default() },
+            spent_around: Spent { tokens_in: 7, ..Spent::default() },
             shards_total: 0,
             encoding: "",
             shards_missing: &[],

@@ -8,6 +8,7 @@ use super::said::Said;
 use crate::severity::Severity;
 use crate::target::language;
 use crate::text::clip_marked;
+use queue_schema::rows::finding::Stands;
 use queue_schema::rows::{Confirmed, Finding, ReviewRow};
 use scrum_shown::plain;
 use std::cmp::Reverse;
@@ -44,6 +45,13 @@ fn confirmed(finding: &Finding) -> Option<&'static str> {
         Confirmed::Call => "confirmed by another call",
         Confirmed::Program => "found by a rule",
     })
+}
+
+/// What a second call found: for which input the code does what, and what it should do.
+fn second(finding: &Finding) -> Option<String> {
+    let said = finding.confirmation.as_ref().filter(|c| c.said == Stands::Upheld)?;
+    let (input, actual, expected) = (&said.input, &said.actual, &said.expected);
+    Some(format!("{input}; what happens: {actual}; what should: {expected} ({})", said.by))
 }
 
 /// How many findings of a review ask for something.
@@ -141,6 +149,7 @@ pub(super) fn whole(row: &ReviewRow, finding: &Finding, page: Option<&str>) -> S
     };
     part("Where", said.place.as_ref());
     part("Fails for", said.fails_for.as_ref());
+    part("A second call", second(finding).as_ref());
     part("Instead", said.instead.as_ref());
     if let Some(diff) = &diff {
         out.push_str(&block("diff", diff));

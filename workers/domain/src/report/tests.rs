@@ -144,7 +144,7 @@ fn row(path: &str, findings: Vec<Finding>, attempts: &[Attempt]) -> ReviewRow {
         answer: "a",
         parsed: &parsed,
         attempts,
-        shards_spent: Spent::default(),
+        spent_around: Spent::default(),
         shards_total: 3,
         shards_missing: &[(3500, 7000)],
         shards_shortened: 2,

@@ -1,6 +1,7 @@
 //! Rung: one attempt by one model; then a row, the next rung, or the dead-letter queue.
 
 mod begun;
+mod confirm;
 mod settle;
 
 use crate::context::Context;
@@ -46,6 +47,8 @@ struct Work {
     fence: String,
     remembered: Option<Remembered>,
     preamble: String,
+    /// Tokens of the prompt of this attempt, as a guess.
+    asked_tokens: u64,
     /// It was to begin at a remembered model, and does not.
     went_back: bool,
 }
@@ -91,6 +94,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
             |work: &Work| work.body().map_or_else(|| whole(work), |body| prompt(work, body));
         asked = work.with_room(notes, fits);
     }
+    work.asked_tokens = fit::guess_asked(&asked);
     let question = work.question(&rung, &documents, asked, shown.2);
     let tried = match model::ask(ctx, &info, question).await? {
         Said::Tried(tried) => tried,
@@ -101,7 +105,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Rung) -> Result<Effects, Han
         }
     };
     let judged = tried.judge(|answer| work.judge(answer, &documents, &found));
-    work.settle(ctx, &rung, judged, found).await
+    work.settle(ctx, &info, &rung, judged, found).await
 }
 
 async fn load(ctx: &Context, job: Rung) -> Result<Work, HandlerError> {
@@ -138,6 +142,7 @@ async fn load(ctx: &Context, job: Rung) -> Result<Work, HandlerError> {
         fence,
         remembered,
         preamble,
+        asked_tokens: 0,
         went_back: false,
     })
 }

@@ -1,10 +1,12 @@
 //! What becomes of a review when an attempt has ended.
 
 use super::Work;
+use super::confirm::Confirmed;
 use crate::context::Context;
 use crate::findings::{self, Reviewed};
 use crate::model::{self, Answer, Judged};
 use crate::passages::Found;
+use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
 use crate::{lookup, pipeline};
 use queue_schema::effects::Effects;
@@ -14,13 +16,14 @@ use queue_schema::rows::{Attempt, ReviewRow};
 use queue_schema::sweep;
 use scrum_domain::checks::{self, Seen};
 use scrum_domain::parse::Parsed;
-use scrum_domain::review::{self, Accepted, Pathway, RowLimits};
+use scrum_domain::review::{self, Accepted, Pathway, RowLimits, Spent};
 use scrum_domain::{builtin, facts, metrics};
 
 impl Work {
     pub(super) async fn settle(
         self,
         ctx: &Context,
+        info: &JobInfo,
         rung: &sweep::Rung,
         judged: Judged<Parsed>,
         found: Found,
@@ -46,11 +49,16 @@ impl Work {
                 None => Ok(effects),
             };
         };
-        let parsed = self.checked(ctx, parsed, &answer, &found).await?;
+        let mut parsed = self.checked(ctx, parsed, &answer, &found).await?;
+        let confirmed = self.confirm(ctx, info, (rung, &answer), &mut parsed.findings).await?;
+        let (spent, effects) = match confirmed {
+            Confirmed::Later(later) => return Ok(later),
+            Confirmed::Done(spent, counted) => (spent, effects.with_all(counted)),
+        };
         let attempts = self.attempts(attempt);
         let end = self.end(&attempts);
         let pathway = end.map(|end| end.pathway()).unwrap_or_default();
-        let mut row = self.row(&answer, &parsed, &attempts, &found, &pathway);
+        let mut row = self.row(&answer, &parsed, &attempts, &found, &pathway, spent);
         let known = findings::settle(ctx, self.reviewed(), &mut row).await?;
         let effects = match end {
             Some(end) => effects.with_all(end.learn(ctx, &self.review, &row).await?),
@@ -120,6 +128,7 @@ impl Work {
         attempts: &[Attempt],
         found: &Found,
         pathway: &Pathway,
+        confirmed: Spent,
     ) -> ReviewRow {
         review::row(&Accepted {
             reviewed_at: &crate::jobs::now(),
@@ -132,7 +141,7 @@ impl Work {
             answer: &answer.text,
             parsed,
             attempts,
-            shards_spent: self.gathered.spent,
+            spent_around: self.gathered.spent.plus(&confirmed),
             shards_total: self.gathered.shards_total,
             encoding: self.encoding,
             shards_missing: &self.gathered.missing,

@@ -1,0 +1,138 @@
+use super::*;
+use crate::accept::Answer;
+use queue_schema::limits::TierLimits;
+use queue_schema::rows::finding::{Confirmation, Stands};
+use queue_schema::rows::{Confirmed, FindingKind, Outcome};
+
+const SOURCE: &str = "fn last(all: &[u8]) -> u8 {\n    all[all.len()]\n}\n\nfn add(a: u8, b: u8) -> u8 {\n    a + b\n}\n";
+
+fn bounds() -> ConfirmBounds {
+    ConfirmBounds { min_confidence: 90, max_findings: 5, context_lines: 20, max_share: 40 }
+}
+
+fn sure(line: u32) -> Finding {
+    Finding {
+        confidence: Some(95),
+        anchored: true,
+        line: Some(line),
+        end_line: Some(line),
+        quote: Some("all[all.len()]".into()),
+        ..Finding::new(FindingKind::Suggestion, "Reads past the end (Confidence: 95%)")
+    }
+}
+
+#[test]
+fn only_what_is_sure_and_holds_is_worth_a_second_call() {
+    let with = |change: fn(&mut Finding)| {
+        let mut finding = sure(2);
+        change(&mut finding);
+        candidates(&[finding], &bounds())
+    };
+    assert_eq!(with(|_| {}), [0]);
+    let not: [fn(&mut Finding); 7] = [
+        |f| f.confidence = Some(89),
+        |f| f.confidence = None,
+        |f| f.confidence_unreadable = true,
+        |f| f.anchored = false,
+        |f| f.checks = vec!["style".into()],
+        |f| f.confirmed = Some(Confirmed::Program),
+        |f| f.kind = FindingKind::VerifiedComponent,
+    ];
+    for (n, change) in not.into_iter().enumerate() {
+        assert!(with(change).is_empty(), "{n}");
+    }
+    assert_eq!(candidates(&vec![sure(2); 9], &bounds()), [0, 1, 2, 3, 4]);
+}
+
+#[test]
+fn the_call_sees_neither_confidence_nor_author_and_keeps_to_its_share() {
+    let findings = [sure(2), sure(6)];
+    let asked = ask("a.rs", SOURCE, &findings, vec![0, 1], &bounds(), (5000, "MARK")).unwrap();
+    let user = &asked.prompt.user;
+    assert!(user.contains("2:     all[all.len()]") && user.contains("CLAIM 2 (line 6)"), "{user}");
+    assert!(!user.contains("95") && !user.to_lowercase().contains("confidence"), "{user}");
+    assert_eq!((asked.about.as_slice(), asked.max_tokens), (&[0, 1][..], 300));
+    // Fewer lines first, then fewer claims, then none.
+    let long = format!("{}{SOURCE}", "// a line of words that takes room\n".repeat(200));
+    let far: Vec<Finding> = [10, 202].map(sure).into();
+    let mut claims = Vec::new();
+    for review in (100..6000).step_by(20) {
+        let asked = ask("a.rs", &long, &far, vec![0, 1], &bounds(), (review, "MARK"));
+        let took = asked.as_ref().map_or(0, |asked| {
+            crate::fit::guess_asked(&asked.prompt) + u64::from(asked.max_tokens)
+        });
+        assert!(took <= review * 40 / 100, "{review}: {took}");
+        claims.push(asked.map_or(0, |asked| asked.about.len()));
+    }
+    assert!(claims.is_sorted(), "{claims:?}");
+    claims.dedup();
+    assert_eq!(claims, [0, 1, 2]);
+}
+
+fn said(text: &str, claims: usize) -> Result<Vec<Option<Stands>>, Outcome> {
+    let answer = Answer { text, ..Answer::default() };
+    let all = judge(&answer, claims).map_err(|(outcome, _)| outcome)?;
+    Ok(all.into_iter().map(|one| one.map(|c| c.said)).collect())
+}
+
+#[test]
+fn answers_are_read_in_any_dress_and_upheld_needs_a_wrong_result() {
+    use Stands::{CantTell, Rejected, Upheld};
+    let full = "INPUT: an empty slice\nACTUAL: panics\nEXPECTED: an error\n";
+    for (text, expected) in [
+        (format!("CLAIM: 1\n{full}VERDICT: upheld"), Upheld),
+        (format!("**CLAIM 1:**\n{full}**VERDICT:** Upheld."), Upheld),
+        (format!("{full}- VERDICT: upheld"), Upheld),
+        (
+            r#"{"claim": 1, "input": "[]", "actual": "panics", "expected": "None", "verdict": "upheld"}"#
+                .into(),
+            Upheld,
+        ),
+        ("CLAIM: 1\nINPUT: none\nACTUAL: none\nEXPECTED: none\nVERDICT: rejected".into(), Rejected),
+        (format!("CLAIM: 1\n{full}VERDICT: not upheld"), Rejected),
+        ("CLAIM: 1\nVERDICT: can’t tell".into(), CantTell),
+        // It upholds and shows nothing.
+        ("CLAIM: 1\nVERDICT: upheld".into(), CantTell),
+        ("CLAIM: 1\nINPUT: x\nACTUAL: returns 1\nEXPECTED: Returns 1.\nVERDICT: upheld".into(), CantTell),
+        ("CLAIM: 1\nINPUT: n/a\nACTUAL: a\nEXPECTED: b\nVERDICT: upheld".into(), CantTell),
+        // Hedged, or more than one.
+        (format!("CLAIM: 1\n{full}VERDICT: upheld in part"), CantTell),
+        (format!("CLAIM: 1\n{full}VERDICT: upheld, rejected or can't tell"), CantTell),
+        (format!("CLAIM: 1\n{full}VERDICT: upheld\nCLAIM: 1\nVERDICT: rejected"), CantTell),
+    ] {
+        assert_eq!(said(&text, 1).unwrap(), [Some(expected)], "{text}");
+    }
+    let two = format!("CLAIM: 2\n{full}VERDICT: upheld\nCLAIM: 3\nVERDICT: rejected");
+    assert_eq!(said(&two, 3).unwrap(), [None, Some(Upheld), Some(Rejected)]);
+    for (text, outcome) in [
+        ("", Outcome::Thin),
+        ("The claims are right.", Outcome::Malformed),
+        ("CLAIM: 7\nVERDICT: upheld", Outcome::Malformed),
+        ("I'm sorry, but I can't help with that.", Outcome::Refused),
+    ] {
+        assert_eq!(said(text, 2).unwrap_err(), outcome, "{text}");
+    }
+    let cut = Answer { text: "CLAIM: 1\nINPUT: a", truncated: true, ..Answer::default() };
+    assert_eq!(judge(&cut, 1).unwrap_err().0, Outcome::Truncated);
+}
+
+#[test]
+fn upheld_lifts_the_cap_rejected_blocks_and_an_open_one_stays_capped() {
+    let limits = TierLimits::default();
+    let tier = |said: Option<Stands>| {
+        let mut findings = vec![sure(2)];
+        let said = said.map(|said| Confirmation { said, ..Confirmation::default() });
+        settle(&mut findings, &[0], vec![said], "p/m");
+        crate::tier::tier(&findings, limits).tier
+    };
+    assert_eq!(tier(Some(Stands::Upheld)), "auto");
+    assert_eq!(tier(Some(Stands::CantTell)), "dry_run");
+    assert_eq!(tier(None), "dry_run");
+    assert_eq!(tier(Some(Stands::Rejected)), "block");
+    // One that is rejected goes behind the others.
+    let mut two = vec![sure(2), sure(6)];
+    let rejected = Confirmation { said: Stands::Rejected, ..Confirmation::default() };
+    settle(&mut two, &[0], vec![Some(rejected)], "p/m");
+    assert_eq!((two[0].line, two[1].checks.as_slice()), (Some(6), &[REJECTED.to_owned()][..]));
+    assert_eq!(two[1].confirmation.as_ref().map(|c| c.by.as_str()), Some("p/m"));
+}
