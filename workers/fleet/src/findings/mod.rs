@@ -245,19 +245,24 @@ impl Work {
         if file.all.is_empty() && settled.observed.is_empty() {
             return Ok(effects);
         }
+        // What goes into one hash stands together: it is written by one command.
+        let mut places = Vec::new();
         if file.path != self.path || file.all.is_empty() {
-            effects.extend(record.listed());
+            let [path, listed] = record.listed();
+            effects.push(path);
+            places.push(listed);
         }
         effects.push(record.look(look)?);
         effects.extend(file.gone.map(|_| record.gone(None)));
         for (id, observed) in &settled.observed {
             effects.push(record.observed(id, observed)?);
             if observed.last.seq == look.seq {
-                effects.extend(record.place(&findings::place_key(observed), id));
+                places.extend(record.place(&findings::place_key(observed), id));
             }
         }
-        effects.push(record.counts(&settled.counts));
         effects.extend(self.forgotten(settled).map(|id| record.forgotten(id)));
+        effects.extend(places);
+        effects.push(record.counts(&settled.counts));
         let fixed = settled.observed.iter().filter(|(_, o)| o.fixed == Some(look.seq));
         effects.extend(trust(fixed.map(|(_, observed)| observed)));
         Ok(effects)
