@@ -8,6 +8,7 @@ use crate::embedding::{EmbedWire, EmbeddingConfig};
 use crate::error::Problem;
 use crate::facts::FactsSettings;
 use crate::forge::ForgeSettings;
+use crate::hooks::HookSettings;
 use crate::layer::Layer;
 use crate::observe::ObserveSettings;
 use crate::provider::{ProviderConfig, Wire};
@@ -54,6 +55,7 @@ pub(crate) fn keys(section: &str) -> &'static [&'static str] {
         "observe" => field_names::<ObserveSettings>(),
         "web" => field_names::<WebSettings>(),
         "forge" => field_names::<ForgeSettings>(),
+        "hooks" => field_names::<HookSettings>(),
         "ladders" => field_names::<LadderSettings>(),
         "apply" => field_names::<ApplySettings>(),
         "log" => field_names::<LogSettings>(),

@@ -7,6 +7,7 @@ use crate::embedding::EmbeddingConfig;
 use crate::error::ConfigError;
 use crate::facts::FactsSettings;
 use crate::forge::ForgeSettings;
+use crate::hooks::HookSettings;
 use crate::observe::ObserveSettings;
 use crate::provider::ProviderConfig;
 use queue_schema::budget::{Amount, Caps};
@@ -61,6 +62,8 @@ pub struct Settings {
     pub web: WebSettings,
     /// Where reviews of changes are published.
     pub forge: ForgeSettings,
+    /// Which forges' calls start reviews.
+    pub hooks: HookSettings,
     /// Ladders of the user's own.
     pub ladders: LadderSettings,
     /// How reviews become commits.

@@ -39,6 +39,7 @@ impl Settings {
         self.confirm(&mut check);
         self.steps(&mut check);
         self.diff.validate(&mut check);
+        self.hooks.validate(&self.diff.reviewers, &mut check);
         self.embedding(&mut check);
         self.apply.validate(&mut check);
         self.budget(&mut check);
@@ -410,7 +411,7 @@ pub(crate) struct Checks(Vec<Problem>);
 
 impl Checks {
     /// Where a key is looked for.
-    fn names_a_variable(&mut self, key: &str, name: &str) {
+    pub(crate) fn names_a_variable(&mut self, key: &str, name: &str) {
         if !is_variable(name) {
             // Not shown: most likely it is the key itself.
             let what = "this is not the name of an environment variable".to_owned();

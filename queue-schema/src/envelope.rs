@@ -178,6 +178,10 @@ mod tests {
                 r#"{"v":1,"kind":"post","pv":1,"p":{"sweep":"ab","to":{"forge":"github","repo":"o/r","number":5},"asked_ms":1}}"#,
                 "post",
             ),
+            (
+                r#"{"v":1,"kind":"hook","pv":1,"p":{"repository":"app","forge":"github","number":5,"delivery":"ab","told_ms":1}}"#,
+                "hook",
+            ),
         ] {
             let envelope = Envelope::decode(body).unwrap();
             assert_eq!(envelope.kind, kind);

@@ -47,6 +47,15 @@ pub struct PostTo {
 }
 
 impl PostTo {
+    /// The ref of its repository that names the commit which it proposes, also where that comes from a fork.
+    pub fn head_ref(&self) -> String {
+        let place = match self.forge {
+            ForgeKind::Gitlab => "merge-requests",
+            ForgeKind::Github | ForgeKind::Gitea => "pull",
+        };
+        format!("refs/{place}/{}/head", self.number)
+    }
+
     /// What is wrong with the name of the repository, if anything is.
     pub fn fault(&self) -> Option<String> {
         let parts: Vec<&str> = self.repo.split('/').collect();

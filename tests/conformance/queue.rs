@@ -436,6 +436,7 @@ fn the_table_and_the_scripts_agree() {
                 "create_sweep",
                 "replan",
                 "submit",
+                "once",
                 "pause",
                 "cancel",
                 "places_limits",

@@ -7,7 +7,9 @@ use queue_schema::client::{
     Queue, QueueError, Spend,
 };
 use queue_schema::effects::{DeadClass, Effects, NewJob, Priority};
-use queue_schema::ids::WorkerId;
+use queue_schema::forge::ForgeKind;
+use queue_schema::ids::{SweepId, WorkerId};
+use queue_schema::jobs::Hook;
 use queue_schema::keys;
 use queue_schema::rows::{ReviewRow, Row as _};
 use queue_schema::sweep::SweepSpec;
@@ -134,6 +136,19 @@ async fn every_script_can_be_sent_again() {
     let jobs = &[job("a"), job("b"), job("c")];
     let n = it.twice("enqueue", |q| async move { q.enqueue(jobs).await }).await;
     assert_eq!(n, 0, "they are there");
+
+    let hook = &Hook {
+        repository: "app".to_owned(),
+        forge: ForgeKind::Github,
+        number: 5,
+        by: None,
+        delivery: "ab".to_owned(),
+        told_ms: 1,
+        sweep: SweepId::default(),
+    };
+    let marks = &["a".to_owned(), "b".to_owned()];
+    let new = it.twice("once", |q| async move { q.start_hook(hook, marks, LONG).await }).await;
+    assert!(!new, "it was told before");
 
     let request = &ClaimRequest {
         worker: "w".into(),

@@ -9,6 +9,8 @@ mod command;
 mod examples;
 #[path = "../support/forge_stub/mod.rs"]
 mod forge_stub;
+#[path = "forges/hooks.rs"]
+mod hooks;
 
 use forge_stub::{Act, Asked, Comment, ForgeStub, World};
 use queue_schema::forge::{ForgeKind, PostTo};

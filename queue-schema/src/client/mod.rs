@@ -17,6 +17,7 @@ mod lanes;
 mod ledger;
 mod listed;
 mod memory;
+mod once;
 mod operate;
 mod pages;
 mod pathways;

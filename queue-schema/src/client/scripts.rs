@@ -146,6 +146,7 @@ macro_rules! scripts {
 
 scripts!(
     enqueue,
+    once,
     create_sweep,
     replan,
     submit,

@@ -61,6 +61,7 @@ macro_rules! for_each_job_kind {
             tally Tally,
             post Post,
             vote Vote,
+            hook Hook,
         }
     };
 }

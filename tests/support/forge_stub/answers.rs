@@ -55,7 +55,7 @@ fn github(world: &mut World, call: &Call<'_>, tail: &str) -> Said {
     match (call.method, tail) {
         ("POST", "/graphql") => graphql(world, call.body),
         ("GET", "pulls/{n}") => {
-            let at = |sha: &str| json!({"ref": "x", "sha": sha, "repo": null});
+            let at = |sha: &str| json!({"ref": "main", "sha": sha, "repo": null});
             (
                 200,
                 json!({"id": 1, "node_id": "x", "number": 5, "state": if world.open {"open"} else {"closed"}, "title": "t",
@@ -64,6 +64,7 @@ fn github(world: &mut World, call: &Call<'_>, tail: &str) -> Said {
                 "maintainer_can_modify": false, "user": null, "base": at(&world.base), "head": at(&world.head)}),
             )
         }
+        ("GET", "permission") => permission(call),
         ("GET", "files") => {
             let file = |f: &super::File| {
                 json!({"sha": null, "filename": f.path, "previous_filename": f.old_path,
@@ -112,6 +113,12 @@ fn github(world: &mut World, call: &Call<'_>, tail: &str) -> Said {
         }
         _ => unreachable(world, call),
     }
+}
+
+/// What somebody may do: `ada`, who is 3, may write.
+fn permission(call: &Call<'_>) -> Said {
+    let word = if call.names["user"] == "ada" { "write" } else { "read" };
+    (200, json!({"permission": word, "role_name": word, "user": user((3, &call.names["user"]))}))
 }
 
 fn unreachable(world: &mut World, call: &Call<'_>) -> Said {
@@ -207,11 +214,17 @@ fn gitlab(world: &mut World, call: &Call<'_>, tail: &str) -> Said {
         json!({"id": format!("d{}", c.id), "individual_note": false, "notes": [note]})
     };
     match (call.method, tail) {
+        ("GET", "members/all/{user}") => {
+            // `ada` is a developer, and others are not known.
+            let known = call.id("user") == 3;
+            let member = json!({"id": 3, "username": "ada", "state": "active", "access_level": 30});
+            if known { (200, member) } else { (404, json!({"message": "404 Not found"})) }
+        }
         ("GET", "/user") => (200, me(ME)),
         ("GET", "merge_requests/{iid}") => (
             200,
             json!({"id": 1, "iid": 5, "project_id": 3, "source_project_id": 4, "state": if world.open {"opened"} else {"merged"},
-                "title": "t", "author": me(super::world::OTHER), "source_branch": "a", "target_branch": "b", "sha": world.head,
+                "title": "t", "author": me(super::world::OTHER), "source_branch": "a", "target_branch": "main", "sha": world.head,
                 "diff_refs": null}),
         ),
         ("GET", "versions") => (
@@ -300,9 +313,10 @@ fn gitea(world: &mut World, call: &Call<'_>, tail: &str) -> Said {
     let review =
         |r: &Review| json!({"id": r.id, "state": r.state, "user": user(r.author), "body": ""});
     match (call.method, tail) {
+        ("GET", "permission") => permission(call),
         ("GET", "/user") => (200, user(ME)),
         ("GET", "pulls/{n}") => {
-            let at = |sha: &str| json!({"ref": "x", "sha": sha});
+            let at = |sha: &str| json!({"ref": "main", "sha": sha});
             (
                 200,
                 json!({"number": 5, "state": if world.open {"open"} else {"closed"}, "title": "t", "base": at(&world.base),

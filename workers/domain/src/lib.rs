@@ -32,7 +32,7 @@
 //!
 //! [`observe`] is what failures say together, and what to do about them.
 //!
-//! [`forge`] decides what is published of a review at a pull request.
+//! [`forge`] decides what is published of a review at a pull request, and [`hook`] reads what a forge tells of one.
 //!
 //! [`builtin`] is the reviewer that needs no model: static checks, written in the same format.
 //!
@@ -61,6 +61,7 @@ mod fixtures;
 pub mod forge;
 pub mod gathered;
 pub mod hints;
+pub mod hook;
 pub mod injection;
 pub mod material;
 pub mod metrics;

@@ -2,7 +2,7 @@
 //! left to other workers; otherwise it would fail those jobs at once, and take the next ones too.
 
 use queue_schema::forge::ForgeKind;
-use queue_schema::jobs::{Job, JobKind as _, Pool, Post};
+use queue_schema::jobs::{Hook, Job, JobKind as _, Pool, Post};
 use queue_schema::keys::pool_of;
 use scrum_config::Settings;
 use scrum_providers::Providers;
@@ -29,10 +29,13 @@ pub fn known(settings: &Settings) -> Vec<String> {
     all
 }
 
-/// The forges whose token this worker has.
+/// The forges of which this worker has a token, be it of one repository.
 pub fn forges(settings: &Settings) -> impl Iterator<Item = ForgeKind> {
-    let has_token = |kind: &ForgeKind| {
-        std::env::var(settings.forge.of(*kind).1).is_ok_and(|token| !token.trim().is_empty())
+    let is_set = |name: &str| std::env::var(name).is_ok_and(|token| !token.trim().is_empty());
+    let has_token = move |kind: &ForgeKind| {
+        let own = settings.hooks.repositories.values().filter(|of| of.forge == *kind);
+        let mut own = own.filter(|of| !of.token_env.is_empty());
+        is_set(settings.forge.of(*kind).1) || own.any(|of| is_set(&of.token_env))
     };
     ForgeKind::ALL.into_iter().filter(has_token)
 }
@@ -54,6 +57,9 @@ pub fn served(
         for (kind, pool) in Job::POOLS {
             match pool {
                 Pool::None => served.lanes.push((*kind).to_owned()),
+                Pool::Own if *kind == Hook::KIND => {
+                    served.lanes.extend(forges(settings).map(Hook::lane_of));
+                }
                 Pool::Own if *kind == Post::KIND => {
                     served.lanes.extend(forges(settings).map(Post::lane_of));
                 }

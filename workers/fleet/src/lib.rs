@@ -12,6 +12,7 @@ mod change;
 pub mod context;
 mod definitions;
 mod findings;
+mod forge;
 pub mod injection;
 pub mod jobs;
 pub mod lanes;

@@ -16,6 +16,8 @@ use std::sync::Arc;
 
 /// Least characters of a token.
 const MIN_TOKEN_CHARS: usize = 16;
+/// How the addresses begin that forges call.
+pub const HOOKS: &str = "/hooks/";
 
 /// The rules that requests are held to; cheap to clone.
 #[derive(Debug, Clone)]
@@ -66,7 +68,12 @@ impl Guard {
     }
 
     /// Why a request is refused; `None` when it is not.
-    fn refuses(&self, from: IpAddr, method: &Method, headers: &HeaderMap) -> Option<Refused> {
+    fn refuses(
+        &self,
+        from: IpAddr,
+        (method, path): (&Method, &str),
+        headers: &HeaderMap,
+    ) -> Option<Refused> {
         let rules = &self.0;
         let host = text(headers, &HOST).unwrap_or_default();
         let name = name_of(host);
@@ -79,6 +86,10 @@ impl Guard {
         if origin.is_some_and(is_foreign) {
             let why = "a page of another origin may not change anything here";
             return Some(Refused::new(StatusCode::FORBIDDEN, why));
+        }
+        // Forges have secrets of their own, which these addresses ask for.
+        if path.starts_with(HOOKS) {
+            return None;
         }
         let given = text(headers, &AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
         let fits = match (&rules.token, given) {
@@ -118,7 +129,7 @@ fn is_local(name: &str) -> bool {
 }
 
 /// Whether two hashes are the same, in a time that tells nothing of where they differ.
-fn is_same(a: &[u8; 32], b: &[u8; 32]) -> bool {
+pub fn is_same(a: &[u8; 32], b: &[u8; 32]) -> bool {
     a.iter().zip(b).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
 }
 
@@ -137,7 +148,9 @@ pub async fn check(
     next: Next,
 ) -> Result<Response, Refused> {
     let ip = from.ip().to_canonical();
-    if let Some(refused) = guard.refuses(ip, request.method(), request.headers()) {
+    if let Some(refused) =
+        guard.refuses(ip, (request.method(), request.uri().path()), request.headers())
+    {
         tracing::warn!(%from, method = %request.method(), path = request.uri().path(), "refused");
         return Err(refused);
     }
@@ -163,23 +176,27 @@ mod tests {
 
     #[test]
     fn who_may_ask_and_who_may_not() {
-        for (from, host, given, origin, status) in [
-            ("127.0.0.1", "localhost:3950", None, None, 0),
-            ("127.0.0.1", "127.0.0.1:3950", None, Some("http://127.0.0.1:3950"), 0),
-            ("::1", "[::1]:3950", None, None, 0),
-            ("10.0.0.7", "fleet.example", Some(TOKEN), None, 0),
-            ("10.0.0.7", "10.0.0.1:3950", Some(TOKEN), None, 0),
-            ("10.0.0.7", "fleet.example", None, None, 401),
-            ("127.0.0.1", "fleet.example", None, None, 401),
-            ("127.0.0.1", "10.0.0.1", None, None, 401),
-            ("10.0.0.7", "localhost", None, None, 401),
-            ("10.0.0.7", "fleet.example", Some("another"), None, 401),
-            ("127.0.0.1", "localhost", Some("another"), None, 401),
-            ("127.0.0.1", "evil.example", None, None, 421),
-            ("127.0.0.1", "", None, None, 421),
-            ("10.0.0.7", "localhost.evil.example", Some(TOKEN), None, 421),
-            ("127.0.0.1", "localhost:3950", None, Some("http://evil.example"), 403),
-            ("127.0.0.1", "localhost:3950", None, Some("null"), 403),
+        for (from, host, given, origin, status, path) in [
+            ("127.0.0.1", "localhost:3950", None, None, 0, "/health"),
+            ("127.0.0.1", "127.0.0.1:3950", None, Some("http://127.0.0.1:3950"), 0, "/health"),
+            ("::1", "[::1]:3950", None, None, 0, "/health"),
+            ("10.0.0.7", "fleet.example", Some(TOKEN), None, 0, "/health"),
+            ("10.0.0.7", "10.0.0.1:3950", Some(TOKEN), None, 0, "/health"),
+            ("10.0.0.7", "fleet.example", None, None, 401, "/health"),
+            ("127.0.0.1", "fleet.example", None, None, 401, "/health"),
+            ("127.0.0.1", "10.0.0.1", None, None, 401, "/health"),
+            ("10.0.0.7", "localhost", None, None, 401, "/health"),
+            ("10.0.0.7", "fleet.example", Some("another"), None, 401, "/health"),
+            ("127.0.0.1", "localhost", Some("another"), None, 401, "/health"),
+            ("127.0.0.1", "evil.example", None, None, 421, "/health"),
+            ("127.0.0.1", "", None, None, 421, "/health"),
+            ("10.0.0.7", "localhost.evil.example", Some(TOKEN), None, 421, "/health"),
+            ("127.0.0.1", "localhost:3950", None, Some("http://evil.example"), 403, "/health"),
+            ("127.0.0.1", "localhost:3950", None, Some("null"), 403, "/health"),
+            ("10.0.0.7", "fleet.example", None, None, 0, "/hooks/github"),
+            ("10.0.0.7", "evil.example", None, None, 421, "/hooks/github"),
+            ("10.0.0.7", "fleet.example", None, Some("http://evil.example"), 403, "/hooks/github"),
+            ("10.0.0.7", "fleet.example", None, None, 401, "/hooks"),
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(HOST, host.parse().unwrap());
@@ -190,7 +207,7 @@ mod tests {
                 headers.insert(ORIGIN, origin.parse().unwrap());
             }
             let guard = guard("10.0.0.1:3950", Some(TOKEN)).unwrap();
-            let refused = guard.refuses(from.parse().unwrap(), &Method::POST, &headers);
+            let refused = guard.refuses(from.parse().unwrap(), (&Method::POST, path), &headers);
             let got = refused.map_or(0, |refused| {
                 axum::response::IntoResponse::into_response(refused).status().as_u16()
             });

@@ -4,9 +4,11 @@ mod error;
 mod event;
 mod guard;
 mod health;
+mod hooks;
 mod pathway;
 mod sent;
 mod server;
+mod signature;
 
 use clap::Parser;
 use queue_schema::client::Queue;
@@ -48,6 +50,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     print::start_log(&filter, settings.log.format == LogFormat::Json);
     let env = |name: &str| std::env::var(name).ok();
     let guard = guard::Guard::new(&settings.web, env)?;
+    let hooks = hooks::Hooks::new(&settings.hooks, env)?;
     let queue = Queue::connect(settings.fleet_options(env)?).await?;
-    server::serve(queue, &settings, guard).await
+    server::serve(queue, &settings, (guard, hooks)).await
 }

@@ -1,7 +1,8 @@
 //! The server: its routes, what all requests keep to, and how it ends.
 
 use crate::error::Refused;
-use crate::guard::{self, Guard};
+use crate::guard::{self, Guard, HOOKS};
+use crate::hooks::{self, Hooks};
 use crate::{event, health, pathway};
 use anyhow::Context as _;
 use axum::Router;
@@ -36,18 +37,28 @@ pub struct App {
     pub followers: Arc<Semaphore>,
     /// Whether the server ends, and live streams with it.
     pub ending: watch::Receiver<bool>,
+    /// Whose forges call.
+    pub hooks: Arc<Hooks>,
     timeout: Duration,
 }
 
 /// Live streams of events at a time.
 const MOST_FOLLOWERS: usize = 64;
 
-fn routes(app: App, guard: Guard, max_body_bytes: usize) -> Router {
+/// Bytes of a body at most: of what forges tell, and of any other.
+struct Most {
+    hooks: usize,
+    others: usize,
+}
+
+fn routes(app: App, guard: Guard, most: &Most) -> Router {
+    let hook = post(hooks::take).layer(DefaultBodyLimit::max(most.hooks));
     Router::new()
         .route("/health", get(health::get))
         .route("/event", post(event::post))
         .route("/events", get(event::list))
         .route("/stats", get(event::stats))
+        .route(&format!("{HOOKS}{{forge}}"), hook)
         .route("/vectors/pathway/insert", post(pathway::insert))
         .route("/vectors/pathway/query", post(pathway::query))
         .route("/vectors/pathway/record_replay", post(pathway::record_replay))
@@ -60,7 +71,7 @@ fn routes(app: App, guard: Guard, max_body_bytes: usize) -> Router {
             let why = "this address is not asked that way; the headers name the methods it takes";
             Refused::new(StatusCode::METHOD_NOT_ALLOWED, why)
         })
-        .layer(DefaultBodyLimit::max(max_body_bytes))
+        .layer(DefaultBodyLimit::max(most.others))
         .layer(middleware::from_fn_with_state(app.clone(), bounded))
         .layer(middleware::from_fn_with_state(guard, guard::check))
         .with_state(app)
@@ -90,7 +101,11 @@ async fn bounded(
 ///
 /// # Errors
 /// When the address can't be listened on.
-pub async fn serve(queue: Queue, settings: &Settings, guard: Guard) -> anyhow::Result<()> {
+pub async fn serve(
+    queue: Queue,
+    settings: &Settings,
+    (guard, hooks): (Guard, Hooks),
+) -> anyhow::Result<()> {
     let web = &settings.web;
     let (end, ending) = watch::channel(false);
     let app = App {
@@ -100,6 +115,7 @@ pub async fn serve(queue: Queue, settings: &Settings, guard: Guard) -> anyhow::R
         ending,
         memory: settings.memory,
         retiring: Arc::default(),
+        hooks: Arc::new(hooks),
         timeout: Duration::from_millis(web.request_timeout_ms),
     };
     let address = guard.listens();
@@ -108,8 +124,10 @@ pub async fn serve(queue: Queue, settings: &Settings, guard: Guard) -> anyhow::R
     })?;
     let at = listener.local_addr()?;
     print::say(&format!("listening on http://{at}"))?;
-    let most = usize::try_from(web.max_body_bytes).unwrap_or(usize::MAX);
-    let routes = routes(app, guard, most).into_make_service_with_connect_info::<SocketAddr>();
+    let bytes = |most: u64| usize::try_from(most).unwrap_or(usize::MAX);
+    let most =
+        Most { hooks: bytes(settings.hooks.max_body_bytes), others: bytes(web.max_body_bytes) };
+    let routes = routes(app, guard, &most).into_make_service_with_connect_info::<SocketAddr>();
     let mut term = signal(SignalKind::terminate())?;
     let ends = async move {
         tokio::select! {

@@ -139,6 +139,20 @@ impl Context {
         Some(idle.remove(at).1)
     }
 
+    /// Runs `work` with a repository as it is now: the mirror of a URL is brought up to date.
+    ///
+    /// # Errors
+    /// As [`Context::with_repo`].
+    pub(crate) async fn with_fresh_repo<T, F>(&self, repo: &str, work: F) -> Result<T, HandlerError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Repo) -> Result<T, RepoError> + Send + 'static,
+    {
+        let (named, mirrors) = (repo.to_owned(), self.0.mirrors.clone());
+        let read = move || work(&Repo::open_or_mirror(&named, &mirrors)?);
+        self.0.reads.run(repo, read).await
+    }
+
     /// Runs `work` with the repository on a thread where it may block, for `worker.git_read_s` at most.
     ///
     /// # Errors

@@ -2,10 +2,11 @@
 
 use crate::change;
 use crate::context::Context;
+use crate::forge;
 use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
 use crate::runtime::places::{self, Patience};
-use queue_schema::client::{CallEnding, Queue};
+use queue_schema::client::Queue;
 use queue_schema::effects::{Effects, Ending};
 use queue_schema::ids::SweepId;
 use queue_schema::jobs::{JobKind as _, Post};
@@ -15,7 +16,7 @@ use queue_schema::sweep::DiffFailOn;
 use scrum_domain::diff::Tally;
 use scrum_domain::forge::Publication;
 use scrum_domain::text::counted;
-use scrum_forges::{Client, ForgeError, Published, publish};
+use scrum_forges::{Published, publish};
 use scrum_knowledge::Change;
 
 /// Publishes. Whatever was sent before is found there, and not sent again.
@@ -30,35 +31,18 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Post) -> Result<Effects, Handle
         return Ok(Effects::done().ending(Ending::HandBack));
     };
     let (kind, settings) = (job.what.to.forge, &ctx.settings().forge);
-    let fatal = |error: ForgeError| HandlerError::Fatal(format!("{} {error}", kind.name()));
-    let token = std::env::var(settings.of(kind).1).ok();
-    let client = Client::new(kind, settings, token.as_deref()).map_err(fatal)?;
+    let client = forge::client(ctx, &job.what.to)?;
     let publication = publication(ctx, &job).await?;
     place.begin();
     let most = usize::try_from(settings.max_comments).unwrap_or(usize::MAX);
     let published = publish(&client, &job.what.to, &publication, most).await;
-    let ending = match &published {
-        Err(ForgeError::RateLimited { after, .. }) => {
-            CallEnding::Refused { code: 429, wait: Some(*after) }
-        }
-        _ => CallEnding::Other,
-    };
-    let why = published.as_ref().err().map(ToString::to_string).unwrap_or_default();
-    place.end(ending, 1, why.clone());
-    match published {
+    match forge::ended(kind, place, published)? {
         Ok(published) => {
             let row = row(&job, publication.head, published);
             tracing::info!(forge = kind.name(), repo = %row.repo, number = row.number, inline = row.inline, "posted");
             Ok(Effects::done().append_row(&job.sweep, &row)?)
         }
-        Err(ForgeError::RateLimited { after, .. }) => {
-            let ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
-            Ok(Effects::retry(ms, format!("{} {why}", kind.name())))
-        }
-        Err(error @ ForgeError::Transient(_)) => {
-            Err(HandlerError::Retry(format!("{} {error}", kind.name())))
-        }
-        Err(error) => Err(fatal(error)),
+        Err(later) => Ok(later),
     }
 }
 
