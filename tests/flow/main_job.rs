@@ -57,7 +57,7 @@ fn a_newcomers_first_command_leaves_a_report() {
 
     // The same command finds what was done and does nothing again.
     let again = bench.run(&args).expect(0);
-    assert!(again.stderr.contains("exists already"), "{}", again.stderr);
+    assert!(again.stderr.contains("exists already, and is over"), "{}", again.stderr);
     let lines_again = std::fs::read_to_string(out.join("scrum_reviews.jsonl")).unwrap();
     assert_eq!(lines, lines_again, "the same rows, not new ones");
     let forced: Vec<&str> = args.iter().copied().chain(["--again"]).collect();

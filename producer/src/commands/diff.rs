@@ -174,8 +174,9 @@ async fn create(
         }
         let kept = queue.sweep_spec(&id).await?.and_then(|kept| kept.diff?.post);
         let wanted = spec.diff.as_ref().and_then(|change| change.post.as_ref());
+        let (what, anew) = (format!("review {id}"), "--again starts a new one");
+        progress.note(&unresolved::there_already(&what, status.as_ref(), anew));
         posts = status.is_some_and(|s| !s.is_over()) && kept.as_ref() == wanted;
-        progress.note(&format!("review {id} exists already; continuing it"));
         unresolved::take_up(session, &id, true, progress).await?;
     }
     Ok(Begun { id, posts })

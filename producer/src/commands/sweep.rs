@@ -134,14 +134,19 @@ pub async fn create(
         } else {
             "--again starts a new one".to_owned()
         };
-        progress.note(&format!("sweep {id} exists already; continuing it ({anew})"));
+        let status = session.queue.sweep_status(&id).await?;
+        let what = format!("sweep {id}");
+        progress.note(&unresolved::there_already(&what, status.as_ref(), &anew));
         revive_plan(session, &id).await?;
         note_dropped(session, &created, request, spec, progress).await?;
         if created.put_back > 0 {
             let (files, _, _) = wait::files(created.put_back);
             progress.note(&format!("back in the sweep, left out by the old budget: {files}"));
         }
-        unresolved::take_up(session, &id, request.retry_failed, progress).await?;
+        let dead = unresolved::take_up(session, &id, request.retry_failed, progress).await?;
+        if request.retry_failed && dead == 0 {
+            progress.note("no job of it died of provider errors (--retry-failed)");
+        }
     }
     let budget = session.queue.budget(&id).await?;
     if budget.is_some_and(|b| b.caps.most.micro_usd > 0) {

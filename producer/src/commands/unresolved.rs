@@ -3,7 +3,7 @@
 use super::dlq;
 use crate::progress::Progress;
 use crate::session::Session;
-use queue_schema::client::DeadFilter;
+use queue_schema::client::{DeadFilter, SweepStatus};
 use queue_schema::effects::DeadClass;
 use queue_schema::ids::{JobId, SweepId};
 use queue_schema::rows::Outcome;
@@ -28,7 +28,14 @@ struct Found {
     more: bool,
 }
 
-/// Says what stands, or puts back what died of its provider when that is asked for.
+/// What is said of a sweep or a review that is asked for again; `anew` says how to have another one.
+pub fn there_already(what: &str, status: Option<&SweepStatus>, anew: &str) -> String {
+    let over = status.is_some_and(SweepStatus::is_over);
+    let goes_on = if over { ", and is over" } else { "; continuing it" };
+    format!("{what} exists already{goes_on} ({anew})")
+}
+
+/// Says what stands, or puts back what died of its provider when that is asked for; returns how many jobs those are.
 ///
 /// # Errors
 /// A failure of Redis, a letter that can't be put back.
@@ -37,13 +44,13 @@ pub async fn take_up(
     id: &SweepId,
     retry: bool,
     progress: &Progress,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<usize> {
     let most = if retry { usize::MAX } else { MOST_LOOKED_AT };
     let found = look(session, id, most).await?;
     let more = if found.more { " or more" } else { "" };
     let word = shell_quoted(id);
     let n = found.of_provider.len();
-    if retry {
+    if retry && n > 0 {
         let revived = dlq::revive(session, &found.of_provider, None, None).await?;
         progress.note(&format!(
             "{} back in the queue (--retry-failed)",
@@ -62,7 +69,7 @@ pub async fn take_up(
             counted(found.others, "job", "jobs")
         ));
     }
-    Ok(())
+    Ok(n)
 }
 
 async fn look(session: &Session, id: &SweepId, most: usize) -> anyhow::Result<Found> {
