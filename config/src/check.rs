@@ -2,6 +2,7 @@
 //! message can name the very place.
 
 use crate::apply::{ApplySettings, SandboxMode};
+use crate::audit::AuditSettings;
 use crate::confirm::ConfirmSettings;
 use crate::diff::DiffSettings;
 use crate::embedding::{EmbedWire, EmbeddingConfig};
@@ -19,6 +20,7 @@ use crate::settings::{
 };
 use crate::suggest::nearest;
 use queue_schema::limits::{AcceptLimits, DocumentLimits, HintLimits, MemoryLimits, TierLimits};
+use queue_schema::rows::Severity;
 use queue_schema::sweep::DiffFailOn;
 use queue_schema::sweep::{MarkdownPolicy, Policy, SplitMode};
 use serde::Deserialize;
@@ -45,6 +47,7 @@ pub(crate) fn keys(section: &str) -> &'static [&'static str] {
         "facts" => field_names::<FactsSettings>(),
         "confirm" => field_names::<ConfirmSettings>(),
         "diff" => field_names::<DiffSettings>(),
+        "audit" => field_names::<AuditSettings>(),
         "budget" => field_names::<BudgetSettings>(),
         "accept" => field_names::<AcceptLimits>(),
         "tiers" => field_names::<TierLimits>(),
@@ -150,6 +153,7 @@ fn choices(section: &str, key: &str) -> &'static [&'static str] {
         ("sweep", "policy") => field_names::<Policy>(),
         ("sweep", "markdown_policy") => field_names::<MarkdownPolicy>(),
         ("diff", "fail_on") => field_names::<DiffFailOn>(),
+        ("audit", "min_severity") => field_names::<Severity>(),
         ("log", "format") => field_names::<LogFormat>(),
         (PROVIDERS, "wire") => field_names::<Wire>(),
         _ => &[],

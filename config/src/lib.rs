@@ -19,6 +19,7 @@
 //! ```
 
 pub mod apply;
+pub mod audit;
 mod base_url;
 mod check;
 pub mod confirm;
@@ -40,6 +41,7 @@ mod suggest;
 mod validate;
 
 pub use apply::{ApplySettings, SandboxMode};
+pub use audit::AuditSettings;
 pub use diff::DiffSettings;
 pub use embedding::{EmbedWire, EmbeddingConfig};
 pub use error::{ConfigError, Problem};

@@ -131,7 +131,7 @@ fn add_text(
                 && check::keys(PROVIDERS).contains(field)
                 && (rest.is_empty() || *field == "extra_body")
         }
-        ["diff", "reviewers", name] => !name.is_empty(),
+        ["diff", "reviewers", name] | ["audit", "voters", name] => !name.is_empty(),
         [section, key] => check::keys(section).contains(key),
         _ => false,
     };

@@ -1,6 +1,7 @@
 //! The settings, typed. Defaults and the meaning of each stand in `config/default.toml`.
 
 use crate::apply::ApplySettings;
+use crate::audit::AuditSettings;
 use crate::confirm::ConfirmSettings;
 use crate::diff::DiffSettings;
 use crate::embedding::EmbeddingConfig;
@@ -42,6 +43,8 @@ pub struct Settings {
     pub confirm: ConfirmSettings,
     /// How a change is reviewed.
     pub diff: DiffSettings,
+    /// Who votes on findings.
+    pub audit: AuditSettings,
     /// What a sweep may spend.
     pub budget: BudgetSettings,
     /// What makes an answer a review.

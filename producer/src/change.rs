@@ -80,7 +80,7 @@ fn range(args: &DiffArgs, repo: &Repo) -> anyhow::Result<(DiffRange, String)> {
 }
 
 /// Why none of a ladder's rungs can be asked from this machine; of a fleet, only its workers know.
-fn lacks(ladder: &Ladder, settings: &Settings) -> Option<String> {
+pub fn lacks(ladder: &Ladder, settings: &Settings) -> Option<String> {
     if !settings.redis.is_private() {
         return None;
     }

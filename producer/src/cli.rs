@@ -105,7 +105,7 @@ pub enum Command {
     Observe(ObserveArgs),
     /// The knowledge base: the rows that sweeps leave behind.
     Kb(KbArgs),
-    /// Hold what the author of a change says of it against the change.
+    /// Second opinions: the findings of a sweep, or what the author of a change says of it, put to the vote of models.
     #[command(after_help = AUDIT_EXAMPLES)]
     Audit(AuditArgs),
     /// Hold two servers against each other: the same requests, and where their answers differ in status and shape.
@@ -163,9 +163,12 @@ const FINDINGS_EXAMPLES: &str = "Examples:
   scrum findings export --state dismissed --out dismissed.jsonl";
 
 const AUDIT_EXAMPLES: &str = "Examples:
+  scrum audit latest                              the findings of the newest sweep
+  scrum audit latest --min-severity major --voter a=openai/gpt-5.4 --voter b=ollama/qwen3.5:latest
   scrum audit --claims . main...HEAD              what the commit messages say
   scrum audit --claims . main...HEAD --text pr.md
-Exit code 1 when a claim is not backed, 2 when one is undecided because votes are missing or split.";
+Exit code 1 when a finding stays undecided or split. With --claims: 1 when a claim is not backed, 2 when one is
+undecided because votes are missing or split.";
 
 const PARITY_EXAMPLES: &str = "Examples:
   scrum parity cases.json http://127.0.0.1:8000 https://staging.example
@@ -217,6 +220,9 @@ pub struct Request {
     /// Confirm no findings by a second call: then no review is in the tier `auto`.
     #[arg(long)]
     pub no_confirm: bool,
+    /// Put the findings of accepted reviews to the vote of several models ([audit] of the settings).
+    #[arg(long)]
+    pub audit: bool,
     /// Rank among the sweeps of the fleet: low, normal or high; jobs of a higher rank go first.
     #[arg(long, value_name = "RANK", default_value = "normal")]
     pub priority: Priority,

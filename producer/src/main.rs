@@ -4,6 +4,7 @@
 //! unresolved or left out, 2 could not run; 130 after Ctrl-C.
 
 mod applying;
+mod auditing;
 mod change;
 mod child;
 mod cli;

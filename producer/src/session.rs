@@ -79,6 +79,16 @@ impl Session {
         Ok(sweeps::find(&self.queue, name).await?)
     }
 
+    /// The same of a sweep that reviews: one that audits another one means that one.
+    ///
+    /// # Errors
+    /// When no sweep or more than one is meant.
+    pub async fn find_reviewed(&self, name: &str) -> anyhow::Result<SweepId> {
+        let found = self.find_sweep(name).await?;
+        let spec = self.queue.sweep_spec(&found).await?;
+        Ok(spec.and_then(|spec| spec.audits().cloned()).unwrap_or(found))
+    }
+
     /// Who asks about the fleet.
     pub fn asker(&self) -> Asker<'_> {
         Asker { settings: &self.settings, is_private: self.private.is_some() }

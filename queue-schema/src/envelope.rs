@@ -173,6 +173,10 @@ mod tests {
                 r#"{"v":1,"kind":"vote","pv":1,"p":{"sweep":"ab","target":7,"voter":3,"rung":0,"attempt":1,"provider":"x"}}"#,
                 "vote",
             ),
+            (
+                r#"{"v":1,"kind":"audit","pv":1,"p":{"sweep":"ab","target":7,"voter":3,"rung":0,"attempt":1,"provider":"x"}}"#,
+                "audit",
+            ),
             (r#"{"v":1,"kind":"tally","pv":1,"p":{"sweep":"ab"}}"#, "tally"),
             (
                 r#"{"v":1,"kind":"post","pv":1,"p":{"sweep":"ab","to":{"forge":"github","repo":"o/r","number":5},"asked_ms":1}}"#,

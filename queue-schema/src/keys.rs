@@ -73,7 +73,7 @@ pub fn shard_barrier(review: &ReviewId) -> String {
     format!("{review}.shards")
 }
 
-/// Name of the barrier at which the votes on a claim meet.
+/// Name of the barrier at which the votes on a claim, or on the findings of a review, meet.
 pub fn vote_barrier(review: &ReviewId) -> String {
     format!("{review}.votes")
 }
@@ -89,9 +89,9 @@ pub fn is_signed(key: &str, field: &str) -> bool {
         }
         "rev" => field == review::fields::LADDER || field == review::fields::MEMORY,
         // What is shown to a model, or decides which one is asked.
-        "pw" => field.starts_with("t:"),
+        "pw" => field.starts_with("t:") || field.starts_with("a:"),
         "ar" => field.starts_with("f:") || field.starts_with("d:"),
-        "fd" => field.starts_with("o:") || field.starts_with("d:"),
+        "fd" => ["o:", "d:", "a:"].iter().any(|head| field.starts_with(head)),
         _ => false,
     }
 }

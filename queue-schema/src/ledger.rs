@@ -17,6 +17,8 @@
 //! | `check:NAME` | those of them that failed a check by program |
 //! | `fixed`, `fixed:FLAG` | findings of its reviews whose code was changed, so that nobody says them any more |
 //! | `dismissed`, `dismissed:FLAG` | findings that a person dismissed |
+//! | `audit_upheld`, `audit_upheld:FLAG` | findings that an audit upheld |
+//! | `audit_rejected`, `audit_rejected:FLAG` | findings that an audit rejected |
 //! | `ms` | milliseconds of answered calls |
 //! | `ms:B` | answered calls that took at most B milliseconds, and more than the bound before: see [`bounds`] |
 //!
@@ -46,6 +48,8 @@ pub enum TaskClass {
     Patch,
     /// A second call about the findings of an accepted review.
     Confirm,
+    /// Votes on the findings of a review.
+    Audit,
 }
 
 impl TaskClass {
@@ -57,6 +61,7 @@ impl TaskClass {
             Self::Facts => "facts",
             Self::Patch => "patch",
             Self::Confirm => "confirm",
+            Self::Audit => "audit",
         }
     }
 }
@@ -184,6 +189,11 @@ pub fn became_by_flag(counts: &Counts, what: &str) -> BTreeMap<String, u64> {
 pub const FIXED: &str = "fixed";
 /// A person dismissed it.
 pub const DISMISSED: &str = "dismissed";
+
+/// An audit upheld it.
+pub const AUDIT_UPHELD: &str = "audit_upheld";
+/// An audit rejected it.
+pub const AUDIT_REJECTED: &str = "audit_rejected";
 
 /// What metrics of checks begin with.
 const CHECK: &str = "check:";

@@ -6,6 +6,7 @@ mod apply;
 mod common;
 
 mod append_only;
+mod audit_kills;
 mod budget;
 mod clocks;
 mod crash;

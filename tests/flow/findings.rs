@@ -333,7 +333,8 @@ fn people_list_show_decide_and_move_findings() {
         (&["--flag", "OffByOne"], &[]),
         (&["--tier", "auto"], &[]),
         (&["--since", "1h"], &[&load, &size]),
-        (&["--audited"], &[]),
+        (&["--confirmed"], &[]),
+        (&["--audited", "upheld"], &[]),
         (&["--state", "fixed,dismissed"], &[]),
         (&["--limit", "1"], &[&load]),
     ] {

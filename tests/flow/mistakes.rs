@@ -39,6 +39,13 @@ fn a_change_that_cannot_be_reviewed_is_told_before_anything_is_asked() {
     std::fs::write(&other, "no patch\n").unwrap();
     refused(&bench, &["diff", path, "--patch", other.to_str().unwrap()], &["does not apply"]);
     refused(&bench, &["audit", path, "HEAD"], &["--claims"]);
+    refused(&bench, &["audit", "--claims", path], &["<RANGE>"]);
+    refused(&bench, &["audit", "feed"], &["there are no sweeps yet"]);
+    refused(
+        &bench,
+        &["audit", "latest", "--min-severity", "grave"],
+        &["critical, major, minor, info"],
+    );
     let audit = ["audit", "--claims", path, "HEAD", "--voter"];
     refused(
         &bench,

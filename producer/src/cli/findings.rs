@@ -2,7 +2,7 @@
 
 use super::dlq::{age, known};
 use clap::{Args, Subcommand};
-use queue_schema::rows::{FLAGS, FindingState, Severity};
+use queue_schema::rows::{AuditVerdict, FLAGS, FindingState, Severity};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -40,7 +40,10 @@ pub struct FindingFilter {
     pub since: Option<Duration>,
     /// Only those that another call or a rule has confirmed.
     #[arg(long)]
-    pub audited: bool,
+    pub confirmed: bool,
+    /// Only those of which an audit says this: upheld, rejected, split, undecided.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = verdict)]
+    pub audited: Vec<AuditVerdict>,
 }
 
 /// What to do with the findings of a repository.
@@ -111,7 +114,13 @@ fn state(text: &str) -> Result<FindingState, String> {
     all.into_iter().find(|state| state.as_str() == text).ok_or_else(String::new)
 }
 
-fn severity(text: &str) -> Result<Severity, String> {
+fn verdict(text: &str) -> Result<AuditVerdict, String> {
+    let all = AuditVerdict::ALL;
+    known("verdict", text, all.iter().map(|verdict| verdict.as_str()))?;
+    all.into_iter().find(|verdict| verdict.as_str() == text).ok_or_else(String::new)
+}
+
+pub(super) fn severity(text: &str) -> Result<Severity, String> {
     let all = [Severity::Critical, Severity::Major, Severity::Minor, Severity::Info];
     known("severity", text, all.iter().map(|severity| severity.as_str()))?;
     all.into_iter().find(|severity| severity.as_str() == text).ok_or_else(String::new)

@@ -31,7 +31,7 @@ const WITHOUT: &str =
 pub async fn execute(global: &Global, mut args: ApplyArgs) -> anyhow::Result<u8> {
     original::fill_apply(&mut args, global.quiet)?;
     let mut session = Session::open(global).await?;
-    let id = session.find_sweep(&args.sweep).await?;
+    let id = session.find_reviewed(&args.sweep).await?;
     let progress = Progress::new(global.quiet);
     let Some(spec) = applying::request(&session, &id, &args, &progress).await? else {
         if global.json {

@@ -1,4 +1,7 @@
-//! `scrum audit --claims`: what the author of a change says of it, put to the vote of several models.
+//! `scrum audit --claims`: what the author of a change says of it, put to the vote of several models. Without the flag, the
+//! findings of a sweep are: [`opinions`].
+
+mod opinions;
 
 use super::diff::run_sweep;
 use crate::change::{self, Prepared};
@@ -12,7 +15,7 @@ use queue_schema::client::SweepState;
 use queue_schema::ids::sha256_hex;
 use queue_schema::rows::ClaimRow;
 use queue_schema::rows::claim::ClaimVerdict;
-use queue_schema::sweep::{ClaimsSpec, DocRef, Reviewer};
+use queue_schema::sweep::{ClaimsSpec, DocRef};
 use scrum_disk as disk;
 use scrum_domain::claims;
 use scrum_domain::text::{clip_marked, counted};
@@ -23,18 +26,20 @@ use scrum_repo::MOST_COMMITS;
 const MOST_TEXT: u64 = 1 << 20;
 /// Claims that are checked.
 const MOST_CLAIMS: usize = 100;
-/// Votes of one voter who is alone.
-const VOTES_ALONE: usize = 3;
 /// Characters of a claim in the table.
 const CLAIM_CHARS: usize = 72;
 /// Columns of the lines below it.
 const WIDTH: usize = 96;
 
-/// Puts claims to the vote.
+/// Puts the findings of a sweep, or claims about a change, to the vote.
 ///
 /// # Errors
 /// Whatever a person can get wrong, with what to do.
 pub async fn execute(global: &Global, args: AuditArgs) -> anyhow::Result<u8> {
+    if args.claims { claims(global, args).await } else { opinions::execute(global, args).await }
+}
+
+async fn claims(global: &Global, args: AuditArgs) -> anyhow::Result<u8> {
     let mut session = Session::open(global).await?;
     let mut progress = Progress::new(global.quiet);
     let (mut prepared, documents) = prepare(&args, &session)?;
@@ -98,7 +103,7 @@ fn prepare(
     if split.claims.is_empty() {
         bail!(
             "nothing is claimed of {}: neither its commit messages nor --text say anything",
-            args.range
+            spec.rev
         );
     }
     if split.left_out > 0 {
@@ -111,10 +116,7 @@ fn prepare(
             "there is no model to ask: name voters by --voter NAME=PROVIDER/MODEL, or in [diff.reviewers]"
         );
     }
-    if let [alone] = change.reviewers.as_slice() {
-        let vote = |n: usize| Reviewer { name: format!("{}.{n}", alone.name), ..alone.clone() };
-        change.reviewers = (1..=VOTES_ALONE).map(vote).collect();
-    }
+    change.reviewers = scrum_change::with_votes(std::mem::take(&mut change.reviewers));
     let tie_breaker = args.tie_breaker.as_ref();
     let tie_breaker =
         tie_breaker.map(|of| scrum_change::reviewer(of, &session.settings)).transpose()?;

@@ -15,7 +15,7 @@ use queue_schema::budget::BudgetRequest;
 use queue_schema::client::{SweepState, SweepStatus};
 use queue_schema::effects::Priority;
 use queue_schema::ids::SweepId;
-use queue_schema::sweep::DiffFailOn;
+use queue_schema::sweep::{DiffFailOn, SweepSpec};
 use scrum_domain::text::{clip_marked, counted};
 use scrum_knowledge::{Change, sweeps};
 use std::time::Duration;
@@ -159,31 +159,67 @@ async fn create(
     }
     let defaults = session.settings.budget.caps();
     let budget = BudgetRequest { calls: None, tokens: None, micro_usd: args.budget_usd, defaults };
-    let (queue, spec) = (&session.queue, &prepared.spec);
-    let created = queue.create_sweep_within(spec, documents, Priority::High, &budget).await?;
-    let (id, mut posts) = (created.id, created.new);
-    if created.new {
-        let claims = spec.diff.as_ref().is_some_and(|change| change.claims.is_some());
-        let parts = counted(prepared.plan.bundles.len(), "part", "parts");
-        let what = if claims { "audit" } else { "review" };
-        progress.note(&format!("{what} {id} of {}: {parts}", spec.rev));
-    } else {
-        let status = queue.sweep_status(&id).await?;
-        if status.as_ref().is_some_and(|s| s.state == SweepState::Cancelled) {
-            anyhow::bail!("review {id} was cancelled; pass --again to start a new one");
-        }
-        let kept = queue.sweep_spec(&id).await?.and_then(|kept| kept.diff?.post);
-        let wanted = spec.diff.as_ref().and_then(|change| change.post.as_ref());
-        let (what, anew) = (format!("review {id}"), "--again starts a new one");
-        progress.note(&unresolved::there_already(&what, status.as_ref(), anew));
-        posts = status.is_some_and(|s| !s.is_over()) && kept.as_ref() == wanted;
-        unresolved::take_up(session, &id, true, progress).await?;
-    }
+    let spec = &prepared.spec;
+    let claims = spec.diff.as_ref().is_some_and(|change| change.claims.is_some());
+    let parts = counted(prepared.plan.bundles.len(), "part", "parts");
+    let about = format!("{}: {parts}", spec.rev);
+    let what = if claims { "audit" } else { "review" };
+    let asked = Asked { spec, documents, budget, what, about: &about };
+    let (id, before) = ask_for(session, asked, progress).await?;
+    let Some(before) = before else { return Ok(Begun { id, posts: true }) };
+    let kept = session.queue.sweep_spec(&id).await?.and_then(|kept| kept.diff?.post);
+    let wanted = spec.diff.as_ref().and_then(|change| change.post.as_ref());
+    let posts = !before.is_over() && kept.as_ref() == wanted;
     Ok(Begun { id, posts })
 }
 
-/// Waits until the review is over and its tally made, and does them where there is no fleet.
-async fn wait_for(
+/// A sweep that a command asks for and waits for, with what to say of it.
+pub struct Asked<'a> {
+    /// Its record.
+    pub spec: &'a SweepSpec,
+    /// Hash and text of its documents.
+    pub documents: &'a [(String, String)],
+    /// What it may spend.
+    pub budget: BudgetRequest,
+    /// What it is called: a review, an audit.
+    pub what: &'a str,
+    /// What it is about.
+    pub about: &'a str,
+}
+
+/// Enqueues a sweep, or finds the one that is there, which goes on; with how that one stood.
+///
+/// # Errors
+/// A cancelled sweep, or a failure of Redis.
+pub async fn ask_for(
+    session: &Session,
+    asked: Asked<'_>,
+    progress: &Progress,
+) -> anyhow::Result<(SweepId, Option<SweepStatus>)> {
+    let Asked { spec, documents, budget, what, about } = asked;
+    let queue = &session.queue;
+    let created = queue.create_sweep_within(spec, documents, Priority::High, &budget).await?;
+    let id = created.id;
+    if created.new {
+        progress.note(&format!("{what} {id} of {about}"));
+        return Ok((id, None));
+    }
+    let status = queue.sweep_status(&id).await?;
+    if status.as_ref().is_some_and(|s| s.state == SweepState::Cancelled) {
+        anyhow::bail!("{what} {id} was cancelled; pass --again to start a new one");
+    }
+    let there = format!("{what} {id}");
+    progress.note(&unresolved::there_already(&there, status.as_ref(), "--again starts a new one"));
+    unresolved::take_up(session, &id, true, progress).await?;
+    Ok((id, status))
+}
+
+/// Waits until a sweep is over and what follows its end done, and does them where there is no fleet. `own` are settings of
+/// the workers that it starts.
+///
+/// # Errors
+/// A failure of Redis that waiting doesn't mend.
+pub async fn wait_for(
     global: &Global,
     session: &mut Session,
     id: &SweepId,

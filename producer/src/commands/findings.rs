@@ -2,7 +2,7 @@
 
 use super::memory;
 use crate::cli::{FindingFilter, FindingsAction, FindingsArgs, Global};
-use crate::output::{Table, say, say_json, say_lines, say_part, time};
+use crate::output::{Table, plain, say, say_json, say_lines, say_part, time};
 use crate::session::Session;
 use anyhow::{Context as _, bail};
 use queue_schema::client::Queue;
@@ -86,7 +86,8 @@ async fn wanted(queue: &Queue, filter: &FindingFilter) -> anyhow::Result<Wanted>
         flag: filter.flag.clone(),
         tier: filter.tier.clone(),
         since_ms,
-        confirmed: filter.audited,
+        confirmed: filter.confirmed,
+        audited: filter.audited.clone(),
     })
 }
 
@@ -169,6 +170,11 @@ fn show(global: &Global, row: &FindingRow) -> anyhow::Result<()> {
     say(&format!("seen     {} of {} reviews", row.seen, row.looked))?;
     for (word, at) in [("first", &of.first), ("last", &of.last)] {
         say(&format!("{word:8} {} in sweep {} at {:.10}", time(at.at_ms), at.sweep, at.commit))?;
+    }
+    if let Some(audited) = &row.audited {
+        let (said, at) = (audited.audit.words(), time(audited.at_ms));
+        say(&format!("audit    {} on {at}, sweep {}", plain(&said), plain(&audited.audit.sweep)))?;
+        say(&format!("         {}", plain(&audited.audit.why)))?;
     }
     if let Some(decided) = &row.decided {
         let what = if decided.dismissed { "dismissed" } else { "reopened" };

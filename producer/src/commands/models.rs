@@ -104,7 +104,13 @@ fn rest(row: &ModelTrustRow) -> Option<String> {
 fn became(row: &ModelTrustRow) -> Option<String> {
     let n = |of: &BTreeMap<String, u64>| of.get("all").copied().unwrap_or(0);
     let (fixed, dismissed) = (n(&row.fixed), n(&row.dismissed));
-    (fixed + dismissed > 0).then(|| format!("findings fixed {fixed}, dismissed {dismissed}"))
+    let (upheld, rejected) = (n(&row.audit_upheld), n(&row.audit_rejected));
+    let ends =
+        (fixed + dismissed > 0).then(|| format!("findings fixed {fixed}, dismissed {dismissed}"));
+    let audits = (upheld + rejected > 0)
+        .then(|| format!("findings upheld by audits {upheld}, rejected {rejected}"));
+    let told: Vec<String> = ends.into_iter().chain(audits).collect();
+    (!told.is_empty()).then(|| told.join("; "))
 }
 
 /// Checks named for a model at most, those that failed most often first.

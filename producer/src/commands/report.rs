@@ -19,7 +19,7 @@ const MOST_WIDTH: usize = 100;
 /// No such sweep, or a directory that can't be written.
 pub async fn execute(global: &Global, args: ReportArgs) -> anyhow::Result<u8> {
     let session = Session::open(global).await?;
-    let id = session.find_sweep(&args.sweep).await?;
+    let id = session.find_reviewed(&args.sweep).await?;
     let spec = session.queue.sweep_spec(&id).await?;
     if spec.is_some_and(|spec| spec.diff.is_some()) && args.file.is_none() {
         let reviewed = super::diff::read(&session, &id).await?;
@@ -37,7 +37,7 @@ pub async fn execute(global: &Global, args: ReportArgs) -> anyhow::Result<u8> {
     }
     report::write(&session, &id, &args.out, &args.format).await?;
     if global.json {
-        report::print_summary(&session, &id).await?;
+        Box::pin(report::print_summary(&session, &id)).await?;
     } else {
         say(&args.out.display().to_string())?;
     }

@@ -1,6 +1,7 @@
 //! `scrum sweep`: enqueue, and perhaps wait.
 
 use super::unresolved;
+use crate::auditing::{self, Options};
 use crate::cli::{Global, Request, SweepArgs};
 use crate::ladder;
 use crate::output::{say, say_json, tell};
@@ -115,6 +116,9 @@ pub async fn create(
     progress.note(&format!("ladder {}{why}: {}", ladder.name, rungs.join(" > ")));
     let mut prepared = request::prepare(request, settings, &session.state, ladder, shard_ladder)?;
     note_targets(&prepared, progress);
+    if request.audit {
+        audit(session, &mut prepared.spec, progress).await?;
+    }
     if request.again
         && let Some(again) = sweeps::unfinished(&session.queue, &prepared.spec).await?
     {
@@ -153,6 +157,21 @@ pub async fn create(
         note_unpriced(settings, spec, progress);
     }
     Ok(Asked { id, new: created.new, unused: prepared.unused })
+}
+
+/// The findings of the sweep's own reviews are put to the vote.
+async fn audit(session: &Session, spec: &mut SweepSpec, progress: &Progress) -> anyhow::Result<()> {
+    let (audit, notes) = auditing::spec(&Options::default(), &spec.ladder, session).await?;
+    for note in &notes {
+        progress.note(note);
+    }
+    let facts = spec.facts.iter().flat_map(|f| [&f.extractor, &f.verifier]);
+    let confirmer = spec.confirm.as_ref().and_then(|c| c.rung.as_ref());
+    let rungs = spec.ladder.rungs.iter().chain(&spec.shard_ladder.rungs).chain(facts);
+    let rungs = rungs.chain(confirmer);
+    spec.local = session.settings.local_of(rungs.chain(audit.rungs()));
+    spec.audit = Some(audit);
+    Ok(())
 }
 
 /// Says which part of the commit was meant where the command line may have missed it.

@@ -102,4 +102,25 @@ impl Queue {
             .await?;
         Ok(runs.into_iter().map(RunId::from).collect())
     }
+
+    /// The sweeps that audit the findings of a sweep, each once, the first one first.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn audits(&self, sweep: &SweepId) -> Result<Vec<SweepId>, QueueError> {
+        let mut conn = self.conn();
+        let all: Vec<String> = redis::cmd("LRANGE")
+            .arg(self.of_sweep(sweep).key(&keys::audits(sweep)))
+            .arg(0)
+            .arg(-1)
+            .query_async(&mut conn)
+            .await?;
+        let mut each: Vec<SweepId> = Vec::new();
+        for audit in all.into_iter().map(SweepId::from) {
+            if !each.contains(&audit) {
+                each.push(audit);
+            }
+        }
+        Ok(each)
+    }
 }

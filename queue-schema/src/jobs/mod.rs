@@ -62,6 +62,7 @@ macro_rules! for_each_job_kind {
             post Post,
             vote Vote,
             hook Hook,
+            audit Audit,
         }
     };
 }

@@ -152,6 +152,7 @@ keys! {
     attempts = "att:" REVIEW, List, Review, "its attempts. Gone, as `rev:REVIEW`, when the target is resolved, or cancelled";
     apply_runs = "aps:" SWEEP, List, Lost("the list of the runs over the sweep"), "runs of the applier over a sweep";
     apply_run = "ap:" SWEEP "." RUN, Hash, Run, "a run of the applier: its request, what was proposed for each file, how it ended";
+    audits = "auds:" SWEEP, List, Lost("the list of audits of the sweep: its report shows none of them; `scrum audit SWEEP --again` writes it again"), "sweeps that audit the findings of the sweep";
     without_facts = "nofacts:" SWEEP, Hash, Lost("why reviews have no facts"), "ordinal -> why an accepted review has no facts, or unchecked ones";
     left_out = "left:" SWEEP, Hash, Lost("why reviews that had begun were left out"), "target -> why a review that had begun was left out";
     alerts = "alerts:" SWEEP, Hash, Lost("what the sweep's operator was to be told"), "rung -> how its calls fail, empty once one succeeds; `.scrumignore` -> its lines that are no patterns";
@@ -160,10 +161,10 @@ keys! {
     answer = "ans:" KEY, Text, Lost("an answer that was paid for; it is asked for again"), "an answer under its content key; ends by itself";
     MEMORIES = "memories", Hash, Lost("the list of repositories that are remembered; their next sweep writes them again"), "MEMORY -> the repository, of those that something is remembered of";
     memory = "mem:" MEMORY, Hash, Lost("how many sweeps a repository had, and what hot swaps saved"), "a repository: how many sweeps were planned, the commit of the last one, counters of its pathways";
-    pathway = "pw:" MEMORY ":" PATHWAY, Hash, Lost("what was learnt of a pathway"), "a pathway: `t:TRACE` trace, `n:TRACE` replays, `k:TRACE` those that succeeded, `x:TRACE` why it is retired";
+    pathway = "pw:" MEMORY ":" PATHWAY, Hash, Lost("what was learnt of a pathway"), "a pathway: `t:TRACE` trace, `n:TRACE` replays, `k:TRACE` those that succeeded, `x:TRACE` why it is retired, `a:TRACE` what audits of its reviews say";
     pathways = "px:" MEMORY, Zset, Lost("the list of pathways; reviews write it again"), "pathways of a repository by their area, in the order of their names";
     area = "ar:" MEMORY ":" AREA, Hash, Lost("what earlier sweeps found in an area"), "an area of a repository: of each sweep `v:SEQ` reviews, `g:SEQ` findings, `p:SEQ` fingerprints, `b:SEQ` those that came back; `f:KEY` fingerprint, `o:KEY` its occurrences, `l:KEY` the last sweep that saw it, `r:KEY` who rejected it; `d:FINDING` dismissals";
-    findings = "fd:" MEMORY ":" FILE, Hash, Lost("the findings of a file, and what people said of them"), "findings of a file: `path`, `look` its last review, `gone` since which sweep it is not there; `o:FINDING` what sweeps saw, `d:FINDING` what a person decided, `n:FINDING` how often it was looked for, `s:FINDING` how often it was seen, `m:FINDING` in which file it is now";
+    findings = "fd:" MEMORY ":" FILE, Hash, Lost("the findings of a file, and what people said of them"), "findings of a file: `path`, `look` its last review, `gone` since which sweep it is not there; `o:FINDING` what sweeps saw, `d:FINDING` what a person decided, `a:FINDING` what an audit says, `n:FINDING` how often it was looked for, `s:FINDING` how often it was seen, `m:FINDING` in which file it is now";
     finding_files = "fx:" MEMORY, Zset, Lost("the list of files with findings; reviews write it again"), "paths of the files that have findings, in their order";
     finding_codes = "fq:" MEMORY, Hash, Lost("by what a finding is known again in another file"), "a finding, or the hash of its code and of the names in its claim -> the finding and its file";
     events = "ev:" SOURCE, Stream, Lost("the latest events of a source"), "the latest events of a source: what happened in the fleet, or what others sent; `observe.ring` of them are kept";

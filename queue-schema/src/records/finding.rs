@@ -4,7 +4,7 @@
 use crate::effects::Effect;
 use crate::ids::{FindingId, MemoryId, name_key};
 use crate::keys;
-use crate::rows::{Confirmed, FindingKind, Severity};
+use crate::rows::{Confirmed, FindingAudit, FindingKind, Severity};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -16,6 +16,7 @@ pub mod fields {
     /// The beginnings of fields that hold something of one finding.
     pub(crate) const OBSERVED: &str = "o:";
     pub(crate) const DECIDED: &str = "d:";
+    pub(crate) const AUDITED: &str = "a:";
     pub(super) const LOOKED: &str = "n:";
     pub(super) const SEEN: &str = "s:";
     pub(super) const MOVED: &str = "m:";
@@ -112,6 +113,19 @@ pub struct Decided {
     pub code: String,
 }
 
+/// What an audit says of a finding; audits alone write it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Audited {
+    /// What the votes come to, and who asked for them.
+    #[serde(flatten)]
+    pub audit: FindingAudit,
+    /// When, in milliseconds since the epoch.
+    pub at_ms: u64,
+    /// The key of the code that it is about.
+    pub code: String,
+}
+
 /// A finding of a file, as it is kept.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct KeptFinding {
@@ -121,6 +135,8 @@ pub struct KeptFinding {
     pub observed: Observed,
     /// What a person decided.
     pub decided: Option<Decided>,
+    /// What an audit says.
+    pub audited: Option<Audited>,
     /// Reviews that could have said it.
     pub looked: u64,
     /// Reviews that did.
@@ -153,6 +169,14 @@ pub struct FileFindings {
     pub unreadable: usize,
 }
 
+impl KeptFinding {
+    /// What an audit says of its code as it is now.
+    pub fn audit(&self) -> Option<&FindingAudit> {
+        let audited = self.audited.as_ref().filter(|a| a.code == self.observed.code);
+        audited.map(|audited| &audited.audit)
+    }
+}
+
 impl FileFindings {
     /// Reads the fields of the hash. `opened` gives the value of a signed field.
     pub fn from_fields(
@@ -163,7 +187,7 @@ impl FileFindings {
         let mut observed = Vec::new();
         for (field, value) in hash {
             let (head, id) = field.split_at_checked(2).unwrap_or_default();
-            let signed = [fields::OBSERVED, fields::DECIDED].contains(&head);
+            let signed = [fields::OBSERVED, fields::DECIDED, fields::AUDITED].contains(&head);
             let value = if signed { opened(&field, &value) } else { Some(value) };
             let Some(value) = value else {
                 file.unreadable += 1;
@@ -185,6 +209,9 @@ impl FileFindings {
                 }
                 (fields::DECIDED, _) => {
                     found.entry(id.into()).or_default().decided = json(&value, &mut read);
+                }
+                (fields::AUDITED, _) => {
+                    found.entry(id.into()).or_default().audited = json(&value, &mut read);
                 }
                 (fields::LOOKED, _) => {
                     found.entry(id.into()).or_default().looked =
@@ -280,6 +307,14 @@ impl<'a> FindingsRecord<'a> {
     /// Only if it does not serialise.
     pub fn decided(self, id: &FindingId, what: &Decided) -> Result<Effect, serde_json::Error> {
         Ok(self.put(format!("{}{id}", fields::DECIDED), serde_json::to_string(what)?))
+    }
+
+    /// What an audit says of a finding.
+    ///
+    /// # Errors
+    /// Only if it does not serialise.
+    pub fn audited(self, id: &FindingId, what: &Audited) -> Result<Effect, serde_json::Error> {
+        Ok(self.put(format!("{}{id}", fields::AUDITED), serde_json::to_string(what)?))
     }
 
     /// A finding is in another file now, or in this one again.

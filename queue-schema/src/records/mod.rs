@@ -8,7 +8,9 @@ pub mod review;
 pub mod run;
 pub mod sweep;
 
-pub use finding::{Decided, FileFindings, FindingsRecord, KeptFinding, Look, Observed, Sighting};
+pub use finding::{
+    Audited, Decided, FileFindings, FindingsRecord, KeptFinding, Look, Observed, Sighting,
+};
 pub use memory::{MemoryCounter, MemoryRecord, MemoryState};
 pub use pathway::{AreaCounts, AreaRecord, PathwayRecord};
 pub use review::{ReviewRecord, ReviewState};

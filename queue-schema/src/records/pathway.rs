@@ -41,6 +41,7 @@ impl<'a> PathwayRecord<'a> {
             self.put(format!("n:{trace}"), replays.to_string()),
             self.put(format!("k:{trace}"), succeeded.to_string()),
             self.put(format!("x:{trace}"), retired),
+            self.put(format!("a:{trace}"), ""),
         ]
     }
 
@@ -54,6 +55,14 @@ impl<'a> PathwayRecord<'a> {
     /// It is not used any more.
     pub fn retired(self, trace: &str, why: &str) -> Effect {
         self.put(format!("x:{trace}"), why)
+    }
+
+    /// What an audit of a review of its model says; nothing where it does not decide.
+    pub fn audited(self, trace: &str, consensus: Option<bool>) -> Effect {
+        self.put(
+            format!("a:{trace}"),
+            consensus.map_or_else(|| "null".to_owned(), |c| c.to_string()),
+        )
     }
 
     /// It stands in the list, under its area.

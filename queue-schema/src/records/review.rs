@@ -24,6 +24,7 @@ pub mod fields {
     pub(super) const LEFT_OUT: &str = "left";
     pub(super) const ACCEPTED: &str = "accepted";
     pub(super) const FACTS: &str = "facts";
+    pub(super) const AUDIT: &str = "audit";
     pub(super) const TOKENS_IN: &str = "tokens_in";
     pub(super) const TOKENS_OUT: &str = "tokens_out";
     pub(super) const COST: &str = "cost_micro_usd";
@@ -39,8 +40,8 @@ pub mod fields {
     /// Of the life of a job.
     pub(super) const TRIES: &str = "tries.";
     /// Those that are a word of their own.
-    pub const NAMES: [&str; 14] = [
-        LADDER, MEMORY, SHARDS, CUTS, GAP_REASON, UNREAD, AGAIN, LEFT_OUT, ACCEPTED, FACTS,
+    pub const NAMES: [&str; 15] = [
+        LADDER, MEMORY, SHARDS, CUTS, GAP_REASON, UNREAD, AGAIN, LEFT_OUT, ACCEPTED, FACTS, AUDIT,
         TOKENS_IN, TOKENS_OUT, COST, DURATION,
     ];
 }
@@ -83,7 +84,9 @@ pub struct ReviewState {
     pub accepted: Option<String>,
     /// The facts until they are checked, as JSON.
     pub facts: Option<String>,
-    /// What voters said of a claim, as JSON, by their number.
+    /// Its findings are put to the vote when the work on it is over.
+    pub audit: bool,
+    /// What voters said of a claim or of its findings, as JSON, by their number.
     pub votes: BTreeMap<u32, String>,
     lookups: BTreeMap<u32, u32>,
     tries: HashMap<String, u32>,
@@ -116,6 +119,7 @@ impl ReviewState {
             fields::MEMORY => self.memory = Some(value),
             fields::ACCEPTED => self.accepted = Some(value),
             fields::FACTS => self.facts = Some(value),
+            fields::AUDIT => self.audit = value == "1",
             fields::TOKENS_IN => self.spent.tokens_in = n(&value),
             fields::TOKENS_OUT => self.spent.tokens_out = n(&value),
             fields::DURATION => self.spent.ms = n(&value),
@@ -264,6 +268,11 @@ impl<'a> ReviewRecord<'a> {
         self.put(fields::FACTS, json)
     }
 
+    /// See [`ReviewState::audit`].
+    pub fn to_audit(self) -> Effect {
+        self.put(fields::AUDIT, "1")
+    }
+
     /// What a voter said, as JSON. All voters meet; then `wait_for_votes` has its job go on.
     pub fn voted(self, k: u32, json: &str) -> [Effect; 2] {
         let arrived = Effect::Arrive { name: keys::vote_barrier(self.0), member: k };
@@ -355,6 +364,7 @@ mod tests {
             to.memory("{}"),
             to.accepted("{}"),
             to.facts("[]"),
+            to.to_audit(),
             to.lookup_failed(4),
             to.lookup_failed(4),
             to.tried("job@1"),
@@ -377,6 +387,7 @@ mod tests {
             memory: Some("{}".into()),
             accepted: Some("{}".into()),
             facts: Some("[]".into()),
+            audit: true,
             votes: [(1, "{}".to_owned())].into(),
             lookups: [(4, 2)].into(),
             tries: [("job@1".to_owned(), 1)].into(),

@@ -346,6 +346,11 @@ impl<'a> SweepRecord<'a> {
         Effect::Put { key, field: target.to_string(), value: why.to_owned() }
     }
 
+    /// Another sweep audits its findings.
+    pub fn audited_by(self, audit: &SweepId) -> Effect {
+        Effect::Append { key: keys::audits(self.0), value: audit.to_string() }
+    }
+
     /// Another record of a target.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! A finding of the ledger, as programs read it.
 
 use super::{FindingState, Row};
-use crate::records::{Decided, Observed};
+use crate::records::{Audited, Decided, Observed};
 use serde::{Deserialize, Serialize};
 
 /// Version written into every row of this kind.
@@ -29,6 +29,9 @@ pub struct FindingRow {
     pub observed: Observed,
     /// What a person decided; null where nobody did.
     pub decided: Option<Decided>,
+    /// What an audit says of its code as it is now; null where nobody audited it.
+    #[serde(default)]
+    pub audited: Option<Audited>,
     /// Always 1.
     #[cfg_attr(test, schemars(extend("const" = SCHEMA_VERSION)))]
     pub schema_version: u32,

@@ -18,8 +18,8 @@ pub struct ModelTrustRow {
     /// Model name as sent.
     #[cfg_attr(test, schemars(length(min = 1)))]
     pub model: String,
-    /// `review`, `shard`, `facts` or `patch`.
-    #[cfg_attr(test, schemars(extend("enum" = ["review", "shard", "facts", "patch"])))]
+    /// `review`, `shard`, `facts`, `patch` or `audit`.
+    #[cfg_attr(test, schemars(extend("enum" = ["review", "shard", "facts", "patch", "confirm", "audit"])))]
     pub task: String,
     /// The sweep that was counted; null for all of the fleet.
     pub sweep_id: Option<String>,
@@ -73,6 +73,12 @@ pub struct ModelTrustRow {
     /// The same of findings that a person dismissed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub dismissed: BTreeMap<String, u64>,
+    /// The same of findings that audits upheld.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub audit_upheld: BTreeMap<String, u64>,
+    /// The same of findings that audits rejected.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub audit_rejected: BTreeMap<String, u64>,
     /// Always 1.
     #[cfg_attr(test, schemars(extend("const" = SCHEMA_VERSION)))]
     pub schema_version: u32,

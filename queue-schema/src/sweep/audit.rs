@@ -24,7 +24,7 @@ pub struct AuditSpec {
 }
 
 /// Bounds of votes on findings; defaults live in `config/default.toml`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuditBounds {
     /// Bytes of a file that voters are shown whole; of a larger one they see lines around the findings.

@@ -161,6 +161,7 @@ pub fn every_command(setup: &Setup, mut run: impl FnMut(&[&str], &[i32]) -> Stri
     run(&["status", change], &[0]);
     // The stub's answers are no votes.
     run(&["audit", "--claims", sweep[1], "HEAD", "--voter", "a=stub/m"], &[2]);
+    run(&["audit", id, "--min-severity", "info", "--voter", "a=stub/m"], &[1]);
     run(&["pause", "rung:stub"], &[0]);
     let other = run(&[&sweep[..], &["--again"]].concat(), &[0]);
     let other = other.trim();

@@ -5,7 +5,7 @@
 
 mod reviewers;
 
-pub use reviewers::{Found, NoReviewer, reviewer, reviewers};
+pub use reviewers::{Found, NoReviewer, named_or_configured, reviewer, reviewers, with_votes};
 
 use queue_schema::sweep::{DiffBounds, DiffSpec, PostSpec, Reviewer, SWEEP_VERSION, SweepSpec};
 use queue_schema::url;

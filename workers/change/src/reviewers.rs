@@ -2,6 +2,7 @@
 
 use queue_schema::sweep::{Ladder, Reviewer, Rung};
 use scrum_config::{ConfigError, Ladders, ProviderConfig, Settings};
+use std::collections::BTreeMap;
 
 /// Reviewers of a change at most.
 const MOST_REVIEWERS: usize = 16;
@@ -11,7 +12,7 @@ const BUILTIN: &str = "builtin";
 /// Who was found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
-    /// Never empty.
+    /// Who is asked.
     pub reviewers: Vec<Reviewer>,
     /// What a person should know of them.
     pub notes: Vec<String>,
@@ -30,7 +31,7 @@ pub enum NoReviewer {
     #[error(transparent)]
     Named(#[from] ConfigError),
     /// One of the settings has none.
-    #[error("diff.reviewers.{0} of the settings: {1}")]
+    #[error("{0} of the settings: {1}")]
     Setting(String, ConfigError),
 }
 
@@ -42,13 +43,14 @@ pub fn reviewer(of: &(String, String), settings: &Settings) -> Result<Reviewer, 
     one(of, &Ladders::load(settings)?, settings)
 }
 
-/// Those who are named, each with the model or the ladder behind the name; else those of the settings that can be
-/// asked, as `lacks` says, else the built-in checks.
+/// Those who are named, each with the model or the ladder behind the name; else those of a section of the settings that can
+/// be asked, as `lacks` says. There may be none.
 ///
 /// # Errors
 /// See [`NoReviewer`].
-pub fn reviewers(
+pub fn named_or_configured(
     named: &[(String, String)],
+    (section, configured): (&str, &BTreeMap<String, String>),
     settings: &Settings,
     lacks: impl Fn(&Ladder) -> Option<String>,
 ) -> Result<Found, NoReviewer> {
@@ -62,9 +64,9 @@ pub fn reviewers(
     }
     if found.is_empty() {
         let mut without = Vec::new();
-        for (name, model) in settings.diff.reviewers.iter().filter(|(_, model)| !model.is_empty()) {
+        for (name, model) in configured.iter().filter(|(_, model)| !model.is_empty()) {
             let reviewer = one(&(name.clone(), model.clone()), &ladders, settings)
-                .map_err(|e| NoReviewer::Setting(name.clone(), e))?;
+                .map_err(|e| NoReviewer::Setting(format!("{section}.{name}"), e))?;
             match lacks(&reviewer.ladder) {
                 Some(why) => without.push(format!("{name} ({why})")),
                 None => found.push(reviewer),
@@ -74,15 +76,41 @@ pub fn reviewers(
             notes.push(format!("not asked: {}", without.join(", ")));
         }
     }
-    if found.is_empty() {
-        notes.push("no model is at hand: the built-in checks are the one reviewer".to_owned());
-        let ladder = ladders.get(BUILTIN)?;
-        found.push(Reviewer { name: BUILTIN.to_owned(), ladder });
-    }
     if found.len() > MOST_REVIEWERS {
         return Err(NoReviewer::Many(found.len()));
     }
     Ok(Found { reviewers: found, notes })
+}
+
+/// Those who review a change: who is named, else those of `[diff.reviewers]`, else the built-in checks. Never empty.
+///
+/// # Errors
+/// See [`NoReviewer`].
+pub fn reviewers(
+    named: &[(String, String)],
+    settings: &Settings,
+    lacks: impl Fn(&Ladder) -> Option<String>,
+) -> Result<Found, NoReviewer> {
+    let configured = ("diff.reviewers", &settings.diff.reviewers);
+    let mut found = named_or_configured(named, configured, settings, lacks)?;
+    if found.reviewers.is_empty() {
+        let note = "no model is at hand: the built-in checks are the one reviewer";
+        found.notes.push(note.to_owned());
+        let ladder = Ladders::load(settings)?.get(BUILTIN)?;
+        found.reviewers.push(Reviewer { name: BUILTIN.to_owned(), ladder });
+    }
+    Ok(found)
+}
+
+/// Votes of one voter who is alone.
+const VOTES_ALONE: usize = 3;
+
+/// One voter who is alone has several votes.
+#[must_use]
+pub fn with_votes(voters: Vec<Reviewer>) -> Vec<Reviewer> {
+    let [alone] = voters.as_slice() else { return voters };
+    let vote = |n: usize| Reviewer { name: format!("{}.{n}", alone.name), ..alone.clone() };
+    (1..=VOTES_ALONE).map(vote).collect()
 }
 
 /// A model as a ladder of one rung, or a ladder by its name or file.

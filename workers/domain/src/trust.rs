@@ -1,6 +1,8 @@
 //! The model trust journal from counters.
 
-use queue_schema::ledger::{DISMISSED, FIXED, Ledger, became_by_flag, checks, percentile};
+use queue_schema::ledger::{
+    AUDIT_REJECTED, AUDIT_UPHELD, DISMISSED, FIXED, Ledger, became_by_flag, checks, percentile,
+};
 use queue_schema::rows::ModelTrustRow;
 use queue_schema::rows::trust::SCHEMA_VERSION;
 
@@ -35,6 +37,8 @@ pub fn rows(ledger: &Ledger, sweep: Option<&str>) -> Vec<ModelTrustRow> {
                 checks: checks(counts),
                 fixed: became_by_flag(counts, FIXED),
                 dismissed: became_by_flag(counts, DISMISSED),
+                audit_upheld: became_by_flag(counts, AUDIT_UPHELD),
+                audit_rejected: became_by_flag(counts, AUDIT_REJECTED),
                 p50_ms: percentile(counts, 50),
                 p90_ms: percentile(counts, 90),
                 p99_ms: percentile(counts, 99),

@@ -20,6 +20,7 @@ use scrum_domain::claims::Claim;
 use scrum_domain::diff::Plan;
 use scrum_domain::hints::{Hint, Hints};
 use scrum_domain::retrieve::{self, Chunk, LexicalIndex};
+use scrum_knowledge::{Audits, Error};
 use scrum_providers::{Embedder, Providers};
 use scrum_repo::{Entry, IgnoreFile, Repo};
 use std::future::Future;
@@ -213,7 +214,7 @@ impl Context {
         self.read("the attempts", |q| async move { q.attempts(review).await }).await
     }
 
-    /// The row of an accepted review.
+    /// The row of an accepted review, with what audits say of its findings.
     ///
     /// # Errors
     /// Fatal when there is none.
@@ -223,7 +224,26 @@ impl Context {
         review: &ReviewId,
     ) -> Result<ReviewRow, HandlerError> {
         let row = self.read("the review's row", |q| async move { q.row(sweep, review).await });
-        row.await?.ok_or_else(|| HandlerError::Fatal(format!("review {review} has no row")))
+        let row = row.await?;
+        let mut row: ReviewRow =
+            row.ok_or_else(|| HandlerError::Fatal(format!("review {review} has no row")))?;
+        let spec = self.spec(sweep).await?;
+        let read = |queue: Queue| {
+            let (spec, mut row) = (spec.clone(), row.clone());
+            async move {
+                let audits = match Audits::of(&queue, sweep, &spec).await {
+                    Ok(audits) => audits.overlay(&queue, [&mut row]).await,
+                    Err(error) => Err(error),
+                };
+                match audits {
+                    Ok(()) => Ok(Ok(row)),
+                    Err(Error::Queue(error)) => Err(error),
+                    Err(error) => Ok(Err(error.to_string())),
+                }
+            }
+        };
+        row = self.read("what audits say of a review", read).await?.map_err(HandlerError::Fatal)?;
+        Ok(row)
     }
 
     /// A run of the applier, its rules made as strict as this worker's own.

@@ -7,6 +7,7 @@
 //! follows what stands in [`pipeline`].
 
 mod applier;
+mod audited;
 mod blobs;
 mod change;
 pub mod context;
@@ -28,3 +29,4 @@ mod reading;
 pub mod registry;
 pub mod runtime;
 pub mod upkeep;
+mod votes;

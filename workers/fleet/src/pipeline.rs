@@ -8,27 +8,33 @@
 //! rung   -> rung                         the next rung of the ladder, a cheaper one, one that takes the whole file, or the
 //!                                        same one after an empty answer
 //! rung   -> shard..                      all pieces again, when a person retries a review that nobody could read
-//! rung   -> facts | resolved             an accepted review
+//! rung   -> facts | audit.. | resolved   an accepted review
 //! rung   -> dead letter | left out       the ladder, or the budget, is spent
-//! facts  -> facts | resolved             extract, then verify
+//! facts  -> facts | audit.. | resolved   extract, then verify
 //! review -> diff                         in a sweep over a change: the first rung of the reviewer's ladder
 //! diff   -> diff | resolved | ..         as a rung, but for shards and facts
 //! review -> vote.. -> (barrier) vote     of a claim about a change: all voters at once, then who counts, and breaks a tie
 //! vote   -> vote | resolved              the next rung of the voter's ladder
+//! review | rung | facts -> audit.. -> (barrier) audit    the same of the findings of a review
+//! audit  -> audit | resolved
 //! the sweep is done -> tally             scripts enqueue it, see `lua/include/targets.lua`
 //! patch.. -> (barrier) apply             see `Queue::start_apply`
 //! ```
 //!
 //! Nothing here reads or asks: each function takes what is known and gives effects.
 
+mod votes;
+
+pub use votes::{Turn, begin_votes, file_over, next_vote, voted};
+
 use crate::runtime::HandlerError;
 use queue_schema::effects::{DeadClass, Effect, Effects, Ending, NewJob};
 use queue_schema::ids::{ReviewId, SweepId};
 use queue_schema::jobs::facts::FactsStage;
-use queue_schema::jobs::{Diff, Facts, JobKind, Plan, Review, Rung, Shard, Vote};
+use queue_schema::jobs::{Audit, Diff, Facts, JobKind, Plan, Review, Rung, Shard, Vote};
 use queue_schema::records::{ReviewRecord, ReviewState, SweepRecord};
 use queue_schema::rows::{Attempt, Outcome};
-use queue_schema::sweep::{DiffSpec, FactsSpec, Ladder, SweepSpec, TargetStatus};
+use queue_schema::sweep::{FactsSpec, Ladder, SweepSpec, TargetStatus};
 use scrum_domain::accept;
 use std::ops::Range;
 
@@ -61,6 +67,8 @@ macro_rules! climb {
 
 climb!(Rung);
 climb!(Diff);
+climb!(Vote);
+climb!(Audit);
 
 /// Sweep and target of a job that has both.
 fn about<J: JobKind>(job: &J) -> (SweepId, u32) {
@@ -123,51 +131,6 @@ pub fn begin_diff(ladder: &Ladder, job: &Review) -> Result<Effects, HandlerError
         provider: provider_at(ladder, 0)?,
         passed: 0,
     })?)
-}
-
-/// A claim is put to all voters at once. When they are heard, one more job counts the votes, in the lane of the
-/// tie-breaker.
-///
-/// # Errors
-/// When a ladder is empty.
-pub fn begin_votes(change: &DiffSpec, job: &Review) -> Result<Effects, HandlerError> {
-    let vote = |voter: u32, ladder: &Ladder| {
-        let (sweep, provider) = (job.sweep.clone(), provider_at(ladder, 0)?);
-        let (rung, attempt, passed) = (0, 1, 0);
-        Ok::<_, HandlerError>(Vote {
-            sweep,
-            target: job.target,
-            voter,
-            rung,
-            attempt,
-            provider,
-            passed,
-        })
-    };
-    let voters = u32::try_from(change.reviewers.len()).unwrap_or(u32::MAX);
-    let tie_breaker = change.claims.as_ref().and_then(|claims| claims.tie_breaker.as_ref());
-    let counts = tie_breaker.or(change.reviewers.first());
-    let counts = counts.ok_or_else(|| HandlerError::Fatal("there are no voters".to_owned()))?;
-    let then = NewJob::of(&vote(voters, &counts.ladder)?)?;
-    let review = ReviewId::new(&job.sweep, job.target);
-    let mut effects = Effects::done().with(ReviewRecord::of(&review).wait_for_votes(voters, then));
-    for (k, voter) in (0..).zip(&change.reviewers) {
-        effects = effects.enqueue(&vote(k, &voter.ladder)?)?;
-    }
-    Ok(effects)
-}
-
-/// The same vote from the next rung of the voter's ladder; none when they are spent.
-pub fn next_vote(ladder: &Ladder, job: &Vote) -> Option<Vote> {
-    let rung = job.rung + 1;
-    let provider = ladder.rungs.get(rung as usize)?.provider.clone();
-    Some(Vote { rung, attempt: job.attempt + 1, provider, ..job.clone() })
-}
-
-/// A voter was heard, whatever it said.
-pub fn voted(effects: Effects, job: &Vote, json: &str) -> Effects {
-    let review = ReviewId::new(&job.sweep, job.target);
-    effects.with_all(ReviewRecord::of(&review).voted(job.voter, json))
 }
 
 /// A rung can't take the whole file: it goes on when notes on these pieces are there.
@@ -386,20 +349,25 @@ pub fn asks_again(state: &ReviewState) -> bool {
     state.unread > state.again
 }
 
-/// A review was accepted and has its row: its facts are next, with the accepted review as `kept` has it; without
-/// facts the work on the file is over.
+/// A review was accepted and has its row: its facts are next, with the accepted review as `kept` has it; then votes on its
+/// findings, where `audit` says so; then the work on the file is over.
 ///
 /// # Errors
 /// Only if a payload does not serialise.
 pub fn accepted(
     effects: Effects,
     job: &Rung,
+    spec: &SweepSpec,
+    audit: bool,
     facts: Option<(&FactsSpec, &str)>,
 ) -> Result<Effects, HandlerError> {
     let review = ReviewId::new(&job.sweep, job.target);
     let record = ReviewRecord::of(&review);
-    let effects = effects.with(record.remove_attempts());
-    let Some((facts, kept)) = facts else { return Ok(over(effects, &job.sweep, job.target)) };
+    let mut effects = effects.with(record.remove_attempts());
+    let Some((facts, kept)) = facts else {
+        return file_over(effects, spec, audit, (&job.sweep, job.target));
+    };
+    effects.list.extend(audit.then(|| record.to_audit()));
     Ok(effects.with(record.accepted(kept)).enqueue(&Facts {
         sweep: job.sweep.clone(),
         target: job.target,

@@ -133,7 +133,8 @@ impl<'a> Files<'a> {
             ordinals.iter().map(|o| self.sweep.targets[*o as usize]).collect();
         let begun = Chosen::new(&states, |s| !matches!(s, Skipped | Waiting));
         let reviews = begun.of(&ordinals, |o| ReviewId::new(id, o));
-        let rows = queue.rows_of::<ReviewRow>(id, &reviews).await?;
+        let mut rows = queue.rows_of::<ReviewRow>(id, &reviews).await?;
+        self.sweep.audited(rows.iter_mut().flatten()).await?;
         let facts = queue.rows_of::<AuditFactsRow>(id, &reviews).await?;
         let without = queue.without_facts(id, &begun.of(&ordinals, |o| o)).await?;
         let left = Chosen::new(&states, |s| s == LeftOut);

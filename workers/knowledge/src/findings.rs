@@ -52,10 +52,11 @@ impl Findings<'_> {
     /// A failure of Redis, or a row that this program can't read.
     pub async fn next_page(&mut self) -> Result<Vec<Found>, Error> {
         loop {
-            let rows = self.rows.next_page().await?;
+            let mut rows = self.rows.next_page().await?;
             if rows.is_empty() {
                 return Ok(Vec::new());
             }
+            self.rows.sweep().audited(&mut rows).await?;
             let found: Vec<Found> = rows.into_iter().flat_map(of_review).collect();
             if !found.is_empty() {
                 return Ok(found);

@@ -5,7 +5,7 @@ use queue_schema::client::Queue;
 use queue_schema::ids::{FindingId, MemoryId};
 use queue_schema::records::{FileFindings, KeptFinding};
 use queue_schema::rows::ledger::SCHEMA_VERSION;
-use queue_schema::rows::{FindingRow, FindingState, Severity};
+use queue_schema::rows::{AuditVerdict, FindingRow, FindingState, Severity};
 use scrum_domain::findings::state;
 
 /// Files with findings that are read at a time.
@@ -31,6 +31,8 @@ pub struct Wanted {
     pub since_ms: u64,
     /// Only those behind which something stands besides their reviewer's word.
     pub confirmed: bool,
+    /// Only those of which an audit of their present code says one of these; all without any.
+    pub audited: Vec<AuditVerdict>,
 }
 
 impl std::fmt::Debug for Wanted {
@@ -46,12 +48,15 @@ impl Wanted {
 
     fn takes(&self, row: &FindingRow) -> bool {
         let of = &row.observed;
+        let audited = row.audited.as_ref().map(|audited| audited.audit.verdict);
         (self.states.is_empty() || self.states.contains(&row.state))
             && self.severity.is_none_or(|least| of.severity.is_some_and(|s| s <= least))
             && self.flag.as_ref().is_none_or(|flag| of.flags.contains(flag))
             && self.tier.as_ref().is_none_or(|tier| of.tier == *tier)
             && of.first.at_ms >= self.since_ms
             && (!self.confirmed || of.confirmed.is_some())
+            && (self.audited.is_empty()
+                || self.audited.iter().any(|wanted| audited == Some(*wanted)))
     }
 }
 
@@ -158,6 +163,7 @@ fn row(repo: &str, file: &str, kept: &KeptFinding, now_ms: u64) -> FindingRow {
         seen: kept.seen,
         observed: kept.observed.clone(),
         decided: kept.decided.clone(),
+        audited: kept.audited.clone().filter(|_| kept.audit().is_some()),
         schema_version: SCHEMA_VERSION,
     }
 }

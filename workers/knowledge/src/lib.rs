@@ -12,6 +12,7 @@
 //! | its findings | [`Sweep::findings`] |
 //! | what the reviewers of a change said, and of the one before | [`Change::open`], [`Change::before`] |
 //! | what became of the claims about a change | [`claims::of_sweep`] |
+//! | what an audit says of the findings of a sweep; all audits of it, at its findings | [`audits::of_sweep`], [`Audits`] |
 //! | the findings of a repository over all sweeps, one of them | [`Ledger`] |
 //! | which reviews may become patches | [`Sweep::selection`] |
 //! | what a run of the applier decided, which of its jobs died | [`runs::decisions`], [`runs::dead_of_run`] |
@@ -30,6 +31,7 @@
 //!
 //! This crate only reads: it changes nothing, prints nothing, and knows neither a command line nor a server.
 
+pub mod audits;
 mod change;
 pub mod claims;
 mod files;
@@ -46,6 +48,7 @@ pub mod runs;
 mod sweep;
 pub mod sweeps;
 
+pub use audits::Audits;
 pub use change::Change;
 pub use files::Files;
 pub use findings::{Findings, Found};

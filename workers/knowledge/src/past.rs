@@ -17,7 +17,7 @@ pub async fn metrics_of(queue: &Queue, id: &SweepId) -> Result<Option<LoopMetric
     for older in queue.sweeps_page(Some(&mark), LOOK_BACK).await?.0 {
         let spec = queue.sweep_spec(&older).await?;
         let is_before =
-            |spec: &SweepSpec| spec.diff.is_none() && same_repository(&spec.repo, &now.spec.repo);
+            |spec: &SweepSpec| spec.reviews_files() && same_repository(&spec.repo, &now.spec.repo);
         if spec.as_ref().is_some_and(is_before) {
             let before = swept(queue, &older).await?.map(|(before, _)| before);
             return Ok(Some(metrics::row(&now, before.as_ref())));
@@ -70,7 +70,7 @@ async fn swept(queue: &Queue, id: &SweepId) -> Result<Option<(Swept, Mark)>, Err
     else {
         return Ok(None);
     };
-    if spec.diff.is_some() {
+    if !spec.reviews_files() {
         return Ok(None);
     }
     let SweepStatus { state, created_ms, .. } = status;

@@ -16,10 +16,11 @@ impl Sweep {
     pub async fn selection(&self, criteria: &Criteria) -> Result<Selection, Error> {
         let (mut selector, mut rows) = (Selector::new(criteria), self.rows::<ReviewRow>());
         loop {
-            let page = rows.next_page().await?;
+            let mut page = rows.next_page().await?;
             if page.is_empty() {
                 return Ok(selector.end());
             }
+            self.audited(&mut page).await?;
             for row in &page {
                 selector.look(row);
             }

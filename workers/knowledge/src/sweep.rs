@@ -1,9 +1,9 @@
 //! One sweep as it stands.
 
-use crate::{Error, Files, PAGE, metrics_of, now_ms, timestamp};
+use crate::{Audits, Error, Files, PAGE, metrics_of, now_ms, timestamp};
 use queue_schema::client::{Queue, SweepStatus};
 use queue_schema::ids::SweepId;
-use queue_schema::rows::Row;
+use queue_schema::rows::{ReviewRow, Row};
 use queue_schema::sweep::{SweepSpec, TargetStatus};
 use scrum_domain::report::SweepReport;
 use scrum_domain::review::Spent;
@@ -18,6 +18,7 @@ pub struct Sweep {
     pub(crate) id: SweepId,
     pub(crate) spec: SweepSpec,
     pub(crate) targets: Vec<TargetStatus>,
+    pub(crate) audits: Audits,
     status: SweepStatus,
 }
 
@@ -32,7 +33,8 @@ impl Sweep {
             return Err(Error::NoSweep(id.to_string()));
         };
         let targets = queue.target_states(id).await?;
-        Ok(Self { queue: queue.clone(), id: id.clone(), spec, targets, status })
+        let audits = Audits::of(queue, id, &spec).await?;
+        Ok(Self { queue: queue.clone(), id: id.clone(), spec, targets, audits, status })
     }
 
     /// The request behind it.
@@ -58,6 +60,17 @@ impl Sweep {
     /// Its rows of one kind, in the order of writing.
     pub fn rows<R: Row>(&self) -> Rows<'_, R> {
         Rows { sweep: self, after: None, is_over: false, kind: PhantomData }
+    }
+
+    /// Shows at the findings of some of its reviews what audits say of them.
+    ///
+    /// # Errors
+    /// A failure of Redis, or a row that this program can't read.
+    pub(crate) async fn audited<'a>(
+        &self,
+        rows: impl IntoIterator<Item = &'a mut ReviewRow>,
+    ) -> Result<(), Error> {
+        self.audits.overlay(&self.queue, rows).await
     }
 
     /// All that is known of it but for its files.
@@ -99,7 +112,11 @@ pub struct Rows<'a, R> {
     kind: PhantomData<R>,
 }
 
-impl<R: Row> Rows<'_, R> {
+impl<'a, R: Row> Rows<'a, R> {
+    pub(crate) fn sweep(&self) -> &'a Sweep {
+        self.sweep
+    }
+
     /// Goes on where [`Self::cursor`] was taken.
     ///
     /// # Errors

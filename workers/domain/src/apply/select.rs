@@ -2,7 +2,7 @@
 //! to a [`Selector`] one by one.
 
 use super::paths::PathRules;
-use queue_schema::rows::{Finding, ReviewRow};
+use queue_schema::rows::{AuditVerdict, Finding, ReviewRow};
 use serde::Serialize;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -37,6 +37,8 @@ pub enum PassedOver {
     Least(Option<u8>),
     /// Nothing confirms any of its findings.
     Unconfirmed,
+    /// An audit rejected all that could be applied.
+    Rejected,
     /// The path may not be changed, for this reason.
     Denied(String),
     /// Others were better, and a run has room for so many.
@@ -53,6 +55,7 @@ impl std::fmt::Display for PassedOver {
             Self::Unconfirmed => f.write_str(
                 "none of its findings is confirmed (apply.unconfirmed = true takes them all the same)",
             ),
+            Self::Rejected => f.write_str("an audit rejected its findings"),
             Self::Denied(why) => write!(f, "its path {why}"),
             Self::NoRoom(most) => write!(f, "the best {most} were taken"),
         }
@@ -144,9 +147,12 @@ impl<'a> Selector<'a> {
     }
 }
 
-/// Whether a finding may become a patch.
+/// Whether a finding may become a patch. What an audit upheld is confirmed by that, and what it rejected is never applied.
 pub fn is_patched(finding: &Finding, unconfirmed: bool) -> bool {
-    finding.kind.is_actionable() && (unconfirmed || finding.confirmed.is_some())
+    let confirmed = finding.confirmed.is_some() || finding.is_audited(AuditVerdict::Upheld);
+    finding.kind.is_actionable()
+        && !finding.is_audited(AuditVerdict::Rejected)
+        && (unconfirmed || confirmed)
 }
 
 fn judge(row: &ReviewRow, criteria: &Criteria) -> Result<Candidate, PassedOver> {
@@ -162,7 +168,9 @@ fn judge(row: &ReviewRow, criteria: &Criteria) -> Result<Candidate, PassedOver> 
         return Err(PassedOver::Least(row.confidence_min));
     }
     if !row.findings.iter().any(|f| is_patched(f, criteria.unconfirmed)) {
-        return Err(PassedOver::Unconfirmed);
+        let mut asks = row.findings.iter().filter(|f| f.kind.is_actionable()).peekable();
+        let rejected = asks.peek().is_some() && asks.all(|f| f.is_audited(AuditVerdict::Rejected));
+        return Err(if rejected { PassedOver::Rejected } else { PassedOver::Unconfirmed });
     }
     Ok(Candidate {
         review_id: row.review_id.clone(),

@@ -23,6 +23,14 @@ pub struct Decided {
     pub voters: u32,
 }
 
+impl Decided {
+    /// Nobody was asked about it.
+    pub fn not_asked(why: &str) -> Self {
+        let reason = format!("nobody was asked: {why}");
+        Self { verdict: AuditVerdict::Undecided, reason, upheld: 0, rejected: 0, voters: 0 }
+    }
+}
+
 /// Counts the votes on the finding at a place of the review: those of the voters, in any order, and that of the
 /// tie-breaker where one was asked. `last` says that there is nobody else to ask; `None` that one more is needed.
 pub fn decide(

@@ -15,7 +15,7 @@ pub(crate) use ask::AUDIT;
 pub use ask::{Asked, Ballot, Part, Shown, prompt, take};
 pub use decide::{Decided, Vote, consensus, decide};
 pub use judge::judge;
-pub use overlay::overlay;
+pub use overlay::{audited, empty_row, left_out, overlay};
 
 use queue_schema::rows::AuditStand;
 use serde::{Deserialize, Serialize};

@@ -7,7 +7,7 @@ use super::{LineMap, state};
 use crate::checks::squeezed;
 use queue_schema::ids::FindingId;
 use queue_schema::records::{KeptFinding as Known, Observed};
-use queue_schema::rows::{Finding, FindingState, GoneFinding};
+use queue_schema::rows::{Finding, FindingAudit, FindingState, GoneFinding};
 use std::collections::BTreeSet;
 
 /// A review of a file, and how the file stood at the one before.
@@ -35,6 +35,8 @@ pub struct Mark {
     pub state: FindingState,
     /// Why a person dismissed it.
     pub why: Option<String>,
+    /// What an audit says of its code.
+    pub audit: Option<FindingAudit>,
 }
 
 /// What a review comes to.
@@ -118,8 +120,11 @@ impl Settled {
         if came {
             self.moved.push(known.id.clone());
         }
+        let code = now.code.clone();
         self.observed.push((known.id.clone(), now));
-        Mark { id: known.id.clone(), state, why }
+        let audited = known.audited.as_ref().filter(|audited| audited.code == code);
+        let audit = audited.map(|audited| audited.audit.clone());
+        Mark { id: known.id.clone(), state, why, audit }
     }
 
     /// One that nobody said before.
@@ -134,7 +139,7 @@ impl Settled {
         taken.insert(id.clone());
         self.counts.push((id.clone(), 1, 1));
         self.observed.push((id.clone(), observed));
-        Mark { id, state: FindingState::New, why: None }
+        Mark { id, state: FindingState::New, why: None, audit: None }
     }
 
     /// One that the review does not say.

@@ -25,6 +25,7 @@ pub(crate) use preamble::APART;
 pub use preamble::preamble;
 pub use recall::{
     Asked, Ended, KeptTrace, Learnt, Remembered, Room, Traces, candidate, trace_attempts, traces,
+    traces_of,
 };
 pub use swap::{Blocked, Candidate, begun_at, best, place, swap};
 pub use trace::{REVIEW, Signal, Trace, TraceAttempt, TraceChunk, file_prefix, pathway_id};

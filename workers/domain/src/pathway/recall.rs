@@ -7,7 +7,7 @@ use super::trace::{Signal, Trace, TraceAttempt, pathway_id};
 use super::vector::{Question, alike};
 use queue_schema::ids::PathwayId;
 use queue_schema::limits::MemoryLimits;
-use queue_schema::rows::{Attempt, Finding, Outcome};
+use queue_schema::rows::{Attempt, Finding, Outcome, ReviewRow};
 use queue_schema::sweep::Ladder;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -36,7 +36,7 @@ pub fn traces(fields: impl IntoIterator<Item = (impl AsRef<str>, impl AsRef<str>
                 let kept = KeptTrace { trace, retired: None };
                 traces.insert(id.to_owned(), kept);
             }
-            Some((what @ ("n" | "k" | "x"), id)) => more.push((what, id, value)),
+            Some((what @ ("n" | "k" | "x" | "a"), id)) => more.push((what, id, value)),
             _ => {}
         }
     }
@@ -46,6 +46,7 @@ pub fn traces(fields: impl IntoIterator<Item = (impl AsRef<str>, impl AsRef<str>
         match what {
             "n" => kept.trace.replay_count = number(),
             "k" => kept.trace.replays_succeeded = number(),
+            "a" => kept.trace.audit_consensus = value.parse().ok(),
             _ => kept.retired = Some(value.to_owned()),
         }
     }
@@ -53,6 +54,20 @@ pub fn traces(fields: impl IntoIterator<Item = (impl AsRef<str>, impl AsRef<str>
         kept.trace.retired = kept.retired.is_some();
     }
     traces
+}
+
+/// The traces that speak for a review: its own; where it added none, those of its model, for which it stands as well.
+pub fn traces_of<'a>(traces: &'a Traces, review: &ReviewRow) -> Vec<&'a str> {
+    let by = |kept: &&KeptTrace| {
+        kept.trace.accepted().is_some_and(|attempt| attempt.model == review.accepted_model)
+    };
+    let own = |kept: &&KeptTrace| {
+        kept.trace.created_at == review.reviewed_at && kept.trace.file_path == review.file
+    };
+    let of_model = || traces.iter().filter(|(_, kept)| by(kept));
+    let own: Vec<&str> =
+        of_model().filter(|(_, kept)| own(kept)).map(|(id, _)| id.as_str()).collect();
+    if own.is_empty() { of_model().map(|(id, _)| id.as_str()).collect() } else { own }
 }
 
 /// A trace as a candidate for a review that is to be asked for.

@@ -9,7 +9,7 @@ use crate::severity::Severity;
 use crate::target::language;
 use crate::text::clip_marked;
 use queue_schema::rows::finding::Stands;
-use queue_schema::rows::{Confirmed, Finding, ReviewRow};
+use queue_schema::rows::{AuditVerdict, Confirmed, Finding, ReviewRow};
 use scrum_shown::plain;
 use std::cmp::Reverse;
 use std::fmt::Write as _;
@@ -19,14 +19,15 @@ const CLAIM_SHOWN: usize = 200;
 /// Places of an ambiguous quote that are named.
 const PLACES_SHOWN: usize = 12;
 
-/// How findings are ranked, first comes first: those that no check doubts, the gravest, those whose place is
+/// How findings are ranked, first comes first: those that no audit rejected and no check doubts, the gravest, those whose place is
 /// known, the surest; then in the order of the plan.
-pub(super) type Rank = (bool, Severity, bool, Reverse<Option<u8>>, u32, usize);
+pub(super) type Rank = (bool, bool, Severity, bool, Reverse<Option<u8>>, u32, usize);
 
 /// The rank of the n-th finding of a file.
 pub(super) fn rank(finding: &Finding, file: u32, n: usize) -> Rank {
     let sure = Reverse(finding.confidence);
-    (is_doubted(finding), gravity(finding), !finding.anchored, sure, file, n)
+    let rejected = finding.is_audited(AuditVerdict::Rejected);
+    (rejected, is_doubted(finding), gravity(finding), !finding.anchored, sure, file, n)
 }
 
 /// How grave it is.
@@ -113,6 +114,7 @@ fn remarks(finding: &Finding) -> Vec<String> {
     let mut all: Vec<String> = unsure_place(finding).into_iter().collect();
     all.extend(finding.confidence.map(|c| format!("{c}% sure")));
     all.extend(confirmed(finding).map(str::to_owned));
+    all.extend(finding.audit.as_ref().map(|audit| plain(&audit.words())));
     all.extend(finding.hinted.as_ref().map(|rule| format!("so says the linter's {}", plain(rule))));
     all.extend(finding.flags.iter().map(|flag| plain(flag)));
     all.extend(finding.state.and_then(known::word).map(str::to_owned));
@@ -187,8 +189,13 @@ pub(super) fn brief(row: &ReviewRow, finding: &Finding) -> String {
     let sure = finding.confidence.map(|c| format!(" ({c}%)")).unwrap_or_default();
     let doubted = if is_doubted(finding) { ", doubtful" } else { "" };
     let title = plain(&Said::of(finding).title).replace('`', "");
+    let audit = match &finding.audit {
+        Some(audit) if audit.verdict == AuditVerdict::Rejected => ", rejected",
+        Some(audit) if audit.verdict == AuditVerdict::Upheld => ", upheld",
+        _ => "",
+    };
     format!(
-        "{}{doubted}  {}  {}{sure}",
+        "{}{audit}{doubted}  {}  {}{sure}",
         gravity(finding).as_str(),
         plain(&place(row, finding)),
         clip_marked(&title, CLAIM_SHOWN)

@@ -10,7 +10,7 @@ use super::{
     FileReport, SweepReport, Totals, index, known, models, progress, public_address, unread,
 };
 use crate::text::counted;
-use queue_schema::rows::ReviewRow;
+use queue_schema::rows::{AuditVerdict, ReviewRow};
 use queue_schema::sweep::TargetStatus;
 use std::cmp::Reverse;
 use std::fmt::Write as _;
@@ -215,6 +215,11 @@ fn header(out: &mut String, report: &SweepReport, totals: &Totals) {
         "none in what was reviewed".to_owned()
     };
     let _ = writeln!(out, "- Findings: **{said}**");
+    if totals.audited.iter().any(|n| *n > 0) {
+        let n = |verdict: AuditVerdict| totals.audited[verdict as usize];
+        let said = AuditVerdict::ALL.map(|verdict| format!("{} {}", n(verdict), verdict.as_str()));
+        let _ = writeln!(out, "- Audit: {}", said.join(", "));
+    }
     if let Some(said) = known::in_words(&known::of(report, totals.known)) {
         let _ = writeln!(out, "- Since the sweep before: {said}");
     }

@@ -208,6 +208,14 @@ fn result(row: &ReviewRow, finding: &Finding) -> Option<Value> {
     if let Some(id) = &finding.id {
         result["partialFingerprints"]["scrumFleet/v2"] = id.as_str().into();
     }
+    if let Some(audit) = &finding.audit {
+        result["properties"]["audit"] = json!({
+            "verdict": audit.verdict,
+            "upheld": audit.upheld,
+            "rejected": audit.rejected,
+            "voters": audit.voters,
+        });
+    }
     if let Some(state) = finding.state {
         result["baselineState"] = baseline(state).into();
     }

@@ -4,6 +4,7 @@ use super::FileReport;
 use super::finding::{actionable, gravity};
 use super::unread::is_unread;
 use crate::metrics;
+use queue_schema::rows::AuditVerdict;
 use queue_schema::rows::metrics::Known;
 use queue_schema::sweep::TargetStatus;
 
@@ -25,6 +26,8 @@ pub struct Totals {
     pub partial: usize,
     /// Accepted reviews of which nothing could be read as a finding.
     pub unread: usize,
+    /// Findings by what an audit says of them, in the order of [`AuditVerdict::ALL`].
+    pub audited: [usize; AuditVerdict::ALL.len()],
     /// Findings by severity, gravest first; without those that a person dismissed.
     pub findings: [usize; 4],
     /// Reviews that began at a remembered model, and the rungs that this saved.
@@ -50,6 +53,9 @@ impl Totals {
             self.known = self.known.each(&metrics::known(row), |a, b| a + b);
             for finding in row.findings.iter().filter(|f| f.is_shown()) {
                 self.findings[gravity(finding) as usize] += 1;
+                if let Some(audit) = &finding.audit {
+                    self.audited[audit.verdict as usize] += 1;
+                }
             }
         }
     }

@@ -196,6 +196,7 @@ fn mark(row: &mut ReviewRow, settled: &Settled) {
         finding.id = Some(mark.id.to_string());
         finding.state = Some(mark.state);
         finding.dismissed.clone_from(&mark.why);
+        finding.audit.clone_from(&mark.audit);
     }
     row.findings_gone.clone_from(&settled.gone);
     row.findings_unrepeated = settled.unrepeated;
@@ -299,6 +300,9 @@ fn taken_over(
         effects.push(here.moved(&kept.id, None));
         if let Some(decided) = &kept.decided {
             effects.push(here.decided(&kept.id, decided)?);
+        }
+        if let Some(audited) = &kept.audited {
+            effects.push(here.audited(&kept.id, audited)?);
         }
         // The review of that file had counted it as gone.
         not_fixed += i64::from(kept.observed.fixed == Some(work.said.at.seq));

@@ -122,6 +122,9 @@ fn renamed(
         if let Some(decided) = &kept.decided {
             effects.push(new.decided(&kept.id, decided)?);
         }
+        if let Some(audited) = &kept.audited {
+            effects.push(new.audited(&kept.id, audited)?);
+        }
         effects.extend(new.place(&place_key(&kept.observed), &kept.id));
         effects.push(old.moved(&kept.id, Some(to)));
     }

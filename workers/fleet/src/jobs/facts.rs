@@ -68,7 +68,8 @@ enum Called<T> {
 pub async fn run(ctx: &Context, info: JobInfo, job: Facts) -> Result<Effects, HandlerError> {
     let spec = ctx.spec(&job.sweep).await?;
     let Some(facts) = spec.facts.clone() else {
-        return Ok(pipeline::over(Effects::done(), &job.sweep, job.target));
+        let state = ctx.review_state(&ReviewId::new(&job.sweep, job.target)).await?;
+        return pipeline::file_over(Effects::done(), &spec, state.audit, (&job.sweep, job.target));
     };
     let record = ctx.target(&job.sweep, job.target).await?;
     let review = ReviewId::new(&job.sweep, job.target);
@@ -84,7 +85,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Facts) -> Result<Effects, Ha
 impl Work {
     async fn extract(&self, ctx: &Context, info: &JobInfo) -> Result<Effects, HandlerError> {
         let Some(accepted) = read::<Part>(self.state.accepted.as_deref()) else {
-            return Ok(self.without(Effects::done(), "the accepted review is no longer there"));
+            return self.without(Effects::done(), "the accepted review is no longer there");
         };
         let prompt = prompt::extract_prompt(&ExtractInput {
             path: &self.record.path,
@@ -96,14 +97,14 @@ impl Work {
         let rung = &self.facts.extractor;
         let judged = match self.ask(ctx, info, rung, prompt, accepted.masked, judge).await? {
             Called::Later(effects) => return Ok(effects),
-            Called::NotAsked(why) => return Ok(self.without(Effects::done(), &why)),
+            Called::NotAsked(why) => return self.without(Effects::done(), &why),
             Called::Judged(judged) => judged,
         };
         let effects = Effects::done().with_all(judged.effects);
         let (found, answer) = match (judged.verdict, judged.answer) {
             (Ok(found), Some(answer)) => (found, answer),
-            (Err(why), _) => return Ok(self.without(effects, &named(&why))),
-            (Ok(_), None) => return Ok(self.without(effects, "there is no answer")),
+            (Err(why), _) => return self.without(effects, &named(&why)),
+            (Ok(_), None) => return self.without(effects, "there is no answer"),
         };
         let took = answer.took();
         let taken = Taken {
@@ -125,7 +126,7 @@ impl Work {
 
     async fn verify(&self, ctx: &Context, info: &JobInfo) -> Result<Effects, HandlerError> {
         let Some(taken) = read::<Taken>(self.state.facts.as_deref()) else {
-            return Ok(self.without(Effects::done(), "the facts are no longer there"));
+            return self.without(Effects::done(), "the facts are no longer there");
         };
         let source = ctx.source(&self.spec, &self.record.blob).await?;
         let shown = self.shown(ctx, &source);
@@ -241,7 +242,12 @@ impl Work {
         tracing::info!(file = %self.record.path, facts = row.facts.len(), "facts");
         let counted = SweepRecord::of(&self.job.sweep).count(Counter::Facts, 1);
         let effects = effects.append_row(&self.job.sweep, &row)?.with(counted);
-        Ok(pipeline::over(effects, &self.job.sweep, self.job.target))
+        self.over(effects)
+    }
+
+    fn over(&self, effects: Effects) -> Result<Effects, HandlerError> {
+        let of = (&self.job.sweep, self.job.target);
+        pipeline::file_over(effects, &self.spec, self.state.audit, of)
     }
 
     /// The end, with a row of facts that nobody has checked.
@@ -257,8 +263,8 @@ impl Work {
     }
 
     /// The end, without a row.
-    fn without(&self, effects: Effects, reason: &str) -> Effects {
-        pipeline::over(self.failed(effects, reason), &self.job.sweep, self.job.target)
+    fn without(&self, effects: Effects, reason: &str) -> Result<Effects, HandlerError> {
+        self.over(self.failed(effects, reason))
     }
 
     /// Counts a failure, and keeps why.

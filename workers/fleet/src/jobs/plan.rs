@@ -8,15 +8,18 @@ use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
 use queue_schema::client::{Queue, QueueError};
 use queue_schema::effects::{Effect, Effects, Ending};
-use queue_schema::ids::SweepId;
+use queue_schema::ids::{ReviewId, SweepId};
 use queue_schema::jobs::Plan;
 use queue_schema::records::{MemoryRecord, SweepRecord};
-use queue_schema::sweep::{SweepSpec, Target};
+use queue_schema::rows::ReviewRow;
+use queue_schema::sweep::{AuditSpec, SweepSpec, Target};
 use scrum_domain::target::{self, SkipReason};
 use scrum_repo::{Entry, EntryKind, IgnoreFile, RepoError, TargetGlobs};
 
 /// Lines of the ignore file that an alert names.
 const PROBLEMS_SHOWN: usize = 5;
+/// Reviews that are read at once to be audited.
+const AUDIT_PAGE: usize = 200;
 
 /// Records the targets from `job.first` on.
 ///
@@ -29,6 +32,9 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Plan) -> Result<Effects, Handle
     let spec = ctx.spec(&job.sweep).await?;
     if spec.diff.is_some() {
         return of_change(ctx, &spec, job).await;
+    }
+    if let Some(audit) = spec.audit.as_ref().filter(|audit| audit.of.is_some()) {
+        return of_audit(ctx, &spec, audit, job).await;
     }
     let tree = ctx.tree(&spec).await?;
     let ignore = ctx.ignore_file(&spec, &tree).await?;
@@ -72,6 +78,55 @@ async fn of_change(ctx: &Context, spec: &SweepSpec, job: Plan) -> Result<Effects
         .with(SweepRecord::of(&job.sweep).planning_waits(""))
         .with(Effect::PlanTargets { sweep: job.sweep.clone(), first: job.first, targets: page });
     pipeline::planned(effects, job, written, more)
+}
+
+/// The same of a sweep that audits another one: the targets are those of the other one, by the same numbers. It has no
+/// number either: it reviews nothing.
+async fn of_audit(
+    ctx: &Context,
+    spec: &SweepSpec,
+    audit: &AuditSpec,
+    job: Plan,
+) -> Result<Effects, HandlerError> {
+    let Some(of) = audit.of.as_ref() else { return Ok(Effects::done()) };
+    let read = |queue: Queue| async move { queue.target_states(of).await };
+    let total = ctx.read("the targets of the audited sweep", read).await?.len();
+    let all = u32::try_from(total).unwrap_or(u32::MAX);
+    let end = job.first.saturating_add(spec.limits.plan_page).min(all);
+    let ordinals: Vec<u32> = (job.first..end).collect();
+    let mut targets = Vec::with_capacity(ordinals.len());
+    for some in ordinals.chunks(AUDIT_PAGE) {
+        let reviews: Vec<ReviewId> = some.iter().map(|n| ReviewId::new(of, *n)).collect();
+        let ids = &reviews;
+        let read = |queue: Queue| async move {
+            let rows = queue.rows_of::<ReviewRow>(of, ids).await?;
+            Ok((queue.targets_of(of, some).await?, rows))
+        };
+        let (known, rows) = ctx.read("the reviews of the audited sweep", read).await?;
+        targets
+            .extend(known.into_iter().zip(rows).map(|(target, row)| to_audit(target, row, audit)));
+    }
+    let written = u32::try_from(targets.len()).unwrap_or(u32::MAX);
+    let mut effects = Effects::done()
+        .with(SweepRecord::of(&job.sweep).planning_waits(""))
+        .with(Effect::PlanTargets { sweep: job.sweep.clone(), first: job.first, targets });
+    if job.first == 0 {
+        effects = effects.with(SweepRecord::of(of).audited_by(&job.sweep));
+    }
+    pipeline::planned(effects, job, written, end < all)
+}
+
+/// A target of a sweep that audits another one.
+fn to_audit(target: Target, row: Option<ReviewRow>, audit: &AuditSpec) -> Target {
+    let skip = match (&target.skip, row) {
+        (Some(why), _) => Some(why.clone()),
+        (None, None) => Some("it has no review".to_owned()),
+        (None, Some(row)) if row.findings.iter().any(|f| audit.takes(f)) => None,
+        (None, Some(_)) => {
+            Some(format!("no finding of it is {} or graver", audit.min_severity.as_str()))
+        }
+    };
+    Target { skip, ..target }
 }
 
 /// Gives the sweep its number among those of its repository, and the findings of files that its commit renames or

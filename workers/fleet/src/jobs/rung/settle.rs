@@ -77,8 +77,10 @@ impl Work {
             .with(SweepRecord::of(&self.job.sweep).loop_counters(counted))
             .append_row(&self.job.sweep, &row)?;
         let chars = u32::try_from(answer.text.chars().count()).unwrap_or(u32::MAX);
+        let audit = self.spec.audit.as_ref();
+        let audit = audit.is_some_and(|audit| row.findings.iter().any(|f| audit.takes(f)));
         let Some(spec) = self.spec.facts_of(chars) else {
-            return pipeline::accepted(effects, &self.job, None);
+            return pipeline::accepted(effects, &self.job, &self.spec, audit, None);
         };
         // Masked now, while it is whole: afterwards nobody knows a secret that its end cuts in two.
         let mut readers = [&spec.extractor, &spec.verifier].into_iter();
@@ -86,7 +88,7 @@ impl Work {
         let source = leaves.then_some(self.source.as_str());
         let kept = facts::Part::shown(&answer.text, spec.bounds.review_chars, source);
         let kept = serde_json::to_string(&kept)?;
-        pipeline::accepted(effects, &self.job, Some((spec, &kept)))
+        pipeline::accepted(effects, &self.job, &self.spec, audit, Some((spec, &kept)))
     }
 
     fn reviewed(&self) -> Reviewed<'_> {
