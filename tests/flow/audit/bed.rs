@@ -89,9 +89,9 @@ fn votes(cases: &[Case], call: &Recorded) -> Reply {
             Says::Invents => ("let invented = nowhere();".to_owned(), "so it says", "upheld"),
             Says::Denies => (line(&name), "I do not agree, this is not a bug", "upheld"),
             Says::Nothing => {
-                let calm =
+                let text =
                     "I would have to think about that for a while, and so I say nothing yet.";
-                return Reply::ok(calm);
+                return Reply::ok(text);
             }
         };
         other |= says == Says::Other;
