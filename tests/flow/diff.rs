@@ -3,13 +3,15 @@
 
 #[path = "diff/claims.rs"]
 mod claims;
+#[path = "diff/kept.rs"]
+mod kept;
 
 use queue_schema::rows::DiffReview;
 use scrum_tests::model_stub::{Gate, ModelStub, Recorded, Reply, answers};
 use scrum_tests::process::{Bench, Done};
 use scrum_tests::repo::TestRepo;
 use scrum_tests::wait::eventually;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -110,6 +112,14 @@ fn reviewers_are_asked_at_once_and_end_with_a_tally() {
     let read = |name: &str| std::fs::read_to_string(out.join(name)).unwrap();
     let sarif: Value = serde_json::from_str(&read("scrum_diff.sarif")).unwrap();
     assert_eq!(sarif["version"], "2.1.0");
+    let quality: Value = serde_json::from_str(&read("scrum_diff.codequality.json")).unwrap();
+    let entry = &quality[0];
+    assert_eq!(entry["location"], json!({"path": "api/lib.rs", "lines": {"begin": 8}}), "{entry}");
+    assert_eq!(
+        (&entry["severity"], &entry["check_name"]),
+        (&"blocker".into(), &"scrum-convergent".into())
+    );
+    assert_eq!(entry["fingerprint"].as_str().map(str::len), Some(16));
     assert!(read("scrum_diff.md").contains("index 100 is not checked"));
     let rows = read("diff_reviews.jsonl");
     let rows: Vec<DiffReview> = rows.lines().map(|l| serde_json::from_str(l).unwrap()).collect();

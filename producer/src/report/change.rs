@@ -5,15 +5,16 @@ use crate::session::Session;
 use anyhow::Context;
 use queue_schema::rows::{DiffFinding, DiffReview};
 use queue_schema::url::public_address;
-use scrum_domain::diff::Tally;
 use scrum_domain::diff::report::{self, About};
+use scrum_domain::diff::{self, Tally};
 use scrum_knowledge::Change;
 use scrum_shown::shown_json;
 use serde_json::Value;
 use std::path::Path;
 
 /// Names of its files, but for rows.
-pub const NAMES: [&str; 3] = ["scrum_diff.md", "scrum_diff.json", "scrum_diff.sarif"];
+pub const NAMES: [&str; 4] =
+    ["scrum_diff.md", "scrum_diff.json", "scrum_diff.sarif", "scrum_diff.codequality.json"];
 
 /// A change with what its reviewers come to.
 pub struct Reviewed {
@@ -75,11 +76,12 @@ impl Reviewed {
         dir.put(NAMES[0], &report::markdown(&self.tally, &about))?;
         dir.put(NAMES[1], &pretty(report::json(&self.tally, &about))?)?;
         dir.put(NAMES[2], &pretty(report::sarif(&self.tally, &about))?)?;
+        let rows = self.change.rows(&self.tally);
+        dir.put(NAMES[3], &pretty(diff::code_quality(&rows))?)?;
         let mut reviews = dir.begin(&super::file_of::<DiffReview>())?;
         self.change.reviews.iter().try_for_each(|row| put_row(&mut reviews, Some(row)))?;
         reviews.finish()?;
         let mut findings = dir.begin(&super::file_of::<DiffFinding>())?;
-        let rows = self.change.rows(&self.tally);
         rows.iter().try_for_each(|row| put_row(&mut findings, Some(row)))?;
         Ok(findings.finish()?)
     }

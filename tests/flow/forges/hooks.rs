@@ -315,7 +315,8 @@ fn a_push_is_reviewed_and_posted_and_the_change_has_no_say() {
         let clone = if kind == ForgeKind::Gitea { repo.path().to_str().unwrap() } else { &url };
         let bench = bench(&redis, &models.openai_url(), kind, clone)
             .set(&format!("forge.{}_url", kind.name()), &forge.url())
-            .env("APP_TOKEN", TOKEN);
+            .env("APP_TOKEN", TOKEN)
+            .short_leases();
         let web = Web::start(&bench);
         let taken = deliver(&web, kind, Event::Opened, "1", &head);
         assert_eq!(taken.status, 202, "{taken:?}");

@@ -15,6 +15,7 @@ mod context;
 mod patch;
 mod place;
 mod prompt;
+mod quality;
 mod read;
 pub mod report;
 mod show;
@@ -29,6 +30,7 @@ pub use context::context;
 pub use patch::{Change, FilePatch, Hunk, Line, Patch, PatchError, Sign, parse};
 pub(crate) use prompt::DIFF;
 pub use prompt::{DiffInput, prompt};
+pub use quality::code_quality;
 pub use tally::{Counted, Group, Missing, Said, Tally, Voter, tally};
 
 #[cfg(test)]
