@@ -269,7 +269,7 @@ impl Settings {
         check.range("hints.max_bytes", self.hints.max_bytes.into(), 0, 1_000_000);
         check.range("web.max_body_bytes", self.web.max_body_bytes, 1024, 64 << 20);
         check.range("web.request_timeout_ms", self.web.request_timeout_ms, 100, 600_000);
-        self.observe.validate(check);
+        self.observe.validate(check, &self.providers);
         self.forge(check);
         let memory = &self.memory;
         check.range("memory.fingerprints", memory.fingerprints.into(), 0, 100);

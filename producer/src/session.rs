@@ -8,6 +8,7 @@ use queue_schema::ids::SweepId;
 use queue_schema::sign::Signer;
 use scrum_config::{LoadOptions, Settings};
 use scrum_disk as disk;
+use scrum_domain::observe::Bounds;
 use scrum_knowledge::fleet::Asker;
 use scrum_knowledge::sweeps;
 use std::path::{Path, PathBuf};
@@ -87,6 +88,12 @@ impl Session {
         let found = self.find_sweep(name).await?;
         let spec = self.queue.sweep_spec(&found).await?;
         Ok(spec.and_then(|spec| spec.audits().cloned()).unwrap_or(found))
+    }
+
+    /// From when on failures are a trouble.
+    pub fn trouble_bounds(&self) -> Bounds {
+        let (window_ms, threshold) = self.settings.observe.bounds();
+        Bounds { window_ms, threshold }
     }
 
     /// Who asks about the fleet.

@@ -177,6 +177,10 @@ mod tests {
                 r#"{"v":1,"kind":"audit","pv":1,"p":{"sweep":"ab","target":7,"voter":3,"rung":0,"attempt":1,"provider":"x"}}"#,
                 "audit",
             ),
+            (
+                r#"{"v":1,"kind":"diagnose","pv":1,"p":{"sweep":"ab","task":"review","endpoint":"p/m","class":"thin","area":"a/b","row":"0123456789ab.7","from_ms":1,"to_ms":2,"count":5,"since_ms":1,"until_ms":1,"provider":"p"}}"#,
+                "diagnose",
+            ),
             (r#"{"v":1,"kind":"tally","pv":1,"p":{"sweep":"ab"}}"#, "tally"),
             (
                 r#"{"v":1,"kind":"post","pv":1,"p":{"sweep":"ab","to":{"forge":"github","repo":"o/r","number":5},"asked_ms":1}}"#,

@@ -50,6 +50,8 @@ pub enum TaskClass {
     Confirm,
     /// Votes on the findings of a review.
     Audit,
+    /// What failures that pile up say together.
+    Diagnose,
 }
 
 impl TaskClass {
@@ -62,6 +64,7 @@ impl TaskClass {
             Self::Patch => "patch",
             Self::Confirm => "confirm",
             Self::Audit => "audit",
+            Self::Diagnose => "diagnose",
         }
     }
 }

@@ -41,6 +41,7 @@ row_schemas! {
     PostRow in "posts.v1.json",
     ClaimRow in "claims.v1.json",
     AuditConsensusRow in "audit_consensus.v1.json",
+    DiagnosisRow in "observer_diagnoses.v1.json",
     LoopMetricsRow in "scrum_loop_metrics.v1.json",
     ModelTrustRow in "model_trust.v1.json",
     FindingRow in "findings.v1.json",

@@ -22,7 +22,7 @@ use redis::Commands;
 use scrum_tests::redis::at;
 use std::time::Duration;
 
-/// What stands there when nothing is in the queue: turns, tokens, workers' last requests.
+/// What stands there when nothing is in the queue: turns, tokens, workers' last requests, events.
 fn left(bed: &Bed) -> Vec<String> {
     let lasting = [
         keys::TURN,
@@ -33,6 +33,7 @@ fn left(bed: &Bed) -> Vec<String> {
         keys::POOLS,
         keys::READY,
         keys::UPKEEP,
+        &keys::events(""),
     ];
     let mut keys: Vec<String> = bed.conn().keys(at("*")).unwrap();
     keys.retain(|k| !lasting.iter().any(|l| k.starts_with(&at(l))));
@@ -70,6 +71,8 @@ async fn a_forgotten_sweep_leaves_nothing_and_takes_nothing_from_another() {
         panic!("it is over");
     };
     assert!(jobs >= 8, "{jobs}");
+    let told = scrum_tests::events::kept(&bed.queue).await;
+    assert!(told.iter().all(|event| event["sweep"] != one.as_str()), "{told:?}");
     assert!(!bed.commit(&held[3], Effects::done()).await, "its running jobs are nobody's");
     assert!(
         bed.conn().exists::<_, bool>(at(keys::document("aa"))).unwrap(),

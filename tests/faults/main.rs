@@ -21,6 +21,7 @@ mod limits;
 mod lost_replies;
 mod memory_kills;
 mod network;
+mod observe_kills;
 mod poison;
 mod providers;
 mod redis_kills;

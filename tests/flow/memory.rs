@@ -137,6 +137,58 @@ fn a_pathway_earns_its_swap_and_loses_it_for_good() {
     assert_eq!(json(&bench, &repo, &[])["retired"], 2);
 }
 
+/// Findings with these flags, each at a line of its own.
+fn with_flags(flags: &[&str]) -> String {
+    let quotes = ["values[..=limit].iter()", "pub fn total(values: &[u64], limit: usize)"];
+    let found = flags.iter().zip(quotes).enumerate().map(|(n, (flag, quote))| {
+        let one = flagged("`total` reads one value behind `limit`", quote, flag);
+        let (head, tail) = one.split_once("\n\n## Verdict").unwrap();
+        let body = head.strip_prefix("## Findings\n1. ").unwrap();
+        assert!(tail.contains("needs_patch"));
+        format!("{}. {body}\n", n + 1)
+    });
+    format!("## Findings\n{}\n## Verdict\nneeds_patch\n", found.collect::<String>())
+}
+
+/// What the reviewer of an area finds in its first sweep, in its second and in its third, and the class that the third goes by.
+const CLASSES: [(&str, [&[&str]; 3]); 4] = [
+    ("fresh", [&[], &[], &["OffByOne"]]),
+    ("converging", [&["OffByOne", "DeadCode"], &["UnitMismatch"], &["TypeConfusion"]]),
+    ("looping", [&["OffByOne"], &["OffByOne"], &["OffByOne"]]),
+    ("diverging", [&["OffByOne"], &["DeadCode", "UnitMismatch"], &["TypeConfusion"]]),
+];
+
+#[test]
+fn the_class_of_an_area_follows_from_what_its_sweeps_found() {
+    let round = Arc::new(Mutex::new(0_usize));
+    let now = round.clone();
+    let stub = ModelStub::with(move |call: &Recorded| {
+        let of = |(class, _): &&(&str, _)| call.prompt.contains(&format!("path: src/{class}/"));
+        let (_, found) = CLASSES.iter().find(of).unwrap();
+        Reply::ok(with_flags(found[*now.lock().unwrap() - 1]))
+    });
+    let repo = TestRepo::new();
+    let bench = Bench::with_stub(None, &stub.openai_url(), &["m"]);
+    let mut last = Vec::new();
+    for n in 1..=3 {
+        *round.lock().unwrap() = n;
+        let files = CLASSES.map(|(class, _)| format!("src/{class}/x.rs"));
+        // The first area is not there before the third sweep.
+        let files: Vec<&str> = files[usize::from(n < 3)..].iter().map(String::as_str).collect();
+        last = sweep(&bench, &repo, &files, n);
+        assert_eq!(last.len(), files.len());
+    }
+    let listed = json(&bench, &repo, &["list"]);
+    for (class, _) in CLASSES {
+        let file = format!("src/{class}/x.rs");
+        let row = last.iter().find(|row| row.file == file).unwrap();
+        let id = scrum_domain::pathway::pathway_id("scrum_review", &file, class);
+        assert_eq!(row.pathway_id.as_deref(), Some(id.as_str()), "{class}: {row:?}");
+        let shown = listed.as_array().unwrap().iter().find(|p| p["pathway_id"] == id.as_str());
+        assert_eq!(shown.unwrap()["signal_class"], class, "{listed}");
+    }
+}
+
 /// What a review of the file with this path is asked.
 fn prompt_of(stub: &ModelStub, from: usize, path: &str) -> String {
     let asked = stub.requests()[from..].to_vec();

@@ -1,11 +1,12 @@
 //! Measurements of whole sweeps: the real programs and a model that answers after a fixed time.
 //!
-//! `bench-sweep [REPETITIONS] [PART...]`, with `speed`, `plan`, `again`, `pool` and `definitions` as parts; see the README
+//! `bench-sweep [REPETITIONS] [PART...]`, with `speed`, `plan`, `again`, `pool`, `definitions` and `events` as parts; see the README
 //! beside.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod again;
 mod definitions;
+mod events;
 mod plan;
 mod pool;
 mod speed;
@@ -15,7 +16,7 @@ use scrum_benches::server::Server;
 use scrum_benches::{stub, usage};
 
 /// What can be measured.
-const PARTS: [&str; 5] = ["speed", "plan", "again", "pool", "definitions"];
+const PARTS: [&str; 6] = ["speed", "plan", "again", "pool", "definitions", "events"];
 
 fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -54,6 +55,9 @@ async fn measure(args: &[String]) -> anyhow::Result<()> {
         }
         if wants("definitions") {
             definitions::measure(&mut figures).await?;
+        }
+        if wants("events") {
+            events::measure(&mut figures).await?;
         }
         eprintln!("{turn} of {repetitions} done; load average {}", usage::load());
     }

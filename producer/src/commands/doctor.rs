@@ -1,5 +1,6 @@
 //! `scrum doctor`: what is so, and what to do about it.
 
+use super::observe::in_words;
 use crate::cli::Global;
 use crate::ladder::worker_program;
 use crate::output::{chain, plain, say, say_json};
@@ -10,11 +11,12 @@ use scrum_config::{Ladders, Settings};
 use scrum_domain::apply::detect::PROGRAMS;
 use scrum_domain::redact;
 use scrum_knowledge::fleet;
+use scrum_knowledge::observe::latest_troubles;
 use scrum_repo::Sandbox;
 use serde::{Deserialize, Serialize};
 use std::process::{Command, Stdio};
 
-/// Sweeps whose memory is measured.
+/// Sweeps whose memory is measured, and whose troubles are told.
 const LATEST: usize = 5;
 
 /// How bad a finding is.
@@ -73,6 +75,7 @@ pub async fn execute(global: &Global) -> anyhow::Result<u8> {
                     for lane in fleet::unserved_lanes(&session.queue, session.asker()).await? {
                         add("lanes", Level::Problem, lane.to_string());
                     }
+                    troubles(&session, &mut add).await?;
                     let measured = fleet::bytes_per_review(&session.queue, LATEST).await?;
                     if let Some((bytes, reviews)) = measured {
                         add(
@@ -121,6 +124,20 @@ pub async fn execute(global: &Global) -> anyhow::Result<u8> {
         Err(error) => add("ladders", Level::Problem, error.to_string()),
     }
     print(global, &checks)
+}
+
+/// Failures that piled up lately.
+async fn troubles(
+    session: &Session,
+    add: &mut impl FnMut(&str, Level, String),
+) -> anyhow::Result<()> {
+    let (queue, hours) = (&session.queue, u64::from(session.settings.observe.doctor_hours));
+    let since = queue.now_ms().await?.saturating_sub(hours * 3_600_000);
+    for row in latest_troubles(queue, LATEST, since, session.trouble_bounds()).await? {
+        let (said, what) = (in_words(&row), &row.what_to_do);
+        add("trouble", Level::Note, format!("sweep {}: {said}; {what}", row.sweep_id));
+    }
+    Ok(())
 }
 
 /// What `scrum apply` needs: a patch model, something that contains foreign code, and what checks run.

@@ -4,12 +4,15 @@ use crate::cli::{Global, ObserveArgs};
 use crate::output::{aligned, plain, say, say_json, say_lines, tell};
 use crate::session::Session;
 use crate::wait;
-use scrum_knowledge::observe::{self, Asked, EventStats, Events, Shown};
+use queue_schema::rows::DiagnosisRow;
+use scrum_knowledge::observe::{self, Asked, EventStats, Events, Shown, latest_troubles, troubles};
 use scrum_knowledge::timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use std::time::Duration;
 
+/// Sweeps whose troubles are listed.
+const SWEEPS: usize = 10;
 /// The latest events that are listed.
 const LATEST: usize = 20;
 /// Between two looks for new events.
@@ -19,6 +22,7 @@ const FOLLOW_EVERY: Duration = Duration::from_millis(300);
 #[derive(Serialize)]
 struct All<'a> {
     sources: &'a EventStats,
+    troubles: &'a [DiagnosisRow],
     events: &'a [Shown],
 }
 
@@ -32,6 +36,10 @@ pub async fn execute(global: &Global, args: ObserveArgs) -> anyhow::Result<u8> {
         Some(name) => Some(session.find_sweep(name).await?),
         None => None,
     };
+    let troubles = match &sweep {
+        Some(sweep) => troubles(&session.queue, sweep, session.trouble_bounds()).await?,
+        None => latest_troubles(&session.queue, SWEEPS, 0, session.trouble_bounds()).await?,
+    };
     let asked = Asked { source: args.source, failures: args.failures, sweep };
     let mut events = Events::of(&session.queue, asked);
     let latest = events.latest(LATEST).await?;
@@ -41,10 +49,14 @@ pub async fn execute(global: &Global, args: ObserveArgs) -> anyhow::Result<u8> {
     }
     let stats = observe::stats(&session.queue).await?;
     if global.json {
-        say_json(&All { sources: &stats, events: &latest })?;
+        say_json(&All { sources: &stats, troubles: &troubles, events: &latest })?;
         return Ok(0);
     }
     numbers(&stats)?;
+    if !troubles.is_empty() {
+        say("")?;
+        troubles.iter().try_for_each(put_trouble)?;
+    }
     if !latest.is_empty() {
         say("")?;
         latest.iter().try_for_each(|event| put(global, event))?;
@@ -92,6 +104,25 @@ fn numbers(stats: &EventStats) -> anyhow::Result<()> {
     let rows: Vec<Vec<String>> = stats.by_source.iter().map(row).collect();
     let header = ["SOURCE", "TOTAL", "KEPT", "FAILURES", "GOOD", "P50 MS", "P95 MS"];
     say_lines(&aligned(&header, &rows, &[1, 2, 3, 4, 5, 6]))
+}
+
+/// A trouble: what it is, what to do, and what a model says of it.
+fn put_trouble(row: &DiagnosisRow) -> anyhow::Result<()> {
+    say(&plain(&format!("{}  {}  {}", row.sweep_id, timestamp(row.until_ms), in_words(row))))?;
+    say(&format!("  {}", plain(&row.what_to_do)))?;
+    if let Some(sample) = row.samples.first() {
+        say(&format!("  the last: {}", plain(sample)))?;
+    }
+    if let (Some(model), Some(text)) = (&row.model, &row.text) {
+        say(&format!("  {} says: {}", plain(model), plain(text)))?;
+    }
+    Ok(())
+}
+
+/// What a trouble is, in a few words.
+pub fn in_words(row: &DiagnosisRow) -> String {
+    let place = if row.area.is_empty() { String::new() } else { format!(" under {}", row.area) };
+    format!("{} times {}, {} by {}{place}", row.count, row.class, row.task, row.endpoint)
 }
 
 /// An event as a line.

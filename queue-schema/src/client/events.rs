@@ -3,9 +3,14 @@
 
 use super::{Queue, QueueError};
 use crate::events::OF_FLEET;
+use crate::ids::SweepId;
 use crate::keys;
 use redis::FromRedisValue;
 use std::collections::HashMap;
+use std::time::Duration;
+
+/// Events that one look for those of a forgotten sweep reads.
+const FORGET_PAGE: usize = 500;
 
 /// An event as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +112,42 @@ impl Queue {
         let mut cmd = redis::cmd("XREVRANGE");
         cmd.arg(self.key(&keys::events(source))).arg("+").arg("-").arg("COUNT").arg(count);
         self.entries(&cmd).await
+    }
+
+    /// Drops the events of this handle's partition that are older than that.
+    pub(super) async fn trim_events(&self, age: Duration) -> Result<(), QueueError> {
+        let mut conn = self.conn();
+        let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+        let oldest = self.now_ms().await?.saturating_sub(age);
+        for source in self.event_sources().await? {
+            redis::cmd("XTRIM")
+                .arg(self.key(&keys::events(source)))
+                .arg("MINID")
+                .arg(oldest)
+                .query_async::<()>(&mut conn)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Drops the fleet's events about a sweep from this handle's partition.
+    pub(super) async fn forget_events(&self, sweep: &SweepId) -> Result<(), QueueError> {
+        let (mut conn, named) = (self.conn(), format!("\"sweep\":\"{sweep}\""));
+        for source in OF_FLEET {
+            let mut after = String::new();
+            loop {
+                let page = self.events_after(source, &after, FORGET_PAGE).await?;
+                let Some(last) = page.last() else { break };
+                after.clone_from(&last.id);
+                let gone = page.iter().filter(|event| event.json.contains(&named));
+                let gone: Vec<&str> = gone.map(|event| event.id.as_str()).collect();
+                if !gone.is_empty() {
+                    let key = self.key(&keys::events(source));
+                    redis::cmd("XDEL").arg(key).arg(gone).query_async::<()>(&mut conn).await?;
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn entries(&self, cmd: &redis::Cmd) -> Result<Vec<KeptEvent>, QueueError> {

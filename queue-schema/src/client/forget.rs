@@ -11,7 +11,7 @@ use std::time::Duration;
 /// What is kept, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// An ended sweep without dead letters; `None`: for ever.
+    /// An ended sweep without dead letters, and an event; `None`: for ever.
     pub sweeps: Option<Duration>,
     /// A dead letter whose sweep is over; `None`: until a person decides.
     pub letters: Option<Duration>,
@@ -48,14 +48,19 @@ pub struct Upkeep {
 pub(super) const LONGEST_TURN_MS: i64 = 24 * 3_600_000;
 
 impl Queue {
-    /// Forgets an ended sweep with its targets, rows, attempts, jobs and dead letters, and the
+    /// Forgets an ended sweep with its targets, rows, attempts, events, jobs and dead letters, and the
     /// documents that no other sweep has. In steps of `batch`, so that no single one holds the
     /// server up; should this end in between, the next upkeep goes on with it.
     ///
     /// # Errors
     /// A failure of Redis; doing it again is safe.
     pub async fn forget_sweep(&self, id: &SweepId, batch: u32) -> Result<Forgotten, QueueError> {
-        self.of_sweep(id).forget(id, batch, None).await
+        let part = self.of_sweep(id);
+        let forgotten = part.forget(id, batch, None).await?;
+        if matches!(forgotten, Forgotten::Gone { .. }) {
+            part.forget_events(id).await?;
+        }
+        Ok(forgotten)
     }
 
     /// The same within this handle's partition.
@@ -92,9 +97,21 @@ impl Queue {
     /// # Errors
     /// A failure of Redis.
     pub async fn take_upkeep(&self, who: &str, lease: Duration) -> Result<bool, QueueError> {
-        let mut conn = self.conn();
+        self.take_turn(keys::UPKEEP, who, lease).await
+    }
+
+    /// The same for whoever looks for failures that pile up.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn take_observing(&self, who: &str, lease: Duration) -> Result<bool, QueueError> {
+        self.take_turn(keys::OBSERVING, who, lease).await
+    }
+
+    async fn take_turn(&self, turn: &str, who: &str, lease: Duration) -> Result<bool, QueueError> {
+        let (mut conn, key) = (self.conn(), self.key(turn));
         let taken: Option<String> = redis::cmd("SET")
-            .arg(self.key(keys::UPKEEP))
+            .arg(&key)
             .arg(who)
             .arg("NX")
             .arg("PX")
@@ -103,13 +120,9 @@ impl Queue {
             .await?;
         if taken.is_none() {
             // A lock without an end is stale: the next round finds it gone.
-            let left: i64 =
-                redis::cmd("PTTL").arg(self.key(keys::UPKEEP)).query_async(&mut conn).await?;
+            let left: i64 = redis::cmd("PTTL").arg(&key).query_async(&mut conn).await?;
             if left == -1 || left > LONGEST_TURN_MS {
-                redis::cmd("UNLINK")
-                    .arg(self.key(keys::UPKEEP))
-                    .query_async::<()>(&mut conn)
-                    .await?;
+                redis::cmd("UNLINK").arg(&key).query_async::<()>(&mut conn).await?;
             }
         }
         Ok(taken.is_some())
@@ -131,6 +144,7 @@ impl Queue {
             done.letters = self.expire(age, retention.batch).await?;
         }
         if let Some(age) = retention.sweeps {
+            self.trim_events(age).await?;
             for id in self.made_before(age).await? {
                 // Asked of each: only the script knows at one moment that it is over and due.
                 let ended = self.forget(&id, retention.batch, Some(age)).await?;

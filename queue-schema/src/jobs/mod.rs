@@ -63,6 +63,7 @@ macro_rules! for_each_job_kind {
             vote Vote,
             hook Hook,
             audit Audit,
+            diagnose Diagnose,
         }
     };
 }

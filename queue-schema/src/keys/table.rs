@@ -139,6 +139,7 @@ keys! {
     SWEEPS = "sweeps", Zset, Anew, "sweeps by time of creation";
     FORGETTING = "forgetting", Zset, Anew, "sweeps that are being forgotten, by the time of its beginning";
     UPKEEP = "upkeep", Text, Anew, "who looks after the partition now; ends by itself";
+    OBSERVING = "observing", Text, Anew, "who looks for failures that pile up now; ends by itself";
     DAMAGED = "damaged", Text, Anew, "a script met what it can't use: the next upkeep looks at everything; ends by itself";
     sweep = "sw:" SWEEP, Hash, Sweep, "a sweep: request, state, counters";
     statuses = "st:" SWEEP, Text, Anew, "status of each target, a character each";

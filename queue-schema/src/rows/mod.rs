@@ -7,6 +7,7 @@ pub mod apply;
 pub mod attempt;
 pub mod audit;
 pub mod claim;
+pub mod diagnosis;
 pub mod diff;
 pub mod facts;
 pub mod finding;
@@ -22,6 +23,7 @@ pub use apply::{AutoApplyRow, PatchRecord};
 pub use attempt::{Attempt, Outcome};
 pub use audit::{AuditConsensusRow, AuditStand, AuditVerdict, FindingAudit};
 pub use claim::ClaimRow;
+pub use diagnosis::DiagnosisRow;
 pub use diff::{DiffFinding, DiffRemark, DiffReview, DiffSeverity, DiffSide, DiffVerdict};
 pub use facts::AuditFactsRow;
 pub use finding::{
@@ -48,6 +50,7 @@ pub const STREAMS: &[&str] = &[
     PostRow::STREAM,
     ClaimRow::STREAM,
     AuditConsensusRow::STREAM,
+    DiagnosisRow::STREAM,
 ];
 
 /// A kind of knowledge-base row.

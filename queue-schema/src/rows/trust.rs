@@ -18,8 +18,8 @@ pub struct ModelTrustRow {
     /// Model name as sent.
     #[cfg_attr(test, schemars(length(min = 1)))]
     pub model: String,
-    /// `review`, `shard`, `facts`, `patch` or `audit`.
-    #[cfg_attr(test, schemars(extend("enum" = ["review", "shard", "facts", "patch", "confirm", "audit"])))]
+    /// What it was asked for, see [`crate::ledger::TaskClass`].
+    #[cfg_attr(test, schemars(extend("enum" = ["review", "shard", "facts", "patch", "confirm", "audit", "diagnose"])))]
     pub task: String,
     /// The sweep that was counted; null for all of the fleet.
     pub sweep_id: Option<String>,

@@ -1,7 +1,7 @@
 //! Events that the scripts write: what becomes of targets and jobs, each once.
 
 use super::{Bed, job};
-use queue_schema::client::{Queue, QueueOptions};
+use queue_schema::client::{Queue, QueueOptions, Retention};
 use queue_schema::effects::{DeadClass, Effect, Effects, Ending, Priority};
 use queue_schema::ids::SweepId;
 use queue_schema::keys;
@@ -9,6 +9,7 @@ use queue_schema::sweep::{Target, TargetStatus};
 use redis::Commands;
 use scrum_tests::redis::at;
 use scrum_tests::{events, requests};
+use std::time::Duration;
 
 const MEMBERS: [&str; 6] = ["source", "endpoint", "success", "target", "targets", "class"];
 
@@ -146,4 +147,21 @@ async fn a_ring_is_bounded_and_can_be_turned_off_and_stops_nobodys_work() {
     assert_eq!(bed.states(), super::count("dead", 1));
     bed.queue.check_all(true).await.unwrap();
     assert!(bed.queue.events_after("dead_letters", "", 9).await.unwrap().is_empty(), "set aside");
+}
+
+#[tokio::test]
+async fn events_are_kept_no_longer_than_sweeps() {
+    let bed = Bed::new().await;
+    for n in 0..3 {
+        bed.queue.send_event("ci", &format!("{{\"n\":{n}}}"), 1).await.unwrap();
+    }
+    let keep = |age| Retention { sweeps: Some(age), letters: None, batch: 10 };
+    bed.queue.retain(&keep(Duration::from_secs(60))).await.unwrap();
+    let kept = bed.queue.events_after("ci", "", 9).await.unwrap();
+    assert_eq!(kept.len(), 3);
+    let last = kept.last().unwrap().at_ms;
+    while bed.queue.now_ms().await.unwrap() <= last {}
+    bed.queue.retain(&keep(Duration::ZERO)).await.unwrap();
+    assert_eq!(bed.queue.events_after("ci", "", 9).await.unwrap(), []);
+    assert_eq!(bed.queue.events_written("ci").await.unwrap(), 3, "that there were some is known");
 }

@@ -46,7 +46,10 @@ impl Setup {
             .set("facts.enabled", "true")
             .set("apply.provider", "stub")
             .set("apply.model", "patcher")
-            .set("apply.unconfirmed", "true");
+            .set("apply.unconfirmed", "true")
+            // Two files that nobody can review are a trouble.
+            .set("observe.threshold", "2")
+            .set("observe.interval_s", "1");
         let better = "name='better'\n[[rungs]]\nprovider='stub'\nmodel='better'\n";
         std::fs::write(bench.dir.path().join("better.toml"), better).unwrap();
         Self { bench, repo, stub }
@@ -187,7 +190,13 @@ pub fn every_command(setup: &Setup, mut run: impl FnMut(&[&str], &[i32]) -> Stri
     let file = setup.bench.dir.path().join("memory.json");
     std::fs::write(&file, kept).unwrap();
     run(&["memory", sweep[1], "import", file.to_str().unwrap()], &[0]);
-    run(&["observe", "--sweep", "latest", "--failures"], &[0]);
+    run(&["observe", "--sweep", id, "--failures"], &[0]);
+    let applied = run(&["observe", "--sweep", id, "--source", "applies", "--json"], &[0]);
+    assert_eq!(applied.matches("\"committed\"").count(), 1, "{applied}");
+    eventually(LONG, "the files that nobody can review are diagnosed", || {
+        let rows = run(&["kb", "query", "observer_diagnoses", "--json"], &[0]);
+        rows.contains("\"class\":").then_some(())
+    });
     run(&["doctor"], &[0, 1]);
     run(&["kb", "schema"], &[0]);
     run(&["kb", "health"], &[0]);

@@ -21,6 +21,7 @@ mod lookup;
 mod memo;
 mod memory;
 pub mod model;
+pub mod observe;
 mod passages;
 mod pieces;
 pub mod pipeline;

@@ -8,6 +8,7 @@ use scrum_config::{LoadOptions, LogFormat, Settings};
 use scrum_fleet::context::Context;
 use scrum_fleet::injection;
 use scrum_fleet::lanes;
+use scrum_fleet::observe;
 use scrum_fleet::probe;
 use scrum_fleet::registry::Registry;
 use scrum_fleet::runtime::{self, WorkerOptions, alarm};
@@ -171,6 +172,7 @@ async fn work(
         }
     }
     let _upkeep = upkeep::start(queue.clone(), &settings, limits);
+    let _observing = observe::start(queue.clone(), &settings);
     runtime::run(
         settings.queue.clone(),
         queue,

@@ -9,8 +9,9 @@ pub use rows::{KbRows, Of};
 use crate::Error;
 use queue_schema::client::Queue;
 use queue_schema::rows::{
-    AuditConsensusRow, AuditFactsRow, AutoApplyRow, ClaimRow, DiffFinding, DiffReview, FindingRow,
-    LoopMetricsRow, ModelTrustRow, PathwayTraceRow, PostRow, ReviewRow, Row,
+    AuditConsensusRow, AuditFactsRow, AutoApplyRow, ClaimRow, DiagnosisRow, DiffFinding,
+    DiffReview, FindingRow, LoopMetricsRow, ModelTrustRow, PathwayTraceRow, PostRow, ReviewRow,
+    Row,
 };
 use rows::written;
 use serde::Serialize;
@@ -79,6 +80,13 @@ pub const KINDS: &[Kind] = &[
             "workers/domain/src/audit/overlay.rs",
             "AuditConsensusRow",
         )],
+    },
+    Kind {
+        name: DiagnosisRow::STREAM,
+        readers: &[
+            reader("scrum observe", "producer/src/commands/observe.rs", "DiagnosisRow"),
+            reader("scrum report", "workers/domain/src/report/trouble.rs", "DiagnosisRow"),
+        ],
     },
     Kind {
         name: LoopMetricsRow::STREAM,

@@ -23,6 +23,7 @@
 //! | what is remembered of a repository; its pathways | [`memory::memory_stats`], [`memory::pathway`], [`memory::pathways`] |
 //! | which kinds of rows there are, who reads them; the rows of a kind over many sweeps | [`kb::health`], [`kb::KbRows`] |
 //! | what happened lately, and what it comes to | [`observe::Events`], [`observe::stats`] |
+//! | which failures pile up | [`observe::troubles`], [`observe::latest_troubles`] |
 //! | lanes, workers, jobs, what nobody serves | [`fleet::overview`], [`fleet::unserved_lanes`] |
 //!
 //! Nothing here loads a whole sweep. What may be many comes in pages of [`PAGE`], letters in pages of

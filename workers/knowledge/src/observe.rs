@@ -1,9 +1,11 @@
 //! Events: the latest of each source, page by page or as numbers.
 
-use crate::Error;
+use crate::{Error, PAGE, timestamp};
 use queue_schema::client::{KeptEvent, Queue};
 use queue_schema::events;
 use queue_schema::ids::SweepId;
+use queue_schema::rows::DiagnosisRow;
+use scrum_domain::observe::{Bounds, Event, clusters};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -177,6 +179,87 @@ async fn streams(queue: &Queue) -> Result<Vec<Stream>, Error> {
         let sources = part.event_sources().await?;
         all.extend(sources.into_iter().map(|source| (part.number(), source)));
     }
+    Ok(all)
+}
+
+/// The failures among the fleet's own events of this handle's partition, from a moment on, with their times: what can pile
+/// up, see [`scrum_domain::observe`].
+///
+/// # Errors
+/// A failure of Redis.
+pub async fn failures(part: &Queue, from_ms: u64) -> Result<Vec<(u64, Event)>, Error> {
+    let mut all = Vec::new();
+    for source in [events::ATTEMPTS, events::DEAD_LETTERS] {
+        let mut after = from_ms.to_string();
+        loop {
+            let page = part.events_after(source, &after, EVENTS).await?;
+            let Some(last) = page.last() else { break };
+            after.clone_from(&last.id);
+            let read = |kept: KeptEvent| {
+                let event: Event = serde_json::from_str(&kept.json).ok()?;
+                (!event.success).then_some((kept.at_ms, event))
+            };
+            all.extend(page.into_iter().filter_map(read));
+        }
+    }
+    Ok(all)
+}
+
+/// The troubles of a sweep, the latest first: its diagnoses, and what piles up and has none yet, as its numbers tell it.
+///
+/// # Errors
+/// A failure of Redis, or a row that this program can't read.
+pub async fn troubles(
+    queue: &Queue,
+    sweep: &SweepId,
+    bounds: Bounds,
+) -> Result<Vec<DiagnosisRow>, Error> {
+    let mut all = diagnoses(queue, sweep).await?;
+    let part = queue.of_sweep(sweep);
+    let now = timestamp(part.now_ms().await?);
+    let mut found = failures(&part, 0).await?;
+    found.retain(|(_, event)| event.sweep == *sweep);
+    for cluster in clusters(&found, bounds) {
+        let known = |row: &DiagnosisRow| row.diagnosis_id == cluster.key.row_id(cluster.window);
+        if all.iter().any(known) {
+            continue;
+        }
+        let targets = queue.targets_known(sweep, &cluster.targets).await?;
+        let files = targets.into_iter().flatten().map(|target| target.path).collect();
+        all.push(cluster.row(files, &now));
+    }
+    all.sort_by_key(|row| std::cmp::Reverse(row.until_ms));
+    Ok(all)
+}
+
+async fn diagnoses(queue: &Queue, sweep: &SweepId) -> Result<Vec<DiagnosisRow>, Error> {
+    let (mut all, mut after): (Vec<DiagnosisRow>, Option<String>) = (Vec::new(), None);
+    loop {
+        let (rows, end) = queue.rows_page(sweep, after.as_deref(), PAGE).await?;
+        all.extend(rows);
+        after = end;
+        if after.is_none() {
+            return Ok(all);
+        }
+    }
+}
+
+/// The troubles of the latest sweeps that lasted until a moment, the latest first.
+///
+/// # Errors
+/// A failure of Redis, or a row that this program can't read.
+pub async fn latest_troubles(
+    queue: &Queue,
+    sweeps: usize,
+    since_ms: u64,
+    bounds: Bounds,
+) -> Result<Vec<DiagnosisRow>, Error> {
+    let mut all = Vec::new();
+    for sweep in queue.latest_sweeps(sweeps).await? {
+        all.extend(troubles(queue, &sweep, bounds).await?);
+    }
+    all.retain(|row| row.until_ms >= since_ms);
+    all.sort_by_key(|row| std::cmp::Reverse(row.until_ms));
     Ok(all)
 }
 

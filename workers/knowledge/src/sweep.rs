@@ -1,10 +1,12 @@
 //! One sweep as it stands.
 
+use crate::observe::troubles;
 use crate::{Audits, Error, Files, PAGE, metrics_of, now_ms, timestamp};
 use queue_schema::client::{Queue, SweepStatus};
 use queue_schema::ids::SweepId;
 use queue_schema::rows::{ReviewRow, Row};
 use queue_schema::sweep::{SweepSpec, TargetStatus};
+use scrum_domain::observe::Bounds;
 use scrum_domain::report::SweepReport;
 use scrum_domain::review::Spent;
 use scrum_domain::{metrics, trust};
@@ -73,11 +75,11 @@ impl Sweep {
         self.audits.overlay(&self.queue, rows).await
     }
 
-    /// All that is known of it but for its files.
+    /// All that is known of it but for its files. Failures are a trouble from these bounds on.
     ///
     /// # Errors
     /// A failure of Redis.
-    pub async fn report(&self) -> Result<SweepReport, Error> {
+    pub async fn report(&self, bounds: Bounds) -> Result<SweepReport, Error> {
         let (id, status, now) = (&self.id, &self.status, now_ms());
         let ledger = self.queue.ledger(id).await?;
         let models = trust::rows(&ledger, Some(id));
@@ -99,6 +101,7 @@ impl Sweep {
             },
             models,
             metrics: metrics_of(&self.queue, id).await?,
+            troubles: Box::pin(troubles(&self.queue, id, bounds)).await?,
         })
     }
 }

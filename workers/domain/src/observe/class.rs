@@ -38,7 +38,7 @@ classes! {
     /// Connected, and then nothing came.
     Stalled "stalled" "look at the load of the provider; first_byte_timeout_s and idle_timeout_s say how long a call waits",
     /// Too many requests.
-    RateLimited "rate_limited" "lower max_concurrency of the provider, or ask it for a higher limit",
+    RateLimited "rate_limited" "lower concurrency of the provider, or ask it for a higher limit",
     /// The provider has no capacity now.
     Overloaded "overloaded" "wait, or put a model of another provider on the ladder",
     /// No connection.
@@ -50,7 +50,7 @@ classes! {
     /// The account is out of money, or of its allowance.
     Quota "quota" "top up the account, or wait until its allowance begins anew",
     /// There is no such model.
-    NoModel "no_model" "mend the model's name on the ladder, or pull it; `scrum models PROVIDER` lists those that are there",
+    NoModel "no_model" "mend the model's name on the ladder, or pull it; `scrum doctor` says which are there",
     /// The model does not fit the machine.
     CannotLoad "cannot_load" "take a smaller model, or free memory where it runs",
     /// The request as such was refused.

@@ -24,6 +24,7 @@ pub mod sarif;
 pub mod summary;
 mod top;
 mod totals;
+mod trouble;
 mod unread;
 
 pub use totals::Totals;
@@ -32,7 +33,9 @@ use crate::review::{Spent, most_masked};
 pub use queue_schema::url::public_address;
 
 use queue_schema::budget::Budget;
-use queue_schema::rows::{Attempt, AuditFactsRow, LoopMetricsRow, ModelTrustRow, ReviewRow};
+use queue_schema::rows::{
+    Attempt, AuditFactsRow, DiagnosisRow, LoopMetricsRow, ModelTrustRow, ReviewRow,
+};
 use queue_schema::sweep::{Ladder, Target, TargetStatus};
 use std::collections::BTreeMap;
 
@@ -64,6 +67,8 @@ pub struct SweepReport {
     pub models: Vec<ModelTrustRow>,
     /// The sweep in numbers, held against the one before.
     pub metrics: Option<LoopMetricsRow>,
+    /// Failures that piled up.
+    pub troubles: Vec<DiagnosisRow>,
 }
 
 /// One target of a sweep.

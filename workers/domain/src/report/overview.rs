@@ -7,7 +7,8 @@ use super::finding::{self, Rank};
 use super::page::{self, Kind, cost, duration, folded, linked};
 use super::top::{First, Top};
 use super::{
-    FileReport, SweepReport, Totals, index, known, models, progress, public_address, unread,
+    FileReport, SweepReport, Totals, index, known, models, progress, public_address, trouble,
+    unread,
 };
 use crate::text::counted;
 use queue_schema::rows::{AuditVerdict, ReviewRow};
@@ -150,6 +151,7 @@ impl Overview {
         let unread = "# Accepted, but nothing could be read as a finding\n\n";
         list(&mut out, unread, &self.unread, INDEX);
         list(&mut out, "# Not done\n\n", &self.open, INDEX);
+        trouble::section(&mut out, &report.troubles);
         progress::section(&mut out, report.metrics.as_ref());
         let files = |n| counted(n, "file", "files");
         folded_list(

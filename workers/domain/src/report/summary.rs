@@ -61,6 +61,7 @@ pub fn tail(report: &SweepReport, totals: &Totals, applied: &Value) -> Value {
         "applied": applied,
         "facts": totals.facts,
         "facts_failed": totals.facts_failed,
+        "troubles": report.troubles,
     })
 }
 

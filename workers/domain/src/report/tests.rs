@@ -185,6 +185,7 @@ fn sweep(text: &str, path: &str) -> Whole {
         spent: Spent { tokens_in: 400, tokens_out: 80, cost_usd: Some(1.0), duration_ms: 6_000 },
         models: Vec::new(),
         metrics: None,
+        troubles: Vec::new(),
     };
     Whole { report, files: vec![done, dead, skipped] }
 }

@@ -86,8 +86,9 @@ impl Account {
     /// A try ended, with an answer or without one.
     pub(super) fn ended(&self, outcome: Outcome, answer: Option<&Answer>) -> Vec<Effect> {
         let record = SweepRecord::of(&self.sweep);
-        // Patches are paid for by the sweep, and are no attempt at any of its reviews.
-        let attempt = (self.task != TaskClass::Patch).then(|| record.count(Counter::Attempts, 1));
+        // Patches and diagnoses are paid for by the sweep, and are no attempt at any of its reviews.
+        let other = matches!(self.task, TaskClass::Patch | TaskClass::Diagnose);
+        let attempt = (!other).then(|| record.count(Counter::Attempts, 1));
         let tried = match answer {
             None => Tried::Failed(outcome),
             Some(answer) => match answer.taken() {

@@ -7,8 +7,9 @@ use crate::{Error, Ledger, OfFile, PAGE, Wanted, metrics_of, models, timestamp};
 use queue_schema::client::Queue;
 use queue_schema::ids::{MemoryId, SweepId};
 use queue_schema::rows::{
-    AuditConsensusRow, AuditFactsRow, AutoApplyRow, ClaimRow, DiffFinding, DiffReview, FindingRow,
-    LoopMetricsRow, ModelTrustRow, PathwayTraceRow, PostRow, ReviewRow, Row,
+    AuditConsensusRow, AuditFactsRow, AutoApplyRow, ClaimRow, DiagnosisRow, DiffFinding,
+    DiffReview, FindingRow, LoopMetricsRow, ModelTrustRow, PathwayTraceRow, PostRow, ReviewRow,
+    Row,
 };
 use scrum_domain::metrics::same_repository;
 use serde::Serialize;
@@ -129,6 +130,7 @@ impl<'a> KbRows<'a> {
                 PostRow::STREAM => self.stream::<PostRow>(&source).await?,
                 ClaimRow::STREAM => self.stream::<ClaimRow>(&source).await?,
                 AuditConsensusRow::STREAM => self.stream::<AuditConsensusRow>(&source).await?,
+                DiagnosisRow::STREAM => self.stream::<DiagnosisRow>(&source).await?,
                 LoopMetricsRow::STREAM => {
                     let row = metrics_of(self.queue, &sweep(&source)).await?;
                     (values(row.as_slice()), None)
