@@ -143,6 +143,12 @@ fn readers(bed: &Bed) {
     assert!(models.contains("findings upheld by audits 3, rejected 3"), "{models}");
     let kb = bed.bench.run(&["kb", "query", "audit_consensus", "--path", "src/b/*", "--json"]);
     assert_eq!(kb.expect(0).stdout.matches("\"audited_review\"").count(), 1);
+    // Each audit of a file is one event.
+    let all = bed.bench.run(&["kb", "query", "audit_consensus", "--json"]).expect(0).stdout;
+    let told = bed.bench.run(&["observe", "--source", "audits", "--json"]).expect(0).stdout;
+    let audits = all.matches("\"audited_review\"").count();
+    assert!(audits > 1, "{all}");
+    assert_eq!(told.matches("\"source\":\"audits\"").count(), audits, "{told}");
 }
 
 #[test]

@@ -38,7 +38,7 @@ pub fn template_version() -> &'static str {
     VERSION.get_or_init(|| version_of(&TEMPLATES))
 }
 
-const TEMPLATES: [&str; 16] = [
+const TEMPLATES: [&str; 17] = [
     REVIEW,
     FORMAT_MARKDOWN,
     FORMAT_FORENSIC,
@@ -55,6 +55,7 @@ const TEMPLATES: [&str; 16] = [
     crate::claims::CLAIM,
     crate::audit::AUDIT,
     crate::confirm::CONFIRM,
+    crate::observe::DIAGNOSE,
 ];
 
 fn version_of(templates: &[&str]) -> String {

@@ -5,7 +5,7 @@ use crate::text::clip_marked;
 use queue_schema::rows::{DiagnosisRow, Outcome};
 use std::fmt::Write as _;
 
-const DIAGNOSE: &str = include_str!("../../templates/diagnose.md");
+pub(crate) const DIAGNOSE: &str = include_str!("../../templates/diagnose.md");
 /// Characters of an answer that are kept.
 const TEXT_CHARS: usize = 1_200;
 

@@ -8,6 +8,7 @@ mod cluster;
 mod derive;
 mod event;
 
+pub(crate) use ask::DIAGNOSE;
 pub use ask::{Asked, judge, prompt};
 pub use class::Class;
 pub use cluster::{Bounds, Cluster, Key, clusters, of_job};
