@@ -330,6 +330,7 @@ fn a_report_replaces_the_one_that_was_in_its_directory() {
         "audit_facts.jsonl",
         "auto_apply.jsonl",
         "model_trust.jsonl",
+        "observer_diagnoses.jsonl",
         "scrum.sarif",
         "scrum_files.md",
         "scrum_loop_metrics.jsonl",

@@ -4,8 +4,8 @@ use super::PER_FILE;
 use crate::output::tell;
 use anyhow::Context;
 use queue_schema::rows::{
-    AuditFactsRow, AutoApplyRow, DiffFinding, DiffReview, LoopMetricsRow, ModelTrustRow, ReviewRow,
-    Row,
+    AuditFactsRow, AutoApplyRow, DiagnosisRow, DiffFinding, DiffReview, LoopMetricsRow,
+    ModelTrustRow, ReviewRow, Row,
 };
 use scrum_disk::OutDir;
 use scrum_domain::report::{file, index, overview};
@@ -52,6 +52,7 @@ pub fn is_ours(name: &str) -> bool {
         AutoApplyRow::STREAM,
         ModelTrustRow::STREAM,
         LoopMetricsRow::STREAM,
+        DiagnosisRow::STREAM,
         DiffReview::STREAM,
         DiffFinding::STREAM,
     ];
