@@ -80,6 +80,9 @@ fn prompt(
         let _ = writeln!(claims, "CLAIM {}{place}: {}", n + 1, clip_marked(&claim, CLAIM_CHARS));
     }
     fenced(&mut user, fence, "the claims", &claims);
+    let all = about.len();
+    let which = if all == 1 { "claim 1".to_owned() } else { format!("claims 1 to {all}") };
+    let _ = writeln!(user, "\nAnswer {which}.");
     Prompt { system: fill(CONFIRM, &[("fence", fence)]), user, schema: None }
 }
 

@@ -1,5 +1,6 @@
 //! What the second call says of each finding.
 
+use super::ask::CONFIRM;
 use crate::accept::{Answer, refusal};
 use crate::clean::clean;
 use crate::parse::objects;
@@ -105,7 +106,12 @@ fn confirmation(said: &Said) -> Confirmation {
 
 /// What a verdict comes to: one that upholds without saying for what input the result is wrong shows nothing.
 fn stands(said: &Said) -> Stands {
-    let shows = [&said.input, &said.actual, &said.expected].iter().all(|part| !is_nothing(part))
+    let parts = [&said.input, &said.actual, &said.expected];
+    // Small models copy the words of the question.
+    let question = folded(CONFIRM);
+    let copied = parts.iter().all(|part| question.contains(&folded(part)));
+    let shows = parts.iter().all(|part| !is_nothing(part))
+        && !copied
         && folded(&said.actual) != folded(&said.expected);
     match word(&said.verdict) {
         Some(Stands::Upheld) if !shows => Stands::CantTell,
@@ -204,18 +210,22 @@ fn append(part: &mut String, line: &str) {
     part.push_str(line.trim());
 }
 
-/// A line's label and what follows it, however it is dressed: `**Claim 2:** x`, `- VERDICT: upheld`.
+/// A line's label and what follows it, however it is dressed: `**Claim 2:** x`, `- VERDICT: upheld`, or a label with
+/// words of the question behind it.
 fn labelled(line: &str) -> Option<(&'static str, &str)> {
     let dress = |c: char| c.is_whitespace() || "*_#>-`".contains(c);
     let (label, said) = line.split_once([':', '：'])?;
     let label = label.trim_matches(dress).to_lowercase();
+    let mut words = label.split_whitespace();
+    let first = words.next()?;
+    let known = LABELS.into_iter().find(|name| *name == first)?;
     let said = said.trim().trim_start_matches(['*', '_']).trim();
-    if let Some(known) = LABELS.into_iter().find(|name| *name == label) {
-        return Some((known, said));
+    let rest = words.next();
+    if known == "claim" && rest.is_some() {
+        // `CLAIM 2: ..` with its number before the colon.
+        let at = line.find(|c: char| c.is_ascii_digit())?;
+        let digits = line[at..].find(|c: char| !c.is_ascii_digit()).unwrap_or(line.len() - at);
+        return Some((known, &line[at..at + digits]));
     }
-    // `CLAIM 2: ..` with its number before the colon.
-    let number = label.strip_prefix("claim")?.trim();
-    let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
-    let at = line.to_lowercase().find(number).filter(|_| digits)?;
-    Some(("claim", line.get(at..at + number.len())?))
+    (rest.is_none() || rest == Some("and")).then_some((known, said))
 }

@@ -95,6 +95,18 @@ fn answers_are_read_in_any_dress_and_upheld_needs_a_wrong_result() {
         ("CLAIM: 1\nVERDICT: upheld".into(), CantTell),
         ("CLAIM: 1\nINPUT: x\nACTUAL: returns 1\nEXPECTED: Returns 1.\nVERDICT: upheld".into(), CantTell),
         ("CLAIM: 1\nINPUT: n/a\nACTUAL: a\nEXPECTED: b\nVERDICT: upheld".into(), CantTell),
+        (
+            "CLAIM: 1\nINPUT: the input that you chose, as a value\nACTUAL: what these lines do with that value\n\
+             EXPECTED: what they should do with it\nVERDICT: upheld"
+                .into(),
+            CantTell,
+        ),
+        (
+            "CLAIM 1 (line 6): it reads past the end\nINPUT and the input, as a value: [1]\nACTUAL: raises\n\
+             EXPECTED: 1\nVERDICT: upheld"
+                .into(),
+            Upheld,
+        ),
         // Hedged, or more than one.
         (format!("CLAIM: 1\n{full}VERDICT: upheld in part"), CantTell),
         (format!("CLAIM: 1\n{full}VERDICT: upheld, rejected or can't tell"), CantTell),
