@@ -1,5 +1,6 @@
 //! What a voter is shown and asked.
 
+use crate::checks::claim_of;
 use crate::prompt::{Prompt, audit_schema, fenced, fenced_file, fill};
 use crate::redact;
 use crate::text::{clip, counted, one_line};
@@ -96,7 +97,7 @@ pub fn take(findings: &[Finding], spec: &AuditSpec) -> (Vec<Part>, Vec<u32>) {
         let first = finding.line.or_else(ambiguous);
         Part {
             index: index(at),
-            text: finding.text.clone(),
+            text: claim_of(&finding.text),
             quote: finding.quote.clone(),
             fails_for: finding.fails_for.clone(),
             lines: first.map(|first| (first, finding.end_line.unwrap_or(first).max(first))),

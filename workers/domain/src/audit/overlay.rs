@@ -1,6 +1,7 @@
 //! What audits came to, at the findings of a review.
 
 use super::decide::{Decided, consensus};
+use crate::checks::claim_of;
 use crate::text::clip_marked;
 use queue_schema::ids::{ReviewId, SweepId};
 use queue_schema::rows::audit::{AUDIT_SCHEMA_VERSION, AuditVote, AuditedFinding};
@@ -35,7 +36,7 @@ pub fn audited(
         index,
         kind: finding.kind,
         severity: finding.gravity(),
-        text: clip_marked(&finding.text, KEPT_CHARS),
+        text: clip_marked(&claim_of(&finding.text), KEPT_CHARS),
         quote: finding.quote.as_ref().map(|quote| clip_marked(quote, KEPT_CHARS)),
         line: finding.line,
         verdict: decided.verdict,

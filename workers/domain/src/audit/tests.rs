@@ -304,3 +304,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_claim_that_voters_see_has_no_confidence_in_any_form() {
+    for said in [
+        "**`last` reads one past the end** (Confidence: 97%)",
+        "`last` reads one past the end (confidence 97 %)\n   - Where: `last`",
+        "Größe: `last` reads one past the end (Confidence: 97%)",
+    ] {
+        let (parts, _) = take(&[finding(said, 2, Severity::Major)], &spec(9));
+        let text = parts[0].text.to_lowercase();
+        assert!(text.ends_with("reads one past the end") && !text.contains("97"), "{text}");
+    }
+}

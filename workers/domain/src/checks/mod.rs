@@ -179,7 +179,7 @@ pub(crate) fn claim_of(text: &str) -> String {
     let lines = text.lines().enumerate().take_while(|(at, line)| *at == 0 || label(line).is_none());
     let claim: Vec<&str> = lines.map(|(_, line)| line.trim()).collect();
     let claim = claim.join(" ").replace("**", "");
-    match claim.to_lowercase().rfind("(confidence").filter(|_| claim.is_ascii()) {
+    match claim.to_ascii_lowercase().rfind("(confidence") {
         Some(at) => claim[..at].trim().to_owned(),
         None => claim.trim().to_owned(),
     }
