@@ -86,7 +86,7 @@ async fn look(server: &RedisServer, at: Option<Boundary>) -> BTreeSet<String> {
     let s = oracle::check_sweep_counts(&queue, &id).await;
     assert_eq!((s.state, s.resolved, s.unresolved), (SweepState::Done, 3, 1), "{at:?}");
     let mut conn = server.connection();
-    let jobs = eventually(LONG, "the tally is made", || oracle::check_jobs_if_still(&mut conn));
+    let jobs = eventually(LONG, "the tally is made", || oracle::check_jobs_if_still(server));
     assert_eq!(jobs.get("dead"), Some(&1), "{at:?}: {jobs:?}");
     oracle::check_targets(&mut conn, &id);
     let rows: Vec<DiffReview> = queue.rows(&id).await.unwrap();

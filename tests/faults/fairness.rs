@@ -45,7 +45,7 @@ async fn ten_files_behind_twenty_thousand_are_done_in_seconds() {
 
     assert!(queue.cancel_sweep(&huge).await.unwrap());
     eventually(LONG, "what runs has ended", || {
-        let jobs = oracle::check_jobs_if_still(&mut server.connection())?;
+        let jobs = oracle::check_jobs_if_still(&server)?;
         jobs.is_empty().then_some(())
     });
     for (id, repo) in [(&first, &few), (&second, &as_few)] {

@@ -147,7 +147,7 @@ async fn jobs_that_take_their_process_down_are_dead_after_three() {
         let dead = async {
             loop {
                 let letters = queue.dead_letters(&DeadFilter::default()).await.unwrap();
-                let empty = oracle::check_jobs_if_still(&mut server.connection());
+                let empty = oracle::check_jobs_if_still(&server);
                 if letters.len() == 3 && empty.is_some_and(|jobs| jobs.len() == 1) {
                     break Some(letters);
                 }

@@ -33,6 +33,9 @@ pub struct Seen {
     pub sweep: SweepStatus,
     /// Jobs that are in the queue, by state.
     pub jobs: HashMap<String, usize>,
+    /// Those that are no dead letter. Diagnoses are left out: a worker asks for one whenever failures pile up, also
+    /// when the sweep is over.
+    pub left: Vec<String>,
     /// Every move that was made.
     pub history: History,
 }
@@ -46,8 +49,7 @@ impl Seen {
     pub fn is_done(&self) -> &Self {
         assert_eq!(self.sweep.state, SweepState::Done, "{:?}", self.sweep);
         assert_eq!(self.sweep.waiting + self.sweep.live, 0, "{:?}", self.sweep);
-        let left: Vec<_> = self.jobs.iter().filter(|(state, _)| *state != "dead").collect();
-        assert!(left.is_empty(), "jobs are left: {left:?}");
+        assert!(self.left.is_empty(), "jobs are left: {:?}", self.left);
         self
     }
 }
@@ -62,7 +64,9 @@ pub async fn check_all(server: &RedisServer, id: &str, repo: &TestRepo) -> Seen 
     let queue = queue(&server.url()).await;
     let sweep = check_sweep(&queue, id).await;
     let mut conn = server.connection();
+    let paused = server.pause_writes();
     let jobs = check_jobs(&mut conn);
+    let left = left(&mut conn);
     check_targets(&mut conn, id);
     if sweep.state != SweepState::Planning && sweep.state != SweepState::Failed {
         let all = repo.tracked() as u64;
@@ -79,8 +83,16 @@ pub async fn check_all(server: &RedisServer, id: &str, repo: &TestRepo) -> Seen 
         assert_eq!(by_state(&history), jobs, "the file says the same as the server");
         history
     };
+    drop(paused);
     repo.assert_untouched();
-    Seen { sweep, jobs, history }
+    Seen { sweep, jobs, left, history }
+}
+
+fn left<C: ConnectionLike>(conn: &mut C) -> Vec<String> {
+    let jobs: Vec<String> = conn.keys(format!("{{scrum:*}}:{}", keys::job("*"))).unwrap();
+    let mut dead =
+        |key: &String| conn.hget::<_, _, Option<String>>(key, "st").unwrap().unwrap() == "dead";
+    jobs.into_iter().filter(|key| !key.contains(".diagnose.")).filter(|key| !dead(key)).collect()
 }
 
 /// The jobs that a history leaves in the queue, by state.
@@ -228,15 +240,16 @@ pub async fn check_sweep_counts(queue: &Queue, id: &str) -> SweepStatus {
 }
 
 /// Jobs by state, when none of them is leased: what a test looks at until a worker has come to rest.
-pub fn check_jobs_if_still<C: ConnectionLike>(conn: &mut C) -> Option<HashMap<String, usize>> {
-    // In this order: a job goes from the first to the second.
+pub fn check_jobs_if_still(server: &RedisServer) -> Option<HashMap<String, usize>> {
+    let conn = &mut server.connection();
+    let _paused = server.pause_writes();
     let ready: usize = conn.hlen(at(keys::READY)).unwrap();
     let leased: usize = conn.zcard(at(keys::LEASES)).unwrap();
     (leased + ready == 0).then(|| check_jobs(conn))
 }
 
 /// Checks that every job record is in exactly the one structure that its state names, and that
-/// nothing else is anywhere. Returns jobs by state.
+/// nothing else is anywhere. Returns jobs by state. It takes many looks: where a worker lives, writes must be paused.
 ///
 /// # Panics
 /// When a job is in two places, in none, or in one without a record.

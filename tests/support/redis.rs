@@ -259,6 +259,16 @@ impl RedisServer {
         self.urls().into_iter().map(count).collect()
     }
 
+    /// Holds back all writes, so that many looks see one state; at most ten seconds, and until it is dropped.
+    pub fn pause_writes(&self) -> Paused {
+        let pause = |url: String| {
+            let mut conn = redis::Client::open(url).unwrap().get_connection().unwrap();
+            redis::cmd("CLIENT").arg("PAUSE").arg(10_000).arg("WRITE").exec(&mut conn).unwrap();
+            conn
+        };
+        Paused(self.urls().into_iter().map(pause).collect())
+    }
+
     /// A plain connection, for looking at keys.
     pub fn connection(&self) -> Look {
         if self.nodes.is_empty() {
@@ -280,6 +290,17 @@ fn answers(client: &redis::Client) -> bool {
 impl Drop for RedisServer {
     fn drop(&mut self) {
         self.kill9();
+    }
+}
+
+/// Writes wait as long as this lives.
+pub struct Paused(Vec<redis::Connection>);
+
+impl Drop for Paused {
+    fn drop(&mut self) {
+        for conn in &mut self.0 {
+            let _ = redis::cmd("CLIENT").arg("UNPAUSE").exec(conn);
+        }
     }
 }
 
