@@ -21,6 +21,7 @@
 pub mod apply;
 pub mod audit;
 mod base_url;
+pub mod calibration;
 mod check;
 pub mod confirm;
 pub mod diff;
@@ -42,6 +43,7 @@ mod validate;
 
 pub use apply::{ApplySettings, SandboxMode};
 pub use audit::AuditSettings;
+pub use calibration::CalibrationSettings;
 pub use diff::DiffSettings;
 pub use embedding::{EmbedWire, EmbeddingConfig};
 pub use error::{ConfigError, Problem};

@@ -2,6 +2,7 @@
 
 use crate::apply::ApplySettings;
 use crate::audit::AuditSettings;
+use crate::calibration::CalibrationSettings;
 use crate::confirm::ConfirmSettings;
 use crate::diff::DiffSettings;
 use crate::embedding::EmbeddingConfig;
@@ -51,6 +52,8 @@ pub struct Settings {
     pub accept: AcceptLimits,
     /// From which confidence on a review has a tier.
     pub tiers: TierLimits,
+    /// How many judged findings a calibration needs.
+    pub calibration: CalibrationSettings,
     /// How documents are cut up, looked up and shown.
     pub documents: DocumentLimits,
     /// What is kept of answers, and what the next model is told.

@@ -99,6 +99,8 @@ fn out_of_range_values_are_refused_with_the_range_and_the_place() {
         ("accept.substantial_chars", "100001"),
         ("accept.confidence_from", "0"),
         ("tiers.auto", "101"),
+        ("calibration.min_labels", "19"),
+        ("calibration.isotonic_from", "19"),
         ("documents.chunk_chars", "99"),
         ("documents.query_chars", "0"),
         ("documents.shown_chars", "0"),

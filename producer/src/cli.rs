@@ -2,6 +2,7 @@
 
 mod apply;
 mod audit;
+mod calibrate;
 mod diff;
 mod dlq;
 mod findings;
@@ -12,6 +13,7 @@ mod parity;
 
 pub use apply::ApplyArgs;
 pub use audit::AuditArgs;
+pub use calibrate::CalibrateArgs;
 pub use diff::DiffArgs;
 pub use dlq::{DlqAction, DlqArgs, LetterFilter};
 pub use findings::{FindingFilter, FindingsAction, FindingsArgs};
@@ -108,6 +110,9 @@ pub enum Command {
     /// Second opinions: the findings of a sweep, or what the author of a change says of it, put to the vote of models.
     #[command(after_help = AUDIT_EXAMPLES)]
     Audit(AuditArgs),
+    /// What the confidences of models are worth, from findings that were judged; keeps a map for each model.
+    #[command(after_help = CALIBRATE_EXAMPLES)]
+    Calibrate(CalibrateArgs),
     /// Hold two servers against each other: the same requests, and where their answers differ in status and shape.
     #[command(after_help = PARITY_EXAMPLES)]
     Parity(ParityArgs),
@@ -169,6 +174,12 @@ const AUDIT_EXAMPLES: &str = "Examples:
   scrum audit --claims . main...HEAD --text pr.md
 Exit code 1 when a finding stays undecided or split. With --claims: 1 when a claim is not backed, 2 when one is
 undecided because votes are missing or split.";
+
+const CALIBRATE_EXAMPLES: &str = "Examples:
+  scrum calibrate                                 from findings that were fixed, dismissed, audited
+  scrum calibrate --eval eval/eval.json           and from seeded bugs
+  scrum calibrate --show                          the maps that are kept
+Exit code 1 when no model has enough judged findings.";
 
 const PARITY_EXAMPLES: &str = "Examples:
   scrum parity cases.json http://127.0.0.1:8000 https://staging.example

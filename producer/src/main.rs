@@ -64,6 +64,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<u8> {
         Command::Observe(args) => commands::observe::execute(&global, args).await,
         Command::Kb(args) => commands::kb::execute(&global, args).await,
         Command::Audit(args) => commands::audit::execute(&global, args).await,
+        Command::Calibrate(args) => commands::calibrate::execute(&global, args).await,
         Command::Parity(args) => commands::parity::execute(&global, &args),
         Command::Completions { shell } => {
             use clap::CommandFactory;

@@ -118,6 +118,7 @@ pub fn prepare(
         confirm,
         diff: None,
         audit: None,
+        calibration: Vec::new(),
         labels: labels(&request.labels)?,
         again: if request.again { now_ms() } else { 0 },
     };

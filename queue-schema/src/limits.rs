@@ -116,11 +116,14 @@ pub struct TierLimits {
     pub dry_run: u8,
     /// May be played through.
     pub simulation: u8,
+    /// Whether the calibrated confidence counts, of models that have one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub calibrated: bool,
 }
 
 impl Default for TierLimits {
     fn default() -> Self {
-        Self { auto: 90, dry_run: 70, simulation: 50 }
+        Self { auto: 90, dry_run: 70, simulation: 50, calibrated: false }
     }
 }
 

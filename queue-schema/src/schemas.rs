@@ -46,6 +46,7 @@ row_schemas! {
     ModelTrustRow in "model_trust.v1.json",
     FindingRow in "findings.v1.json",
     PathwayTraceRow in "pathway_traces.v1.json",
+    CalibrationRow in "calibrations.v1.json",
 }
 
 /// The schema of a kind of row, by the name of its stream.

@@ -7,11 +7,13 @@ use crate::rows::{AuditConsensusRow, ClaimRow, DiffReview, ReviewRow, Row as _};
 use serde::{Deserialize, Serialize};
 
 mod audit;
+mod calibration;
 mod confirm;
 mod diff;
 mod facts;
 
 pub use audit::{AuditBounds, AuditSpec};
+pub use calibration::{MapStep, ModelMap};
 pub use confirm::{ConfirmBounds, ConfirmSpec};
 pub use diff::{ClaimsSpec, DiffBounds, DiffFailOn, DiffSpec, EMPTY_TREE, PostSpec, Reviewer};
 pub use facts::{FactsBounds, FactsSpec};
@@ -254,6 +256,9 @@ pub struct SweepSpec {
     /// Votes on findings: of its own reviews, or of another sweep's. None where nobody votes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit: Option<AuditSpec>,
+    /// What the confidences of its models have proved to be worth, of those of which that is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calibration: Vec<ModelMap>,
     /// Free labels, shown in reports.
     #[serde(default)]
     pub labels: std::collections::BTreeMap<String, String>,
@@ -303,6 +308,10 @@ impl SweepSpec {
             [&mut canon.prd, &mut canon.proposal, &mut canon.forensic, &mut canon.hints];
         for document in documents.into_iter().flatten() {
             document.name.clear();
+        }
+        if !canon.limits.tiers.calibrated {
+            // Then it is shown, and decides nothing.
+            canon.calibration.clear();
         }
         let json = serde_json::to_string(&canon).unwrap_or_default();
         let named = if self.identity.is_empty() { &self.repo } else { &self.identity };

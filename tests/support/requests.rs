@@ -47,6 +47,7 @@ pub fn sweep_spec(n: u8, admission_window: u32) -> SweepSpec {
         confirm: None,
         diff: None,
         audit: None,
+        calibration: Vec::new(),
         limits: Limits {
             split_over_bytes: 1,
             shard_bytes: 1,

@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod audit;
+pub mod calibrate;
 pub mod check;
 pub mod diff;
 pub mod dlq;

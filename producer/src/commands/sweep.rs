@@ -12,7 +12,8 @@ use crate::{original, report, wait};
 use queue_schema::budget::BudgetRequest;
 use queue_schema::client::{Created, DeadFilter, SweepState};
 use queue_schema::ids::SweepId;
-use queue_schema::sweep::{Ladder, Rung, SweepSpec};
+use queue_schema::rows::CalibrationRow;
+use queue_schema::sweep::{Ladder, ModelMap, Rung, SweepSpec};
 use scrum_config::Settings;
 use scrum_knowledge::{Letters, sweeps};
 use scrum_shown::shell_quoted;
@@ -116,6 +117,7 @@ pub async fn create(
     progress.note(&format!("ladder {}{why}: {}", ladder.name, rungs.join(" > ")));
     let mut prepared = request::prepare(request, settings, &session.state, ladder, shard_ladder)?;
     note_targets(&prepared, progress);
+    prepared.spec.calibration = maps(session, &prepared.spec.ladder).await?;
     if request.audit {
         audit(session, &mut prepared.spec, progress).await?;
     }
@@ -157,6 +159,15 @@ pub async fn create(
         note_unpriced(settings, spec, progress);
     }
     Ok(Asked { id, new: created.new, unused: prepared.unused })
+}
+
+/// What is known of the confidences of the models of a ladder, frozen: the same sweep has the same tiers whatever is
+/// learnt while it runs.
+async fn maps(session: &Session, ladder: &Ladder) -> anyhow::Result<Vec<ModelMap>> {
+    let known = session.checking().calibrations().await?;
+    let is_on = |model: &str| ladder.rungs.iter().any(|rung| rung.name() == model);
+    let of_ladder = known.iter().filter(|row| is_on(&row.model));
+    Ok(of_ladder.filter_map(CalibrationRow::frozen).collect())
 }
 
 /// The findings of the sweep's own reviews are put to the vote.

@@ -4,6 +4,7 @@ mod address;
 mod apply;
 mod backoff;
 mod budget;
+mod calibration;
 mod check_keys;
 mod check_sweeps;
 mod claim;

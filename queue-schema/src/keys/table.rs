@@ -161,6 +161,7 @@ keys! {
     document_users = "users:doc:" SHA, Set, Lost("the document stays when its sweeps are forgotten"), "the sweeps that have a document";
     answer = "ans:" KEY, Text, Lost("an answer that was paid for; it is asked for again"), "an answer under its content key; ends by itself";
     MEMORIES = "memories", Hash, Lost("the list of repositories that are remembered; their next sweep writes them again"), "MEMORY -> the repository, of those that something is remembered of";
+    CALIBRATIONS = "cal", Hash, Lost("what confidences of models have proved to be worth; `scrum calibrate` writes it again"), "`PROVIDER/MODEL` -> its calibration, in one partition; signed";
     memory = "mem:" MEMORY, Hash, Lost("how many sweeps a repository had, and what hot swaps saved"), "a repository: how many sweeps were planned, the commit of the last one, counters of its pathways";
     pathway = "pw:" MEMORY ":" PATHWAY, Hash, Lost("what was learnt of a pathway"), "a pathway: `t:TRACE` trace, `n:TRACE` replays, `k:TRACE` those that succeeded, `x:TRACE` why it is retired, `a:TRACE` what audits of its reviews say";
     pathways = "px:" MEMORY, Zset, Lost("the list of pathways; reviews write it again"), "pathways of a repository by their area, in the order of their names";

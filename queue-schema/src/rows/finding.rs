@@ -293,6 +293,10 @@ pub struct Finding {
     /// What an audit says of it; left out for a finding that nobody audited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit: Option<FindingAudit>,
+    /// What `confidence` is worth by the calibration of its model, in percent; left out where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(range(max = 100)))]
+    pub confidence_calibrated: Option<u8>,
 }
 
 impl Finding {

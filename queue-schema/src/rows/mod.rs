@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod attempt;
 pub mod audit;
+pub mod calibration;
 pub mod claim;
 pub mod diagnosis;
 pub mod diff;
@@ -22,6 +23,7 @@ pub mod vote;
 pub use apply::{AutoApplyRow, PatchRecord};
 pub use attempt::{Attempt, Outcome};
 pub use audit::{AuditConsensusRow, AuditStand, AuditVerdict, FindingAudit};
+pub use calibration::CalibrationRow;
 pub use claim::ClaimRow;
 pub use diagnosis::DiagnosisRow;
 pub use diff::{DiffFinding, DiffRemark, DiffReview, DiffSeverity, DiffSide, DiffVerdict};

@@ -197,6 +197,13 @@ pub fn every_command(setup: &Setup, mut run: impl FnMut(&[&str], &[i32]) -> Stri
         let rows = run(&["kb", "query", "observer_diagnoses", "--json"], &[0]);
         rows.contains("\"class\":").then_some(())
     });
+    let eval = setup.bench.dir.path().join("eval.json");
+    let label = json!({"model": "stub/m", "confidence": 0.9, "right": true, "case": "c"});
+    let labels: Vec<Value> = std::iter::repeat_n(label, 60).collect();
+    let judged = json!({"schema_version": 1, "runs": [{"labels": labels}]});
+    std::fs::write(&eval, judged.to_string()).unwrap();
+    run(&["calibrate", "--eval", eval.to_str().unwrap()], &[0]);
+    run(&["calibrate", "--show"], &[0]);
     run(&["doctor"], &[0, 1]);
     run(&["kb", "schema"], &[0]);
     run(&["kb", "health"], &[0]);

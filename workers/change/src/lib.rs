@@ -112,6 +112,7 @@ pub fn prepare(
         confirm: None,
         diff: Some(change),
         audit: None,
+        calibration: Vec::new(),
         labels: request.labels,
         again: request.again,
     };

@@ -22,6 +22,8 @@
 //! [`metrics`] says what a sweep comes to, and what has changed since the one before; [`severity`] how grave
 //! a finding is; [`trust`] what the models have shown.
 //!
+//! [`calibration`] says what the confidences of a model are worth.
+//!
 //! [`estimate`] says what a sweep would take before it begins.
 //!
 //! [`injection`] tries whether a reviewer obeys the file that it reviews.
@@ -45,6 +47,7 @@ pub mod anchor;
 pub mod apply;
 pub mod audit;
 pub mod builtin;
+pub mod calibration;
 pub mod checks;
 pub mod claims;
 pub mod clean;

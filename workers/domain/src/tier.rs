@@ -22,16 +22,21 @@ pub struct Tiers {
 /// The tiers are stricter: each is the lower of what all findings say and of what the anchored
 /// ones alone say. A finding whose quote is not in the file can thus lower a tier (with a low
 /// confidence) and never raise one, and a review without any anchored confidence is blocked.
+/// Where the calibrated confidence counts, it is what the tiers go by, of findings that have one.
 pub fn tier(findings: &[Finding], limits: TierLimits) -> Tiers {
-    let all: Vec<u8> = findings.iter().filter_map(|f| f.confidence).collect();
-    let anchored: Vec<u8> =
-        findings.iter().filter(|f| f.anchored).filter_map(|f| f.confidence).collect();
+    let told: Vec<u8> = findings.iter().filter_map(|f| f.confidence).collect();
+    let worth = |f: &Finding| match f.confidence_calibrated {
+        Some(worth) if limits.calibrated => Some(worth),
+        _ => f.confidence,
+    };
+    let all: Vec<u8> = findings.iter().filter_map(worth).collect();
+    let anchored: Vec<u8> = findings.iter().filter(|f| f.anchored).filter_map(worth).collect();
     let least = |v: &[u8]| v.iter().min().copied().map(f64::from);
     let lower = |a: Option<f64>, b: Option<f64>| a.zip(b).map(|(a, b)| a.min(b));
     let most = highest(findings);
     Tiers {
-        min: all.iter().min().copied(),
-        avg: mean(&all),
+        min: told.iter().min().copied(),
+        avg: mean(&told),
         tier: at_most(name(lower(least(&all), least(&anchored)), limits), most),
         tier_avg: at_most(name(lower(mean(&all), mean(&anchored)), limits), most),
     }

@@ -9,9 +9,9 @@ pub use rows::{KbRows, Of};
 use crate::Error;
 use queue_schema::client::Queue;
 use queue_schema::rows::{
-    AuditConsensusRow, AuditFactsRow, AutoApplyRow, ClaimRow, DiagnosisRow, DiffFinding,
-    DiffReview, FindingRow, LoopMetricsRow, ModelTrustRow, PathwayTraceRow, PostRow, ReviewRow,
-    Row,
+    AuditConsensusRow, AuditFactsRow, AutoApplyRow, CalibrationRow, ClaimRow, DiagnosisRow,
+    DiffFinding, DiffReview, FindingRow, LoopMetricsRow, ModelTrustRow, PathwayTraceRow, PostRow,
+    ReviewRow, Row,
 };
 use rows::written;
 use serde::Serialize;
@@ -103,6 +103,14 @@ pub const KINDS: &[Kind] = &[
     Kind {
         name: PathwayTraceRow::STREAM,
         readers: &[reader("scrum memory", "producer/src/commands/memory.rs", "PathwayTraceRow")],
+    },
+    Kind {
+        name: CalibrationRow::STREAM,
+        readers: &[reader(
+            "scrum calibrate",
+            "producer/src/commands/calibrate.rs",
+            "CalibrationRow",
+        )],
     },
 ];
 

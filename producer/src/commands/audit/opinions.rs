@@ -106,6 +106,7 @@ async fn prepare(
         hints: None,
         facts: None,
         confirm: None,
+        calibration: Vec::new(),
         embedding: String::new(),
         labels: std::collections::BTreeMap::new(),
         again: if args.again { scrum_knowledge::now_ms() } else { 0 },

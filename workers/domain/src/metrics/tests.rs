@@ -109,6 +109,7 @@ fn swept(id: &str, counters: &[(&str, u64)]) -> Swept {
             confirm: None,
             diff: None,
             audit: None,
+            calibration: Vec::new(),
             labels: BTreeMap::new(),
             again: 0,
         },

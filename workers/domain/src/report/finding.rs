@@ -112,13 +112,19 @@ fn unsure_place(finding: &Finding) -> Option<String> {
 /// Remarks behind the place: how sure, what stands behind it, what it is.
 fn remarks(finding: &Finding) -> Vec<String> {
     let mut all: Vec<String> = unsure_place(finding).into_iter().collect();
-    all.extend(finding.confidence.map(|c| format!("{c}% sure")));
+    all.extend(sure(finding));
     all.extend(confirmed(finding).map(str::to_owned));
     all.extend(finding.audit.as_ref().map(|audit| plain(&audit.words())));
     all.extend(finding.hinted.as_ref().map(|rule| format!("so says the linter's {}", plain(rule))));
     all.extend(finding.flags.iter().map(|flag| plain(flag)));
     all.extend(finding.state.and_then(known::word).map(str::to_owned));
     all
+}
+
+/// How sure its model is, and what that is worth where its calibration is known.
+fn sure(finding: &Finding) -> Option<String> {
+    let worth = finding.confidence_calibrated.map(|worth| format!(" ({worth}% calibrated)"));
+    finding.confidence.map(|said| format!("{said}% sure{}", worth.unwrap_or_default()))
 }
 
 fn failed_checks(finding: &Finding) -> String {
@@ -186,7 +192,9 @@ pub(super) fn line(row: &ReviewRow, finding: &Finding, page: Option<&str>) -> St
 
 /// A finding in one line for a terminal.
 pub(super) fn brief(row: &ReviewRow, finding: &Finding) -> String {
-    let sure = finding.confidence.map(|c| format!(" ({c}%)")).unwrap_or_default();
+    let worth = finding.confidence_calibrated.map(|worth| format!(", calibrated {worth}%"));
+    let worth = worth.unwrap_or_default();
+    let sure = finding.confidence.map(|c| format!(" ({c}%{worth})")).unwrap_or_default();
     let doubted = if is_doubted(finding) { ", doubtful" } else { "" };
     let title = plain(&Said::of(finding).title).replace('`', "");
     let audit = match &finding.audit {

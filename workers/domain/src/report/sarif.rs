@@ -208,6 +208,9 @@ fn result(row: &ReviewRow, finding: &Finding) -> Option<Value> {
     if let Some(id) = &finding.id {
         result["partialFingerprints"]["scrumFleet/v2"] = id.as_str().into();
     }
+    if let Some(worth) = finding.confidence_calibrated {
+        result["properties"]["confidence_calibrated"] = worth.into();
+    }
     if let Some(audit) = &finding.audit {
         result["properties"]["audit"] = json!({
             "verdict": audit.verdict,

@@ -63,7 +63,7 @@ fn auto_needs_every_finding_confirmed_and_a_failed_check_blocks() {
 
 #[test]
 fn the_edges_are_as_set() {
-    let limits = TierLimits { auto: 80, dry_run: 60, simulation: 0 };
+    let limits = TierLimits { auto: 80, dry_run: 60, simulation: 0, calibrated: false };
     for (c, want) in [(80, "auto"), (79, "dry_run"), (59, "simulation"), (0, "simulation")] {
         assert_eq!(super::tier(&[finding(None, Some(c), true)], limits).tier, want, "{c}");
     }

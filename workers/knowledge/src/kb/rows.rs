@@ -7,13 +7,16 @@ use crate::{Error, Ledger, OfFile, PAGE, Wanted, metrics_of, models, timestamp};
 use queue_schema::client::Queue;
 use queue_schema::ids::{MemoryId, SweepId};
 use queue_schema::rows::{
-    AuditConsensusRow, AuditFactsRow, AutoApplyRow, ClaimRow, DiagnosisRow, DiffFinding,
-    DiffReview, FindingRow, LoopMetricsRow, ModelTrustRow, PathwayTraceRow, PostRow, ReviewRow,
-    Row,
+    AuditConsensusRow, AuditFactsRow, AutoApplyRow, CalibrationRow, ClaimRow, DiagnosisRow,
+    DiffFinding, DiffReview, FindingRow, LoopMetricsRow, ModelTrustRow, PathwayTraceRow, PostRow,
+    ReviewRow, Row,
 };
 use scrum_domain::metrics::same_repository;
 use serde::Serialize;
 use serde_json::Value;
+
+/// Where rows are from that are of no sweep and no repository.
+const FLEET: &str = "fleet";
 
 /// Which rows.
 #[derive(Default)]
@@ -54,6 +57,7 @@ pub(super) fn written(row: &Value) -> Option<String> {
         "ts",
         "started_at",
         "created_at",
+        "calibrated_at",
     ];
     let told = names.iter().find_map(|name| row[*name].as_str()).map(str::to_owned);
     told.or_else(|| row["observed"]["last"]["at_ms"].as_u64().map(timestamp))
@@ -78,7 +82,10 @@ impl<'a> KbRows<'a> {
     /// A failure of Redis.
     pub async fn new(queue: &'a Queue, kind: &'static Kind, of: Of) -> Result<Self, Error> {
         let mut left: Vec<String> = Vec::new();
-        if [FindingRow::STREAM, PathwayTraceRow::STREAM].contains(&kind.name) {
+        if kind.name == CalibrationRow::STREAM {
+            // Those of the fleet's models are of no repository.
+            left.extend(of.repos.is_empty().then(|| FLEET.to_owned()));
+        } else if [FindingRow::STREAM, PathwayTraceRow::STREAM].contains(&kind.name) {
             for (id, name) in queue.memories().await? {
                 let is_it = |repo: &String| *repo == name || MemoryId::of(repo) == id;
                 if of.repos.is_empty() || of.repos.iter().any(is_it) {
@@ -136,6 +143,7 @@ impl<'a> KbRows<'a> {
                     (values(row.as_slice()), None)
                 }
                 ModelTrustRow::STREAM => (self.models(&sweep(&source)).await?, None),
+                CalibrationRow::STREAM => (values(&self.queue.calibrations().await?), None),
                 PathwayTraceRow::STREAM => self.traces(&memory(&source)?).await?,
                 _ => self.findings(&memory(&source)?).await?,
             };

@@ -17,7 +17,7 @@ use queue_schema::sweep;
 use scrum_domain::checks::{self, Seen};
 use scrum_domain::parse::Parsed;
 use scrum_domain::review::{self, Accepted, Pathway, RowLimits, Spent};
-use scrum_domain::{builtin, facts, metrics};
+use scrum_domain::{builtin, calibration, facts, metrics};
 
 impl Work {
     pub(super) async fn settle(
@@ -55,6 +55,7 @@ impl Work {
             Confirmed::Later(later) => return Ok(later),
             Confirmed::Done(spent, counted) => (spent, effects.with_all(counted)),
         };
+        calibration::apply(&mut parsed.findings, &self.spec.calibration, &rung.name());
         let attempts = self.attempts(attempt);
         let end = self.end(&attempts);
         let pathway = end.map(|end| end.pathway()).unwrap_or_default();
