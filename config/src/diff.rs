@@ -20,6 +20,8 @@ pub struct DiffSettings {
     pub refuse_over_bytes: u64,
     /// Bytes of the code around the hunks of a part that reviewers see.
     pub context_bytes: u64,
+    /// Findings of earlier sweeps in the files of a part that reviewers are told of at most.
+    pub max_hints: u32,
     /// Tokens to generate for the review of a part.
     pub max_tokens: u32,
     /// Findings of a part that a reviewer is asked for at most.
@@ -40,6 +42,7 @@ impl DiffSettings {
             refuse_over_bytes: self.refuse_over_bytes,
             force,
             context_bytes: self.context_bytes,
+            max_hints: self.max_hints,
             max_tokens: self.max_tokens,
             max_findings: self.max_findings,
         }
@@ -57,6 +60,7 @@ impl DiffSettings {
             check.add("diff.refuse_over_bytes", what, "raise it, or lower diff.split_over_bytes");
         }
         check.range("diff.context_bytes", self.context_bytes, 0, 1 << 20);
+        check.range("diff.max_hints", self.max_hints.into(), 0, 200);
         check.range("diff.max_tokens", self.max_tokens.into(), 1, 1_000_000);
         check.range("diff.max_findings", self.max_findings.into(), 1, 100);
         for (name, model) in &self.reviewers {

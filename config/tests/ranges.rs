@@ -83,6 +83,7 @@ fn out_of_range_values_are_refused_with_the_range_and_the_place() {
         ("diff.warn_over_bytes", "0"),
         ("diff.refuse_over_bytes", "999"),
         ("diff.context_bytes", "9999999"),
+        ("diff.max_hints", "201"),
         ("diff.max_tokens", "0"),
         ("diff.max_findings", "101"),
         ("facts.max_tokens", "0"),

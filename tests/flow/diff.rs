@@ -171,3 +171,45 @@ fn a_second_head_asks_only_what_changed() {
     diff(&bench, &repo, &["block", "warn", "ship"], &[]).expect(1);
     assert_eq!(stub.stats().requests, calls + 5, "a further reviewer is the only one to be asked");
 }
+
+/// What earlier sweeps found in its files is told to reviewers as hints, and listed in the report; what people
+/// dismissed as dismissed, and nothing of other files.
+#[test]
+fn reviewers_are_told_what_is_known_of_the_files_of_a_change() {
+    let (repo, stub) = (TestRepo::new(), stub());
+    let bench = bench(&stub);
+    let trap = |name: &str| {
+        format!("def {name}(item, bucket=[]):\n    bucket.append(item)\n    return bucket\n")
+    };
+    repo.write("app/kept.py", trap("gather_kept").as_bytes());
+    repo.write("app/waved.py", trap("gather_waved").as_bytes());
+    repo.write("app/other.py", trap("gather_other").as_bytes());
+    repo.commit("main");
+    bench.run(&["run", repo.path().to_str().unwrap(), "--ladder", "builtin"]).expect(0);
+    let repo_path = repo.path().to_str().unwrap();
+    let listed =
+        bench.run(&["findings", repo_path, "list", "--path", "app/waved.py", "--json"]).expect(0);
+    let waved: Value = serde_json::from_str(listed.stdout.lines().next().unwrap()).unwrap();
+    let id = waved[0]["id"].as_str().unwrap_or_else(|| panic!("an id in {waved}"));
+    bench.run(&["findings", repo_path, "dismiss", id, "--why", "a cache, on purpose"]).expect(0);
+    repo.git(&["checkout", "-q", "-b", "feature"]);
+    for name in ["kept", "waved"] {
+        repo.write(
+            &format!("app/{name}.py"),
+            format!("{}\nLIMIT = 3\n", trap(&format!("gather_{name}"))).as_bytes(),
+        );
+    }
+    repo.commit("change");
+    let out = bench.out();
+    diff(&bench, &repo, &["ship"], &["--out", out.to_str().unwrap()]).expect(0);
+    let prompt = stub.requests().pop().unwrap().prompt;
+    let (_, hints) =
+        prompt.split_once("What was said of these files before; it may be wrong").unwrap();
+    let (hints, _) = hints.split_once("LIMIT").unwrap();
+    assert!(hints.contains("- app/kept.py:1: ") && hints.contains("(open, "), "{hints}");
+    assert!(hints.contains("(dismissed by a person: a cache, on purpose)"), "{hints}");
+    assert!(!hints.contains("app/other.py"), "{hints}");
+    let page = std::fs::read_to_string(out.join("scrum_diff.md")).unwrap();
+    let (_, known) = page.split_once("## Known of these files before").unwrap();
+    assert!(known.contains("`app/kept.py:1`") && known.contains("a cache, on purpose"), "{known}");
+}

@@ -109,6 +109,7 @@ pub fn diff_spec(spec: SweepSpec) -> SweepSpec {
         refuse_over_bytes: 1,
         force: false,
         context_bytes: 0,
+        max_hints: 0,
         max_tokens: 1,
         max_findings: 1,
     };

@@ -107,7 +107,8 @@ pub async fn read(session: &Session, id: &SweepId) -> anyhow::Result<Reviewed> {
     let change =
         change.with_context(|| format!("sweep {id} is about files, not about a change"))?;
     let (tally, gone) = change.tally(&session.queue).await?;
-    Ok(Reviewed { change, tally, gone })
+    let known = change.known(&session.queue).await?;
+    Ok(Reviewed { change, tally, gone, known })
 }
 
 /// 2 also for a review that was stopped.

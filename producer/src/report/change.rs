@@ -6,7 +6,7 @@ use anyhow::Context;
 use queue_schema::rows::{DiffFinding, DiffReview};
 use queue_schema::url::public_address;
 use scrum_domain::diff::report::{self, About};
-use scrum_domain::diff::{self, Tally};
+use scrum_domain::diff::{self, Known, Tally};
 use scrum_knowledge::Change;
 use scrum_shown::shown_json;
 use serde_json::Value;
@@ -24,6 +24,8 @@ pub struct Reviewed {
     pub tally: Tally,
     /// Findings of the review before that are gone.
     pub gone: Vec<DiffFinding>,
+    /// What earlier sweeps found in its files.
+    pub known: Vec<Known>,
 }
 
 impl Reviewed {
@@ -39,6 +41,7 @@ impl Reviewed {
             warnings: &[],
             reviews: &change.reviews,
             gone: &self.gone,
+            known: &self.known,
         }
     }
 

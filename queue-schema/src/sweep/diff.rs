@@ -75,6 +75,9 @@ pub struct DiffBounds {
     pub force: bool,
     /// Bytes of the code around its hunks that a reviewer sees of a part.
     pub context_bytes: u64,
+    /// Findings of earlier sweeps in its files that a reviewer is told of at most.
+    #[serde(default)]
+    pub max_hints: u32,
     /// Tokens to generate for the review of a part, unless the rung says otherwise.
     pub max_tokens: u32,
     /// Findings of a part that a reviewer is asked for at most, unless the rung says otherwise.

@@ -3,12 +3,12 @@
 
 use crate::context::Context;
 use crate::runtime::HandlerError;
-use queue_schema::client::Queue;
+use queue_schema::client::{Queue, QueueError};
 use queue_schema::ids::SweepId;
 use queue_schema::sweep::{DiffSpec, SweepSpec, Target};
 use scrum_change::ChangeError;
 use scrum_domain::claims::Claim;
-use scrum_domain::diff::{Bundle, Plan, Tally};
+use scrum_domain::diff::{Bundle, Known, Plan, Tally};
 use scrum_knowledge::{Change, Error};
 use scrum_repo::DiffRange;
 use std::sync::Arc;
@@ -57,13 +57,35 @@ pub(crate) async fn tallied(
             let (tally, _) = change.tally(&queue).await?;
             Ok(Some((change, tally)))
         };
-        match read.await {
-            Ok(found) => Ok(Ok(found)),
-            Err(Error::Queue(error)) => Err(error),
-            Err(error) => Ok(Err(error.to_string())),
-        }
+        told_apart(read.await)
     };
     ctx.read("the reviews of a change", read).await?.map_err(HandlerError::Fatal)
+}
+
+/// What earlier sweeps found in these files; at most `most` of it.
+///
+/// # Errors
+/// When Redis can't be read.
+pub(crate) async fn known(
+    ctx: &Context,
+    spec: &SweepSpec,
+    paths: &[String],
+    most: u32,
+) -> Result<Vec<Known>, HandlerError> {
+    let (identity, paths) = (spec.identity.as_str(), &paths.iter().collect::<Vec<_>>());
+    let read = |queue: Queue| async move {
+        told_apart(scrum_knowledge::known(&queue, identity, paths, most).await)
+    };
+    ctx.read("the findings of a change's files", read).await?.map_err(HandlerError::Fatal)
+}
+
+/// A failure of Redis is waited out; another error stays one.
+fn told_apart<T>(read: Result<T, Error>) -> Result<Result<T, String>, QueueError> {
+    match read {
+        Ok(found) => Ok(Ok(found)),
+        Err(Error::Queue(error)) => Err(error),
+        Err(error) => Ok(Err(error.to_string())),
+    }
 }
 
 /// The targets of a change: each part for each reviewer, and what is not reviewed.

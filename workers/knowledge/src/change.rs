@@ -2,11 +2,12 @@
 
 use crate::{Error, Sweep, now_ms, timestamp};
 use queue_schema::client::Queue;
-use queue_schema::ids::{ReviewId, SweepId};
+use queue_schema::ids::{MemoryId, ReviewId, SweepId};
 use queue_schema::rows::{DiffFinding, DiffReview};
 use queue_schema::sweep::{DiffSpec, SweepSpec, TargetStatus};
 use queue_schema::url::public_address;
-use scrum_domain::diff::{self, Counted, Missing, Said, Tally};
+use scrum_domain::diff::{self, Counted, Known, Missing, Said, Tally};
+use std::collections::BTreeSet;
 
 /// Sweeps that are looked through for the review before of the same change.
 const MOST_LOOKED_AT: usize = 500;
@@ -75,6 +76,17 @@ impl Change {
         Ok((tally, gone))
     }
 
+    /// What earlier sweeps of its repository found in the files that were reviewed.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn known(&self, queue: &Queue) -> Result<Vec<Known>, Error> {
+        let paths: BTreeSet<&String> = self.reviews.iter().flat_map(|r| &r.files).collect();
+        let paths: Vec<&String> = paths.into_iter().collect();
+        let (identity, most) = (&self.sweep.spec().identity, self.spec.bounds.max_hints);
+        known(queue, identity, &paths, most).await
+    }
+
     fn counted(&self) -> Tally {
         let said: Vec<Said> = self.reviews.iter().map(Said::from).collect();
         diff::tally(&said, &self.missing)
@@ -112,6 +124,24 @@ impl Change {
         }
         Ok(None)
     }
+}
+
+/// What sweeps found in these files of a repository; at most `most` of it.
+///
+/// # Errors
+/// A failure of Redis.
+pub async fn known(
+    queue: &Queue,
+    identity: &str,
+    paths: &[&String],
+    most: u32,
+) -> Result<Vec<Known>, Error> {
+    if identity.is_empty() || most == 0 {
+        return Ok(Vec::new());
+    }
+    let files = queue.findings_of(&MemoryId::of(identity), paths).await?;
+    let named = paths.iter().map(|path| path.as_str()).zip(&files);
+    Ok(diff::known(named, now_ms(), most as usize))
 }
 
 /// Whether two sweeps are about one change as it grows.

@@ -50,7 +50,7 @@ mod sweep;
 pub mod sweeps;
 
 pub use audits::Audits;
-pub use change::Change;
+pub use change::{Change, known};
 pub use files::Files;
 pub use findings::{Findings, Found};
 pub use ledger::{Ledger, OfFile, Wanted};

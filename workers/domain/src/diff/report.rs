@@ -1,6 +1,7 @@
 //! The review of a diff written down: for people, for programs, for a terminal. What reviewers wrote is foreign text:
 //! nothing in it is markup.
 
+use super::known::Known;
 use super::tally::{Group, Tally, Voter};
 use crate::report::escape::{block, code, escape};
 use crate::report::sarif::{repository_uri, uri_path};
@@ -34,6 +35,8 @@ pub struct About<'a> {
     pub reviews: &'a [DiffReview],
     /// Findings of the head before that are gone.
     pub gone: &'a [DiffFinding],
+    /// What earlier sweeps found in its files.
+    pub known: &'a [Known],
 }
 
 /// Where a remark is, for a person.
@@ -151,6 +154,15 @@ pub fn markdown(tally: &Tally, about: &About<'_>) -> String {
             .iter()
             .map(|row| format!("{}: {}", code(&place(&row.remark)), escape(&row.remark.what))),
     );
+    let known = about.known.iter().map(|one| {
+        format!(
+            "{}: {} ({})",
+            code(&shown(&one.place())),
+            escape(&one.text),
+            escape(&one.standing())
+        )
+    });
+    listed(&mut out, "Known of these files before", known);
     let said = |(who, remark): &(String, DiffRemark)| {
         format!("{}: {} ({})", code(&place(remark)), escape(&remark.what), escape(who))
     };
@@ -250,7 +262,7 @@ pub fn json(tally: &Tally, about: &About<'_>) -> Value {
         "sweep_id": about.sweep_id, "repo": about.repo, "base": about.base, "head": about.head,
         "verdict": tally.verdict, "summary": summary(tally), "bundles": tally.bundles,
         "reviewers": reviewers, "unreviewed": tally.unreviewed, "missing": missing, "findings": findings,
-        "gone": about.gone, "fine": said(&tally.fine), "withdrawn": said(&tally.withdrawn),
+        "gone": about.gone, "known": about.known, "fine": said(&tally.fine), "withdrawn": said(&tally.withdrawn),
         "left_out": left, "warnings": about.warnings, "reviews": about.reviews,
     })
 }

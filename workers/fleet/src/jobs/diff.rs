@@ -38,6 +38,7 @@ struct Work {
 struct Shown {
     text: String,
     context: String,
+    hints: String,
     masked: u32,
 }
 
@@ -57,11 +58,12 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Diff) -> Result<Effects, Han
     }
     let bounds = &work.change()?.bounds;
     let most = usize::try_from(bounds.context_bytes).unwrap_or(usize::MAX);
-    let shown = work.shown(ctx, &rung, &diff::context(work.bundle(), &sources, most));
+    let context = diff::context(work.bundle(), &sources, most);
+    let shown = work.shown(ctx, &rung, context, work.hints(ctx).await?);
     let prompt = diff::prompt(&DiffInput {
         text: &shown.text,
         context: &shown.context,
-        hints: "",
+        hints: &shown.hints,
         wants_json: provider.is_some_and(|p| p.json_schema),
         max_findings: rung.max_findings.unwrap_or(bounds.max_findings),
         masked: shown.masked > 0,
@@ -158,14 +160,21 @@ impl Work {
     }
 
     /// What a model is shown: without secrets, where the text leaves the user's machines.
-    fn shown(&self, ctx: &Context, rung: &Rung, context: &str) -> Shown {
+    fn shown(&self, ctx: &Context, rung: &Rung, context: String, hints: String) -> Shown {
         let text = &self.bundle().text;
         if !model::sweep_leaves(ctx, &self.spec, rung) {
-            return Shown { text: text.clone(), context: context.to_owned(), masked: 0 };
+            return Shown { text: text.clone(), context, hints, masked: 0 };
         }
-        let (text, context) = (redact::mask(text), redact::mask(context));
-        let masked = text.count() + context.count();
-        Shown { text: text.text, context: context.text, masked }
+        let [text, context, hints] = [text, &context, &hints].map(|text| redact::mask(text));
+        let masked = text.count() + context.count() + hints.count();
+        Shown { text: text.text, context: context.text, hints: hints.text, masked }
+    }
+
+    /// What earlier sweeps found in its files.
+    async fn hints(&self, ctx: &Context) -> Result<String, HandlerError> {
+        let paths: Vec<String> = self.bundle().files.iter().map(FilePatch::path).collect();
+        let known = change::known(ctx, &self.spec, &paths, self.change()?.bounds.max_hints).await?;
+        Ok(diff::hints(&known))
     }
 
     /// What the built-in checks say. They take their time on large files.
