@@ -26,6 +26,8 @@
 //!
 //! [`estimate`] says what a sweep would take before it begins.
 //!
+//! [`eval`] says how right reviews are: which seeded faults they find, and what else they claim.
+//!
 //! [`injection`] tries whether a reviewer obeys the file that it reviews.
 //!
 //! [`redact`] takes secrets out of what leaves for models that are not local.
@@ -56,6 +58,7 @@ pub mod decode;
 pub mod definitions;
 pub mod diff;
 pub mod estimate;
+pub mod eval;
 pub mod facts;
 pub mod findings;
 pub mod fit;

@@ -5,15 +5,15 @@ use crate::text::is_ident;
 
 /// A function with its lines, from 0, both inclusive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Function {
-    pub(super) name: String,
-    pub(super) first: usize,
-    pub(super) last: usize,
-    pub(super) test: bool,
+pub(crate) struct Function {
+    pub(crate) name: String,
+    pub(crate) first: usize,
+    pub(crate) last: usize,
+    pub(crate) test: bool,
 }
 
 impl Function {
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.last - self.first + 1
     }
 }
@@ -24,7 +24,7 @@ const MOST_LINES: usize = 2_000;
 const MOST_HEAD: usize = 60;
 
 /// Where the blocks of a file end, for each line with an opening brace.
-pub(super) struct Blocks {
+pub(crate) struct Blocks {
     /// The end of the first one that is opened outside of parentheses on a line.
     first: Vec<Option<usize>>,
     /// The end of the last one that a line leaves open.
@@ -33,7 +33,7 @@ pub(super) struct Blocks {
 
 impl Blocks {
     /// Matches the braces of a file. What is never closed ends with the file.
-    pub(super) fn of(lines: &[Line<'_>]) -> Self {
+    pub(crate) fn of(lines: &[Line<'_>]) -> Self {
         let end = lines.len().saturating_sub(1);
         let mut out = Self { first: vec![None; lines.len()], last: vec![None; lines.len()] };
         // Line, and whether it is the line's first.
@@ -74,13 +74,13 @@ impl Blocks {
     }
 
     /// The line at which the last block that line `i` leaves open ends.
-    pub(super) fn last_closes(&self, i: usize) -> Option<usize> {
+    pub(crate) fn last_closes(&self, i: usize) -> Option<usize> {
         self.last.get(i).copied().flatten()
     }
 }
 
 /// The functions of a file, in order.
-pub(super) fn functions(language: &str, lines: &[Line<'_>], blocks: &Blocks) -> Vec<Function> {
+pub(crate) fn functions(language: &str, lines: &[Line<'_>], blocks: &Blocks) -> Vec<Function> {
     let find = |i: usize| {
         let own = || brace_below(language, lines, i);
         let name = function_name(language, &lines[i].code).or_else(own)?;
@@ -112,7 +112,7 @@ fn brace_below(language: &str, lines: &[Line<'_>], i: usize) -> Option<String> {
 }
 
 /// The types that a file defines, in order.
-pub(super) fn types(lines: &[Line<'_>]) -> Vec<String> {
+pub(crate) fn types(lines: &[Line<'_>]) -> Vec<String> {
     const WORDS: &[&str] =
         &["struct", "enum", "trait", "class", "interface", "type", "union", "record", "protocol"];
     let name = |line: &Line<'_>| {
@@ -123,7 +123,7 @@ pub(super) fn types(lines: &[Line<'_>]) -> Vec<String> {
     lines.iter().filter_map(name).collect()
 }
 
-pub(super) fn function_name(language: &str, code: &str) -> Option<String> {
+pub(crate) fn function_name(language: &str, code: &str) -> Option<String> {
     let code = without_modifiers(code);
     let (word, rest) = first_word(code);
     match (language, word) {
@@ -184,7 +184,7 @@ fn c_like(code: &str, typed: bool) -> Option<String> {
     sane.then_some(name)
 }
 
-pub(super) fn without_modifiers(code: &str) -> &str {
+pub(crate) fn without_modifiers(code: &str) -> &str {
     const MODIFIERS: &[&str] = &[
         "pub",
         "async",
@@ -223,7 +223,7 @@ pub(super) fn without_modifiers(code: &str) -> &str {
     }
 }
 
-pub(super) fn first_word(code: &str) -> (&str, &str) {
+pub(crate) fn first_word(code: &str) -> (&str, &str) {
     let end = code.find(|c: char| !is_ident(c)).unwrap_or(code.len());
     code.split_at(end)
 }
@@ -235,7 +235,7 @@ fn ident_at(text: &str) -> Option<String> {
 
 /// The line of the brace that closes the first one opened from line `first` on; `None` for a
 /// declaration without a body. A block that is never closed ends with the file.
-pub(super) fn block_end(lines: &[Line<'_>], blocks: &Blocks, first: usize) -> Option<usize> {
+pub(crate) fn block_end(lines: &[Line<'_>], blocks: &Blocks, first: usize) -> Option<usize> {
     let mut parens = 0i64;
     for (i, line) in lines.iter().enumerate().skip(first).take(MOST_HEAD) {
         for c in line.code.chars() {

@@ -7,15 +7,15 @@ use crate::target::language;
 
 /// One line, taken apart. Masked text is blank, so that what is left keeps its shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Line<'a> {
+pub(crate) struct Line<'a> {
     /// As it stands in the file.
-    pub(super) raw: &'a str,
+    pub(crate) raw: &'a str,
     /// Comments, and the insides of strings, blanked.
-    pub(super) code: String,
+    pub(crate) code: String,
     /// Only the comments.
-    pub(super) comment: String,
+    pub(crate) comment: String,
     /// Inside test code.
-    pub(super) test: bool,
+    pub(crate) test: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,12 +93,12 @@ pub(crate) fn is_prose(language: &str) -> bool {
 }
 
 /// Formats that hold data: nothing in them is code.
-pub(super) fn is_data(language: &str) -> bool {
+pub(crate) fn is_data(language: &str) -> bool {
     matches!(language, "JSON" | "TOML" | "YAML" | "XML" | "INI")
 }
 
 /// Takes a file apart.
-pub(super) fn lines<'a>(path: &str, source: &'a str) -> Vec<Line<'a>> {
+pub(crate) fn lines<'a>(path: &str, source: &'a str) -> Vec<Line<'a>> {
     let language = language(path);
     let test_path = is_test_path(path);
     if is_prose(language) {

@@ -7,10 +7,10 @@ use crate::target::language;
 use crate::text::is_ident;
 
 /// Lines of one block that a check reads at most: what is nested deeply is read once for each level.
-pub(super) const MOST_BLOCK: usize = 400;
+pub(crate) const MOST_BLOCK: usize = 400;
 
 /// Families of languages, as bits.
-pub(super) mod family {
+pub(crate) mod family {
     pub(crate) const PYTHON: u16 = 1;
     pub(crate) const SCRIPT: u16 = 2;
     pub(crate) const GO: u16 = 4;
@@ -105,20 +105,20 @@ fn family_of(path: &str, language: &str, source: &str) -> u16 {
 }
 
 /// A file, read once for all checks.
-pub(super) struct Scan<'a> {
-    pub(super) path: &'a str,
-    pub(super) source: &'a str,
-    pub(super) language: &'static str,
-    pub(super) family: u16,
-    pub(super) lines: Vec<Line<'a>>,
-    pub(super) functions: Vec<Function>,
-    pub(super) blocks: Blocks,
+pub(crate) struct Scan<'a> {
+    pub(crate) path: &'a str,
+    pub(crate) source: &'a str,
+    pub(crate) language: &'static str,
+    pub(crate) family: u16,
+    pub(crate) lines: Vec<Line<'a>>,
+    pub(crate) functions: Vec<Function>,
+    pub(crate) blocks: Blocks,
     /// Where secrets stand: line, column and kind, in order.
-    pub(super) secrets: Vec<(usize, usize, Span)>,
+    pub(crate) secrets: Vec<(usize, usize, Span)>,
 }
 
 impl<'a> Scan<'a> {
-    pub(super) fn new(path: &'a str, source: &'a str) -> Self {
+    pub(crate) fn new(path: &'a str, source: &'a str) -> Self {
         let language = language(path);
         let lines = lex::lines(path, source);
         let blocks = Blocks::of(&lines);
@@ -137,7 +137,7 @@ impl<'a> Scan<'a> {
     }
 
     /// A line as it may be shown: up to where a secret begins.
-    pub(super) fn shown(&self, i: usize) -> &'a str {
+    pub(crate) fn shown(&self, i: usize) -> &'a str {
         let raw = self.lines.get(i).map_or("", |l| l.raw);
         let first = self.secrets.partition_point(|(line, ..)| *line < i);
         match self.secrets.get(first) {
@@ -146,48 +146,48 @@ impl<'a> Scan<'a> {
         }
     }
 
-    pub(super) fn is(&self, families: u16) -> bool {
+    pub(crate) fn is(&self, families: u16) -> bool {
         self.family & families != 0
     }
 
-    pub(super) fn code(&self, i: usize) -> &str {
+    pub(crate) fn code(&self, i: usize) -> &str {
         self.lines.get(i).map_or("", |l| l.code.as_str())
     }
 
     /// The line as it stands, if its columns are those of its code.
-    pub(super) fn raw(&self, i: usize) -> &'a str {
+    pub(crate) fn raw(&self, i: usize) -> &'a str {
         self.lines.get(i).map_or("", |l| if l.raw.len() == l.code.len() { l.raw } else { "" })
     }
 
     /// Columns of white space before the code of a line.
-    pub(super) fn indent(&self, i: usize) -> usize {
+    pub(crate) fn indent(&self, i: usize) -> usize {
         let raw = self.lines.get(i).map_or("", |l| l.raw);
         raw.len() - raw.trim_start().len()
     }
 
-    pub(super) fn has_code(&self, i: usize) -> bool {
+    pub(crate) fn has_code(&self, i: usize) -> bool {
         !self.code(i).trim().is_empty()
     }
 
     /// The next line with code.
-    pub(super) fn next(&self, i: usize) -> Option<usize> {
+    pub(crate) fn next(&self, i: usize) -> Option<usize> {
         let end = self.lines.len().min(i + MOST_BLOCK);
         (i + 1..end).find(|j| self.has_code(*j))
     }
 
     /// The line with code before this one.
-    pub(super) fn before(&self, i: usize) -> Option<usize> {
+    pub(crate) fn before(&self, i: usize) -> Option<usize> {
         (i.saturating_sub(MOST_BLOCK)..i).rev().find(|j| self.has_code(*j))
     }
 
     /// Whether a comment stands on one of the lines: its author has thought of the matter.
-    pub(super) fn commented(&self, mut lines: std::ops::Range<usize>) -> bool {
+    pub(crate) fn commented(&self, mut lines: std::ops::Range<usize>) -> bool {
         lines.any(|i| self.lines.get(i).is_some_and(|l| !l.comment.trim().is_empty()))
     }
 
     /// The lines of the block that line `i` opens, without its closing one. Empty when there is
     /// none, or when it stands on the same line.
-    pub(super) fn body(&self, i: usize) -> std::ops::Range<usize> {
+    pub(crate) fn body(&self, i: usize) -> std::ops::Range<usize> {
         if !self.is(family::PYTHON | family::RUBY) {
             let end = self.blocks.last_closes(i).unwrap_or(i + 1);
             return i + 1..end.min(i + MOST_BLOCK).max(i + 1);
@@ -209,21 +209,21 @@ impl<'a> Scan<'a> {
     }
 
     /// The innermost function around a line.
-    pub(super) fn function(&self, line: usize) -> Option<&Function> {
+    pub(crate) fn function(&self, line: usize) -> Option<&Function> {
         let inside = self.functions.iter().filter(|f| f.first <= line && line <= f.last);
         inside.min_by_key(|f| f.len())
     }
 
     /// The lines of the function around a line, at most [`MOST_BLOCK`] to either side; without a
     /// function, those around it.
-    pub(super) fn scope(&self, line: usize) -> std::ops::Range<usize> {
+    pub(crate) fn scope(&self, line: usize) -> std::ops::Range<usize> {
         let (first, last) =
             self.function(line).map_or((0, self.lines.len()), |f| (f.first, f.last + 1));
         first.max(line.saturating_sub(MOST_BLOCK))..last.min(line + MOST_BLOCK)
     }
 
     /// Whether a statement begins on this line, as far as the line before tells.
-    pub(super) fn begins_statement(&self, i: usize) -> bool {
+    pub(crate) fn begins_statement(&self, i: usize) -> bool {
         let Some(before) = self.before(i) else { return true };
         let end = self.code(before).trim_end();
         let open = ['(', ',', '[', '=', '+', '\\', '|', '&', '?', '.', '<', '*', '-', '%'];
@@ -247,12 +247,12 @@ fn secrets(source: &str, lines: &[Line<'_>]) -> Vec<(usize, usize, Span)> {
 }
 
 /// Whether `word` stands in `text` with no letter, digit or `_` beside it.
-pub(super) fn has_word(text: &str, word: &str) -> bool {
+pub(crate) fn has_word(text: &str, word: &str) -> bool {
     word_at(text, word).is_some()
 }
 
 /// Where it stands first.
-pub(super) fn word_at(text: &str, word: &str) -> Option<usize> {
+pub(crate) fn word_at(text: &str, word: &str) -> Option<usize> {
     if word.is_empty() {
         return None;
     }
@@ -264,7 +264,7 @@ pub(super) fn word_at(text: &str, word: &str) -> Option<usize> {
 }
 
 /// Where the bracket that `open` is the place of closes in a line of code.
-pub(super) fn closing(code: &str, open: usize) -> Option<usize> {
+pub(crate) fn closing(code: &str, open: usize) -> Option<usize> {
     let mut depth = 0i32;
     for (i, b) in code.bytes().enumerate().skip(open) {
         match b {
@@ -281,7 +281,7 @@ pub(super) fn closing(code: &str, open: usize) -> Option<usize> {
 
 /// The arguments between the bracket at `open` and its end, by their columns; `None` when the
 /// call does not end on its line.
-pub(super) fn arguments(code: &str, open: usize) -> Option<Vec<std::ops::Range<usize>>> {
+pub(crate) fn arguments(code: &str, open: usize) -> Option<Vec<std::ops::Range<usize>>> {
     let end = closing(code, open)?;
     let (mut depth, mut start, mut out) = (0i32, open + 1, Vec::new());
     for (i, b) in code.bytes().enumerate().take(end).skip(open + 1) {
