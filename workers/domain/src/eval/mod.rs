@@ -1,5 +1,18 @@
 //! Proof that reviews are right: faults that are put into files on purpose, and what reviewers say of them.
 //!
-//! [`mutate`] makes the faults.
+//! [`mutate`] makes the faults, [`pick`] chooses some of a repository, [`case`] is a file with a fault or
+//! without one, [`mod@score`] holds findings against the places of the faults, [`figures`] counts, [`compare`] holds
+//! two runs against each other, [`record`] is what is kept, [`report`] what people read.
 
+pub mod case;
+pub mod compare;
+pub mod figures;
 pub mod mutate;
+pub mod pick;
+pub mod record;
+pub mod report;
+pub mod score;
+pub mod stats;
+
+#[cfg(test)]
+mod tests;
