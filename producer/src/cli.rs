@@ -5,6 +5,7 @@ mod audit;
 mod calibrate;
 mod diff;
 mod dlq;
+mod eval;
 mod findings;
 mod kb;
 mod memory;
@@ -16,6 +17,7 @@ pub use audit::AuditArgs;
 pub use calibrate::CalibrateArgs;
 pub use diff::DiffArgs;
 pub use dlq::{DlqAction, DlqArgs, LetterFilter};
+pub use eval::{EvalAction, EvalArgs};
 pub use findings::{FindingFilter, FindingsAction, FindingsArgs};
 pub use kb::{KbAction, KbArgs, RowFilter};
 pub use memory::{MemoryAction, MemoryArgs};
@@ -113,6 +115,9 @@ pub enum Command {
     /// What the confidences of models are worth, from findings that were judged; keeps a map for each model.
     #[command(after_help = CALIBRATE_EXAMPLES)]
     Calibrate(CalibrateArgs),
+    /// How right reviews are: faults that are put into files on purpose, and which of them each ladder finds.
+    #[command(after_help = eval::EXAMPLES)]
+    Eval(EvalArgs),
     /// Hold two servers against each other: the same requests, and where their answers differ in status and shape.
     #[command(after_help = PARITY_EXAMPLES)]
     Parity(ParityArgs),

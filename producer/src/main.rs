@@ -10,6 +10,7 @@ mod child;
 mod cli;
 mod commands;
 mod embedded;
+mod eval;
 mod ladder;
 mod original;
 mod output;
@@ -65,6 +66,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<u8> {
         Command::Kb(args) => commands::kb::execute(&global, args).await,
         Command::Audit(args) => commands::audit::execute(&global, args).await,
         Command::Calibrate(args) => commands::calibrate::execute(&global, args).await,
+        Command::Eval(args) => Box::pin(commands::eval::execute(&global, args)).await,
         Command::Parity(args) => commands::parity::execute(&global, &args),
         Command::Completions { shell } => {
             use clap::CommandFactory;

@@ -112,13 +112,7 @@ fn look(
 ) -> anyhow::Result<(Vec<Reviewed>, Vec<Left>)> {
     let repo = Repo::open_at(&spec.repo, &state.join("mirrors"), &spec.commit)?;
     let tree = repo.snapshot(&spec.commit)?;
-    let ignore = match tree.iter().find(|entry| entry.path == IgnoreFile::NAME) {
-        Some(entry) => {
-            IgnoreFile::check(entry)?;
-            Some(IgnoreFile::read(&repo.blob_within(&entry.blob, IgnoreFile::MAX_BYTES)?)?)
-        }
-        None => None,
-    };
+    let ignore = ignore_file(&repo, &tree)?;
     let globs = TargetGlobs::new(&spec.globs)?;
     let wanted = || tree.iter().filter(|entry| globs.matches(&entry.path));
     let (count, max) = (wanted().count() as u64, u64::from(spec.limits.max_targets));
@@ -142,6 +136,18 @@ fn look(
     Ok((files, left))
 }
 
+/// The ignore file of a commit.
+///
+/// # Errors
+/// One that can't be read.
+pub fn ignore_file(repo: &Repo, tree: &[Entry]) -> anyhow::Result<Option<IgnoreFile>> {
+    let Some(entry) = tree.iter().find(|entry| entry.path == IgnoreFile::NAME) else {
+        return Ok(None);
+    };
+    IgnoreFile::check(entry)?;
+    Ok(Some(IgnoreFile::read(&repo.blob_within(&entry.blob, IgnoreFile::MAX_BYTES)?)?))
+}
+
 /// The definitions of the commit, of as many files as workers take them from.
 fn indexed(repo: &Repo, tree: &[Entry], ignore: Option<&IgnoreFile>, most: usize) -> Index {
     let fits = |entry: &&Entry| {
@@ -163,7 +169,16 @@ fn read(
     ignore: Option<&IgnoreFile>,
     max: u64,
 ) -> anyhow::Result<Result<(String, &'static str), SkipReason>> {
-    let reason = match entry.kind {
+    if let Some(reason) = skip(entry, ignore, max) {
+        return Ok(Err(reason));
+    }
+    let bytes = repo.blob_within(&entry.blob, max)?;
+    Ok(target::inspect(&bytes).map(|read| (read.text.into_owned(), read.encoding)))
+}
+
+/// Why a file would be skipped, before it is read.
+pub fn skip(entry: &Entry, ignore: Option<&IgnoreFile>, max: u64) -> Option<SkipReason> {
+    match entry.kind {
         EntryKind::Symlink => Some(SkipReason::Symlink),
         EntryKind::Submodule => Some(SkipReason::Submodule),
         EntryKind::File | EntryKind::Executable => ignore
@@ -171,12 +186,7 @@ fn read(
             .then_some(SkipReason::Ignored)
             .or_else(|| target::skip_by_path(&entry.path))
             .or_else(|| target::skip_by_size(entry.bytes, max)),
-    };
-    if let Some(reason) = reason {
-        return Ok(Err(reason));
     }
-    let bytes = repo.blob_within(&entry.blob, max)?;
-    Ok(target::inspect(&bytes).map(|read| (read.text.into_owned(), read.encoding)))
 }
 
 /// The files, those that are skipped last.

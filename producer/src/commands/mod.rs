@@ -8,6 +8,7 @@ pub mod diff;
 pub mod dlq;
 pub mod doctor;
 pub mod dry_run;
+pub mod eval;
 pub mod findings;
 pub mod forget;
 pub mod injection;

@@ -112,6 +112,30 @@ pub async fn create(
         None if settings.sweep.shard_ladder.is_empty() => ladder.clone(),
         None => ladder::choose(&settings.sweep.shard_ladder, settings, config)?.0,
     };
+    create_on(session, request, Climbed { ladder, shard_ladder, why }, progress).await
+}
+
+/// The ladders of a sweep, and why they were chosen where the choice was ours.
+pub struct Climbed {
+    /// That of reviews.
+    pub ladder: Ladder,
+    /// That of the summaries of shards.
+    pub shard_ladder: Ladder,
+    /// Why.
+    pub why: Option<String>,
+}
+
+/// The same on ladders that are known already.
+///
+/// # Errors
+/// As [`create`].
+pub async fn create_on(
+    session: &Session,
+    request: &Request,
+    Climbed { ladder, shard_ladder, why }: Climbed,
+    progress: &Progress,
+) -> anyhow::Result<Asked> {
+    let settings = &session.settings;
     let rungs: Vec<_> = ladder.rungs.iter().map(queue_schema::sweep::Rung::name).collect();
     let why = why.map(|w| format!(" ({w})")).unwrap_or_default();
     progress.note(&format!("ladder {}{why}: {}", ladder.name, rungs.join(" > ")));
