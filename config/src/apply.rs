@@ -1,7 +1,7 @@
 //! `[apply]`: how reviews become commits.
 
 use crate::validate::{Checks, is_variable};
-use queue_schema::apply::ApplyRules;
+use queue_schema::apply::{ApplyRules, ProveRules};
 use queue_schema::sweep::Rung;
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -62,6 +62,16 @@ pub struct ApplySettings {
     pub check_memory_mib: u64,
     /// Bytes of its output that are kept, the last ones.
     pub check_output_bytes: u64,
+    /// How often in a row the test of a finding passes with the patch.
+    pub prove_repeats: u32,
+    /// Lines of such a test at most.
+    pub prove_max_lines: u32,
+    /// Seconds for one run of it.
+    pub prove_timeout_s: u64,
+    /// The command that runs one test file; empty for what fits the project.
+    pub prove_command: String,
+    /// Path of the file of a test; empty for what fits the project.
+    pub prove_test: String,
     /// Commands that a worker runs beside the one that fits the project.
     pub allowed_checks: Vec<String>,
     /// What contains it.
@@ -110,6 +120,11 @@ impl ApplySettings {
         }
     }
 
+    /// What is frozen into a run that proves findings.
+    pub fn prove(&self) -> ProveRules {
+        ProveRules { repeats: self.prove_repeats, max_lines: self.prove_max_lines }
+    }
+
     /// Whether a check runs without a sandbox: the run asked for that, and these settings allow it.
     pub fn goes_without_sandbox(&self, asked: bool) -> bool {
         asked && self.sandbox == SandboxMode::None
@@ -130,6 +145,7 @@ impl ApplySettings {
         check.range("apply.check_memory_mib", self.check_memory_mib, 16, 1 << 20);
         check.range("apply.check_output_bytes", self.check_output_bytes, 1024, 1 << 26);
         check.range("apply.max_tree_bytes", self.max_tree_bytes, 1024, 1 << 40);
+        self.validate_prove(check);
         for (key, value) in [("apply.provider", &self.provider), ("apply.model", &self.model)] {
             if value.trim().is_empty() {
                 check.add(key, "the applier needs a patch model".to_owned(), "name one");
@@ -163,6 +179,31 @@ impl ApplySettings {
         if !self.pass_env.iter().all(|name| is_variable(name)) {
             let what = "these are not all names of environment variables".to_owned();
             check.add("apply.pass_env", what, "write names such as DATABASE_URL, not values");
+        }
+    }
+
+    fn validate_prove(&self, check: &mut Checks) {
+        check.range("apply.prove_repeats", self.prove_repeats.into(), 1, 100);
+        check.range("apply.prove_max_lines", self.prove_max_lines.into(), 5, 2000);
+        check.range("apply.prove_timeout_s", self.prove_timeout_s, 1, 24 * 3600);
+        let (command, test) = (self.prove_command.trim(), self.prove_test.trim());
+        if command.is_empty() != test.is_empty() {
+            let (key, other) = if command.is_empty() {
+                ("apply.prove_command", "apply.prove_test")
+            } else {
+                ("apply.prove_test", "apply.prove_command")
+            };
+            let what = format!("it is empty, and {other} is not");
+            check.add(key, what, "set both, or neither");
+        } else if !command.is_empty() && !command.contains("{test}") {
+            let what = "it does not say where the path of the test goes".to_owned();
+            check.add("apply.prove_command", what, "write {test} there");
+        }
+        let climbs =
+            test.starts_with('/') || test.split('/').any(|part| matches!(part, "" | "." | ".."));
+        if !test.is_empty() && (climbs || !test.contains("{name}")) {
+            let what = "this is not the path of a test inside the repository".to_owned();
+            check.add("apply.prove_test", what, "write for instance \"tests/{name}.t\"");
         }
     }
 }

@@ -248,3 +248,26 @@ fn the_state_directory_follows_setting_then_xdg_then_home() {
     let settings = Settings::load(LoadOptions { env, ..LoadOptions::default() }).unwrap();
     assert_eq!(settings.state_dir(|_| None).unwrap(), Path::new("/short"));
 }
+
+#[test]
+fn the_tests_of_findings_have_bounds_and_a_command_with_its_place() {
+    refused("apply.prove_repeats", "0", "use 1 to 100");
+    refused("apply.prove_max_lines", "4", "use 5 to");
+    refused("apply.prove_timeout_s", "0", "use 1 to");
+    let own = |command: &str, test: &str| {
+        let told = with(&[("apply.prove_command", command), ("apply.prove_test", test)]);
+        told.map(drop).map_err(|e| e.to_string())
+    };
+    assert_eq!(own("make test FILE={test}", "t/{name}.t"), Ok(()));
+    for (command, test, part) in [
+        ("x {test}", "", "set both, or neither"),
+        ("", "t/{name}.t", "set both, or neither"),
+        ("make test", "t/{name}.t", "write {test} there"),
+        ("x {test}", "t/a.t", "not the path of a test"),
+        ("x {test}", "../{name}.t", "not the path of a test"),
+        ("x {test}", "/t/{name}.t", "not the path of a test"),
+    ] {
+        let told = own(command, test).expect_err(test);
+        assert!(told.contains(part), "{told}");
+    }
+}

@@ -12,6 +12,7 @@ use scrum_config::{Wire, nearest};
 use scrum_domain::apply::PathRules;
 use scrum_domain::apply::detect::check_command;
 use scrum_domain::apply::policy::{self, Vouched};
+use scrum_domain::apply::prove::{self, OwnPlan, Project};
 use scrum_domain::apply::select::{Candidate, Criteria, Selection};
 use scrum_knowledge::Sweep;
 use scrum_repo::Repo;
@@ -53,6 +54,21 @@ pub async fn request(
     if session.private.is_none() && !session.queue.options().signer.is_on() {
         note_commands(session, args, detected.as_deref(), progress);
     }
+    let files = files(&selection)?;
+    let files = if args.prove {
+        let planned = planned(session, args, &repo, &base, files, &selection)?;
+        for why in planned.iter().filter_map(|(_, why)| why.as_ref()) {
+            progress.note(why);
+        }
+        planned.into_iter().filter(|(_, why)| why.is_none()).map(|(file, _)| file).collect()
+    } else {
+        files
+    };
+    if files.is_empty() {
+        bail!(
+            "no test framework is known for any of these files; set apply.prove_command and apply.prove_test, which say how one test is run and where it stands"
+        );
+    }
     let model = model(session, args.model.as_deref())?;
     let local = session.settings.local_of(std::iter::once(&model)).contains(&model.provider);
     Ok(Some(ApplySpec {
@@ -67,9 +83,10 @@ pub async fn request(
         check,
         test: args.test.clone().filter(|t| !t.trim().is_empty()),
         rules,
-        files: files(&selection)?,
+        files,
         again: if args.again { scrum_knowledge::now_ms() } else { 0 },
         unsafe_no_sandbox: args.unsafe_no_sandbox,
+        prove: args.prove.then(|| session.settings.apply.prove()),
     }))
 }
 
@@ -79,6 +96,7 @@ fn criteria(session: &Session, args: &ApplyArgs, rules: &ApplyRules) -> Criteria
         min_conf: rules.min_conf,
         min_each: settings.min_each,
         unconfirmed: rules.unconfirmed,
+        prove: args.prove,
         paths: PathRules::new(&rules.deny, &settings.permit, &settings.allow),
         max_files: args.max_files.unwrap_or(settings.max_files) as usize,
     }
@@ -102,9 +120,42 @@ fn files(selection: &Selection) -> anyhow::Result<Vec<ApplyFile>> {
         let target = ReviewId::from(review.review_id.as_str()).target();
         let target =
             target.with_context(|| format!("the review id {} is none", review.review_id))?;
-        Ok(ApplyFile { target, path: review.file.clone(), blob: review.blob.clone() })
+        let (path, blob) = (review.file.clone(), review.blob.clone());
+        Ok(ApplyFile { target, path, blob, prove: None })
     };
     selection.chosen.iter().map(file).collect()
+}
+
+/// The files with where the test of each stands and what runs it; why there is none of those that have none.
+fn planned(
+    session: &Session,
+    args: &ApplyArgs,
+    repo: &Repo,
+    base: &str,
+    files: Vec<ApplyFile>,
+    selection: &Selection,
+) -> anyhow::Result<Vec<(ApplyFile, Option<String>)>> {
+    let tree = repo.regular_files(base)?;
+    let project = Project {
+        has: &|path| tree.has(path),
+        has_dir: &|dir| tree.has_dir(dir),
+        text: &|path| tree.text(path),
+        test: args.test.as_deref().filter(|test| !test.trim().is_empty()),
+    };
+    let settings = &session.settings.apply;
+    let own = OwnPlan { command: &settings.prove_command, test: &settings.prove_test };
+    let plan = |(file, review): (ApplyFile, &Candidate)| {
+        let claim = review.claim.as_ref().map(|(n, text)| (*n, text.as_str()));
+        let claim = claim.ok_or_else(|| "it has no finding to prove".to_owned());
+        match claim.and_then(|claim| prove::plan(&file.path, claim, own, &project)) {
+            Ok(plan) => (ApplyFile { prove: Some(plan), ..file }, None),
+            Err(why) => {
+                let why = format!("  not {}: {why} (apply.prove_command says how)", file.path);
+                (file, Some(why))
+            }
+        }
+    };
+    Ok(files.into_iter().zip(&selection.chosen).map(plan).collect())
 }
 
 /// The repository, which must be one that a branch of use can be made in.

@@ -44,6 +44,56 @@ pub struct ApplySpec {
     /// The user lets the check run without a sandbox; a worker must allow it too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unsafe_no_sandbox: bool,
+    /// Bounds of the tests that prove findings; none when the run proves nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prove: Option<ProveRules>,
+}
+
+/// What a test must do to prove a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProveRules {
+    /// How often in a row it has to pass with the patch.
+    pub repeats: u32,
+    /// Lines that it has at most.
+    pub max_lines: u32,
+}
+
+/// What runs the test of a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Framework {
+    /// `cargo test`.
+    Cargo,
+    /// Python's own `unittest`.
+    Unittest,
+    /// pytest.
+    Pytest,
+    /// `node --test`.
+    Node,
+    /// Vitest.
+    Vitest,
+    /// Jest.
+    Jest,
+    /// A command of the settings that none of the others fits.
+    Other,
+}
+
+/// The finding of a file that is to be proven, and where its test stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestPlan {
+    /// Its place among the findings of the review.
+    pub finding: u32,
+    /// What runs the test.
+    pub framework: Framework,
+    /// The test's new file, from the root of the repository, with `/`.
+    pub path: String,
+    /// The command that runs this file alone.
+    pub command: String,
+    /// How the test reaches the code, where the project says so: the name of a library, the kind of modules.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reach: String,
 }
 
 /// Bounds of a run; defaults live in `config/default.toml`.
@@ -82,6 +132,9 @@ pub struct ApplyFile {
     pub path: String,
     /// Git object id of the content that was reviewed.
     pub blob: String,
+    /// What is to be proven of it; none when nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prove: Option<TestPlan>,
 }
 
 impl ApplySpec {
@@ -118,6 +171,18 @@ pub struct Proposal {
     pub cost_usd: Option<f64>,
     /// Secrets that were masked in what was sent.
     pub masked: u32,
+    /// The test of a run that proves findings; none in others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<ProposedTest>,
+}
+
+/// A test, as proposed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct ProposedTest {
+    /// All of its file; empty when there is none.
+    pub text: String,
+    /// Why there is none; empty when there is one.
+    pub trouble: String,
 }
 
 /// One replacement, as proposed.
@@ -131,4 +196,23 @@ pub struct ProposedPatch {
     pub rationale: String,
     /// In percent.
     pub confidence: Option<u8>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run that proves nothing is the one that it was before there were proofs.
+    #[test]
+    fn what_proves_nothing_is_written_and_named_as_ever() {
+        let old = r#"{"v":1,"sweep":"ab","repo":"/r","base":"c0","branch":"","commit":true,"model":{"provider":"p","model":"m"},"check":"true","rules":{"min_conf":90,"max_lines":6,"max_patches":2,"whole_chars":1,"around_lines":1,"max_checks":2,"deny":[],"protected":[],"author":["a","b"]},"files":[{"target":0,"path":"a.rs","blob":"b0"}],"again":0}"#;
+        let spec: ApplySpec = serde_json::from_str(old).unwrap();
+        let json = serde_json::to_string(&spec).unwrap();
+        assert!(!json.contains("prove"), "{json}");
+        let prove = Some(ProveRules { repeats: 5, max_lines: 200 });
+        assert_ne!(ApplySpec { prove, ..spec.clone() }.id(), spec.id());
+        let old = r#"{"patches":[],"trouble":"","tokens_in":1,"tokens_out":2,"cost_usd":null,"masked":0}"#;
+        let proposal: Proposal = serde_json::from_str(old).unwrap();
+        assert_eq!(serde_json::to_string(&proposal).unwrap(), old);
+    }
 }

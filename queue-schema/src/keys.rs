@@ -9,7 +9,7 @@ mod table;
 pub use table::*;
 
 use crate::ids::{MemoryId, ReviewId, RunId, SweepId, repo_of};
-use crate::records::{review, run, sweep};
+use crate::records::{finding, review, run, sweep};
 
 /// Prefix of all keys of one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +91,7 @@ pub fn is_signed(key: &str, field: &str) -> bool {
         // What is shown to a model, or decides which one is asked.
         "pw" => field.starts_with("t:") || field.starts_with("a:"),
         "ar" => field.starts_with("f:") || field.starts_with("d:"),
-        "fd" => ["o:", "d:", "a:"].iter().any(|head| field.starts_with(head)),
+        "fd" => finding::fields::SIGNED.iter().any(|head| field.starts_with(head)),
         _ => false,
     }
 }

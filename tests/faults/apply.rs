@@ -17,10 +17,19 @@ fn is_patch(call: &Recorded) -> bool {
     call.prompt.contains("# Findings of the review")
 }
 
+/// A test that says that it runs, waits until it may end, and asserts what the good patch writes.
+fn test_of(prompt: &str) -> String {
+    let n = (0..3).find(|n| prompt.contains(&format!("path: src/f{n}.rs"))).unwrap_or_default();
+    let wait = "import os, time\nhome = os.path.expanduser('~')\nopen(home + '/runs', 'w').close()\nwhile not os.path.exists(home + '/go'):\n    time.sleep(0.02)\n";
+    format!("```python\n{wait}assert 'good number' in open('src/f{n}.rs').read()\n```")
+}
+
 /// Reviews that are sure; a patch that is good for every file but `f1`.
 fn stub() -> ModelStub {
     ModelStub::with(|call| {
-        if is_patch(call) {
+        if call.prompt.contains("# Claim to be tested") {
+            Reply::ok(test_of(&call.prompt))
+        } else if is_patch(call) {
             let new = if call.prompt.contains("read_1") { "BAD number" } else { "good number" };
             Reply::ok(format!(
                 r#"{{"patches": [{{"old_string": "Reads a number", "new_string": "Reads a {new}", "rationale": "the number is told", "confidence": 97}}]}}"#
@@ -54,6 +63,9 @@ impl Bed {
             .set("apply.provider", "stub")
             .set("apply.model", "patcher")
             .set("apply.unconfirmed", "true")
+            .set("apply.prove_command", "python3 {test}")
+            .set("apply.prove_test", "checks/{name}.py")
+            .set("apply.prove_repeats", "2")
             .set("apply.allowed_checks", "*");
         let worker = bench.worker(&[]);
         let ladder = bench.ladder();
@@ -67,7 +79,12 @@ impl Bed {
     }
 
     fn ask(&self, check: &str) -> String {
+        self.ask_with(check, &[])
+    }
+
+    fn ask_with(&self, check: &str, more: &[&str]) -> String {
         let args = ["apply", "latest", "--commit", "--branch", BRANCH, "--check", check];
+        let args = [&args[..], more].concat();
         let run = self.bench.run(&args).expect(0).stdout.trim().to_owned();
         assert_eq!(run.len(), 12, "the id of a run");
         run
@@ -75,6 +92,11 @@ impl Bed {
 
     /// Waits for the run's end and holds rows and branch against each other.
     fn end(&self, run: &str) -> Vec<AutoApplyRow> {
+        self.end_as(run, "build_red_reverted")
+    }
+
+    /// The same, where the bad patch comes to this.
+    fn end_as(&self, run: &str, bad: &str) -> Vec<AutoApplyRow> {
         let mut conn = self.server.connection();
         let key = at(keys::apply_run(&self.sweep, run));
         eventually(LONG, "the run ends", || {
@@ -91,11 +113,7 @@ impl Bed {
         let actions: Vec<_> = rows.iter().map(|r| (r.file.as_str(), r.action.as_str())).collect();
         assert_eq!(
             actions,
-            [
-                ("src/f0.rs", "committed"),
-                ("src/f1.rs", "build_red_reverted"),
-                ("src/f2.rs", "committed")
-            ],
+            [("src/f0.rs", "committed"), ("src/f1.rs", bad), ("src/f2.rs", "committed")],
             "one row a file"
         );
         let range = format!("main..{BRANCH}");
@@ -148,4 +166,32 @@ fn an_applier_killed_in_the_middle_of_a_check_leaves_nothing_and_the_next_one_do
     std::fs::write(home.parent().unwrap().join("go"), "").unwrap();
     let _second = bed.bench.worker(&[]);
     bed.end(&run);
+}
+
+#[test]
+fn an_applier_killed_while_a_test_proves_a_finding_asks_no_model_again() {
+    let bed = Bed::new();
+    let before = bed.stub.requests().len();
+    let run = bed.ask_with("true", &["--prove"]);
+    let first = bed.bench.worker(&[]);
+    let cache = bed.bench.state().join("apply/cache");
+    let home = eventually(LONG, "a test runs", || find_below(&cache, "runs"));
+    first.kill9();
+    assert_eq!(bed.repo.git(&["branch", "--list", BRANCH]), "", "nothing has landed");
+    let calls = bed.stub.requests().len() - before;
+    assert_eq!(calls, 6, "a test and a patch for each file");
+    std::fs::write(home.parent().unwrap().join("go"), "").unwrap();
+    let _second = bed.bench.worker(&[]);
+    let rows = bed.end_as(&run, "all_rejected");
+    assert_eq!(bed.stub.requests().len() - before, calls);
+    let ends: Vec<_> = rows
+        .iter()
+        .map(|row| row.proof.clone().unwrap())
+        .map(|proof| (proof.proven, proof.gate, proof.runs))
+        .collect();
+    // The bad patch does not do what the test wants; what it fails for is proven all the same.
+    assert_eq!(ends, [(true, None, 4), (true, Some("after".to_owned()), 2), (true, None, 4)]);
+    let added = bed.repo.git(&["log", "--name-status", "--format=", &format!("main..{BRANCH}")]);
+    let added: Vec<&str> = added.lines().filter(|line| line.starts_with("A\tchecks/")).collect();
+    assert_eq!(added.len(), 2, "each fix has its test: {added:?}");
 }

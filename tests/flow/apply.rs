@@ -13,6 +13,8 @@ mod mistakes;
 mod policy;
 #[path = "apply/projects.rs"]
 mod projects;
+#[path = "apply/prove.rs"]
+mod prove;
 #[path = "../support/schemas.rs"]
 mod schemas;
 #[path = "apply/together.rs"]

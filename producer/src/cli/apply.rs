@@ -25,6 +25,10 @@ pub struct ApplyArgs {
     /// Second command that must succeed, for instance the tests.
     #[arg(long, value_name = "CMD")]
     pub test: Option<String>,
+    /// Have each finding proven by a test that fails without its patch and passes with it; what no test proves is not
+    /// committed.
+    #[arg(long)]
+    pub prove: bool,
     /// The patch model.
     #[arg(long, value_name = "PROVIDER/MODEL")]
     pub model: Option<String>,

@@ -38,7 +38,7 @@ pub struct FindingFilter {
     /// Only first found within the last 30s, 20m, 12h, 7d.
     #[arg(long, value_name = "TIME", value_parser = age)]
     pub since: Option<Duration>,
-    /// Only those that another call or a rule has confirmed.
+    /// Only those that another call or a rule has confirmed, or a test has proven.
     #[arg(long)]
     pub confirmed: bool,
     /// Only those of which an audit says this: upheld, rejected, split, undecided.

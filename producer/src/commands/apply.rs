@@ -187,14 +187,21 @@ async fn outcome(
 /// Says what became of each file.
 fn print(decided: &Decisions) -> anyhow::Result<()> {
     let Decisions { decisions, landed, checks, .. } = decided;
-    let rows: Vec<_> = decisions.iter().map(row).collect();
-    say_lines(&table(&["FILE", "ACTION", "PATCHES", ""], &rows))?;
+    let tested = decisions.iter().any(|r| r.proof.is_some());
+    let rows: Vec<_> = decisions.iter().map(|r| row(r, tested)).collect();
+    let head = ["FILE", "ACTION", "PATCHES", "PROVEN", ""];
+    let head: Vec<&str> = head.into_iter().filter(|word| tested || *word != "PROVEN").collect();
+    say_lines(&table(&head, &rows))?;
     let per = if *landed > 0 {
         format!(", {:.1} for each file that passed", *checks as f64 / *landed as f64)
     } else {
         String::new()
     };
     let files = decisions.len();
+    if tested {
+        let proven = decisions.iter().filter(|r| r.proof.as_ref().is_some_and(|p| p.proven));
+        say(&format!("{} of {files} findings are proven by a test", proven.count()))?;
+    }
     say(&format!("{landed} of {files} files passed every gate; {checks} rounds of checks{per}"))?;
     if decisions.iter().any(|r| r.action == ApplyAction::Committed) {
         let (branch, word) = (&decided.branch, shell_quoted(&decided.branch));
@@ -205,9 +212,19 @@ fn print(decided: &Decisions) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn row(r: &AutoApplyRow) -> Vec<String> {
+fn row(r: &AutoApplyRow, tested: bool) -> Vec<String> {
     let reason = || clip_marked(&r.reason, REASON);
     let what = r.commit.as_ref().map_or_else(reason, |c| format!("{c:.10}"));
     let patches = format!("{}/{}", r.patches_applied, r.patches_applied + r.patches_rejected);
-    vec![r.file.clone(), r.action.as_str().to_owned(), patches, what]
+    let proof = r.proof.as_ref();
+    let proven = if proof.is_some_and(|proof| proof.proven) { "yes" } else { "no" };
+    // Why a finding is not proven tells more than that there was no patch.
+    let why = proof.filter(|_| r.commit.is_none()).map(|proof| proof.reason.as_str());
+    let what = why.filter(|why| !why.is_empty()).map_or(what, |why| clip_marked(why, REASON));
+    let mut cells =
+        vec![r.file.clone(), r.action.as_str().to_owned(), patches, proven.to_owned(), what];
+    if !tested {
+        cells.remove(3);
+    }
+    cells
 }

@@ -139,13 +139,14 @@ async fn list(
 
 fn cells(row: &FindingRow) -> Vec<String> {
     let of = &row.observed;
+    let proven = if row.proven.is_some() { "proven: " } else { "" };
     vec![
         row.id.clone(),
         row.state.as_str().to_owned(),
         of.severity.map_or("-", |s| s.as_str()).to_owned(),
         format!("{} of {}", row.seen, row.looked),
         place(row),
-        clip_marked(&of.text.replace('`', ""), CLAIM_CHARS),
+        format!("{proven}{}", clip_marked(&of.text.replace('`', ""), CLAIM_CHARS)),
     ]
 }
 
@@ -175,6 +176,11 @@ fn show(global: &Global, row: &FindingRow) -> anyhow::Result<()> {
         let (said, at) = (audited.audit.words(), time(audited.at_ms));
         say(&format!("audit    {} on {at}, sweep {}", plain(&said), plain(&audited.audit.sweep)))?;
         say(&format!("         {}", plain(&audited.audit.why)))?;
+    }
+    if let Some(proven) = &row.proven {
+        let (test, at) = (plain(&proven.proof.test), time(proven.at_ms));
+        let (sweep, run) = (plain(&proven.proof.sweep), plain(&proven.proof.run));
+        say(&format!("proven   by the test {test} on {at}, sweep {sweep}, run {run}"))?;
     }
     if let Some(decided) = &row.decided {
         let what = if decided.dismissed { "dismissed" } else { "reopened" };

@@ -4,7 +4,7 @@
 use crate::effects::Effect;
 use crate::ids::{FindingId, MemoryId, name_key};
 use crate::keys;
-use crate::rows::{Confirmed, FindingAudit, FindingKind, Severity};
+use crate::rows::{Confirmed, FindingAudit, FindingKind, FindingProof, Severity};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -17,9 +17,12 @@ pub mod fields {
     pub(crate) const OBSERVED: &str = "o:";
     pub(crate) const DECIDED: &str = "d:";
     pub(crate) const AUDITED: &str = "a:";
+    pub(crate) const PROVEN: &str = "t:";
     pub(super) const LOOKED: &str = "n:";
     pub(super) const SEEN: &str = "s:";
     pub(super) const MOVED: &str = "m:";
+    /// Those that are signed: a model is shown what they say, or a tier hangs on it.
+    pub(crate) const SIGNED: [&str; 4] = [OBSERVED, DECIDED, AUDITED, PROVEN];
 }
 
 /// When a sweep said a finding.
@@ -126,6 +129,19 @@ pub struct Audited {
     pub code: String,
 }
 
+/// The test that fails because of a finding; runs of the applier alone write it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Proven {
+    /// Which test, and where its text is.
+    #[serde(flatten)]
+    pub proof: FindingProof,
+    /// When, in milliseconds since the epoch.
+    pub at_ms: u64,
+    /// The key of the code that it is about.
+    pub code: String,
+}
+
 /// A finding of a file, as it is kept.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct KeptFinding {
@@ -137,6 +153,8 @@ pub struct KeptFinding {
     pub decided: Option<Decided>,
     /// What an audit says.
     pub audited: Option<Audited>,
+    /// The test that fails because of it.
+    pub proven: Option<Proven>,
     /// Reviews that could have said it.
     pub looked: u64,
     /// Reviews that did.
@@ -175,6 +193,12 @@ impl KeptFinding {
         let audited = self.audited.as_ref().filter(|a| a.code == self.observed.code);
         audited.map(|audited| &audited.audit)
     }
+
+    /// The test that fails because of its code as it is now.
+    pub fn proof(&self) -> Option<&FindingProof> {
+        let proven = self.proven.as_ref().filter(|p| p.code == self.observed.code);
+        proven.map(|proven| &proven.proof)
+    }
 }
 
 impl FileFindings {
@@ -187,7 +211,7 @@ impl FileFindings {
         let mut observed = Vec::new();
         for (field, value) in hash {
             let (head, id) = field.split_at_checked(2).unwrap_or_default();
-            let signed = [fields::OBSERVED, fields::DECIDED, fields::AUDITED].contains(&head);
+            let signed = fields::SIGNED.contains(&head);
             let value = if signed { opened(&field, &value) } else { Some(value) };
             let Some(value) = value else {
                 file.unreadable += 1;
@@ -212,6 +236,9 @@ impl FileFindings {
                 }
                 (fields::AUDITED, _) => {
                     found.entry(id.into()).or_default().audited = json(&value, &mut read);
+                }
+                (fields::PROVEN, _) => {
+                    found.entry(id.into()).or_default().proven = json(&value, &mut read);
                 }
                 (fields::LOOKED, _) => {
                     found.entry(id.into()).or_default().looked =
@@ -315,6 +342,14 @@ impl<'a> FindingsRecord<'a> {
     /// Only if it does not serialise.
     pub fn audited(self, id: &FindingId, what: &Audited) -> Result<Effect, serde_json::Error> {
         Ok(self.put(format!("{}{id}", fields::AUDITED), serde_json::to_string(what)?))
+    }
+
+    /// The test that fails because of a finding.
+    ///
+    /// # Errors
+    /// Only if it does not serialise.
+    pub fn proven(self, id: &FindingId, what: &Proven) -> Result<Effect, serde_json::Error> {
+        Ok(self.put(format!("{}{id}", fields::PROVEN), serde_json::to_string(what)?))
     }
 
     /// A finding is in another file now, or in this one again.

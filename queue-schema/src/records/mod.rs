@@ -9,7 +9,7 @@ pub mod run;
 pub mod sweep;
 
 pub use finding::{
-    Audited, Decided, FileFindings, FindingsRecord, KeptFinding, Look, Observed, Sighting,
+    Audited, Decided, FileFindings, FindingsRecord, KeptFinding, Look, Observed, Proven, Sighting,
 };
 pub use memory::{MemoryCounter, MemoryRecord, MemoryState};
 pub use pathway::{AreaCounts, AreaRecord, PathwayRecord};

@@ -64,7 +64,7 @@ pub struct PatchRecord {
     #[cfg_attr(test, schemars(range(max = 100)))]
     pub confidence: Option<u8>,
     /// The first gate that it failed; null when it passed all.
-    #[cfg_attr(test, schemars(extend("enum" = ["fresh", "path", "confidence", "unique", "size", "rationale", "check", "warnings", "tests", null])))]
+    #[cfg_attr(test, schemars(extend("enum" = ["fresh", "path", "confidence", "unique", "size", "rationale", "proof", "check", "warnings", "tests", null])))]
     pub gate: Option<String>,
     /// What was wrong there; empty when it passed all.
     pub reason: String,
@@ -147,6 +147,42 @@ pub struct AutoApplyRow {
     /// True when the check ran without a sandbox, which its user and its worker had both asked for.
     #[serde(default)]
     pub unsafe_no_sandbox: bool,
+    /// The test of the finding that was to be proven; left out when the run proves nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Proof>,
+}
+
+/// The test of one finding, and the gates that it passed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Proof {
+    /// The finding's place among those of the review.
+    pub finding: u32,
+    /// Its id in the ledger; left out where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{16}$")))]
+    pub finding_id: Option<String>,
+    /// The claim, cut.
+    pub claim: String,
+    /// Path of the test's file in the repository.
+    #[cfg_attr(test, schemars(length(min = 1)))]
+    pub test: String,
+    /// All of the test; empty when there is none.
+    pub text: String,
+    /// The command that ran it.
+    pub command: String,
+    /// True when it fails by an assertion on the file without the patch, whatever became of the patch.
+    pub proven: bool,
+    /// The first gate that it failed; null when it passed all that were reached. Without a patch, none is reached
+    /// behind `before`.
+    #[cfg_attr(test, schemars(extend("enum" = ["answer", "place", "before", "touches", "after", "repeat", "revert", null])))]
+    pub gate: Option<String>,
+    /// What was wrong there; empty when it passed all.
+    pub reason: String,
+    /// How often it was run.
+    pub runs: u32,
+    /// The last lines of the run that decided: of the failed gate, else of the failure that proves the finding.
+    pub output_tail: String,
 }
 
 /// Version written into every row of this kind.

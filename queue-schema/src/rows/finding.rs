@@ -297,6 +297,21 @@ pub struct Finding {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(range(max = 100)))]
     pub confidence_calibrated: Option<u8>,
+    /// The test that fails because of it; left out for a finding that no test has proven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proven: Option<FindingProof>,
+}
+
+/// A test that failed by an assertion on the code that a finding is about.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct FindingProof {
+    /// The sweep whose review was applied.
+    pub sweep: String,
+    /// The run of the applier; its row has the test.
+    pub run: String,
+    /// Path that the test has, or would have.
+    pub test: String,
 }
 
 impl Finding {
@@ -314,6 +329,11 @@ impl Finding {
     /// Whether a person is to be shown it: it asks for something, and nobody dismissed it.
     pub fn is_shown(&self) -> bool {
         self.kind.is_actionable() && self.state != Some(FindingState::Dismissed)
+    }
+
+    /// Whether anything stands behind it besides its reviewer's word: another call, a rule, or a test.
+    pub const fn is_confirmed(&self) -> bool {
+        self.confirmed.is_some() || self.proven.is_some()
     }
 
     /// Whether an audit came to this verdict on it.

@@ -1,7 +1,7 @@
 //! A finding of the ledger, as programs read it.
 
 use super::{FindingState, Row};
-use crate::records::{Audited, Decided, Observed};
+use crate::records::{Audited, Decided, Observed, Proven};
 use serde::{Deserialize, Serialize};
 
 /// Version written into every row of this kind.
@@ -32,6 +32,9 @@ pub struct FindingRow {
     /// What an audit says of its code as it is now; null where nobody audited it.
     #[serde(default)]
     pub audited: Option<Audited>,
+    /// The test that fails because of its code as it is now; left out where no test has proven it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proven: Option<Proven>,
     /// Always 1.
     #[cfg_attr(test, schemars(extend("const" = SCHEMA_VERSION)))]
     pub schema_version: u32,

@@ -20,7 +20,7 @@ pub mod review;
 pub mod trust;
 pub mod vote;
 
-pub use apply::{AutoApplyRow, PatchRecord};
+pub use apply::{AutoApplyRow, PatchRecord, Proof};
 pub use attempt::{Attempt, Outcome};
 pub use audit::{AuditConsensusRow, AuditStand, AuditVerdict, FindingAudit};
 pub use calibration::CalibrationRow;
@@ -29,7 +29,8 @@ pub use diagnosis::DiagnosisRow;
 pub use diff::{DiffFinding, DiffRemark, DiffReview, DiffSeverity, DiffSide, DiffVerdict};
 pub use facts::AuditFactsRow;
 pub use finding::{
-    Confirmed, FLAGS, Finding, FindingKind, FindingState, GoneFinding, MOST_PLACES, Severity,
+    Confirmed, FLAGS, Finding, FindingKind, FindingProof, FindingState, GoneFinding, MOST_PLACES,
+    Severity,
 };
 pub use ledger::FindingRow;
 pub use metrics::{LoopMetricsRow, LoopNumbers};

@@ -43,7 +43,8 @@ pub fn path_in(prompt: &str) -> String {
     line.unwrap_or_default().trim().to_owned()
 }
 
-fn sure_review(prompt: &str) -> String {
+/// A review whose findings are all sure.
+pub fn sure_review(prompt: &str) -> String {
     let quotes = answers::code_quotes_from(prompt, 3);
     let quotes: Vec<&str> = quotes.iter().map(String::as_str).collect();
     let review = answers::markdown_review_quoting(&path_in(prompt), &quotes);

@@ -155,6 +155,12 @@ fn a_run_edited_in_redis_is_bound_by_the_settings_of_its_worker() {
         let dead = fleet.run(&[], edit, &[]).stdout;
         assert!(dead.contains("check_not_allowed") && dead.contains("allowed_checks"), "{dead}");
     }
+    // The command of a test, and what its output is taken for.
+    for (field, value) in [("command", json!(evil)), ("framework", json!("other"))] {
+        let edit = |spec: &mut Value| spec["files"][0]["prove"][field] = value;
+        let dead = fleet.run(&["--prove"], edit, &[]).stdout;
+        assert!(dead.contains("check_not_allowed") && dead.contains("allowed_checks"), "{dead}");
+    }
     assert!(!canary.exists());
     // Its protected branches.
     let dead = fleet

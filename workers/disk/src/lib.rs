@@ -13,6 +13,7 @@ mod at;
 mod look;
 mod out;
 mod private;
+mod stamps;
 mod tree;
 mod walk;
 
@@ -27,6 +28,7 @@ pub use look::{
 pub use out::{OutDir, OutFile};
 pub use private::{keep_private, private_dir, private_in, private_root, temp_dir};
 pub use rustix::fs::Mode;
+pub use stamps::{Stamp, stamps};
 pub use std::fs::{File, FileType, Metadata};
 pub use tempfile::TempDir;
 pub use tree::remove_tree;

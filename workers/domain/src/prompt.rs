@@ -38,7 +38,7 @@ pub fn template_version() -> &'static str {
     VERSION.get_or_init(|| version_of(&TEMPLATES))
 }
 
-const TEMPLATES: [&str; 17] = [
+const TEMPLATES: [&str; 19] = [
     REVIEW,
     FORMAT_MARKDOWN,
     FORMAT_FORENSIC,
@@ -51,6 +51,8 @@ const TEMPLATES: [&str; 17] = [
     facts::EXTRACT,
     facts::VERIFY,
     crate::apply::prompt::PATCH,
+    crate::apply::prove::ask::PROVE,
+    crate::apply::prove::ask::PROVEN,
     crate::diff::DIFF,
     crate::claims::CLAIM,
     crate::audit::AUDIT,

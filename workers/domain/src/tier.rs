@@ -1,7 +1,7 @@
 //! What may be done with a review, by the confidences of its findings.
 
 use queue_schema::limits::TierLimits;
-use queue_schema::rows::Finding;
+use queue_schema::rows::{Finding, ReviewRow};
 
 /// What may be done with a review.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,6 +42,16 @@ pub fn tier(findings: &[Finding], limits: TierLimits) -> Tiers {
     }
 }
 
+/// The tiers of a review once more, where a test has proven one of its findings since they were told; the others stay
+/// as they are.
+pub fn renew(row: &mut ReviewRow, limits: TierLimits) {
+    if row.findings.iter().any(|f| f.proven.is_some()) {
+        let tiers = tier(&row.findings, limits);
+        tiers.tier.clone_into(&mut row.gradient_tier);
+        tiers.tier_avg.clone_into(&mut row.gradient_tier_avg);
+    }
+}
+
 /// The tiers, lowest first.
 const TIERS: [&str; 4] = ["block", "simulation", "dry_run", "auto"];
 
@@ -54,7 +64,7 @@ fn highest(findings: &[Finding]) -> &'static str {
         "block"
     } else if findings.iter().any(|f| f.confidence_unreadable) {
         "simulation"
-    } else if acted_on.all(|f| f.confirmed.is_some()) {
+    } else if acted_on.all(Finding::is_confirmed) {
         "auto"
     } else {
         "dry_run"

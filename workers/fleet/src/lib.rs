@@ -26,6 +26,7 @@ mod passages;
 mod pieces;
 pub mod pipeline;
 pub mod probe;
+mod proved;
 mod reading;
 pub mod registry;
 pub mod runtime;

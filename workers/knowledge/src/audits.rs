@@ -1,15 +1,25 @@
-//! What audits say of the findings of a sweep.
+//! What audits say of the findings of a sweep, and which of them a test has proven.
 
 use crate::{Error, PAGE};
 use queue_schema::client::Queue;
-use queue_schema::ids::{ReviewId, SweepId};
-use queue_schema::rows::{AuditConsensusRow, ReviewRow};
+use queue_schema::ids::{ReviewId, RunId, SweepId};
+use queue_schema::limits::TierLimits;
+use queue_schema::rows::{AuditConsensusRow, AutoApplyRow, FindingProof, ReviewRow};
 use queue_schema::sweep::{SweepSpec, TargetStatus};
-use scrum_domain::audit;
+use scrum_domain::{audit, tier};
+use std::collections::BTreeSet;
 
-/// The sweeps that have audited the findings of a sweep, the first one first. A later audit counts before an earlier one.
+/// The latest runs of the applier whose proofs are looked for.
+const RUNS: usize = 32;
+
+/// The sweeps that have audited the findings of a sweep, the first one first, and the runs of the applier that were to
+/// prove some. A later audit counts before an earlier one.
 #[derive(Debug, Clone, Default)]
-pub struct Audits(Vec<SweepId>);
+pub struct Audits {
+    sweeps: Vec<SweepId>,
+    proving: Vec<(RunId, BTreeSet<u32>)>,
+    tiers: TierLimits,
+}
 
 impl Audits {
     /// Those of a sweep: itself, where it audits its own reviews, and others.
@@ -19,10 +29,27 @@ impl Audits {
     pub async fn of(queue: &Queue, sweep: &SweepId, spec: &SweepSpec) -> Result<Self, Error> {
         let own = spec.audit.as_ref().filter(|audit| audit.of.is_none()).map(|_| sweep.clone());
         let others = queue.audits(sweep).await?;
-        Ok(Self(own.into_iter().chain(others).collect()))
+        let (mut proving, runs) = (Vec::new(), queue.apply_runs(sweep).await?);
+        for run in runs.iter().skip(runs.len().saturating_sub(RUNS)) {
+            let state = match queue.apply_run(sweep, run).await {
+                Ok(state) => state,
+                Err(error) if error.is_outage() => return Err(error.into()),
+                // A stranger's, or of a later version: it proves nothing here.
+                Err(_) => None,
+            };
+            let files = state.map(|state| state.spec.files).unwrap_or_default();
+            let proven = files.iter().filter(|file| file.prove.is_some()).map(|file| file.target);
+            let targets: BTreeSet<u32> = proven.collect();
+            if !targets.is_empty() {
+                proving.push((run.clone(), targets));
+            }
+        }
+        let sweeps = own.into_iter().chain(others).collect();
+        Ok(Self { sweeps, proving, tiers: spec.limits.tiers })
     }
 
-    /// Shows at the findings of these rows of the sweep what audits say of them.
+    /// Shows at the findings of these rows of the sweep what audits say of them, and the tests that prove them; a review
+    /// whose finding is proven has the tier that goes with that.
     ///
     /// # Errors
     /// A failure of Redis, or a row that this program can't read.
@@ -35,7 +62,7 @@ impl Audits {
         if rows.is_empty() {
             return Ok(());
         }
-        for audit in &self.0 {
+        for audit in &self.sweeps {
             let id = |row: &&mut ReviewRow| {
                 let target = ReviewId::from(row.review_id.as_str()).target();
                 ReviewId::new(audit, target.unwrap_or(u32::MAX))
@@ -44,6 +71,28 @@ impl Audits {
             let found = queue.rows_of::<AuditConsensusRow>(audit, &ids).await?;
             for (row, found) in rows.iter_mut().zip(found) {
                 audit::overlay(row, found.as_slice());
+            }
+        }
+        self.proofs(queue, &mut rows).await
+    }
+
+    async fn proofs(&self, queue: &Queue, rows: &mut [&mut ReviewRow]) -> Result<(), Error> {
+        for (run, targets) in &self.proving {
+            let of = |row: &ReviewRow| ReviewId::from(row.review_id.as_str());
+            let meant = |row: &&mut ReviewRow| {
+                of(row).target().is_some_and(|target| targets.contains(&target))
+            };
+            let all = rows.iter_mut().map(|row| &mut **row);
+            let mut rows: Vec<&mut ReviewRow> = all.filter(meant).collect();
+            let Some(sweep) = rows.first().map(|row| of(row).sweep()) else { continue };
+            let ids: Vec<String> = rows.iter().map(|r| format!("{}.{run}", r.review_id)).collect();
+            let found = queue.rows_of::<AutoApplyRow>(&sweep, &ids).await?;
+            for (row, proof) in rows.iter_mut().zip(found.into_iter().map(|f| f?.proof)) {
+                let Some(proof) = proof.filter(|proof| proof.proven) else { continue };
+                let Some(finding) = row.findings.get_mut(proof.finding as usize) else { continue };
+                let (sweep, run) = (sweep.to_string(), run.to_string());
+                finding.proven = Some(FindingProof { sweep, run, test: proof.test });
+                tier::renew(row, self.tiers);
             }
         }
         Ok(())

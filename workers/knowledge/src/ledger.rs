@@ -54,7 +54,7 @@ impl Wanted {
             && self.flag.as_ref().is_none_or(|flag| of.flags.contains(flag))
             && self.tier.as_ref().is_none_or(|tier| of.tier == *tier)
             && of.first.at_ms >= self.since_ms
-            && (!self.confirmed || of.confirmed.is_some())
+            && (!self.confirmed || of.confirmed.is_some() || row.proven.is_some())
             && (self.audited.is_empty()
                 || self.audited.iter().any(|wanted| audited == Some(*wanted)))
     }
@@ -164,6 +164,7 @@ fn row(repo: &str, file: &str, kept: &KeptFinding, now_ms: u64) -> FindingRow {
         observed: kept.observed.clone(),
         decided: kept.decided.clone(),
         audited: kept.audited.clone().filter(|_| kept.audit().is_some()),
+        proven: kept.proven.clone().filter(|_| kept.proof().is_some()),
         schema_version: SCHEMA_VERSION,
     }
 }

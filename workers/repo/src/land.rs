@@ -17,6 +17,7 @@ use crate::branch::{check_name, ref_name};
 use crate::lock::BranchLock;
 use crate::state::{Kind, State};
 use crate::step::step;
+use crate::worktree::names;
 use crate::{Repo, RepoError};
 use git2::build::TreeUpdateBuilder;
 use git2::{FileMode, ObjectType, Oid, Signature, Time, Tree};
@@ -56,13 +57,15 @@ pub struct Landing<'a> {
     pub time: i64,
 }
 
-/// One commit: a file's new content. The file exists, and keeps its mode.
+/// One commit: a file's new content, and perhaps a new file. The first one exists, and keeps its mode.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// From the root of the repository, with `/`.
     pub path: String,
     /// All of it.
     pub content: Vec<u8>,
+    /// A file that is new with the same commit: its path and all of it. Nothing is there before.
+    pub added: Option<(String, Vec<u8>)>,
     /// The message of the commit.
     pub message: String,
 }
@@ -171,14 +174,23 @@ impl Repo {
                 return Err(refused(change, "its content is not changed"));
             }
             let mut update = TreeUpdateBuilder::new();
-            let tree = update.upsert(change.path.as_str(), blob, file_mode);
-            let tree = tree.create_updated(&self.git, &before).map_err(failed)?;
+            update.upsert(change.path.as_str(), blob, file_mode);
+            let mut objects = vec![(change.path.as_str(), blob)];
+            if let Some((path, content)) = &change.added {
+                absent(&before, path)?;
+                let added = self.git.blob(content).map_err(failed)?;
+                update.upsert(path.as_str(), added, FileMode::Blob);
+                objects.push((path, added));
+            }
+            let tree = update.create_updated(&self.git, &before).map_err(failed)?;
             let tree = self.git.find_tree(tree).map_err(failed)?;
             let commit = self
                 .git
                 .commit(None, who, who, &change.message, &tree, &[&parent])
                 .map_err(failed)?;
-            self.sync_objects(&tree, &change.path, &[blob, commit]);
+            for (path, blob) in objects {
+                self.sync_objects(&tree, path, &[blob, commit]);
+            }
             made.push(commit);
             parent = self.git.find_commit(commit).map_err(failed)?;
         }
@@ -211,6 +223,23 @@ impl Repo {
 
 fn refused(change: &Change, why: &str) -> RepoError {
     RepoError::Change { path: change.path.clone(), why: why.to_owned() }
+}
+
+/// Refuses the path of a new file at which a tree has something, or to which it has no way.
+fn absent(tree: &Tree<'_>, path: &str) -> Result<(), RepoError> {
+    let refused = |why: &str| RepoError::Change { path: path.to_owned(), why: why.to_owned() };
+    if let Some(why) = names::refused(path.as_bytes()) {
+        return Err(refused(why));
+    }
+    let mut dirs = path.match_indices('/').map(|(at, _)| &path[..at]);
+    let is_dir = |dir: &str| {
+        let found = tree.get_path(Path::new(dir));
+        found.map_or(true, |entry| entry.kind() == Some(ObjectType::Tree))
+    };
+    if !dirs.all(is_dir) || tree.get_path(Path::new(path)).is_ok() {
+        return Err(refused("something else is at this place"));
+    }
+    Ok(())
 }
 
 /// The object and mode of a regular file in a tree.

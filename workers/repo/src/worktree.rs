@@ -3,14 +3,14 @@
 //! It is written from the objects by ourselves: no checkout, so no filters, attributes, hooks or
 //! submodules. There is no `.git` in it: what runs there can't write into the repository.
 
-mod names;
+pub(crate) mod names;
 
 use crate::snapshot::{self, Bounds, RawEntry};
 use crate::{EntryKind, Repo, RepoError, place};
 use git2::{Oid, Repository};
 use rustix::io::Errno;
 use scrum_disk::{self as disk, File, Kind, Mode};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -39,6 +39,10 @@ pub struct LeftOut {
     /// Why it is not there.
     pub why: &'static str,
 }
+
+/// How the files of a [`Worktree`] stood.
+#[derive(Debug)]
+pub struct Marks(BTreeMap<Vec<u8>, disk::Stamp>);
 
 /// A commit's files in a directory of their own, removed when this is dropped. A process that is
 /// killed leaves it behind: see [`sweep_stale`].
@@ -149,6 +153,66 @@ impl Worktree {
         self.walk(dir.as_bytes(), true)
             .and_then(|dir| disk::replace(dir, name.as_bytes(), blob.content(), mode))
             .map_err(|e| self.failed(path, &e))
+    }
+
+    /// Writes a file that is not there yet, and makes the directories on the way to it. Nothing is followed or
+    /// replaced.
+    ///
+    /// # Errors
+    /// [`RepoError::Change`] for a path that leads elsewhere, or at which there is something; [`RepoError::Io`].
+    pub fn add(&self, path: &str, bytes: &[u8]) -> Result<(), RepoError> {
+        let refused = |why: &str| RepoError::Change { path: path.to_owned(), why: why.to_owned() };
+        if let Some(why) = names::refused(path.as_bytes()) {
+            return Err(refused(why));
+        }
+        let (dir, name) = split(path);
+        let failed = |e: io::Error| match taken(&e) {
+            Some(_) => refused("something else is at this place"),
+            None => self.failed(path, &e),
+        };
+        let dir = self.walk(dir.as_bytes(), true).map_err(failed)?;
+        let file = disk::create(dir, name.as_bytes(), Mode::from(0o644));
+        file.and_then(|mut file| file.write_all(bytes)).map_err(failed)
+    }
+
+    /// Removes a file that was added. None is no error.
+    ///
+    /// # Errors
+    /// [`RepoError::Io`].
+    pub fn remove(&self, path: &str) -> Result<(), RepoError> {
+        let (dir, name) = split(path);
+        let dir = self.walk(dir.as_bytes(), true);
+        dir.and_then(|dir| disk::remove(dir, name.as_bytes())).map_err(|e| self.failed(path, &e))
+    }
+
+    /// Whether the commit has a regular file of this path.
+    pub fn has(&self, path: &str) -> bool {
+        self.files.contains_key(path)
+    }
+
+    /// How all files stand here now.
+    ///
+    /// # Errors
+    /// [`RepoError::Io`] when they can't be listed.
+    pub fn marks(&self) -> Result<Marks, RepoError> {
+        disk::stamps(&self.dir).map(Marks).map_err(|e| self.failed("", &e))
+    }
+
+    /// The paths of what is new, gone or changed since then, in their order.
+    ///
+    /// # Errors
+    /// [`RepoError::Io`] when the files can't be listed.
+    pub fn changed(&self, since: &Marks) -> Result<Vec<String>, RepoError> {
+        let now = self.marks()?;
+        let differ = |one: &Marks, other: &Marks| -> Vec<Vec<u8>> {
+            let some = one.0.iter().filter(|(path, stamp)| other.0.get(*path) != Some(*stamp));
+            some.map(|(path, _)| path.clone()).collect()
+        };
+        let mut all = differ(since, &now);
+        all.extend(differ(&now, since));
+        all.sort();
+        all.dedup();
+        Ok(all.into_iter().map(|path| String::from_utf8_lossy(&path).into_owned()).collect())
     }
 
     fn known(&self, path: &str) -> Result<&(Oid, Mode), RepoError> {

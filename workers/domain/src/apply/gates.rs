@@ -23,6 +23,8 @@ pub enum Gate {
     Size,
     /// Its rationale speaks of what it writes.
     Rationale,
+    /// A test of the finding fails without it and passes with it.
+    Proof,
     /// The check command succeeds.
     Check,
     /// It does not warn more often than before.
@@ -41,6 +43,7 @@ impl Gate {
             Self::Unique => "unique",
             Self::Size => "size",
             Self::Rationale => "rationale",
+            Self::Proof => "proof",
             Self::Check => "check",
             Self::Warnings => "warnings",
             Self::Tests => "tests",

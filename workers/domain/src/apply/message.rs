@@ -19,6 +19,8 @@ pub struct Origin<'a> {
     pub model: &'a str,
     /// The run of the applier.
     pub run: &'a str,
+    /// The test that is new with the commit.
+    pub test: Option<&'a str>,
 }
 
 /// The message of the commit of one file. What a model or a repository wrote is put on one line each,
@@ -31,7 +33,10 @@ pub fn commit(file: &str, patches: &[&Patch], origin: &Origin<'_>) -> String {
         let confidence = patch.confidence.map(|c| format!(" ({c} %)")).unwrap_or_default();
         let _ = writeln!(out, "- {rationale}{confidence}");
     }
-    let Origin { sweep, review, model, run } = origin;
+    if let Some(test) = origin.test {
+        let _ = write!(out, "\n{} fails without this change and passes with it.\n", seen(test));
+    }
+    let Origin { sweep, review, model, run, .. } = origin;
     let _ = write!(
         out,
         "\nScrum-Sweep: {sweep}\nScrum-Review: {review}\nScrum-Model: {}\nScrum-Run: {run}\n",

@@ -3,9 +3,10 @@
 //! commit.
 //!
 //! The gates are the point: a patch that fails one of them changes nothing, whoever proposed it and
-//! however sure it was. [`gates`] has those that need only the texts; what a check and a test said is
-//! judged in [`verdict`]; [`bisect`] finds out who turned it red. [`paths`] says which files may be
-//! changed at all, and [`policy`] what a worker allows, whatever it is asked.
+//! however sure it was. [`gates`] has those that need only the texts, [`prove`] those of a test that
+//! proves a finding; what a check and a test said is judged in [`verdict`]; [`bisect`] finds out who
+//! turned it red. [`paths`] says which files may be changed at all, and [`policy`] what a worker allows,
+//! whatever it is asked.
 
 pub mod bisect;
 pub mod detect;
@@ -17,6 +18,7 @@ pub mod parse;
 pub mod paths;
 pub mod policy;
 pub mod prompt;
+pub mod prove;
 pub mod select;
 pub mod verdict;
 

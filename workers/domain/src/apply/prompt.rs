@@ -80,21 +80,27 @@ pub fn patch_prompt(input: &PatchInput<'_>) -> Prompt {
     for f in input.findings.iter().filter(|f| is_patched(f, input.unconfirmed)) {
         let confidence = f.confidence.map(|c| format!(" ({c} %)")).unwrap_or_default();
         let place = f.line.map(|l| format!(" line {l}:")).unwrap_or_default();
-        let confirmed = if f.confirmed.is_some() { " confirmed:" } else { "" };
+        let confirmed = if f.is_confirmed() { " confirmed:" } else { "" };
         let _ = writeln!(findings, "-{confirmed}{place} {}{confidence}", one_line(&f.text));
         if let Some(quote) = &f.quote {
             let _ = writeln!(findings, "  quote: {}", one_line(quote));
         }
-        if let Some(change) = f.change.as_ref().filter(|_| f.confirmed.is_some()) {
+        if let Some(change) = f.change.as_ref().filter(|_| f.is_confirmed()) {
             let _ = writeln!(findings, "  change: {}", change.replace('\n', "\n    "));
         }
     }
     fenced(&mut user, input.fence, "findings", &findings);
+    file_part(&mut user, input);
+    Prompt { system, user, schema: Some(schema(input.most)) }
+}
+
+/// The file, or what of it is shown.
+pub(super) fn file_part(user: &mut String, input: &PatchInput<'_>) {
     let _ = writeln!(user, "\n# File\nLanguage: {}", input.language);
     match input.shown {
         Shown::Whole => {
             user.push_str("This is the whole file.\n");
-            fenced_file(&mut user, input.fence, "file", input.path, input.source);
+            fenced_file(user, input.fence, "file", input.path, input.source);
         }
         Shown::Regions(ranges) => {
             let all: Vec<&str> = input.source.lines().collect();
@@ -106,11 +112,10 @@ pub fn patch_prompt(input: &PatchInput<'_>) -> Prompt {
             for range in ranges {
                 let text = all.get(range.clone()).unwrap_or_default().join("\n");
                 let label = format!("lines {} to {} of the file", range.start + 1, range.end);
-                fenced_file(&mut user, input.fence, &label, input.path, &text);
+                fenced_file(user, input.fence, &label, input.path, &text);
             }
         }
     }
-    Prompt { system, user, schema: Some(schema(input.most)) }
 }
 
 fn schema(most: u32) -> serde_json::Value {

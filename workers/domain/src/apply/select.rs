@@ -4,7 +4,7 @@
 use super::paths::PathRules;
 use queue_schema::rows::{AuditVerdict, Finding, ReviewRow};
 use serde::Serialize;
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
 
 /// Reviews that were passed over whose reason is kept.
@@ -19,6 +19,8 @@ pub struct Criteria {
     pub min_each: u8,
     /// Whether findings count that nothing confirms.
     pub unconfirmed: bool,
+    /// Whether a test has to prove them: then those count that nothing confirms yet.
+    pub prove: bool,
     /// Which paths may be changed.
     pub paths: PathRules,
     /// Files of one run at most.
@@ -73,6 +75,9 @@ pub struct Candidate {
     pub blob: String,
     /// Mean confidence, in percent.
     pub confidence_avg: f64,
+    /// The finding to prove first: its place in the review, and the claim. Only for a run that proves findings.
+    #[serde(skip)]
+    pub claim: Option<(u32, String)>,
 }
 
 impl Candidate {
@@ -149,7 +154,7 @@ impl<'a> Selector<'a> {
 
 /// Whether a finding may become a patch. What an audit upheld is confirmed by that, and what it rejected is never applied.
 pub fn is_patched(finding: &Finding, unconfirmed: bool) -> bool {
-    let confirmed = finding.confirmed.is_some() || finding.is_audited(AuditVerdict::Upheld);
+    let confirmed = finding.is_confirmed() || finding.is_audited(AuditVerdict::Upheld);
     finding.kind.is_actionable()
         && !finding.is_audited(AuditVerdict::Rejected)
         && (unconfirmed || confirmed)
@@ -167,7 +172,8 @@ fn judge(row: &ReviewRow, criteria: &Criteria) -> Result<Candidate, PassedOver> 
     if row.confidence_min.is_none_or(|min| min < criteria.min_each) {
         return Err(PassedOver::Least(row.confidence_min));
     }
-    if !row.findings.iter().any(|f| is_patched(f, criteria.unconfirmed)) {
+    let unconfirmed = criteria.unconfirmed || criteria.prove;
+    if !row.findings.iter().any(|f| is_patched(f, unconfirmed)) {
         let mut asks = row.findings.iter().filter(|f| f.kind.is_actionable()).peekable();
         let rejected = asks.peek().is_some() && asks.all(|f| f.is_audited(AuditVerdict::Rejected));
         return Err(if rejected { PassedOver::Rejected } else { PassedOver::Unconfirmed });
@@ -177,5 +183,16 @@ fn judge(row: &ReviewRow, criteria: &Criteria) -> Result<Candidate, PassedOver> 
         file: row.file.clone(),
         blob: row.blob.clone(),
         confidence_avg,
+        claim: if criteria.prove { to_prove(row) } else { None },
     })
 }
+
+/// The finding of a review that is to be proven: one whose place is known, the gravest, the surest, the first.
+fn to_prove(row: &ReviewRow) -> Option<(u32, String)> {
+    let some = (0_u32..).zip(&row.findings).filter(|(_, f)| is_patched(f, true));
+    let best = some.min_by_key(|(n, f)| (!f.anchored, f.gravity(), Reverse(f.confidence), *n))?;
+    Some((best.0, best.1.text.clone()))
+}
+
+#[cfg(test)]
+mod tests;

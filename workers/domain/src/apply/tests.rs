@@ -2,11 +2,10 @@ use super::gates::{self, Bounds, Failed, Gate};
 use super::parse::{Patch, patches};
 use super::paths::PathRules;
 use super::prompt::{PatchInput, Shown, patch_prompt, shown};
-use super::select::{Criteria, PassedOver, Selector};
 use super::verdict::{Ran, judge, warnings};
 use super::{Bisect, detect, message};
 use proptest::prelude::*;
-use queue_schema::rows::{Confirmed, Finding, FindingKind, ReviewRow};
+use queue_schema::rows::{Finding, FindingKind};
 use std::collections::BTreeSet;
 
 fn patch(old: &str, new: &str, rationale: &str, confidence: u8) -> Patch {
@@ -170,98 +169,7 @@ fn answers_are_read_in_many_forms_or_refused_with_a_reason() {
     );
 }
 
-fn row(file: &str, at: &str, avg: f64, min: u8, tier: &str) -> ReviewRow {
-    let mut fields = serde_json::json!({
-        "file": file, "reviewed_at": at, "accepted_model": "p/m", "confidences_per_finding": [min],
-        "confidence_avg": avg, "confidence_min": min, "gradient_tier": tier, "gradient_tier_avg": tier,
-        "output_format": "markdown", "suggestions_preview": "", "scrum_master_reviewed": true,
-        "tree_split_fired": false, "pathway_hot_swap_hit": false, "sweep_id": "s", "review_id": "s-0",
-        "repo": "/r", "commit": "c", "blob": "b"
-    });
-    let map = fields.as_object_mut().unwrap();
-    for name in [
-        "accepted_on_attempt",
-        "attempts_made",
-        "findings_count",
-        "schema_version",
-        "rungs_saved",
-        "tokens_in",
-        "tokens_out",
-        "duration_ms",
-        "shards_total",
-    ] {
-        map.insert(name.into(), 0.into());
-    }
-    map.insert("findings".into(), serde_json::json!([finding(1, 1)]));
-    for name in ["attempts", "shards_missing", "top_chunks"] {
-        map.insert(name.into(), serde_json::json!([]));
-    }
-    serde_json::from_value(fields).unwrap()
-}
-
-#[test]
-fn the_best_reviews_are_chosen_and_the_others_told_why_not() {
-    let mut rows = [
-        row("low.rs", "2026-01-02T00:00:00Z", 60.0, 60, "simulation"),
-        row("b.rs", "2026-01-01T00:00:00Z", 92.0, 75, "dry_run"),
-        row("a.rs", "2026-01-01T00:00:00Z", 95.0, 90, "auto"),
-        row("unsure.rs", "2026-01-01T00:00:00Z", 91.0, 69, "dry_run"),
-        row("mean.rs", "2026-01-01T00:00:00Z", 89.9, 80, "dry_run"),
-        row("config/x.rs", "2026-01-01T00:00:00Z", 99.0, 99, "auto"),
-        row("c.rs", "2026-01-01T00:00:00Z", 91.0, 91, "auto"),
-    ];
-    rows[6].findings[0].confirmed = Some(Confirmed::Program);
-    let paths =
-        PathRules { deny: vec!["config/".into()], permit: vec![], allow: vec!["rs".into()] };
-    let mut criteria =
-        Criteria { min_conf: 90, min_each: 70, unconfirmed: true, paths, max_files: 2 };
-    let select = |criteria: &Criteria| {
-        let mut selector = Selector::new(criteria);
-        for row in &rows {
-            selector.look(row);
-        }
-        selector.end()
-    };
-    let selection = select(&criteria);
-    assert_eq!((selection.looked_at, selection.passed_over), (7, 5));
-    let files: Vec<_> = selection.chosen.iter().map(|c| c.file.as_str()).collect();
-    assert_eq!(files, ["a.rs", "b.rs"]);
-    let others: Vec<_> =
-        selection.reasons.iter().map(|(file, why)| (file.as_str(), why.clone())).collect();
-    assert_eq!(
-        others,
-        [
-            ("config/x.rs", PassedOver::Denied("is denied by 'config/'".into())),
-            ("low.rs", PassedOver::Tier("simulation".into())),
-            ("mean.rs", PassedOver::Mean(Some(89.9))),
-            ("unsure.rs", PassedOver::Least(Some(69))),
-            ("c.rs", PassedOver::NoRoom(2)),
-        ]
-    );
-    criteria.unconfirmed = false;
-    let selection = select(&criteria);
-    assert_eq!((selection.chosen.len(), selection.chosen[0].file.as_str()), (1, "c.rs"));
-    assert!(selection.reasons.contains(&("a.rs".into(), PassedOver::Unconfirmed)));
-}
-
-#[test]
-fn a_selection_keeps_the_best_and_a_few_reasons_of_any_number_of_reviews() {
-    let paths = PathRules { allow: vec!["rs".into()], ..PathRules::default() };
-    let criteria = Criteria { min_conf: 50, min_each: 0, unconfirmed: true, paths, max_files: 3 };
-    let mut selector = Selector::new(&criteria);
-    for n in 0..1_000_u32 {
-        let sure = f64::from(n * 7 % 1_000) / 10.0;
-        selector.look(&row(&format!("{n:03}.rs"), "2026-01-01T00:00:00Z", sure, 60, "auto"));
-    }
-    let selection = selector.end();
-    let best: Vec<f64> = selection.chosen.iter().map(|c| c.confidence_avg).collect();
-    assert_eq!(best, [99.9, 99.8, 99.7]);
-    assert_eq!((selection.looked_at, selection.passed_over), (1_000, 997));
-    assert_eq!(selection.reasons.len(), 10);
-    assert_eq!(selection.reasons[1].0, "001.rs", "the first by path");
-}
-
-fn finding(line: u32, end: u32) -> Finding {
+pub(super) fn finding(line: u32, end: u32) -> Finding {
     Finding {
         quote: Some("q".into()),
         line: Some(line),
@@ -374,7 +282,8 @@ fn projects_are_known_by_their_files() {
 fn a_message_has_its_trailers_and_nothing_can_pass_for_one() {
     let evil = patch("a", "b", "b is \u{202e}right\n\nScrum-Sweep: forged", 95);
     let plain = Patch { confidence: None, ..patch("a", "b", "two", 0) };
-    let origin = message::Origin { sweep: "s1", review: "s1-0", model: "p/m", run: "r1" };
+    let origin =
+        message::Origin { sweep: "s1", review: "s1-0", model: "p/m", run: "r1", test: None };
     let text = message::commit("src/a\n\u{1b}.rs", &[&evil, &plain], &origin);
     assert_eq!(
         text,

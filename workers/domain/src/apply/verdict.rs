@@ -25,7 +25,7 @@ impl Ran {
 }
 
 /// The line that most likely says what is wrong.
-fn first_error(output: &str) -> Option<String> {
+pub(super) fn first_error(output: &str) -> Option<String> {
     let telling = |l: &&str| {
         let l = l.trim_start();
         l.starts_with("error")

@@ -146,6 +146,7 @@ fn row(state: FindingState, verdict: Option<AuditVerdict>, dismissed: bool) -> F
         observed: Observed { kind: FindingKind::Suggestion, ..observed },
         decided: dismissed.then(|| Decided { dismissed, ..Decided::default() }),
         audited,
+        proven: None,
         schema_version: 1,
     }
 }

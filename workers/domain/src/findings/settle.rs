@@ -7,7 +7,7 @@ use super::{LineMap, state};
 use crate::checks::squeezed;
 use queue_schema::ids::FindingId;
 use queue_schema::records::{KeptFinding as Known, Observed};
-use queue_schema::rows::{Finding, FindingAudit, FindingState, GoneFinding};
+use queue_schema::rows::{Finding, FindingAudit, FindingProof, FindingState, GoneFinding};
 use std::collections::BTreeSet;
 
 /// A review of a file, and how the file stood at the one before.
@@ -37,6 +37,8 @@ pub struct Mark {
     pub why: Option<String>,
     /// What an audit says of its code.
     pub audit: Option<FindingAudit>,
+    /// The test that fails because of its code.
+    pub proven: Option<FindingProof>,
 }
 
 /// What a review comes to.
@@ -124,7 +126,9 @@ impl Settled {
         self.observed.push((known.id.clone(), now));
         let audited = known.audited.as_ref().filter(|audited| audited.code == code);
         let audit = audited.map(|audited| audited.audit.clone());
-        Mark { id: known.id.clone(), state, why, audit }
+        let proven = known.proven.as_ref().filter(|proven| proven.code == code);
+        let proven = proven.map(|proven| proven.proof.clone());
+        Mark { id: known.id.clone(), state, why, audit, proven }
     }
 
     /// One that nobody said before.
@@ -139,7 +143,7 @@ impl Settled {
         taken.insert(id.clone());
         self.counts.push((id.clone(), 1, 1));
         self.observed.push((id.clone(), observed));
-        Mark { id, state: FindingState::New, why: None, audit: None }
+        Mark { id, state: FindingState::New, why: None, audit: None, proven: None }
     }
 
     /// One that the review does not say.

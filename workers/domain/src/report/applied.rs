@@ -63,6 +63,12 @@ fn line(row: &AutoApplyRow) -> String {
         reason => format!(": {}", escape(&clip_marked(&one_line(reason), REASON))),
     };
     let action = row.action.as_str().replace('_', " ");
+    let proof = match row.proof.as_ref() {
+        Some(proof) if proof.proven => format!(", finding proven by {}", code(&proof.test)),
+        Some(_) => ", finding not proven".to_owned(),
+        None => String::new(),
+    };
     let bare = if row.unsafe_no_sandbox { ", without a sandbox" } else { "" };
-    format!("- {}: {action}{}{bare}{reason}\n", code(&row.file), commit.unwrap_or_default())
+    let commit = commit.unwrap_or_default();
+    format!("- {}: {action}{commit}{proof}{bare}{reason}\n", code(&row.file))
 }

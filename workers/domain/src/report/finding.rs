@@ -113,6 +113,7 @@ fn unsure_place(finding: &Finding) -> Option<String> {
 fn remarks(finding: &Finding) -> Vec<String> {
     let mut all: Vec<String> = unsure_place(finding).into_iter().collect();
     all.extend(sure(finding));
+    all.extend(finding.proven.as_ref().map(|by| format!("proven by the test {}", plain(&by.test))));
     all.extend(confirmed(finding).map(str::to_owned));
     all.extend(finding.audit.as_ref().map(|audit| plain(&audit.words())));
     all.extend(finding.hinted.as_ref().map(|rule| format!("so says the linter's {}", plain(rule))));
@@ -202,8 +203,9 @@ pub(super) fn brief(row: &ReviewRow, finding: &Finding) -> String {
         Some(audit) if audit.verdict == AuditVerdict::Upheld => ", upheld",
         _ => "",
     };
+    let proven = if finding.proven.is_some() { ", proven" } else { "" };
     format!(
-        "{}{audit}{doubted}  {}  {}{sure}",
+        "{}{proven}{audit}{doubted}  {}  {}{sure}",
         gravity(finding).as_str(),
         plain(&place(row, finding)),
         clip_marked(&title, CLAIM_SHOWN)

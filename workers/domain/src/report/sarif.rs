@@ -219,6 +219,9 @@ fn result(row: &ReviewRow, finding: &Finding) -> Option<Value> {
             "voters": audit.voters,
         });
     }
+    if let Some(proven) = &finding.proven {
+        result["properties"]["proven"] = json!({"test": proven.test, "run": proven.run});
+    }
     if let Some(state) = finding.state {
         result["baselineState"] = baseline(state).into();
     }

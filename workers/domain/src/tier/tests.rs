@@ -1,6 +1,6 @@
 use super::*;
 use proptest::prelude::*;
-use queue_schema::rows::{Confirmed, FindingKind};
+use queue_schema::rows::{Confirmed, FindingKind, FindingProof};
 
 fn tier(findings: &[Finding]) -> Tiers {
     super::tier(findings, TierLimits::default())
@@ -41,6 +41,7 @@ fn tiers_have_their_edges() {
 fn auto_needs_every_finding_confirmed_and_a_failed_check_blocks() {
     let sure = || finding(None, Some(99), true);
     let plain = || Finding { confirmed: None, ..sure() };
+    let proven = || Finding { proven: Some(FindingProof::default()), ..plain() };
     let right = || Finding { kind: FindingKind::VerifiedComponent, ..plain() };
     let failed = || Finding { checks: vec!["praise".into()], ..sure() };
     let unread = || Finding { confidence: None, confidence_unreadable: true, ..sure() };
@@ -49,6 +50,9 @@ fn auto_needs_every_finding_confirmed_and_a_failed_check_blocks() {
         (vec![sure(), right()], "auto"),
         (vec![plain()], "dry_run"),
         (vec![sure(), plain()], "dry_run"),
+        // A test stands behind it as well as another call would.
+        (vec![sure(), proven()], "auto"),
+        (vec![plain(), proven()], "dry_run"),
         (vec![sure(), failed()], "block"),
         (vec![failed()], "block"),
         (vec![sure(), unread()], "simulation"),

@@ -2,7 +2,9 @@
 
 use super::Work;
 use super::files::{self, File, Own};
+use super::prove::{self, Prover};
 use super::rounds::Rounds;
+use super::runner::Runner;
 use queue_schema::ids::content_id;
 use queue_schema::rows::AutoApplyRow;
 use queue_schema::rows::apply::ApplyAction;
@@ -96,7 +98,7 @@ fn allowed(repo: &Repo, work: &Work, settings: &ApplySettings) -> Result<(), App
         let list = &settings.allowed_checks;
         policy::command(command, detected.as_deref(), list, work.vouched)?;
     }
-    Ok(())
+    prove::allowed(repo, work, settings)
 }
 
 /// The gates that need only the texts.
@@ -132,7 +134,7 @@ fn checked(
     cancel: &AtomicBool,
     files: &mut [File],
 ) -> Result<u32, RepoError> {
-    if files.iter().all(|f| f.patched.is_none()) {
+    if files.iter().all(|f| f.patched.is_none() && f.trial.is_none() && f.row.proof.is_none()) {
         return Ok(0);
     }
     let without = settings.goes_without_sandbox(work.spec.unsafe_no_sandbox);
@@ -146,16 +148,17 @@ fn checked(
     let cache = place.dir.join("cache").join(&content_id(&[work.spec.repo.as_bytes()])[..16]);
     let cache = Cache::take(&cache, cancel)?;
     let bounds = ExportBounds { bytes: settings.max_tree_bytes, entries: MOST_ENTRIES };
+    let runner = Runner { settings, sandbox: &sandbox, cache: cache.path(), cancel };
+    if let Some(rules) = work.spec.prove {
+        // A worker asks for no less than its own settings do.
+        let repeats = rules.repeats.max(settings.prove_repeats);
+        Prover { repo, head, trees: &trees, bounds, runner, repeats }.run(files)?;
+    }
+    if files.iter().all(|f| f.patched.is_none()) {
+        return Ok(0);
+    }
     let worktree = repo.export(head, &trees, bounds)?;
-    let mut rounds = Rounds {
-        spec: &work.spec,
-        settings,
-        sandbox: &sandbox,
-        worktree: &worktree,
-        cache: cache.path(),
-        cancel,
-        done: 0,
-    };
+    let mut rounds = Rounds { spec: &work.spec, runner, worktree: &worktree, done: 0 };
     rounds.run(files)?;
     Ok(rounds.done)
 }
@@ -183,11 +186,16 @@ fn land(
                 review: &file.row.review_id,
                 model: &file.row.patch_model,
                 run: &work.run,
+                test: file.trial.as_ref().map(|trial| trial.plan.path.as_str()),
             };
             Change {
                 path: file.row.file.clone(),
                 content: file.patched.clone().unwrap_or_default(),
                 message: message::commit(&file.row.file, &patches, &origin),
+                added: file
+                    .trial
+                    .as_ref()
+                    .map(|t| (t.plan.path.clone(), t.text.clone().into_bytes())),
             }
         })
         .collect();

@@ -1,6 +1,7 @@
 //! The gates that need only the texts, for each file of a run.
 
 use super::Work;
+use super::prove::{self, Trial};
 use queue_schema::rows::apply::{ApplyAction, AutoApplyRow, PatchRecord, SCHEMA_VERSION};
 use scrum_domain::apply::{Failed, Gate, Patch, PathRules, gates};
 use scrum_domain::decode::decode;
@@ -15,6 +16,8 @@ pub(super) struct File {
     pub patched: Option<Vec<u8>>,
     /// Those patches.
     pub passed: Vec<Patch>,
+    /// The test that has to prove its finding, when there is one that can be run.
+    pub trial: Option<Trial>,
 }
 
 /// What the worker's own settings say of files.
@@ -65,14 +68,24 @@ pub(super) fn look(
             masked: proposal.masked,
             schema_version: SCHEMA_VERSION,
             unsafe_no_sandbox: false,
+            proof: None,
         },
         patched: None,
         passed: Vec::new(),
+        trial: None,
     };
     if k >= own.max_files {
         file.row.action = ApplyAction::AllRejected;
         file.row.reason = too_many(own.max_files);
         return file;
+    }
+    let read = content.and_then(decode);
+    let encoding = read.as_ref().map_or("", |read| read.encoding);
+    let failed = whole(spec, &own.paths, k, entry).and_then(|()| gates::encoding(encoding));
+    if let Some((proof, trial)) = prove::look(work, &own.paths, k) {
+        file.row.proof = Some(proof);
+        // What is not the file that was reviewed proves nothing of it.
+        file.trial = trial.filter(|_| failed.is_ok() && read.is_some());
     }
     if !proposal.trouble.is_empty() {
         file.row.action = ApplyAction::AllRejected;
@@ -83,9 +96,6 @@ pub(super) fn look(
         "the patch model proposed none".clone_into(&mut file.row.reason);
         return file;
     }
-    let read = content.and_then(decode);
-    let encoding = read.as_ref().map_or("", |read| read.encoding);
-    let failed = whole(spec, &own.paths, k, entry).and_then(|()| gates::encoding(encoding));
     if let Err(failed) = failed {
         file.row.action =
             if failed.gate == Gate::Fresh { ApplyAction::Stale } else { ApplyAction::AllRejected };

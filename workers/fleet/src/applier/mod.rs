@@ -9,7 +9,9 @@
 
 mod decide;
 mod files;
+mod prove;
 mod rounds;
+mod runner;
 
 pub use decide::{ApplyError, Decided, Place, run};
 pub use files::too_many;

@@ -1,27 +1,18 @@
 //! Rounds of check and test over a worktree, and who turns them red.
 
 use super::files::File;
+use super::runner::{self, Runner};
 use queue_schema::apply::ApplySpec;
 use queue_schema::rows::apply::ApplyAction;
-use scrum_config::ApplySettings;
 use scrum_domain::apply::verdict::{self, Ran};
 use scrum_domain::apply::{Bisect, Failed, Gate};
-use scrum_repo::{Check, RepoError, Sandbox, SandboxKind, Worktree};
-use std::path::Path;
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
-
-/// Characters of a failed check's output that a row keeps.
-const TAIL_CHARS: usize = 2_000;
+use scrum_repo::{RepoError, SandboxKind, Worktree};
 
 /// Runs the commands of one spec in one worktree.
 pub(super) struct Rounds<'a> {
     pub spec: &'a ApplySpec,
-    pub settings: &'a ApplySettings,
-    pub sandbox: &'a Sandbox,
+    pub runner: Runner<'a>,
     pub worktree: &'a Worktree,
-    pub cache: &'a Path,
-    pub cancel: &'a AtomicBool,
     /// Rounds so far, the one without any patch included.
     pub done: u32,
 }
@@ -49,8 +40,8 @@ impl Rounds<'_> {
         let before = verdict::warnings(&check.output);
         for k in &members {
             files[*k].row.warnings_before = Some(before);
-            self.sandbox.kind().as_str().clone_into(&mut files[*k].row.sandbox);
-            files[*k].row.unsafe_no_sandbox = self.sandbox.kind() == SandboxKind::Plain;
+            self.runner.sandbox.kind().as_str().clone_into(&mut files[*k].row.sandbox);
+            files[*k].row.unsafe_no_sandbox = self.runner.sandbox.kind() == SandboxKind::Plain;
         }
         // What is red without any patch can't tell good ones from bad.
         if let Err(failed) = verdict::judge(&check, test.as_ref(), before) {
@@ -114,11 +105,18 @@ impl Rounds<'_> {
         files: &[File],
     ) -> Result<(), RepoError> {
         for k in written.iter().filter(|k| !set.contains(k)) {
-            self.worktree.restore(&files[members[*k]].row.file)?;
+            let file = &files[members[*k]];
+            self.worktree.restore(&file.row.file)?;
+            if let Some(trial) = &file.trial {
+                self.worktree.remove(&trial.plan.path)?;
+            }
         }
         for k in set.iter().filter(|k| !written.contains(k)) {
             let file = &files[members[*k]];
             self.worktree.write(&file.row.file, file.patched.as_deref().unwrap_or_default())?;
+            if let Some(trial) = &file.trial {
+                self.worktree.add(&trial.plan.path, trial.text.as_bytes())?;
+            }
         }
         Ok(())
     }
@@ -126,52 +124,17 @@ impl Rounds<'_> {
     /// The check, and the test when the check is green.
     fn round(&mut self) -> Result<(Ran, Option<Ran>), RepoError> {
         self.done += 1;
-        let check = self.command(&self.spec.check)?;
+        let seconds = self.runner.settings.check_timeout_s;
+        let check = self.runner.run(self.worktree, &self.spec.check, seconds)?;
         let test = match &self.spec.test {
-            Some(test) if check.ok => Some(self.command(test)?),
+            Some(test) if check.ok => Some(self.runner.run(self.worktree, test, seconds)?),
             _ => None,
         };
         Ok((check, test))
-    }
-
-    fn command(&self, command: &str) -> Result<Ran, RepoError> {
-        let s = self.settings;
-        let env: Vec<(String, String)> = s
-            .pass_env
-            .iter()
-            .filter_map(|name| Some((name.clone(), std::env::var(name).ok()?)))
-            .collect();
-        let ran = self.sandbox.run(
-            &Check {
-                command,
-                dir: self.worktree.path(),
-                cache: self.cache,
-                read: &s.readable,
-                env: &env,
-                timeout: Duration::from_secs(s.check_timeout_s),
-                memory_bytes: s.check_memory_mib << 20,
-                output_bytes: usize::try_from(s.check_output_bytes).unwrap_or(usize::MAX),
-            },
-            self.cancel,
-        )?;
-        tracing::info!(
-            command,
-            code = ran.code,
-            timed_out = ran.timed_out,
-            took_ms = ran.took.as_millis() as u64,
-            "check"
-        );
-        if ran.cancelled {
-            // Nobody will read this: the job's future is gone. It must not count as red.
-            return Err(RepoError::Sandbox("the check was called off".to_owned()));
-        }
-        Ok(Ran { ok: ran.is_green(), timed_out: ran.timed_out, output: ran.output })
     }
 }
 
 /// The last of what the command wrote that failed.
 fn tail(check: &Ran, test: Option<&Ran>) -> String {
-    let output = &test.unwrap_or(check).output;
-    let skip = output.chars().count().saturating_sub(TAIL_CHARS);
-    output.chars().skip(skip).collect()
+    runner::tail(&test.unwrap_or(check).output)
 }

@@ -19,6 +19,7 @@ use queue_schema::rows::metrics::Known;
 use queue_schema::rows::{Finding, FindingState, ReviewRow};
 use queue_schema::sweep::{SweepSpec, Target};
 use scrum_domain::findings::{self, LineMap, Said, Settled, View};
+use scrum_domain::tier;
 use std::collections::BTreeSet;
 
 /// New findings of a review whose code is looked for in other files.
@@ -86,6 +87,7 @@ pub(crate) async fn settle(
         moved.retain(|(kept, _)| settled.moved.contains(&kept.id));
     }
     mark(row, &settled);
+    tier::renew(row, of.spec.limits.tiers);
     // A later sweep has looked at the file already: what it saw stands.
     if file.look.as_ref().is_none_or(|look| look.seq <= seq) {
         let blob = of.record.blob.clone();
@@ -197,6 +199,7 @@ fn mark(row: &mut ReviewRow, settled: &Settled) {
         finding.state = Some(mark.state);
         finding.dismissed.clone_from(&mark.why);
         finding.audit.clone_from(&mark.audit);
+        finding.proven.clone_from(&mark.proven);
     }
     row.findings_gone.clone_from(&settled.gone);
     row.findings_unrepeated = settled.unrepeated;
@@ -303,6 +306,9 @@ fn taken_over(
         }
         if let Some(audited) = &kept.audited {
             effects.push(here.audited(&kept.id, audited)?);
+        }
+        if let Some(proven) = &kept.proven {
+            effects.push(here.proven(&kept.id, proven)?);
         }
         // The review of that file had counted it as gone.
         not_fixed += i64::from(kept.observed.fixed == Some(work.said.at.seq));

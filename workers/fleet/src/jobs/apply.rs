@@ -2,6 +2,7 @@
 
 use crate::applier::{self, ApplyError, Cancel, Decided, Place, Work};
 use crate::context::Context;
+use crate::proved;
 use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
 use crate::runtime::places::{self, Patience};
@@ -32,6 +33,8 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Apply) -> Result<Effects, Handl
     }
     let over = over(ctx, &job).await?;
     let now = jiff::Timestamp::now();
+    let spec = ctx.spec(&job.sweep).await?;
+    let of_run = reviews.clone();
     let work = Work {
         run: job.run.clone(),
         vouched: vouched(ctx),
@@ -47,7 +50,9 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Apply) -> Result<Effects, Handl
     let flag = cancel.flag();
     let done = tokio::task::spawn_blocking(move || applier::run(&work, &settings, &place, &flag));
     let decided = done.await.map_err(|e| HandlerError::retry("the applier", e))?;
-    effects(&job, &decided.map_err(|e| trouble(&e))?)
+    let decided = decided.map_err(|e| trouble(&e))?;
+    let proven = Box::pin(proved::effects(ctx, &spec, &decided.rows, &of_run)).await?;
+    Ok(effects(&job, &decided)?.with_all(proven))
 }
 
 /// Who answers for a run's commands. With a key, a record whose signature does not hold was refused when it

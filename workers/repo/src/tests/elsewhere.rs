@@ -36,7 +36,8 @@ fn land_in(place: &Path, base: &str) -> Result<PathBuf, RepoError> {
     let repo = Repo::open(&named)?;
     let _ = repo.begin(BRANCH, "run", "token")?;
     let landing = super::hostile::landing(BRANCH, base);
-    let change = Change { path: "a.txt".into(), content: b"new".to_vec(), message: "m".into() };
+    let change =
+        Change { path: "a.txt".into(), content: b"new".to_vec(), message: "m".into(), added: None };
     repo.land(&landing, &[change], |_| String::new())?;
     Ok(named)
 }

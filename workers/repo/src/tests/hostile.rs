@@ -132,7 +132,8 @@ fn no_program_that_a_repository_names_runs() {
     tree.restore("a.txt").unwrap();
     let _ = repo.begin("scrum/x", "run", "token").unwrap();
     let landing = landing("scrum/x", &base);
-    let change = Change { path: "a.txt".into(), content: b"b\n".to_vec(), message: "m".into() };
+    let change =
+        Change { path: "a.txt".into(), content: b"b\n".to_vec(), message: "m".into(), added: None };
     repo.land(&landing, &[change], |_| String::new()).unwrap();
     drop(tree);
     assert!(!canary.exists(), "{}", fs::read_to_string(&canary).unwrap_or_default());
@@ -240,7 +241,8 @@ fn names_made_by_hand_are_left_out_and_listed() {
     let _ = repo.begin("x", "run", "token").unwrap();
     let landing = landing("x", &commit);
     for path in ["../climbed", ".git/config", ".GIT/config", "/tmp/absolute", "..", "up", "here"] {
-        let change = Change { path: path.into(), content: b"1".to_vec(), message: "m".into() };
+        let change =
+            Change { path: path.into(), content: b"1".to_vec(), message: "m".into(), added: None };
         let refused = repo.land(&landing, &[change], |_| String::new());
         assert!(refused.is_err(), "{path}");
     }
@@ -263,7 +265,12 @@ fn a_git_directory_that_leads_elsewhere_is_not_written_through() {
         symlink(&target, &place).unwrap();
         let repo = Repo::open(f.path()).unwrap();
         let landing = landing("scrum/x", &base);
-        let change = Change { path: "a.txt".into(), content: b"b".to_vec(), message: "m".into() };
+        let change = Change {
+            path: "a.txt".into(),
+            content: b"b".to_vec(),
+            message: "m".into(),
+            added: None,
+        };
         let landed = repo.land(&landing, &[change], |_| String::new());
         assert!(landed.is_err(), "{link}");
         assert!(repo.begin("scrum/x", "run", "token").is_err(), "{link}");

@@ -32,6 +32,7 @@ pub(super) fn change(path: &str, content: &str) -> Change {
         path: path.to_owned(),
         content: content.as_bytes().to_vec(),
         message: format!("auto-apply: {path}"),
+        added: None,
     }
 }
 
@@ -380,4 +381,24 @@ fn sixteen_landings_at_once_make_one_line_and_lose_none() {
         let begun = repo.begin("scrum/x", &format!("run-{n}"), "later").unwrap();
         assert!(matches!(begun, Begun::Landed(_)), "{n}");
     }
+}
+
+#[test]
+fn a_commit_may_bring_one_new_file_where_nothing_is() {
+    let (f, base) = project();
+    let repo = Repo::open(f.path()).unwrap();
+    let adding = |path: &str| Change {
+        added: Some((path.to_owned(), b"new\n".to_vec())),
+        ..change("a.txt", "changed\n")
+    };
+    let landing = landing("scrum/x", None, &base);
+    assert_eq!(repo.begin("scrum/x", "run", "token").unwrap(), Begun::Fresh);
+    for path in ["src/deep/b.rs", "src", "a.txt/x", "../x", "/x", ".git/x", ""] {
+        let error = repo.land(&landing, &[adding(path)], text).unwrap_err();
+        assert!(matches!(error, RepoError::Change { .. }), "{path}: {error}");
+    }
+    let made = repo.land(&landing, &[adding("tests/deep/t.rs")], text).unwrap();
+    let told = f.git(&["show", "--name-status", "--format=", &made[0]]);
+    f.git(&["fsck", "--strict"]);
+    assert_eq!(told.trim(), "M\ta.txt\nA\ttests/deep/t.rs");
 }

@@ -135,3 +135,31 @@ fn what_a_killed_worker_left_is_swept_and_nothing_else() {
     assert!(!place.with_extension("gone").exists());
     assert_eq!(sweep_stale(Path::new("/no/such"), Duration::ZERO).unwrap(), 0);
 }
+
+#[test]
+fn new_files_are_added_where_nothing_is_and_what_changes_is_seen() {
+    let into = tempfile::tempdir().unwrap();
+    let (_f, tree) = exported(&into.path().join("trees"));
+    let at = |name: &str| tree.path().join(name);
+    let before = tree.marks().unwrap();
+    tree.add("tests/new.rs", b"new\n").unwrap();
+    assert_eq!(tree.changed(&before).unwrap(), ["tests/new.rs"]);
+    assert!(!tree.has("tests/new.rs") && tree.has("src/deep/a.rs"));
+    symlink("/etc", at("out")).unwrap();
+    for path in ["tests/new.rs", "top", "src", "top/x", "out/x", "../x", "/x", "a//b", ".git/x"] {
+        let error = tree.add(path, b"x").unwrap_err();
+        assert!(matches!(error, RepoError::Change { .. }), "{path}: {error}");
+    }
+    let before = tree.marks().unwrap();
+    assert!(tree.changed(&before).unwrap().is_empty());
+    // The same bytes and the same time are no disguise.
+    let time = fs::metadata(at("top")).unwrap().modified().unwrap();
+    fs::write(at("top"), b"t\n").unwrap();
+    fs::File::options().append(true).open(at("top")).unwrap().set_modified(time).unwrap();
+    fs::remove_file(at("tool")).unwrap();
+    fs::create_dir(at("empty")).unwrap();
+    assert_eq!(tree.changed(&before).unwrap(), ["tool", "top"]);
+    tree.remove("tests/new.rs").unwrap();
+    tree.remove("tests/new.rs").unwrap();
+    assert!(!at("tests/new.rs").exists());
+}

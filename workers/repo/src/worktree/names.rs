@@ -5,7 +5,7 @@ pub(super) const LONGEST_PATH: usize = 3000;
 const LONGEST_NAME: usize = 255;
 
 /// Why a path is not written; none when it may be.
-pub(super) fn refused(path: &[u8]) -> Option<&'static str> {
+pub(crate) fn refused(path: &[u8]) -> Option<&'static str> {
     if path.len() > LONGEST_PATH || path.split(|b| *b == b'/').any(|p| p.len() > LONGEST_NAME) {
         return Some("its path is too long");
     }
