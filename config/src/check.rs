@@ -3,6 +3,7 @@
 
 use crate::apply::{ApplySettings, SandboxMode};
 use crate::audit::AuditSettings;
+use crate::calibration::CalibrationSettings;
 use crate::confirm::ConfirmSettings;
 use crate::diff::DiffSettings;
 use crate::embedding::{EmbedWire, EmbeddingConfig};
@@ -51,6 +52,7 @@ pub(crate) fn keys(section: &str) -> &'static [&'static str] {
         "budget" => field_names::<BudgetSettings>(),
         "accept" => field_names::<AcceptLimits>(),
         "tiers" => field_names::<TierLimits>(),
+        "calibration" => field_names::<CalibrationSettings>(),
         "documents" => field_names::<DocumentLimits>(),
         "history" => field_names::<HistorySettings>(),
         "hints" => field_names::<HintLimits>(),

@@ -168,3 +168,14 @@ fn shipped_ladders_are_those_of_the_specification() {
     assert_eq!(rungs("builtin"), ["builtin/static-checks"]);
     assert!(ladders.iter().all(|l| l.rungs.iter().all(|r| !r.note.is_empty())));
 }
+
+#[test]
+fn every_default_may_be_set() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/default.toml");
+    let options = LoadOptions { config_path: Some(path.into()), ..LoadOptions::default() };
+    let loaded = Settings::load(options).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(
+        format!("{loaded:?}"),
+        format!("{:?}", Settings::load(LoadOptions::default()).unwrap())
+    );
+}
