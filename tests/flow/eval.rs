@@ -15,6 +15,7 @@ use std::path::Path;
 use std::time::Duration;
 
 const MODULES: usize = 6;
+const MUTANTS: usize = 30;
 const TESTS: &str = "/usr/bin/python3 -m unittest -q";
 const LONG: Duration = Duration::from_secs(120);
 
@@ -118,7 +119,7 @@ fn args<'a>(bench: &'a Bench, repo: &'a TestRepo, out: &'a str) -> Vec<String> {
         "--test",
         TESTS,
         "--mutants",
-        "24",
+        &MUTANTS.to_string(),
         "--ladder",
         &ladder,
         "--rung",
@@ -149,7 +150,8 @@ fn holds(figure: &Value, number: f64) {
 #[test]
 fn known_reviewers_over_mutants_that_tests_kill_come_to_their_own_rates() {
     let (repo, stub) = (repo(), ModelStub::with(reviewer));
-    let bench = Bench::with_stub(None, &stub.openai_url(), &["good"]);
+    let bench =
+        Bench::with_stub(None, &stub.openai_url(), &["good"]).set("calibration.min_labels", "20");
     let out = bench.out();
     let frozen = bench.dir.path().join("cases");
     let mut args = args(&bench, &repo, out.to_str().unwrap());
@@ -160,7 +162,7 @@ fn known_reviewers_over_mutants_that_tests_kill_come_to_their_own_rates() {
 
     // The tests drop what nobody would notice.
     let mutants = &record["mutants"];
-    assert_eq!(mutants["kept"], 24, "{mutants}");
+    assert_eq!(mutants["kept"], MUTANTS, "{mutants}");
     let sum: u64 = ["kept", "survived", "broken", "timed_out"]
         .iter()
         .map(|n| mutants[*n].as_u64().unwrap())
@@ -169,7 +171,7 @@ fn known_reviewers_over_mutants_that_tests_kill_come_to_their_own_rates() {
     assert!(mutants["survived"].as_u64() > Some(0), "what nothing tests survives: {mutants}");
     let cases = record["cases"].as_array().unwrap();
     let seeded: Vec<&Value> = cases.iter().filter(|c| c["category"] != "clean").collect();
-    assert_eq!(seeded.len(), 24);
+    assert_eq!(seeded.len(), MUTANTS);
     for case in &seeded {
         assert!(case["lines"][0][0].as_u64() < Some(11), "in the function that is tested: {case}");
     }
@@ -208,7 +210,7 @@ fn known_reviewers_over_mutants_that_tests_kill_come_to_their_own_rates() {
     let refused =
         cases.iter().filter(|c| chance("poor", c["place"].as_str().unwrap()) == 9).count();
     assert!(refused > 0 && poor["figures"]["not_reviewed"] == refused, "{}", poor["figures"]);
-    assert_eq!(poor["figures"]["seeded"], 24, "they stay in the denominator");
+    assert_eq!(poor["figures"]["seeded"], MUTANTS, "they stay in the denominator");
     let report = std::fs::read_to_string(out.join("eval.md")).unwrap();
     assert!(
         report.contains("killed by the tests and kept") && report.contains("## Comparisons"),
@@ -225,6 +227,12 @@ fn known_reviewers_over_mutants_that_tests_kill_come_to_their_own_rates() {
         again.stderr
     );
     assert_eq!(std::fs::read(out.join("eval.json")).unwrap(), before);
+    // What confidences prove to be worth is learnt of it, and does not make it another eval.
+    let file = out.join("eval.json");
+    let learnt = bench.run(&["calibrate", "--eval", file.to_str().unwrap(), "--json"]).expect(0);
+    assert!(learnt.stdout.contains("stub/good"), "{}", learnt.stdout);
+    run(&bench, &args).expect(1);
+    assert_eq!(std::fs::read(&file).unwrap(), before);
     // The frozen set has the same cases.
     let other = bench.dir.path().join("frozen");
     let of_frozen = [
@@ -247,7 +255,10 @@ fn known_reviewers_over_mutants_that_tests_kill_come_to_their_own_rates() {
     let (first, second) = (named(bench.ladder().to_str().unwrap()), named("stub/poor"));
     let compared = bench.run(&["eval", "compare", &first, &second, "--json"]).expect(0);
     let compared: Value = serde_json::from_str(&compared.stdout).unwrap();
-    assert_eq!((compared["seeded"].as_u64(), compared["not_shared"].as_u64()), (Some(24), Some(0)));
+    assert_eq!(
+        (compared["seeded"].as_u64(), compared["not_shared"].as_u64()),
+        (Some(MUTANTS as u64), Some(0))
+    );
     assert!(compared["p"].as_f64() < Some(0.05), "7 of 10 against 2 of 10: {compared}");
     assert!(compared["differences"]["recall"]["low"].as_f64() > Some(0.0), "{compared}");
     let told = bench.run(&["eval", "compare", &second, other.to_str().unwrap()]).expect(0);

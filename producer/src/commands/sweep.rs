@@ -112,7 +112,8 @@ pub async fn create(
         None if settings.sweep.shard_ladder.is_empty() => ladder.clone(),
         None => ladder::choose(&settings.sweep.shard_ladder, settings, config)?.0,
     };
-    create_on(session, request, Climbed { ladder, shard_ladder, why }, progress).await
+    let climbed = Climbed { ladder, shard_ladder, why, calibrated: true };
+    create_on(session, request, climbed, progress).await
 }
 
 /// The ladders of a sweep, and why they were chosen where the choice was ours.
@@ -123,6 +124,8 @@ pub struct Climbed {
     pub shard_ladder: Ladder,
     /// Why.
     pub why: Option<String>,
+    /// Whether what is known of the confidences of its models goes with it.
+    pub calibrated: bool,
 }
 
 /// The same on ladders that are known already.
@@ -132,7 +135,7 @@ pub struct Climbed {
 pub async fn create_on(
     session: &Session,
     request: &Request,
-    Climbed { ladder, shard_ladder, why }: Climbed,
+    Climbed { ladder, shard_ladder, why, calibrated }: Climbed,
     progress: &Progress,
 ) -> anyhow::Result<Asked> {
     let settings = &session.settings;
@@ -141,7 +144,9 @@ pub async fn create_on(
     progress.note(&format!("ladder {}{why}: {}", ladder.name, rungs.join(" > ")));
     let mut prepared = request::prepare(request, settings, &session.state, ladder, shard_ladder)?;
     note_targets(&prepared, progress);
-    prepared.spec.calibration = maps(session, &prepared.spec.ladder).await?;
+    if calibrated {
+        prepared.spec.calibration = maps(session, &prepared.spec.ladder).await?;
+    }
     if request.audit {
         audit(session, &mut prepared.spec, progress).await?;
     }

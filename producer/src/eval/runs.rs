@@ -93,8 +93,13 @@ pub async fn run(
     for one in ladders {
         let request = request(args, &place, &commit, &one.label);
         let models: Vec<String> = one.ladder.rungs.iter().map(Rung::name).collect();
-        let climbed =
-            Climbed { shard_ladder: one.ladder.clone(), ladder: one.ladder, why: one.why };
+        // What is learnt of this eval must not make another sweep of the same one.
+        let climbed = Climbed {
+            shard_ladder: one.ladder.clone(),
+            ladder: one.ladder,
+            why: one.why,
+            calibrated: false,
+        };
         let begun = Box::pin(sweep::create_on(session, &request, climbed, progress)).await?;
         let tend = |progress: &Progress| local.tend(progress);
         let ended = Box::pin(wait::until_over(session, &begun.id, progress, tend)).await;
