@@ -47,6 +47,8 @@ impl Setup {
             .set("apply.provider", "stub")
             .set("apply.model", "patcher")
             .set("apply.unconfirmed", "true")
+            .set("apply.prove_command", "python3 {test}")
+            .set("apply.prove_test", "checks/{name}.py")
             // Two files that nobody can review are a trouble.
             .set("observe.threshold", "2")
             .set("observe.interval_s", "1");
@@ -79,6 +81,9 @@ fn stub() -> ModelStub {
         }
         if let Some(facts) = answers::facts_or(&call.system) {
             return Reply::ok(facts);
+        }
+        if call.prompt.contains("# Claim to be tested") {
+            return Reply::ok("```python\nassert False\n```");
         }
         if call.prompt.contains("# Findings of the review") {
             let found = call.prompt.contains("path: src/f0.rs");
@@ -129,6 +134,11 @@ pub fn every_command(setup: &Setup, mut run: impl FnMut(&[&str], &[i32]) -> Stri
     run(&["report", id, "--out", out], &[1]);
     run(&["apply", id, "--check", "true", "--wait"], &[0]);
     run(&["apply", id, "--check", "true", "--commit", "--wait"], &[0]);
+    let proven = run(&["apply", id, "--check", "true", "--prove", "--wait"], &[0]);
+    assert!(
+        proven.contains("findings are proven by a test") && !proven.contains("\n0 of"),
+        "{proven}"
+    );
     assert!(setup.repo.git(&["branch", "--list", "scrum/*"]).contains("auto-apply"));
     run(&["models", "--sweep", id], &[0]);
     run(&["metrics"], &[0]);
