@@ -43,7 +43,7 @@ mod validate;
 
 pub use apply::{ApplySettings, SandboxMode};
 pub use audit::AuditSettings;
-pub use calibration::CalibrationSettings;
+pub use calibration::{CalibrationSettings, EstimateSettings};
 pub use diff::DiffSettings;
 pub use embedding::{EmbedWire, EmbeddingConfig};
 pub use error::{ConfigError, Problem};

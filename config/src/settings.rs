@@ -2,7 +2,7 @@
 
 use crate::apply::ApplySettings;
 use crate::audit::AuditSettings;
-use crate::calibration::CalibrationSettings;
+use crate::calibration::{CalibrationSettings, EstimateSettings};
 use crate::confirm::ConfirmSettings;
 use crate::diff::DiffSettings;
 use crate::embedding::EmbeddingConfig;
@@ -52,6 +52,8 @@ pub struct Settings {
     pub accept: AcceptLimits,
     /// From which confidence on a review has a tier.
     pub tiers: TierLimits,
+    /// What a sweep is expected to take.
+    pub estimate: EstimateSettings,
     /// How many judged findings a calibration needs.
     pub calibration: CalibrationSettings,
     /// How documents are cut up, looked up and shown.

@@ -247,6 +247,7 @@ impl Settings {
             }
         }
         self.calibration.validate(check);
+        self.estimate.validate(check);
         let d = &self.documents;
         check.range("documents.chunk_chars", d.chunk_chars.into(), 100, 100_000);
         check.range("documents.overlap_chars", d.overlap_chars.into(), 0, 100_000);

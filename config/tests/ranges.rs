@@ -102,6 +102,7 @@ fn out_of_range_values_are_refused_with_the_range_and_the_place() {
         ("tiers.auto", "101"),
         ("calibration.min_labels", "19"),
         ("calibration.isotonic_from", "19"),
+        ("estimate.sample_files", "1000001"),
         ("documents.chunk_chars", "99"),
         ("documents.query_chars", "0"),
         ("documents.shown_chars", "0"),

@@ -5,9 +5,11 @@ mod audit;
 mod calibrate;
 mod diff;
 mod dlq;
+mod estimate;
 mod eval;
 mod findings;
 mod kb;
+mod ladder;
 mod memory;
 mod observe;
 mod parity;
@@ -17,9 +19,11 @@ pub use audit::AuditArgs;
 pub use calibrate::CalibrateArgs;
 pub use diff::DiffArgs;
 pub use dlq::{DlqAction, DlqArgs, LetterFilter};
+pub use estimate::EstimateArgs;
 pub use eval::{EvalAction, EvalArgs};
 pub use findings::{FindingFilter, FindingsAction, FindingsArgs};
 pub use kb::{KbAction, KbArgs, RowFilter};
+pub use ladder::{CostBy, LadderAction, LadderArgs, SuggestArgs};
 pub use memory::{MemoryAction, MemoryArgs};
 pub use observe::ObserveArgs;
 pub use parity::{ParityArgs, ParityForm};
@@ -70,6 +74,9 @@ pub enum Command {
     /// Review a change by several models at once, and tally what they agree on.
     #[command(after_help = DIFF_EXAMPLES)]
     Diff(DiffArgs),
+    /// What a sweep would take: calls, tokens, dollars and time, as ranges, from what earlier ones took.
+    #[command(after_help = estimate::EXAMPLES)]
+    Estimate(EstimateArgs),
     /// Enqueue a sweep on the fleet; prints its id.
     #[command(after_help = SWEEP_EXAMPLES)]
     Sweep(SweepArgs),
@@ -113,11 +120,14 @@ pub enum Command {
     #[command(after_help = AUDIT_EXAMPLES)]
     Audit(AuditArgs),
     /// What the confidences of models are worth, from findings that were judged; keeps a map for each model.
-    #[command(after_help = CALIBRATE_EXAMPLES)]
+    #[command(after_help = calibrate::EXAMPLES)]
     Calibrate(CalibrateArgs),
     /// How right reviews are: faults that are put into files on purpose, and which of them each ladder finds.
     #[command(after_help = eval::EXAMPLES)]
     Eval(EvalArgs),
+    /// Which ladder costs least, by what was counted.
+    #[command(after_help = ladder::EXAMPLES)]
+    Ladder(LadderArgs),
     /// Hold two servers against each other: the same requests, and where their answers differ in status and shape.
     #[command(after_help = PARITY_EXAMPLES)]
     Parity(ParityArgs),
@@ -179,12 +189,6 @@ const AUDIT_EXAMPLES: &str = "Examples:
   scrum audit --claims . main...HEAD --text pr.md
 Exit code 1 when a finding stays undecided or split. With --claims: 1 when a claim is not backed, 2 when one is
 undecided because votes are missing or split.";
-
-const CALIBRATE_EXAMPLES: &str = "Examples:
-  scrum calibrate                                 from findings that were fixed, dismissed, audited
-  scrum calibrate --eval eval/eval.json           and from seeded bugs
-  scrum calibrate --show                          the maps that are kept
-Exit code 1 when no model has enough judged findings.";
 
 const PARITY_EXAMPLES: &str = "Examples:
   scrum parity cases.json http://127.0.0.1:8000 https://staging.example

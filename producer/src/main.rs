@@ -12,6 +12,7 @@ mod commands;
 mod embedded;
 mod eval;
 mod ladder;
+mod looking;
 mod original;
 mod output;
 mod posting;
@@ -45,7 +46,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<u8> {
     let global = cli.global;
     match cli.command {
         Command::Run(args) => Box::pin(commands::run::execute(&global, args)).await,
-        Command::Diff(args) => commands::diff::execute(&global, args).await,
+        Command::Diff(args) => Box::pin(commands::diff::execute(&global, args)).await,
         Command::Sweep(args) => Box::pin(commands::sweep::execute(&global, args)).await,
         Command::Status(args) => commands::status::execute(&global, args).await,
         Command::Apply(args) => commands::apply::execute(&global, args).await,
@@ -65,6 +66,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<u8> {
         Command::Observe(args) => commands::observe::execute(&global, args).await,
         Command::Kb(args) => commands::kb::execute(&global, args).await,
         Command::Audit(args) => commands::audit::execute(&global, args).await,
+        Command::Estimate(args) => Box::pin(commands::estimate::execute(&global, args)).await,
+        Command::Ladder(args) => Box::pin(commands::ladder::execute(&global, args)).await,
         Command::Calibrate(args) => commands::calibrate::execute(&global, args).await,
         Command::Eval(args) => Box::pin(commands::eval::execute(&global, args)).await,
         Command::Parity(args) => commands::parity::execute(&global, &args),

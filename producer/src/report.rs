@@ -65,7 +65,7 @@ pub async fn write(
         }
     }
     let sweep = Sweep::open(&session.queue, id).await?;
-    let report = sweep.report(session.trouble_bounds()).await?;
+    let report = Box::pin(sweep.report(session.trouble_bounds())).await?;
     let dir = OutDir::open(out, &session.state, is_ours).with_context(|| unusable(out))?;
     let wants = |name: &str| formats.iter().any(|f| f.as_ref() == name);
     let files = write_all(&sweep, &report, &dir, wants).await;
@@ -81,7 +81,7 @@ pub async fn write(
 /// A failure of Redis, or of stdout; a closed pipe ends the program quietly.
 pub async fn print_summary(session: &Session, id: &SweepId) -> anyhow::Result<()> {
     let sweep = Sweep::open(&session.queue, id).await?;
-    let report = sweep.report(session.trouble_bounds()).await?;
+    let report = Box::pin(sweep.report(session.trouble_bounds())).await?;
     let mut summary = Summary::open(Json::Stdout, &sweep, &report).await?;
     let mut totals = Totals::default();
     each(sweep.files(&TargetStatus::ALL), |file| {

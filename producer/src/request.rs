@@ -119,6 +119,7 @@ pub fn prepare(
         diff: None,
         audit: None,
         calibration: Vec::new(),
+        expected: None,
         labels: labels(&request.labels)?,
         again: if request.again { now_ms() } else { 0 },
     };

@@ -12,6 +12,8 @@
 //! | `transient` | calls that met a transient error (429, 503, a stall) and were tried again |
 //! | `cached` | attempts whose answer was found, so that no call was made |
 //! | `tokens_in`, `tokens_out` | tokens of answered calls, as the provider counted them |
+//! | `asked` | what their prompts were guessed to have before |
+//! | `tokens_out_sq` | the squares of `tokens_out`, call by call: by how much answers differ |
 //! | `cost_micro_usd` | what the provider charged, in millionths of a dollar; absent when it never said |
 //! | `findings` | findings of accepted answers |
 //! | `check:NAME` | those of them that failed a check by program |
@@ -97,6 +99,8 @@ pub struct Taken {
     pub cost_micro_usd: Option<u64>,
     /// Milliseconds.
     pub ms: u64,
+    /// Tokens that its prompt was guessed to have.
+    pub asked: u64,
 }
 
 /// What came of asking.
@@ -135,9 +139,13 @@ pub fn adds(provider: &str, model: &str, task: TaskClass, tried: Tried) -> Vec<(
     }
     add(if matches!(tried, Tried::Found(_)) { "cached" } else { "calls" }, 1);
     if let Tried::Answered(_, taken) = tried {
-        for (metric, by) in
-            [("tokens_in", taken.tokens_in), ("tokens_out", taken.tokens_out), ("ms", taken.ms)]
-        {
+        for (metric, by) in [
+            ("tokens_in", taken.tokens_in),
+            ("tokens_out", taken.tokens_out),
+            ("tokens_out_sq", taken.tokens_out.saturating_mul(taken.tokens_out)),
+            ("asked", taken.asked),
+            ("ms", taken.ms),
+        ] {
             if by > 0 {
                 add(metric, by);
             }
@@ -287,7 +295,8 @@ mod tests {
 
     #[test]
     fn outcomes_add_up_to_attempts_and_calls_to_what_was_sent() {
-        let taken = Taken { tokens_in: 100, tokens_out: 7, cost_micro_usd: Some(0), ms: 1_300 };
+        let taken =
+            Taken { tokens_in: 100, tokens_out: 7, cost_micro_usd: Some(0), ms: 1_300, asked: 80 };
         let ledger = ledger_of(&[
             ("m", Tried::Again),
             ("m", Tried::Again),
@@ -303,6 +312,7 @@ mod tests {
         assert_eq!((n("calls"), n("transient"), n("cached")), (4, 2, 1));
         assert_eq!(n("calls"), n("attempts") - n("cached") + n("transient"));
         assert_eq!((n("tokens_in"), n("tokens_out"), n("ms")), (100, 7, 1_300));
+        assert_eq!((n("tokens_out_sq"), n("asked")), (49, 80));
         assert_eq!(counts.get("cost_micro_usd"), Some(&0), "nothing, and that was told");
         assert_eq!(counts.iter().filter(|(m, _)| m.starts_with("ms:")).count(), 1);
     }
@@ -331,6 +341,7 @@ mod tests {
             tokens_out: u64::MAX,
             cost_micro_usd: Some(u64::MAX),
             ms: u64::MAX,
+            asked: u64::MAX,
         };
         let adds = adds("p", "m", TaskClass::Review, Tried::Answered(Outcome::Accepted, taken));
         assert!(adds.iter().all(|(_, by)| *by >= 0 && *by < i64::MAX / 1_000_000), "{adds:?}");

@@ -10,12 +10,14 @@ mod audit;
 mod calibration;
 mod confirm;
 mod diff;
+mod expected;
 mod facts;
 
 pub use audit::{AuditBounds, AuditSpec};
 pub use calibration::{MapStep, ModelMap};
 pub use confirm::{ConfirmBounds, ConfirmSpec};
 pub use diff::{ClaimsSpec, DiffBounds, DiffFailOn, DiffSpec, EMPTY_TREE, PostSpec, Reviewer};
+pub use expected::{Basis, Expected, Span};
 pub use facts::{FactsBounds, FactsSpec};
 
 /// Which answers are accepted.
@@ -259,6 +261,9 @@ pub struct SweepSpec {
     /// What the confidences of its models have proved to be worth, of those of which that is known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calibration: Vec<ModelMap>,
+    /// What it was expected to take when it began; none where nobody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Expected>,
     /// Free labels, shown in reports.
     #[serde(default)]
     pub labels: std::collections::BTreeMap<String, String>,
@@ -286,6 +291,7 @@ impl SweepSpec {
         canon.labels.clear();
         canon.rev.clear();
         canon.identity.clear();
+        canon.expected = None;
         canon.globs.sort();
         canon.globs.dedup();
         let facts = canon.facts.iter_mut().flat_map(|f| [&mut f.extractor, &mut f.verifier]);

@@ -3,6 +3,13 @@
 use clap::Args;
 use std::path::PathBuf;
 
+/// What `--help` shows.
+pub const EXAMPLES: &str = "Examples:
+  scrum calibrate                                 from findings that were fixed, dismissed, audited
+  scrum calibrate --eval eval/eval.json           and from seeded bugs
+  scrum calibrate --show                          the maps that are kept
+Exit code 1 when no model has enough judged findings.";
+
 /// `scrum calibrate`.
 #[derive(Debug, Args)]
 pub struct CalibrateArgs {

@@ -55,7 +55,7 @@ pub async fn execute(global: &Global, args: CalibrateArgs) -> anyhow::Result<u8>
         ledgers(&session, &mut judged).await?;
     }
     let calibrated_at = time(now_ms());
-    let told = judged.0.iter().map(|(model, judged)| {
+    let told = judged.by_model.iter().map(|(model, judged)| {
         let row = row(model, judged, bounds, &calibrated_at);
         let kept = row.frozen().is_some() && !args.dry_run;
         let stays = !kept && known.iter().any(|before| before.model == *model);
@@ -83,8 +83,11 @@ pub async fn execute(global: &Global, args: CalibrateArgs) -> anyhow::Result<u8>
     Ok(u8::from(told.iter().all(|told| told.row.map.is_empty())))
 }
 
-/// The labels of eval files.
-fn evals(files: &[PathBuf], judged: &mut AllJudged) -> anyhow::Result<()> {
+/// Takes in eval files.
+///
+/// # Errors
+/// One that can't be read, is none, or comes twice.
+pub fn evals(files: &[PathBuf], judged: &mut AllJudged) -> anyhow::Result<()> {
     let mut seen = BTreeSet::new();
     for file in files {
         let text = read_eval(file)?;
@@ -98,10 +101,7 @@ fn evals(files: &[PathBuf], judged: &mut AllJudged) -> anyhow::Result<()> {
 }
 
 /// The text of an eval file.
-///
-/// # Errors
-/// One that can't be read.
-pub fn read_eval(file: &Path) -> anyhow::Result<String> {
+fn read_eval(file: &Path) -> anyhow::Result<String> {
     disk::read_text(file, MOST_EVAL).with_context(|| {
         format!("the file --eval {} can't be read; check the path", file.display())
     })

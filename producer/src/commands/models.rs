@@ -142,6 +142,7 @@ mod tests {
             tokens_out: 1_234_567,
             cost_micro_usd: Some(12_345_678),
             ms: 75_000,
+            asked: 0,
         };
         let long = "openrouter-name/of-a-model-that-is-long:free";
         for (model, task, tried) in [

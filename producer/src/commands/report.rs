@@ -35,7 +35,7 @@ pub async fn execute(global: &Global, args: ReportArgs) -> anyhow::Result<u8> {
     if let Some(name) = &args.file {
         return one_file(global, &session, &id, name).await;
     }
-    report::write(&session, &id, &args.out, &args.format).await?;
+    Box::pin(report::write(&session, &id, &args.out, &args.format)).await?;
     if global.json {
         Box::pin(report::print_summary(&session, &id)).await?;
     } else {

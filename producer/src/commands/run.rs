@@ -45,7 +45,7 @@ pub async fn execute(global: &Global, mut args: RunArgs) -> anyhow::Result<u8> {
         Some(out) => out,
         None => default_out(&session, &created.id)?,
     };
-    let told = report::write(&session, &created.id, &out, &report::ALL).await?;
+    let told = Box::pin(report::write(&session, &created.id, &out, &report::ALL)).await?;
     let verdict =
         wait::Verdict { out: Some((&out, &told)), asked: &created, fail_on: args.fail_on };
     verdict.give(global, &session, &status).await

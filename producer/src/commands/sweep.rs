@@ -4,16 +4,17 @@ use super::unresolved;
 use crate::auditing::{self, Options};
 use crate::cli::{Global, Request, SweepArgs};
 use crate::ladder;
+use crate::looking;
 use crate::output::{say, say_json, tell};
 use crate::progress::Progress;
-use crate::request;
+use crate::request::{self, Prepared};
 use crate::session::{self, Session};
 use crate::{original, report, wait};
 use queue_schema::budget::BudgetRequest;
 use queue_schema::client::{Created, DeadFilter, SweepState};
 use queue_schema::ids::SweepId;
 use queue_schema::rows::CalibrationRow;
-use queue_schema::sweep::{Ladder, ModelMap, Rung, SweepSpec};
+use queue_schema::sweep::{Expected, Ladder, ModelMap, Rung, SweepSpec};
 use scrum_config::Settings;
 use scrum_knowledge::{Letters, sweeps};
 use scrum_shown::shell_quoted;
@@ -66,7 +67,7 @@ pub async fn execute(global: &Global, mut args: SweepArgs) -> anyhow::Result<u8>
     };
     progress.finish();
     let told = match &args.out {
-        Some(out) => Some(report::write(&session, &created.id, out, &report::ALL).await?),
+        Some(out) => Some(Box::pin(report::write(&session, &created.id, out, &report::ALL)).await?),
         None => None,
     };
     let out = args.out.as_deref().zip(told.as_ref());
@@ -104,6 +105,14 @@ pub async fn create(
     ladder_name: &str,
     progress: &Progress,
 ) -> anyhow::Result<Asked> {
+    create_on(session, request, climbed(session, request, ladder_name)?, progress).await
+}
+
+/// The ladders that a request means.
+///
+/// # Errors
+/// An unknown name, with the known ones.
+pub fn climbed(session: &Session, request: &Request, ladder_name: &str) -> anyhow::Result<Climbed> {
     let settings = &session.settings;
     let config = session.config.as_deref();
     let (ladder, why) = ladder::choose(ladder_name, settings, config)?;
@@ -112,8 +121,7 @@ pub async fn create(
         None if settings.sweep.shard_ladder.is_empty() => ladder.clone(),
         None => ladder::choose(&settings.sweep.shard_ladder, settings, config)?.0,
     };
-    let climbed = Climbed { ladder, shard_ladder, why, calibrated: true };
-    create_on(session, request, climbed, progress).await
+    Ok(Climbed { ladder, shard_ladder, why, calibrated: true })
 }
 
 /// The ladders of a sweep, and why they were chosen where the choice was ours.
@@ -128,32 +136,26 @@ pub struct Climbed {
     pub calibrated: bool,
 }
 
-/// The same on ladders that are known already.
+/// The same as [`create`] on ladders that are known already.
 ///
 /// # Errors
-/// As [`create`].
+/// As there.
 pub async fn create_on(
     session: &Session,
     request: &Request,
-    Climbed { ladder, shard_ladder, why, calibrated }: Climbed,
+    climbed: Climbed,
     progress: &Progress,
 ) -> anyhow::Result<Asked> {
     let settings = &session.settings;
-    let rungs: Vec<_> = ladder.rungs.iter().map(queue_schema::sweep::Rung::name).collect();
-    let why = why.map(|w| format!(" ({w})")).unwrap_or_default();
-    progress.note(&format!("ladder {}{why}: {}", ladder.name, rungs.join(" > ")));
-    let mut prepared = request::prepare(request, settings, &session.state, ladder, shard_ladder)?;
+    let mut prepared = prepare(session, request, climbed, progress).await?;
     note_targets(&prepared, progress);
-    if calibrated {
-        prepared.spec.calibration = maps(session, &prepared.spec.ladder).await?;
-    }
-    if request.audit {
-        audit(session, &mut prepared.spec, progress).await?;
-    }
     if request.again
         && let Some(again) = sweeps::unfinished(&session.queue, &prepared.spec).await?
     {
         prepared.spec.again = again;
+    }
+    if session.queue.sweep_status(&prepared.spec.id()).await?.is_none() {
+        prepared.spec.expected = expect(session, &prepared, progress).await;
     }
     let (spec, documents) = (&prepared.spec, &prepared.documents);
     let budget = budget(request, settings);
@@ -190,6 +192,45 @@ pub async fn create_on(
     Ok(Asked { id, new: created.new, unused: prepared.unused })
 }
 
+/// Checks a request, says which ladder it gets, and pins it with all that is known of its models.
+///
+/// # Errors
+/// Whatever a person can get wrong, with what to do.
+pub async fn prepare(
+    session: &Session,
+    request: &Request,
+    Climbed { ladder, shard_ladder, why, calibrated }: Climbed,
+    progress: &Progress,
+) -> anyhow::Result<Prepared> {
+    let settings = &session.settings;
+    let rungs: Vec<_> = ladder.rungs.iter().map(queue_schema::sweep::Rung::name).collect();
+    let why = why.map(|w| format!(" ({w})")).unwrap_or_default();
+    progress.note(&format!("ladder {}{why}: {}", ladder.name, rungs.join(" > ")));
+    let mut prepared = request::prepare(request, settings, &session.state, ladder, shard_ladder)?;
+    if calibrated {
+        prepared.spec.calibration = maps(session, &prepared.spec.ladder).await?;
+    }
+    if request.audit {
+        audit(session, &mut prepared.spec, progress).await?;
+    }
+    Ok(prepared)
+}
+
+/// What the sweep is expected to take. Its planner tells what can't be read.
+async fn expect(session: &Session, prepared: &Prepared, progress: &Progress) -> Option<Expected> {
+    let expected = match looking::expected(session, prepared).await {
+        Ok(expected) => expected,
+        Err(error) => {
+            progress.note(&format!("what the sweep may take can't be estimated: {error:#}"));
+            None
+        }
+    };
+    if let Some(told) = expected.as_ref().and_then(super::estimate::told) {
+        progress.note(&told);
+    }
+    expected
+}
+
 /// What is known of the confidences of the models of a ladder, frozen: the same sweep has the same tiers whatever is
 /// learnt while it runs.
 async fn maps(session: &Session, ladder: &Ladder) -> anyhow::Result<Vec<ModelMap>> {
@@ -215,7 +256,7 @@ async fn audit(session: &Session, spec: &mut SweepSpec, progress: &Progress) -> 
 }
 
 /// Says which part of the commit was meant where the command line may have missed it.
-pub fn note_targets(prepared: &request::Prepared, progress: &Progress) {
+pub fn note_targets(prepared: &Prepared, progress: &Progress) {
     for glob in &prepared.unused {
         progress.note(&format!(
             "--target '{glob}' matches no file of the commit; paths start at the repository's root"

@@ -2,7 +2,7 @@
 
 use super::testing::{Tests, Verdict};
 use super::{DIR, Set};
-use crate::commands::dry_run;
+use crate::looking;
 use anyhow::bail;
 use queue_schema::ids::content_id;
 use queue_schema::url::public_address;
@@ -157,14 +157,14 @@ fn enough(asked: &Asked, tried: &Tried, tell: &dyn Fn(String)) -> anyhow::Result
 /// The files that may get a fault, by their paths: those that a sweep would review.
 fn files(repo: &Repo, commit: &str, asked: &Asked) -> anyhow::Result<HashMap<String, Entry>> {
     let tree = repo.snapshot(commit)?;
-    let ignore = dry_run::ignore_file(repo, &tree)?;
+    let ignore = looking::ignore_file(repo, &tree)?;
     let globs = TargetGlobs::new(&asked.targets)?;
     let most = asked.settings.sweep.max_file_bytes;
     let fits = |entry: &Entry| {
         is_mutable(&entry.path)
             && !entry.path_escaped
             && globs.matches(&entry.path)
-            && dry_run::skip(entry, ignore.as_ref(), most).is_none()
+            && looking::skip(entry, ignore.as_ref(), most).is_none()
     };
     let mut files: Vec<Entry> = tree.into_iter().filter(fits).collect();
     let seed = asked.seed.to_le_bytes();

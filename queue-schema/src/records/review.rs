@@ -350,7 +350,7 @@ mod tests {
     fn what_is_written_is_read() {
         let review = ReviewId::from("s-1");
         let to = ReviewRecord::of(&review);
-        let taken = Taken { tokens_in: 3, tokens_out: 2, cost_micro_usd: Some(7), ms: 9 };
+        let taken = Taken { tokens_in: 3, tokens_out: 2, cost_micro_usd: Some(7), ms: 9, asked: 0 };
         let mut effects = vec![
             to.shards(3),
             to.cuts([10, 20, 30]),

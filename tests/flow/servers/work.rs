@@ -214,6 +214,8 @@ pub fn every_command(setup: &Setup, mut run: impl FnMut(&[&str], &[i32]) -> Stri
     std::fs::write(&eval, judged.to_string()).unwrap();
     run(&["calibrate", "--eval", eval.to_str().unwrap()], &[0]);
     run(&["calibrate", "--show"], &[0]);
+    run(&["estimate", sweep[1], "--ladder", better], &[0]);
+    run(&["ladder", "suggest"], &[1]);
     run(&["doctor"], &[0, 1]);
     run(&["kb", "schema"], &[0]);
     run(&["kb", "health"], &[0]);

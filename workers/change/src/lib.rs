@@ -113,6 +113,7 @@ pub fn prepare(
         diff: Some(change),
         audit: None,
         calibration: Vec::new(),
+        expected: None,
         labels: request.labels,
         again: request.again,
     };

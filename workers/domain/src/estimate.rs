@@ -1,5 +1,17 @@
 //! What a sweep would take: calls and tokens, before any model is asked.
 
+mod expect;
+pub mod history;
+mod load;
+pub mod random;
+mod taking;
+mod took;
+
+pub use expect::{LEAST_ANSWERS, expect};
+pub use history::Past;
+use load::Load;
+pub use took::{Came, Off, off};
+
 use crate::definitions::{self, Index};
 use crate::fit::{guess, guess_asked, reads_whole};
 use crate::hints::Hints;
@@ -53,6 +65,8 @@ pub struct Estimate<'a> {
     documents: [Option<(Vec<Chunk>, LexicalIndex)>; 2],
     forensic: Option<&'a str>,
     hints: Option<Hints>,
+    /// What files ask of each rung.
+    loads: Vec<Load>,
     /// The definitions of the commit; empty where none are shown.
     pub definitions: Index,
     /// In the order of the ladder.
@@ -85,6 +99,7 @@ impl<'a> Estimate<'a> {
             forensic: of(&spec.forensic),
             hints: of(&spec.hints).and_then(|text| Hints::of_text(text).ok()),
             definitions: Index::default(),
+            loads: vec![Load::default(); spec.ladder.rungs.len()],
             rungs: spec.ladder.rungs.iter().map(empty).collect(),
             facts: spec.facts.as_ref().map(|_| OfFacts::default()),
         }
@@ -94,6 +109,8 @@ impl<'a> Estimate<'a> {
     pub fn add(&mut self, path: &str, text: &str) -> (usize, u64) {
         let prompt = self.prompt(path, text);
         let mut pieces = None;
+        // Notes are made for the first rung that needs them, and serve those after it.
+        let mut has_shards = false;
         let (mut parts, mut tokens) = (1, 0);
         for (i, rung) in self.spec.ladder.rungs.iter().enumerate() {
             let limits = &self.spec.limits;
@@ -103,18 +120,23 @@ impl<'a> Estimate<'a> {
                 if whole { &[] } else { pieces.get_or_insert_with(|| self.pieces(path, text)) };
             let (mut asked, mut calls) = (guess_asked(&prompt), 1);
             let mut answered = u64::from(max_tokens);
+            let mut shards = (0, 0);
             if cut.len() > 1 {
                 let notes = (cut.len() * limits.shard_max_tokens as usize * BYTES_A_TOKEN)
                     .min(limits.notes_chars as usize);
                 asked = asked.saturating_sub(guess(text.len())) + guess(notes);
-                asked +=
-                    cut.iter().map(|piece| asked_of_shard(path, &text[piece.clone()])).sum::<u64>();
-                calls += cut.len() as u64;
+                let read = cut.iter().map(|piece| asked_of_shard(path, &text[piece.clone()]));
+                shards = (cut.len() as u64, read.sum::<u64>());
+                asked += shards.1;
+                calls += shards.0;
                 answered += cut.len() as u64 * u64::from(limits.shard_max_tokens);
             }
             if rung.context_tokens == Some(Rung::ANY_CONTEXT) {
                 (asked, calls, answered) = (0, 0, 0);
             }
+            let own = asked.saturating_sub(shards.1);
+            self.loads[i].add(own, if has_shards { (0, 0) } else { shards });
+            has_shards |= shards.0 > 0;
             let of = &mut self.rungs[i];
             of.whole += u64::from(cut.len() < 2);
             of.in_parts += u64::from(cut.len() > 1);
@@ -131,6 +153,25 @@ impl<'a> Estimate<'a> {
             facts.tokens_in += asked_of_facts(spec, path, text);
         }
         (parts, tokens)
+    }
+
+    /// The files that were added stand for so many: they are some of those that are reviewed.
+    pub fn stand_for(&mut self, files: u64) {
+        self.loads.iter_mut().for_each(|load| load.stand_for(files));
+    }
+
+    /// Files to be reviewed.
+    pub fn files(&self) -> u64 {
+        self.loads.first().map_or(0, Load::files)
+    }
+
+    /// What files ask of each rung.
+    fn loads(&self) -> &[Load] {
+        &self.loads
+    }
+
+    fn spec(&self) -> &SweepSpec {
+        self.spec
     }
 
     fn pieces(&self, path: &str, text: &str) -> Vec<Range<usize>> {
@@ -207,3 +248,6 @@ fn asked_of_facts(spec: &FactsSpec, path: &str, text: &str) -> u64 {
         + guess(shown)
         + u64::from(bounds.max_tokens)
 }
+
+#[cfg(test)]
+mod tests;

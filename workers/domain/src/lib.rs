@@ -24,7 +24,7 @@
 //!
 //! [`calibration`] says what the confidences of a model are worth.
 //!
-//! [`estimate`] says what a sweep would take before it begins.
+//! [`estimate`] says what a sweep would take before it begins; [`suggest`] which order of rungs costs least.
 //!
 //! [`eval`] says how right reviews are: which seeded faults they find, and what else they claim.
 //!
@@ -84,6 +84,7 @@ pub mod scratchpad;
 pub mod severity;
 pub mod shape;
 pub mod split;
+pub mod suggest;
 pub mod target;
 pub mod text;
 pub mod tier;

@@ -20,6 +20,7 @@
 //! | all that is known of a letter; what its retry would be | [`letters::Exporter`], [`letters::retried`] |
 //! | a repository over time | [`metrics_of_all`], [`metrics_of`] |
 //! | what models have shown | [`models`] |
+//! | what earlier sweeps tell of the next one; how far off an expectation was | [`past`], [`Sweep::off`] |
 //! | what is remembered of a repository; its pathways | [`memory::memory_stats`], [`memory::pathway`], [`memory::pathways`] |
 //! | which kinds of rows there are, who reads them; the rows of a kind over many sweeps | [`kb::health`], [`kb::KbRows`] |
 //! | what happened lately, and what it comes to | [`observe::Events`], [`observe::stats`] |
@@ -35,6 +36,7 @@
 pub mod audits;
 mod change;
 pub mod claims;
+mod expected;
 mod files;
 mod findings;
 pub mod fleet;
@@ -51,6 +53,7 @@ pub mod sweeps;
 
 pub use audits::Audits;
 pub use change::{Change, known};
+pub use expected::past;
 pub use files::Files;
 pub use findings::{Findings, Found};
 pub use ledger::{Ledger, OfFile, Wanted};

@@ -100,6 +100,8 @@ impl Sweep {
                 duration_ms: models.iter().map(|m| m.duration_ms).sum(),
             },
             models,
+            expected: self.spec.expected.as_ref().map(|expected| expected.basis),
+            off: Box::pin(self.off(now)).await?,
             metrics: metrics_of(&self.queue, id).await?,
             troubles: Box::pin(troubles(&self.queue, id, bounds)).await?,
         })

@@ -107,6 +107,7 @@ async fn prepare(
         facts: None,
         confirm: None,
         calibration: Vec::new(),
+        expected: None,
         embedding: String::new(),
         labels: std::collections::BTreeMap::new(),
         again: if args.again { scrum_knowledge::now_ms() } else { 0 },

@@ -50,15 +50,23 @@ pub struct Judged {
     pub sources: BTreeMap<Source, u32>,
     /// Judged, and without a confidence that can be read.
     pub silent: u32,
+    /// Those that an eval found right, with or without a confidence.
+    pub right_by_eval: u32,
 }
 
 /// Judged findings by model.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct AllJudged(pub BTreeMap<String, Judged>);
+pub struct AllJudged {
+    /// The findings.
+    pub by_model: BTreeMap<String, Judged>,
+    /// Cases of evals of which the review of a model was accepted.
+    pub reviews: BTreeMap<String, u32>,
+}
 
 impl AllJudged {
     fn add(&mut self, model: &str, confidence: Option<u8>, source: Source, right: bool) {
-        let judged = self.0.entry(model.to_owned()).or_default();
+        let judged = self.by_model.entry(model.to_owned()).or_default();
+        judged.right_by_eval += u32::from(right && source == Source::Eval);
         match confidence {
             Some(confidence) => {
                 judged.labels.push(Label { confidence, right });
@@ -104,7 +112,9 @@ impl AllJudged {
                 file.schema_version
             ));
         }
-        let labels: Vec<EvalLabel> = file.runs.into_iter().flat_map(|run| run.labels).collect();
+        let (cases, labels): (Vec<_>, Vec<_>) =
+            file.runs.into_iter().map(|run| (run.cases, run.labels)).unzip();
+        let labels: Vec<EvalLabel> = labels.into_iter().flatten().collect();
         for label in &labels {
             let said = label.confidence.map(|said| (said * 100.0).round());
             if said.is_some_and(|said| !(0.0..=100.0).contains(&said)) {
@@ -118,6 +128,9 @@ impl AllJudged {
             let said = label.confidence.map(|said| (said * 100.0).round() as u8);
             self.add(&label.model, said, Source::Eval, label.right);
         }
+        for model in cases.into_iter().flatten().filter_map(|case| case.model) {
+            *self.reviews.entry(model).or_default() += 1;
+        }
         Ok(labels.len())
     }
 }
@@ -130,7 +143,16 @@ struct EvalFile {
 
 #[derive(Deserialize)]
 struct EvalRun {
+    #[serde(default)]
+    cases: Vec<EvalCase>,
     labels: Vec<EvalLabel>,
+}
+
+#[derive(Deserialize)]
+struct EvalCase {
+    /// Of the accepted review; none where there is none.
+    #[serde(default)]
+    model: Option<String>,
 }
 
 #[derive(Deserialize)]

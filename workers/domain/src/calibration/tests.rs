@@ -168,7 +168,7 @@ fn a_finding_of_the_ledger_is_judged_by_people_then_audits_then_its_code() {
         let mut all = AllJudged::default();
         all.add_finding(&row(state, verdict, dismissed));
         let judged = all
-            .0
+            .by_model
             .get("p/m")
             .map(|judged| (judged.sources.keys().next().copied().unwrap(), judged.labels[0].right));
         assert_eq!(judged, want, "{state:?} {verdict:?}");
@@ -177,19 +177,20 @@ fn a_finding_of_the_ledger_is_judged_by_people_then_audits_then_its_code() {
     silent.observed.confidence = None;
     let mut all = AllJudged::default();
     all.add_finding(&silent);
-    assert_eq!((all.0["p/m"].silent, all.0["p/m"].labels.len()), (1, 0));
+    assert_eq!((all.by_model["p/m"].silent, all.by_model["p/m"].labels.len()), (1, 0));
 }
 
 #[test]
 fn eval_files_are_read_and_nonsense_is_not() {
     let mut all = AllJudged::default();
-    let text = r#"{"schema_version": 1, "runs": [{"label": "a", "metrics": {}, "labels": [
+    let text = r#"{"schema_version": 1, "runs": [{"label": "a", "metrics": {}, "cases": [{"model": "p/m"}, {"model": "p/m"}, {"model": null}], "labels": [
         {"model": "p/m", "confidence": 0.85, "right": true, "case": "c1", "source": "eval"},
         {"model": "p/m", "confidence": null, "right": false, "case": "c2", "source": "eval"},
         {"model": "p/n", "confidence": 1.0, "right": false, "case": "c1", "source": "eval"}]}]}"#;
     assert_eq!(all.add_eval(text), Ok(3));
-    assert_eq!(all.0["p/m"].labels, [Label { confidence: 85, right: true }]);
-    assert_eq!((all.0["p/m"].silent, all.0["p/n"].sources[&Source::Eval]), (1, 1));
+    assert_eq!(all.by_model["p/m"].labels, [Label { confidence: 85, right: true }]);
+    assert_eq!((all.by_model["p/m"].silent, all.by_model["p/n"].sources[&Source::Eval]), (1, 1));
+    assert_eq!((all.reviews["p/m"], all.by_model["p/m"].right_by_eval), (2, 1));
     let before = all.clone();
     for (text, word) in [
         ("{}", "no eval file"),

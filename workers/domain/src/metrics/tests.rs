@@ -110,6 +110,7 @@ fn swept(id: &str, counters: &[(&str, u64)]) -> Swept {
             diff: None,
             audit: None,
             calibration: Vec::new(),
+            expected: None,
             labels: BTreeMap::new(),
             again: 0,
         },

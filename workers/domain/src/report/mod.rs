@@ -9,6 +9,7 @@
 
 pub mod applied;
 pub(crate) mod escape;
+mod expected;
 pub mod file;
 mod finding;
 pub mod index;
@@ -29,6 +30,7 @@ mod unread;
 
 pub use totals::Totals;
 
+use crate::estimate::Off;
 use crate::review::{Spent, most_masked};
 pub use queue_schema::url::public_address;
 
@@ -36,7 +38,7 @@ use queue_schema::budget::Budget;
 use queue_schema::rows::{
     Attempt, AuditFactsRow, DiagnosisRow, LoopMetricsRow, ModelTrustRow, ReviewRow,
 };
-use queue_schema::sweep::{Ladder, Target, TargetStatus};
+use queue_schema::sweep::{Basis, Ladder, Target, TargetStatus};
 use std::collections::BTreeMap;
 
 /// A sweep as it stands, apart from its files.
@@ -65,6 +67,10 @@ pub struct SweepReport {
     pub spent: Spent,
     /// Its ledger by model and task.
     pub models: Vec<ModelTrustRow>,
+    /// What was expected of it rests on this; none where nothing was.
+    pub expected: Option<Basis>,
+    /// How far off that was, of each number.
+    pub off: Vec<Off>,
     /// The sweep in numbers, held against the one before.
     pub metrics: Option<LoopMetricsRow>,
     /// Failures that piled up.

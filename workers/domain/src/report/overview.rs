@@ -7,8 +7,8 @@ use super::finding::{self, Rank};
 use super::page::{self, Kind, cost, duration, folded, linked};
 use super::top::{First, Top};
 use super::{
-    FileReport, SweepReport, Totals, index, known, models, progress, public_address, trouble,
-    unread,
+    FileReport, SweepReport, Totals, expected, index, known, models, progress, public_address,
+    trouble, unread,
 };
 use crate::text::counted;
 use queue_schema::rows::{AuditVerdict, ReviewRow};
@@ -169,6 +169,7 @@ impl Overview {
         );
         folded(&mut out, "About this run", |out| {
             about(out, report, &self.totals);
+            expected::section(out, report);
             models::section(out, &report.models);
         });
         out.truncate(out.trim_end().len());

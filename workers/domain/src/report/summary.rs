@@ -39,6 +39,7 @@ pub fn head(report: &SweepReport) -> Value {
         "cost_usd": spent.cost_usd,
         "call_duration_ms": spent.duration_ms,
         "models": report.models,
+        "expected": report.expected.map(|basis| json!({"basis": basis, "numbers": report.off})),
     })
 }
 

@@ -173,6 +173,8 @@ fn sweep(text: &str, path: &str) -> Whole {
     let mut skipped = file("logo.png", TargetStatus::Skipped);
     skipped.target.skip = Some("not a text file (by its name)".into());
     let report = SweepReport {
+        expected: None,
+        off: Vec::new(),
         budget: None,
         sweep_id: "s".into(),
         repo: "https://me:secret@host/r.git".into(),

@@ -48,6 +48,9 @@ pub struct Answer {
     /// Tokens that it took as far as can be guessed, when the provider told none.
     #[serde(default)]
     pub guessed: u64,
+    /// Tokens that its prompt was guessed to have before it was asked.
+    #[serde(default)]
+    pub asked: u64,
     /// Found, not asked for.
     #[serde(skip)]
     pub cached: bool,
@@ -72,6 +75,7 @@ impl Answer {
             masked: reply.masked.saturating_add(masked),
             paid_by: String::new(),
             guessed: 0,
+            asked: 0,
             cached: false,
             free: false,
         }
@@ -91,6 +95,7 @@ impl Answer {
             masked: 0,
             paid_by: String::new(),
             guessed: 0,
+            asked: 0,
             cached: false,
             free: true,
         }
@@ -99,6 +104,7 @@ impl Answer {
     /// What it took: the provider knows best, else the price says. Tokens are guessed where none were told,
     /// so that a budget holds all the same.
     pub(super) fn settle_up(&mut self, rung: &Rung, asked: u64) {
+        self.asked = asked;
         let (mut tokens_in, mut tokens_out) = (self.tokens_in, self.tokens_out);
         if tokens_in + tokens_out == 0 {
             (tokens_in, tokens_out) = (asked, budget::guess(self.text.len()));
@@ -145,6 +151,7 @@ impl Answer {
             tokens_out: self.tokens_out,
             cost_micro_usd: self.cost_usd.map(micro_usd),
             ms: self.duration_ms,
+            asked: self.asked,
         })
     }
 }

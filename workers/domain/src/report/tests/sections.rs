@@ -104,7 +104,8 @@ fn models_stand_in_the_report_and_in_the_summary() {
     let mut report = sweep("x", "src/a.rs");
     assert!(!render(&report).contains("# Models"));
     let mut sums = Ledger::new();
-    let taken = Taken { tokens_in: 7, tokens_out: 2, cost_micro_usd: Some(1500), ms: 3_000 };
+    let taken =
+        Taken { tokens_in: 7, tokens_out: 2, cost_micro_usd: Some(1500), ms: 3_000, asked: 0 };
     let tried = Tried::Answered(Outcome::Accepted, taken);
     let adds = ledger::adds("ollama", "m|1", TaskClass::Review, tried);
     ledger::gather(&mut sums, adds.into_iter().map(|(f, n)| (f, n.unsigned_abs())));

@@ -1,0 +1,201 @@
+use super::history::{Sum, mean, share};
+use super::random::Random;
+use super::*;
+use queue_schema::ledger::{Asked, Counts};
+use queue_schema::sweep::{Basis, Expected, Span};
+
+const FILES: u64 = 30;
+
+/// Sweeps of a ladder of two rungs, priced, whose text is the same everywhere.
+fn spec() -> SweepSpec {
+    let rung = |model: &str, price: f64| {
+        serde_json::json!({"provider": "p", "model": model, "usd_per_million_in": price,
+            "usd_per_million_out": price * 4.0})
+    };
+    let ladder =
+        serde_json::json!({"name": "l", "rungs": [rung("weak", 1.0), rung("strong", 10.0)]});
+    serde_json::from_value(serde_json::json!({
+        "v": 1, "repo": "/r", "rev": "HEAD", "commit": "c", "globs": [], "prd": null, "proposal": null,
+        "forensic": null, "ladder": ladder, "shard_ladder": ladder, "policy": "auto",
+        "limits": {"split_over_bytes": 6000, "shard_bytes": 3500, "max_file_bytes": 1_048_576,
+            "admission_window": 256, "plan_page": 2000, "transient_retries": 3, "max_tokens": 1500,
+            "shard_max_tokens": 400, "temperature": 0.2, "top_chunks": 5},
+    }))
+    .unwrap()
+}
+
+/// What each answer costs, call by call, in a sweep whose share and length are drawn around the usual ones.
+struct Drawn {
+    past: Past,
+    calls: f64,
+    usd: f64,
+}
+
+fn add(counts: &mut Counts, metric: &str, by: f64) {
+    *counts.entry(metric.to_owned()).or_default() += by.round() as u64;
+}
+
+/// A sweep of so many files, whose prompts have `asked` guessed tokens each and 1.2 times as many real ones.
+fn sweep(random: &mut Random, files: u64, asked: f64) -> Drawn {
+    let mut drawn =
+        Drawn { past: Past { wall_ms: 60_000, ..Past::default() }, calls: 0.0, usd: 0.0 };
+    let mut reach = files;
+    for (model, usual, price) in [("weak", 0.7, 1.0), ("strong", 0.9, 10.0)] {
+        let likely = random.beta(usual * 40.0, (1.0 - usual) * 40.0);
+        let long = 300.0 * (0.15 * random.normal()).exp();
+        let mut counts = Counts::new();
+        let asked_of = reach;
+        for _ in 0..asked_of {
+            let accepted = random.uniform() < likely;
+            let written = (long * (0.4 * random.normal() - 0.08).exp()).round();
+            let usd = (asked * 1.2 * price + written * price * 4.0) / 1e6;
+            let all = [
+                ("attempts", 1.0),
+                ("accepted", f64::from(u8::from(accepted))),
+                ("calls", 1.0),
+                ("ms:100", 1.0),
+                ("ms", 100.0),
+                ("asked", asked),
+                ("tokens_in", asked * 1.2),
+                ("tokens_out", written),
+                ("tokens_out_sq", written * written),
+                ("cost_micro_usd", usd * 1e6),
+            ];
+            for (metric, by) in all {
+                add(&mut counts, metric, by);
+            }
+            drawn.calls += 1.0;
+            drawn.usd += usd;
+            reach -= u64::from(accepted);
+        }
+        let who = Asked { provider: "p".into(), model: model.into(), task: "review".into() };
+        drawn.past.ledger.insert(who, counts);
+    }
+    drawn
+}
+
+fn estimate(spec: &SweepSpec) -> Estimate<'_> {
+    let mut estimate = Estimate::new(spec, |_| None);
+    for i in 0..FILES {
+        estimate.add(&format!("src/f{i}.rs"), "pub fn f() {}\n");
+    }
+    estimate
+}
+
+#[test]
+fn four_of_five_sweeps_lie_within_their_ranges() {
+    let spec = spec();
+    let estimate = estimate(&spec);
+    let asked = estimate.rungs[0].tokens_in as f64 / FILES as f64;
+    let (mut random, mut within, runs) = (Random::new(7), [0_u32; 2], 60);
+    for run in 0..runs {
+        let sweeps = [2, 5, 20][run % 3];
+        let past: Vec<Past> = (0..sweeps)
+            .map(|_| {
+                let files = 10 + (random.uniform() * 40.0) as u64;
+                sweep(&mut random, files, asked).past
+            })
+            .collect();
+        let expected = expect(&estimate, &past);
+        assert_eq!((expected.basis, expected.files), (Basis::Ledger, FILES));
+        let came = sweep(&mut random, FILES, asked);
+        within[0] += u32::from(expected.calls.holds(came.calls));
+        within[1] += u32::from(expected.usd.unwrap().holds(came.usd));
+    }
+    for held in within {
+        let share = f64::from(held) / runs as f64;
+        assert!((0.7..=0.92).contains(&share), "{within:?} of {runs}");
+    }
+}
+
+#[test]
+fn more_sweeps_make_a_range_narrower_and_the_same_ones_the_same() {
+    let spec = spec();
+    let estimate = estimate(&spec);
+    let mut random = Random::new(3);
+    let past: Vec<Past> = (0..20).map(|_| sweep(&mut random, 30, 400.0).past).collect();
+    let width = |of: &Expected| of.usd.unwrap().high - of.usd.unwrap().low;
+    let (few, many) = (expect(&estimate, &past[..1]), expect(&estimate, &past));
+    assert!(width(&many) < width(&few), "{few:?} {many:?}");
+    assert_eq!(many, expect(&estimate, &past));
+    assert_eq!((many.sweeps, many.unknown.len(), many.ms.is_some()), (20, 0, true));
+}
+
+#[test]
+fn without_a_ledger_there_are_bounds_and_no_time() {
+    let spec = spec();
+    let estimate = estimate(&spec);
+    let nothing = expect(&estimate, &[]);
+    assert_eq!((nothing.basis, nothing.sweeps, nothing.ms), (Basis::Files, 0, None));
+    assert_eq!((nothing.calls.low, nothing.calls.high), (FILES as f64, 2.0 * FILES as f64));
+    assert_eq!(nothing.unknown, ["p/strong", "p/weak"]);
+    let usd = nothing.usd.unwrap();
+    assert!(usd.low < usd.likely && usd.likely < usd.high, "{usd:?}");
+    // Nine answers are too few to go by.
+    let past = sweep(&mut Random::new(1), 9, 400.0).past;
+    assert_eq!(expect(&estimate, &[past]).basis, Basis::Files);
+    let free = SweepSpec {
+        ladder: serde_json::from_str(r#"{"name":"l","rungs":[{"provider":"p","model":"m"}]}"#)
+            .unwrap(),
+        ..spec.clone()
+    };
+    let expected = expect(&super::tests::estimate(&free), &[]);
+    assert_eq!((expected.usd, expected.unpriced), (None, vec!["p/m".to_owned()]));
+}
+
+#[test]
+fn what_was_sampled_stands_for_all() {
+    let spec = spec();
+    let mut some = estimate(&spec);
+    some.stand_for(10 * FILES);
+    let past = [sweep(&mut Random::new(1), 60, 400.0).past];
+    let (all, few) = (expect(&some, &past), expect(&estimate(&spec), &past));
+    let times = all.tokens.likely / few.tokens.likely;
+    assert_eq!(all.files, 10 * FILES);
+    assert!((times - 10.0).abs() < 1.0, "{times}");
+}
+
+#[test]
+fn shares_and_means_are_as_sure_as_what_tells_them() {
+    let prior = super::history::Share { mean: 0.5, strength: 2.0 };
+    let alike: Vec<(f64, f64)> = vec![(70.0, 100.0); 10];
+    let apart: Vec<(f64, f64)> =
+        (0..10).map(|i| (if i % 2 == 0 { 95.0 } else { 45.0 }, 100.0)).collect();
+    let (alike, apart) = (share(&alike, prior), share(&apart, prior));
+    assert!((alike.mean - 0.7).abs() < 0.01 && (apart.mean - 0.7).abs() < 0.01);
+    assert!(alike.strength > 4.0 * apart.strength, "{alike:?} {apart:?}");
+    assert!((share(&[], prior).mean - 0.5).abs() < 1e-12);
+    let of = |means: &[f64]| {
+        let sums =
+            means.iter().map(|m| Sum { n: 50.0, sum: 50.0 * m, squares: 50.0 * m * m * 1.16 });
+        mean(&sums.collect::<Vec<_>>()).unwrap()
+    };
+    let (alike, apart) =
+        (of(&[100.0; 8]), of(&[50.0, 150.0, 60.0, 140.0, 70.0, 130.0, 80.0, 120.0]));
+    assert!((alike.mean - 100.0).abs() < 1e-9 && (alike.within - 0.4).abs() < 0.01, "{alike:?}");
+    assert!(apart.between > 2.0 * alike.between, "{alike:?} {apart:?}");
+    assert_eq!(mean(&[]), None);
+}
+
+#[test]
+fn how_far_off_it_was() {
+    let span = Span { low: 10.0, likely: 12.0, high: 15.0 };
+    let expected = Expected {
+        basis: Basis::Ledger,
+        sweeps: 3,
+        files: 9,
+        calls: span,
+        tokens: span,
+        usd: None,
+        ms: Some(span),
+        unknown: Vec::new(),
+        unpriced: Vec::new(),
+    };
+    let came = Came { calls: 15, tokens: 24, usd: Some(1.0), ms: 9 };
+    let told: Vec<_> =
+        off(&expected, &came).into_iter().map(|o| (o.what, o.within, o.off_percent)).collect();
+    assert_eq!(
+        told,
+        [("calls", true, Some(25.0)), ("tokens", false, Some(100.0)), ("ms", false, Some(-25.0))]
+    );
+}
