@@ -2,6 +2,7 @@
 
 use crate::check::{self, PROVIDERS};
 use crate::error::{ConfigError, Problem};
+use crate::in_force::{self, InForce};
 use crate::layer::Layer;
 use crate::settings::Settings;
 use crate::suggest::nearest;
@@ -51,6 +52,16 @@ impl Settings {
     /// [`ConfigError`] for a file that can't be read or parsed, keys that are not known, values
     /// of the wrong kind or out of range; all problems of a kind at once.
     pub fn load(options: LoadOptions) -> Result<Settings, ConfigError> {
+        Self::load_with_origins(options).map(|(settings, _)| settings)
+    }
+
+    /// The same, with every value in force and where it comes from, by the names of keys.
+    ///
+    /// # Errors
+    /// As [`Settings::load`].
+    pub fn load_with_origins(
+        options: LoadOptions,
+    ) -> Result<(Settings, Vec<InForce>), ConfigError> {
         let defaults = Layer::parse(DEFAULTS, DEFAULT_TOML)?;
         let mut env = options.env;
         // The order of an environment is arbitrary; the outcome should not be.
@@ -90,7 +101,8 @@ impl Settings {
             .and_then(config::Config::try_deserialize)
             .map_err(|e| ConfigError::Merge(e.to_string()))?;
         settings.validate().map_err(|e| with_origins(e, &layers))?;
-        Ok(settings)
+        let in_force = in_force::of(&layers);
+        Ok((settings, in_force))
     }
 }
 

@@ -333,6 +333,12 @@ pub struct WebSettings {
     pub max_body_bytes: u64,
     /// Milliseconds that one request may take.
     pub request_timeout_ms: u64,
+    /// Whether nothing can be changed through it.
+    pub read_only: bool,
+    /// Decisions and logins that it takes in a minute at most.
+    pub decisions_per_minute: u32,
+    /// Whether pages of files show their source, read from the repository.
+    pub show_sources: bool,
 }
 
 /// `[budget]`: what a sweep may spend; 0 is no cap.

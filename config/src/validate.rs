@@ -271,6 +271,7 @@ impl Settings {
         check.range("hints.max_bytes", self.hints.max_bytes.into(), 0, 1_000_000);
         check.range("web.max_body_bytes", self.web.max_body_bytes, 1024, 64 << 20);
         check.range("web.request_timeout_ms", self.web.request_timeout_ms, 100, 600_000);
+        check.range("web.decisions_per_minute", self.web.decisions_per_minute.into(), 1, 100_000);
         self.observe.validate(check, &self.providers);
         self.forge(check);
         let memory = &self.memory;

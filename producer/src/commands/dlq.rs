@@ -6,9 +6,9 @@ use crate::output::{Table, say, say_json, say_lines, say_part, time};
 use crate::session::Session;
 use anyhow::{Context, bail};
 use queue_schema::client::DeadFilter;
-use queue_schema::ids::{JobId, ReviewId};
+use queue_schema::ids::JobId;
 use queue_schema::rows::Attempt;
-use queue_schema::sweep::Ladder;
+use scrum_decide::letters as decide;
 use scrum_disk::OutFile;
 use scrum_knowledge::letters::{self, Exporter, Letter, Letters};
 use scrum_repo::TargetGlobs;
@@ -97,13 +97,7 @@ async fn named(
 }
 
 async fn discard(global: &Global, session: &Session, ids: &[JobId]) -> anyhow::Result<u8> {
-    for id in ids {
-        letters::letter(&session.queue, id).await?;
-    }
-    let mut discarded = 0;
-    for id in ids {
-        discarded += u64::from(session.queue.discard(id).await?);
-    }
+    let discarded = decide::discard(&session.queue, ids).await?;
     if global.json {
         say_json(&serde_json::json!({ "discarded": discarded }))?;
     } else {
@@ -199,7 +193,7 @@ async fn retry(
         Some(name) => Some(ladder::choose(name, &session.settings, config)?.0),
         None => None,
     };
-    let revived = revive(session, ids, from_rung, ladder.as_ref()).await?;
+    let revived = decide::revive(&session.queue, ids, from_rung, ladder.as_ref()).await?;
     if global.json {
         say_json(&serde_json::json!({ "revived": revived }))?;
     } else {
@@ -209,43 +203,6 @@ async fn retry(
         }
     }
     Ok(0)
-}
-
-/// Puts letters back into the queue; returns how many jobs went.
-///
-/// # Errors
-/// A letter that can't be put back: then none is; or a failure of Redis.
-pub async fn revive(
-    session: &Session,
-    ids: &[JobId],
-    from_rung: Option<u32>,
-    ladder: Option<&Ladder>,
-) -> anyhow::Result<u64> {
-    let (queue, checking) = (&session.queue, session.checking());
-    let retried = async |id: &JobId| {
-        let letter = letters::letter(queue, id).await?;
-        let job = letters::retried(&checking, &letter, from_rung, ladder).await;
-        job.with_context(|| format!("dead letter {id}"))
-    };
-    // All are checked before the first is touched.
-    for id in ids {
-        retried(id).await?;
-    }
-    let mut revived = 0;
-    for id in ids {
-        // One that went back together with an earlier one is no letter any more.
-        if queue.dead_letter(id).await?.is_none() {
-            continue;
-        }
-        let job = retried(id).await?;
-        if let (Some(ladder), Some(job)) = (ladder, &job) {
-            let review = ReviewId::new(&job.sweep, job.target.unwrap_or_default());
-            queue.give_ladder(&review, ladder).await?;
-        }
-        let change = job.as_ref().map(|j| (j.lane.as_str(), j.body.as_str()));
-        revived += queue.revive(id, change).await?;
-    }
-    Ok(revived)
 }
 
 /// A line of JSON for each letter on stdout.

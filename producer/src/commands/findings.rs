@@ -8,12 +8,11 @@ use anyhow::{Context as _, bail};
 use queue_schema::client::Queue;
 use queue_schema::effects::Effects;
 use queue_schema::ids::{FindingId, MemoryId};
-use queue_schema::ledger;
-use queue_schema::records::{self, AreaRecord, Decided, FindingsRecord, MemoryRecord};
+use queue_schema::records::{Decided, FindingsRecord, MemoryRecord};
 use queue_schema::rows::{FindingRow, FindingState};
+use scrum_decide::findings::{self, Said};
 use scrum_disk::{self as disk, OutFile};
 use scrum_domain::findings::place_key;
-use scrum_domain::pathway::{Dismissal, file_prefix};
 use scrum_domain::text::{clip_marked, counted};
 use scrum_knowledge::{Ledger, OfFile, Wanted};
 use scrum_repo::TargetGlobs;
@@ -192,14 +191,6 @@ fn show(global: &Global, row: &FindingRow) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a person says of findings.
-struct Said {
-    dismissed: bool,
-    why: String,
-    by: String,
-    lasts: Option<Duration>,
-}
-
 fn who(by: Option<String>) -> String {
     by.or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| "nobody named".to_owned())
 }
@@ -211,63 +202,13 @@ async fn decide(
     ids: &[String],
     said: &Said,
 ) -> anyhow::Result<()> {
-    let queue = session.checking();
-    let mut known = Ledger::of(&queue, memory, Wanted::default()).await?;
-    let mut all = Vec::new();
-    // All are found before the first is touched.
-    for id in ids {
-        let row = known.find(id).await?;
-        if said.dismissed && row.state == FindingState::Fixed {
-            bail!("finding {} is fixed; there is nothing to dismiss", row.id);
-        }
-        if !said.dismissed && row.decided.as_ref().is_none_or(|decided| !decided.dismissed) {
-            bail!("finding {} is not dismissed; it is {}", row.id, row.state.as_str());
-        }
-        all.push(row);
-    }
-    let now_ms = queue.now_ms().await?;
-    for row in &all {
-        let until_ms = said.lasts.map(|lasts| now_ms.saturating_add(millis(lasts)));
-        let decided = Decided {
-            dismissed: said.dismissed,
-            why: said.why.clone(),
-            by: said.by.clone(),
-            at_ms: now_ms,
-            until_ms,
-            code: row.observed.code.clone(),
-        };
-        queue.change_memory(memory, &decision(memory, row, &decided)?).await?;
-    }
+    let all = findings::decide(&session.checking(), memory, ids, said).await?;
     let what = if said.dismissed { "dismissed" } else { "reopened" };
     if global.json {
         let ids: Vec<&String> = all.iter().map(|row| &row.id).collect();
         return say_json(&serde_json::json!({ what: ids }));
     }
     say(&format!("{} {what}", counted(all.len(), "finding", "findings")))
-}
-
-/// What a decision changes: the finding's own record, what reviewers of the area are told, and the trust in the
-/// model that said it.
-fn decision(memory: &MemoryId, row: &FindingRow, decided: &Decided) -> anyhow::Result<Effects> {
-    let id = FindingId::from(row.id.as_str());
-    let record = FindingsRecord::of(memory, &row.file);
-    let told = Dismissal {
-        text: row.observed.text.clone(),
-        why: decided.why.clone(),
-        at_ms: decided.at_ms,
-        until_ms: decided.until_ms,
-    };
-    let told = if decided.dismissed { serde_json::to_string(&told)? } else { String::new() };
-    let was = row.decided.as_ref().is_some_and(|before| before.dismissed);
-    let by = i64::from(decided.dismissed) - i64::from(was);
-    let of = &row.observed;
-    let area = AreaRecord::of(memory, file_prefix(&row.file));
-    let effects =
-        Effects::done().with(record.decided(&id, decided)?).with(area.dismissed(&id, &told));
-    if by == 0 {
-        return Ok(effects);
-    }
-    Ok(effects.with(records::trust(ledger::became(&of.model, ledger::DISMISSED, &of.flags, by))))
 }
 
 async fn export(

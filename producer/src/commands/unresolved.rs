@@ -1,12 +1,12 @@
 //! What an earlier run of the same sweep left unresolved: told, or taken up with `--retry-failed`.
 
-use super::dlq;
 use crate::progress::Progress;
 use crate::session::Session;
 use queue_schema::client::{DeadFilter, SweepStatus};
 use queue_schema::effects::DeadClass;
 use queue_schema::ids::{JobId, SweepId};
 use queue_schema::rows::Outcome;
+use scrum_decide::letters as decide;
 use scrum_domain::text::counted;
 use scrum_knowledge::Letters;
 use scrum_knowledge::letters::{self, Letter};
@@ -51,7 +51,7 @@ pub async fn take_up(
     let word = shell_quoted(id);
     let n = found.of_provider.len();
     if retry && n > 0 {
-        let revived = dlq::revive(session, &found.of_provider, None, None).await?;
+        let revived = decide::revive(&session.queue, &found.of_provider, None, None).await?;
         progress.note(&format!(
             "{} back in the queue (--retry-failed)",
             counted(usize::try_from(revived).unwrap_or(usize::MAX), "job is", "jobs are")

@@ -30,6 +30,25 @@ impl Sweep {
     /// # Errors
     /// When it means no file of the sweep or several, a failure of Redis.
     pub async fn file(&self, name: &str) -> Result<FileReport, Error> {
+        self.file_at(self.place_of(name).await?).await
+    }
+
+    /// The file of a number among the targets, from 0.
+    ///
+    /// # Errors
+    /// When there is no such target, a failure of Redis.
+    pub async fn file_at(&self, number: u32) -> Result<FileReport, Error> {
+        let mut files = Files { sweep: self, of: &TargetStatus::ALL, at: number as usize };
+        let file = files.next_numbered(1).await?.pop().map(|(_, file)| file);
+        let name = format!("number {number}");
+        file.ok_or(Error::NoFile { name, near: String::new() })
+    }
+
+    /// The number of the target of a path, or of the end of one.
+    ///
+    /// # Errors
+    /// As [`Sweep::file`].
+    pub async fn place_of(&self, name: &str) -> Result<u32, Error> {
         let wanted = name.trim_start_matches("./");
         let (end, mut found, mut near) = (format!("/{wanted}"), Vec::new(), None::<String>);
         for first in (0..self.targets.len()).step_by(PAGE) {
@@ -53,10 +72,7 @@ impl Sweep {
             near = nearest(wanted, known.chain(near.as_deref())).map(str::to_owned);
         }
         if let [(ordinal, _)] = &found[..] {
-            let mut files = Files { sweep: self, of: &TargetStatus::ALL, at: *ordinal as usize };
-            let file = files.next_of(1).await?.pop();
-            return file
-                .ok_or_else(|| Error::NoFile { name: name.to_owned(), near: String::new() });
+            return Ok(*ordinal);
         }
         if found.is_empty() {
             let near = near.map(|near| format!(" (do you mean {}?)", shell_quoted(&near)));
@@ -104,10 +120,15 @@ impl<'a> Files<'a> {
     /// # Errors
     /// A failure of Redis, or a record that this program can't read.
     pub async fn next_page(&mut self) -> Result<Vec<FileReport>, Error> {
-        self.next_of(PAGE).await
+        Ok(self.next_numbered(PAGE).await?.into_iter().map(|(_, file)| file).collect())
     }
 
-    async fn next_of(&mut self, most: usize) -> Result<Vec<FileReport>, Error> {
+    /// The same, of at most `most` files, each with its number among the targets of the sweep.
+    ///
+    /// # Errors
+    /// A failure of Redis, or a record that this program can't read.
+    pub async fn next_numbered(&mut self, most: usize) -> Result<Vec<(u32, FileReport)>, Error> {
+        let most = most.min(PAGE);
         let mut ordinals = Vec::new();
         while let Some(state) = self.sweep.targets.get(self.at).filter(|_| ordinals.len() < most) {
             if self.of.contains(state) {
@@ -118,11 +139,12 @@ impl<'a> Files<'a> {
         if ordinals.is_empty() {
             return Ok(Vec::new());
         }
-        let page = self.read(ordinals).await?;
-        Ok(page.join(|row| {
+        let page = self.read(ordinals.clone()).await?;
+        let files = page.join(|row| {
             let accepted = row.attempts.last().map(|a| a.chars);
             accepted.and_then(|chars| self.sweep.spec.facts_of(chars)).is_some()
-        }))
+        });
+        Ok(ordinals.into_iter().zip(files).collect())
     }
 
     /// Reads what there is of these targets. Only a status that may have something is asked for it.

@@ -121,6 +121,15 @@ impl<'a> Ledger<'a> {
         file.all.iter().map(|kept| row(&self.repo, &file.path, kept, self.now_ms))
     }
 
+    /// The findings of one file, wanted or not.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn of_file(&self, path: &str) -> Result<Vec<FindingRow>, Error> {
+        let files = self.queue.findings_of(self.memory, &[path]).await?;
+        Ok(files.iter().flat_map(|file| self.rows(file)).collect())
+    }
+
     /// One finding, by its id or how that begins, from the first page on.
     ///
     /// # Errors

@@ -7,7 +7,7 @@
 //! | which unfinished sweep an equal request goes on with | [`sweeps::unfinished`] |
 //! | what the operator of a sweep must be told | [`sweeps::alerts`] |
 //! | how a sweep stands; its numbers for a report | [`Sweep::open`], [`Sweep::status`], [`Sweep::report`] |
-//! | its files with reviews, facts, attempts and reasons; one of them | [`Sweep::files`], [`Sweep::file`] |
+//! | its files with reviews, facts, attempts and reasons; one of them | [`Sweep::files`], [`Sweep::file`], [`Sweep::file_at`] |
 //! | its reviews, facts or decisions, as rows | [`Sweep::rows`] |
 //! | its findings | [`Sweep::findings`] |
 //! | what the reviewers of a change said, and of the one before | [`Change::open`], [`Change::before`] |
@@ -21,7 +21,7 @@
 //! | a repository over time | [`metrics_of_all`], [`metrics_of`] |
 //! | what models have shown | [`models`] |
 //! | what earlier sweeps tell of the next one; how far off an expectation was | [`past`], [`Sweep::off`] |
-//! | what is remembered of a repository; its pathways | [`memory::memory_stats`], [`memory::pathway`], [`memory::pathways`] |
+//! | what is remembered of a repository; its pathways; its mistakes | [`memory::memory_stats`], [`memory::pathway`], [`memory::pathways`], [`mistakes::of_memory`] |
 //! | which kinds of rows there are, who reads them; the rows of a kind over many sweeps | [`kb::health`], [`kb::KbRows`] |
 //! | what happened lately, and what it comes to | [`observe::Events`], [`observe::stats`] |
 //! | which failures pile up | [`observe::troubles`], [`observe::latest_troubles`] |
@@ -44,6 +44,7 @@ pub mod kb;
 mod ledger;
 pub mod letters;
 pub mod memory;
+pub mod mistakes;
 mod models;
 pub mod observe;
 mod past;

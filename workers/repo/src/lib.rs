@@ -110,6 +110,18 @@ impl Repo {
         Self::open_needing(spec, mirrors, Need::Commit(commit))
     }
 
+    /// The same, of what is on this machine: a remote is never asked.
+    ///
+    /// # Errors
+    /// As [`Repo::open_at`]; [`RepoError::Mirror`] for a URL that has no mirror with the commit here.
+    pub fn open_here(spec: &str, mirrors: &Path, commit: &str) -> Result<Self, RepoError> {
+        if !Self::is_url(spec) {
+            return Self::open(Path::new(spec));
+        }
+        set_up_libgit2();
+        Self::open(&mirror::here(spec, mirrors, commit)?)
+    }
+
     fn open_needing(spec: &str, mirrors: &Path, need: Need<'_>) -> Result<Self, RepoError> {
         if Self::is_url(spec) {
             // Before the first repository is opened, also inside the mirror's checks.

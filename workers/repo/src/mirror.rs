@@ -74,6 +74,20 @@ pub(crate) fn ensure(url: &str, mirrors: &Path, need: Need<'_>) -> Result<PathBu
     Ok(dir)
 }
 
+/// The mirror of a URL, if it is there and has the commit.
+///
+/// # Errors
+/// As [`ensure`], without asking the remote.
+pub(crate) fn here(url: &str, mirrors: &Path, commit: &str) -> Result<PathBuf, RepoError> {
+    check(url)?;
+    let dir = mirrors.join(&sha256_hex(url.as_bytes())[..32]);
+    if has(&dir, Need::Commit(commit)) {
+        return Ok(dir);
+    }
+    let message = "no worker has fetched this commit on this machine".to_owned();
+    Err(RepoError::Mirror { url: masked(url), message })
+}
+
 fn refresh(dir: &Path, url: &str) -> Result<(), String> {
     let place = dir.to_string_lossy();
     git(&["-C", &place, "fetch", "--quiet", "--prune", "--", "origin"])?;

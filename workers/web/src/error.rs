@@ -1,13 +1,15 @@
-//! What a request is answered when it can't be served: a status, and a reason in words.
+//! What a request is answered when it can't be served: a status, and a reason in words. Programs get JSON; `front` makes a
+//! page of it for a browser.
 
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use queue_schema::client::QueueError;
+use scrum_knowledge::Error as Unknown;
 use serde_json::json;
 
 /// A refusal, or a failure.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Refused {
     status: StatusCode,
     why: String,
@@ -23,12 +25,47 @@ impl Refused {
     pub fn bad(why: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, why)
     }
+
+    /// What is asked for is not there.
+    pub fn missing(why: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, why)
+    }
+
+    /// Its status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The reason.
+    pub fn why(&self) -> &str {
+        &self.why
+    }
 }
 
-impl From<scrum_knowledge::Error> for Refused {
-    fn from(error: scrum_knowledge::Error) -> Self {
+impl From<Unknown> for Refused {
+    fn from(error: Unknown) -> Self {
         match error {
-            scrum_knowledge::Error::Queue(error) => error.into(),
+            Unknown::Queue(error) => error.into(),
+            Unknown::NoSweep(_)
+            | Unknown::NoSweeps
+            | Unknown::Unknown(_)
+            | Unknown::NoFile { .. }
+            | Unknown::NoLetter(_)
+            | Unknown::NoFinding(_) => Self::missing(error.to_string()),
+            other => Self::bad(other.to_string()),
+        }
+    }
+}
+
+impl From<scrum_decide::Error> for Refused {
+    fn from(error: scrum_decide::Error) -> Self {
+        match error {
+            scrum_decide::Error::Knowledge(error) => error.into(),
+            scrum_decide::Error::Queue(error) => error.into(),
+            scrum_decide::Error::Letter { id, why } => {
+                let refused = Self::from(*why);
+                Self::new(refused.status, format!("dead letter {id}: {}", refused.why))
+            }
             other => Self::bad(other.to_string()),
         }
     }
@@ -50,6 +87,9 @@ impl From<QueueError> for Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        (self.status, Json(json!({ "error": self.why }))).into_response()
+        let body = Json(json!({ "error": self.why }));
+        let mut response = (self.status, body).into_response();
+        response.extensions_mut().insert(self);
+        response
     }
 }

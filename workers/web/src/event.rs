@@ -64,12 +64,12 @@ pub async fn post(
         .map_err(|e| Refused::bad(format!("an event is UTF-8: {e}")))?
         .trim();
     let source = checked(text).map_err(Refused::bad)?;
-    match app.queue.send_event(&source, text, app.observe.max_sources).await? {
+    match app.queue.send_event(&source, text, app.settings.observe.max_sources).await? {
         Sent::Kept(id) => Ok(Json(json!({ "kept": true, "id": id }))),
         Sent::TooManySources => {
             let why = format!(
                 "there are {} sources already (observe.max_sources)",
-                app.observe.max_sources
+                app.settings.observe.max_sources
             );
             Err(Refused::new(StatusCode::CONFLICT, why))
         }

@@ -3,13 +3,16 @@
 //! by another name than this machine's own comes through a proxy, wherever the connection is from.
 
 use crate::error::Refused;
+use crate::gate::AUDIT;
+use crate::session::Keys;
 use anyhow::bail;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
+use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use scrum_config::WebSettings;
+use scrum_knowledge::now_ms;
 use sha2::{Digest, Sha256};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -18,6 +21,10 @@ use std::sync::Arc;
 const MIN_TOKEN_CHARS: usize = 16;
 /// How the addresses begin that forges call.
 pub const HOOKS: &str = "/hooks/";
+/// Where a browser gives the token.
+pub const LOGIN: &str = "/login";
+/// How the addresses begin that hold nothing of the fleet.
+pub const ASSETS: &str = "/assets/";
 
 /// The rules that requests are held to; cheap to clone.
 #[derive(Debug, Clone)]
@@ -29,6 +36,37 @@ struct Rules {
     token: Option<[u8; 32]>,
     hosts: Vec<String>,
     listens: SocketAddr,
+    keys: Keys,
+}
+
+/// By what somebody may ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Who {
+    /// Whoever is on this machine.
+    Local,
+    /// Whoever sends the token.
+    Token,
+    /// A browser that gave the token; what its cookie holds.
+    Session(String),
+    /// Anybody: the address asks for proofs of its own, or holds nothing.
+    Anybody,
+}
+
+impl Who {
+    /// The session, empty without one.
+    pub fn session(&self) -> &str {
+        if let Self::Session(session) = self { session } else { "" }
+    }
+
+    /// The word for a log.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Token => "token",
+            Self::Session(_) => "session",
+            Self::Anybody => "anybody",
+        }
+    }
 }
 
 impl Guard {
@@ -58,8 +96,20 @@ impl Guard {
                 "web.listen {listens} can be reached from other machines, and there is no token; set {name}, or listen on 127.0.0.1"
             );
         }
+        let keys = Keys::new(token.as_deref())?;
         let token = token.map(|token| Sha256::digest(token).into());
-        Ok(Self(Arc::new(Rules { token, hosts: web.hosts.clone(), listens })))
+        Ok(Self(Arc::new(Rules { token, hosts: web.hosts.clone(), listens, keys })))
+    }
+
+    /// What signs sessions and forms.
+    pub fn keys(&self) -> &Keys {
+        &self.0.keys
+    }
+
+    /// Whether this is the token.
+    pub fn is_token(&self, given: &str) -> bool {
+        let hash = Sha256::digest(given.trim()).into();
+        self.0.token.as_ref().is_some_and(|token| is_same(token, &hash))
     }
 
     /// The address to listen on.
@@ -67,38 +117,46 @@ impl Guard {
         self.0.listens
     }
 
-    /// Why a request is refused; `None` when it is not.
-    fn refuses(
+    /// Who asks, or why the request is refused.
+    fn who(
         &self,
         from: IpAddr,
         (method, path): (&Method, &str),
         headers: &HeaderMap,
-    ) -> Option<Refused> {
+        now_ms: u64,
+    ) -> Result<Who, Refused> {
         let rules = &self.0;
         let host = text(headers, &HOST).unwrap_or_default();
         let name = name_of(host);
         if !rules.goes_by(name) {
             let why = "this server does not go by that name; add it to web.hosts";
-            return Some(Refused::new(StatusCode::MISDIRECTED_REQUEST, why));
+            return Err(Refused::new(StatusCode::MISDIRECTED_REQUEST, why));
         }
         let origin = text(headers, &ORIGIN).filter(|_| !method.is_safe());
         let is_foreign = |origin: &str| origin.split_once("://").is_none_or(|(_, of)| of != host);
         if origin.is_some_and(is_foreign) {
             let why = "a page of another origin may not change anything here";
-            return Some(Refused::new(StatusCode::FORBIDDEN, why));
+            return Err(Refused::new(StatusCode::FORBIDDEN, why));
         }
-        // Forges have secrets of their own, which these addresses ask for.
-        if path.starts_with(HOOKS) {
-            return None;
+        // Forges have secrets of their own, which these addresses ask for; who signs in has not done so yet.
+        if path.starts_with(HOOKS) || path == LOGIN || path.starts_with(ASSETS) {
+            return Ok(Who::Anybody);
         }
         let given = text(headers, &AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
-        let fits = match (&rules.token, given) {
-            (Some(token), Some(given)) => is_same(token, &Sha256::digest(given.trim()).into()),
-            (_, None) => from.is_loopback() && is_local(name),
-            (None, Some(_)) => false,
-        };
-        let why = "send the token of this server: Authorization: Bearer TOKEN";
-        (!fits).then(|| Refused::new(StatusCode::UNAUTHORIZED, why))
+        if let Some(given) = given {
+            let why = "send the token of this server: Authorization: Bearer TOKEN";
+            let refused = || Refused::new(StatusCode::UNAUTHORIZED, why);
+            return if self.is_token(given) { Ok(Who::Token) } else { Err(refused()) };
+        }
+        let cookies = text(headers, &COOKIE).filter(|_| rules.token.is_some()).unwrap_or_default();
+        if let Some(session) = rules.keys.session(cookies, now_ms) {
+            return Ok(Who::Session(session.to_owned()));
+        }
+        if from.is_loopback() && is_local(name) {
+            return Ok(Who::Local);
+        }
+        let why = "send the token of this server: Authorization: Bearer TOKEN; a browser signs in at /login";
+        Err(Refused::new(StatusCode::UNAUTHORIZED, why))
     }
 }
 
@@ -144,33 +202,35 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 pub async fn check(
     State(guard): State<Guard>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Result<Response, Refused> {
     let ip = from.ip().to_canonical();
-    if let Some(refused) =
-        guard.refuses(ip, (request.method(), request.uri().path()), request.headers())
-    {
-        tracing::warn!(%from, method = %request.method(), path = request.uri().path(), "refused");
-        return Err(refused);
+    let asked = (request.method(), request.uri().path());
+    match guard.who(ip, asked, request.headers(), now_ms()) {
+        Ok(who) => {
+            request.extensions_mut().insert(who);
+            Ok(next.run(request).await)
+        }
+        Err(refused) => {
+            let (method, path) = asked;
+            tracing::warn!(target: AUDIT, %from, %method, path, why = refused.why(), "audit: refused");
+            Err(refused)
+        }
     }
-    Ok(next.run(request).await)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use scrum_config::{LoadOptions, Settings};
 
     const TOKEN: &str = "0123456789abcdef";
 
     fn guard(listen: &str, token: Option<&str>) -> anyhow::Result<Guard> {
-        let web = WebSettings {
-            listen: listen.into(),
-            token_env: "TOKEN".into(),
-            hosts: vec!["fleet.example".into()],
-            max_body_bytes: 1,
-            request_timeout_ms: 1,
-        };
+        let mut web = Settings::load(LoadOptions::default())?.web;
+        (web.listen, web.token_env) = (listen.into(), "TOKEN".into());
+        web.hosts = vec!["fleet.example".into()];
         Guard::new(&web, |_| token.map(str::to_owned))
     }
 
@@ -197,6 +257,11 @@ mod tests {
             ("10.0.0.7", "evil.example", None, None, 421, "/hooks/github"),
             ("10.0.0.7", "fleet.example", None, Some("http://evil.example"), 403, "/hooks/github"),
             ("10.0.0.7", "fleet.example", None, None, 401, "/hooks"),
+            ("10.0.0.7", "fleet.example", None, None, 0, LOGIN),
+            ("10.0.0.7", "fleet.example", None, None, 401, "/login/x"),
+            ("10.0.0.7", "evil.example", None, None, 421, LOGIN),
+            ("127.0.0.1", "localhost", None, Some("http://evil.example"), 403, LOGIN),
+            ("10.0.0.7", "fleet.example", None, None, 0, "/assets/app.css"),
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(HOST, host.parse().unwrap());
@@ -207,12 +272,29 @@ mod tests {
                 headers.insert(ORIGIN, origin.parse().unwrap());
             }
             let guard = guard("10.0.0.1:3950", Some(TOKEN)).unwrap();
-            let refused = guard.refuses(from.parse().unwrap(), (&Method::POST, path), &headers);
-            let got = refused.map_or(0, |refused| {
-                axum::response::IntoResponse::into_response(refused).status().as_u16()
-            });
+            let asked = (&Method::POST, path);
+            let got = match guard.who(from.parse().unwrap(), asked, &headers, 0) {
+                Ok(_) => 0,
+                Err(refused) => refused.status().as_u16(),
+            };
             assert_eq!(got, status, "{from} {host} {given:?} {origin:?}");
         }
+    }
+
+    #[test]
+    fn a_browser_that_gave_the_token_is_known_by_its_cookie() {
+        let with = guard("10.0.0.1:3950", Some(TOKEN)).unwrap();
+        let cookie = with.keys().begin(0, false);
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, "fleet.example".parse().unwrap());
+        headers.insert(COOKIE, cookie.split(';').next().unwrap().parse().unwrap());
+        let who = |guard: &Guard, now_ms| {
+            guard.who("10.0.0.7".parse().unwrap(), (&Method::GET, "/"), &headers, now_ms)
+        };
+        assert!(matches!(who(&with, 1), Ok(Who::Session(_))));
+        assert!(who(&with, u64::MAX).is_err(), "it is over");
+        assert!(who(&guard("127.0.0.1:0", None).unwrap(), 1).is_err());
+        assert!(with.is_token(TOKEN) && !with.is_token(""));
     }
 
     #[test]

@@ -1,14 +1,26 @@
-//! `scrum-web`: the fleet over HTTP.
+//! `scrum-web`: the dashboard, and the fleet over HTTP.
 
+mod asked;
+mod assets;
 mod error;
 mod event;
+mod front;
+mod gate;
 mod guard;
 mod health;
 mod hooks;
+mod layout;
+mod openapi;
+mod pages;
 mod pathway;
+mod posted;
+mod routes;
 mod sent;
 mod server;
+mod session;
+mod show;
 mod signature;
+mod sources;
 
 use clap::Parser;
 use queue_schema::client::Queue;
@@ -17,10 +29,12 @@ use scrum_shown::print;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// The web server of the fleet: its health, and what it remembers of repositories.
+/// The web server of the fleet: the dashboard for people, the same as JSON for programs.
 #[derive(Debug, Parser)]
 #[command(name = "scrum-web", version)]
-#[command(about = "The web server of the fleet: health, and what it remembers of repositories")]
+#[command(
+    about = "The web server of the fleet: the dashboard for people, the same as JSON for programs"
+)]
 struct Cli {
     /// Settings file, over the built-in defaults.
     #[arg(long, value_name = "FILE")]
@@ -31,6 +45,9 @@ struct Cli {
     /// Address and port to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
+    /// Only show: nothing can be changed through this server.
+    #[arg(long)]
+    read_only: bool,
 }
 
 #[tokio::main]
@@ -45,12 +62,14 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     let mut overrides = Vec::new();
     overrides.extend(cli.redis.map(|url| ("redis.url".to_owned(), url)));
     overrides.extend(cli.listen.map(|listen| ("web.listen".to_owned(), listen)));
-    let settings = Settings::load(LoadOptions::from_process(cli.config, overrides))?;
+    overrides.extend(cli.read_only.then(|| ("web.read_only".to_owned(), "true".to_owned())));
+    let (settings, in_force) =
+        Settings::load_with_origins(LoadOptions::from_process(cli.config, overrides))?;
     let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| settings.log.filter.clone());
     print::start_log(&filter, settings.log.format == LogFormat::Json);
     let env = |name: &str| std::env::var(name).ok();
     let guard = guard::Guard::new(&settings.web, env)?;
     let hooks = hooks::Hooks::new(&settings.hooks, env)?;
     let queue = Queue::connect(settings.fleet_options(env)?).await?;
-    server::serve(queue, &settings, (guard, hooks)).await
+    server::serve(queue, (settings, in_force), (guard, hooks)).await
 }

@@ -1,20 +1,24 @@
 //! The server: its routes, what all requests keep to, and how it ends.
 
 use crate::error::Refused;
-use crate::guard::{self, Guard, HOOKS};
-use crate::hooks::{self, Hooks};
-use crate::{event, health, pathway};
+use crate::front::front;
+use crate::gate::Counted;
+use crate::guard::{self, Guard};
+use crate::hooks::Hooks;
+use crate::sources::Sources;
+use crate::{openapi, routes};
 use anyhow::Context as _;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{get, post};
 use queue_schema::client::Queue;
 use queue_schema::limits::MemoryLimits;
-use scrum_config::{ObserveSettings, Settings};
+use scrum_config::{InForce, Settings};
+use scrum_domain::observe::Bounds;
 use scrum_shown::print;
+use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,8 +35,20 @@ pub struct App {
     pub memory: MemoryLimits,
     /// Who retires a trace is alone, so that each is counted once.
     pub retiring: Arc<Mutex<()>>,
-    /// How many others may send events under their names.
-    pub observe: ObserveSettings,
+    /// The settings.
+    pub settings: Arc<Settings>,
+    /// The settings again, each with the place that it comes from.
+    pub in_force: Arc<Vec<InForce>>,
+    /// Who may ask.
+    pub guard: Guard,
+    /// Whether nothing can be changed.
+    pub read_only: bool,
+    /// Decisions of the last minute.
+    pub decisions: Arc<Counted>,
+    /// What reads files of repositories.
+    pub sources: Arc<Sources>,
+    /// The description of all addresses.
+    pub openapi: Arc<Value>,
     /// Room for live streams.
     pub followers: Arc<Semaphore>,
     /// Whether the server ends, and live streams with it.
@@ -51,50 +67,41 @@ struct Most {
     others: usize,
 }
 
-fn routes(app: App, guard: Guard, most: &Most) -> Router {
-    let hook = post(hooks::take).layer(DefaultBodyLimit::max(most.hooks));
-    Router::new()
-        .route("/health", get(health::get))
-        .route("/event", post(event::post))
-        .route("/events", get(event::list))
-        .route("/stats", get(event::stats))
-        .route(&format!("{HOOKS}{{forge}}"), hook)
-        .route("/vectors/pathway/insert", post(pathway::insert))
-        .route("/vectors/pathway/query", post(pathway::query))
-        .route("/vectors/pathway/record_replay", post(pathway::record_replay))
-        .route("/vectors/pathway/bug_fingerprints", post(pathway::bug_fingerprints))
-        .route("/vectors/pathway/stats", get(pathway::stats))
-        .fallback(|| async {
-            Refused::new(StatusCode::NOT_FOUND, "there is nothing at this address")
-        })
+impl App {
+    /// From when on failures are a trouble.
+    pub fn trouble_bounds(&self) -> Bounds {
+        let (window_ms, threshold) = self.settings.observe.bounds();
+        Bounds { window_ms, threshold }
+    }
+}
+
+fn router(mut app: App, most: &Most) -> Router {
+    let (router, all) = routes::all(&app, most.hooks).finish();
+    app.openapi = Arc::new(openapi::document(&all));
+    let inner = router
+        .fallback(|| async { Refused::missing("there is nothing at this address") })
         .method_not_allowed_fallback(|| async {
             let why = "this address is not asked that way; the headers name the methods it takes";
             Refused::new(StatusCode::METHOD_NOT_ALLOWED, why)
         })
         .layer(DefaultBodyLimit::max(most.others))
         .layer(middleware::from_fn_with_state(app.clone(), bounded))
-        .layer(middleware::from_fn_with_state(guard, guard::check))
-        .with_state(app)
+        .layer(middleware::from_fn_with_state(app.guard.clone(), guard::check))
+        .with_state(app);
+    // Around the router: it changes the address by which the router goes.
+    Router::new().fallback_service(inner).layer(middleware::from_fn(front))
 }
 
-/// Ends a request that takes too long; nothing that is answered is kept by a browser or taken for a page.
+/// Ends a request that takes too long.
 async fn bounded(
     State(app): State<App>,
     request: Request,
     next: Next,
 ) -> Result<Response, Refused> {
     let answered = tokio::time::timeout(app.timeout, next.run(request)).await;
-    let mut response = answered.map_err(|_| {
+    answered.map_err(|_| {
         Refused::new(StatusCode::GATEWAY_TIMEOUT, "it took longer than web.request_timeout_ms")
-    })?;
-    for (name, value) in [
-        (header::CACHE_CONTROL, "no-store"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
-    ] {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    Ok(response)
+    })
 }
 
 /// Serves until SIGTERM or SIGINT; requests under way are answered first.
@@ -103,20 +110,31 @@ async fn bounded(
 /// When the address can't be listened on.
 pub async fn serve(
     queue: Queue,
-    settings: &Settings,
+    (settings, in_force): (Settings, Vec<InForce>),
     (guard, hooks): (Guard, Hooks),
 ) -> anyhow::Result<()> {
     let web = &settings.web;
+    let mirrors = settings.state_dir(|name| std::env::var(name).ok()).ok();
+    let timeout = Duration::from_millis(web.request_timeout_ms);
     let (end, ending) = watch::channel(false);
+    let bytes = |most: u64| usize::try_from(most).unwrap_or(usize::MAX);
+    let most =
+        Most { hooks: bytes(settings.hooks.max_body_bytes), others: bytes(web.max_body_bytes) };
     let app = App {
         queue,
-        observe: settings.observe.clone(),
         followers: Arc::new(Semaphore::new(MOST_FOLLOWERS)),
         ending,
         memory: settings.memory,
         retiring: Arc::default(),
         hooks: Arc::new(hooks),
-        timeout: Duration::from_millis(web.request_timeout_ms),
+        read_only: web.read_only,
+        decisions: Arc::new(Counted::new(web.decisions_per_minute)),
+        sources: Arc::new(Sources::new(mirrors.map(|state| state.join("mirrors")), timeout)),
+        guard: guard.clone(),
+        openapi: Arc::default(),
+        timeout,
+        in_force: Arc::new(in_force),
+        settings: Arc::new(settings),
     };
     let address = guard.listens();
     let listener = TcpListener::bind(address).await.with_context(|| {
@@ -124,10 +142,7 @@ pub async fn serve(
     })?;
     let at = listener.local_addr()?;
     print::say(&format!("listening on http://{at}"))?;
-    let bytes = |most: u64| usize::try_from(most).unwrap_or(usize::MAX);
-    let most =
-        Most { hooks: bytes(settings.hooks.max_body_bytes), others: bytes(web.max_body_bytes) };
-    let routes = routes(app, guard, &most).into_make_service_with_connect_info::<SocketAddr>();
+    let routes = router(app, &most).into_make_service_with_connect_info::<SocketAddr>();
     let mut term = signal(SignalKind::terminate())?;
     let ends = async move {
         tokio::select! {

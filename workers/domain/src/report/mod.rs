@@ -28,6 +28,7 @@ mod totals;
 mod trouble;
 mod unread;
 
+pub use said::Said;
 pub use totals::Totals;
 
 use crate::estimate::Off;

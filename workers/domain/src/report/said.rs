@@ -17,25 +17,25 @@ const CODE_LINES: usize = 24;
 
 /// The parts of a finding. All of it is foreign text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Said {
+pub struct Said {
     /// What is wrong, on one line.
-    pub(super) title: String,
+    pub title: String,
     /// The rest of the claim, line by line.
-    pub(super) why: Vec<String>,
+    pub why: Vec<String>,
     /// Where it is in the reviewer's words, if the program could not tell.
-    pub(super) place: Option<String>,
+    pub place: Option<String>,
     /// Input or state, what happens, what should.
-    pub(super) fails_for: Option<String>,
+    pub fails_for: Option<String>,
     /// What to do, in words.
-    pub(super) instead: Option<String>,
+    pub instead: Option<String>,
     /// What to write, as code.
-    pub(super) change: Vec<String>,
+    pub change: Vec<String>,
     /// Whether the change is a diff already.
-    pub(super) is_diff: bool,
+    pub is_diff: bool,
     /// The code that it is about.
-    pub(super) quote: Vec<String>,
+    pub quote: Vec<String>,
     /// What the reviewer offered as proof.
-    pub(super) evidence: Option<String>,
+    pub evidence: Option<String>,
 }
 
 /// Where a line of a finding's text belongs.
@@ -76,7 +76,7 @@ struct Lines {
 
 impl Said {
     /// Takes a finding apart.
-    pub(super) fn of(finding: &Finding) -> Self {
+    pub fn of(finding: &Finding) -> Self {
         let lines = Lines::of(finding);
         let (title, why) = titled(lines.claim);
         let text = |lines: &[String]| {
@@ -115,7 +115,7 @@ impl Said {
 
     /// What to write instead as the lines of a diff against the quote; none where there is no change in
     /// code, or no place for it.
-    pub(super) fn diff(&self, anchored: bool) -> Option<Vec<String>> {
+    pub fn diff(&self, anchored: bool) -> Option<Vec<String>> {
         if self.is_diff {
             return Some(self.change.clone());
         }
