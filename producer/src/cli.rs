@@ -142,6 +142,7 @@ const RUN_EXAMPLES: &str = "Examples:
   scrum run .                                     review the repository you are in
   scrum run . --ladder builtin                    static checks only, no model
   scrum run ~/src/app --target 'src/**/*.rs' --prd docs/prd.md --ladder local-first
+  scrum run . --web                               with the dashboard, for a browser
 Ctrl-C keeps the sweep; run the same command again to continue it.";
 
 const DIFF_EXAMPLES: &str = "Examples:
@@ -287,6 +288,9 @@ pub struct RunArgs {
     /// Exit code 1 also for findings: `new` for those that the sweeps before did not have.
     #[arg(long, value_name = "WHICH")]
     pub fail_on: Option<FailOn>,
+    /// Start the dashboard, print its address, and keep it after the sweep until Ctrl-C.
+    #[arg(long)]
+    pub web: bool,
 }
 
 /// `scrum sweep`.

@@ -179,16 +179,24 @@ pub fn ask_worker<T: DeserializeOwned>(
 /// # Errors
 /// When it is not installed.
 pub fn worker_program() -> anyhow::Result<PathBuf> {
+    program("scrum-worker")
+}
+
+/// A program of ours beside this one, or wherever PATH has it.
+///
+/// # Errors
+/// When it is not installed.
+pub fn program(name: &str) -> anyhow::Result<PathBuf> {
     let me = std::env::current_exe().context("the path of this program is unknown")?;
-    let beside = me.with_file_name("scrum-worker");
+    let beside = me.with_file_name(name);
     if disk::is_file(&beside) {
         return Ok(beside);
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
-        .map(|dir| dir.join("scrum-worker"))
+        .map(|dir| dir.join(name))
         .find(|program| disk::is_file(program))
-        .with_context(|| format!("the program scrum-worker is neither beside {} nor in PATH; build or install it (cargo build)", me.display()))
+        .with_context(|| format!("the program {name} is neither beside {} nor in PATH; build or install it (cargo build)", me.display()))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod change;
 mod child;
 mod cli;
 mod commands;
+mod dashboard;
 mod embedded;
 mod eval;
 mod ladder;

@@ -46,17 +46,65 @@ impl Local {
     }
 }
 
-/// Worker processes, started again when they die.
-pub struct Workers {
-    program: PathBuf,
+/// What programs that a command starts find: its Redis, its state, its settings.
+pub struct Surroundings {
     url: String,
     config: Option<PathBuf>,
     state: PathBuf,
+    /// The variable with the key of a fleet, where this command does not sign: a private server is no fleet.
+    hidden: Option<String>,
+}
+
+impl Surroundings {
+    /// Those of an invocation.
+    pub fn of(global: &Global, session: &Session) -> Self {
+        Self {
+            url: session.url.clone(),
+            config: global.config.clone(),
+            state: session.state.clone(),
+            hidden: (!session.queue.options().signer.is_on())
+                .then(|| session.settings.queue.signing_key_env.clone()),
+        }
+    }
+
+    /// Gives them to a program.
+    pub fn give(&self, command: &mut Command) {
+        if let Some(config) = &self.config {
+            command.arg("--config").arg(config);
+        }
+        command
+            .env("SCRUM_REDIS_URL", &self.url)
+            .env("SCRUM_STATE_DIR", &self.state)
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            // Ctrl-C is for us: we drain the workers in good order.
+            .process_group(0);
+        if let Some(name) = self.hidden.as_ref().filter(|name| !name.is_empty()) {
+            command.env_remove(name);
+        }
+        child::die_with_parent(command);
+    }
+}
+
+/// The directory of the logs of such programs.
+///
+/// # Errors
+/// When it can't be used.
+pub fn logs(session: &Session) -> anyhow::Result<(PathBuf, OwnedFd)> {
+    let logs = session.state.join("logs");
+    let dir = disk::private_dir(&logs).with_context(|| {
+        format!("the log directory {} can't be used; pass another --state-dir", logs.display())
+    })?;
+    Ok((logs, dir))
+}
+
+/// Worker processes, started again when they die.
+pub struct Workers {
+    program: PathBuf,
+    surroundings: Surroundings,
     logs: OwnedFd,
     /// Settings of theirs that differ from ours.
     own: Vec<(&'static str, String)>,
-    /// The variable with the key of a fleet, where this command does not sign: a private server is no fleet.
-    hidden: Option<String>,
     log: PathBuf,
     children: Vec<Worker>,
 }
@@ -84,20 +132,13 @@ impl Workers {
             // Nobody else could do what these can't.
             own.push(("SCRUM__WORKER__SKIP_UNSERVED", "true".to_owned()));
         }
-        let logs = session.state.join("logs");
-        let dir = disk::private_dir(&logs).with_context(|| {
-            format!("the log directory {} can't be used; pass another --state-dir", logs.display())
-        })?;
+        let (logs, dir) = logs(session)?;
         let mut this = Self {
             program: worker_program()?,
-            url: session.url.clone(),
-            config: global.config.clone(),
-            state: session.state.clone(),
+            surroundings: Surroundings::of(global, session),
             own,
             log: logs.join(LOG),
             logs: dir,
-            hidden: (!session.queue.options().signer.is_on())
-                .then(|| session.settings.queue.signing_key_env.clone()),
             children: Vec::new(),
         };
         for _ in 0..n {
@@ -111,23 +152,9 @@ impl Workers {
         let log = disk::append(&self.logs, LOG.as_bytes())
             .with_context(|| format!("the log {} can't be written", self.log.display()))?;
         let mut command = Command::new(&self.program);
-        if let Some(config) = &self.config {
-            command.arg("--config").arg(config);
-        }
-        command
-            .env("SCRUM_REDIS_URL", &self.url)
-            .env("SCRUM_STATE_DIR", &self.state)
-            .envs(self.own.iter().map(|(name, value)| (name, value)))
-            .env("NO_COLOR", "1")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            // Ctrl-C is for us: we drain the workers in good order.
-            .process_group(0);
-        if let Some(name) = self.hidden.as_ref().filter(|name| !name.is_empty()) {
-            command.env_remove(name);
-        }
-        child::die_with_parent(&mut command);
+        command.stdout(Stdio::null()).stderr(log);
+        self.surroundings.give(&mut command);
+        command.envs(self.own.iter().map(|(name, value)| (name, value)));
         let child = command.spawn().with_context(|| {
             format!("the worker {} could not be started", self.program.display())
         })?;
@@ -169,7 +196,8 @@ impl Workers {
     }
 }
 
-fn last_line(log: &Path) -> String {
+/// What a log says last.
+pub fn last_line(log: &Path) -> String {
     let text = disk::tail(log, LOG_TAIL).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let last = text.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or("its log is empty");

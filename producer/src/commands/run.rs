@@ -2,6 +2,8 @@
 
 use super::sweep;
 use crate::cli::{Global, RunArgs};
+use crate::dashboard::Dashboard;
+use crate::embedded::PrivateRedis;
 use crate::output::tell;
 use crate::progress::Progress;
 use crate::session::Session;
@@ -33,6 +35,10 @@ pub async fn execute(global: &Global, mut args: RunArgs) -> anyhow::Result<u8> {
     let server = session.private.take();
     let workers = Workers::start(global, &session, args.workers, Vec::new())?;
     let mut local = Local { workers, server };
+    let mut dashboard = if args.web { Some(Dashboard::start(global, &session)?) } else { None };
+    if let Some(dashboard) = &dashboard {
+        progress.note(&format!("dashboard: {}/sweeps/{}", dashboard.address, created.id));
+    }
     let tend = |progress: &Progress| local.tend(progress);
     let ended = wait::until_over(&session, &created.id, &mut progress, tend).await;
     progress.finish();
@@ -48,7 +54,13 @@ pub async fn execute(global: &Global, mut args: RunArgs) -> anyhow::Result<u8> {
     let told = Box::pin(report::write(&session, &created.id, &out, &report::ALL)).await?;
     let verdict =
         wait::Verdict { out: Some((&out, &told)), asked: &created, fail_on: args.fail_on };
-    verdict.give(global, &session, &status).await
+    let code = verdict.give(global, &session, &status).await?;
+    if let Some(dashboard) = &mut dashboard {
+        tell(&format!("the dashboard stays at {} until Ctrl-C", dashboard.address));
+        let tend = || local.server.as_mut().map_or(Ok(false), PrivateRedis::revive).map(drop);
+        dashboard.stay(tend).await?;
+    }
+    Ok(code)
 }
 
 /// In the state directory, which nobody else can enter.
