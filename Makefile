@@ -15,7 +15,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: setup
-setup: ## Install what is missing: redis-server, git, gcc, make, python3, faketime, bubblewrap; rustfmt and clippy
+setup: ## Install what is missing: redis-server, git, gcc, make, python3, faketime, bubblewrap, chromium; rustfmt and clippy
 	@if ! command -v $(CARGO) >/dev/null; then \
 	    echo 'setup: there is no cargo; install Rust as https://rustup.rs says, then run this again' >&2; \
 	    exit 1; \
@@ -29,6 +29,8 @@ setup: ## Install what is missing: redis-server, git, gcc, make, python3, faketi
 	if command -v apt-get >/dev/null; then \
 	    command -v faketime >/dev/null || missing+=(faketime); \
 	    command -v bwrap >/dev/null || missing+=(bubblewrap); \
+	    if [ -z "$(NO_BROWSER)" ] && ! command -v chromedriver >/dev/null \
+	        && apt-cache show chromium-driver >/dev/null 2>&1; then missing+=(chromium chromium-driver); fi; \
 	fi; \
 	if [ $${#missing[@]} -gt 0 ]; then \
 	    as_root=(); \
@@ -117,7 +119,9 @@ fmt: ## Format the sources
 
 # Always on a private Redis. Exit code 1 of `scrum run` means that some files are unresolved, which
 # is a result; anything above means that it could not run.
+# Only a test needs a browser.
 .PHONY: demo
+demo: NO_BROWSER := 1
 demo: setup ## Review this repository without any model, and show the report
 	$(CARGO) build --locked -p scrum-producer -p scrum-fleet -p scrum-web --bins
 	@code=0; \

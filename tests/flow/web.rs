@@ -3,6 +3,8 @@
 
 #[path = "web/events.rs"]
 mod events;
+#[path = "web/pages.rs"]
+mod pages;
 #[path = "web/parity.rs"]
 mod parity;
 
@@ -25,7 +27,7 @@ fn health_is_that_of_redis_and_a_signal_ends_it() {
     let healthy = web.ask("GET", "/health", "");
     assert_eq!((healthy.status, &healthy.json["status"]), (200, &"ok".into()));
     assert!(healthy.head.contains("cache-control: no-store"), "{}", healthy.head);
-    assert!(healthy.head.contains("content-security-policy: default-src 'none'"));
+    assert!(healthy.head.contains("content-security-policy: default-src 'none'; frame-ancestors"));
     drop(server);
     let sick = web.ask("GET", "/health", "");
     assert_eq!(sick.status, 503);

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 
 pub mod aof;
+pub mod browser;
 pub mod cluster;
 pub mod events;
 pub mod history;
@@ -16,6 +17,7 @@ pub mod proxy;
 pub mod redis;
 pub mod repo;
 pub mod requests;
+pub mod scene;
 pub mod usage;
 pub mod wait;
 pub mod web;

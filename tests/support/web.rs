@@ -7,6 +7,10 @@ use std::net::TcpStream;
 use std::process::Stdio;
 use std::time::Duration;
 
+const JSON: &str = "Content-Type: application/json\r\n";
+/// How a form says that it is one.
+pub const FORM: &str = "Content-Type: application/x-www-form-urlencoded";
+
 /// The server, on a free port of this machine.
 pub struct Web {
     /// Its process.
@@ -34,8 +38,18 @@ impl Web {
     /// # Panics
     /// When it does not say where it listens.
     pub fn start(bench: &Bench) -> Self {
+        Self::with(bench, &[])
+    }
+
+    /// The same with arguments.
+    ///
+    /// # Panics
+    /// When it does not say where it listens.
+    pub fn with(bench: &Bench, args: &[&str]) -> Self {
         let mut command = bench.command("scrum-web");
-        command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null());
+        let log = bench.dir.path().join("web.log");
+        let log = std::fs::File::options().create(true).append(true).open(log).unwrap();
+        command.args(["--listen", "127.0.0.1:0"]).args(args).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -53,6 +67,21 @@ impl Web {
         self.ask("POST", path, &body.to_string())
     }
 
+    /// A page as a browser on this machine asks for it.
+    pub fn page(&self, path: &str) -> Answer {
+        let address = &self.address;
+        self.send("GET", path, &format!("Host: {address}\r\nAccept: text/html\r\n"), "")
+    }
+
+    /// A form as a browser on this machine sends it.
+    pub fn form(&self, path: &str, fields: &str) -> Answer {
+        let address = &self.address;
+        let headers = format!(
+            "Host: {address}\r\nOrigin: http://{address}\r\nAccept: text/html\r\n{FORM}\r\n"
+        );
+        self.send("POST", path, &headers, fields)
+    }
+
     /// A request with headers of its own, each ended by `\r\n`.
     ///
     /// # Panics
@@ -68,8 +97,9 @@ impl Web {
     pub fn send_bytes(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
         let mut stream = self.connect();
         let length = body.len();
+        let kind = if headers.contains("Content-Type:") { "" } else { JSON };
         let head = format!(
-            "{method} {path} HTTP/1.1\r\n{headers}Connection: close\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+            "{method} {path} HTTP/1.1\r\n{headers}Connection: close\r\n{kind}Content-Length: {length}\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).unwrap();
         // A server that refuses a body may hang up before it has it all.
@@ -82,8 +112,8 @@ impl Web {
         Answer {
             status: status.unwrap_or_else(|| panic!("no answer to {method} {path}: {head}")),
             head: head.to_owned(),
-            body: body.to_owned(),
-            json: serde_json::from_str(body).unwrap_or_default(),
+            body: dechunked(head, body),
+            json: serde_json::from_str(&dechunked(head, body)).unwrap_or_default(),
         }
     }
 
@@ -118,4 +148,19 @@ impl Web {
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         stream
     }
+}
+
+/// A body without the marks of its chunks.
+fn dechunked(head: &str, body: &str) -> String {
+    if !head.to_lowercase().contains("transfer-encoding: chunked") {
+        return body.to_owned();
+    }
+    let (mut out, mut rest) = (String::new(), body);
+    while let Some((size, more)) = rest.split_once("\r\n") {
+        let size = usize::from_str_radix(size.trim(), 16).unwrap_or(0);
+        let Some(chunk) = more.get(..size).filter(|chunk| !chunk.is_empty()) else { break };
+        out.push_str(chunk);
+        rest = more[size..].trim_start_matches("\r\n");
+    }
+    out
 }
