@@ -238,6 +238,7 @@ pub fn every_command(setup: &Setup, mut run: impl FnMut(&[&str], &[i32]) -> Stri
     let eval = setup.bench.dir.path().join("eval");
     let eval = ["--ladder", "builtin", "--mutants", "2", "--out", eval.to_str().unwrap()];
     run(&[&["eval", sweep[1]], &eval[..]].concat(), &[0]);
+    run(&["eval", "compare", eval[5], eval[5]], &[0]);
     let cases = setup.bench.dir.path().join("cases.json");
     std::fs::write(&cases, r#"[{"path": "/nothing"}]"#).unwrap();
     let here = setup.stub.openai_url();
