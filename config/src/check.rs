@@ -3,7 +3,7 @@
 
 use crate::apply::{ApplySettings, SandboxMode};
 use crate::audit::AuditSettings;
-use crate::calibration::CalibrationSettings;
+use crate::calibration::{CalibrationSettings, EstimateSettings};
 use crate::confirm::ConfirmSettings;
 use crate::diff::DiffSettings;
 use crate::embedding::{EmbedWire, EmbeddingConfig};
@@ -53,6 +53,7 @@ pub(crate) fn keys(section: &str) -> &'static [&'static str] {
         "accept" => field_names::<AcceptLimits>(),
         "tiers" => field_names::<TierLimits>(),
         "calibration" => field_names::<CalibrationSettings>(),
+        "estimate" => field_names::<EstimateSettings>(),
         "documents" => field_names::<DocumentLimits>(),
         "history" => field_names::<HistorySettings>(),
         "hints" => field_names::<HintLimits>(),

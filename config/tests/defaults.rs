@@ -48,7 +48,12 @@ fn every_setting_has_a_comment_above_it() {
 fn the_text_has_every_field_and_no_other_place_has_defaults() {
     // No field of these structs has a serde default: taking any line away must fail to load.
     let table: Table = DEFAULT_TOML.parse().unwrap();
+    // But for what is frozen into sweeps by the same type: the record of an older one does not have it.
+    let newer_than_records = |section: &str, key: &str| (section, key) == ("tiers", "calibrated");
     for (section, key, _) in setting_lines().iter().filter(|(s, _, _)| !s.contains('.')) {
+        if newer_than_records(section, key) {
+            continue;
+        }
         let mut without = table.clone();
         without[section].as_table_mut().unwrap().remove(key).unwrap();
         let loaded = Value::Table(without).try_into::<Settings>();

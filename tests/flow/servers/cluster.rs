@@ -93,7 +93,8 @@ async fn sweeps_spread_over_the_nodes_and_a_limit_holds_over_all_of_them() {
     let said = bench.run(&["doctor"]).stdout;
     assert_eq!(said.matches("durability").count(), 3, "each node is judged: {said}");
     assert_eq!(stub.requests().len(), sweeps.len() * 8);
-    assert_eq!(stub.stats().max_in_flight, 3);
+    // On a busy machine the third call may begin when the first one is over.
+    assert!((2..=3).contains(&stub.stats().max_in_flight), "{:?}", stub.stats());
 }
 
 #[tokio::test(flavor = "multi_thread")]
