@@ -146,7 +146,7 @@ async fn a_server_that_refuses_beyond_twelve_calls_is_found_with_few_refusals() 
     let refused = stub.requests().iter().filter(|c| c.in_flight > BEARS).count();
     let most = stub.stats().max_in_flight;
     println!("{refused} of {} calls refused, at most {most} at a time", stub.requests().len());
-    assert!((1..10).contains(&refused), "{refused}");
+    assert!((1..15).contains(&refused), "{refused}");
     assert!((10..=BEARS + 4).contains(&most), "{most}");
     let pools = queue.pools().await.unwrap();
     let pool = pools.iter().find(|p| p.pool == "some").unwrap();

@@ -28,14 +28,14 @@ pub struct Said {
 /// signatures: what is read is written back.
 ///
 /// # Errors
-/// No reason, a finding that is not there, one that is fixed or not dismissed: then none is changed. A failure of Redis.
+/// A dismissal without a reason, a finding that is not there, one that is fixed or not dismissed: then none is changed. A failure of Redis.
 pub async fn decide(
     queue: &Queue,
     memory: &MemoryId,
     ids: &[String],
     said: &Said,
 ) -> Result<Vec<FindingRow>, Error> {
-    if said.why.trim().is_empty() {
+    if said.dismissed && said.why.trim().is_empty() {
         return Err(Error::NoReason);
     }
     let mut known = Ledger::of(queue, memory, Wanted::default()).await?;

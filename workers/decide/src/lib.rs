@@ -13,7 +13,7 @@ use queue_schema::rows::FindingState;
 /// A decision that can't be carried out, or a failure.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A decision without a reason.
+    /// A dismissal without a reason.
     #[error("the reason is empty; say why, others will ask")]
     NoReason,
     /// A dismissal of what is fixed already.
