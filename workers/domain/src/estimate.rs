@@ -3,7 +3,6 @@
 mod expect;
 pub mod history;
 mod load;
-pub mod random;
 mod taking;
 mod took;
 

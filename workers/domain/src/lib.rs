@@ -76,6 +76,7 @@ pub mod parity;
 pub mod parse;
 pub mod pathway;
 pub mod prompt;
+mod random;
 pub mod redact;
 pub mod report;
 pub mod retrieve;

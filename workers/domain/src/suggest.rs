@@ -6,7 +6,7 @@
 //! neighbours shows that the order by cost for each accepted attempt is the cheapest; for the cost of a true finding the
 //! same holds with the value of findings taken off, at the price at which that is worth it ([`best_order`]).
 
-use crate::estimate::random::Random;
+use crate::random::Random;
 
 /// Models that are tried in all sets; of more, those with the most attempts.
 pub const MOST_MODELS: usize = 12;

@@ -2,9 +2,9 @@
 //! facts and confirmations included, and the middle four fifths of them are the range.
 
 use super::history::{self, Mean, Past, Share, Sum, answered, counted, n};
-use super::random::Random;
 use super::taking::{Taken, Taking, drawn};
 use super::{Estimate, Load};
+use crate::random::Random;
 use queue_schema::sweep::{Basis, Expected, Rung, Span, SweepSpec};
 use std::collections::BTreeSet;
 

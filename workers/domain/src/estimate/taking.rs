@@ -1,7 +1,7 @@
 //! What calls of one kind take: tokens, dollars, time.
 
 use super::history::{self, Mean, Past, Sum, answered, counted, n};
-use super::random::Random;
+use crate::random::Random;
 use queue_schema::ledger::Counts;
 use queue_schema::sweep::Rung;
 

@@ -1,6 +1,6 @@
 use super::history::{Sum, mean, share};
-use super::random::Random;
 use super::*;
+use crate::random::Random;
 use queue_schema::ledger::{Asked, Counts};
 use queue_schema::sweep::{Basis, Expected, Span};
 

@@ -1,5 +1,6 @@
 //! Shares and means with intervals, and the test of two runs over the same cases.
 
+use crate::random::Random;
 use serde::{Deserialize, Serialize};
 
 /// Samples that an interval is taken from.
@@ -25,41 +26,12 @@ pub struct Figure {
 /// What is counted of a group of cases that hang together: those of one file.
 pub type Part = (f64, f64);
 
-/// A sequence of numbers that look random and are the same each time.
-#[derive(Debug, Clone)]
-pub struct Numbers(u64);
-
-impl Numbers {
-    /// Those of a seed.
-    pub const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        usize::try_from(self.next() % n.max(1) as u64).unwrap_or(0)
-    }
-}
-
 /// A sum by another one, such as hits by seeded files, with an interval by resampling whole groups. Samples that all
 /// come out alike say nothing of how far off they may be: then Wilson's interval stands instead for a share, what lies
 /// between 0 and 1 (`is_share`), and none for another number.
 pub fn ratio(groups: &[Part], is_share: bool) -> Figure {
     let value = divided(groups.iter().copied());
-    let mut numbers = Numbers::new(SEED);
-    let mut samples: Vec<f64> = (0..ROUNDS)
-        .filter_map(|_| {
-            let drawn = (0..groups.len()).map(|_| groups[numbers.below(groups.len())]);
-            divided(drawn)
-        })
-        .collect();
+    let mut samples = resampled(groups, |drawn| divided(drawn.iter().copied()));
     let (mut low, mut high) = ends(&mut samples);
     if low.zip(high).is_none_or(|(low, high)| high - low < ALIKE) {
         let n: f64 = groups.iter().map(|(_, of)| of).sum();
@@ -74,16 +46,19 @@ pub fn difference(groups: &[(Part, Part)]) -> Figure {
         let one = divided(drawn.iter().map(|(one, _)| *one))?;
         Some(one - divided(drawn.iter().map(|(_, other)| *other))?)
     };
-    let mut numbers = Numbers::new(SEED);
-    let mut samples: Vec<f64> = (0..ROUNDS)
-        .filter_map(|_| {
-            let drawn: Vec<_> =
-                (0..groups.len()).map(|_| groups[numbers.below(groups.len())]).collect();
-            of(&drawn)
-        })
-        .collect();
+    let mut samples = resampled(groups, of);
     let (low, high) = ends(&mut samples);
     Figure { value: of(groups), low, high }
+}
+
+/// What comes of samples of as many groups as there are, each drawn from all of them.
+fn resampled<T: Copy>(groups: &[T], of: impl Fn(&[T]) -> Option<f64>) -> Vec<f64> {
+    let mut random = Random::new(SEED);
+    let sample = |_| {
+        let drawn = (0..groups.len()).map(|_| groups[random.below(groups.len())]);
+        of(&drawn.collect::<Vec<_>>())
+    };
+    (0..ROUNDS).filter_map(sample).collect()
 }
 
 fn divided(parts: impl Iterator<Item = Part>) -> Option<f64> {

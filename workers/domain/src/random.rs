@@ -14,15 +14,23 @@ impl Random {
         Self(seed)
     }
 
-    /// Uniform, above 0 and below 1.
-    pub fn uniform(&mut self) -> f64 {
-        // SplitMix64.
+    /// The next 64 bits (SplitMix64).
+    fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^= z >> 31;
-        ((z >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
+        z ^ (z >> 31)
+    }
+
+    /// Whole, from 0 and below `n`; 0 for none.
+    pub fn below(&mut self, n: usize) -> usize {
+        usize::try_from(self.bits() % n.max(1) as u64).unwrap_or(0)
+    }
+
+    /// Uniform, above 0 and below 1.
+    pub fn uniform(&mut self) -> f64 {
+        ((self.bits() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
     }
 
     /// Normal, with mean 0 and deviation 1.
