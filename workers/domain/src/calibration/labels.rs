@@ -2,12 +2,10 @@
 //! after which nobody says it any more.
 
 use super::Label;
+use crate::eval::record::EVAL_VERSION;
 use queue_schema::rows::{AuditVerdict, FindingRow, FindingState};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-
-/// The version of eval files that is read.
-const EVAL_VERSION: u32 = 1;
 
 /// What judged a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
