@@ -8,7 +8,7 @@ mod summary;
 use crate::output::tell;
 use crate::session::Session;
 use anyhow::{Context, bail};
-pub use change::{NAMES as CHANGE_NAMES, Reviewed};
+pub use change::{NAMES as CHANGE_NAMES, write_change};
 use old::{is_ours, remove_others};
 use queue_schema::ids::SweepId;
 use queue_schema::rows::{AuditFactsRow, AutoApplyRow, ReviewRow};

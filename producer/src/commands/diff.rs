@@ -6,7 +6,7 @@ use crate::cli::{DiffArgs, Global};
 use crate::output::{duration, plain, say, say_json, tell, width};
 use crate::posting;
 use crate::progress::Progress;
-use crate::report::{self, Reviewed};
+use crate::report;
 use crate::session::Session;
 use crate::wait;
 use crate::workers::{Local, Workers};
@@ -17,7 +17,7 @@ use queue_schema::effects::Priority;
 use queue_schema::ids::SweepId;
 use queue_schema::sweep::{DiffFailOn, SweepSpec};
 use scrum_domain::text::{clip_marked, counted};
-use scrum_knowledge::{Change, sweeps};
+use scrum_knowledge::{Change, Reviewed, sweeps};
 use std::time::Duration;
 
 /// How often it is looked whether the review is over: people wait for it before they commit.
@@ -65,7 +65,7 @@ pub async fn execute(global: &Global, args: DiffArgs) -> anyhow::Result<u8> {
     };
     let reviewed = read(&session, &id).await?;
     if let Some(out) = &args.out {
-        reviewed.write(&session, out)?;
+        report::write_change(&reviewed, &session, out)?;
     }
     let mut code = exit_code(&reviewed, &status, fail_on);
     if posted.as_ref().is_some_and(Result::is_err) {
@@ -106,9 +106,7 @@ pub async fn read(session: &Session, id: &SweepId) -> anyhow::Result<Reviewed> {
     let change = Change::open(&session.queue, id).await?;
     let change =
         change.with_context(|| format!("sweep {id} is about files, not about a change"))?;
-    let (tally, gone) = change.tally(&session.queue).await?;
-    let known = change.known(&session.queue).await?;
-    Ok(Reviewed { change, tally, gone, known })
+    Ok(Reviewed::read(&session.queue, change).await?)
 }
 
 /// 2 also for a review that was stopped.

@@ -23,7 +23,7 @@ pub async fn execute(global: &Global, args: ReportArgs) -> anyhow::Result<u8> {
     let spec = session.queue.sweep_spec(&id).await?;
     if spec.is_some_and(|spec| spec.diff.is_some()) && args.file.is_none() {
         let reviewed = super::diff::read(&session, &id).await?;
-        reviewed.write(&session, &args.out)?;
+        report::write_change(&reviewed, &session, &args.out)?;
         if global.json {
             say_json(&reviewed.json())?;
         } else {

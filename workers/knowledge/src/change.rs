@@ -6,7 +6,9 @@ use queue_schema::ids::{MemoryId, ReviewId, SweepId};
 use queue_schema::rows::{DiffFinding, DiffReview};
 use queue_schema::sweep::{DiffSpec, SweepSpec, TargetStatus};
 use queue_schema::url::public_address;
+use scrum_domain::diff::report::{self, About};
 use scrum_domain::diff::{self, Counted, Known, Missing, Said, Tally};
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Sweeps that are looked through for the review before of the same change.
@@ -123,6 +125,60 @@ impl Change {
             }
         }
         Ok(None)
+    }
+}
+
+/// A change with what its reviewers come to, as it is told.
+#[derive(Debug)]
+pub struct Reviewed {
+    /// The change.
+    pub change: Change,
+    /// What they come to.
+    pub tally: Tally,
+    /// Findings of the review before that are gone.
+    pub gone: Vec<DiffFinding>,
+    /// What earlier sweeps found in its files.
+    pub known: Vec<Known>,
+    /// The repository, without credentials.
+    repo: String,
+}
+
+impl Reviewed {
+    /// Reads what there is of a change.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn read(queue: &Queue, change: Change) -> Result<Self, Error> {
+        let (tally, gone) = change.tally(queue).await?;
+        let known = change.known(queue).await?;
+        let repo = public_address(&change.sweep.spec().repo);
+        Ok(Self { change, tally, gone, known, repo })
+    }
+
+    /// What a report says besides the tally.
+    pub fn about(&self) -> About<'_> {
+        let change = &self.change;
+        About {
+            sweep_id: &change.sweep.id,
+            repo: &self.repo,
+            base: &change.spec.base,
+            head: &change.sweep.spec().commit,
+            left_out: &change.left_out,
+            warnings: &[],
+            reviews: &change.reviews,
+            gone: &self.gone,
+            known: &self.known,
+        }
+    }
+
+    /// For a terminal.
+    pub fn lines(&self) -> Vec<String> {
+        report::lines(&self.tally, &self.about())
+    }
+
+    /// As one JSON document.
+    pub fn json(&self) -> Value {
+        report::json(&self.tally, &self.about())
     }
 }
 

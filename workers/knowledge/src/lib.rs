@@ -11,6 +11,7 @@
 //! | its reviews, facts or decisions, as rows | [`Sweep::rows`] |
 //! | its findings | [`Sweep::findings`] |
 //! | what the reviewers of a change said, and of the one before | [`Change::open`], [`Change::before`] |
+//! | a change with all that is told of it | [`Reviewed::read`] |
 //! | what became of the claims about a change | [`claims::of_sweep`] |
 //! | what an audit says of the findings of a sweep; all audits of it, at its findings | [`audits::of_sweep`], [`Audits`] |
 //! | the findings of a repository over all sweeps, one of them | [`Ledger`] |
@@ -53,7 +54,7 @@ mod sweep;
 pub mod sweeps;
 
 pub use audits::Audits;
-pub use change::{Change, known};
+pub use change::{Change, Reviewed, known};
 pub use expected::past;
 pub use files::Files;
 pub use findings::{Findings, Found};

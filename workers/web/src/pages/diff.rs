@@ -13,10 +13,8 @@ use axum::response::Response;
 use maud::{Markup, html};
 use queue_schema::ids::SweepId;
 use queue_schema::rows::{DiffRemark, DiffSeverity, DiffSide, DiffVerdict, FindingState, PostRow};
-use queue_schema::url::public_address;
-use scrum_domain::diff::report::{About, json};
 use scrum_domain::diff::{Group, Tally};
-use scrum_knowledge::{Change, sweeps};
+use scrum_knowledge::{Change, Reviewed, sweeps};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -126,25 +124,10 @@ pub async fn get(
     let change = Box::pin(Change::open(&app.queue, &id)).await?;
     let none = || Refused::missing("this sweep reviews files and no change; see /sweeps");
     let change = change.filter(|change| change.spec.claims.is_none()).ok_or_else(none)?;
-    let (tally, gone) = Box::pin(change.tally(&app.queue)).await?;
-    let known = Box::pin(change.known(&app.queue)).await?;
-    let spec = change.sweep.spec();
-    let told = json(
-        &tally,
-        &About {
-            sweep_id: &id,
-            repo: &public_address(&spec.repo),
-            base: &change.spec.base,
-            head: &spec.commit,
-            left_out: &change.left_out,
-            warnings: &[],
-            reviews: &change.reviews,
-            gone: &gone,
-            known: &known,
-        },
-    );
+    let reviewed = Box::pin(Reviewed::read(&app.queue, change)).await?;
+    let told = reviewed.json();
     let posts = app.queue.rows::<PostRow>(&id).await?;
-    Ok(asked.answer(&Page { id, tally, told, posts }))
+    Ok(asked.answer(&Page { id, tally: reviewed.tally, told, posts }))
 }
 
 fn word(verdict: DiffVerdict) -> Markup {
