@@ -5,7 +5,6 @@ use crate::output::{aligned, dollars, duration, say, say_json, short};
 use crate::session::Session;
 use queue_schema::rows::ModelTrustRow;
 use scrum_knowledge::models;
-use std::collections::BTreeMap;
 
 /// Columns of numbers.
 const NUMBERS: [usize; 7] = [1, 2, 3, 4, 5, 6, 7];
@@ -81,28 +80,22 @@ fn latency(ms: u64) -> String {
 
 /// What was not accepted, and why; what else cost a call, or none.
 fn rest(row: &ModelTrustRow) -> Option<String> {
-    let told: Vec<String> = [
-        (row.thin, "thin"),
-        (row.malformed, "malformed"),
-        (row.leaked, "leaked"),
-        (row.truncated, "truncated"),
-        (row.refused, "refused"),
-        (row.error, "error"),
-        (row.transient, "transient"),
-        (row.cached, "from the cache"),
-    ]
-    .into_iter()
-    .filter(|(n, _)| *n > 0)
-    .map(|(n, what)| format!("{n} {what}"))
-    .chain(failed_checks(row))
-    .chain(became(row))
-    .collect();
+    let others = [(row.transient, "transient"), (row.cached, "from the cache")];
+    let told: Vec<String> = row
+        .rejections()
+        .into_iter()
+        .chain(others)
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, what)| format!("{n} {what}"))
+        .chain(failed_checks(row))
+        .chain(became(row))
+        .collect();
     (!told.is_empty()).then(|| told.join(", "))
 }
 
 /// What became of its findings over the sweeps.
 fn became(row: &ModelTrustRow) -> Option<String> {
-    let n = |of: &BTreeMap<String, u64>| of.get("all").copied().unwrap_or(0);
+    let n = ModelTrustRow::of_all;
     let (fixed, dismissed) = (n(&row.fixed), n(&row.dismissed));
     let (upheld, rejected) = (n(&row.audit_upheld), n(&row.audit_rejected));
     let ends =

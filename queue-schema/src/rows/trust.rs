@@ -94,6 +94,23 @@ impl ModelTrustRow {
     pub fn name(&self) -> String {
         format!("{}/{}", self.provider, self.model)
     }
+
+    /// The words for how attempts were rejected, with their numbers.
+    pub const fn rejections(&self) -> [(u64, &'static str); 6] {
+        [
+            (self.thin, "thin"),
+            (self.malformed, "malformed"),
+            (self.leaked, "leaked"),
+            (self.truncated, "truncated"),
+            (self.refused, "refused"),
+            (self.error, "error"),
+        ]
+    }
+
+    /// Of counts by flag, the one of all findings.
+    pub fn of_all(by_flag: &BTreeMap<String, u64>) -> u64 {
+        by_flag.get("all").copied().unwrap_or(0)
+    }
 }
 
 impl Row for ModelTrustRow {

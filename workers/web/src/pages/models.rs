@@ -14,7 +14,6 @@ use queue_schema::ids::SweepId;
 use queue_schema::rows::ModelTrustRow;
 use scrum_knowledge::models;
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 /// What the page says.
 pub const DOC: Doc = Doc {
@@ -107,22 +106,14 @@ pub fn rows(all: &[ModelTrustRow]) -> Markup {
 }
 
 fn failures(row: &ModelTrustRow) -> String {
-    let all = [
-        (row.thin, "thin"),
-        (row.malformed, "malformed"),
-        (row.leaked, "leaked"),
-        (row.truncated, "truncated"),
-        (row.refused, "refused"),
-        (row.error, "error"),
-        (row.transient, "tried again"),
-    ];
-    let said = all.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}"));
+    let all = row.rejections().into_iter().chain([(row.transient, "tried again")]);
+    let said = all.filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}"));
     said.collect::<Vec<_>>().join(", ")
 }
 
 /// What became of the findings of each model.
 fn became(all: &[ModelTrustRow]) -> Markup {
-    let of = |known: &BTreeMap<String, u64>| known.get("all").copied().unwrap_or(0);
+    let of = ModelTrustRow::of_all;
     let told: Vec<&ModelTrustRow> = all.iter().filter(|row| row.findings > 0).collect();
     if told.is_empty() {
         return html! {};
