@@ -5,7 +5,7 @@ mod show;
 
 pub(super) use show::attempts;
 
-use super::{Head, sweep_of};
+use super::{Head, opened};
 use crate::asked::Asked;
 use crate::error::Refused;
 use crate::posted::see;
@@ -19,7 +19,7 @@ use queue_schema::rows::{Attempt, AuditFactsRow, FindingRow, ReviewRow};
 use queue_schema::sweep::{SweepSpec, TargetStatus};
 use scrum_domain::report::FileReport;
 use scrum_domain::text::clip;
-use scrum_knowledge::{Ledger, Sweep, Wanted};
+use scrum_knowledge::{Ledger, Wanted};
 use serde::Serialize;
 
 /// Lines of a file on a page.
@@ -113,9 +113,8 @@ pub async fn find(
     Path(name): Path<String>,
     asked: Asked,
 ) -> Result<Response, Refused> {
-    let id = sweep_of(&app, &name).await?;
+    let (id, sweep) = opened(&app, &name).await?;
     let path = asked.get("path").ok_or_else(|| Refused::bad("say which file: ?path=PATH"))?;
-    let sweep = Sweep::open(&app.queue, &id).await?;
     let number = sweep.place_of(path).await?;
     let line: Option<u32> = asked.number("line")?;
     let line = line.map(|line| format!("?line={line}#L{line}")).unwrap_or_default();
@@ -134,8 +133,7 @@ pub async fn get(
     let number: u32 = number
         .parse()
         .map_err(|_| Refused::bad("a file is named by its number among the targets"))?;
-    let id = sweep_of(&app, &name).await?;
-    let sweep = Sweep::open(&app.queue, &id).await?;
+    let (id, sweep) = opened(&app, &name).await?;
     let file = sweep.file_at(number).await?;
     let spec = sweep.spec();
     let memory = spec.memory().map(|(memory, _)| memory);

@@ -23,7 +23,7 @@ use queue_schema::ids::{MemoryId, SweepId};
 use queue_schema::rows::{AuditVerdict, FindingState, Severity};
 use queue_schema::sweep::{Rung, SweepSpec, TargetStatus};
 use queue_schema::url::public_address;
-use scrum_knowledge::{memory as remembered, sweeps};
+use scrum_knowledge::{Sweep, memory as remembered, sweeps};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -79,6 +79,13 @@ fn sweep_link(id: &SweepId) -> Markup {
 /// The sweep that a name means.
 async fn sweep_of(app: &App, name: &str) -> Result<SweepId, Refused> {
     Ok(sweeps::find(&app.queue, name).await?)
+}
+
+/// The sweep that a name means, opened.
+async fn opened(app: &App, name: &str) -> Result<(SweepId, Sweep), Refused> {
+    let id = sweep_of(app, name).await?;
+    let sweep = Sweep::open(&app.queue, &id).await?;
+    Ok((id, sweep))
 }
 
 /// The remembered repositories, by id.

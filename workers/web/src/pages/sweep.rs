@@ -1,7 +1,7 @@
 //! A sweep: what was asked for, how far it is, its files in pages, what it cost, its findings.
 
 use super::fleet::{self, Line};
-use super::{Head, choice, progress, severity, state, sweep_of, target, verdict};
+use super::{Head, choice, opened, progress, severity, state, target, verdict};
 use crate::asked::{Asked, View};
 use crate::error::Refused;
 use crate::layout::{Frame, live};
@@ -17,7 +17,7 @@ use queue_schema::rows::{DiagnosisRow, LoopMetricsRow, ModelTrustRow};
 use queue_schema::sweep::TargetStatus;
 use scrum_domain::report::{FileReport, Said};
 use scrum_knowledge::observe::troubles;
-use scrum_knowledge::{Found, Sweep, metrics_of, models, now_ms, sweeps};
+use scrum_knowledge::{Found, metrics_of, models, now_ms, sweeps};
 use serde::Serialize;
 
 /// Files of a page.
@@ -175,8 +175,7 @@ pub async fn get(
     Path(name): Path<String>,
     asked: Asked,
 ) -> Result<Response, Refused> {
-    let id = sweep_of(&app, &name).await?;
-    let sweep = Sweep::open(&app.queue, &id).await?;
+    let (id, sweep) = opened(&app, &name).await?;
     let only = asked.word::<TargetStatus>("status")?;
     let of: &'static [TargetStatus] = match only {
         None => &TargetStatus::ALL,
@@ -360,8 +359,7 @@ pub async fn findings(
     Path(name): Path<String>,
     asked: Asked,
 ) -> Result<Response, Refused> {
-    let id = sweep_of(&app, &name).await?;
-    let sweep = Sweep::open(&app.queue, &id).await?;
+    let (id, sweep) = opened(&app, &name).await?;
     let mut all = sweep.findings();
     if let Some(after) = asked.get("after") {
         all = all.from(after)?;
