@@ -71,15 +71,8 @@ pub fn prepare(
         }
         None => None,
     };
-    let unused = if request.targets.is_empty() {
-        Vec::new()
-    } else {
-        // A tree that can't be read, of a partial clone say, is the planner's to tell: it may have more.
-        let tree = repo.snapshot(&commit).unwrap_or_default();
-        let unused = globs.unused(tree.iter().map(|entry| entry.path.as_str()));
-        let unused = unused.into_iter().filter(|_| !tree.is_empty());
-        unused.map(str::to_owned).collect()
-    };
+    let unused =
+        if request.targets.is_empty() { Vec::new() } else { unused(&repo, &commit, &globs) };
     let is_url = Repo::is_url(&request.repo);
     let named = Some(&request.repo).filter(|_| request.targets.is_empty() && !is_url);
     let below = named.and_then(|path| repo.below_root(Path::new(path)));
@@ -124,6 +117,14 @@ pub fn prepare(
         again: if request.again { now_ms() } else { 0 },
     };
     Ok(Prepared { spec, documents, hints: taken, unused, below })
+}
+
+/// Globs that match nothing in a commit. A tree that can't be read, of a partial clone say, is the planner's to tell: it
+/// may have more.
+fn unused(repo: &Repo, commit: &str, globs: &TargetGlobs) -> Vec<String> {
+    let tree = repo.snapshot(commit).unwrap_or_default();
+    let unused = globs.unused(tree.iter().map(|entry| entry.path.as_str()));
+    unused.into_iter().filter(|_| !tree.is_empty()).map(str::to_owned).collect()
 }
 
 /// Bytes of a SARIF log at most.

@@ -36,44 +36,8 @@ pub(super) fn look(
     entry: Option<&Entry>,
     content: Option<&[u8]>,
 ) -> File {
-    let (review, proposal) = (&work.reviews[k], &work.proposals[k]);
-    let spec = &work.spec;
-    let mut file = File {
-        row: AutoApplyRow {
-            action: ApplyAction::NoPatches,
-            file: spec.files[k].path.clone(),
-            patches_applied: 0,
-            patches_rejected: 0,
-            reason: String::new(),
-            confidence_avg: review.confidence_avg,
-            gradient_tier: review.gradient_tier.clone(),
-            reviewer_model: review.accepted_model.clone(),
-            patch_model: spec.model.name(),
-            branch: spec.branch_of(&work.run),
-            commit: None,
-            ts: work.now.1.clone(),
-            sweep_id: spec.sweep.to_string(),
-            review_id: review.review_id.clone(),
-            run_id: work.run.to_string(),
-            repo: queue_schema::url::public_address(&spec.repo),
-            base: spec.base.clone(),
-            patches: Vec::new(),
-            warnings_before: None,
-            warnings_after: None,
-            output_tail: String::new(),
-            sandbox: String::new(),
-            tokens_in: proposal.tokens_in,
-            tokens_out: proposal.tokens_out,
-            cost_usd: proposal.cost_usd,
-            masked: proposal.masked,
-            schema_version: SCHEMA_VERSION,
-            unsafe_no_sandbox: false,
-            proof: None,
-        },
-        patched: None,
-        passed: Vec::new(),
-        trial: None,
-    };
+    let (spec, proposal) = (&work.spec, &work.proposals[k]);
+    let mut file = untouched(work, k);
     if k >= own.max_files {
         file.row.action = ApplyAction::AllRejected;
         file.row.reason = too_many(own.max_files);
@@ -111,6 +75,48 @@ pub(super) fn look(
     };
     patches(&mut file, &text, work, &proposal.patches);
     file
+}
+
+/// A file of which nothing is known but its review and what its models said.
+fn untouched(work: &Work, k: usize) -> File {
+    let (review, proposal) = (&work.reviews[k], &work.proposals[k]);
+    let spec = &work.spec;
+    File {
+        row: AutoApplyRow {
+            action: ApplyAction::NoPatches,
+            file: spec.files[k].path.clone(),
+            patches_applied: 0,
+            patches_rejected: 0,
+            reason: String::new(),
+            confidence_avg: review.confidence_avg,
+            gradient_tier: review.gradient_tier.clone(),
+            reviewer_model: review.accepted_model.clone(),
+            patch_model: spec.model.name(),
+            branch: spec.branch_of(&work.run),
+            commit: None,
+            ts: work.now.1.clone(),
+            sweep_id: spec.sweep.to_string(),
+            review_id: review.review_id.clone(),
+            run_id: work.run.to_string(),
+            repo: queue_schema::url::public_address(&spec.repo),
+            base: spec.base.clone(),
+            patches: Vec::new(),
+            warnings_before: None,
+            warnings_after: None,
+            output_tail: String::new(),
+            sandbox: String::new(),
+            tokens_in: proposal.tokens_in,
+            tokens_out: proposal.tokens_out,
+            cost_usd: proposal.cost_usd,
+            masked: proposal.masked,
+            schema_version: SCHEMA_VERSION,
+            unsafe_no_sandbox: false,
+            proof: None,
+        },
+        patched: None,
+        passed: Vec::new(),
+        trial: None,
+    }
 }
 
 /// The gates that all patches of a file share.
