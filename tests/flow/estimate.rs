@@ -15,7 +15,7 @@ use std::sync::Mutex;
 const BEFORE: usize = 5;
 const COUNTED: usize = 20;
 
-/// A number between 0 and 1 that hangs on these words alone: not on time, place or order.
+/// A number between 0 and 1 that depends on these words alone: not on time, place or order.
 fn chance(words: &[&str]) -> f64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for byte in words.iter().flat_map(|word| word.bytes().chain([0])) {
@@ -48,7 +48,7 @@ fn task(call: &Recorded) -> &'static str {
     }
 }
 
-/// Models whose repositories differ: how often an answer is accepted and how long it is hangs on the sweep and on the file.
+/// Models whose repositories differ: how often an answer is accepted and how long it is depends on the sweep and on the file.
 fn market() -> ModelStub {
     let busy: Mutex<HashSet<String>> = Mutex::default();
     ModelStub::with(move |call: &Recorded| {

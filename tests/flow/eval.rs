@@ -68,7 +68,7 @@ fn fault(path: &str, lines: &[String]) -> Option<String> {
     lines.get(at).cloned()
 }
 
-/// A number from 0 to 9 that hangs on a model and a file.
+/// A number from 0 to 9 that depends on a model and a file.
 fn chance(model: &str, path: &str) -> u32 {
     u32::from_str_radix(&content_id(&[model.as_bytes(), path.as_bytes()])[..6], 16).unwrap() % 10
 }

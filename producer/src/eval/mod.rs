@@ -25,7 +25,7 @@ pub struct Set {
     pub source: String,
     /// The commit; empty for a directory.
     pub commit: String,
-    /// What their places hang on.
+    /// What their places depend on.
     pub seed: u64,
     /// How mutants were chosen.
     pub mutants: Option<Tried>,
@@ -34,7 +34,7 @@ pub struct Set {
 }
 
 impl Set {
-    /// A name that hangs on the cases and their places.
+    /// A name that depends on the cases and their places.
     pub fn name(&self) -> String {
         let parts = self.cases.iter().flat_map(|built| {
             let case = &built.case;

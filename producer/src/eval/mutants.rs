@@ -36,7 +36,7 @@ pub struct Asked {
     pub targets: Vec<String>,
     /// How many of them.
     pub mutants: usize,
-    /// What the choice hangs on.
+    /// What the choice depends on.
     pub seed: u64,
     /// The project's tests, and what comes before them.
     pub test: Option<String>,

@@ -120,7 +120,7 @@ pub async fn run(
     Ok(Some(runs))
 }
 
-/// The cases must not teach each other anything: a review would then hang on which other one came first.
+/// The cases must not teach each other anything: a review would then depend on which other one came first.
 fn alone(session: &mut Session) {
     let memory = &mut Arc::make_mut(&mut session.settings).memory;
     (memory.fingerprints, memory.dismissals, memory.hot_swap) = (0, 0, false);

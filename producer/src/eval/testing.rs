@@ -167,7 +167,7 @@ impl Tests {
             if !ran.is_green() {
                 disk::remove(&self.held, self.name.as_bytes())?;
                 bail!(
-                    "`{command}` passed on the unchanged commit before the mutants and fails now ({}), so it can't judge them; its result must not hang on chance, time or what it leaves behind:\n{}",
+                    "`{command}` passed on the unchanged commit before the mutants and fails now ({}), so it can't judge them; its result must not depend on chance, time or what it leaves behind:\n{}",
                     ended(&ran),
                     tail(&ran.output)
                 );

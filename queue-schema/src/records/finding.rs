@@ -21,7 +21,7 @@ pub mod fields {
     pub(super) const LOOKED: &str = "n:";
     pub(super) const SEEN: &str = "s:";
     pub(super) const MOVED: &str = "m:";
-    /// Those that are signed: a model is shown what they say, or a tier hangs on it.
+    /// Those that are signed: a model is shown what they say, or a tier depends on it.
     pub(crate) const SIGNED: [&str; 4] = [OBSERVED, DECIDED, AUDITED, PROVEN];
 }
 

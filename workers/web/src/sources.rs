@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// Reads at a time. One that hangs on a dead disk keeps its place.
+/// Reads at a time. One that waits for a dead disk keeps its place.
 const PLACES: usize = 8;
 
 /// What reads files.

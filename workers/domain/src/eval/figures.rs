@@ -86,7 +86,7 @@ pub(super) const COUNTS: [(&str, Count, bool); 6] = [
     ("seconds_per_found", |(_, o)| (o.seconds, one(o.hit)), false),
 ];
 
-/// What is counted, summed up by the files that cases are made of: those of one file hang together.
+/// What is counted, summed up by the files that cases are made of: those of one file are not independent.
 pub(super) fn grouped<'a>(pairs: &[Pair<'a>], count: Count) -> BTreeMap<&'a str, Part> {
     let mut groups: BTreeMap<&str, Part> = BTreeMap::new();
     for pair in pairs {

@@ -19,7 +19,7 @@ pub struct Record {
     pub source: String,
     /// The commit of the repository; empty for a directory.
     pub commit: String,
-    /// What the choice and the places of the cases hang on.
+    /// What the choice and the places of the cases depend on.
     pub seed: u64,
     /// How the mutants were chosen; null for a directory of cases.
     pub mutants: Option<Tried>,

@@ -23,7 +23,7 @@ pub struct Figure {
     pub high: Option<f64>,
 }
 
-/// What is counted of a group of cases that hang together: those of one file.
+/// What is counted of a group of cases that are not independent: those of one file.
 pub type Part = (f64, f64);
 
 /// A sum by another one, such as hits by seeded files, with an interval by resampling whole groups. Samples that all
