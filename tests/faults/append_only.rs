@@ -9,6 +9,7 @@ use scrum_tests::oracle;
 use scrum_tests::process::{Bench, Process, children, kill9};
 use scrum_tests::redis::RedisServer;
 use scrum_tests::repo::{TestRepo, large_file};
+use scrum_tests::wait::eventually;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -68,6 +69,12 @@ fn every_step(repo: &TestRepo, bench: &Bench, stub: &ModelStub, server: &RedisSe
     let worker = bench.worker(&["--concurrency", "3"]);
     // Six answers have come and the next ones never do: the sweep is in the middle.
     runtime.block_on(stub.wait(|s| s.completed >= 6 && s.in_flight == 3));
+    // An answer that has come is not committed yet.
+    let queue = runtime.block_on(oracle::queue(&server.url()));
+    eventually(LONG, "a review is committed", || {
+        let status = runtime.block_on(queue.sweep_status(&id)).unwrap().unwrap();
+        (status.resolved >= 1).then_some(())
+    });
     worker.kill9();
     let seen = seen(server, &id, repo);
     assert!(seen.sweep.resolved >= 1 && seen.sweep.live >= 1, "{:?}", seen.sweep);
