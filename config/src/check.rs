@@ -20,6 +20,7 @@ use crate::settings::{
     WorkerSettings,
 };
 use crate::suggest::nearest;
+use crate::telemetry::MetricsSettings;
 use queue_schema::limits::{AcceptLimits, DocumentLimits, HintLimits, MemoryLimits, TierLimits};
 use queue_schema::rows::Severity;
 use queue_schema::sweep::DiffFailOn;
@@ -60,6 +61,7 @@ pub(crate) fn keys(section: &str) -> &'static [&'static str] {
         "memory" => field_names::<MemoryLimits>(),
         "observe" => field_names::<ObserveSettings>(),
         "web" => field_names::<WebSettings>(),
+        "metrics" => field_names::<MetricsSettings>(),
         "forge" => field_names::<ForgeSettings>(),
         "hooks" => field_names::<HookSettings>(),
         "ladders" => field_names::<LadderSettings>(),

@@ -78,6 +78,16 @@ pub enum ConfigError {
         /// What to do about it.
         fix: String,
     },
+    /// A token that could be guessed.
+    #[error(
+        "the token in {variable} has fewer than {least} characters; take for instance that of `openssl rand -hex 32`"
+    )]
+    Token {
+        /// The variable that holds it.
+        variable: String,
+        /// How many it must have.
+        least: usize,
+    },
     /// Nothing says where state may be kept.
     #[error(
         "no place for the state directory: state.dir, XDG_STATE_HOME and HOME are all unset; \

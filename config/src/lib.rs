@@ -40,6 +40,7 @@ pub mod provider;
 mod queue;
 mod settings;
 mod suggest;
+mod telemetry;
 mod validate;
 
 pub use apply::{ApplySettings, SandboxMode};
@@ -62,6 +63,7 @@ pub use settings::{
     SweepSettings, WebSettings, WorkerSettings,
 };
 pub use suggest::nearest;
+pub use telemetry::MetricsSettings;
 
 /// Of a settings file, and of a ladder; people write a few KiB.
 const MOST_FILE_BYTES: u64 = 1024 * 1024;

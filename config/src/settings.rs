@@ -12,6 +12,7 @@ use crate::forge::ForgeSettings;
 use crate::hooks::HookSettings;
 use crate::observe::ObserveSettings;
 use crate::provider::ProviderConfig;
+use crate::telemetry::MetricsSettings;
 use queue_schema::budget::{Amount, Caps};
 use queue_schema::limits::{
     AcceptLimits, DocumentLimits, HintLimits, HistoryLimits, MemoryLimits, TierLimits,
@@ -68,6 +69,8 @@ pub struct Settings {
     pub observe: ObserveSettings,
     /// The web server.
     pub web: WebSettings,
+    /// Figures for Prometheus.
+    pub metrics: MetricsSettings,
     /// Where reviews of changes are published.
     pub forge: ForgeSettings,
     /// Which forges' calls start reviews.

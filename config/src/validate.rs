@@ -273,6 +273,7 @@ impl Settings {
         check.range("web.request_timeout_ms", self.web.request_timeout_ms, 100, 600_000);
         check.range("web.decisions_per_minute", self.web.decisions_per_minute.into(), 1, 100_000);
         self.observe.validate(check, &self.providers);
+        self.metrics.validate(check);
         self.forge(check);
         let memory = &self.memory;
         check.range("memory.fingerprints", memory.fingerprints.into(), 0, 100);

@@ -11,6 +11,7 @@ mod findings;
 mod kb;
 mod ladder;
 mod memory;
+mod metrics;
 mod observe;
 mod parity;
 
@@ -25,6 +26,7 @@ pub use findings::{FindingFilter, FindingsAction, FindingsArgs};
 pub use kb::{KbAction, KbArgs, RowFilter};
 pub use ladder::{CostBy, LadderAction, LadderArgs, SuggestArgs};
 pub use memory::{MemoryAction, MemoryArgs};
+pub use metrics::MetricsArgs;
 pub use observe::ObserveArgs;
 pub use parity::{ParityArgs, ParityForm};
 
@@ -350,16 +352,6 @@ pub struct ModelsArgs {
     /// Only this sweep; `latest` for the newest. Default: all sweeps, forgotten ones too.
     #[arg(long)]
     pub sweep: Option<String>,
-}
-
-/// `scrum metrics`.
-#[derive(Debug, Args)]
-pub struct MetricsArgs {
-    /// Repository: a path or a URL. Default: the one you are in, else all.
-    pub repo: Option<String>,
-    /// Maximum number of sweeps of each repository, newest first; 0 for all.
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    pub limit: usize,
 }
 
 /// `scrum pause`, `scrum resume`.

@@ -22,6 +22,10 @@ type Cell = (&'static str, String, String);
 /// A path that is no repository, a failure of Redis.
 pub async fn execute(global: &Global, args: MetricsArgs) -> anyhow::Result<u8> {
     let session = Session::open(global).await?;
+    if args.prometheus {
+        return say_lines(scrum_knowledge::figures::fleet(&session.queue).await?.trim_end())
+            .map(|()| 0);
+    }
     let canonical =
         |path: &Path| Repo::open(path).map(|r| r.canonical().to_string_lossy().into_owned());
     let mut repos = match &args.repo {

@@ -60,7 +60,16 @@ pub struct ServerInfo {
     pub used_memory: u64,
     /// `maxmemory`, 0 for none.
     pub maxmemory: u64,
+    /// What was last written to disk, and whether that succeeded.
+    pub persistence: Vec<(&'static str, bool)>,
 }
+
+/// Figures of `INFO` that say `ok` or `err`, under the names by which [`ServerInfo::persistence`] has them.
+const PERSISTENCE: [(&str, &str); 3] = [
+    ("aof_write", "aof_last_write_status"),
+    ("aof_rewrite", "aof_last_bgrewrite_status"),
+    ("snapshot", "rdb_last_bgsave_status"),
+];
 
 impl Queue {
     /// One row of a sweep by its id; `None` when there is none.
@@ -365,7 +374,10 @@ impl Queue {
         fsync.arg("GET").arg("appendfsync");
         let fsync = conn.ask_at(&here, fsync).await.ok();
         let fsync: HashMap<String, String> = fsync.and_then(|v| read(&v).ok()).unwrap_or_default();
+        let persistence =
+            PERSISTENCE.iter().filter_map(|(name, of)| Some((*name, field(of)? == "ok")));
         Ok(ServerInfo {
+            persistence: persistence.collect(),
             run_id: field("run_id").unwrap_or_default(),
             port: field("tcp_port").and_then(|p| p.parse().ok()).unwrap_or(0),
             flavour: if field("valkey_version").is_some() { "valkey" } else { "redis" }.to_owned(),

@@ -12,6 +12,7 @@ mod blobs;
 mod change;
 pub mod context;
 mod definitions;
+pub mod figures;
 mod findings;
 mod forge;
 pub mod injection;

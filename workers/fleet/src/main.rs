@@ -6,6 +6,7 @@ use queue_schema::client::{PoolLimits, Queue};
 use queue_schema::jobs::Post;
 use scrum_config::{LoadOptions, LogFormat, Settings};
 use scrum_fleet::context::Context;
+use scrum_fleet::figures;
 use scrum_fleet::injection;
 use scrum_fleet::lanes;
 use scrum_fleet::observe;
@@ -142,6 +143,9 @@ async fn work(
     // One at a time, so that two reviews of a request do not write at once.
     let forges = lanes::forges(&settings).map(|kind| (Post::pool_of(kind), PoolLimits::of(1)));
     let limits: BTreeMap<String, PoolLimits> = own.chain(forges).collect();
+    let _figures =
+        figures::serve::start(&settings.metrics, |name| std::env::var(name).ok()).await?;
+    figures::of_process().may_run(settings.worker.concurrency as usize);
     let queue = connect(&settings).await?;
     let state = settings.state_dir(|name| std::env::var(name).ok())?;
     scrum_disk::keep_private(&state).with_context(|| {

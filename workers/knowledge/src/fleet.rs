@@ -14,7 +14,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// A worker counts as long as its last sign of life is not older.
-const WORKER_SEEN: Duration = Duration::from_secs(15);
+pub(crate) const WORKER_SEEN: Duration = Duration::from_secs(15);
 
 /// Jobs over all lanes that do not wait for a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -27,6 +27,7 @@
 //! | what happened lately, and what it comes to | [`observe::Events`], [`observe::stats`] |
 //! | which failures pile up | [`observe::troubles`], [`observe::latest_troubles`] |
 //! | lanes, workers, jobs, what nobody serves | [`fleet::overview`], [`fleet::unserved_lanes`] |
+//! | the fleet in figures, for Prometheus | [`figures::fleet`] |
 //!
 //! Nothing here loads a whole sweep. What may be many comes in pages of [`PAGE`], letters in pages of
 //! [`letters::LETTERS`], and a page takes a fixed number of round trips. `next_page` returns an empty page at
@@ -38,6 +39,7 @@ pub mod audits;
 mod change;
 pub mod claims;
 mod expected;
+pub mod figures;
 mod files;
 mod findings;
 pub mod fleet;

@@ -11,7 +11,7 @@ use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
-use scrum_config::WebSettings;
+use scrum_config::{MetricsSettings, WebSettings};
 use scrum_knowledge::now_ms;
 use sha2::{Digest, Sha256};
 use std::net::{IpAddr, SocketAddr};
@@ -23,6 +23,8 @@ const MIN_TOKEN_CHARS: usize = 16;
 pub const HOOKS: &str = "/hooks/";
 /// Where a browser gives the token.
 pub const LOGIN: &str = "/login";
+/// Where the fleet stands in figures.
+pub const METRICS: &str = "/metrics";
 /// How the addresses begin that hold nothing of the fleet.
 pub const ASSETS: &str = "/assets/";
 
@@ -34,6 +36,8 @@ pub struct Guard(Arc<Rules>);
 struct Rules {
     /// SHA-256 of the token.
     token: Option<[u8; 32]>,
+    /// SHA-256 of the token that opens the figures and nothing else.
+    figures: Option<[u8; 32]>,
     hosts: Vec<String>,
     listens: SocketAddr,
     keys: Keys,
@@ -74,7 +78,11 @@ impl Guard {
     ///
     /// # Errors
     /// An address that others reach and no token, or one that is too short.
-    pub fn new(web: &WebSettings, env: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
+    pub fn new(
+        web: &WebSettings,
+        metrics: &MetricsSettings,
+        env: impl Fn(&str) -> Option<String>,
+    ) -> anyhow::Result<Self> {
         let Ok(listens) = web.listen.parse::<SocketAddr>() else {
             bail!(
                 "web.listen '{}' is no address with a port; write for instance 127.0.0.1:3950 or [::1]:3950",
@@ -98,7 +106,8 @@ impl Guard {
         }
         let keys = Keys::new(token.as_deref())?;
         let token = token.map(|token| Sha256::digest(token).into());
-        Ok(Self(Arc::new(Rules { token, hosts: web.hosts.clone(), listens, keys })))
+        let figures = metrics.token(env)?.map(|token| Sha256::digest(token).into());
+        Ok(Self(Arc::new(Rules { token, figures, hosts: web.hosts.clone(), listens, keys })))
     }
 
     /// What signs sessions and forms.
@@ -110,6 +119,11 @@ impl Guard {
     pub fn is_token(&self, given: &str) -> bool {
         let hash = Sha256::digest(given.trim()).into();
         self.0.token.as_ref().is_some_and(|token| is_same(token, &hash))
+    }
+
+    fn opens_figures(&self, given: &str) -> bool {
+        let hash = Sha256::digest(given.trim()).into();
+        self.0.figures.as_ref().is_some_and(|token| is_same(token, &hash))
     }
 
     /// The address to listen on.
@@ -146,7 +160,8 @@ impl Guard {
         if let Some(given) = given {
             let why = "send the token of this server: Authorization: Bearer TOKEN";
             let refused = || Refused::new(StatusCode::UNAUTHORIZED, why);
-            return if self.is_token(given) { Ok(Who::Token) } else { Err(refused()) };
+            let opens = self.is_token(given) || (path == METRICS && self.opens_figures(given));
+            return if opens { Ok(Who::Token) } else { Err(refused()) };
         }
         let cookies = text(headers, &COOKIE).filter(|_| rules.token.is_some()).unwrap_or_default();
         if let Some(session) = rules.keys.session(cookies, now_ms) {
@@ -226,12 +241,17 @@ mod tests {
     use scrum_config::{LoadOptions, Settings};
 
     const TOKEN: &str = "0123456789abcdef";
+    const FIGURES: &str = "fedcba9876543210";
 
     fn guard(listen: &str, token: Option<&str>) -> anyhow::Result<Guard> {
-        let mut web = Settings::load(LoadOptions::default())?.web;
+        let settings = Settings::load(LoadOptions::default())?;
+        let (mut web, metrics) = (settings.web, settings.metrics);
         (web.listen, web.token_env) = (listen.into(), "TOKEN".into());
         web.hosts = vec!["fleet.example".into()];
-        Guard::new(&web, |_| token.map(str::to_owned))
+        Guard::new(&web, &metrics, |name| match name {
+            "SCRUM_METRICS_TOKEN" => Some(FIGURES.to_owned()),
+            _ => token.map(str::to_owned),
+        })
     }
 
     #[test]
@@ -262,6 +282,11 @@ mod tests {
             ("10.0.0.7", "evil.example", None, None, 421, LOGIN),
             ("127.0.0.1", "localhost", None, Some("http://evil.example"), 403, LOGIN),
             ("10.0.0.7", "fleet.example", None, None, 0, "/assets/app.css"),
+            ("10.0.0.7", "fleet.example", Some(FIGURES), None, 0, METRICS),
+            ("10.0.0.7", "fleet.example", Some(TOKEN), None, 0, METRICS),
+            ("10.0.0.7", "fleet.example", None, None, 401, METRICS),
+            ("10.0.0.7", "fleet.example", Some(FIGURES), None, 401, "/fleet"),
+            ("10.0.0.7", "fleet.example", Some(FIGURES), None, 401, "/metrics/x"),
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(HOST, host.parse().unwrap());

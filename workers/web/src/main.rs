@@ -10,6 +10,7 @@ mod guard;
 mod health;
 mod hooks;
 mod layout;
+mod metrics;
 mod openapi;
 mod pages;
 mod pathway;
@@ -68,7 +69,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| settings.log.filter.clone());
     print::start_log(&filter, settings.log.format == LogFormat::Json);
     let env = |name: &str| std::env::var(name).ok();
-    let guard = guard::Guard::new(&settings.web, env)?;
+    let guard = guard::Guard::new(&settings.web, &settings.metrics, env)?;
     let hooks = hooks::Hooks::new(&settings.hooks, env)?;
     let queue = Queue::connect(settings.fleet_options(env)?).await?;
     server::serve(queue, (settings, in_force), (guard, hooks)).await

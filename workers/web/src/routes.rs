@@ -2,11 +2,11 @@
 //! list, so that no address is without its description.
 
 use crate::gate::{self, Change};
-use crate::guard::LOGIN;
+use crate::guard::{LOGIN, METRICS};
 use crate::pages::{diff, findings, fleet, kb, letters, login, memory, models, observer};
 use crate::pages::{file, settings, sweep, trends};
 use crate::server::App;
-use crate::{assets, event, health, hooks, openapi, pathway};
+use crate::{assets, event, health, hooks, metrics, openapi, pathway};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
@@ -151,6 +151,7 @@ fn for_programs(routes: Routes, hook_bytes: usize) -> Routes {
     let hook = post(hooks::take).layer(DefaultBodyLimit::max(hook_bytes));
     routes
         .read("get", "/health", get(health::get), "Whether the server and its Redis answer")
+        .read("get", METRICS, get(metrics::get), "The fleet in figures, for Prometheus")
         .write("/event", post(event::post), "Keeps an event of another program")
         .read("get", "/events", get(event::list), "Events by pages, or as a live stream")
         .read("get", "/stats", get(event::stats), "What the events come to")

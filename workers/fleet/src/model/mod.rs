@@ -15,6 +15,7 @@ pub use answer::{Answer, attempt};
 pub use transient::wait_ms;
 
 use crate::context::Context;
+use crate::figures;
 use crate::registry::JobInfo;
 use crate::runtime::places::{self, NoPlace};
 use crate::runtime::{HandlerError, trace};
@@ -217,8 +218,13 @@ pub async fn ask(ctx: &Context, info: &JobInfo, q: Question<'_>) -> Result<Said,
     let (review, spec) = (q.review, q.spec);
     let probes = place.probes();
     place.begin();
+    let mut counted = figures::of_process().call(&rung.provider);
     let began = Instant::now();
     let reply = call(ctx, q).await;
+    if reply.is_ok() {
+        counted.answered();
+    }
+    drop(counted);
     account.took(began.elapsed());
     let why = reply.as_ref().err().map(ToString::to_string).unwrap_or_default();
     place.end(transient::ending(&reply), transient::units(&reply), why);

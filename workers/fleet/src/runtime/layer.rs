@@ -6,6 +6,7 @@ use super::fetcher::{Delivery, Held};
 use super::handler::HandlerError;
 use super::places::{Places, Seat};
 use super::trace;
+use crate::figures;
 use apalis_core::error::BoxDynError;
 use apalis_core::task::Task;
 use futures_util::future::BoxFuture;
@@ -89,7 +90,9 @@ where
         let cancel = task.args.cancel.clone();
         let held = task.args.held.take();
         let layer = self.layer.clone();
-        let trace = trace::of(&task.args.job);
+        let run = trace::Run::of(&task.args.job);
+        let mut counted = figures::of_process().job(&run.kind);
+        let trace = run.trace;
         let handler = trace::within(trace.clone(), &lease.job, self.inner.call(task));
         let handler = in_seat(held.as_ref().map(Held::seat), handler);
         Box::pin(async move {
@@ -107,6 +110,7 @@ where
                     let _ = running.await;
                     // Dropping `held` hands the job back; if the lease was lost that is a no-op.
                     drop(held);
+                    counted.ends("stale");
                     return Ok(Committed::Stale);
                 }
             };
@@ -130,6 +134,7 @@ where
             };
             let ending = ending_word(&effects.ending);
             let committed = layer.committer.commit(Commit { lease: lease.clone(), effects }).await;
+            counted.ends(if committed == Committed::Applied { ending } else { "stale" });
             tracing::debug!(job = %lease.job, ending, ?committed, "committed");
             if let Some(mut held) = held {
                 held.settle();

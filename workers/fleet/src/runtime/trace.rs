@@ -17,11 +17,26 @@ pub fn current() -> Option<Trace> {
     NOW.try_with(Clone::clone).ok().flatten()
 }
 
-/// The run of a job, as a child of what enqueued it.
-pub fn of(job: &ClaimedJob) -> Option<Trace> {
-    let body = job.body.as_ref().ok()?;
-    let cause = Envelope::decode(body).ok()?.tp?;
-    Some(Trace::parse(&cause)?.child(&[&job.lease.job, &job.lease.token]))
+/// One run of a job.
+#[derive(Debug, Clone, Default)]
+pub struct Run {
+    /// Its kind, as its envelope names it.
+    pub kind: String,
+    /// What enqueued it.
+    pub cause: Option<Trace>,
+    /// The run itself, as a child of its cause.
+    pub trace: Option<Trace>,
+}
+
+impl Run {
+    /// What a claim says of it; of a body that can't be read nothing is known.
+    pub fn of(job: &ClaimedJob) -> Self {
+        let decoded = job.body.as_ref().ok().and_then(|body| Envelope::decode(body).ok());
+        let Some(envelope) = decoded else { return Self::default() };
+        let cause = envelope.tp.as_deref().and_then(Trace::parse);
+        let trace = cause.as_ref().map(|cause| cause.child(&[&job.lease.job, &job.lease.token]));
+        Self { kind: envelope.kind, cause, trace }
+    }
 }
 
 /// Runs a handler within its trace.
