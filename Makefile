@@ -15,7 +15,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: setup
-setup: ## Install what is missing: redis-server, git, gcc, make, python3, faketime, bubblewrap, chromium; rustfmt and clippy
+setup: ## Install what is missing: redis-server, git, gcc, make, python3, faketime, bubblewrap, chromium, prometheus; rustfmt and clippy
 	@if ! command -v $(CARGO) >/dev/null; then \
 	    echo 'setup: there is no cargo; install Rust as https://rustup.rs says, then run this again' >&2; \
 	    exit 1; \
@@ -31,6 +31,8 @@ setup: ## Install what is missing: redis-server, git, gcc, make, python3, faketi
 	    command -v bwrap >/dev/null || missing+=(bubblewrap); \
 	    if [ -z "$(NO_BROWSER)" ] && ! command -v chromedriver >/dev/null \
 	        && apt-cache show chromium-driver >/dev/null 2>&1; then missing+=(chromium chromium-driver); fi; \
+	    if [ -z "$(NO_BROWSER)" ] && ! command -v promtool >/dev/null \
+	        && apt-cache show prometheus >/dev/null 2>&1; then missing+=(prometheus); fi; \
 	fi; \
 	if [ $${#missing[@]} -gt 0 ]; then \
 	    as_root=(); \
@@ -119,7 +121,7 @@ fmt: ## Format the sources
 
 # Always on a private Redis. Exit code 1 of `scrum run` means that some files are unresolved, which
 # is a result; anything above means that it could not run.
-# Only a test needs a browser.
+# Only tests need a browser and Prometheus.
 .PHONY: demo
 demo: NO_BROWSER := 1
 demo: setup ## Review this repository without any model, and show the report

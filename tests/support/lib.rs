@@ -13,6 +13,7 @@ pub mod model_stub;
 pub mod oracle;
 pub mod plain_http;
 pub mod process;
+pub mod prometheus;
 pub mod proxy;
 pub mod redis;
 pub mod repo;
