@@ -100,7 +100,10 @@ fn a_file_cut_at_any_byte_starts_with_no_half_step_and_the_sweep_can_be_complete
     let all = files.bytes.len();
     let tail = files.steps.iter().filter(|s| s.end > all - TAIL);
     let scripts = tail.clone().filter(|s| s.commands.len() > 1).count();
-    println!("{all} bytes; {} steps end in the last {TAIL}, {scripts} of scripts", tail.count());
+    println!(
+        "figure: {all} bytes; {} steps end in the last {TAIL}, {scripts} of scripts",
+        tail.count()
+    );
 
     let (half, whole) = (AtomicUsize::new(0), AtomicUsize::new(0));
     each((all - TAIL..=all).collect(), 4, |keep| {
@@ -112,7 +115,7 @@ fn a_file_cut_at_any_byte_starts_with_no_half_step_and_the_sweep_can_be_complete
         assert_eq!(jobs, oracle::by_state(&history), "cut at {keep} of {all}");
         if files.whole(keep) == keep { &whole } else { &half }.fetch_add(1, Ordering::SeqCst);
     });
-    println!("{half:?} cuts within a step, {whole:?} between two");
+    println!("figure: {half:?} cuts within a step, {whole:?} between two");
 
     // A sample is completed, by the command that was given at first.
     let sample: Vec<_> = (0..8).map(|i| all - TAIL + i * TAIL / 7).collect();

@@ -145,7 +145,7 @@ fn an_applier_killed_at_any_step_boundary_leaves_commits_with_their_rows_or_neit
     assert_eq!(calls, 3, "one call a file");
     // Three patch jobs and the apply job: claims, kept answers, commits, before and after.
     assert!(boundaries.contains(&Boundary::BeforeCommit(4)), "{boundaries:?}");
-    println!("{} boundaries", boundaries.len());
+    println!("figure: {} boundaries", boundaries.len());
     each(boundaries, 4, |at| {
         let again = usize::from(matches!(at, Boundary::BeforeKeep(_)));
         assert_eq!(run(Some(at)).0, calls + again, "model calls when killed at {at:?}");

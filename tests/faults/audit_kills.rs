@@ -108,7 +108,7 @@ async fn look(server: &RedisServer, at: Option<Boundary>, path: &str) {
 fn a_worker_killed_while_findings_are_voted_on_costs_one_step_at_most() {
     let whole = run(None);
     assert_eq!(whole.calls, 5, "a review, three votes and the tie-breaker's");
-    println!("{} boundaries, {} calls", whole.boundaries.len(), whole.calls);
+    println!("figure: {} boundaries, {} calls", whole.boundaries.len(), whole.calls);
     each(whole.boundaries.clone(), 4, |at| {
         let other = run(Some(at));
         // Only an answer that was not kept yet is paid for again.

@@ -88,7 +88,7 @@ async fn a_clock_an_hour_off_takes_no_lease_back_early_or_late() {
         let calls = stub.requests();
         assert_eq!(calls.len(), 6, "the two that were lost with their worker, once more");
         let waited = calls[4].at - last;
-        println!("clocks {mine} and {other}: taken back {waited:?} after the last renewal");
+        println!("figure: clocks {mine} and {other}: taken back {waited:?} after the last renewal");
         assert!(
             waited > Duration::from_millis(900),
             "not before the lease of a second: {waited:?}"

@@ -107,7 +107,7 @@ fn a_worker_killed_while_a_change_is_reviewed_costs_one_step_at_most() {
     let whole = run(None);
     assert_eq!(whole.calls, 6, "two attempts for one reviewer, one for the other, in two parts");
     assert_eq!(whole.findings.len(), 2, "{:?}", whole.findings);
-    println!("{} boundaries, {} calls", whole.boundaries.len(), whole.calls);
+    println!("figure: {} boundaries, {} calls", whole.boundaries.len(), whole.calls);
     each(whole.boundaries.clone(), 4, |at| {
         let other = run(Some(at));
         // Only an answer that was not kept yet is paid for again.

@@ -127,7 +127,7 @@ async fn workers_park_while_the_server_refuses_to_write_and_then_go_on() {
         scene.bench.worker_log().contains("MISCONF").then_some(())
     });
     let refused = scene.bench.worker_log().matches("MISCONF").count();
-    println!("the worker was refused {refused} times, and parked");
+    println!("figure: the worker was refused {refused} times, and parked");
     scene.disk.free();
     scene.holds().await;
 }

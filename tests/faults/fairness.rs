@@ -36,7 +36,7 @@ async fn ten_files_behind_twenty_thousand_are_done_in_seconds() {
     let (behind, second) = time_of(&queue, &bench, &as_few).await;
     let s = queue.sweep_status(&huge).await.unwrap().unwrap();
     println!(
-        "10 files: {alone:?} alone, {behind:?} behind {} of {MANY} files",
+        "figure: 10 files: {alone:?} alone, {behind:?} behind {} of {MANY} files",
         MANY - s.resolved as usize
     );
     assert!(s.resolved < MANY as u64 / 2, "the huge one is far from done: {s:?}");

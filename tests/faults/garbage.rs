@@ -351,7 +351,7 @@ fn trial(seed: u64, upkeep_s: u64, rounds: &[Round]) {
     let minutes = start.elapsed().as_secs() as usize / 60 + 1;
     assert!(told <= WORKERS * minutes, "seed {seed}: {told} lines in {minutes} minutes");
     println!(
-        "seed {seed}: {:?}, workers mended {} faults, said {told} times that they can't go on, {} lines of log",
+        "figure: seed {seed}: {:?}, workers mended {} faults, said {told} times that they can't go on, {} lines of log",
         start.elapsed(),
         log.matches("the queue was mended").count(),
         log.lines().count()

@@ -101,7 +101,7 @@ fn run(at: Option<Boundary>) -> Run {
 #[test]
 fn a_worker_killed_at_any_step_boundary_costs_that_step_at_most() {
     let whole = run(None);
-    println!("commits by kind and ending: {:?}", whole.endings);
+    println!("figure: commits by kind and ending: {:?}", whole.endings);
     for (kind, ending) in [
         ("plan", "done"),
         ("review", "done"),
@@ -115,14 +115,14 @@ fn a_worker_killed_at_any_step_boundary_costs_that_step_at_most() {
         assert!(whole.endings.contains_key(&key), "{kind} ends as {ending}: {:?}", whole.endings);
     }
     let started = std::time::Instant::now();
-    println!("{} boundaries, {} calls", whole.boundaries.len(), whole.calls);
+    println!("figure: {} boundaries, {} calls", whole.boundaries.len(), whole.calls);
     each(whole.boundaries.clone(), 6, |at| {
         let calls = run(Some(at)).calls;
         // Only an answer that was not kept yet is paid for again.
         let again = usize::from(matches!(at, Boundary::BeforeKeep(_)));
         assert_eq!(calls, whole.calls + again, "model calls when killed at {at:?}");
     });
-    println!("all of them in {:?}", started.elapsed());
+    println!("figure: all of them in {:?}", started.elapsed());
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn two_hundred_random_kills_lose_nothing() {
         + 1;
     let again = stub.requests().len() - once;
     println!(
-        "{killed} kills, {} leases ran out, {again} calls made again of {once}, 0 lost",
+        "figure: {killed} kills, {} leases ran out, {again} calls made again of {once}, 0 lost",
         all.history.taken_back().len()
     );
     assert!(again <= killed * 4, "no more than was in flight: {again}");

@@ -109,7 +109,7 @@ async fn a_large_sweep_whose_enqueuer_is_killed_ten_times_is_exact() {
     bench.run(&args).expect(0);
     let reviewed = (server.info("used_memory") - empty) / files as u64;
     println!(
-        "{files} files: {waiting} bytes of Redis for a waiting target, {reviewed} for a reviewed one with \
+        "figure: {files} files: {waiting} bytes of Redis for a waiting target, {reviewed} for a reviewed one with \
          its row; worker RSS by quarters {:?} KiB, at most {} KiB",
         marks.iter().map(|m| m.rss_kib).collect::<Vec<_>>(),
         memory_kib(worker.pid(), "VmHWM"),
@@ -123,7 +123,7 @@ async fn a_large_sweep_whose_enqueuer_is_killed_ten_times_is_exact() {
     // Redis grows by a row for each, from beginning to end; the worker does not grow at all.
     let each = |m: &Mark| (m.redis - planned) as f64 / m.resolved as f64;
     let (half, whole) = (each(&marks[1]), each(&marks[3]));
-    println!("bytes a row: {half:.0} at half the way, {whole:.0} at the end");
+    println!("figure: bytes a row: {half:.0} at half the way, {whole:.0} at the end");
     assert!((0.6..1.6).contains(&(whole / half)), "{marks:?}");
     assert!(marks[3].rss_kib < marks[1].rss_kib * 3 / 2, "{marks:?}");
 }

@@ -117,7 +117,7 @@ async fn what_waits_for_a_rate_holds_no_place() {
     oracle::check_all(&server, &two, &second).await.is_done();
     let calls = slow.requests();
     let whole = calls.last().unwrap().at - calls[0].at;
-    println!("8 calls at 60 a minute took {whole:?}");
+    println!("figure: 8 calls at 60 a minute took {whole:?}");
     // Three at once, one each second after that.
     assert!(whole > Duration::from_millis(4_500), "{whole:?}");
 }
@@ -145,7 +145,10 @@ async fn a_server_that_refuses_beyond_twelve_calls_is_found_with_few_refusals() 
     assert_eq!(oracle::check_all(&server, &id, &repo).await.is_done().sweep.resolved, 60);
     let refused = stub.requests().iter().filter(|c| c.in_flight > BEARS).count();
     let most = stub.stats().max_in_flight;
-    println!("{refused} of {} calls refused, at most {most} at a time", stub.requests().len());
+    println!(
+        "figure: {refused} of {} calls refused, at most {most} at a time",
+        stub.requests().len()
+    );
     assert!((1..15).contains(&refused), "{refused}");
     assert!((10..=BEARS + 4).contains(&most), "{most}");
     let pools = queue.pools().await.unwrap();
@@ -184,7 +187,7 @@ async fn a_pause_that_a_server_asks_for_holds_for_all() {
     let calls = stub.requests();
     let begin = calls[0].at;
     let within = calls.iter().filter(|c| c.at < begin + pause).count();
-    println!("{within} calls before the end of the pause");
+    println!("figure: {within} calls before the end of the pause");
     // Those that were under way when the first answer came.
     assert!(within <= 8, "{within}");
     let models: usize = calls.len() - within;
@@ -263,6 +266,6 @@ async fn sixty_a_minute_are_never_more_than_sixty_three() {
     });
     let calls = stub.requests();
     let most = most_within(&calls, minute);
-    println!("{} calls in two minutes, at most {most} in any one", calls.len());
+    println!("figure: {} calls in two minutes, at most {most} in any one", calls.len());
     assert!((57..=63).contains(&most), "{most}");
 }

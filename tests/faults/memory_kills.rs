@@ -153,7 +153,7 @@ fn expected(learnt: &Learnt) {
 fn what_is_learnt_counts_once_when_a_worker_is_killed_at_any_step_boundary() {
     let (boundaries, whole) = run(None);
     expected(&whole);
-    println!("{} boundaries", boundaries.len());
+    println!("figure: {} boundaries", boundaries.len());
     each(boundaries, 6, |at| {
         let (_, learnt) = run(Some(at));
         assert_eq!(learnt, whole, "killed at {at:?}");
@@ -203,7 +203,7 @@ fn what_is_learnt_counts_once_when_redis_is_killed_around_commits() {
         over(&server).then_some(())
     });
     *next.lock().unwrap() = None;
-    println!("{kills} kills of Redis");
+    println!("figure: {kills} kills of Redis");
     assert!(kills >= KILLS / 2, "{kills}");
     assert_eq!(learnt(&server, &memory), whole);
 }

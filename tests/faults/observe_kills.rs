@@ -84,7 +84,7 @@ fn each_event_is_told_once_when_a_worker_is_killed_at_any_step_boundary() {
     // What an answer is kept for is not told.
     let kept = |at: &Boundary| matches!(at, Boundary::BeforeKeep(_) | Boundary::Kept(_));
     let boundaries: Vec<_> = boundaries.into_iter().filter(|at| !kept(at)).collect();
-    println!("{} boundaries", boundaries.len());
+    println!("figure: {} boundaries", boundaries.len());
     each(boundaries, 6, |at| {
         let (_, told) = run(Some(at));
         // The failed call is not kept: who dies before its commit meets it no more.

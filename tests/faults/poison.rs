@@ -168,7 +168,7 @@ async fn jobs_that_take_their_process_down_are_dead_after_three() {
     };
     let mut dead: Vec<_> = letters.iter().map(|l| l.id.as_str()).collect();
     dead.sort_unstable();
-    println!("{deaths} deaths; dead: {dead:?}");
+    println!("figure: {deaths} deaths; dead: {dead:?}");
     assert_eq!(dead, KINDS);
     assert!(letters.iter().all(|l| l.class == "poison" && l.crashes == 3), "{letters:?}");
     let history = History::read(&server.appendonlydir());

@@ -52,7 +52,7 @@ async fn a_slow_answer_keeps_its_lease_and_a_stall_ends_by_its_timer() {
     assert_eq!((of("LATE").len(), of("DRIP").len()), (1, 1), "nobody asked again");
     let rows = queue.rows::<ReviewRow>(&id).await.unwrap();
     for row in &rows {
-        println!("{}: {} ms, {} attempts", row.file, row.duration_ms, row.attempts_made);
+        println!("figure: {}: {} ms, {} attempts", row.file, row.duration_ms, row.attempts_made);
         assert_eq!(row.attempts_made, 1, "no rung was spent");
         if !row.file.starts_with("STALL") {
             assert!(row.duration_ms > 3000, "longer than the lease: {row:?}");
@@ -61,7 +61,7 @@ async fn a_slow_answer_keeps_its_lease_and_a_stall_ends_by_its_timer() {
     let stalled = of("STALL");
     assert_eq!(stalled.len(), 2, "the stall was ended and asked for again");
     let waited = stalled[1].at - stalled[0].at;
-    println!("the stall ended after {waited:?}");
+    println!("figure: the stall ended after {waited:?}");
     assert!((Duration::from_secs(2)..Duration::from_secs(5)).contains(&waited), "{waited:?}");
 }
 
@@ -176,7 +176,7 @@ async fn storm_of_429(told: Told) {
     let whole = (calls.last().unwrap().at - calls[0].at).as_secs_f64();
     let share = calls.len() as f64 / (RATE / 20.0 + per_second * whole);
     println!(
-        "{} calls for {files} files in {whole:.1} s: {share:.3} of what the bucket gives, {worst:.3} of it \
+        "figure: {} calls for {files} files in {whole:.1} s: {share:.3} of what the bucket gives, {worst:.3} of it \
          at most in any window; the other lane {alone:?} alone, {beside:?} in the storm",
         calls.len()
     );

@@ -57,7 +57,7 @@ fn fifty_kills_of_redis_in_one_sweep_lose_nothing_acknowledged() {
     assert_eq!(lost(&all.history, &commits), Vec::<&SentCommit>::new());
     let unheard = commits.iter().filter(|c| c.applied == Some(true) && !c.told).count();
     println!(
-        "{KILLS} kills, {acknowledged} commits acknowledged ({unheard} of them unheard), 0 lost, {} \
+        "figure: {KILLS} kills, {acknowledged} commits acknowledged ({unheard} of them unheard), 0 lost, {} \
          leases ran out",
         all.history.taken_back().len()
     );
@@ -167,7 +167,7 @@ async fn everysec_loses_what_it_acknowledged_while_the_disk_was_busy_and_always_
         }
     }
     let always = lost_on_a_slow_disk("always", &library, 50).await;
-    println!("acknowledged and lost of 5: everysec {everysec}, always {always}");
+    println!("figure: acknowledged and lost of 5: everysec {everysec}, always {always}");
     assert!(everysec > 0, "the control sees a loss");
     assert_eq!(always, 0);
 }
