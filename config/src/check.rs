@@ -14,6 +14,7 @@ use crate::hooks::HookSettings;
 use crate::layer::Layer;
 use crate::observe::ObserveSettings;
 use crate::provider::{ProviderConfig, Wire};
+use crate::schedules::ScheduleSettings;
 use crate::settings::{
     BudgetSettings, HistorySettings, LadderSettings, LogFormat, LogSettings, QueueSettings,
     RedisSettings, RetentionSettings, Settings, StateSettings, SweepSettings, WebSettings,
@@ -60,6 +61,7 @@ pub(crate) fn keys(section: &str) -> &'static [&'static str] {
         "hints" => field_names::<HintLimits>(),
         "memory" => field_names::<MemoryLimits>(),
         "observe" => field_names::<ObserveSettings>(),
+        "schedules" => field_names::<ScheduleSettings>(),
         "web" => field_names::<WebSettings>(),
         "metrics" => field_names::<MetricsSettings>(),
         "forge" => field_names::<ForgeSettings>(),

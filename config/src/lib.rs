@@ -38,6 +38,7 @@ pub mod observe;
 mod place;
 pub mod provider;
 mod queue;
+pub mod schedules;
 mod settings;
 mod suggest;
 mod telemetry;
@@ -58,6 +59,7 @@ pub use load::LoadOptions;
 pub use observe::ObserveSettings;
 pub use provider::{Concurrency, ProviderConfig, Thinking, Wire};
 pub use queue_schema::sweep::{Ladder, MarkdownPolicy, Policy, Rung, SplitMode};
+pub use schedules::ScheduleSettings;
 pub use settings::{
     LadderSettings, LogFormat, LogSettings, QueueSettings, RedisSettings, Settings, StateSettings,
     SweepSettings, WebSettings, WorkerSettings,

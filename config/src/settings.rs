@@ -12,6 +12,7 @@ use crate::forge::ForgeSettings;
 use crate::hooks::HookSettings;
 use crate::observe::ObserveSettings;
 use crate::provider::ProviderConfig;
+use crate::schedules::ScheduleSettings;
 use crate::telemetry::MetricsSettings;
 use queue_schema::budget::{Amount, Caps};
 use queue_schema::limits::{
@@ -67,6 +68,8 @@ pub struct Settings {
     pub memory: MemoryLimits,
     /// What is told of what happens, and what is made of it.
     pub observe: ObserveSettings,
+    /// Sweeps by the clock.
+    pub schedules: ScheduleSettings,
     /// The web server.
     pub web: WebSettings,
     /// Figures for Prometheus.

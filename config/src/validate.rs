@@ -40,6 +40,7 @@ impl Settings {
         self.steps(&mut check);
         self.diff.validate(&mut check);
         self.hooks.validate(&self.diff.reviewers, &mut check);
+        self.schedules.validate(&mut check);
         self.audit.validate(&self.providers, &mut check);
         self.embedding(&mut check);
         self.apply.validate(&mut check);

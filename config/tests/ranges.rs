@@ -48,6 +48,9 @@ fn out_of_range_values_are_refused_with_the_range_and_the_place() {
     for (key, value) in [
         ("observe.ring", "99"),
         ("observe.max_sources", "1001"),
+        ("schedules.interval_s", "0"),
+        ("schedules.keep_runs", "1"),
+        ("schedules.clock_offset_s", "999999999"),
         ("queue.lease_ms", "1"),
         ("queue.sweep_interval_ms", "0"),
         ("queue.crash_limit", "0"),

@@ -14,6 +14,7 @@ mod memory;
 mod metrics;
 mod observe;
 mod parity;
+mod schedule;
 
 pub use apply::ApplyArgs;
 pub use audit::AuditArgs;
@@ -29,6 +30,7 @@ pub use memory::{MemoryAction, MemoryArgs};
 pub use metrics::MetricsArgs;
 pub use observe::ObserveArgs;
 pub use parity::{ParityArgs, ParityForm};
+pub use schedule::{ScheduleAction, ScheduleArgs, WhenArgs};
 
 use clap::{Args, Parser, Subcommand};
 use queue_schema::effects::Priority;
@@ -82,6 +84,9 @@ pub enum Command {
     /// Enqueue a sweep on the fleet; prints its id.
     #[command(after_help = SWEEP_EXAMPLES)]
     Sweep(SweepArgs),
+    /// Sweeps by the clock: each due time once, and what is new is told.
+    #[command(after_help = schedule::EXAMPLES)]
+    Schedule(ScheduleArgs),
     /// Progress of sweeps, lanes and workers.
     Status(StatusArgs),
     /// Write the report files of a sweep, or show what they say of one file.
@@ -114,7 +119,7 @@ pub enum Command {
     #[command(after_help = MEMORY_EXAMPLES)]
     Memory(MemoryArgs),
     /// What happened in the fleet lately: events, and failures that pile up.
-    #[command(after_help = OBSERVE_EXAMPLES)]
+    #[command(after_help = observe::EXAMPLES)]
     Observe(ObserveArgs),
     /// The knowledge base: the rows that sweeps leave behind.
     Kb(KbArgs),
@@ -131,7 +136,7 @@ pub enum Command {
     #[command(after_help = ladder::EXAMPLES)]
     Ladder(LadderArgs),
     /// Hold two servers against each other: the same requests, and where their answers differ in status and shape.
-    #[command(after_help = PARITY_EXAMPLES)]
+    #[command(after_help = parity::EXAMPLES)]
     Parity(ParityArgs),
     /// Print a completion script for a shell.
     Completions {
@@ -164,11 +169,6 @@ const APPLY_EXAMPLES: &str = "Examples:
   scrum apply 3f2a91c07be4d512 --model local_openai/qwen3-coder --check 'make check'
 main, master and the branch that is checked out are never written.";
 
-const OBSERVE_EXAMPLES: &str = "Examples:
-  scrum observe                                   sources with their numbers, the latest events
-  scrum observe --follow --failures               each failure as it happens, until Ctrl-C
-  scrum observe --sweep latest --source attempts --json";
-
 const REPORT_EXAMPLES: &str = "Examples:
   scrum report latest --out report
   scrum report latest src/store.rs                one file, on the terminal";
@@ -192,11 +192,6 @@ const AUDIT_EXAMPLES: &str = "Examples:
   scrum audit --claims . main...HEAD --text pr.md
 Exit code 1 when a finding stays undecided or split. With --claims: 1 when a claim is not backed, 2 when one is
 undecided because votes are missing or split.";
-
-const PARITY_EXAMPLES: &str = "Examples:
-  scrum parity cases.json http://127.0.0.1:8000 https://staging.example
-  scrum parity cases.json http://127.0.0.1:8000 http://127.0.0.1:9000 --form junit > parity.xml
-Exit code 1 when an answer differs, 2 when a side could not be asked.";
 
 const DLQ_EXAMPLES: &str = "Examples:
   scrum dlq list --sweep 3f2a91c07be4d512 --path 'src/**/*.rs' --since 2h

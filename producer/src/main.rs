@@ -49,6 +49,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<u8> {
         Command::Run(args) => Box::pin(commands::run::execute(&global, args)).await,
         Command::Diff(args) => Box::pin(commands::diff::execute(&global, args)).await,
         Command::Sweep(args) => Box::pin(commands::sweep::execute(&global, args)).await,
+        Command::Schedule(args) => Box::pin(commands::schedule::execute(&global, args)).await,
         Command::Status(args) => commands::status::execute(&global, args).await,
         Command::Apply(args) => commands::apply::execute(&global, args).await,
         Command::Report(args) => Box::pin(commands::report::execute(&global, args)).await,

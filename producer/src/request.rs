@@ -113,6 +113,7 @@ pub fn prepare(
         audit: None,
         calibration: Vec::new(),
         expected: None,
+        schedule: None,
         labels: labels(&request.labels)?,
         again: if request.again { now_ms() } else { 0 },
     };

@@ -190,6 +190,11 @@ mod tests {
                 r#"{"v":1,"kind":"hook","pv":1,"p":{"repository":"app","forge":"github","number":5,"delivery":"ab","told_ms":1}}"#,
                 "hook",
             ),
+            (
+                r#"{"v":1,"kind":"due","pv":1,"p":{"schedule":"nightly","added_ms":1,"due_ms":2}}"#,
+                "due",
+            ),
+            (r#"{"v":1,"kind":"news","pv":1,"p":{"sweep":"ab"}}"#, "news"),
         ] {
             let envelope = Envelope::decode(body).unwrap();
             assert_eq!(envelope.kind, kind);

@@ -14,9 +14,12 @@ pub const ALERTS: &str = "alerts";
 pub const APPLIES: &str = "applies";
 /// What the audit of a review came to.
 pub const AUDITS: &str = "audits";
+/// The sweep of a schedule has ended: how many findings are new.
+pub const SCHEDULES: &str = "schedules";
 
 /// The sources that the fleet itself writes; nobody else may.
-pub const OF_FLEET: [&str; 6] = [ATTEMPTS, SETTLEMENTS, DEAD_LETTERS, ALERTS, APPLIES, AUDITS];
+pub const OF_FLEET: [&str; 7] =
+    [ATTEMPTS, SETTLEMENTS, DEAD_LETTERS, ALERTS, APPLIES, AUDITS, SCHEDULES];
 
 /// Bytes of an event at most.
 pub const MOST_BYTES: usize = 16 * 1024;

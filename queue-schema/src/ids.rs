@@ -1,6 +1,7 @@
 //! Deterministic identities: derived from what a thing is about, so that making it twice makes
 //! it once.
 
+use crate::events::is_name;
 use crate::url::repository;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -182,6 +183,8 @@ ids! {
     FindingId, "finding", "16 hex digits", |text| is_hex(text, FINDING_DIGITS);
     /// A run of the applier over a sweep.
     RunId, "run", "12 hex digits", |text| is_hex(text, 12);
+    /// A schedule, by the name that a person gave it.
+    ScheduleName, "schedule", "1 to 40 lower-case letters, digits and '-', '_' or '.'", is_name;
     /// A worker.
     WorkerId, "worker", "text without spaces", |text| {
         !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control())

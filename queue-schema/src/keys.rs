@@ -81,7 +81,7 @@ pub fn vote_barrier(review: &ReviewId) -> String {
 /// Whether a field of a hash decides what workers run, read or send, and so has a signature.
 pub fn is_signed(key: &str, field: &str) -> bool {
     match key.split(':').next().unwrap_or_default() {
-        "tg" => true,
+        "tg" | "schedules" => true,
         "sw" => field == sweep::fields::SPEC,
         "ap" => {
             let number = field.strip_prefix(run::fields::PROPOSAL);

@@ -4,7 +4,7 @@
 //! ([`jobs`]), the envelope they travel in ([`envelope`]) and how that is kept ([`body`]), the states a job can be in and the
 //! moves between them ([`state`]), what a handler may ask for ([`effects`]), what is told of what happened ([`events`]), the counters of
 //! model calls ([`ledger`]), the rows of the knowledge base ([`rows`]), the records of sweeps
-//! ([`sweep`]) and of the applier's runs ([`apply`]), what a sweep may spend ([`budget`]), what caused
+//! ([`sweep`]), of the applier's runs ([`apply`]) and of schedules ([`schedule`]), what a sweep may spend ([`budget`]), what caused
 //! what ([`trace`]), how what is written is known again ([`sign`]), the key names
 //! ([`keys`]) and, with
 //! the `client` feature, the one client that runs the Lua scripts in `lua/`.
@@ -28,6 +28,7 @@ pub mod ledger;
 pub mod limits;
 pub mod records;
 pub mod rows;
+pub mod schedule;
 pub mod schemas;
 pub mod sign;
 pub mod state;

@@ -4,6 +4,7 @@ use crate::ids::{MemoryId, RepoId, SweepId, content_id};
 pub use crate::limits::Limits;
 use crate::limits::MemoryLimits;
 use crate::rows::{AuditConsensusRow, ClaimRow, DiffReview, ReviewRow, Row as _};
+use crate::schedule::Occasion;
 use serde::{Deserialize, Serialize};
 
 mod audit;
@@ -12,6 +13,7 @@ mod confirm;
 mod diff;
 mod expected;
 mod facts;
+mod target;
 
 pub use audit::{AuditBounds, AuditSpec};
 pub use calibration::{MapStep, ModelMap};
@@ -19,6 +21,7 @@ pub use confirm::{ConfirmBounds, ConfirmSpec};
 pub use diff::{ClaimsSpec, DiffBounds, DiffFailOn, DiffSpec, EMPTY_TREE, PostSpec, Reviewer};
 pub use expected::{Basis, Expected, Span};
 pub use facts::{FactsBounds, FactsSpec};
+pub use target::{Target, TargetStatus};
 
 /// Which answers are accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
@@ -264,6 +267,9 @@ pub struct SweepSpec {
     /// What it was expected to take when it began; none where nobody said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<Expected>,
+    /// The due time of a schedule that it was made for; none for a sweep that somebody asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Occasion>,
     /// Free labels, shown in reports.
     #[serde(default)]
     pub labels: std::collections::BTreeMap<String, String>,
@@ -366,6 +372,11 @@ impl SweepSpec {
         self.diff.as_ref().is_some_and(|change| change.claims.is_none())
     }
 
+    /// Whether a job of its own follows its end.
+    pub fn is_followed(&self) -> bool {
+        self.is_tallied() || self.schedule.is_some()
+    }
+
     /// Whether a provider was local when the sweep was made.
     pub fn says_local(&self, provider: &str) -> bool {
         self.local.iter().any(|name| name == provider)
@@ -375,72 +386,6 @@ impl SweepSpec {
     pub fn wants_forensic(&self) -> bool {
         self.forensic.is_some() || self.policy == Policy::Forensic
     }
-}
-
-/// Status of a target within its sweep: one character in the sweep's status string.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TargetStatus {
-    /// Planned, not yet admitted to the queues.
-    Waiting,
-    /// Its jobs are in the queues or running.
-    Live,
-    /// Accepted: there is a row.
-    Resolved,
-    /// In the dead-letter queue.
-    Unresolved,
-    /// Not reviewed, with a reason.
-    Skipped,
-    /// The sweep was cancelled before it was done.
-    Cancelled,
-    /// The sweep's budget did not reach it; a larger one takes it up again.
-    LeftOut,
-}
-
-impl TargetStatus {
-    /// Every status, in the order of the diagram.
-    pub const ALL: [Self; 7] = [
-        Self::Waiting,
-        Self::Live,
-        Self::Resolved,
-        Self::Unresolved,
-        Self::Skipped,
-        Self::Cancelled,
-        Self::LeftOut,
-    ];
-
-    /// The character kept in Redis.
-    pub const fn code(self) -> char {
-        match self {
-            Self::Waiting => 'q',
-            Self::Live => 'l',
-            Self::Resolved => 'r',
-            Self::Unresolved => 'u',
-            Self::Skipped => 's',
-            Self::Cancelled => 'x',
-            Self::LeftOut => 'b',
-        }
-    }
-
-    /// The status for a character kept in Redis.
-    pub fn from_code(c: char) -> Option<Self> {
-        Self::ALL.into_iter().find(|s| s.code() == c)
-    }
-}
-
-/// One file of a sweep, as the plan job recorded it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Target {
-    /// Path in the repository, `/` as separator; of one that is not UTF-8 each wrong byte and each `%` stands as
-    /// `%XX`.
-    pub path: String,
-    /// Git object id of the content, hex.
-    pub blob: String,
-    /// Size in bytes.
-    pub bytes: u64,
-    /// Why it is not reviewed; absent for a target that is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub skip: Option<String>,
 }
 
 #[cfg(test)]

@@ -437,6 +437,8 @@ fn the_table_and_the_scripts_agree() {
                 "replan",
                 "submit",
                 "once",
+                "schedule",
+                "due",
                 "pause",
                 "cancel",
                 "places_limits",

@@ -3,8 +3,8 @@
 use crate::common::{LONG, repo, review_or_summary, started, until_done};
 use queue_schema::budget::BudgetRequest;
 use queue_schema::client::{
-    CallEnding, Claim, ClaimRequest, Commit, Exchange, Forgotten, Held, Pausable, PoolLimits,
-    Queue, QueueError, Spend,
+    Added, CallEnding, Claim, ClaimRequest, Commit, Exchange, Forgotten, Held, Pausable,
+    PoolLimits, Queue, QueueError, Spend,
 };
 use queue_schema::effects::{DeadClass, Effects, NewJob, Priority};
 use queue_schema::forge::ForgeKind;
@@ -12,6 +12,7 @@ use queue_schema::ids::{SweepId, WorkerId};
 use queue_schema::jobs::Hook;
 use queue_schema::keys;
 use queue_schema::rows::{ReviewRow, Row as _};
+use queue_schema::schedule::{Moved, Schedule, ScheduledSweep, When};
 use queue_schema::sweep::SweepSpec;
 use redis::Commands as _;
 use scrum_tests::model_stub::ModelStub;
@@ -129,6 +130,52 @@ async fn spec() -> SweepSpec {
     oracle::queue(&server.url()).await.sweep_spec(&id).await.unwrap().unwrap()
 }
 
+/// A schedule is added, comes due and is pinned to a commit.
+async fn schedules(it: &mut Lossy, spec: &SweepSpec) {
+    let schedule = &Schedule {
+        v: 1,
+        name: "nightly".into(),
+        when: When::Every { ms: 60_000 },
+        added_ms: 1,
+        spec: spec.clone(),
+        priority: 1,
+        budget_calls: None,
+        budget_tokens: None,
+        budget_micro_usd: None,
+    };
+    let docs = &[("ab".to_owned(), "text".to_owned())];
+    let added = it
+        .twice("schedule", |q| async move { q.add_schedule(schedule, docs, 60_001, false).await })
+        .await;
+    assert_eq!(added, Added::Done, "it is the same one");
+    let moved = Moved { due_ms: 60_001, missed: 0, next_ms: Some(120_001) };
+    let begun = it.twice("due", |q| async move { q.begin_due(schedule, moved, 5).await }).await;
+    assert!(!begun, "it has moved on");
+    let name = &schedule.name;
+    let pin = |commit: &str| ScheduledSweep { id: "s".into(), commit: commit.to_owned() };
+    let (first, later) = (&pin("a"), &pin("b"));
+    for sweep in [first, later] {
+        let kept =
+            it.twice("schedule", |q| async move { q.pin_run(name, 60_001, sweep).await }).await;
+        assert_eq!(kept.as_ref(), Some(first), "the first word stands");
+    }
+    let runs = it.queue.schedule_runs(name).await.unwrap();
+    assert_eq!((runs.len(), runs[0].sweep.as_ref()), (1, Some(first)));
+    let due = ClaimRequest {
+        lanes: vec!["due".to_owned()],
+        want: 5,
+        worker: "w".into(),
+        request: "w/d".to_owned(),
+        ..ClaimRequest::default()
+    };
+    let mut jobs = it.queue.claim(&due).await.unwrap().jobs;
+    let lease = jobs.pop().expect("one job").lease;
+    assert!(jobs.is_empty());
+    it.queue.commit(&[Commit { lease, effects: Effects::done() }]).await.unwrap();
+    assert!(it.queue.remove_schedule(name).await.unwrap());
+    assert!(it.queue.schedule_runs(name).await.unwrap().is_empty());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_script_can_be_sent_again() {
     let mut it = Lossy::new().await;
@@ -149,6 +196,8 @@ async fn every_script_can_be_sent_again() {
     let marks = &["a".to_owned(), "b".to_owned()];
     let new = it.twice("once", |q| async move { q.start_hook(hook, marks, LONG).await }).await;
     assert!(!new, "it was told before");
+
+    schedules(&mut it, &spec).await;
 
     let request = &ClaimRequest {
         worker: "w".into(),
@@ -321,7 +370,7 @@ async fn a_sweep_over_a_line_that_loses_every_fifth_reply_is_as_without() {
     all.is_done();
     assert_eq!((all.sweep.resolved, all.sweep.unresolved), (41, 0));
     let shards = stub.requests().iter().filter(|c| crate::common::is_shard(c)).count();
-    println!("{lost:?} replies lost, {} calls", stub.requests().len());
+    println!("figure: {lost:?} replies lost, {} calls", stub.requests().len());
     assert_eq!(stub.requests().len(), 41 + shards, "no call was made twice");
     assert_eq!(all.sweep.attempts as usize, 41 + shards, "none was counted twice");
     assert!(all.history.taken_back().is_empty(), "no lease ran out");

@@ -25,4 +25,5 @@ mod observe_kills;
 mod poison;
 mod providers;
 mod redis_kills;
+mod schedule_kills;
 mod victim;

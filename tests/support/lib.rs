@@ -5,6 +5,7 @@
 
 pub mod aof;
 pub mod browser;
+pub mod clock;
 pub mod cluster;
 pub mod events;
 pub mod history;

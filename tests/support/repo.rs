@@ -88,6 +88,14 @@ impl TestRepo {
         id
     }
 
+    /// Takes the repository as it is now for how it was made, after a test has changed it by git itself.
+    ///
+    /// # Panics
+    /// When it can't be read.
+    pub fn commit_is_made(&self) {
+        *self.as_made.lock().unwrap() = looks(self.path());
+    }
+
     /// One commit of `n` tiny files, `NAME/0/f0.rs` and on, without a working tree: quick for many.
     ///
     /// # Panics

@@ -49,6 +49,7 @@ pub fn sweep_spec(n: u8, admission_window: u32) -> SweepSpec {
         audit: None,
         calibration: Vec::new(),
         expected: None,
+        schedule: None,
         limits: Limits {
             split_over_bytes: 1,
             shard_bytes: 1,

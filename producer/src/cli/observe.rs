@@ -2,6 +2,12 @@
 
 use clap::Args;
 
+/// Shown below the help.
+pub const EXAMPLES: &str = "Examples:
+  scrum observe                                   sources with their numbers, the latest events
+  scrum observe --follow --failures               each failure as it happens, until Ctrl-C
+  scrum observe --sweep latest --source attempts --json";
+
 /// `scrum observe`.
 #[derive(Debug, Args)]
 pub struct ObserveArgs {

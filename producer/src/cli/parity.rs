@@ -3,6 +3,12 @@
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
+/// Shown below the help.
+pub const EXAMPLES: &str = "Examples:
+  scrum parity cases.json http://127.0.0.1:8000 https://staging.example
+  scrum parity cases.json http://127.0.0.1:8000 http://127.0.0.1:9000 --form junit > parity.xml
+Exit code 1 when an answer differs, 2 when a side could not be asked.";
+
 /// `scrum parity`.
 #[derive(Debug, Args)]
 pub struct ParityArgs {

@@ -24,6 +24,7 @@ pub mod parity;
 pub mod post;
 pub mod report;
 pub mod run;
+pub mod schedule;
 pub mod status;
 pub mod sweep;
 pub mod unresolved;

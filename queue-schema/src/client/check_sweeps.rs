@@ -64,7 +64,7 @@ impl Queue {
         // Only a program with the key can make signed values anew.
         let mute = !self.options().signer.is_on() && plain(&spec).len() < spec.len();
         let spec = serde_json::from_slice::<SweepSpec>(plain(&spec)).ok();
-        let lacks_after = after.is_none() && spec.as_ref().is_some_and(SweepSpec::is_tallied);
+        let lacks_after = after.is_none() && spec.as_ref().is_some_and(SweepSpec::is_followed);
         if mute && (head.is_none() || tail.is_none() || lacks_after) {
             form.faults.push(self.without_key(sweep));
             return Ok(());

@@ -28,6 +28,7 @@ mod read;
 mod recall;
 mod reconcile;
 mod reconcile_look;
+mod schedules;
 mod scripts;
 mod server;
 mod sweeps;
@@ -52,6 +53,7 @@ pub use places::{
 };
 pub use read::{ServerInfo, WorkerInfo};
 pub use reconcile::{Fault, QueueCheck};
+pub use schedules::{Added, MOST_SCHEDULES};
 pub use scripts::Script;
 pub use sweeps::Created;
 pub use tls::TlsFiles;

@@ -147,6 +147,8 @@ macro_rules! scripts {
 scripts!(
     enqueue,
     once,
+    schedule,
+    due,
     create_sweep,
     replan,
     submit,

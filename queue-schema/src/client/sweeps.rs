@@ -4,7 +4,7 @@ use super::{Mark, Queue, QueueError};
 use crate::budget::BudgetRequest;
 use crate::effects::{NewJob, Priority};
 use crate::ids::SweepId;
-use crate::jobs::{JobKind, Plan, Review, Tally};
+use crate::jobs::{JobKind, News, Plan, Review, Tally};
 use crate::keys;
 use crate::records::sweep::{SweepStatus, fields};
 use crate::sign::Signer;
@@ -245,11 +245,12 @@ fn budget_args(b: &BudgetRequest) -> Vec<Vec<u8>> {
 
 /// What is enqueued whenever a sweep is done.
 pub(super) fn last_job(sweep: &SweepId, spec: &SweepSpec) -> Result<Option<NewJob>, QueueError> {
-    if !spec.is_tallied() {
-        return Ok(None);
-    }
-    let job = NewJob::of(&Tally { sweep: sweep.clone() });
-    let mut job = job.map_err(|e| QueueError::record("tally", e))?;
+    let job = match &spec.schedule {
+        _ if spec.is_tallied() => NewJob::of(&Tally { sweep: sweep.clone() }),
+        Some(_) => NewJob::of(&News { sweep: sweep.clone() }),
+        None => return Ok(None),
+    };
+    let mut job = job.map_err(|e| QueueError::record("what follows a sweep", e))?;
     job.trace(&Trace::of_sweep(sweep));
     Ok(Some(job))
 }

@@ -62,6 +62,8 @@ macro_rules! for_each_job_kind {
             post Post,
             vote Vote,
             hook Hook,
+            due Due,
+            news News,
             audit Audit,
             diagnose Diagnose,
         }

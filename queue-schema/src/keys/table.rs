@@ -171,6 +171,9 @@ keys! {
     finding_codes = "fq:" MEMORY, Hash, Lost("by what a finding is known again in another file"), "a finding, or the hash of its code and of the names in its claim -> the finding and its file";
     events = "ev:" SOURCE, Stream, Lost("the latest events of a source"), "the latest events of a source: what happened in the fleet, or what others sent; `observe.ring` of them are kept";
     EVENT_SOURCES = "evs", Set, Anew, "the sources that others send events of, in one partition";
+    SCHEDULES = "schedules", Hash, Lost("the schedules; add them again"), "name -> a schedule: when it is due, and the request of its sweeps; signed";
+    DUE = "due", Zset, Lost("when schedules are due: all are paused; resume them"), "schedules that are not paused, by their next due time (ms)";
+    schedule_runs = "schd:" SCHEDULE, Hash, Lost("what came of a schedule's due times, and its documents"), "a schedule: `r:MS` when a due time was seen, and how many after it were missed; `p:MS` the commit and the sweep that it got; `d:SHA` a document of its request";
     once = "once:" MARK, Text, Lost("what was done once may be done again"), "something was done that is done once, such as the delivery of a webhook; ends by itself";
     vector = "vec:" KEY, Text, Lost("a vector; it is made again"), "a vector of a passage or query under its content key; ends by itself";
 }

@@ -24,6 +24,8 @@ pub mod fields {
     pub const BARRIERS: &str = "bars";
     /// Its number among the sweeps of its repository.
     pub const NUMBER: &str = "seq";
+    /// Of the sweep of a schedule, once it has ended: findings that the sweep before had not.
+    pub const NEWS: &str = "news";
     pub(super) const PRIORITY: &str = "prio";
     pub(super) const TOTAL: &str = "total";
     pub(super) const CREATED: &str = "created";
@@ -41,7 +43,7 @@ pub mod fields {
     pub(super) const HELD_TOKENS: &str = "res:tokens";
     pub(super) const HELD_MICRO_USD: &str = "res:micro_usd";
     /// All of them but those that count.
-    pub const NAMES: [&str; 22] = [
+    pub const NAMES: [&str; 23] = [
         SPEC,
         TEMPLATE[0],
         TEMPLATE[1],
@@ -49,6 +51,7 @@ pub mod fields {
         HELD,
         STATE,
         NUMBER,
+        NEWS,
         PRIORITY,
         TOTAL,
         CREATED,
@@ -321,6 +324,12 @@ impl<'a> SweepRecord<'a> {
     /// It is the n-th sweep of its repository, from 1.
     pub fn numbered(self, n: u64) -> Effect {
         let (key, field) = (keys::sweep(self.0), fields::NUMBER.to_owned());
+        Effect::Put { key, field, value: n.to_string() }
+    }
+
+    /// It has so many findings that the sweep before of its schedule had not.
+    pub fn news(self, n: u64) -> Effect {
+        let (key, field) = (keys::sweep(self.0), fields::NEWS.to_owned());
         Effect::Put { key, field, value: n.to_string() }
     }
 

@@ -7,11 +7,12 @@ use queue_schema::records::review::fields;
 use queue_schema::rows::STREAMS;
 
 /// Words that mean something else in a script.
-const ALLOWED: [(&str, &str); 5] = [
+const ALLOWED: [(&str, &str); 6] = [
     ("tokens_in", "a counter of the sweep's record that its budget goes by"),
     ("tokens_out", "a counter of the sweep's record that its budget goes by"),
     ("cost_micro_usd", "a counter of the sweep's record that its budget goes by"),
     ("tally", "the effect that adds to counters"),
+    ("due", "a time that has come, of schedules and of pools"),
     ("left", "the key of targets that a budget left out"),
 ];
 

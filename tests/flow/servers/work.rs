@@ -232,6 +232,15 @@ pub fn every_command(setup: &Setup, mut run: impl FnMut(&[&str], &[i32]) -> Stri
         let all = run(&["kb", "export", schema.kind], &[0]);
         assert_eq!(run(&["kb", "export", schema.kind, "--since", "1d"], &[0]), all);
     }
+    run(
+        &["schedule", "add", sweep[1], "--every", "1h", "--ladder", "builtin", "--name", "app"],
+        &[0],
+    );
+    for args in
+        [&["list"][..], &["show", "app"], &["pause", "app"], &["resume", "app"], &["remove", "app"]]
+    {
+        run(&[&["schedule"], args].concat(), &[0]);
+    }
     let eval = setup.bench.dir.path().join("eval");
     let eval = ["--ladder", "builtin", "--mutants", "2", "--out", eval.to_str().unwrap()];
     run(&[&["eval", sweep[1]], &eval[..]].concat(), &[0]);

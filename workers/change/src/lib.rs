@@ -114,6 +114,7 @@ pub fn prepare(
         audit: None,
         calibration: Vec::new(),
         expected: None,
+        schedule: None,
         labels: request.labels,
         again: request.again,
     };

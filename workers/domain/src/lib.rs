@@ -38,6 +38,8 @@
 //!
 //! [`forge`] decides what is published of a review at a pull request, and [`hook`] reads what a forge tells of one.
 //!
+//! [`schedule`] says when sweeps by the clock are due, and what one has found that the one before had not.
+//!
 //! [`builtin`] is the reviewer that needs no model: static checks, written in the same format.
 //!
 //! [`audit`] holds the findings of a review against its file, by the votes of several models; [`votes`] counts them.
@@ -81,6 +83,7 @@ pub mod redact;
 pub mod report;
 pub mod retrieve;
 pub mod review;
+pub mod schedule;
 pub mod scratchpad;
 pub mod severity;
 pub mod shape;

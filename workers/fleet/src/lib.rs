@@ -31,5 +31,6 @@ mod proved;
 mod reading;
 pub mod registry;
 pub mod runtime;
+pub mod schedules;
 pub mod upkeep;
 mod votes;

@@ -13,6 +13,7 @@ use scrum_fleet::observe;
 use scrum_fleet::probe;
 use scrum_fleet::registry::Registry;
 use scrum_fleet::runtime::{self, WorkerOptions, alarm};
+use scrum_fleet::schedules;
 use scrum_fleet::upkeep;
 use scrum_providers::{Embedder, Providers, exchange};
 use scrum_shown::print;
@@ -176,6 +177,7 @@ async fn work(
         }
     }
     let _upkeep = upkeep::start(queue.clone(), &settings, limits);
+    let _schedules = schedules::start(queue.clone(), &settings);
     let _observing = observe::start(queue.clone(), &settings);
     runtime::run(
         settings.queue.clone(),

@@ -25,6 +25,7 @@
 //! | what is remembered of a repository; its pathways; its mistakes | [`memory::memory_stats`], [`memory::pathway`], [`memory::pathways`], [`mistakes::of_memory`] |
 //! | which kinds of rows there are, who reads them; the rows of a kind over many sweeps | [`kb::health`], [`kb::KbRows`] |
 //! | what happened lately, and what it comes to | [`observe::Events`], [`observe::stats`] |
+//! | what came of the due times of a schedule, what its sweep has found anew | [`schedules::runs`], [`schedules::news`] |
 //! | which failures pile up | [`observe::troubles`], [`observe::latest_troubles`] |
 //! | lanes, workers, jobs, what nobody serves | [`fleet::overview`], [`fleet::unserved_lanes`] |
 //! | the fleet in figures, for Prometheus | [`figures::fleet`] |
@@ -52,6 +53,7 @@ mod models;
 pub mod observe;
 mod past;
 pub mod runs;
+pub mod schedules;
 mod sweep;
 pub mod sweeps;
 

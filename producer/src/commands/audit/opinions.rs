@@ -108,6 +108,7 @@ async fn prepare(
         confirm: None,
         calibration: Vec::new(),
         expected: None,
+        schedule: None,
         embedding: String::new(),
         labels: std::collections::BTreeMap::new(),
         again: if args.again { scrum_knowledge::now_ms() } else { 0 },

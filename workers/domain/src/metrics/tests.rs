@@ -111,6 +111,7 @@ fn swept(id: &str, counters: &[(&str, u64)]) -> Swept {
             audit: None,
             calibration: Vec::new(),
             expected: None,
+            schedule: None,
             labels: BTreeMap::new(),
             again: 0,
         },

@@ -40,6 +40,9 @@ pub struct Event {
     /// How many targets it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub targets: Option<u64>,
+    /// How many findings are new.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub news: Option<u64>,
     /// The job that is dead.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub job: String,
