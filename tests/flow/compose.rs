@@ -2,6 +2,7 @@
 //! settings really make a fleet.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use scrum_tests::cluster::free_port;
 use scrum_tests::model_stub::{ModelStub, Reply, answers};
 use scrum_tests::process::{Bench, Process};
 use scrum_tests::repo::TestRepo;
@@ -89,6 +90,30 @@ fn server_script() -> (String, String) {
     (start.clone(), settings.join("\n") + "\n")
 }
 
+/// The dashboard as the file starts it, but for its port; it is healthy by its own check, and closed without its token.
+fn web(bench: &Bench) -> Process {
+    let service = service("web");
+    let variable = |name: &str| words(&service, name).join(" ");
+    assert_eq!(words(&service, "command"), ["scrum-web"]);
+    assert_eq!(variable("SCRUM__WEB__LISTEN"), "0.0.0.0:3950");
+    assert_eq!(words(&service, "- 127.0.0.1"), ["3950:3950"], "nobody but this machine reaches it");
+    let port = free_port();
+    let command = |args: &[String]| {
+        let mut command = bench.command("scrum-web");
+        command.args(args).env("SCRUM__WEB__LISTEN", format!("0.0.0.0:{port}"));
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    let check = words(&service, "test");
+    assert_eq!(check[..2], ["CMD", "scrum-web"]);
+    let healthy = || command(&check[2..]).status().unwrap().success();
+    assert!(!healthy(), "nothing runs yet");
+    assert_eq!(command(&[]).status().unwrap().code(), Some(2), "it does not start without a token");
+    let web = Process(command(&[]).env("SCRUM_WEB_TOKEN", PASSWORD).spawn().unwrap());
+    eventually(LONG, "the dashboard is healthy by its own check", || healthy().then_some(()));
+    web
+}
+
 /// `up --scale worker=2`, without the containers: the commands are read from the file.
 #[test]
 fn the_same_processes_with_the_same_settings_make_a_fleet() {
@@ -137,6 +162,7 @@ fn the_same_processes_with_the_same_settings_make_a_fleet() {
         health.status().unwrap().success().then_some(())
     });
 
+    let _web = web(&bench);
     let repo = TestRepo::with_files(4);
     let done = bench.sweep(&repo, &["--wait"]).expect(0);
     assert!(done.stdout.contains("4 of 4 files reviewed"), "{}", done.stdout);

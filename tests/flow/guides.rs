@@ -140,6 +140,10 @@ fn check_compose(line: &str, words: &[&str]) {
             has("scrum");
             accepted("scrum", arguments, line);
         }
+        ["--profile", profile, rest @ ..] => {
+            assert!(services.contains(&format!("profiles: [\"{profile}\"]")), "{line}");
+            check_compose(line, rest);
+        }
         ["logs", service] => has(service),
         ["down"] => {}
         _ => panic!("nobody checks: {line}"),

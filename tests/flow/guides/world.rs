@@ -18,6 +18,9 @@ const LONG: Duration = Duration::from_secs(180);
 const REDIS_ON_PAGES: &str = "redis://scrum:$SCRUM_REDIS_PASSWORD@127.0.0.1:6379";
 const MODEL_ON_PAGES: &str = "http://127.0.0.1:8080/v1";
 const PASSWORD: &str = "0123456789abcdef";
+/// The server's socket and directory on the pages.
+const SOCKET_ON_PAGES: &str = "/run/redis/redis.sock";
+const DATA_ON_PAGES: &str = "/var/lib/redis/";
 /// Nothing listens there, whatever this machine runs.
 const NOWHERE: &str = "http://127.0.0.1:9";
 
@@ -50,7 +53,15 @@ pub fn run(script: &str, page: &str, files: &[(String, String)]) -> (ExitStatus,
     let mut shell = Command::new("bash");
     shell
         .args(["--norc", "--noprofile", "-c"])
-        .arg(script.replace(REDIS_ON_PAGES, &address))
+        .arg(
+            script
+                .replace(REDIS_ON_PAGES, &address)
+                .replace(SOCKET_ON_PAGES, server.socket().to_str().unwrap())
+                .replace(
+                    DATA_ON_PAGES,
+                    server.appendonlydir().with_file_name("").to_str().unwrap(),
+                ),
+        )
         .env_clear()
         .env("SCRUM_REDIS_PASSWORD", PASSWORD)
         .env("HOME", home.path())
@@ -147,6 +158,7 @@ fn with_password(server: &RedisServer) -> String {
     let user = guide.lines().find(|l| l.starts_with("user scrum on")).unwrap();
     let user = user.replace("user ", "ACL SETUSER ").replace("PASSWORD", PASSWORD);
     ask(&user.split(' ').collect::<Vec<_>>()).unwrap();
+    ask(&["ACL", "SETUSER", "admin", "on", &format!(">{PASSWORD}"), "~*", "&*", "+@all"]).unwrap();
     ask(&["ACL", "SETUSER", "default", "off"]).unwrap();
     format!("{}?user=scrum&pass=$SCRUM_REDIS_PASSWORD", server.url())
 }

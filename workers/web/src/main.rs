@@ -8,6 +8,7 @@ mod front;
 mod gate;
 mod guard;
 mod health;
+mod healthy;
 mod hooks;
 mod layout;
 mod metrics;
@@ -23,7 +24,7 @@ mod show;
 mod signature;
 mod sources;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use queue_schema::client::Queue;
 use scrum_config::{LoadOptions, LogFormat, Settings};
 use scrum_shown::print;
@@ -49,6 +50,14 @@ struct Cli {
     /// Only show: nothing can be changed through this server.
     #[arg(long)]
     read_only: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Exit with 0 if the server of this machine answers, and its Redis too.
+    Health,
 }
 
 #[tokio::main]
@@ -68,6 +77,9 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Settings::load_with_origins(LoadOptions::from_process(cli.config, overrides))?;
     let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| settings.log.filter.clone());
     print::start_log(&filter, settings.log.format == LogFormat::Json);
+    if let Some(Command::Health) = cli.command {
+        return healthy::check(&settings.web.listen).await;
+    }
     let env = |name: &str| std::env::var(name).ok();
     let guard = guard::Guard::new(&settings.web, &settings.metrics, env)?;
     let hooks = hooks::Hooks::new(&settings.hooks, env)?;
