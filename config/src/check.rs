@@ -21,7 +21,7 @@ use crate::settings::{
     WorkerSettings,
 };
 use crate::suggest::nearest;
-use crate::telemetry::MetricsSettings;
+use crate::telemetry::{MetricsSettings, TracesSettings};
 use queue_schema::limits::{AcceptLimits, DocumentLimits, HintLimits, MemoryLimits, TierLimits};
 use queue_schema::rows::Severity;
 use queue_schema::sweep::DiffFailOn;
@@ -64,6 +64,7 @@ pub(crate) fn keys(section: &str) -> &'static [&'static str] {
         "schedules" => field_names::<ScheduleSettings>(),
         "web" => field_names::<WebSettings>(),
         "metrics" => field_names::<MetricsSettings>(),
+        "traces" => field_names::<TracesSettings>(),
         "forge" => field_names::<ForgeSettings>(),
         "hooks" => field_names::<HookSettings>(),
         "ladders" => field_names::<LadderSettings>(),

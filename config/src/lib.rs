@@ -65,7 +65,7 @@ pub use settings::{
     SweepSettings, WebSettings, WorkerSettings,
 };
 pub use suggest::nearest;
-pub use telemetry::MetricsSettings;
+pub use telemetry::{MetricsSettings, TracesSettings};
 
 /// Of a settings file, and of a ladder; people write a few KiB.
 const MOST_FILE_BYTES: u64 = 1024 * 1024;

@@ -13,7 +13,7 @@ use crate::hooks::HookSettings;
 use crate::observe::ObserveSettings;
 use crate::provider::ProviderConfig;
 use crate::schedules::ScheduleSettings;
-use crate::telemetry::MetricsSettings;
+use crate::telemetry::{MetricsSettings, TracesSettings};
 use queue_schema::budget::{Amount, Caps};
 use queue_schema::limits::{
     AcceptLimits, DocumentLimits, HintLimits, HistoryLimits, MemoryLimits, TierLimits,
@@ -74,6 +74,8 @@ pub struct Settings {
     pub web: WebSettings,
     /// Figures for Prometheus.
     pub metrics: MetricsSettings,
+    /// Spans for an OpenTelemetry collector.
+    pub traces: TracesSettings,
     /// Where reviews of changes are published.
     pub forge: ForgeSettings,
     /// Which forges' calls start reviews.

@@ -53,3 +53,32 @@ impl MetricsSettings {
         }
     }
 }
+
+/// `[traces]`: spans for an OpenTelemetry collector.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TracesSettings {
+    /// Root of a collector's OTLP over HTTP, without `/v1/traces`; empty = none.
+    pub endpoint: String,
+    /// Milliseconds that one batch may take, and the last one when a program ends.
+    pub timeout_ms: u64,
+    /// Spans that wait for being sent at most; further ones are dropped.
+    pub queue: u64,
+}
+
+impl TracesSettings {
+    /// Tells of values that can't be used.
+    pub(crate) fn validate(&self, check: &mut Checks) {
+        check.range("traces.timeout_ms", self.timeout_ms, 100, 60_000);
+        check.range("traces.queue", self.queue, 512, 1_000_000);
+        let e = &self.endpoint;
+        let rest = e.strip_prefix("http://").or_else(|| e.strip_prefix("https://"));
+        let plain = |rest: &str| !rest.is_empty() && !rest.contains(['@', '?', '#', ' ']);
+        if !e.is_empty() && (!rest.is_some_and(plain) || e.contains("/v1/traces")) {
+            // A password that stands in it is not repeated.
+            let what = "this is not the root of a collector".to_owned();
+            let fix = "write for instance http://127.0.0.1:4318; headers go into OTEL_EXPORTER_OTLP_HEADERS";
+            check.add("traces.endpoint", what, fix);
+        }
+    }
+}

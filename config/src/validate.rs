@@ -275,6 +275,7 @@ impl Settings {
         check.range("web.decisions_per_minute", self.web.decisions_per_minute.into(), 1, 100_000);
         self.observe.validate(check, &self.providers);
         self.metrics.validate(check);
+        self.traces.validate(check);
         self.forge(check);
         let memory = &self.memory;
         check.range("memory.fingerprints", memory.fingerprints.into(), 0, 100);

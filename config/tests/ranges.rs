@@ -118,6 +118,8 @@ fn out_of_range_values_are_refused_with_the_range_and_the_place() {
         ("web.request_timeout_ms", "1"),
         ("web.decisions_per_minute", "0"),
         ("metrics.timeout_ms", "99"),
+        ("traces.timeout_ms", "99"),
+        ("traces.queue", "511"),
         ("memory.fingerprints", "101"),
         ("memory.example_chars", "19"),
         ("memory.dismissals", "101"),

@@ -11,6 +11,7 @@ mod cli;
 mod commands;
 mod dashboard;
 mod embedded;
+mod enqueue;
 mod eval;
 mod ladder;
 mod looking;
@@ -37,7 +38,9 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.into()),
     };
-    match runtime.block_on(dispatch(cli)) {
+    let done = runtime.block_on(dispatch(cli));
+    scrum_traces::finish();
+    match done {
         Ok(code) => ExitCode::from(code),
         Err(error) => fail(&error),
     }

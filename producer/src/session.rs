@@ -39,6 +39,7 @@ impl Session {
     pub async fn open(global: &Global) -> anyhow::Result<Self> {
         let settings = load(global)?;
         start_log(&settings);
+        scrum_traces::start(&settings.traces, "scrum")?;
         let state = absolute(&settings.state_dir(|name| std::env::var(name).ok())?)?;
         disk::keep_private(&state).with_context(|| {
             format!(

@@ -12,6 +12,7 @@ pub mod history;
 pub mod model_queue;
 pub mod model_stub;
 pub mod oracle;
+pub mod otlp;
 pub mod plain_http;
 pub mod process;
 pub mod prometheus;

@@ -3,6 +3,7 @@
 use super::{post, unresolved};
 use crate::change::{self, Prepared};
 use crate::cli::{DiffArgs, Global};
+use crate::enqueue;
 use crate::output::{duration, plain, say, say_json, tell, width};
 use crate::posting;
 use crate::progress::Progress;
@@ -197,7 +198,7 @@ pub async fn ask_for(
 ) -> anyhow::Result<(SweepId, Option<SweepStatus>)> {
     let Asked { spec, documents, budget, what, about } = asked;
     let queue = &session.queue;
-    let created = queue.create_sweep_within(spec, documents, Priority::High, &budget).await?;
+    let created = enqueue::sweep(queue, spec, documents, Priority::High, &budget).await?;
     let id = created.id;
     if created.new {
         progress.note(&format!("{what} {id} of {about}"));

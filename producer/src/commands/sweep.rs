@@ -3,6 +3,7 @@
 use super::unresolved;
 use crate::auditing::{self, Options};
 use crate::cli::{Global, Request, SweepArgs};
+use crate::enqueue;
 use crate::ladder;
 use crate::looking;
 use crate::output::{say, say_json, tell};
@@ -160,7 +161,7 @@ pub async fn create_on(
     let (spec, documents) = (&prepared.spec, &prepared.documents);
     let budget = budget(request, settings);
     let created =
-        session.queue.create_sweep_within(spec, documents, request.priority, &budget).await?;
+        enqueue::sweep(&session.queue, spec, documents, request.priority, &budget).await?;
     let id = created.id.clone();
     if created.new {
         progress

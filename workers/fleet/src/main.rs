@@ -147,6 +147,7 @@ async fn work(
     let _figures =
         figures::serve::start(&settings.metrics, |name| std::env::var(name).ok()).await?;
     figures::of_process().may_run(settings.worker.concurrency as usize);
+    scrum_traces::start(&settings.traces, "scrum-worker")?;
     let queue = connect(&settings).await?;
     let state = settings.state_dir(|name| std::env::var(name).ok())?;
     scrum_disk::keep_private(&state).with_context(|| {
@@ -179,7 +180,7 @@ async fn work(
     let _upkeep = upkeep::start(queue.clone(), &settings, limits);
     let _schedules = schedules::start(queue.clone(), &settings);
     let _observing = observe::start(queue.clone(), &settings);
-    runtime::run(
+    let done = runtime::run(
         settings.queue.clone(),
         queue,
         Registry::new(context),
@@ -187,7 +188,10 @@ async fn work(
         async move { stop.cancelled().await },
         async move { kill.cancelled().await },
     )
-    .await
+    .await;
+    // It blocks, for a bounded time.
+    let _ = tokio::task::spawn_blocking(scrum_traces::finish).await;
+    done
 }
 
 /// The first SIGTERM or SIGINT drains, the second stops. They are heard on a thread of their own, which

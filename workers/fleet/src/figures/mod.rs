@@ -47,6 +47,8 @@ struct Counts {
     running: BTreeMap<&'static str, u64>,
     /// Jobs that ended, by kind and ending.
     ended: BTreeMap<(&'static str, &'static str), u64>,
+    /// Time that jobs waited in the queue, by kind.
+    waited: BTreeMap<&'static str, Durations>,
     /// Time that jobs took, by kind.
     took: BTreeMap<&'static str, Durations>,
     /// Calls under way, by provider.
@@ -79,11 +81,14 @@ impl Figures {
         self.counts().concurrency = concurrency as u64;
     }
 
-    /// A job begins.
-    pub fn job(&'static self, kind: &str) -> RunningJob {
+    /// A job begins that has waited so long in the queue.
+    pub fn job(&'static self, kind: &str, waited: Duration) -> RunningJob {
         // What Redis holds is any text; the kinds that this program knows are few.
         let kind = Job::KINDS.iter().find(|known| **known == kind).copied().unwrap_or("unknown");
-        *self.counts().running.entry(kind).or_default() += 1;
+        let mut counts = self.counts();
+        *counts.running.entry(kind).or_default() += 1;
+        record(counts.waited.entry(kind).or_default(), waited);
+        drop(counts);
         RunningJob { figures: self, kind, began: Instant::now(), ending: "dropped" }
     }
 
@@ -111,6 +116,11 @@ impl Figures {
         to.family("scrum_worker_jobs_total", Counter, help);
         for ((kind, ending), n) in &counts.ended {
             to.add(&[("kind", kind), ("ending", ending)], *n as f64);
+        }
+        let help = "Time that jobs waited in the queue before this worker began them.";
+        to.family("scrum_worker_job_wait_seconds", Histogram, help);
+        for (kind, of) in &counts.waited {
+            to.add_durations(&[("kind", kind)], of);
         }
         let help = "Time that jobs took, waits for places in their pools included.";
         to.family("scrum_worker_job_duration_seconds", Histogram, help);
@@ -207,7 +217,7 @@ mod tests {
     fn a_process_counts_what_runs_and_how_it_ends() {
         let figures: &'static Figures = Box::leak(Box::new(Figures::new()));
         figures.may_run(7);
-        let mut job = figures.job("rung");
+        let mut job = figures.job("rung", Duration::from_secs(7));
         let mut call = figures.call("p");
         let text = figures.text();
         for line in [
@@ -221,11 +231,12 @@ mod tests {
         drop(call);
         job.ends("done");
         drop(job);
-        drop(figures.job("of a later version"));
+        drop(figures.job("of a later version", Duration::ZERO));
         drop(figures.call("p"));
         let text = figures.text();
         for line in [
             "scrum_worker_jobs_running{kind=\"rung\"} 0",
+            "scrum_worker_job_wait_seconds_sum{kind=\"rung\"} 7",
             "scrum_worker_jobs_total{kind=\"rung\",ending=\"done\"} 1",
             "scrum_worker_jobs_total{kind=\"unknown\",ending=\"dropped\"} 1",
             "scrum_worker_calls_running{provider=\"p\"} 0",

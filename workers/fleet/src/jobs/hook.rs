@@ -166,5 +166,10 @@ async fn create(ctx: &Context, spec: &SweepSpec) -> Result<Created, HandlerError
     let create = |queue: Queue| async move {
         queue.create_sweep_within(spec, &[], Priority::High, budget).await
     };
-    ctx.read("the record of the review", create).await
+    let span = scrum_traces::sweep(&spec.id());
+    let created = ctx.read("the record of the review", create).await;
+    if !created.as_ref().is_ok_and(|created| created.new) {
+        span.discard();
+    }
+    created
 }

@@ -27,10 +27,13 @@ use queue_schema::ledger::TaskClass;
 use queue_schema::records::SweepRecord;
 use queue_schema::rows::Outcome;
 use queue_schema::sweep::{Ladder, Rung, SweepSpec};
+use queue_schema::trace::Trace;
 use scrum_config::Wire;
 use scrum_domain::observe::Class;
 use scrum_domain::prompt::Prompt;
 use scrum_providers::{ChatError, ChatReply, ChatRequest, FailedKind, Subject, TerminalKind};
+use scrum_shown::plain;
+use scrum_traces::Span;
 use std::time::{Duration, Instant};
 
 /// What is asked of whom.
@@ -186,7 +189,7 @@ pub async fn ask(ctx: &Context, info: &JobInfo, q: Question<'_>) -> Result<Said,
     if provider.is_some_and(|p| p.wire == Wire::Builtin) {
         // It costs nothing and is quicker than the cache.
         let masked = q.masked;
-        let reply = call(ctx, q).await;
+        let reply = call(ctx, q, trace::current()).await;
         let free = |reply| Answer { free: true, ..Answer::of(reply, masked) };
         let end = reply.map(free).map_err(|error| failed(&account, &error, None));
         return tried(account, end);
@@ -220,11 +223,14 @@ pub async fn ask(ctx: &Context, info: &JobInfo, q: Question<'_>) -> Result<Said,
     place.begin();
     let mut counted = figures::of_process().call(&rung.provider);
     let began = Instant::now();
-    let reply = call(ctx, q).await;
+    let (place_in_trace, mut span) = trace::call(&rung.provider, &rung.model);
+    let reply = call(ctx, q, place_in_trace).await;
     if reply.is_ok() {
         counted.answered();
     }
     drop(counted);
+    seen(&mut span, &reply);
+    drop(span);
     account.took(began.elapsed());
     let why = reply.as_ref().err().map(ToString::to_string).unwrap_or_default();
     place.end(transient::ending(&reply), transient::units(&reply), why);
@@ -263,8 +269,23 @@ pub async fn is_kept(ctx: &Context, q: &Question<'_>) -> Result<bool, HandlerErr
     Ok(answer::find(ctx, &key_of(ctx, q), "").await?.is_some())
 }
 
-/// The call itself.
-async fn call(ctx: &Context, q: Question<'_>) -> Result<ChatReply, ChatError> {
+/// Writes into the span of a call how it ended.
+fn seen(span: &mut Span, reply: &Result<ChatReply, ChatError>) {
+    match reply {
+        Ok(reply) => {
+            for (name, n) in [
+                ("gen_ai.usage.input_tokens", reply.tokens_in),
+                ("gen_ai.usage.output_tokens", reply.tokens_out),
+            ] {
+                span.set(name, i64::try_from(n).unwrap_or(i64::MAX));
+            }
+        }
+        Err(error) => span.fails(plain(&error.to_string())),
+    }
+}
+
+/// The call itself, at its place in a trace.
+async fn call(ctx: &Context, q: Question<'_>, at: Option<Trace>) -> Result<ChatReply, ChatError> {
     let request = ChatRequest {
         model: q.rung.model.clone(),
         temperature: temperature(&q),
@@ -275,7 +296,7 @@ async fn call(ctx: &Context, q: Question<'_>) -> Result<ChatReply, ChatError> {
         context_tokens: q.rung.context_tokens,
         local: q.local,
         subject: q.subject,
-        trace: trace::current().map(|t| t.to_string()),
+        trace: at.map(|t| t.to_string()),
     };
     ctx.providers().chat(&q.rung.provider, &request).await
 }

@@ -13,6 +13,7 @@ use futures_util::future::BoxFuture;
 use queue_schema::client::{Backoff, Commit};
 use queue_schema::effects::{DeadClass, Effects, Ending};
 use scrum_config::QueueSettings;
+use scrum_shown::plain;
 use std::future::Future;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -91,7 +92,8 @@ where
         let held = task.args.held.take();
         let layer = self.layer.clone();
         let run = trace::Run::of(&task.args.job);
-        let mut counted = figures::of_process().job(&run.kind);
+        let mut counted = figures::of_process().job(&run.kind, task.args.job.waited);
+        let mut span = run.span(&task.args.job);
         let trace = run.trace;
         let handler = trace::within(trace.clone(), &lease.job, self.inner.call(task));
         let handler = in_seat(held.as_ref().map(Held::seat), handler);
@@ -111,6 +113,7 @@ where
                     // Dropping `held` hands the job back; if the lease was lost that is a no-op.
                     drop(held);
                     counted.ends("stale");
+                    span.set("scrum.ending", "stale");
                     return Ok(Committed::Stale);
                 }
             };
@@ -133,8 +136,13 @@ where
                 }
             };
             let ending = ending_word(&effects.ending);
+            if let Ending::Retry { reason, .. } | Ending::Dead { reason, .. } = &effects.ending {
+                span.fails(plain(reason));
+            }
             let committed = layer.committer.commit(Commit { lease: lease.clone(), effects }).await;
-            counted.ends(if committed == Committed::Applied { ending } else { "stale" });
+            let ended = if committed == Committed::Applied { ending } else { "stale" };
+            counted.ends(ended);
+            span.set("scrum.ending", ended);
             tracing::debug!(job = %lease.job, ending, ?committed, "committed");
             if let Some(mut held) = held {
                 held.settle();
