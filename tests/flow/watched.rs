@@ -278,6 +278,11 @@ fn every_alert_fires_in_the_fault_that_it_is_for() {
     let models: Vec<String> = models.collect();
     redis::cmd("HSET").arg(at(keys::TRUST)).arg(models).exec(&mut other).unwrap();
     fires("ScrumFiguresLeftOut");
+    // And somebody who writes over a key: what does not need it is still told.
+    redis::cmd("SET").arg(at(keys::TRUST)).arg("mine").exec(&mut other).unwrap();
+    fires("ScrumKeysDamaged");
+    assert!(!watch.firing().contains("ScrumRedisDown"));
+    assert!(watch.firing().contains("ScrumProviderRefusing"), "{:?}", watch.firing());
     server.kill9();
     fires("ScrumRedisDown");
     assert_eq!(fired, alerts(), "each has its fault");

@@ -8,6 +8,7 @@ use crate::fleet::WORKER_SEEN;
 use crate::{Error, sweeps};
 use queue_schema::budget::Budget;
 use queue_schema::client::{LaneStatus, PoolStatus, Queue, ServerInfo, SweepStatus, WorkerInfo};
+use queue_schema::ledger::Ledger;
 use std::time::Instant;
 use text::Kind::Gauge;
 pub use text::{CONTENT_TYPE, Durations, Exposition, Kind, MOST_SERIES};
@@ -59,25 +60,40 @@ struct Gathered {
     jobs: (u64, u64, u64),
     /// Those that are not over.
     sweeps: Vec<SweepStatus>,
-    ledger: queue_schema::ledger::Ledger,
+    ledger: Ledger,
+    /// Whether a part is missing because a key holds what is none of ours.
+    damaged: bool,
+}
+
+/// A part of the figures. Where keys can't be used it is absent: that is no reason to be without the others.
+fn part<T: Default, E: Into<Error>>(read: Result<T, E>, damaged: &mut bool) -> Result<T, Error> {
+    match read.map_err(Into::into) {
+        Err(error) if !error.is_outage() => {
+            *damaged = true;
+            Ok(T::default())
+        }
+        read => read,
+    }
 }
 
 async fn gathered(queue: &Queue) -> Result<Gathered, Error> {
     let began = Instant::now();
     queue.now_ms().await?;
     let round_trip_s = began.elapsed().as_secs_f64();
-    let mut sweeps = sweeps::latest(queue, SWEEPS).await?;
+    let mut damaged = false;
+    let mut sweeps = part(sweeps::latest(queue, SWEEPS).await, &mut damaged)?;
     sweeps.retain(|sweep| !sweep.state.is_over());
     Ok(Gathered {
         round_trip_s,
         servers: queue.servers().await?,
-        lanes: queue.lanes().await?,
-        pools: queue.pools().await?,
-        workers: queue.workers(WORKER_SEEN).await?,
-        paused: queue.paused().await?,
-        jobs: queue.totals().await?,
+        lanes: part(queue.lanes().await, &mut damaged)?,
+        pools: part(queue.pools().await, &mut damaged)?,
+        workers: part(queue.workers(WORKER_SEEN).await, &mut damaged)?,
+        paused: part(queue.paused().await, &mut damaged)?,
+        jobs: part(queue.totals().await, &mut damaged)?,
         sweeps,
-        ledger: queue.trust().await?,
+        ledger: part(queue.trust().await, &mut damaged)?,
+        damaged,
     })
 }
 
@@ -85,6 +101,8 @@ impl Gathered {
     fn text(&self) -> String {
         let mut to = head();
         up(&mut to, true);
+        let help = "Whether a key of the fleet can't be used: the figures that need it are absent.";
+        to.one("scrum_keys_damaged", Gauge, help, yes(self.damaged));
         self.redis(&mut to);
         self.queue(&mut to);
         self.providers(&mut to);
