@@ -82,7 +82,12 @@ async fn begin(ctx: &Context, schedule: &Schedule, spec: &SweepSpec) -> Result<(
     let (documents, rank) = (&documents, Priority::from_number(schedule.priority));
     let create =
         |queue: Queue| async move { queue.create_sweep_within(spec, documents, rank, budget).await };
-    let created = ctx.read("the record of the sweep", create).await?;
+    let span = scrum_traces::sweep(&spec.id());
+    let created = ctx.read("the record of the sweep", create).await;
+    if !created.as_ref().is_ok_and(|created| created.new) {
+        span.discard();
+    }
+    let created = created?;
     tracing::info!(sweep = %created.id, schedule = %schedule.name, commit = %spec.commit, new = created.new, "the sweep of a schedule");
     Ok(())
 }
