@@ -87,12 +87,13 @@ pub(super) fn swallowed_python(place: &Place<'_, '_>) -> Option<Found> {
         || imports
         || explained
         || scan.commented(i.saturating_sub(1)..body.end)
-        || is_cleanup(scan, tries)
+        || is_cleanup(scan, tries.clone())
     {
         return None;
     }
     let silent = |l: &&str| matches!(*l, "pass" | "continue" | "..." | "return" | "return None");
-    let whole = lines.iter().all(silent);
+    let whole = lines.iter().all(silent)
+        && !(lines.iter().all(|l| *l == "pass") && tries_on(scan, &tries));
     let told: String = body.clone().filter_map(|j| scan.lines.get(j)).map(|l| l.raw).collect();
     let told = format!("{told}{after}").to_lowercase();
     // An answer with words in it tells the caller.
@@ -135,8 +136,16 @@ pub(super) fn swallowed_braces(place: &Place<'_, '_>) -> Option<Found> {
     let commented = scan.commented(i.saturating_sub(1)..body.end.max(i + 1) + 1);
     let tried = scan.code(i).split("catch").next().unwrap_or_default().to_lowercase();
     let inline_cleanup = CLEANUP.iter().any(|w| tried.contains(w));
-    let ok = empty && !commented && !inline_cleanup && !is_cleanup(scan, block);
+    let ok = empty && !commented && !inline_cleanup && !tries_on(scan, &block) && !is_cleanup(scan, block);
     if ok { found(i, "") } else { None }
+}
+
+/// Whether a block ends with the answer: where it fails, the next way is tried.
+fn tries_on(scan: &Scan<'_>, block: &Range<usize>) -> bool {
+    let lines = || block.clone().filter(|j| scan.has_code(*j));
+    let least = lines().map(|j| scan.indent(j)).min().unwrap_or_default();
+    let mut own = lines().filter(|j| scan.indent(*j) == least && scan.code(*j).trim() != "}");
+    own.next_back().is_some_and(|j| scan.code(j).trim_start().starts_with("return"))
 }
 
 fn tried_braces(scan: &Scan<'_>, i: usize) -> Range<usize> {
@@ -246,13 +255,27 @@ pub(super) fn printed_only(place: &Place<'_, '_>) -> Option<Found> {
     }
 }
 
+/// The head of the innermost function without a name around a line, within the function that begins at `first`.
+fn literal_around(scan: &Scan<'_>, i: usize, first: usize) -> Option<usize> {
+    let mut least = scan.indent(i);
+    for j in (first + 1..i).rev().filter(|j| scan.has_code(*j)) {
+        if scan.indent(j) < least {
+            least = scan.indent(j);
+            if scan.code(j).contains("func(") {
+                return Some(j);
+            }
+        }
+    }
+    None
+}
+
 /// `return nil` right inside of `if err != nil`, in a function that returns an error.
 pub(super) fn returns_nil_go(place: &Place<'_, '_>) -> Option<Found> {
     let (scan, i) = (place.scan, place.line);
     let next = scan.next(i)?;
     let code = scan.code(next).trim();
     let f = scan.function(i)?;
-    let head = scan.code(f.first);
+    let head = scan.code(literal_around(scan, i, f.first).unwrap_or(f.first));
     let returns =
         head.rsplit(')').nth(1).is_some_and(|r| r.contains("error")) || head.contains(") error {");
     let nil = !has_word(code, "err")

@@ -70,7 +70,9 @@ pub(super) fn unreachable(place: &Place<'_, '_>) -> Option<Found> {
         || before.ends_with("&&")
         || before.ends_with("||")
         || before.ends_with("do");
-    let leftover = then == code;
+    // A macro, which may be nothing at all.
+    let by_macro = then.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    let leftover = then == code || by_macro;
     let directive = (i..=next).any(|j| scan.code(j).trim_start().starts_with('#'))
         || scan.before(i).is_some_and(|b| scan.code(b).trim_start().starts_with('#'));
     let goto =
@@ -142,11 +144,20 @@ pub(super) fn unawaited(scan: &Scan<'_>) -> Vec<Found> {
         let goes_on = scan.next(i).is_some_and(|n| scan.code(n).trim_start().starts_with('.'));
         // Without braces: a value that is handed on.
         let arrow = scan.before(i).is_some_and(|b| scan.code(b).trim_end().ends_with("=>"));
-        if rest.is_empty() && !goes_on && !arrow {
+        if rest.is_empty() && !goes_on && !arrow && !let_go(scan, i) {
             out.extend(found(i, name));
         }
     }
     out
+}
+
+/// Whether a comment says that nobody is to wait.
+fn let_go(scan: &Scan<'_>, i: usize) -> bool {
+    const SAID: [&str; 5] = ["background", "fire and forget", "fire-and-forget", "await", "wait"];
+    (i.saturating_sub(2)..=i).filter_map(|j| scan.lines.get(j)).any(|l| {
+        let comment = l.comment.to_lowercase();
+        SAID.iter().any(|w| comment.contains(w))
+    })
 }
 
 /// Whether a line's innermost function could wait. A handler that can't has let it go on purpose.

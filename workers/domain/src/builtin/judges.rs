@@ -3,6 +3,36 @@
 use super::catalogue::{Found, Place, found};
 use super::scan::family as f;
 
+/// Directories of what only developers run, tests with data of their own among them.
+const DEVELOPERS: [&str; 5] = ["test", "spec/", "e2e/", "playwright", "fixtures/"];
+
+fn for_developers(path: &str) -> bool {
+    let lower = path.to_lowercase();
+    DEVELOPERS.iter().any(|w| lower.contains(w))
+}
+
+/// Whether each `open`..`}` of a text, of which there is one at least, meets a condition.
+fn all_holes(text: &str, open: &str, meets: impl Fn(&str) -> bool) -> bool {
+    let mut holes = text.split(open).skip(1).map(|h| h.split('}').next().unwrap_or(h).trim());
+    text.contains(open) && holes.all(meets)
+}
+
+fn is_constant(name: &str) -> bool {
+    name.bytes().any(|b| b.is_ascii_uppercase())
+        && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b"_.".contains(&b))
+}
+
+/// Whether the block of a line is left for good at its end, so that its loop goes round once.
+fn leaves_after(scan: &super::scan::Scan<'_>, i: usize) -> bool {
+    let own = scan.indent(i);
+    let block = (i + 1..scan.lines.len().min(i + super::scan::MOST_BLOCK))
+        .filter(|j| scan.has_code(*j))
+        .take_while(|j| scan.indent(*j) >= own)
+        .filter(|j| scan.indent(*j) == own);
+    let last = block.last().map_or("", |j| scan.code(j).trim());
+    last.starts_with("break") || last.starts_with("return")
+}
+
 /// A `defer` that a loop of the same function surrounds.
 pub(super) fn in_loop(place: &Place<'_, '_>) -> Option<Found> {
     let (scan, i) = (place.scan, place.line);
@@ -21,7 +51,7 @@ pub(super) fn in_loop(place: &Place<'_, '_>) -> Option<Found> {
             return None;
         }
         if code.starts_with("for ") && code.ends_with('{') {
-            return found(i, "");
+            return if leaves_after(scan, i) { None } else { found(i, "") };
         }
     }
     None
@@ -85,6 +115,8 @@ pub(super) fn shell_script(place: &Place<'_, '_>) -> Option<Found> {
     ];
     let scan = place.scan;
     let aside = ASIDE.iter().any(|w| scan.path.contains(w))
+        || for_developers(scan.path)
+        || all_holes(scan.raw(place.line), "{", is_constant)
         || (scan.is(f::SCRIPT) && scan.path.starts_with("bin/"));
     let code = scan.code(place.line);
     let aside = aside || ["(cmd +", "(command +", "(cmd+"].iter().any(|w| code.contains(w));
@@ -136,7 +168,7 @@ pub(super) fn fixed_temp(place: &Place<'_, '_>) -> Option<Found> {
     let shown = ["help", "usage", "print", "log", "Flag", "add_argument", "default"]
         .iter()
         .any(|w| code.contains(w));
-    if used && !shown && !prefix { found(place.line, place.group(1)) } else { None }
+    if used && !shown && !prefix && !for_developers(place.scan.path) { found(place.line, place.group(1)) } else { None }
 }
 
 /// A field of one's own may count below zero.
@@ -163,7 +195,13 @@ pub(super) fn statement(place: &Place<'_, '_>) -> Option<Found> {
         && !place.scan.is(super::scan::family::BRACES)
         || next.starts_with(['.', ')', '+', '?', '&', '|']);
     let tail = place.scan.code(place.line).trim_end().ends_with(';') || place.scan.is(f::PYTHON);
-    if place.scan.begins_statement(place.line) && !goes_on && tail {
+    // Within a list or a set, a line is an element.
+    let element = place.scan.is(f::PYTHON)
+        && place
+            .scan
+            .before(place.line)
+            .is_some_and(|b| place.scan.code(b).trim_end().ends_with(['{', '(', '[', ',']));
+    if place.scan.begins_statement(place.line) && !goes_on && tail && !element {
         found(place.line, place.group(1))
     } else {
         None
@@ -213,6 +251,10 @@ pub(super) fn outside_input(place: &Place<'_, '_>) -> Option<Found> {
             ["len()", "is_empty", "starts_with", "find("].iter().any(|w| scan.code(j).contains(w))
         });
     let said = scan.commented(i.saturating_sub(1)..i + 1);
+    // The call that is unwrapped stands within the one that was matched.
+    let within = place.group(1).matches('(').count() != place.group(1).matches(')').count();
+    let argument = place.group(1).rsplit_once('(').map_or("", |(_, a)| a);
+    let fixed = fixed || within || is_constant(argument.trim_end_matches(')').trim_start_matches('&'));
     if fixed || split || own_name || said || build || measured {
         None
     } else {
@@ -222,6 +264,10 @@ pub(super) fn outside_input(place: &Place<'_, '_>) -> Option<Found> {
 
 pub(super) fn evaluated(place: &Place<'_, '_>) -> Option<Found> {
     let code = place.scan.code(place.line);
+    // Who gives names to it means to run code.
+    if place.scan.is(f::PYTHON) && place.group(1).contains(',') {
+        return None;
+    }
     let own = ["def ", "function ", "literal_eval", "model.eval", "eval(\""]
         .iter()
         .any(|w| code.contains(w));
@@ -238,13 +284,6 @@ pub(super) fn trusts_all(place: &Place<'_, '_>) -> Option<Found> {
 /// Not a text whose only holes are constants of the same file.
 pub(super) fn markup(place: &Place<'_, '_>) -> Option<Found> {
     let scan = place.scan;
-    let holes: Vec<&str> = scan
-        .raw(place.line)
-        .split("${")
-        .skip(1)
-        .filter_map(|h| h.split('}').next())
-        .map(str::trim)
-        .collect();
     let fixed = |name: &str| {
         let head = format!("const {name} =");
         scan.lines.iter().any(|l| {
@@ -252,11 +291,54 @@ pub(super) fn markup(place: &Place<'_, '_>) -> Option<Found> {
             value.is_some_and(|v| v.trim_start().starts_with(['"', '\'', '`']) && !v.contains("${"))
         })
     };
-    if !holes.is_empty() && holes.iter().all(|h| fixed(h)) { None } else { found(place.line, "") }
+    let inert = |hole: &str| fixed(hole) || is_constant(hole) || is_inert(hole);
+    if all_holes(scan.raw(place.line), "${", inert) { None } else { found(place.line, "") }
+}
+
+/// A number, one of two literals, or what a function has made harmless.
+fn is_inert(hole: &str) -> bool {
+    const CLEANED: [&str; 4] = ["escape", "sanitize", "encodeuri", "purify"];
+    let lower = hole.to_lowercase();
+    let literal = |t: &str| t.trim().starts_with(['"', '\'']) && t.trim().ends_with(['"', '\'']);
+    let chosen = hole.split_once('?').and_then(|(_, both)| both.split_once(':'));
+    CLEANED.iter().any(|w| lower.contains(w))
+        || hole.ends_with(".length")
+        || hole.starts_with("Math.")
+        || chosen.is_some_and(|(a, b)| literal(a) && literal(b))
+}
+
+/// Whether a date is one by which something was to be done, not one on which somebody wrote or saw something.
+fn is_deadline(before: &str) -> bool {
+    const MONTHS: [&str; 12] =
+        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+    const DUE: [&str; 12] = [
+        "by", "until", "before", "after", "in", "on", "end", "of", "expires", "due", "deadline",
+        "from",
+    ];
+    let lower = before.to_lowercase();
+    let opened = lower.trim_end_matches(|c: char| c.is_ascii_digit() || " -/.,".contains(c));
+    // `TODO(2024-05-01)`, `FIXME 2024-05-01: ..`
+    let at_mark = |t: &str| ["todo", "fixme", "xxx", "hack"].iter().any(|m| t.ends_with(m));
+    if at_mark(opened.trim_end_matches(['(', '[', ' '])) {
+        return true;
+    }
+    let mut words = opened.split(|c: char| !c.is_alphanumeric() && c != '(').rev();
+    let mut words = words.by_ref().filter(|w| !w.is_empty());
+    let last = words.next().unwrap_or_default();
+    let last = if MONTHS.iter().any(|m| last.starts_with(m)) {
+        words.next().unwrap_or_default()
+    } else {
+        last
+    };
+    DUE.contains(&last)
 }
 
 /// A date in a comment about open work.
 pub(super) fn overdue(place: &Place<'_, '_>) -> Option<Found> {
+    let said = place.text.get(..place.groups.get(1).cloned().flatten()?.start)?;
+    if !is_deadline(said) {
+        return None;
+    }
     let line = &place.scan.lines[place.line];
     let range = place.groups.get(1).cloned().flatten()?;
     let in_comment = line.raw.is_ascii()

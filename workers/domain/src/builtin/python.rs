@@ -155,7 +155,10 @@ pub(super) fn weak_random(place: &Place<'_, '_>) -> Option<Found> {
     let name = scan.function(i).map(|f| f.name.to_lowercase()).unwrap_or_default();
     // Go calls both generators rand.
     let go = scan.is(super::scan::family::GO) && scan.source.contains("\"crypto/rand\"");
-    let strong = go || lower.contains("systemrandom") || lower.trim_start().starts_with("url");
+    // A salt is told to everybody.
+    let salt = lower.trim_start().starts_with("salt") || lower.contains("nonce");
+    let strong =
+        go || salt || lower.contains("systemrandom") || lower.trim_start().starts_with("url");
     let named = !strong && SECRET.iter().any(|w| has_part(&lower, w) || name.contains(w));
     if named { found(i, place.group(0)) } else { None }
 }

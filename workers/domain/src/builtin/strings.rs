@@ -104,6 +104,9 @@ pub(super) fn format_call(place: &Place<'_, '_>) -> Option<Found> {
             || text.starts_with("stack_info")
     });
     let n = wanted(format, false, scan.is(family::C | family::CPP))?;
+    if scan.is(family::PYTHON) && (name.ends_with("printf") || (n == 0 && !logs_by_percent(scan, format))) {
+        return None;
+    }
     // A mapping or an array may stand for all arguments.
     let one_for_all =
         rest.len() == 1 && n != 1 && (scan.is(family::PYTHON | family::JAVA)) && n != 0;
@@ -112,6 +115,15 @@ pub(super) fn format_call(place: &Place<'_, '_>) -> Option<Found> {
         return None;
     }
     found(i, &format!("{n} for {}", rest.len()))
+}
+
+/// Whether a format without places goes to the logger of the standard library, which knows no others than those
+/// with a percent sign. Loggers of other makes take braces.
+fn logs_by_percent(scan: &Scan<'_>, format: &str) -> bool {
+    let standard = |l: &super::lex::Line<'_>| {
+        l.code.starts_with("import logging") || l.code.starts_with("from logging import")
+    };
+    !format.contains('{') || scan.lines.iter().any(standard)
 }
 
 /// `"..%s.." % (a, b)` and `"..{}..".format(a)`.
@@ -212,6 +224,9 @@ fn placeholders(text: &str) -> bool {
     ["slots", "placeholder", "params", "marks", "question"].iter().any(|w| near.contains(w))
 }
 
+/// How names of parts of queries end.
+const QUERY_PARTS: [&str; 6] = ["sql", "clause", "where", "condition", "subquery", "columns"];
+
 /// A name that is no constant.
 fn value_name(text: &str) -> bool {
     let text = text.trim_start();
@@ -220,8 +235,12 @@ fn value_name(text: &str) -> bool {
         .chars()
         .take_while(|c| crate::text::is_ident(*c) || *c == '.')
         .collect();
+    // A part of a query that the program has put together itself.
+    let lower = name.to_ascii_lowercase();
+    let part = lower.starts_with("sql") || QUERY_PARTS.iter().any(|w| lower.ends_with(w));
     text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '$')
         && name.chars().any(|c| c.is_ascii_lowercase())
+        && !part
 }
 
 /// Secrets, by the rules that mask them; the least sure of these left out.

@@ -194,7 +194,7 @@ pub(super) static ROWS: &[Check] = &[
         ["`{}` was left behind",
          "reaching it: the program stops for a debugger, or prints what was meant for its author",
          "Remove it."]),
-    raw("overdue", f::CODE, (Minor, 65), &["TODO", "FIXME", "XXX", "HACK", "until", "remove", "Remove", "emporary"], r"\b(?i-u:todo|fixme|xxx|hack|temporary|(?:remove|delete|drop) (?:this|it|me|after|in|by)|until)\b.*?\b((?:199[0-9]|20[01][0-9]|202[0-5])(?:-[01][0-9](?:-[0-3][0-9])?)?)\b", Line(overdue),
+    raw("overdue", f::CODE, (Minor, 65), &["TODO", "FIXME", "XXX", "HACK", "remove", "Remove", "emporary"], r"\b(?i-u:todo|fixme|xxx|hack|temporary|(?:remove|delete|drop) (?:this|it|me|after|in|by))\b.*?\b((?:199[0-9]|20[01][0-9]|202[0-5])(?:-[01][0-9](?:-[0-3][0-9])?)?)\b", Line(overdue),
         ["Open work is dated {}, which is past",
          "the reader: what was to be done by then was not, or the comment is old",
          "Do it, or take the comment out."]),
