@@ -92,8 +92,8 @@ pub(super) fn swallowed_python(place: &Place<'_, '_>) -> Option<Found> {
         return None;
     }
     let silent = |l: &&str| matches!(*l, "pass" | "continue" | "..." | "return" | "return None");
-    let whole = lines.iter().all(silent)
-        && !(lines.iter().all(|l| *l == "pass") && tries_on(scan, &tries));
+    let whole =
+        lines.iter().all(silent) && !(lines.iter().all(|l| *l == "pass") && tries_on(scan, &tries));
     let told: String = body.clone().filter_map(|j| scan.lines.get(j)).map(|l| l.raw).collect();
     let told = format!("{told}{after}").to_lowercase();
     // An answer with words in it tells the caller.
@@ -136,7 +136,11 @@ pub(super) fn swallowed_braces(place: &Place<'_, '_>) -> Option<Found> {
     let commented = scan.commented(i.saturating_sub(1)..body.end.max(i + 1) + 1);
     let tried = scan.code(i).split("catch").next().unwrap_or_default().to_lowercase();
     let inline_cleanup = CLEANUP.iter().any(|w| tried.contains(w));
-    let ok = empty && !commented && !inline_cleanup && !tries_on(scan, &block) && !is_cleanup(scan, block);
+    let ok = empty
+        && !commented
+        && !inline_cleanup
+        && !tries_on(scan, &block)
+        && !is_cleanup(scan, block);
     if ok { found(i, "") } else { None }
 }
 
@@ -255,6 +259,10 @@ pub(super) fn printed_only(place: &Place<'_, '_>) -> Option<Found> {
     }
 }
 
+/// Parts of the names of calls that look something up.
+const LOOKUPS: [&str; 9] =
+    ["Get", "Find", "Lookup", "LookPath", ".Info(", "Stat(", "Parse", "Exists", "Abs("];
+
 /// The head of the innermost function without a name around a line, within the function that begins at `first`.
 fn literal_around(scan: &Scan<'_>, i: usize, first: usize) -> Option<usize> {
     let mut least = scan.indent(i);
@@ -280,8 +288,11 @@ pub(super) fn returns_nil_go(place: &Place<'_, '_>) -> Option<Found> {
         head.rsplit(')').nth(1).is_some_and(|r| r.contains("error")) || head.contains(") error {");
     let nil = !has_word(code, "err")
         && (code == "return nil" || (code.starts_with("return ") && code.ends_with(", nil")));
+    // Where something is looked for, an error mostly says that it is not there.
+    let before = scan.before(i).map_or("", |b| scan.code(b));
+    let looks = LOOKUPS.iter().any(|w| before.contains(w));
     let closes = scan.next(next).is_some_and(|n| scan.code(n).trim() == "}");
-    if returns && nil && closes && !scan.commented(i.saturating_sub(1)..next + 1) {
+    if returns && nil && closes && !looks && !scan.commented(i.saturating_sub(1)..next + 1) {
         found(next, code.trim_start_matches("return "))
     } else {
         None

@@ -22,6 +22,7 @@ pub(super) fn unreachable(place: &Place<'_, '_>) -> Option<Found> {
         let raw = scan.raw(i);
         let open = ["\"\"\"", "'''"].iter().any(|q| raw.matches(q).count() % 2 == 1);
         let goes_on = open
+            || matches!(then, "pass" | "...")
             || code.ends_with(['\\', ','])
             || then.starts_with([')', ']', '}', '.'])
             || matches!(

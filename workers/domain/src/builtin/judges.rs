@@ -33,6 +33,28 @@ fn leaves_after(scan: &super::scan::Scan<'_>, i: usize) -> bool {
     last.starts_with("break") || last.starts_with("return")
 }
 
+/// Whether what a `defer` closes is put where it is needed after the loop.
+fn kept_open(scan: &super::scan::Scan<'_>, i: usize) -> bool {
+    let code = scan.code(i).trim().trim_start_matches("defer ");
+    let name = code.split('.').next().unwrap_or_default();
+    let own = scan.indent(i);
+    let block = (i + 1..scan.lines.len().min(i + super::scan::MOST_BLOCK))
+        .filter(|j| scan.has_code(*j))
+        .take_while(|j| scan.indent(*j) >= own);
+    let mut appended = false;
+    for j in block {
+        let code = scan.code(j);
+        appended |= code.contains("append(");
+        let stored = code.split_once('=').is_some_and(|(to, of)| {
+            to.trim_end().ends_with(']') && super::scan::has_word(of, name)
+        });
+        if stored || (appended && super::scan::has_word(code, name)) {
+            return true;
+        }
+    }
+    false
+}
+
 /// A `defer` that a loop of the same function surrounds.
 pub(super) fn in_loop(place: &Place<'_, '_>) -> Option<Found> {
     let (scan, i) = (place.scan, place.line);
@@ -51,7 +73,7 @@ pub(super) fn in_loop(place: &Place<'_, '_>) -> Option<Found> {
             return None;
         }
         if code.starts_with("for ") && code.ends_with('{') {
-            return if leaves_after(scan, i) { None } else { found(i, "") };
+            return if leaves_after(scan, i) || kept_open(scan, i) { None } else { found(i, "") };
         }
     }
     None
@@ -68,6 +90,14 @@ pub(super) fn not_limited(place: &Place<'_, '_>) -> Option<Found> {
     let limited = place.scan.code(place.line).contains("LimitReader")
         || place.scan.code(place.line).contains("iscard");
     if limited { None } else { found(place.line, place.group(1)) }
+}
+
+/// `replaceAll(".", "*")` is meant: each sign becomes the same one.
+pub(super) fn masks_all(place: &Place<'_, '_>) -> Option<Found> {
+    let then = &place.text[place.end()..];
+    let one = then.trim_start().strip_prefix('"').and_then(|t| t.split('"').next());
+    let meant = place.group(0).contains("\".\",") && one.is_some_and(|t| t.chars().count() == 1);
+    if meant { None } else { found(place.line, place.group(1)) }
 }
 
 /// Certificates left unchecked without a word on it: a function or a condition that says so, or a
@@ -168,7 +198,13 @@ pub(super) fn fixed_temp(place: &Place<'_, '_>) -> Option<Found> {
     let shown = ["help", "usage", "print", "log", "Flag", "add_argument", "default"]
         .iter()
         .any(|w| code.contains(w));
-    if used && !shown && !prefix && !for_developers(place.scan.path) { found(place.line, place.group(1)) } else { None }
+    // With a value in it, the name is not fixed.
+    let shown = shown || place.group(1).contains(['{', '$', '%']);
+    if used && !shown && !prefix && !for_developers(place.scan.path) {
+        found(place.line, place.group(1))
+    } else {
+        None
+    }
 }
 
 /// A field of one's own may count below zero.
@@ -254,7 +290,8 @@ pub(super) fn outside_input(place: &Place<'_, '_>) -> Option<Found> {
     // The call that is unwrapped stands within the one that was matched.
     let within = place.group(1).matches('(').count() != place.group(1).matches(')').count();
     let argument = place.group(1).rsplit_once('(').map_or("", |(_, a)| a);
-    let fixed = fixed || within || is_constant(argument.trim_end_matches(')').trim_start_matches('&'));
+    let fixed =
+        fixed || within || is_constant(argument.trim_end_matches(')').trim_start_matches('&'));
     if fixed || split || own_name || said || build || measured {
         None
     } else {

@@ -180,6 +180,13 @@ pub(crate) fn is_test_path(path: &str) -> bool {
         "bench",
         "benchmark",
         "benchmarks",
+        "testutil",
+        "testutils",
+        "testhelpers",
+        "test-support",
+        "playwright",
+        "fuzz",
+        "fuzzing",
     ];
     const STEMS: &[&str] = &["test", "tests", "conftest"];
     const STARTS: &[&str] = &["test_", "test-", "bench_", "bench-"];

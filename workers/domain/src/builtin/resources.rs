@@ -182,8 +182,18 @@ fn passed(scan: &super::scan::Scan<'_>, from: usize, name: &str) -> bool {
 
 /// What ends a program, by parts of the names of functions that do.
 const ENDS: [&str; 12] = [
-    "abort", "exit", "Exit", "die", "fatal", "panic", "assert(", "err(", "exhausted", "no_mem",
-    "nomem", "oom",
+    "abort",
+    "exit",
+    "Exit",
+    "die",
+    "fatal",
+    "panic",
+    "assert(",
+    "err(",
+    "exhausted",
+    "no_mem",
+    "nomem",
+    "oom",
 ];
 
 /// `p = realloc(p, n)`: where it fails, the only pointer to the old block is gone.
@@ -191,9 +201,7 @@ pub(super) fn realloc_same(place: &Place<'_, '_>) -> Option<Found> {
     let (a, b) = (place.group(1).trim(), place.group(2).trim());
     let (scan, i) = (place.scan, place.line);
     // Where the program ends, nothing leaks.
-    let ends = (i..i + 7).any(|j| {
-        ENDS.iter().any(|w| scan.code(j).contains(w))
-    });
+    let ends = (i..i + 7).any(|j| ENDS.iter().any(|w| scan.code(j).contains(w)));
     // A second pointer to the block was made before.
     let copied = (i.saturating_sub(8)..i).any(|j| scan.code(j).contains(&format!("= {a};")));
     if a == b && !a.is_empty() && !ends && !copied { found(i, a) } else { None }

@@ -31,20 +31,14 @@ pub(crate) mod family {
 
 /// Another project's code that is kept in the tree, by its name: mending it is not this project's.
 fn is_borrowed(path: &str) -> bool {
-    const NAMES: [&str; 12] = [
-        "polyfill",
-        "ext-all",
-        "pdf.",
-        "jquery",
-        "bootstrap",
-        "angular.",
-        "fontawesome",
-        "moment",
-        "lodash",
-        "underscore",
-        "d3.",
-        "vue.",
+    #[rustfmt::skip]
+    const NAMES: [&str; 24] = [
+        "polyfill", "ext-all", "pdf.", "jquery", "bootstrap", "angular.", "fontawesome", "moment", "lodash",
+        "underscore", "d3.", "vue.", "datatables", "hls.", "less.", "select2", "knockout", "handlebars", "mustache",
+        "codemirror", "tinymce", "socket.io", "backbone", "require.",
     ];
+    const KEPT: [&str; 4] = ["js/lib", "static/lib", "assets/lib", "public/lib"];
+    let others = ["thirdparty", "third-party", "3rdparty"].iter().any(|w| path.contains(w));
     let (dirs, name) = path.rsplit_once('/').unwrap_or(("", path));
     let versioned = |dir: &str| {
         dir.rsplit_once('-')
@@ -52,7 +46,9 @@ fn is_borrowed(path: &str) -> bool {
     };
     let script = [".js", ".mjs", ".ts"].iter().any(|end| name.ends_with(end));
     let kept = |dir: &str| ["vendors", "fontawesome", "libs"].contains(&dir);
-    dirs.split('/').any(|dir| versioned(dir) || (script && kept(dir)))
+    others
+        || (script && KEPT.iter().any(|end| dirs.ends_with(end)))
+        || dirs.split('/').any(|dir| versioned(dir) || (script && kept(dir)))
         || (script && (NAMES.iter().any(|n| name.starts_with(n)) || dirs.contains("static/plugin")))
 }
 

@@ -71,9 +71,18 @@ pub(super) fn format_call(place: &Place<'_, '_>) -> Option<Found> {
         return None;
     }
     let args = arguments(code, open)?;
-    // The first literal is the format; before it a file, a buffer, a size.
+    // The first literal is the format; before it a file, a buffer, a size, in Java only a locale.
     let at =
         args.iter().take(3).position(|a| literal(&raw[a.clone()], &code[a.clone()]).is_some())?;
+    let behind = match name.rsplit(['.', ' ', '(', '\t']).next().unwrap_or(name) {
+        "printf" | "Printf" | "Sprintf" | "Errorf" | "Fatalf" => 0,
+        "fprintf" | "Fprintf" | "sprintf" => 1,
+        "format" => usize::from(raw[args[0].clone()].contains("ocale")),
+        _ => at,
+    };
+    if at != behind {
+        return None;
+    }
     let logs = scan.is(family::PYTHON) && at > 0 && !name.ends_with("printf");
     if logs {
         return None;
@@ -104,7 +113,9 @@ pub(super) fn format_call(place: &Place<'_, '_>) -> Option<Found> {
             || text.starts_with("stack_info")
     });
     let n = wanted(format, false, scan.is(family::C | family::CPP))?;
-    if scan.is(family::PYTHON) && (name.ends_with("printf") || (n == 0 && !logs_by_percent(scan, format))) {
+    if scan.is(family::PYTHON)
+        && (name.ends_with("printf") || (n == 0 && !logs_by_percent(scan, format)))
+    {
         return None;
     }
     // A mapping or an array may stand for all arguments.
@@ -246,8 +257,10 @@ fn value_name(text: &str) -> bool {
 /// Secrets, by the rules that mask them; the least sure of these left out.
 pub(super) fn secrets(scan: &Scan<'_>) -> Vec<Found> {
     let lower = scan.path.to_ascii_lowercase();
-    let sample =
-        ["example", "sample", "template", ".dist", "test", "mock", "doc/", "docs/", "demo", "spec"];
+    let sample = [
+        "example", "sample", "template", ".dist", "test", "mock", "doc/", "docs/", "demo", "spec",
+        "schema", "swagger", "openapi",
+    ];
     if scan.family == 0 || sample.iter().any(|w| lower.contains(w)) {
         return Vec::new();
     }
@@ -271,6 +284,15 @@ pub(super) fn secrets(scan: &Scan<'_>) -> Vec<Found> {
             .trim_end()
             .ends_with(['=', ':', '>']);
         let compared = before.trim_end_matches(['"', '\'']).trim_end().ends_with("==");
+        // A name in the manner of programs, of whole words.
+        let in_words = value.bytes().all(|b| b.is_ascii_alphabetic() || b == b'.')
+            && value.bytes().any(|b| b.is_ascii_uppercase())
+            && value
+                .split(|c: char| c == '.' || c.is_ascii_uppercase())
+                .filter(|w| w.len() > 1)
+                .count()
+                > 1
+            && value.bytes().filter(u8::is_ascii_uppercase).count() * 4 <= value.len();
         let letters =
             ["abcdef", "bcdfgh", "ABCDEF", "012345"].iter().any(|run| value.contains(run));
         let quoted = assigned
@@ -295,12 +317,14 @@ pub(super) fn secrets(scan: &Scan<'_>) -> Vec<Found> {
             "your-",
             "your_",
             "dummy",
+            "0123456789abcdef",
         ];
         let comment = comment || said.iter().any(|w| near.contains(w));
         let ok = !comment
             && (sure
                 || (quoted
                     && !named
+                    && !in_words
                     && value.len() >= 6
                     && span.kind == Kind::Assigned
                     && in_code));

@@ -3,9 +3,9 @@
 use super::catalogue::Judge::{File, Line};
 use super::catalogue::{ALL_C, Check, FORM, raw, row};
 use super::judges::{
-    called_now, checked_twice, evaluated, fixed_temp, markup, no_protocol, no_timeout, open_format,
-    outside_input, overdue, position_as_truth, reads_unchecked, shell_script, statement,
-    trusts_all, unasked,
+    called_now, checked_twice, evaluated, fixed_temp, markup, masks_all, no_protocol, no_timeout,
+    open_format, outside_input, overdue, position_as_truth, reads_unchecked, shell_script,
+    statement, trusts_all, unasked,
 };
 use super::scan::family as f;
 use super::{errors, python, resources, strings};
@@ -59,7 +59,7 @@ pub(super) static ROWS: &[Check] = &[
         ["`equals` is there, `hashCode` is not",
          "equal objects in a HashMap or HashSet: they are not found",
          "Write a hashCode over the same fields."]),
-    raw("dot-split", f::JAVA, (Major, 85), &["split(", "replaceAll("], r#"\.(split|replaceAll|replaceFirst)\("[.|*+?$^]"[,)]"#, FORM,
+    raw("dot-split", f::JAVA, (Major, 85), &["split(", "replaceAll("], r#"\.(split|replaceAll|replaceFirst)\("[.|*+?$^]"[,)]"#, Line(masks_all),
         ["`{}` takes a regular expression, where this sign means something else",
          "every text: it is cut everywhere or nowhere",
          "Escape the sign, or use Pattern.quote."]),
@@ -128,7 +128,7 @@ pub(super) static ROWS: &[Check] = &[
         ["`{}`: this is not written yet",
          "reaching it: the program or the request ends",
          "Write the missing part, or return an error that callers can handle."]),
-    raw("unfinished", f::GO | f::JAVA | f::KOTLIN | f::SHARP, (Major, 70), &["ot implemented", "TODO", "NotImplementedException"], r#"(panic\("[^"]*(?:ot implemented|TODO)[^"]*"\)|throw new \w*\("[^"]*(?:ot implemented|TODO)[^"]*"\)|throw new NotImplementedException\()"#, FORM,
+    raw("unfinished", f::GO | f::JAVA | f::KOTLIN | f::SHARP, (Major, 70), &["ot implemented", "TODO", "NotImplementedException"], r#"(panic\("[^"]*(?:ot implemented|TODO)[^"]*"\)|throw new (?:Runtime|IllegalState|NotImplemented|Assertion)\w*\("[^"]*(?:ot implemented|TODO)[^"]*"\)|throw new NotImplementedException\()"#, FORM,
         ["`{}`: this is not written yet",
          "reaching it: the program or the request ends",
          "Write the missing part, or return an error that callers can handle."]),
