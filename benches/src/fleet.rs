@@ -39,6 +39,21 @@ pub struct Fleet {
 #[derive(Debug)]
 pub struct Process(Child);
 
+/// A dashboard of the fleet; killed when it is dropped.
+#[derive(Debug)]
+pub struct Web {
+    process: Process,
+    /// `HOST:PORT`.
+    pub address: String,
+}
+
+impl Web {
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+}
+
 /// What a sweep took.
 #[derive(Debug, Clone)]
 pub struct Swept {
@@ -141,6 +156,30 @@ impl Fleet {
         // Until it has looked, found nothing, and gone to sleep.
         tokio::time::sleep(Duration::from_millis(500)).await;
         Ok(process)
+    }
+
+    /// Starts the dashboard on a free port, and waits until it says where it listens.
+    ///
+    /// # Errors
+    /// When it does not say so.
+    pub async fn web(&self) -> anyhow::Result<Web> {
+        let path = self.dir.path().join("web.log");
+        let log = std::fs::File::create(&path)?;
+        let mut command = self.command("scrum-web")?;
+        command.args(["--listen", "127.0.0.1:0"]).stdout(log.try_clone()?).stderr(log);
+        let process = Process(command.spawn()?);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let said = std::fs::read_to_string(&path)?;
+            if let Some(address) = said.split("http://").nth(1) {
+                let end = address.find(|c: char| !(c.is_ascii_alphanumeric() || ".:".contains(c)));
+                if let Some(end) = end {
+                    return Ok(Web { process, address: address[..end].to_owned() });
+                }
+            }
+            anyhow::ensure!(Instant::now() < deadline, "the dashboard does not say where it is: {said}");
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// Enqueues a sweep with the real program; returns its id.

@@ -1,6 +1,6 @@
 //! Measurements of whole sweeps: the real programs and a model that answers after a fixed time.
 //!
-//! `bench-sweep [REPETITIONS] [PART...]`, with `speed`, `plan`, `again`, `pool`, `definitions` and `events` as parts; see the README
+//! `bench-sweep [REPETITIONS] [PART...]`, with `speed`, `plan`, `again`, `pool`, `definitions`, `events`, `viewers` and `pages` as parts; see the README
 //! beside.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
@@ -10,13 +10,15 @@ mod events;
 mod plan;
 mod pool;
 mod speed;
+mod web;
 
 use scrum_benches::figures::Figures;
 use scrum_benches::server::Server;
 use scrum_benches::{stub, usage};
 
 /// What can be measured.
-const PARTS: [&str; 6] = ["speed", "plan", "again", "pool", "definitions", "events"];
+const PARTS: [&str; 8] =
+    ["speed", "plan", "again", "pool", "definitions", "events", "viewers", "pages"];
 
 fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -58,6 +60,12 @@ async fn measure(args: &[String]) -> anyhow::Result<()> {
         }
         if wants("events") {
             events::measure(&mut figures).await?;
+        }
+        if wants("viewers") {
+            web::viewers(&mut figures).await?;
+        }
+        if wants("pages") {
+            web::pages(&mut figures).await?;
         }
         eprintln!("{turn} of {repetitions} done; load average {}", usage::load());
     }

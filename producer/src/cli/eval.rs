@@ -66,6 +66,9 @@ pub struct EvalArgs {
     /// Confirm no findings by a second call.
     #[arg(long)]
     pub no_confirm: bool,
+    /// Put the findings to the vote of several models ([audit] of the settings).
+    #[arg(long)]
+    pub audit: bool,
     /// Dollars that each ladder or rung may spend; 0 for no limit.
     #[arg(long, value_name = "USD", value_parser = dollars, allow_negative_numbers = true)]
     pub budget_usd: Option<u64>,

@@ -141,7 +141,7 @@ fn request(args: &EvalArgs, repo: &Path, commit: &str, label: &str) -> Request {
         policy: None,
         no_facts: true,
         no_confirm: args.no_confirm,
-        audit: false,
+        audit: args.audit,
         priority: Priority::default(),
         budget_usd: args.budget_usd,
         budget_tokens: args.budget_tokens,

@@ -4,6 +4,7 @@ use super::case::Case;
 use super::compare::Comparison;
 use super::figures::{Figures, figures, paired, slices};
 use super::score::{Label, Outcome, labels};
+use super::worth::{Worth, worth};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -65,6 +66,9 @@ pub struct Run {
     pub slices: BTreeMap<String, BTreeMap<String, Figures>>,
     /// Findings that are known to be right or wrong.
     pub labels: Vec<Label>,
+    /// What the checks and second opinions tell apart.
+    #[serde(default)]
+    pub worth: Vec<Worth>,
 }
 
 impl Run {
@@ -77,7 +81,7 @@ impl Run {
         outcomes: Vec<Outcome>,
     ) -> Self {
         let pairs = paired(cases, &outcomes);
-        let (figures, slices) = (figures(&pairs), slices(&pairs));
+        let (figures, slices, worth) = (figures(&pairs), slices(&pairs), worth(&pairs));
         Self {
             label: label.to_owned(),
             rungs,
@@ -85,6 +89,7 @@ impl Run {
             figures,
             slices,
             labels: labels(&outcomes),
+            worth,
             cases: outcomes,
         }
     }

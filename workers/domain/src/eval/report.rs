@@ -4,6 +4,7 @@ use super::compare::Comparison;
 use super::figures::Figures;
 use super::record::{Record, Run, Tried};
 use super::stats::Figure;
+use super::worth::Worth;
 use crate::report::escape::{code, escape, inert};
 use crate::text::counted;
 use std::collections::BTreeMap;
@@ -188,6 +189,10 @@ fn run_part(out: &mut String, run: &Run, record: &Record) {
             counted(echoed, "file", "files")
         );
     }
+    let tokens: u64 = run.cases.iter().map(|o| o.tokens).sum();
+    if tokens > 0 {
+        let _ = writeln!(out, "{} were sent and received.", counted(tokens as usize, "token", "tokens"));
+    }
     let cached = run.cases.iter().filter(|o| o.cached).count();
     if cached > 0 {
         let _ = writeln!(
@@ -208,6 +213,7 @@ fn run_part(out: &mut String, run: &Run, record: &Record) {
         out.push('\n');
         table(out, &capital(name), kinds.iter().map(|(kind, figures)| (kind.as_str(), figures)));
     }
+    worth_part(out, &run.worth);
     let missed: Vec<_> = super::figures::paired(&record.cases, &run.cases)
         .into_iter()
         .filter(|(case, outcome)| case.is_seeded() && !outcome.hit)
@@ -227,6 +233,37 @@ fn run_part(out: &mut String, run: &Run, record: &Record) {
     }
     if missed.len() > MOST_MISSED {
         let _ = writeln!(out, "- and {} more in {RECORD_NAME}", missed.len() - MOST_MISSED);
+    }
+}
+
+/// What each check tells apart, as a table.
+fn worth_part(out: &mut String, worth: &[Worth]) {
+    if worth.is_empty() {
+        return;
+    }
+    out.push_str(
+        "\nWhat the checks are worth: the findings that each of them marks, and precision and recall without these.\n\n\
+         | Check | Right | False | Undecided | Precision: all, without | Recall: all, without |\n|---|---|---|---|---|---|\n",
+    );
+    let share = |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{:.0} %", v * 100.0));
+    for w in worth {
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {} | {}, {} | {}, {} |",
+            escape(&w.mark),
+            w.right,
+            w.wrong,
+            w.undecided,
+            share(w.precision_with),
+            share(w.precision_without),
+            share(w.recall_with),
+            share(w.recall_without)
+        );
+    }
+    let idle: Vec<&str> =
+        worth.iter().filter(|w| w.adds_nothing()).map(|w| w.mark.as_str()).collect();
+    if !idle.is_empty() {
+        let _ = writeln!(out, "\nOn these cases nothing is won by: {}.", escape(&idle.join(", ")));
     }
 }
 

@@ -6,6 +6,7 @@
 //! may be what the fault does elsewhere, or nothing. What is said of a clean file counts as false.
 
 use super::case::{Built, Case};
+use super::worth::marks;
 use crate::findings::{LineMap, Older, Said, View, likeness, matching_by_all, observe};
 use crate::report::FileReport;
 use crate::text::{clip, one_line};
@@ -47,6 +48,9 @@ pub struct Judged {
     /// The same claim stands in the review of the clean file.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub also_of_clean: bool,
+    /// The checks that it failed and what second opinions say against it, by the names of [`super::worth`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<String>,
 }
 
 /// What became of a case.
@@ -71,6 +75,9 @@ pub struct Outcome {
     pub cost_usd: Option<f64>,
     /// Seconds in calls about it.
     pub seconds: f64,
+    /// Tokens of all calls about it, prompts and answers; those of the cache are not among them.
+    #[serde(default)]
+    pub tokens: u64,
     /// Its answer was found and not asked for: cost and seconds are those of another run, or missing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cached: bool,
@@ -218,8 +225,14 @@ fn outcome(
         findings,
         cost_usd,
         seconds: ms as f64 / 1e3,
+        tokens: row.map_or_else(|| tokens(attempts), |row| row.tokens_in + row.tokens_out),
         cached: attempts.iter().any(|a| a.cached),
     }
+}
+
+fn tokens(attempts: &[Attempt]) -> u64 {
+    let asked = attempts.iter().filter(|a| !a.cached);
+    asked.map(|a| a.tokens_in + a.tokens_out).sum()
 }
 
 /// The findings of a review that ask for something, with what they come to.
@@ -252,6 +265,7 @@ fn judged(built: &Built, row: &ReviewRow, clean: Option<(&Built, &ReviewRow)>) -
             confidence: confidence.map(|percent| f64::from(percent) / 100.0),
             verdict,
             also_of_clean,
+            marks: marks(&finding),
         }
     })
     .collect()

@@ -118,6 +118,52 @@ fn a_finding_is_right_at_the_fault_false_where_there_is_none_and_else_undecided(
 }
 
 #[test]
+fn a_check_is_worth_what_is_left_without_its_findings() {
+    let marked = |text: &str, line, checks: &[&str]| Finding {
+        checks: checks.iter().map(|c| (*c).to_owned()).collect(),
+        ..finding(text, line, 90)
+    };
+    let right = marked("The bound lets zero through and so the result is wrong", 2, &[]);
+    let twice = marked("Zero is not handled at this place as it should be", 3, &["style"]);
+    let noise = marked("The multiplication overflows for large values", 7, &["style", "praise"]);
+    let (fault, clean) = scored(Some(&[right, twice]), Some(&[noise]));
+    let cases = set(vec![seeded("src/f.py")], 1);
+    let of = |c: &Built| if c.case.is_seeded() { fault.clone() } else { clean.clone() };
+    let (outcomes, cases): (Vec<_>, Vec<Case>) =
+        cases.iter().map(|c| (of(c), c.case.clone())).unzip();
+    let run = Run::new("a", vec![], "s", &cases, outcomes);
+    let told: Vec<(&str, [usize; 2], [Option<f64>; 2], bool)> = run
+        .worth
+        .iter()
+        .map(|w| {
+            (
+                w.mark.as_str(),
+                [w.right, w.wrong],
+                [w.precision_without, w.recall_without],
+                w.adds_nothing(),
+            )
+        })
+        .collect();
+    let all = [Some(1.0), Some(1.0)];
+    assert_eq!(
+        told,
+        [
+            ("praise", [0, 1], all, false),
+            ("style", [1, 1], all, false),
+            (super::worth::ANY, [1, 1], all, false)
+        ]
+    );
+    assert_eq!(run.worth[0].precision_with, Some(2.0 / 3.0));
+    // What marks only right findings is worth less than nothing.
+    let harmful = marked("The bound lets zero through and so the result is wrong", 2, &["echo"]);
+    let (fault, _) = scored(Some(&[harmful]), Some(&[]));
+    let case = cases.iter().find(|c| c.is_seeded()).unwrap();
+    let worth = super::worth::worth(&[(case, &fault)]);
+    assert_eq!((worth[0].recall_with, worth[0].recall_without), (Some(1.0), Some(0.0)));
+    assert_eq!((worth[0].precision_without, worth[0].adds_nothing()), (None, true));
+}
+
+#[test]
 fn four_lines_away_is_too_far() {
     for (line, hit) in [(1, true), (5, true), (6, false), (9, false)] {
         let (fault, _) = scored(Some(&[finding("Zero is let through here", line, 50)]), None);
