@@ -177,7 +177,10 @@ impl Fleet {
                     return Ok(Web { process, address: address[..end].to_owned() });
                 }
             }
-            anyhow::ensure!(Instant::now() < deadline, "the dashboard does not say where it is: {said}");
+            anyhow::ensure!(
+                Instant::now() < deadline,
+                "the dashboard does not say where it is: {said}"
+            );
             tokio::time::sleep(LOOK).await;
         }
     }

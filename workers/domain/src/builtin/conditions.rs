@@ -251,11 +251,23 @@ pub(super) fn itself(place: &Place<'_, '_>) -> Option<Found> {
         let path = left.contains('.') || left.contains('[');
         let same =
             left == right && is_still(left) && left.starts_with(is_ident) && !is_literal(left);
-        if same && (path || matches!(op, "<" | ">" | "<=" | ">=")) {
+        // The usual way to ask for NaN.
+        let lower = place.scan.code(place.line).to_lowercase();
+        let nan = ["nan", "f32", "f64", "float", "double"].iter().any(|w| lower.contains(w));
+        if same && !nan && (path || matches!(op, "<" | ">" | "<=" | ">=")) {
             return found(place.line, left);
         }
     }
     None
+}
+
+/// Whether a line of these is one of the preprocessor.
+fn directives(scan: &Scan<'_>, lines: std::ops::Range<usize>) -> bool {
+    scan.is(family::C | family::CPP)
+        && lines
+            .clone()
+            .filter(|j| *j < scan.lines.len())
+            .any(|j| scan.code(j).trim_start().starts_with('#'))
 }
 
 /// `x == "a" or "b"`: the second operand is a value, not a comparison, and always true.
@@ -341,6 +353,11 @@ pub(super) fn same_condition(place: &Place<'_, '_>) -> Option<Found> {
         "take", "try",
     ];
     let all = branches(place.scan, place.line);
+    // Directives leave one or the other out.
+    let last = all.last().map_or(place.line, |b| b.body.end);
+    if directives(place.scan, place.line..last) {
+        return None;
+    }
     for (n, branch) in all.iter().enumerate() {
         let Some(condition) = branch.condition.as_deref() else { continue };
         let lower = condition.to_lowercase();
@@ -362,7 +379,11 @@ pub(super) fn same_condition(place: &Place<'_, '_>) -> Option<Found> {
 pub(super) fn same_branches(place: &Place<'_, '_>) -> Option<Found> {
     let all = branches(place.scan, place.line);
     let [.., a, b] = &all[..] else { return None };
-    if b.condition.is_some() || place.scan.commented(a.body.start..b.body.end) {
+    let around = a.body.start.saturating_sub(4)..b.body.end + 2;
+    if b.condition.is_some()
+        || place.scan.commented(a.body.start..b.body.end)
+        || directives(place.scan, around)
+    {
         return None;
     }
     let text = |body: &std::ops::Range<usize>| -> Vec<String> {

@@ -32,6 +32,7 @@ const CLEANUP: &[&str] = &[
 const SHOWS: &[&str] = &[
     "raise",
     "log",
+    "show",
     "print",
     "exit",
     "exc_info",
@@ -236,8 +237,18 @@ pub(super) fn interrupt_lost(place: &Place<'_, '_>) -> Option<Found> {
 
 /// A `.catch` that drops what it gets, but not of what may fail: putting away, going to a page, playing.
 pub(super) fn rejection_dropped(place: &Place<'_, '_>) -> Option<Found> {
-    const MAY_FAIL: [&str; 7] =
-        ["router", "navigat", "play(", "preload", "prefetch", "release", "abort"];
+    const MAY_FAIL: [&str; 10] = [
+        "router",
+        "navigat",
+        "play(",
+        "preload",
+        "prefetch",
+        "release",
+        "abort",
+        "ping",
+        "keepalive",
+        "heartbeat",
+    ];
     let (scan, i) = (place.scan, place.line);
     let near = format!("{}{}", scan.code(i.saturating_sub(1)), scan.code(i)).to_lowercase();
     let may = MAY_FAIL.iter().chain(CLEANUP).any(|w| near.contains(w));

@@ -72,7 +72,10 @@ pub(super) fn unreachable(place: &Place<'_, '_>) -> Option<Found> {
         || before.ends_with("||")
         || before.ends_with("do");
     // A macro, which may be nothing at all.
-    let by_macro = then.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    let by_macro = then
+        .trim_end_matches(';')
+        .bytes()
+        .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
     let leftover = then == code || by_macro;
     let directive = (i..=next).any(|j| scan.code(j).trim_start().starts_with('#'))
         || scan.before(i).is_some_and(|b| scan.code(b).trim_start().starts_with('#'));
@@ -244,7 +247,8 @@ pub(super) fn changed_in_loop(place: &Place<'_, '_>) -> Option<Found> {
             continue;
         }
         // Right after it the loop ends.
-        let leaves = scan.next(j).is_some_and(|n| {
+        let after = std::iter::successors(scan.next(j), |n| scan.next(*n)).take(4);
+        let leaves = after.take_while(|n| scan.indent(*n) > scan.indent(i)).any(|n| {
             scan.indent(n) <= scan.indent(j)
                 && ["break", "return", "raise"]
                     .iter()

@@ -131,6 +131,11 @@ pub(super) fn no_protocol(place: &Place<'_, '_>) -> Option<Found> {
     let lower = place.scan.raw(place.line).to_lowercase();
     let words =
         ["user", "login", "register", "auth", "hash", "set_pass", "setpass", "check", "signup"];
+    // What is hashed is a hash of the password already.
+    let token = ["passwordhash", "password_hash", "passwd_hash", "pass_hash"];
+    if token.iter().any(|w| lower.contains(w)) {
+        return None;
+    }
     let name = place.scan.function(place.line).map(|f| f.name.to_lowercase()).unwrap_or_default();
     let kept = name.is_empty() || words.iter().any(|w| name.contains(w));
     let wanted = !kept || ["hmac", "cram", "ntlm"].iter().any(|w| lower.contains(w));
@@ -277,7 +282,9 @@ pub(super) fn outside_input(place: &Place<'_, '_>) -> Option<Found> {
         || ["(\"", "(r", "(b\"", "(&\""].iter().any(|o| place.group(1).contains(o))
             && !place.group(1).contains("split")
             && !place.group(1).contains("var");
-    let split = place.group(1).contains(".split") && place.group(1).contains(".next(");
+    // There is always a first part, and a last one.
+    let split = place.group(1).contains(".split")
+        && [".next(", ".last("].iter().any(|end| place.group(1).contains(end));
     // A build script may stop; a comment beside it says why it can't fail.
     let build = scan.path.ends_with("build.rs");
     let own_name = place.group(1).starts_with("args().next(");
@@ -348,10 +355,7 @@ fn is_inert(hole: &str) -> bool {
 fn is_deadline(before: &str) -> bool {
     const MONTHS: [&str; 12] =
         ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-    const DUE: [&str; 12] = [
-        "by", "until", "before", "after", "in", "on", "end", "of", "expires", "due", "deadline",
-        "from",
-    ];
+    const DUE: [&str; 8] = ["by", "until", "before", "after", "end", "expires", "due", "deadline"];
     let lower = before.to_lowercase();
     let opened = lower.trim_end_matches(|c: char| c.is_ascii_digit() || " -/.,".contains(c));
     // `TODO(2024-05-01)`, `FIXME 2024-05-01: ..`
@@ -385,4 +389,26 @@ pub(super) fn overdue(place: &Place<'_, '_>) -> Option<Found> {
     let documented = !marks.iter().any(|m| line.comment.trim_start().starts_with(m));
     let other = ["copyright", "http", "(c)", "rfc", "license"].iter().any(|w| lower.contains(w));
     if in_comment && !documented && !other { found(place.line, place.group(1)) } else { None }
+}
+
+/// The executor of a promise whose errors get out of it: its body is no `try`.
+pub(super) fn executor(place: &Place<'_, '_>) -> Option<Found> {
+    let (scan, i) = (place.scan, place.line);
+    let first = scan.next(i).map_or("", |n| scan.code(n).trim());
+    if first.starts_with("try") { None } else { found(i, place.group(1)) }
+}
+
+/// `mktemp` where the same file has `mkstemp` for systems that know it: there is nothing better.
+pub(super) fn temp_name(place: &Place<'_, '_>) -> Option<Found> {
+    let (scan, i) = (place.scan, place.line);
+    let near = (i.saturating_sub(6)..i + 6).any(|j| scan.code(j).contains("mkstemp("));
+    let defined = scan.code(i).trim_start().starts_with('#');
+    let name = place.group(1).trim_start_matches(|c: char| !crate::text::is_ident(c));
+    if near || defined { None } else { found(i, name) }
+}
+
+/// A result that is thrown away without a word on it.
+pub(super) fn unsaid(place: &Place<'_, '_>) -> Option<Found> {
+    let said = place.scan.commented(place.line.saturating_sub(2)..place.line + 1);
+    if said { None } else { found(place.line, place.group(1)) }
 }

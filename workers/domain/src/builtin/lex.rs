@@ -167,6 +167,7 @@ pub(crate) fn is_test_path(path: &str) -> bool {
         "examples",
         "testdata",
         "fixtures",
+        "mock",
         "mocks",
         "__mocks__",
         "__fixtures__",

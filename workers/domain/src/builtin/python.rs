@@ -62,6 +62,7 @@ pub(super) fn shadowed(place: &Place<'_, '_>) -> Option<Found> {
         && !first.is_ascii_digit()
         || value.starts_with("lambda")
         || value.contains("getattr")
+        || value.split('(').next().is_some_and(|called| called.contains(name))
         || value.contains("partial");
     if callable && !matches!(value, "None" | "True" | "False") {
         return None;

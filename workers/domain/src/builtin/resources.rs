@@ -107,6 +107,10 @@ pub(super) fn c_fopen(place: &Place<'_, '_>) -> Option<Found> {
         .rev()
         .take(super::scan::MOST_BLOCK)
         .any(|j| has_word(scan.code(j), "FILE") && has_word(scan.code(j), name));
+    // `*out = fopen(..)`: the caller gets it.
+    if scan.code(i).trim_start().starts_with('*') {
+        return None;
+    }
     let handed = (f.first..=f.last.min(i + super::scan::MOST_BLOCK)).any(|j| {
         let code = scan.code(j);
         has_word(code, name) && (code.contains("close") || code.contains("Close"))
@@ -181,7 +185,8 @@ fn passed(scan: &super::scan::Scan<'_>, from: usize, name: &str) -> bool {
 }
 
 /// What ends a program, by parts of the names of functions that do.
-const ENDS: [&str; 12] = [
+const ENDS: [&str; 13] = [
+    "fail(",
     "abort",
     "exit",
     "Exit",
@@ -266,7 +271,13 @@ pub(super) fn overflow(place: &Place<'_, '_>) -> Option<Found> {
         .rev()
         .take(12)
         .any(|j| ["strlen", "sizeof", "len"].iter().any(|w| scan.code(j).contains(w)));
-    let fixed = from.starts_with('"') || from.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+    // Only a text that callers choose may be of any length; what the function has made or picked has a known one.
+    let head = scan.function(i).map_or("", |f| scan.code(f.first));
+    let given = scan.function(i).is_some_and(|f| {
+        (f.first..=(f.first + 3).min(i)).any(|j| has_word(scan.code(j), from.trim()))
+    }) && head.contains('(');
+    let fixed =
+        !given || from.starts_with('"') || from.chars().all(|c| c.is_ascii_uppercase() || c == '_');
     // A field that is declared with the same size.
     let size = scan.code(at).split_once('[').and_then(|(_, s)| s.split(']').next()).unwrap_or("");
     let field = from.rsplit(['.', '>']).next().filter(|f| f.len() < from.len());

@@ -7,7 +7,7 @@
 
 use super::catalogue::Judge::{File, Line};
 use super::catalogue::{ALL_C, Check, FORM, LOGIC, raw, row};
-use super::judges::{add_inside, in_loop, not_limited, own_length};
+use super::judges::{add_inside, executor, in_loop, not_limited, own_length, unsaid};
 use super::scan::family as f;
 use super::{conditions, errors, flow, python, resources};
 use crate::severity::Severity::{Critical, Major, Minor};
@@ -60,7 +60,7 @@ pub(super) static ROWS: &[Check] = &[
         ["The error of `{}` is dropped",
          "a failure: the value is nil or cut short, and what follows panics or works on half of the data",
          "Check the error and return it."]),
-    row("dropped-result", f::RUST, (Minor, 65), &["let _ = "], r"^\s*let _ = ((?:\w+::)*f[s]::(?:write|rename|copy|create_dir_all|create_dir)|\w+\.(?:flush|sync_all|write_all))\(", FORM,
+    row("dropped-result", f::RUST, (Minor, 65), &["let _ = "], r"^\s*let _ = ((?:\w+::)*f[s]::(?:write|rename|copy|create_dir_all|create_dir)|\w+\.(?:flush|sync_all|write_all))\(", Line(unsaid),
         ["The result of `{}` is thrown away",
          "a full disk or a lost connection: data is missing and nothing says so",
          "Return the error, or log it."]),
@@ -207,7 +207,7 @@ pub(super) static ROWS: &[Check] = &[
         ["`forEach` does not wait for its `{}` function",
          "every list: what follows runs before the items are done, and their errors reach nobody",
          "Loop with `for ... of` and `await`, or await `Promise.all` over `map`."]),
-    row("promise-async", f::SCRIPT, (Minor, 75), &["Promise("], r"new Promise\(\s*(async)\b", FORM,
+    row("promise-async", f::SCRIPT, (Minor, 75), &["Promise("], r"new Promise\(\s*(async)\b", Line(executor),
         ["An error in this `{}` executor is lost",
          "an exception in it: the promise neither resolves nor rejects, and who waits for it waits for ever",
          "Use an asynchronous function instead of the constructor."]),

@@ -38,17 +38,22 @@ fn is_borrowed(path: &str) -> bool {
         "codemirror", "tinymce", "socket.io", "backbone", "require.",
     ];
     const KEPT: [&str; 4] = ["js/lib", "static/lib", "assets/lib", "public/lib"];
-    let others = ["thirdparty", "third-party", "3rdparty"].iter().any(|w| path.contains(w));
+    let others =
+        ["thirdparty", "third-party", "3rdparty", "autosetup/"].iter().any(|w| path.contains(w));
     let (dirs, name) = path.rsplit_once('/').unwrap_or(("", path));
     let versioned = |dir: &str| {
         dir.rsplit_once('-')
             .is_some_and(|(_, v)| v.contains('.') && v.starts_with(|c: char| c.is_ascii_digit()))
     };
     let script = [".js", ".mjs", ".ts"].iter().any(|end| name.ends_with(end));
+    // Where there is no other way to depend on something, copies of it lie in a directory of their own.
+    let bundling =
+        script || [".c", ".h", ".cpp", ".hpp", ".py"].iter().any(|end| name.ends_with(end));
     let kept = |dir: &str| ["vendors", "fontawesome", "libs"].contains(&dir);
     others
         || (script && KEPT.iter().any(|end| dirs.ends_with(end)))
-        || dirs.split('/').any(|dir| versioned(dir) || (script && kept(dir)))
+        || dirs.split('/').any(|dir| versioned(dir) || (bundling && kept(dir)))
+        || (name.ends_with(".php") && (dirs.starts_with("lib/") || dirs.contains("/lib/")))
         || (script && (NAMES.iter().any(|n| name.starts_with(n)) || dirs.contains("static/plugin")))
 }
 

@@ -161,7 +161,9 @@ pub(super) fn format_python(place: &Place<'_, '_>) -> Option<Found> {
         .iter()
         .any(|a| raw[a.clone()].trim_start().starts_with('*') || code[a.clone()].contains('='));
     let n = wanted(&raw[start + 1..end - 1], braces, false)?;
-    let wrong = if braces { args.len() < n } else { n != args.len() };
+    // A call in parentheses may give them all.
+    let one_call = !braces && args.len() == 1 && code[args[0].clone()].contains('(');
+    let wrong = !one_call && if braces { args.len() < n } else { n != args.len() };
     let after = code[super::scan::closing(code, place.end() - 1)? + 1..].trim_start();
     if named || !wrong || (!braces && after.starts_with(['[', '.'])) {
         return None;
@@ -236,7 +238,20 @@ fn placeholders(text: &str) -> bool {
 }
 
 /// How names of parts of queries end.
-const QUERY_PARTS: [&str; 6] = ["sql", "clause", "where", "condition", "subquery", "columns"];
+const QUERY_PARTS: [&str; 12] = [
+    "sql",
+    "clause",
+    "where",
+    "condition",
+    "subquery",
+    "columns",
+    "alias",
+    "prefix",
+    "table",
+    "intval",
+    "str_repeat",
+    "order",
+];
 
 /// A name that is no constant.
 fn value_name(text: &str) -> bool {
@@ -258,8 +273,23 @@ fn value_name(text: &str) -> bool {
 pub(super) fn secrets(scan: &Scan<'_>) -> Vec<Found> {
     let lower = scan.path.to_ascii_lowercase();
     let sample = [
-        "example", "sample", "template", ".dist", "test", "mock", "doc/", "docs/", "demo", "spec",
-        "schema", "swagger", "openapi",
+        "example",
+        "sample",
+        "template",
+        ".dist",
+        "test",
+        "mock",
+        "doc/",
+        "docs/",
+        "demo",
+        "spec",
+        "schema",
+        "swagger",
+        "openapi",
+        "i18n",
+        "locale",
+        "/lang/",
+        "translations",
     ];
     if scan.family == 0 || sample.iter().any(|w| lower.contains(w)) {
         return Vec::new();

@@ -5,7 +5,7 @@ use super::catalogue::{ALL_C, Check, FORM, raw, row};
 use super::judges::{
     called_now, checked_twice, evaluated, fixed_temp, markup, masks_all, no_protocol, no_timeout,
     open_format, outside_input, overdue, position_as_truth, reads_unchecked, shell_script,
-    statement, trusts_all, unasked,
+    statement, temp_name, trusts_all, unasked,
 };
 use super::scan::family as f;
 use super::{errors, python, resources, strings};
@@ -165,11 +165,11 @@ pub(super) static ROWS: &[Check] = &[
         ["Every certificate is trusted",
          "anybody between the two: they can read and change what is sent",
          "Leave the check to the platform; add a private authority to a trust store."]),
-    row("temp-name", f::PYTHON | ALL_C, (Major, 80), &["mktemp(", "tmpnam("], r"(?:^|[^\w])((?:temp[f]ile\.)mktemp\(|tmpnam\(|[^.\w]mktemp\()", FORM,
+    row("temp-name", f::PYTHON | ALL_C, (Major, 80), &["mktemp(", "tmpnam("], r"(?:^|[^\w])((?:temp[f]ile\.)mktemp\(|tmpnam\(|[^.\w]mktemp\()", Line(temp_name),
         ["`{}` gives a name that somebody else may take first",
          "another user of the machine: their link stands where this program then writes",
          "Use mkstemp or NamedTemporaryFile."]),
-    row("gets", ALL_C, (Critical, 85), &["gets("], r"(?:^|[^\w.>])(gets)\(", FORM,
+    row("gets", ALL_C, (Critical, 85), &["gets("], r"(?:^|[^\w.>])(gets)\(\s*[\w.>\[\]-]+\s*\)", FORM,
         ["`{}` writes any length into its buffer",
          "a line that is longer than the buffer: memory behind it is overwritten",
          "Use fgets."]),

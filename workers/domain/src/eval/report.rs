@@ -191,7 +191,11 @@ fn run_part(out: &mut String, run: &Run, record: &Record) {
     }
     let tokens: u64 = run.cases.iter().map(|o| o.tokens).sum();
     if tokens > 0 {
-        let _ = writeln!(out, "{} were sent and received.", counted(tokens as usize, "token", "tokens"));
+        let _ = writeln!(
+            out,
+            "{} were sent and received.",
+            counted(tokens as usize, "token", "tokens")
+        );
     }
     let cached = run.cases.iter().filter(|o| o.cached).count();
     if cached > 0 {
@@ -245,7 +249,8 @@ fn worth_part(out: &mut String, worth: &[Worth]) {
         "\nWhat the checks are worth: the findings that each of them marks, and precision and recall without these.\n\n\
          | Check | Right | False | Undecided | Precision: all, without | Recall: all, without |\n|---|---|---|---|---|---|\n",
     );
-    let share = |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{:.0} %", v * 100.0));
+    let share =
+        |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{:.0} %", v * 100.0));
     for w in worth {
         let _ = writeln!(
             out,

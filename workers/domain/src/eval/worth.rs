@@ -5,8 +5,8 @@
 
 use super::figures::Pair;
 use super::score::{Judged, Outcome, Verdict};
-use queue_schema::rows::{AuditVerdict, Finding};
 use queue_schema::rows::finding::Stands;
+use queue_schema::rows::{AuditVerdict, Finding};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -76,9 +76,9 @@ pub fn worth(pairs: &[Pair<'_>]) -> Vec<Worth> {
     let findings = || pairs.iter().flat_map(|(_, o)| &o.findings);
     let names: BTreeSet<&str> = findings().flat_map(|f| &f.marks).map(String::as_str).collect();
     let many = names.len() > 1;
-    let each = names.into_iter().map(|name| {
-        one(pairs, name, |finding| finding.marks.iter().any(|mark| mark == name))
-    });
+    let each = names
+        .into_iter()
+        .map(|name| one(pairs, name, |finding| finding.marks.iter().any(|mark| mark == name)));
     let all = many.then(|| one(pairs, ANY, |finding| !finding.marks.is_empty()));
     each.chain(all).collect()
 }
@@ -97,9 +97,8 @@ fn one(pairs: &[Pair<'_>], mark: &str, is_marked: impl Fn(&Judged) -> bool) -> W
     };
     let seeded: Vec<&Outcome> =
         pairs.iter().filter(|(case, _)| case.is_seeded()).map(|(_, o)| *o).collect();
-    let still = |o: &&&Outcome| {
-        o.findings.iter().any(|f| f.verdict == Verdict::Right && !is_marked(f))
-    };
+    let still =
+        |o: &&&Outcome| o.findings.iter().any(|f| f.verdict == Verdict::Right && !is_marked(f));
     Worth {
         mark: mark.to_owned(),
         right: count(Verdict::Right, Some(true)),
