@@ -87,8 +87,12 @@ pub(super) fn add_inside(place: &Place<'_, '_>) -> Option<Found> {
 
 /// Not the first bytes of an error's text.
 pub(super) fn not_limited(place: &Place<'_, '_>) -> Option<Found> {
-    let limited = place.scan.code(place.line).contains("LimitReader")
-        || place.scan.code(place.line).contains("iscard");
+    let near = place.line.saturating_sub(3)..=place.line;
+    let limited = near.into_iter().any(|j| {
+        ["LimitReader", "LimitedReader", "StatusCode"]
+            .iter()
+            .any(|w| place.scan.code(j).contains(w))
+    }) || place.scan.code(place.line).contains("iscard");
     if limited { None } else { found(place.line, place.group(1)) }
 }
 
@@ -116,9 +120,16 @@ pub(super) fn unasked(place: &Place<'_, '_>) -> Option<Found> {
         "if (",
         "if not ",
     ];
-    let asked = words
-        .iter()
-        .any(|w| name.contains(w) || near.replace("_create_unverified_context", "").contains(w));
+    // It is looked at by other means than an authority.
+    let pinned = (i.saturating_sub(6)..i + 6).any(|j| {
+        ["RequestClientCert", "RequireAnyClientCert", "VerifyPeerCertificate", "VerifyConnection"]
+            .iter()
+            .any(|w| scan.code(j).contains(w))
+    });
+    let asked = pinned
+        || words.iter().any(|w| {
+            name.contains(w) || near.replace("_create_unverified_context", "").contains(w)
+        });
     if asked || scan.commented(i.saturating_sub(4)..i + 1) {
         None
     } else {
@@ -181,6 +192,10 @@ pub(super) fn no_timeout(place: &Place<'_, '_>) -> Option<Found> {
 pub(super) fn position_as_truth(place: &Place<'_, '_>) -> Option<Found> {
     let (one, two) = (place.shown(1), place.shown(2));
     let text = if one.is_empty() { two } else { one };
+    // A method of a class is not that of a text.
+    if text.starts_with(|c: char| c.is_ascii_uppercase()) {
+        return None;
+    }
     // At the beginning of an address or a command line nothing useful stands.
     let sign = |q: &str| {
         text.split(q).nth(1).is_some_and(|t| !t.starts_with(|c: char| c.is_alphanumeric()))

@@ -189,7 +189,7 @@ pub(crate) fn is_test_path(path: &str) -> bool {
         "fuzz",
         "fuzzing",
     ];
-    const STEMS: &[&str] = &["test", "tests", "conftest"];
+    const STEMS: &[&str] = &["test", "tests", "conftest", "fuzz"];
     const STARTS: &[&str] = &["test_", "test-", "bench_", "bench-"];
     const ENDS: &[&str] = &["_test", "_tests", "-test", "-tests", "_spec", "-spec"];
     let (dirs, name) = path.rsplit_once('/').unwrap_or(("", path));

@@ -22,6 +22,10 @@ pub(super) fn mutable_default(place: &Place<'_, '_>) -> Option<Found> {
     let (scan, i) = (place.scan, place.line);
     let name = place.group(1);
     let f = scan.function(i)?;
+    // Who hides it, or tells the linter, keeps a value between calls on purpose.
+    if name.starts_with('_') || scan.raw(i).contains("noqa") {
+        return None;
+    }
     for j in i + 1..=f.last.min(i + super::scan::MOST_BLOCK) {
         let code = scan.code(j).trim();
         let Some(at) = word_at(code, name) else { continue };

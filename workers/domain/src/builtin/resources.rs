@@ -45,7 +45,7 @@ pub(super) fn python_open(place: &Place<'_, '_>) -> Option<Found> {
     let closes = scope.clone().any(|j| {
         let code = scan.code(j);
         has_word(code, name)
-            && ["close", "with ", "fdopen", "dup2"].iter().any(|w| code.contains(w))
+            && ["close", "with ", "fdopen", "dup2", "global "].iter().any(|w| code.contains(w))
     });
     if closes || leaves(scan, i, name) || scan.function(i).is_none() {
         return None;

@@ -38,8 +38,9 @@ fn is_borrowed(path: &str) -> bool {
         "codemirror", "tinymce", "socket.io", "backbone", "require.",
     ];
     const KEPT: [&str; 4] = ["js/lib", "static/lib", "assets/lib", "public/lib"];
-    let others =
-        ["thirdparty", "third-party", "3rdparty", "autosetup/"].iter().any(|w| path.contains(w));
+    let others = ["thirdparty", "third-party", "3rdparty", "autosetup/", "extjs/"]
+        .iter()
+        .any(|w| path.contains(w));
     let (dirs, name) = path.rsplit_once('/').unwrap_or(("", path));
     let versioned = |dir: &str| {
         dir.rsplit_once('-')

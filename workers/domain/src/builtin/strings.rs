@@ -187,8 +187,11 @@ pub(super) fn sql(place: &Place<'_, '_>) -> Option<Found> {
         || raw[..opened].contains("Sprintf(")
         || raw[..opened].contains("String.format(");
     let lower = rest.to_ascii_lowercase();
+    // Behind its closing quote a query is over.
+    let end = rest.find(quote).unwrap_or(rest.len());
+    let php = scan.is(family::PHP);
     for word in ["=", "<", ">", "like", "values (", "values(", "in ("] {
-        for (at, _) in lower.match_indices(word) {
+        for (at, _) in lower.match_indices(word).take_while(|(at, _)| *at < end) {
             if placeholders(&rest[at..]) {
                 continue;
             }
@@ -200,7 +203,7 @@ pub(super) fn sql(place: &Place<'_, '_>) -> Option<Found> {
             let ends = |t: &str| {
                 t.strip_prefix(quote)
                     .and_then(|t| t.trim_start().strip_prefix(['+', '.']))
-                    .is_some_and(value_name)
+                    .is_some_and(|t| value_name(t) && !(php && !t.trim_start().starts_with('$')))
             };
             let hole = |open: &str| {
                 inner.strip_prefix(open).is_some_and(|v| {

@@ -6,7 +6,7 @@ type Case = (&'static str, &'static str, &'static str, &'static [&'static str]);
 #[rustfmt::skip]
 pub(super) const CASES: &[Case] = &[
     ("except-hides", "a.py", "try:\n    x = make()\n    send(x)\nexcept Exception:\n    pass\n",
-        &["try:\n    x = make()\n    send(x)\nexcept Exception:\n    pass  # the peer may be gone\n", "try:\n    x = int(y)\nexcept Exception:\n    pass\n", "try:\n    f.close()\nexcept Exception:\n    pass\n", "try:\n    send()\nexcept ValueError:\n    pass\n", "try:\n    send()\nexcept:\n    log.exception('no')\n", "try:\n    head = read()\n    return head.strip()\nexcept Exception:\n    pass\n"]),
+        &["try:\n    x = make()\n    send(x)\nexcept Exception:\n    pass  # the peer may be gone\n", "try:\n    x = int(y)\nexcept Exception:\n    pass\n", "try:\n    f.close()\nexcept Exception:\n    pass\n", "try:\n    send()\nexcept ValueError:\n    pass\n", "try:\n    send()\nexcept:\n    log.exception('no')\n", "try:\n    head = read()\n    return head.strip()\nexcept Exception:\n    pass\n", "try:\n    a()\n    script.unload()\nexcept Exception:\n    pass\n"]),
     ("except-hides", "c.py", "try:\n    n = int(x)\nexcept:\n    n = 0\n", &["try:\n    n = int(x)\nexcept:\n    return None, 'no number'\n", "try:\n    # Old versions lack it.\n    a.reverse()\nexcept:\n    pass\n"]),
     ("except-hides", "b.py", "try:\n    x = send()\nexcept:\n    x = None\n",
         &["try:\n    x = send()\nexcept:\n    print('no')\n    x = None\n", "try:\n    x = send()\nexcept:\n    undo()\n    raise\n"]),
@@ -39,7 +39,7 @@ pub(super) const CASES: &[Case] = &[
     ("unclosed", "a.py", "def f(p):\n    return open(p).read()\n", &["def f(p):\n    return Image.open(p).read()\n", "def f(p):\n    with open(p) as f:\n        return f.read()\n"]),
     ("unclosed", "b.py", "def f(p):\n    return json.load(open(p))\n", &["def f(p):\n    return json.load(p)\n", "def f(p):\n    return json.loads(text)\n"]),
     ("unclosed", "c.py", "def f(p):\n    f = open(p)\n    return f.read()[1]\n",
-        &["def f(p):\n    n = open(p)\n    os.dup2(n.fileno(), 0)\n", "def f(p):\n    f = open(p)\n    f.close()\n", "def f(p):\n    f = open(p)\n    return f\n", "def f(self, p):\n    f = open(p)\n    self.file = f\n"]),
+        &["def f(p):\n    n = open(p)\n    os.dup2(n.fileno(), 0)\n", "def f(p):\n    f = open(p)\n    f.close()\n", "def f(p):\n    f = open(p)\n    return f\n", "def f(self, p):\n    f = open(p)\n    self.file = f\n", "def f(p):\n    global n\n    n = open(p)\n    use(n)\n"]),
     ("unclosed", "A.java", "class A {\n  int f(File file) {\n    FileInputStream in = new FileInputStream(file);\n    int n = in.read();\n    return n;\n  }\n}\n",
         &["class A {\n  int f(String t) {\n    BufferedReader in = new BufferedReader(new StringReader(t));\n    int n = in.read();\n    return n;\n  }\n}\n", "class A {\n  int f(File file) {\n    FileInputStream in = new FileInputStream(file);\n    in.close();\n    return 1;\n  }\n}\n", "class A {\n  int f(File file) {\n    try (FileInputStream in = new FileInputStream(file)) {\n    }\n    return 1;\n  }\n}\n"]),
     ("unclosed", "a.go", "func f(p string) int {\n\tf, err := os.Open(p)\n\tif err != nil {\n\t}\n\tn := count(bufio.NewReader(f))\n\tprint(n)\n}\n",
@@ -133,7 +133,7 @@ pub(super) const CASES: &[Case] = &[
     ("sql", "d.py", "cur.execute('SELECT * FROM t WHERE a = ' + str(a))\n", &[]),
     ("sql", "e.py", "cur.execute(\"INSERT INTO t VALUES ('\" + a + \"')\")\n", &[]),
     ("sql", "f.py", "cur.execute('UPDATE t SET a = \\'' + a + '\\' WHERE b = 1')\n", &[]),
-    ("sql", "b.php", "<?php\n$db->query(\"SELECT * FROM t WHERE a='\" . $a . \"'\");\n", &["<?php\n$db->query(\"SELECT a FROM t WHERE a=\" . intval($a));\n", "<?php\n$db->query(\"SELECT a FROM t WHERE a=\" . $alias . \"id\");\n"]),
+    ("sql", "b.php", "<?php\n$db->query(\"SELECT * FROM t WHERE a='\" . $a . \"'\");\n", &["<?php\n$db->query(\"SELECT a FROM t WHERE a=\" . intval($a));\n", "<?php\n$db->query(\"SELECT a FROM t WHERE a=\" . $alias . \"id\");\n", "<?php\n$db->query(\"SELECT COUNT(*) FROM t WHERE a=\".self::TABLE.\".id\");\n", "<?php\nq(\"SELECT a FROM t WHERE id=:id\", [\"id\"=>$a->id], \"x\");\n"]),
     ("sql", "B.java", "q(\"SELECT * FROM t WHERE a LIKE '%\" + a + \"%'\");\n", &[]),
     ("sql", "C.java", "q(\"SELECT * FROM t WHERE a = \" + a);\n", &["q(\"SELECT * FROM t WHERE a = \" + MAX);\n"]),
     ("sql", "a.go", "db.Query(\"SELECT a FROM t WHERE b = \" + b)\n", &["db.Query(\"SELECT a FROM t WHERE b = $1\", b)\n"]),
