@@ -203,7 +203,7 @@ pub(super) fn sql(place: &Place<'_, '_>) -> Option<Found> {
             let ends = |t: &str| {
                 t.strip_prefix(quote)
                     .and_then(|t| t.trim_start().strip_prefix(['+', '.']))
-                    .is_some_and(|t| value_name(t) && !(php && !t.trim_start().starts_with('$')))
+                    .is_some_and(|t| value_name(t) && (!php || t.trim_start().starts_with('$')))
             };
             let hole = |open: &str| {
                 inner.strip_prefix(open).is_some_and(|v| {

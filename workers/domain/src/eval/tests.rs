@@ -132,27 +132,14 @@ fn a_check_is_worth_what_is_left_without_its_findings() {
     let (outcomes, cases): (Vec<_>, Vec<Case>) =
         cases.iter().map(|c| (of(c), c.case.clone())).unzip();
     let run = Run::new("a", vec![], "s", &cases, outcomes);
-    let told: Vec<(&str, [usize; 2], [Option<f64>; 2], bool)> = run
-        .worth
-        .iter()
-        .map(|w| {
-            (
-                w.mark.as_str(),
-                [w.right, w.wrong],
-                [w.precision_without, w.recall_without],
-                w.adds_nothing(),
-            )
-        })
-        .collect();
-    let all = [Some(1.0), Some(1.0)];
-    assert_eq!(
-        told,
-        [
-            ("praise", [0, 1], all, false),
-            ("style", [1, 1], all, false),
-            (super::worth::ANY, [1, 1], all, false)
-        ]
-    );
+    let told = run.worth.iter().map(|w| {
+        let without = (w.precision_without, w.recall_without);
+        assert_eq!((without, w.adds_nothing()), ((Some(1.0), Some(1.0)), false), "{w:?}");
+        format!("{}: {} right, {} wrong", w.mark, w.right, w.wrong)
+    });
+    let any = format!("{}: 1 right, 1 wrong", super::worth::ANY);
+    let want = ["praise: 0 right, 1 wrong", "style: 1 right, 1 wrong", &any];
+    assert_eq!(told.collect::<Vec<_>>(), want);
     assert_eq!(run.worth[0].precision_with, Some(2.0 / 3.0));
     // What marks only right findings is worth less than nothing.
     let harmful = marked("The bound lets zero through and so the result is wrong", 2, &["echo"]);
