@@ -28,6 +28,7 @@ setup: ## Install what is missing: redis-server, git, gcc, make, python3, faketi
 	command -v python3 >/dev/null || missing+=(python3); \
 	if command -v apt-get >/dev/null; then \
 	    command -v faketime >/dev/null || missing+=(faketime); \
+	    python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv); \
 	    command -v bwrap >/dev/null || missing+=(bubblewrap); \
 	    if [ -z "$(NO_BROWSER)" ] && ! command -v chromedriver >/dev/null \
 	        && apt-cache show chromium-driver >/dev/null 2>&1; then missing+=(chromium chromium-driver); fi; \

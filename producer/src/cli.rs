@@ -10,6 +10,7 @@ mod eval;
 mod findings;
 mod kb;
 mod ladder;
+mod mcp;
 mod memory;
 mod metrics;
 mod observe;
@@ -26,6 +27,7 @@ pub use eval::{EvalAction, EvalArgs};
 pub use findings::{FindingFilter, FindingsAction, FindingsArgs};
 pub use kb::{KbAction, KbArgs, RowFilter};
 pub use ladder::{CostBy, LadderAction, LadderArgs, SuggestArgs};
+pub use mcp::McpArgs;
 pub use memory::{MemoryAction, MemoryArgs};
 pub use metrics::MetricsArgs;
 pub use observe::ObserveArgs;
@@ -116,8 +118,11 @@ pub enum Command {
     /// Check Redis, providers, models and git; say what to do.
     Doctor(DoctorArgs),
     /// What earlier sweeps taught: models that do well in an area, mistakes that come back.
-    #[command(after_help = MEMORY_EXAMPLES)]
+    #[command(after_help = memory::EXAMPLES)]
     Memory(MemoryArgs),
+    /// Let a coding agent ask the fleet, by the Model Context Protocol on stdin and stdout.
+    #[command(after_help = mcp::EXAMPLES)]
+    Mcp(McpArgs),
     /// What happened in the fleet lately: events, and failures that pile up.
     #[command(after_help = observe::EXAMPLES)]
     Observe(ObserveArgs),
@@ -172,12 +177,6 @@ main, master and the branch that is checked out are never written.";
 const REPORT_EXAMPLES: &str = "Examples:
   scrum report latest --out report
   scrum report latest src/store.rs                one file, on the terminal";
-
-const MEMORY_EXAMPLES: &str = "Examples:
-  scrum memory                                    numbers of the repository you are in
-  scrum memory ~/src/app list
-  scrum memory show 3f2a91c07be4d512…             a pathway, by the beginning of its id
-  scrum memory export > memory.json";
 
 const FINDINGS_EXAMPLES: &str = "Examples:
   scrum findings list                             open findings of the repository you are in

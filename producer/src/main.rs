@@ -15,6 +15,7 @@ mod enqueue;
 mod eval;
 mod ladder;
 mod looking;
+mod mcp;
 mod original;
 mod output;
 mod posting;
@@ -68,6 +69,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<u8> {
         Command::Doctor(args) if args.injection => commands::injection::execute(&global, &args),
         Command::Doctor(_) => commands::doctor::execute(&global).await,
         Command::Memory(args) => commands::memory::execute(&global, args).await,
+        Command::Mcp(args) => commands::mcp::execute(&global, args).await,
         Command::Observe(args) => commands::observe::execute(&global, args).await,
         Command::Kb(args) => commands::kb::execute(&global, args).await,
         Command::Audit(args) => commands::audit::execute(&global, args).await,

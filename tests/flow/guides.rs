@@ -299,15 +299,6 @@ fn the_readme_is_a_first_page() {
     assert!(readme.lines().count() <= 200, "move something into a guide");
 }
 
-#[test]
-fn what_the_readme_says_is_not_there_is_not_there() {
-    let help = Command::new(program("scrum")).arg("--help").output().unwrap();
-    let help = String::from_utf8_lossy(&help.stdout).into_owned();
-    let missing = "mcp";
-    let there = help.lines().any(|l| l.split_whitespace().next() == Some(missing));
-    assert!(!there, "`scrum {missing}` is there; take it out of \"Not there yet\"");
-}
-
 /// The tests above have teeth: what is wrong on a page does not pass.
 #[test]
 fn a_command_that_is_neither_run_nor_checked_fails() {

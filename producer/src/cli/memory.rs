@@ -3,6 +3,13 @@
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
+/// What it may look like.
+pub(super) const EXAMPLES: &str = "Examples:
+  scrum memory                                    numbers of the repository you are in
+  scrum memory ~/src/app list
+  scrum memory show 3f2a91c07be4d512…             a pathway, by the beginning of its id
+  scrum memory export > memory.json";
+
 /// `scrum memory`.
 #[derive(Debug, Args)]
 pub struct MemoryArgs {

@@ -15,6 +15,7 @@ pub mod forget;
 pub mod injection;
 pub mod kb;
 pub mod ladder;
+pub mod mcp;
 pub mod memory;
 pub mod metrics;
 pub mod models;

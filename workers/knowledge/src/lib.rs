@@ -3,7 +3,7 @@
 //!
 //! | question | asked of |
 //! |---|---|
-//! | which sweep is meant, which are the newest | [`sweeps::find`], [`sweeps::latest`] |
+//! | which sweep is meant, which are the newest | [`sweeps::find`], [`sweeps::latest`], [`sweeps::latest_of`] |
 //! | which unfinished sweep an equal request goes on with | [`sweeps::unfinished`] |
 //! | what the operator of a sweep must be told | [`sweeps::alerts`] |
 //! | how a sweep stands; its numbers for a report | [`Sweep::open`], [`Sweep::status`], [`Sweep::report`] |

@@ -2,7 +2,7 @@
 
 use crate::{Error, PAGE, models};
 use queue_schema::client::{Queue, SweepState, SweepStatus};
-use queue_schema::ids::SweepId;
+use queue_schema::ids::{RepoId, SweepId};
 use queue_schema::sweep::SweepSpec;
 use scrum_domain::text::counted;
 use std::fmt::Write as _;
@@ -53,6 +53,21 @@ pub async fn latest(queue: &Queue, most: usize) -> Result<Vec<SweepStatus>, Erro
         all.extend(queue.sweep_status(&id).await?);
     }
     Ok(all)
+}
+
+/// The newest sweep that reviews files of a repository, among the latest of all.
+///
+/// # Errors
+/// A failure of Redis.
+pub async fn latest_of(queue: &Queue, repo: &RepoId) -> Result<Option<SweepId>, Error> {
+    for id in queue.latest_sweeps(LOOK_BACK).await? {
+        if id.repo().as_ref() == Some(repo)
+            && queue.sweep_spec(&id).await?.is_some_and(|spec| spec.reviews_files())
+        {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
 }
 
 /// What set the newest sweep apart that an equal request began anew and that is not finished: the same
