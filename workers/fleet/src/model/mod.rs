@@ -28,6 +28,7 @@ use queue_schema::records::SweepRecord;
 use queue_schema::rows::Outcome;
 use queue_schema::sweep::{Ladder, Rung, SweepSpec};
 use queue_schema::trace::Trace;
+use scrum_calls::ended;
 use scrum_config::Wire;
 use scrum_domain::observe::Class;
 use scrum_domain::prompt::Prompt;
@@ -233,7 +234,7 @@ pub async fn ask(ctx: &Context, info: &JobInfo, q: Question<'_>) -> Result<Said,
     drop(span);
     account.took(began.elapsed());
     let why = reply.as_ref().err().map(ToString::to_string).unwrap_or_default();
-    place.end(transient::ending(&reply), transient::units(&reply), why);
+    place.end(ended::ending(&reply), ended::units(&reply), why);
     match reply {
         Ok(reply) => {
             let mut answer = Answer::of(reply, masked);

@@ -1,18 +1,18 @@
 //! What may pass by itself: transient errors of a provider, and a provider that this worker can't call.
 
+use super::Question;
 use super::ledger::Account;
-use super::{Question, budget};
 use crate::context::Context;
 use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
 use crate::runtime::places::Patience;
-use queue_schema::client::{Backoff, CallEnding};
+use queue_schema::client::Backoff;
 use queue_schema::effects::{Effect, Effects, Ending};
 use queue_schema::ids::ReviewId;
-use queue_schema::ledger::MOST_PER_CALL;
 use queue_schema::records::{ReviewRecord, SweepRecord};
 use queue_schema::sweep::{Rung, SweepSpec};
-use scrum_providers::{ChatError, ChatReply, FailedKind, Pause, TransientKind};
+use scrum_calls::ended::refusal;
+use scrum_providers::{ChatError, Pause};
 use std::time::Duration;
 
 /// A wait that a person is told the end of.
@@ -100,37 +100,6 @@ fn until(error: &ChatError, wait_ms: u64) -> String {
         Ok(at) if wait >= LONG_WAIT => format!("{error}; the call is made again at {at:.0}"),
         _ => error.to_string(),
     }
-}
-
-/// The status that stands for an error by which a provider says that it takes no calls now.
-fn refusal(kind: TransientKind) -> Option<u16> {
-    match kind {
-        TransientKind::RateLimited => Some(429),
-        TransientKind::Overloaded => Some(503),
-        _ => None,
-    }
-}
-
-/// What the pool of a provider learns from how a call ended.
-pub(super) fn ending(reply: &Result<ChatReply, ChatError>) -> CallEnding {
-    match reply {
-        Ok(_) => CallEnding::Fine,
-        Err(ChatError::Transient { kind, retry_after, .. }) => match (refusal(*kind), kind) {
-            (Some(code), _) => CallEnding::Refused { code, wait: *retry_after },
-            (None, TransientKind::Stalled | TransientKind::TimedOut) => CallEnding::Late,
-            _ => CallEnding::Other,
-        },
-        // The model was at work, whatever came of it.
-        Err(ChatError::Failed { kind: FailedKind::TimedOut, .. }) => CallEnding::Late,
-        Err(_) => CallEnding::Other,
-    }
-}
-
-/// Work of a call, in tokens of an answer: a question is read some ten times as quickly.
-pub(super) fn units(reply: &Result<ChatReply, ChatError>) -> u64 {
-    let Ok(reply) = reply else { return 1 };
-    let told = reply.tokens_out.min(MOST_PER_CALL) + reply.tokens_in.min(MOST_PER_CALL) / 10;
-    if told > 0 { told } else { budget::guess(reply.text.len()) }
 }
 
 /// How long jobs wait for a place while their provider refuses all calls: as long as the retries of one call

@@ -1,21 +1,8 @@
 //! Alarms: an idle worker beside a backlog, which is a wake-up that was lost; keys that can't be used.
 
-use queue_schema::client::{Claim, ClaimedJob, Queue, QueueError};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
-
-/// Keys that can't be used are met again with every try: they are told once in this time.
-const WINDOW: Duration = Duration::from_secs(60);
-
-/// Tells that keys of the queue can't be used. The error says what to do.
-pub fn damaged(what: &str, error: &QueueError) {
-    static TOLD: Mutex<Option<Instant>> = Mutex::new(None);
-    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
-    if told.is_none_or(|at| at.elapsed() >= WINDOW) {
-        *told = Some(Instant::now());
-        tracing::error!(%error, "{what}; trying again, and saying so once a minute");
-    }
-}
+use queue_schema::client::{Claim, ClaimedJob, Queue};
+pub use scrum_calls::alarm::damaged;
+use std::time::Duration;
 
 /// A job that came this shortly before the claim may have come after the wait.
 const JUST_NOW: Duration = Duration::from_millis(250);

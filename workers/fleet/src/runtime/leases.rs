@@ -174,11 +174,7 @@ async fn renew_once(
     worker: &WorkerId,
 ) -> Result<(), QueueError> {
     let here = queue.number();
-    let mut pools = places.all();
-    pools.retain(|(pool, ..)| queue.of_pool(pool).number() == here);
-    if !pools.is_empty() {
-        queue.hold_places(worker, &pools).await?;
-    }
+    places.keep(queue, worker).await?;
     let leases = table.held_in(here);
     // The first partition also hears that the worker lives.
     if !leases.is_empty() || here == 0 {

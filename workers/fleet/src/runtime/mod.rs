@@ -9,12 +9,10 @@
 pub mod alarm;
 pub mod backend;
 pub mod committer;
-mod desk;
 pub mod fetcher;
 pub mod handler;
 pub mod layer;
 pub mod leases;
-pub mod places;
 pub mod trace;
 
 use anyhow::Context as _;
@@ -29,6 +27,7 @@ use places::Places;
 use queue_schema::client::{PoolLimits, Queue};
 use queue_schema::effects::Effects;
 use queue_schema::ids::WorkerId;
+pub use scrum_calls::places;
 use scrum_config::QueueSettings;
 use std::collections::BTreeMap;
 use std::convert::Infallible;

@@ -7,7 +7,9 @@
 //! a pool ([`super::desk`]) gathers who wants a place and what is given back, and does both in one script call.
 
 use super::desk::{self, Ask};
-use queue_schema::client::{CallEnding, EndedCall, Exchanged, Pauses, PoolLimits, Queue};
+use queue_schema::client::{
+    CallEnding, EndedCall, Exchanged, Pauses, PoolLimits, Queue, QueueError,
+};
 use queue_schema::ids::WorkerId;
 use queue_schema::keys::pool_of;
 use scrum_config::QueueSettings;
@@ -242,8 +244,18 @@ impl HeldPlaces {
         }
     }
 
+    /// Keeps those that lie in the partition of this handle, for another lease.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn keep(&self, queue: &Queue, worker: &WorkerId) -> Result<(), QueueError> {
+        let (here, mut pools) = (queue.number(), self.all());
+        pools.retain(|(pool, ..)| queue.of_pool(pool).number() == here);
+        if pools.is_empty() { Ok(()) } else { queue.hold_places(worker, &pools).await }
+    }
+
     /// Name, calls under way, and whether places are lacking.
-    pub fn all(&self) -> Vec<(String, u32, bool)> {
+    fn all(&self) -> Vec<(String, u32, bool)> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.iter().map(|(pool, (held, lacks))| (pool.clone(), *held, *lacks)).collect()
     }
