@@ -33,7 +33,7 @@ mod stub;
 use std::collections::BTreeMap;
 
 use scrum_config::{ProviderConfig, Wire};
-use scrum_providers::{ChatError, ChatReply, ChatRequest, Providers, Subject, Task};
+use scrum_providers::{ChatError, ChatReply, ChatRequest, Providers, Subject, Talk, Task};
 use scrum_tests::model_stub::{ModelStub, Reply, Script};
 
 /// The name of the one provider in these tests.
@@ -50,6 +50,7 @@ fn request(model: &str) -> ChatRequest {
         context_tokens: None,
         local: true,
         trace: None,
+        talk: Talk::default(),
         subject: Subject {
             task: Task::Review { forensic: false },
             path: "src/main.rs".to_owned(),

@@ -6,7 +6,7 @@ use scrum_benches::source::Source;
 use scrum_benches::stub::Asked;
 use scrum_domain::prompt::{self, Body, ReviewInput};
 use scrum_domain::target;
-use scrum_providers::{ChatRequest, Finish, Providers, Subject, Task};
+use scrum_providers::{ChatRequest, Finish, Providers, Subject, Talk, Task};
 use scrum_repo::Repo;
 use std::time::{Duration, Instant};
 
@@ -123,6 +123,7 @@ async fn alone() -> anyhow::Result<f64> {
                 prd_terms: Vec::new(),
             },
             trace: None,
+            talk: Talk::default(),
         };
         let reply = providers.chat("stub", &request).await.map_err(|e| anyhow::anyhow!("{e}"))?;
         anyhow::ensure!(reply.finish == Finish::Stop, "the stub's answer was cut");

@@ -38,6 +38,12 @@ pub fn without_thoughts(text: &str) -> &str {
     text
 }
 
+/// Whether a text that still grows may lead with thoughts: it is empty, or how a block of them begins.
+pub fn may_open_thoughts(text: &str) -> bool {
+    let start = text.trim_start();
+    THOUGHTS.iter().any(|(open, _)| open.starts_with(start))
+}
+
 /// True for characters that are not seen: marks of direction, of order and of no width. Joiners
 /// stay, because scripts are written with them.
 pub fn is_unseen(c: char) -> bool {

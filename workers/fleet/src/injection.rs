@@ -9,7 +9,7 @@ use scrum_domain::accept::{self, Answer};
 use scrum_domain::injection::{Case, Verdict, cases, judge};
 use scrum_domain::prompt::{Body, ReviewInput, review_prompt};
 use scrum_domain::target;
-use scrum_providers::{ChatError, ChatRequest, Finish, Providers, Subject, Task};
+use scrum_providers::{ChatError, ChatRequest, Finish, Providers, Subject, Talk, Task};
 use serde::Serialize;
 
 /// Calls of one rung under way at a time.
@@ -143,5 +143,6 @@ fn request(
             prd_terms: Vec::new(),
         },
         trace: None,
+        talk: Talk::default(),
     }
 }

@@ -47,6 +47,11 @@ impl Answer {
         self.looping
     }
 
+    /// The text so far, with its thoughts.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Characters so far.
     pub(crate) fn chars(&self) -> usize {
         self.text.chars().count()

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::adapt::{Shape, Way};
-use crate::body::{merge, schema};
+use crate::body::{merge, schema, turns};
 use crate::chat::{ChatRequest, Finish};
 use crate::classify;
 use crate::clock::Clock;
@@ -42,7 +42,7 @@ fn body(endpoint: &Endpoint, req: &ChatRequest, way: &Way) -> Map<String, Value>
         };
         body.insert("system".into(), system);
     }
-    body.insert("messages".into(), json!([{"role": "user", "content": req.user}]));
+    body.insert("messages".into(), turns(req).into());
     body.insert("stream".into(), json!(way.stream));
     // Models refuse both at once.
     if way.temperature && !endpoint.extra.contains_key("top_p") {

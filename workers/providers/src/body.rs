@@ -69,16 +69,25 @@ pub(crate) fn merge(body: &mut Map<String, Value>, extra: &Map<String, Value>) {
     }
 }
 
-/// The system and the user message, in the form that most wires share.
+/// What was said, and the user message at its end.
+pub(crate) fn turns(req: &ChatRequest) -> Vec<Value> {
+    let said = |by_model: bool, text: &str| json!({"role": if by_model { "assistant" } else { "user" }, "content": text});
+    let earlier = req.talk.earlier.iter().map(|turn| said(turn.by_model, &turn.text));
+    earlier.chain(std::iter::once(said(false, &req.user))).collect()
+}
+
+/// The system message and the turns, in the form that most wires share.
 pub(crate) fn messages(req: &ChatRequest, way: &Way) -> Value {
-    let user = |text: &str| json!({"role": "user", "content": text});
-    if req.system.is_empty() {
-        json!([user(&req.user)])
-    } else if way.system {
-        json!([{"role": "system", "content": req.system}, user(&req.user)])
-    } else {
-        json!([user(&format!("{}\n\n{}", req.system, req.user))])
+    let mut all = turns(req);
+    if !req.system.is_empty() && way.system {
+        all.insert(0, json!({"role": "system", "content": req.system}));
+    } else if !req.system.is_empty()
+        && let Some(first) = all.first_mut()
+    {
+        let said = first["content"].as_str().unwrap_or_default();
+        first["content"] = format!("{}\n\n{said}", req.system).into();
     }
+    all.into()
 }
 
 /// The body as it is sent: the properties of a schema in the order of its `required`. Models write the members

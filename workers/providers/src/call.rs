@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::error::ChatError;
 use crate::http::Endpoint;
 use crate::read;
+use crate::thinking::Think;
 use crate::wire::Asked;
 
 /// Characters that a token has at most on average, blanks aside. A generous guess (English prose has
@@ -20,7 +21,13 @@ pub(crate) async fn chat(
 ) -> Result<ChatReply, ChatError> {
     let form = endpoint.form;
     let mut clock = Clock::start(&endpoint.cfg);
-    let first = adapted.of(endpoint, &req.model);
+    let known = adapted.of(endpoint, &req.model);
+    let think = match req.talk.think {
+        None => known.think,
+        Some(true) => Think::Untold,
+        Some(false) => Think::told(endpoint, &req.model, known.think),
+    };
+    let first = Way { think, ..known.clone() };
     let mut way = first.clone();
     // Each way sends less than the one before, so that this ends.
     let (response, body) = loop {
@@ -35,13 +42,17 @@ pub(crate) async fn chat(
         }
     };
     if way != first {
-        adapted.note(&req.model, way);
+        // Whether this one was to think is no matter of the next.
+        let think = if first.think == known.think { way.think } else { known.think };
+        adapted.note(&req.model, Way { think, ..way });
     }
     let bounds = (endpoint.cfg.max_answer_bytes, endpoint.cfg.max_repeats);
-    let mut heard = read::answer(response, form, bounds, &mut clock).await?;
+    let mut heard =
+        read::answer(response, form, (bounds, req.talk.live.clone()), &mut clock).await?;
     (form.settle)(&mut heard, &Asked { endpoint, req, body: &body })?;
     let reply = heard.reply(form, &clock)?;
-    let least = least_tokens(&req.system) + least_tokens(&req.user);
+    let earlier: u64 = req.talk.earlier.iter().map(|turn| least_tokens(&turn.text)).sum();
+    let least = least_tokens(&req.system) + least_tokens(&req.user) + earlier;
     if endpoint.cfg.counts_prompt && (1..least).contains(&reply.tokens_in) {
         return Err(ChatError::ContextExceeded {
             // The count is of what was left; the true one is only known to be larger.

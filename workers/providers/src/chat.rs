@@ -1,5 +1,6 @@
 //! What is asked of a provider and what comes back.
 
+use crate::live::Live;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -27,6 +28,28 @@ pub struct ChatRequest {
     pub subject: Subject,
     /// W3C `traceparent` of the job that asks, sent as a header: a gateway can tell calls apart.
     pub trace: Option<String>,
+    /// What only talks have; empty for a question of ours.
+    pub talk: Talk,
+}
+
+/// What a question of somebody else's may have besides.
+#[derive(Debug, Clone, Default)]
+pub struct Talk {
+    /// What was said before the user message, the first first.
+    pub earlier: Vec<Turn>,
+    /// Whether the model may think, whatever the provider's settings say; `None`: as they say.
+    pub think: Option<bool>,
+    /// Who hears the answer as it grows.
+    pub live: Option<Live>,
+}
+
+/// A message of a talk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// Whether the model said it.
+    pub by_model: bool,
+    /// The text.
+    pub text: String,
 }
 
 /// The code under review. Models see it in the prompt; the builtin provider sees it here, and here are
@@ -122,6 +145,7 @@ impl ChatRequest {
             context_tokens: None,
             local: true,
             trace: None,
+            talk: Talk::default(),
             subject,
         }
     }

@@ -4,6 +4,7 @@ use crate::answer::Answer;
 use crate::chat::{ChatReply, Finish};
 use crate::clock::Clock;
 use crate::error::{ChatError, FailedKind};
+use crate::live::Told;
 use crate::wire::Form;
 
 /// Characters that make a token of thoughts, where the server doesn't count them.
@@ -24,6 +25,8 @@ pub(crate) struct Heard {
     pub(crate) thoughts_told: u64,
     pub(crate) cost_usd: Option<f64>,
     pub(crate) served_by: Option<String>,
+    /// Who hears it as it grows.
+    pub(crate) told: Option<Told>,
     thought_chars: u64,
 }
 
@@ -39,6 +42,7 @@ impl Heard {
             thoughts_told: 0,
             cost_usd: None,
             served_by: None,
+            told: None,
             thought_chars: 0,
         }
     }
@@ -47,6 +51,9 @@ impl Heard {
     pub(crate) fn text(&mut self, piece: &str, clock: &mut Clock) -> Result<(), ChatError> {
         if !piece.is_empty() {
             self.answer.push(piece)?;
+            if let Some(told) = &mut self.told {
+                told.grown(self.answer.text());
+            }
             clock.progress();
         }
         Ok(())

@@ -28,6 +28,7 @@ mod gateway;
 mod heard;
 mod http;
 mod lines;
+mod live;
 mod ollama;
 mod openai;
 pub mod probe;
@@ -41,8 +42,9 @@ pub use client::{Http, root_cause};
 pub use http::retry_after;
 pub use secret::Secret;
 
-pub use chat::{ChatReply, ChatRequest, Finish, Subject, Task};
+pub use chat::{ChatReply, ChatRequest, Finish, Subject, Talk, Task, Turn};
 pub use embed::Embedder;
 pub use error::{ChatError, FailedKind, Pause, SetupError, TerminalKind, TransientKind};
+pub use live::Live;
 pub use probe::{KeyState, OllamaModel, Probe};
 pub use providers::Providers;

@@ -72,8 +72,13 @@ impl Providers {
         let known = Known::of(&req.subject.source);
         let safe = |text: &str| known.mask(redact::mask(text));
         let (system, user) = (safe(&req.system), safe(&req.user));
-        let masked = system.count().saturating_add(user.count());
-        let req = ChatRequest { system: system.text, user: user.text, ..req.clone() };
+        let mut masked = system.count().saturating_add(user.count());
+        let mut req = ChatRequest { system: system.text, user: user.text, ..req.clone() };
+        for turn in &mut req.talk.earlier {
+            let said = safe(&turn.text);
+            masked = masked.saturating_add(said.count());
+            turn.text = said.text;
+        }
         let reply = self.send(provider, &req).await?;
         Ok(ChatReply { masked, ..reply })
     }

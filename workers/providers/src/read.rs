@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::error::ChatError;
 use crate::heard::Heard;
 use crate::lines::Lines;
+use crate::live::{Live, Told};
 use crate::wire::{Form, Framing};
 
 /// A whole document may spell each byte of the answer as an escape of six.
@@ -17,10 +18,11 @@ const ESCAPED: u64 = 6;
 pub(crate) async fn answer(
     response: Response,
     form: &Form,
-    (max_bytes, max_repeats): (u64, u32),
+    ((max_bytes, max_repeats), live): ((u64, u32), Option<Live>),
     clock: &mut Clock,
 ) -> Result<Heard, ChatError> {
     let mut heard = Heard::new(max_bytes, max_repeats);
+    heard.told = live.map(Told::new);
     let mut lines = Lines::new(response, max_bytes);
     let most = max_bytes.saturating_mul(ESCAPED);
     match form.framing {

@@ -1,7 +1,7 @@
 //! Models that think before they answer: their thoughts are paid for, and spend the tokens that the
 //! answer needs. Each kind of host has its own member against it.
 
-use scrum_config::{Thinking, Wire};
+use scrum_config::{ProviderConfig, Thinking, Wire};
 use serde_json::{Map, Value, json};
 
 use crate::classify::Told;
@@ -21,20 +21,35 @@ pub(crate) enum Think {
 impl Think {
     /// What it is asked at first.
     pub(crate) fn first(endpoint: &Endpoint, model: &str) -> Self {
+        Self::of(&endpoint.cfg, endpoint, model)
+    }
+
+    fn of(cfg: &ProviderConfig, endpoint: &Endpoint, model: &str) -> Self {
         let own = ["reasoning", "reasoning_effort"].iter().any(|m| endpoint.extra.contains_key(*m));
-        let known = match endpoint.cfg.wire {
-            Wire::Openai => !own && (is_openrouter(&endpoint.base) || endpoint.cfg.local),
+        let known = match cfg.wire {
+            Wire::Openai => !own && (is_openrouter(&endpoint.base) || cfg.local),
             Wire::Ollama | Wire::Gateway => true,
             // Models don't think there unless they are asked to, or know no word against it.
             Wire::Anthropic | Wire::Azure | Wire::Builtin => false,
         };
-        if endpoint.cfg.thinking == Thinking::AsIs || !known {
+        if cfg.thinking == Thinking::AsIs || !known {
             Self::Untold
         } else if is_gpt_oss(model) {
             Self::Brief
         } else {
             Self::Off
         }
+    }
+
+    /// What a model is told that must not think, of one that is usually told this.
+    pub(crate) fn told(endpoint: &Endpoint, model: &str, usual: Self) -> Self {
+        // What it has refused before it is not told again.
+        if usual == Self::Untold && endpoint.cfg.thinking == Thinking::AsIs {
+            let mut own = endpoint.cfg.clone();
+            own.thinking = Thinking::Off;
+            return Self::of(&own, endpoint, model);
+        }
+        usual
     }
 
     /// Adds the member that says it to this host, on OpenAI's wire.

@@ -32,7 +32,7 @@ use scrum_calls::ended;
 use scrum_config::Wire;
 use scrum_domain::observe::Class;
 use scrum_domain::prompt::Prompt;
-use scrum_providers::{ChatError, ChatReply, ChatRequest, FailedKind, Subject, TerminalKind};
+use scrum_providers::{ChatError, ChatReply, ChatRequest, FailedKind, Subject, Talk, TerminalKind};
 use scrum_shown::plain;
 use scrum_traces::Span;
 use std::time::{Duration, Instant};
@@ -298,6 +298,7 @@ async fn call(ctx: &Context, q: Question<'_>, at: Option<Trace>) -> Result<ChatR
         local: q.local,
         subject: q.subject,
         trace: at.map(|t| t.to_string()),
+        talk: Talk::default(),
     };
     ctx.providers().chat(&q.rung.provider, &request).await
 }
