@@ -445,6 +445,7 @@ fn the_table_and_the_scripts_agree() {
                 "places_exchange",
                 "places_hold",
                 "budget_hold",
+                "account",
                 "check_keys",
                 "check_jobs",
                 "check_sweeps",

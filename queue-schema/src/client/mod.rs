@@ -1,5 +1,6 @@
 //! The one client of the queue: it runs the scripts, and nothing else writes queue keys.
 
+pub mod account;
 mod address;
 mod apply;
 mod backoff;

@@ -155,6 +155,7 @@ scripts!(
     claim,
     renew,
     budget_hold,
+    account,
     commit,
     revive,
     discard,

@@ -175,6 +175,7 @@ keys! {
     DUE = "due", Zset, Lost("when schedules are due: all are paused; resume them"), "schedules that are not paused, by their next due time (ms)";
     schedule_runs = "schd:" SCHEDULE, Hash, Lost("what came of a schedule's due times, and its documents"), "a schedule: `r:MS` when a due time was seen, and how many after it were missed; `p:MS` the commit and the sweep that it got; `d:SHA` a document of its request";
     once = "once:" MARK, Text, Lost("what was done once may be done again"), "something was done that is done once, such as the delivery of a webhook; ends by itself";
+    account = "account:" NAME, Hash, Lost("what was spent lately from an account, such as that of the gateway"), "an account of model calls outside of sweeps, such as those of the gateway: `from` since when it counts, `calls`, `tokens` and `micro_usd` spent since then, `h:CALL` tokens and millionths of a dollar held, and until when; ends by itself";
     vector = "vec:" KEY, Text, Lost("a vector; it is made again"), "a vector of a passage or query under its content key; ends by itself";
 }
 
