@@ -71,7 +71,7 @@ fn schema(global: &Global, kind: Option<&str>) -> anyhow::Result<()> {
 
 async fn health(global: &Global) -> anyhow::Result<u8> {
     let session = Session::open(global).await?;
-    let all = kb::health(&session.queue).await?;
+    let all = kb::health(&session.queue, u64::MAX).await?;
     let unread: Vec<&str> = all.iter().filter(|h| h.readers.is_empty()).map(|h| h.kind).collect();
     if global.json {
         say_json(&all)?;

@@ -126,6 +126,8 @@ pub struct Health {
     pub kind: &'static str,
     /// Rows of the sweeps that are looked through.
     pub rows: u64,
+    /// Whether there may be more rows: no further ones were looked at.
+    pub more: bool,
     /// Bytes of these as JSON.
     pub bytes: u64,
     /// When the newest one was written, RFC 3339; null without one, and for models.
@@ -134,22 +136,27 @@ pub struct Health {
     pub readers: &'static [Reader],
 }
 
-/// How each kind of row stands.
+/// How each kind of row stands, by so many rows of each at most and a page; the newest sweeps first.
 ///
 /// # Errors
 /// A failure of Redis, or a row that this program can't read.
-pub async fn health(queue: &Queue) -> Result<Vec<Health>, Error> {
+pub async fn health(queue: &Queue, most: u64) -> Result<Vec<Health>, Error> {
     let mut all = Vec::new();
     for kind in KINDS {
         let mut found = Health {
             kind: kind.name,
             rows: 0,
+            more: false,
             bytes: 0,
             last_written: None,
             readers: kind.readers,
         };
         let mut rows = KbRows::new(queue, kind, Of::default()).await?;
         loop {
+            if found.rows >= most {
+                found.more = true;
+                break;
+            }
             let page = rows.next_page().await?;
             if page.is_empty() {
                 break;
