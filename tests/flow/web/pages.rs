@@ -287,6 +287,30 @@ fn dead_letters_are_retried_from_a_rung_and_discarded() {
 }
 
 #[test]
+fn a_dead_letter_goes_on_on_another_ladder() {
+    let scene = Scene::reviewed();
+    let web = scene.web();
+    let known = Known::of(&web);
+    let letter = known.fill("/letters/{letter}");
+    for name in ["nope", "/etc/passwd", "../x.toml"] {
+        let none = web.post(&format!("{letter}/retry"), &json!({"ladder": name}));
+        assert!(none.status == 400 && none.body.contains("builtin"), "{none:?}");
+    }
+    let page = web.page(&letter);
+    assert!(page.body.contains("<option value=\"builtin\">"), "{}", page.body);
+    let form = format!("ladder=builtin&from_rung=&word={}", word(&page));
+    let done = web.form(&format!("{letter}/retry"), &form);
+    assert_eq!(done.status, 303, "{done:?}");
+    let _worker = scene.worker();
+    eventually(Duration::from_secs(60), "it is reviewed", || {
+        let sweep = web.ask("GET", &format!("/sweeps/{}.json", known.sweep), "").json;
+        let stuck = sweep["files"].as_array()?.iter().find(|file| file["path"] == STUCK)?.clone();
+        (stuck["status"] == "resolved").then_some(())
+    });
+    assert_eq!(web.ask("GET", "/letters.json", "").json["letters"], json!([]));
+}
+
+#[test]
 fn a_server_that_only_shows_changes_nothing_and_too_many_decisions_are_refused() {
     let scene = Scene::with(|bench| bench.set("web.decisions_per_minute", "2"));
     let (shows, takes) = (Web::with(&scene.bench, &["--read-only"]), scene.web());

@@ -19,6 +19,7 @@ use queue_schema::ids::{JobId, ReviewId};
 use queue_schema::rows::Attempt;
 use queue_schema::sweep::Rung;
 use queue_schema::url::public_address;
+use scrum_config::Ladders;
 use scrum_decide::letters as decide;
 use scrum_knowledge::letters::{self, Letter, Letters};
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,7 @@ pub const DOC: Doc = Doc {
         ("letter", "object", "The letter, its file and whether a retry would run"),
         ("repo", "string?", "The repository, without credentials"),
         ("ladder", "array", "The rungs that it climbs; none for a job of no ladder"),
+        ("ladders", "array", "Names of the ladders that it can be put on"),
         ("attempts", "array", "Every attempt of its review"),
     ],
 };
@@ -58,6 +60,7 @@ pub const RETRY: Doc = Doc {
     summary: "Puts a dead letter back into the queue",
     asks: &[
         ("from_rung", "integer", "The rung to start at, from 0; where it was when left out"),
+        ("ladder", "string", "Another ladder, by its name; its own when left out"),
         ("word", "string", "The word of the form; not in JSON"),
         ("back", "string", "The page to go back to; not in JSON"),
     ],
@@ -127,6 +130,7 @@ struct One {
     letter: Line,
     repo: Option<String>,
     ladder: Vec<String>,
+    ladders: Vec<String>,
     attempts: Vec<Attempt>,
 }
 
@@ -174,13 +178,25 @@ pub async fn get(
         ladder = found.rungs.iter().map(Rung::name).collect();
     }
     let repo = spec.map(|spec| public_address(&spec.repo));
-    Ok(asked.answer(&One { letter: Line::from(&letter), repo, ladder, attempts }))
+    let ladders = if ladder.is_empty() { Vec::new() } else { names(&ladders(&app)?) };
+    Ok(asked.answer(&One { letter: Line::from(&letter), repo, ladder, ladders, attempts }))
+}
+
+/// The ladders of the settings.
+fn ladders(app: &App) -> Result<Ladders, Refused> {
+    Ladders::load(&app.settings)
+        .map_err(|e| Refused::bad(format!("the ladders can't be read: {e}")))
+}
+
+fn names(ladders: &Ladders) -> Vec<String> {
+    ladders.names().map(str::to_owned).collect()
 }
 
 /// A retry.
 #[derive(Debug, Deserialize)]
 pub struct Retry {
     from_rung: Option<u32>,
+    ladder: Option<String>,
 }
 
 /// A discard.
@@ -197,7 +213,21 @@ pub async fn retry(
     posted: Posted<Retry>,
 ) -> Result<Response, Refused> {
     let ids = [JobId::from(id)];
-    let revived = decide::revive(&app.queue, &ids, posted.sent.from_rung, None).await?;
+    let Retry { from_rung, ladder } = &posted.sent;
+    // By its name alone: no file is read for whoever asks.
+    let ladder = match ladder {
+        None => None,
+        Some(name) => {
+            let known = ladders(&app)?;
+            let found = known.iter().find(|ladder| ladder.name == *name).cloned();
+            let none = || {
+                let known = names(&known).join(", ");
+                Refused::bad(format!("no ladder has the name '{name}'; there are: {known}"))
+            };
+            Some(found.ok_or_else(none)?)
+        }
+    };
+    let revived = decide::revive(&app.queue, &ids, *from_rung, ladder.as_ref()).await?;
     Ok(posted.done("retried", json!({ "revived": revived })))
 }
 
@@ -246,7 +276,7 @@ impl View for List {
                     td class="claim" { (text(&clip(&letter.reason))) }
                     td class="n" { (letter.tries) }
                     td { (show::when(letter.last_ms)) }
-                    td { (buttons(letter, &[], frame)) }
+                    td { (buttons(letter, &[], &[], frame)) }
                 }
             }
         };
@@ -263,8 +293,8 @@ impl View for List {
     }
 }
 
-/// The forms to decide about a letter; rungs to start at where there are some.
-fn buttons(letter: &Line, rungs: &[String], frame: &Frame) -> Markup {
+/// The forms to decide about a letter; rungs to start at and ladders to go on where there are some.
+fn buttons(letter: &Line, rungs: &[String], ladders: &[String], frame: &Frame) -> Markup {
     if frame.read_only {
         return html! {};
     }
@@ -279,6 +309,14 @@ fn buttons(letter: &Line, rungs: &[String], frame: &Frame) -> Markup {
                             select name="from_rung" {
                                 option value="" { "where it was" }
                                 @for (n, rung) in rungs.iter().enumerate() { option value=(n) { (n) ": " (text(rung)) } }
+                            }
+                        }
+                    }
+                    @if !ladders.is_empty() {
+                        label { "On ladder"
+                            select name="ladder" {
+                                option value="" { "its own" }
+                                @for name in ladders { option value=(text(name)) { (text(name)) } }
                             }
                         }
                     }
@@ -323,7 +361,7 @@ impl View for One {
             p class="alert text" { (lines(&of.reason)) }
             @if of.of_facts { p { "The review is accepted; only the facts of the file are missing." } }
             @if of.unsigned { p { "A retry would be refused again: request the work again, and discard this letter." } }
-            (buttons(of, &self.ladder, frame))
+            (buttons(of, &self.ladder, &self.ladders, frame))
             h2 { "Attempts" }
             (attempts(&self.attempts))
         }
