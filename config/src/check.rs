@@ -10,6 +10,7 @@ use crate::embedding::{EmbedWire, EmbeddingConfig};
 use crate::error::Problem;
 use crate::facts::FactsSettings;
 use crate::forge::ForgeSettings;
+use crate::gateway::GatewaySettings;
 use crate::hooks::HookSettings;
 use crate::layer::Layer;
 use crate::observe::ObserveSettings;
@@ -17,11 +18,11 @@ use crate::provider::{ProviderConfig, Wire};
 use crate::schedules::ScheduleSettings;
 use crate::settings::{
     BudgetSettings, HistorySettings, LadderSettings, LogFormat, LogSettings, QueueSettings,
-    RedisSettings, RetentionSettings, Settings, StateSettings, SweepSettings, WebSettings,
-    WorkerSettings,
+    RedisSettings, RetentionSettings, Settings, StateSettings, SweepSettings, WorkerSettings,
 };
 use crate::suggest::nearest;
 use crate::telemetry::{MetricsSettings, TracesSettings};
+use crate::web::WebSettings;
 use queue_schema::limits::{AcceptLimits, DocumentLimits, HintLimits, MemoryLimits, TierLimits};
 use queue_schema::rows::Severity;
 use queue_schema::sweep::DiffFailOn;
@@ -65,6 +66,7 @@ pub(crate) fn keys(section: &str) -> &'static [&'static str] {
         "web" => field_names::<WebSettings>(),
         "metrics" => field_names::<MetricsSettings>(),
         "traces" => field_names::<TracesSettings>(),
+        "gateway" => field_names::<GatewaySettings>(),
         "forge" => field_names::<ForgeSettings>(),
         "hooks" => field_names::<HookSettings>(),
         "ladders" => field_names::<LadderSettings>(),

@@ -29,6 +29,7 @@ pub mod embedding;
 mod error;
 pub mod facts;
 pub mod forge;
+mod gateway;
 pub mod hooks;
 mod in_force;
 mod ladders;
@@ -43,6 +44,7 @@ mod settings;
 mod suggest;
 mod telemetry;
 mod validate;
+mod web;
 
 pub use apply::{ApplySettings, SandboxMode};
 pub use audit::AuditSettings;
@@ -52,6 +54,7 @@ pub use embedding::{EmbedWire, EmbeddingConfig};
 pub use error::{ConfigError, Problem};
 pub use facts::FactsSettings;
 pub use forge::ForgeSettings;
+pub use gateway::GatewaySettings;
 pub use hooks::{HookRepository, HookSettings};
 pub use in_force::InForce;
 pub use ladders::{AUTO_LADDER, Ladders};
@@ -62,10 +65,11 @@ pub use queue_schema::sweep::{Ladder, MarkdownPolicy, Policy, Rung, SplitMode};
 pub use schedules::ScheduleSettings;
 pub use settings::{
     LadderSettings, LogFormat, LogSettings, QueueSettings, RedisSettings, Settings, StateSettings,
-    SweepSettings, WebSettings, WorkerSettings,
+    SweepSettings, WorkerSettings,
 };
 pub use suggest::nearest;
 pub use telemetry::{MetricsSettings, TracesSettings};
+pub use web::{WebSettings, WebToken};
 
 /// Of a settings file, and of a ladder; people write a few KiB.
 const MOST_FILE_BYTES: u64 = 1024 * 1024;

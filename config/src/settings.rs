@@ -9,11 +9,13 @@ use crate::embedding::EmbeddingConfig;
 use crate::error::ConfigError;
 use crate::facts::FactsSettings;
 use crate::forge::ForgeSettings;
+use crate::gateway::GatewaySettings;
 use crate::hooks::HookSettings;
 use crate::observe::ObserveSettings;
 use crate::provider::ProviderConfig;
 use crate::schedules::ScheduleSettings;
 use crate::telemetry::{MetricsSettings, TracesSettings};
+use crate::web::WebSettings;
 use queue_schema::budget::{Amount, Caps};
 use queue_schema::limits::{
     AcceptLimits, DocumentLimits, HintLimits, HistoryLimits, MemoryLimits, TierLimits,
@@ -76,6 +78,8 @@ pub struct Settings {
     pub metrics: MetricsSettings,
     /// Spans for an OpenTelemetry collector.
     pub traces: TracesSettings,
+    /// Model calls of other programs.
+    pub gateway: GatewaySettings,
     /// Where reviews of changes are published.
     pub forge: ForgeSettings,
     /// Which forges' calls start reviews.
@@ -325,28 +329,6 @@ impl HistorySettings {
         let Self { preview_chars, reason_chars, answer_chars } = self;
         HistoryLimits { preview_chars, reason_chars, answer_chars }
     }
-}
-
-/// `[web]`: the web server.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WebSettings {
-    /// Address and port.
-    pub listen: String,
-    /// Environment variable with the token of requests from other machines.
-    pub token_env: String,
-    /// Names that it goes by besides this machine's own.
-    pub hosts: Vec<String>,
-    /// Bytes of a request's body at most.
-    pub max_body_bytes: u64,
-    /// Milliseconds that one request may take.
-    pub request_timeout_ms: u64,
-    /// Whether nothing can be changed through it.
-    pub read_only: bool,
-    /// Decisions and logins that it takes in a minute at most.
-    pub decisions_per_minute: u32,
-    /// Whether pages of files show their source, read from the repository.
-    pub show_sources: bool,
 }
 
 /// `[budget]`: what a sweep may spend; 0 is no cap.

@@ -270,9 +270,8 @@ impl Settings {
         check.range("history.answer_chars", h.answer_chars.into(), 0, 1_000_000);
         check.range("hints.max_count", self.hints.max_count.into(), 0, 1000);
         check.range("hints.max_bytes", self.hints.max_bytes.into(), 0, 1_000_000);
-        check.range("web.max_body_bytes", self.web.max_body_bytes, 1024, 64 << 20);
-        check.range("web.request_timeout_ms", self.web.request_timeout_ms, 100, 600_000);
-        check.range("web.decisions_per_minute", self.web.decisions_per_minute.into(), 1, 100_000);
+        self.web.validate(check);
+        self.gateway.validate(check);
         self.observe.validate(check, &self.providers);
         self.metrics.validate(check);
         self.traces.validate(check);
@@ -400,7 +399,7 @@ fn check_provider(name: &str, provider: &ProviderConfig, check: &mut Checks) {
 }
 
 /// Lower-case letters, digits, `_` and `-`, a letter first.
-fn is_name(name: &str, longest: usize) -> bool {
+pub(crate) fn is_name(name: &str, longest: usize) -> bool {
     name.len() <= longest
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c))

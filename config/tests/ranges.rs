@@ -29,6 +29,32 @@ fn reviewers_have_names_and_what_is_not_split_is_not_refused() {
 }
 
 #[test]
+fn tokens_of_the_web_server_are_hashes_with_names_and_ends() {
+    let hash = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("scrum.toml");
+    let token = |name: &str, sha256: &str, expires: &str| {
+        let text = format!("[web.tokens.{name}]\nsha256 = '{sha256}'\nexpires = '{expires}'\n");
+        std::fs::write(&file, text).unwrap();
+        let options = LoadOptions { config_path: Some(file.clone()), ..LoadOptions::default() };
+        Settings::load(options).map_err(|e| e.to_string())
+    };
+    let settings = token("ci", hash, "1970-01-02").unwrap();
+    let known = &settings.web.tokens["ci"];
+    assert_eq!((known.hash()[0], known.until_ms()), (0x9f, Some(2 * 86_400_000)));
+    for (name, sha256, expires, why) in [
+        ("ci", "my-token", "2030-01-01", "sha256sum"),
+        ("ci", hash, "soon", "2027-01-31"),
+        ("token", hash, "2030-01-01", "can't be the name of a token"),
+        ("C-I", hash, "2030-01-01", "can't be the name of a token"),
+    ] {
+        let said = token(name, sha256, expires).unwrap_err();
+        assert!(said.contains(why) && !said.contains("my-token"), "{said}");
+    }
+    refused("gateway.models", "gpt", "PROVIDER/MODEL");
+}
+
+#[test]
 fn a_budget_is_an_amount_and_stops_after_it_has_degraded() {
     for (key, value, part) in [
         ("budget.usd", "-1.0", "use 0 to"),
@@ -120,6 +146,13 @@ fn out_of_range_values_are_refused_with_the_range_and_the_place() {
         ("metrics.timeout_ms", "99"),
         ("traces.timeout_ms", "99"),
         ("traces.queue", "511"),
+        ("gateway.calls", "0"),
+        ("gateway.wait_ms", "3600001"),
+        ("gateway.max_body_bytes", "1"),
+        ("gateway.max_tokens", "0"),
+        ("gateway.usd_per_day", "-1"),
+        ("gateway.tokens_per_day", "1125899906842625"),
+        ("gateway.calls_per_day", "1125899906842625"),
         ("memory.fingerprints", "101"),
         ("memory.example_chars", "19"),
         ("memory.dismissals", "101"),

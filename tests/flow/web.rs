@@ -1,6 +1,8 @@
 //! `scrum-web` over the wire.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "web/defences.rs"]
+mod defences;
 #[path = "web/events.rs"]
 mod events;
 #[path = "web/pages.rs"]
@@ -69,6 +71,11 @@ fn a_server_that_can_not_start_says_why() {
         let done = Done::from(command.args(["--listen", listen]).output().unwrap()).expect(2);
         assert!(done.stderr.contains(why), "{}", done.stderr);
     }
+}
+
+/// An event as another program sends it.
+fn event() -> String {
+    json!({"source": "ci", "endpoint": "build", "success": true, "duration_ms": 1}).to_string()
 }
 
 const REPO: &str = "https://me:t0ken@host.example/o/app.git";

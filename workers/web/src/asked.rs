@@ -107,7 +107,7 @@ impl FromRequestParts<App> for Asked {
                 query: query.into_iter().filter(|(name, _)| name != "live").collect(),
                 word: app.guard.keys().form_word(who.session()),
                 read_only: app.read_only,
-                signed_in: matches!(who, Who::Session(_)),
+                signed_in: matches!(who, Who::Session(..)),
             },
         })
     }

@@ -2,23 +2,27 @@
 //! page of it for a browser.
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use queue_schema::client::QueueError;
 use scrum_knowledge::Error as Unknown;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::time::Duration;
 
 /// A refusal, or a failure.
 #[derive(Debug, Clone)]
 pub struct Refused {
     status: StatusCode,
     why: String,
+    kind: Option<&'static str>,
+    after: Option<Duration>,
 }
 
 impl Refused {
     /// With a status and what to do.
     pub fn new(status: StatusCode, why: impl Into<String>) -> Self {
-        Self { status, why: why.into() }
+        Self { status, why: why.into(), kind: None, after: None }
     }
 
     /// What was sent can't be used.
@@ -29,6 +33,27 @@ impl Refused {
     /// What is asked for is not there.
     pub fn missing(why: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, why)
+    }
+
+    /// With a word for programs that act on what went wrong.
+    #[must_use]
+    pub fn kind(self, kind: &'static str) -> Self {
+        Self { kind: Some(kind), ..self }
+    }
+
+    /// With the time after which it may go better.
+    #[must_use]
+    pub fn after(self, after: Duration) -> Self {
+        Self { after: Some(after), ..self }
+    }
+
+    /// As JSON.
+    pub fn json(&self) -> Value {
+        let mut told = json!({ "error": self.why });
+        if let Some(kind) = self.kind {
+            told["kind"] = kind.into();
+        }
+        told
     }
 
     /// Its status.
@@ -87,8 +112,13 @@ impl From<QueueError> for Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let body = Json(json!({ "error": self.why }));
-        let mut response = (self.status, body).into_response();
+        let mut response = (self.status, Json(self.json())).into_response();
+        if let Some(after) = self.after {
+            let seconds = after.as_millis().div_ceil(1000).max(1);
+            if let Ok(value) = HeaderValue::from_str(&seconds.to_string()) {
+                response.headers_mut().insert(RETRY_AFTER, value);
+            }
+        }
         response.extensions_mut().insert(self);
         response
     }

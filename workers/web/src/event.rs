@@ -1,6 +1,7 @@
 //! `/event`, `/events` and `/stats`: what other programs tell the fleet of theirs, and what happened.
 
 use crate::error::Refused;
+use crate::routes::Doc;
 use crate::server::App;
 use axum::Json;
 use axum::body::Bytes;
@@ -19,6 +20,18 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
+
+/// What an event is sent as.
+pub const POST: Doc = Doc {
+    summary: "Keeps an event of another program",
+    asks: &[
+        ("source", "string", "Who tells it"),
+        ("endpoint", "string", "What was done"),
+        ("success", "boolean", "Whether it went well"),
+        ("duration_ms", "number", "How long it took"),
+    ],
+    gives: &[],
+};
 
 /// Objects and lists within each other in an event at most.
 const MOST_DEPTH: usize = 32;

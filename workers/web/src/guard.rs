@@ -5,6 +5,7 @@
 use crate::error::Refused;
 use crate::gate::AUDIT;
 use crate::session::Keys;
+use crate::tokens::{Token, Tokens, is_same};
 use anyhow::bail;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
@@ -13,12 +14,10 @@ use axum::middleware::Next;
 use axum::response::Response;
 use scrum_config::{MetricsSettings, WebSettings};
 use scrum_knowledge::now_ms;
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-/// Least characters of a token.
-const MIN_TOKEN_CHARS: usize = 16;
 /// How the addresses begin that forges call.
 pub const HOOKS: &str = "/hooks/";
 /// Where a browser gives the token.
@@ -34,8 +33,7 @@ pub struct Guard(Arc<Rules>);
 
 #[derive(Debug)]
 struct Rules {
-    /// SHA-256 of the token.
-    token: Option<[u8; 32]>,
+    tokens: Tokens,
     /// SHA-256 of the token that opens the figures and nothing else.
     figures: Option<[u8; 32]>,
     hosts: Vec<String>,
@@ -48,10 +46,10 @@ struct Rules {
 pub enum Who {
     /// Whoever is on this machine.
     Local,
-    /// Whoever sends the token.
-    Token,
-    /// A browser that gave the token; what its cookie holds.
-    Session(String),
+    /// Whoever sends a token; its name.
+    Token(String),
+    /// A browser that gave a token; its name, and what the cookie holds.
+    Session(String, String),
     /// Anybody: the address asks for proofs of its own, or holds nothing.
     Anybody,
 }
@@ -59,16 +57,16 @@ pub enum Who {
 impl Who {
     /// The session, empty without one.
     pub fn session(&self) -> &str {
-        if let Self::Session(session) = self { session } else { "" }
+        if let Self::Session(_, session) = self { session } else { "" }
     }
 
     /// The word for a log.
-    pub const fn word(&self) -> &'static str {
+    pub fn word(&self) -> String {
         match self {
-            Self::Local => "local",
-            Self::Token => "token",
-            Self::Session(_) => "session",
-            Self::Anybody => "anybody",
+            Self::Local => "local".to_owned(),
+            Self::Token(name) => format!("token {name}"),
+            Self::Session(name, _) => format!("session {name}"),
+            Self::Anybody => "anybody".to_owned(),
         }
     }
 }
@@ -89,25 +87,16 @@ impl Guard {
                 web.listen
             );
         };
-        let name = &web.token_env;
-        let token =
-            env(name).map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
-        if let Some(token) = &token
-            && token.chars().count() < MIN_TOKEN_CHARS
-        {
-            bail!(
-                "the token in {name} has fewer than {MIN_TOKEN_CHARS} characters; take for instance that of `openssl rand -hex 32`"
-            );
-        }
-        if token.is_none() && !listens.ip().is_loopback() {
+        let tokens = Tokens::new(web, &env)?;
+        if tokens.is_empty() && !listens.ip().is_loopback() {
+            let name = &web.token_env;
             bail!(
                 "web.listen {listens} can be reached from other machines, and there is no token; set {name}, or listen on 127.0.0.1"
             );
         }
-        let keys = Keys::new(token.as_deref())?;
-        let token = token.map(|token| Sha256::digest(token).into());
+        let keys = Keys::new(tokens.of_env())?;
         let figures = metrics.token(env)?.map(|token| Sha256::digest(token).into());
-        Ok(Self(Arc::new(Rules { token, figures, hosts: web.hosts.clone(), listens, keys })))
+        Ok(Self(Arc::new(Rules { tokens, figures, hosts: web.hosts.clone(), listens, keys })))
     }
 
     /// What signs sessions and forms.
@@ -115,10 +104,21 @@ impl Guard {
         &self.0.keys
     }
 
-    /// Whether this is the token.
-    pub fn is_token(&self, given: &str) -> bool {
-        let hash = Sha256::digest(given.trim()).into();
-        self.0.token.as_ref().is_some_and(|token| is_same(token, &hash))
+    /// The token that was given.
+    ///
+    /// # Errors
+    /// None of ours, or one that is over.
+    pub fn token(&self, given: &str, now_ms: u64) -> Result<&Token, Refused> {
+        let refused = |why: String| Err(Refused::new(StatusCode::UNAUTHORIZED, why));
+        match self.0.tokens.given(given) {
+            Some(token) if token.is_over(now_ms) => {
+                refused(format!("the token '{}' has expired; it takes a new one", token.name))
+            }
+            Some(token) => Ok(token),
+            None => refused(
+                "this is no token of this server; send Authorization: Bearer TOKEN".to_owned(),
+            ),
+        }
     }
 
     fn opens_figures(&self, given: &str) -> bool {
@@ -158,14 +158,14 @@ impl Guard {
         }
         let given = text(headers, &AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
         if let Some(given) = given {
-            let why = "send the token of this server: Authorization: Bearer TOKEN";
-            let refused = || Refused::new(StatusCode::UNAUTHORIZED, why);
-            let opens = self.is_token(given) || (path == METRICS && self.opens_figures(given));
-            return if opens { Ok(Who::Token) } else { Err(refused()) };
+            if path == METRICS && self.opens_figures(given) {
+                return Ok(Who::Token("metrics".to_owned()));
+            }
+            return self.token(given, now_ms).map(|token| Who::Token(token.name.clone()));
         }
-        let cookies = text(headers, &COOKIE).filter(|_| rules.token.is_some()).unwrap_or_default();
-        if let Some(session) = rules.keys.session(cookies, now_ms) {
-            return Ok(Who::Session(session.to_owned()));
+        let cookies = text(headers, &COOKIE).unwrap_or_default();
+        if let Some((token, session)) = rules.keys.session(cookies, &rules.tokens, now_ms) {
+            return Ok(Who::Session(token.name.clone(), session.to_owned()));
         }
         if from.is_loopback() && is_local(name) {
             return Ok(Who::Local);
@@ -201,11 +201,6 @@ fn is_local(name: &str) -> bool {
     name.eq_ignore_ascii_case("localhost") || address(name).is_some_and(|ip| ip.is_loopback())
 }
 
-/// Whether two hashes are the same, in a time that tells nothing of where they differ.
-pub fn is_same(a: &[u8; 32], b: &[u8; 32]) -> bool {
-    a.iter().zip(b).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
-}
-
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
@@ -238,8 +233,10 @@ pub async fn check(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use scrum_config::{LoadOptions, Settings};
+    use scrum_config::{LoadOptions, Settings, WebToken};
 
+    /// It counts for two days.
+    const OF_CI: &str = "another-token-of-some-length";
     const TOKEN: &str = "0123456789abcdef";
     const FIGURES: &str = "fedcba9876543210";
 
@@ -248,6 +245,13 @@ mod tests {
         let (mut web, metrics) = (settings.web, settings.metrics);
         (web.listen, web.token_env) = (listen.into(), "TOKEN".into());
         web.hosts = vec!["fleet.example".into()];
+        let named = |text: &str, expires: &str| WebToken {
+            sha256: queue_schema::ids::sha256_hex(text.as_bytes()),
+            expires: Some(expires.into()),
+        };
+        if listen.starts_with("10.") {
+            web.tokens.insert("ci".into(), named(OF_CI, "1970-01-02"));
+        }
         Guard::new(&web, &metrics, |name| match name {
             "SCRUM_METRICS_TOKEN" => Some(FIGURES.to_owned()),
             _ => token.map(str::to_owned),
@@ -309,17 +313,31 @@ mod tests {
     #[test]
     fn a_browser_that_gave_the_token_is_known_by_its_cookie() {
         let with = guard("10.0.0.1:3950", Some(TOKEN)).unwrap();
-        let cookie = with.keys().begin(0, false);
+        let cookie = with.keys().begin(with.token(TOKEN, 0).unwrap(), 0, false);
         let mut headers = HeaderMap::new();
         headers.insert(HOST, "fleet.example".parse().unwrap());
         headers.insert(COOKIE, cookie.split(';').next().unwrap().parse().unwrap());
         let who = |guard: &Guard, now_ms| {
             guard.who("10.0.0.7".parse().unwrap(), (&Method::GET, "/"), &headers, now_ms)
         };
-        assert!(matches!(who(&with, 1), Ok(Who::Session(_))));
+        assert!(matches!(who(&with, 1), Ok(Who::Session(..))));
         assert!(who(&with, u64::MAX).is_err(), "it is over");
         assert!(who(&guard("127.0.0.1:0", None).unwrap(), 1).is_err());
-        assert!(with.is_token(TOKEN) && !with.is_token(""));
+        assert!(with.token(TOKEN, 0).is_ok() && with.token("", 0).is_err());
+        // A session ends with its token, by time or because the settings have it no more.
+        let cookie = with.keys().begin(with.token(OF_CI, 0).unwrap(), 0, false);
+        headers.insert(COOKIE, cookie.split(';').next().unwrap().parse().unwrap());
+        let who = |guard: &Guard, now_ms| {
+            guard.who("10.0.0.7".parse().unwrap(), (&Method::GET, "/"), &headers, now_ms)
+        };
+        assert_eq!(who(&with, 1).unwrap().word(), "session ci");
+        assert!(who(&with, 2 * 86_400_000).is_err());
+        let said = with.token(OF_CI, 2 * 86_400_000).unwrap_err();
+        assert!(said.why().contains("'ci' has expired"), "{said:?}");
+        assert!(
+            who(&guard("127.0.0.1:0", Some(TOKEN)).unwrap(), 1).is_err(),
+            "it is there no more"
+        );
     }
 
     #[test]

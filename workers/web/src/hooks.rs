@@ -2,6 +2,7 @@
 //! checked before they are read; the same delivery counts once, whichever server takes it.
 
 use crate::error::Refused;
+use crate::routes::Doc;
 use crate::server::App;
 use crate::signature;
 use anyhow::bail;
@@ -18,6 +19,17 @@ use scrum_config::{HookRepository, HookSettings};
 use scrum_domain::hook::{self, Told};
 use serde_json::{Value, json};
 use std::time::Duration;
+
+/// What a forge sends.
+pub const DOC: Doc = Doc {
+    summary: "What a forge tells",
+    asks: &[
+        ("action", "string", "What happened"),
+        ("number", "integer", "The pull request"),
+        ("object_kind", "string", "The same, by GitLab"),
+    ],
+    gives: &[],
+};
 
 /// Least characters of a secret.
 const MIN_SECRET_CHARS: usize = 16;

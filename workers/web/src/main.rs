@@ -2,6 +2,7 @@
 
 mod asked;
 mod assets;
+mod chat;
 mod error;
 mod event;
 mod front;
@@ -23,6 +24,7 @@ mod session;
 mod show;
 mod signature;
 mod sources;
+mod tokens;
 
 use clap::{Parser, Subcommand};
 use queue_schema::client::Queue;

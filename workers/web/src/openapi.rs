@@ -1,20 +1,21 @@
 //! `GET /openapi.json`: all addresses, made of the list that the router is made of.
 
+use crate::chat;
 use crate::routes::{Address, Kind, Member};
 use crate::server::App;
 use axum::Json;
 use axum::extract::State;
 use serde_json::{Map, Value, json};
 
-/// What stands for a part of a path.
-const PARTS: [(&str, &str); 7] = [
-    ("sweep", "A sweep: its id, the beginning of one, or `latest`"),
-    ("number", "The number of a file among the targets of the sweep, from 0"),
-    ("repo", "A repository that is remembered, by its id, its address or its name"),
-    ("finding", "A finding, by its id"),
-    ("letter", "A dead letter, by its id"),
-    ("forge", "github, gitlab or gitea"),
-    ("name", "app.css, app.js or icon.svg"),
+/// What stands for a part of a path, and an example of it where one is there on any fleet.
+const PARTS: [(&str, &str, Option<&str>); 7] = [
+    ("sweep", "A sweep: its id, the beginning of one, or `latest`", Some("latest")),
+    ("number", "The number of a file among the targets of the sweep, from 0", Some("0")),
+    ("repo", "A repository that is remembered, by its id, its address or its name", None),
+    ("finding", "A finding, by its id", None),
+    ("letter", "A dead letter, by its id", None),
+    ("forge", "github, gitlab or gitea", Some("github")),
+    ("name", "app.css, app.js or icon.svg", Some("app.css")),
 ];
 
 /// The document.
@@ -76,6 +77,12 @@ fn operation(address: &Address) -> Value {
             },
         });
         operation["responses"]["303"] = json!({ "description": "Done; a form leads back" });
+    } else if address.method == "post" {
+        let mut schema = object(doc.asks, &[]);
+        // What programs send may have more members.
+        schema["additionalProperties"] = true.into();
+        operation["requestBody"] =
+            json!({ "required": true, "content": { "application/json": { "schema": schema } } });
     } else {
         parameters.extend(doc.asks.iter().map(|(name, kind, what)| {
             json!({ "name": name, "in": "query", "description": what, "schema": { "type": kind } })
@@ -98,11 +105,15 @@ fn parts(path: &str) -> impl Iterator<Item = &str> {
 }
 
 fn of_path(name: &str) -> Value {
-    let what = PARTS.iter().find(|(known, _)| *known == name).map_or("", |(_, what)| what);
-    json!({
-        "name": name, "in": "path", "required": true, "description": what,
-        "schema": { "type": "string" },
-    })
+    let part = PARTS.iter().find(|(known, ..)| *known == name);
+    let mut parameter = json!({
+        "name": name, "in": "path", "required": true,
+        "description": part.map_or("", |(_, what, _)| what), "schema": { "type": "string" },
+    });
+    if let Some(example) = part.and_then(|(.., example)| *example) {
+        parameter["example"] = example.into();
+    }
+    parameter
 }
 
 fn answers(address: &Address) -> Value {
@@ -110,9 +121,15 @@ fn answers(address: &Address) -> Value {
     let schema = if names.is_empty() { json!({}) } else { object(address.doc.gives, &names) };
     let json = json!({ "schema": schema });
     match address.kind {
+        _ if streams(address.path) => json!({ "application/json": json, "text/event-stream": {} }),
         Kind::Page => json!({ "application/json": json, "text/html": {} }),
         _ => json!({ "application/json": json }),
     }
+}
+
+/// Addresses that may answer with a stream of events.
+fn streams(path: &str) -> bool {
+    ["/events", chat::CHAT, chat::COMPLETIONS].contains(&path)
 }
 
 fn object(members: &[Member], required: &[&str]) -> Value {

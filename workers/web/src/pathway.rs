@@ -1,6 +1,7 @@
 //! `/vectors/pathway/*`: what the fleet remembers of pathways, for other programs. The fleet itself does not ask here.
 
 use crate::error::Refused;
+use crate::routes::{Doc, Member};
 use crate::sent::Sent;
 use crate::server::App;
 use axum::Json;
@@ -17,6 +18,55 @@ use scrum_domain::pathway::{
 use scrum_knowledge::memory::{MemoryStats, known_prints, memory_stats, named};
 use serde::Deserialize;
 use serde_json::{Value, json};
+
+const REPO: Member = ("repo", "string", "The repository; not needed where only one is remembered");
+const FILE: Member = ("file_path", "string", "A file");
+
+/// What a trace is sent as.
+pub const INSERT: Doc = Doc {
+    summary: "Keeps a trace",
+    asks: &[
+        REPO,
+        FILE,
+        ("task_class", "string", "What was done"),
+        ("signal_class", "string", "How it goes in the area"),
+        ("created_at", "string", "When, RFC 3339"),
+        ("ladder_attempts", "array", "Each with rung, model, accepted"),
+        ("bug_fingerprints", "array", "Each with flag, pattern_key, example, occurrences"),
+    ],
+    gives: &[],
+};
+
+/// What a remembered model is asked for with.
+pub const QUERY: Doc = Doc {
+    summary: "A remembered model",
+    asks: &[
+        REPO,
+        FILE,
+        ("task_class", "string", "What is to be done"),
+        ("signal_class", "string", "How it goes in the area"),
+    ],
+    gives: &[],
+};
+
+/// What a replay is counted with.
+pub const REPLAY: Doc = Doc {
+    summary: "Counts a replay",
+    asks: &[
+        REPO,
+        ("pathway_id", "string", "The pathway"),
+        ("trace_id", "string", "The trace; the one tried most without it"),
+        ("succeeded", "boolean", "Whether its model did it"),
+    ],
+    gives: &[],
+};
+
+/// What the mistakes of an area are asked for with.
+pub const FINGERPRINTS: Doc = Doc {
+    summary: "Mistakes of an area",
+    asks: &[REPO, FILE, ("limit", "integer", "At most so many")],
+    gives: &[],
+};
 
 /// Repositories that are named to somebody who named none.
 const NAMES_SHOWN: usize = 5;

@@ -5,8 +5,8 @@ use crate::gate::{self, Change};
 use crate::guard::{LOGIN, METRICS};
 use crate::pages::{diff, findings, fleet, kb, letters, login, memory, models, observer};
 use crate::pages::{file, settings, sweep, trends};
-use crate::server::App;
-use crate::{assets, event, health, hooks, metrics, openapi, pathway};
+use crate::server::{App, Most};
+use crate::{assets, chat, event, health, hooks, metrics, openapi, pathway};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
@@ -89,18 +89,16 @@ impl Routes {
         self.add(Kind::Page, "get", path, handler, doc)
     }
 
-    fn read(
-        self,
-        method: &'static str,
-        path: &'static str,
-        handler: MethodRouter<App>,
-        summary: &'static str,
-    ) -> Self {
-        self.add(Kind::Read, method, path, handler, Doc { summary, asks: &[], gives: &[] })
+    fn read(self, path: &'static str, handler: MethodRouter<App>, summary: &'static str) -> Self {
+        self.add(Kind::Read, "get", path, handler, Doc { summary, asks: &[], gives: &[] })
     }
 
-    fn write(self, path: &'static str, handler: MethodRouter<App>, summary: &'static str) -> Self {
-        self.add(Kind::Write, "post", path, handler, Doc { summary, asks: &[], gives: &[] })
+    fn ask(self, path: &'static str, handler: MethodRouter<App>, doc: Doc) -> Self {
+        self.add(Kind::Read, "post", path, handler, doc)
+    }
+
+    fn call(self, path: &'static str, handler: MethodRouter<App>, doc: Doc) -> Self {
+        self.add(Kind::Write, "post", path, handler, doc)
     }
 
     fn decision(self, path: &'static str, handler: MethodRouter<App>, doc: Doc) -> Self {
@@ -113,10 +111,10 @@ impl Routes {
     }
 }
 
-/// All addresses. A webhook has so many bytes at most.
-pub fn all(app: &App, hook_bytes: usize) -> Routes {
+/// All addresses. Their bodies have so many bytes at most.
+pub fn all(app: &App, most: &Most) -> Routes {
     let routes = Routes { app: app.clone(), router: Router::new(), all: Vec::new() };
-    for_programs(pages(routes), hook_bytes)
+    for_programs(pages(routes), most)
 }
 
 fn pages(routes: Routes) -> Routes {
@@ -147,28 +145,30 @@ fn pages(routes: Routes) -> Routes {
         .page("/settings", get(settings::get), settings::DOC)
 }
 
-fn for_programs(routes: Routes, hook_bytes: usize) -> Routes {
-    let hook = post(hooks::take).layer(DefaultBodyLimit::max(hook_bytes));
+fn for_programs(routes: Routes, most: &Most) -> Routes {
+    let sized = |handler: MethodRouter<App>, most| handler.layer(DefaultBodyLimit::max(most));
     routes
-        .read("get", "/health", get(health::get), "Whether the server and its Redis answer")
-        .read("get", METRICS, get(metrics::get), "The fleet in figures, for Prometheus")
-        .write("/event", post(event::post), "Keeps an event of another program")
-        .read("get", "/events", get(event::list), "Events by pages, or as a live stream")
-        .read("get", "/stats", get(event::stats), "What the events come to")
-        .write("/hooks/{forge}", hook, "What a forge tells")
-        .write("/vectors/pathway/insert", post(pathway::insert), "Keeps a trace")
-        .read("post", "/vectors/pathway/query", post(pathway::query), "A remembered model")
-        .write("/vectors/pathway/record_replay", post(pathway::record_replay), "Counts a replay")
-        .read(
-            "post",
+        .read("/health", get(health::get), "Whether the server and its Redis answer")
+        .read(METRICS, get(metrics::get), "The fleet in figures, for Prometheus")
+        .call("/event", post(event::post), event::POST)
+        .read("/events", get(event::list), "Events by pages, or as a live stream")
+        .read("/stats", get(event::stats), "What the events come to")
+        .call("/hooks/{forge}", sized(post(hooks::take), most.hooks), hooks::DOC)
+        .call(chat::CHAT, sized(post(chat::chat), most.chat), chat::DOC)
+        .call(chat::COMPLETIONS, sized(post(chat::completions), most.chat), chat::DOC)
+        .read("/v1/models", get(chat::models), "Models that may be asked")
+        .call("/vectors/pathway/insert", post(pathway::insert), pathway::INSERT)
+        .ask("/vectors/pathway/query", post(pathway::query), pathway::QUERY)
+        .call("/vectors/pathway/record_replay", post(pathway::record_replay), pathway::REPLAY)
+        .ask(
             "/vectors/pathway/bug_fingerprints",
             post(pathway::bug_fingerprints),
-            "Mistakes of an area",
+            pathway::FINGERPRINTS,
         )
-        .read("get", "/vectors/pathway/stats", get(pathway::stats), "A repository's memory")
+        .read("/vectors/pathway/stats", get(pathway::stats), "A repository's memory")
         .page(LOGIN, get(login::page), login::PAGE)
         .decision(LOGIN, post(login::sign_in), login::LOGIN)
         .decision(login::LOGOUT, post(login::sign_out), login::OUT)
-        .read("get", "/assets/{name}", get(assets::get), "Style sheet, script and icon")
-        .read("get", "/openapi.json", get(openapi::get), "This document")
+        .read("/assets/{name}", get(assets::get), "Style sheet, script and icon")
+        .read("/openapi.json", get(openapi::get), "This document")
 }

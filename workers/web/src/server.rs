@@ -1,5 +1,6 @@
 //! The server: its routes, what all requests keep to, and how it ends.
 
+use crate::chat::{self, Caller};
 use crate::error::Refused;
 use crate::front::front;
 use crate::gate::Counted;
@@ -55,15 +56,21 @@ pub struct App {
     pub ending: watch::Receiver<bool>,
     /// Whose forges call.
     pub hooks: Arc<Hooks>,
+    /// What asks models for others, where that is switched on.
+    pub caller: Option<Arc<Caller>>,
     timeout: Duration,
 }
 
 /// Live streams of events at a time.
 const MOST_FOLLOWERS: usize = 64;
 
-/// Bytes of a body at most: of what forges tell, and of any other.
-struct Most {
-    hooks: usize,
+/// Bytes of a body at most.
+#[derive(Debug, Clone, Copy)]
+pub struct Most {
+    /// What forges tell.
+    pub hooks: usize,
+    /// Questions to models.
+    pub chat: usize,
     others: usize,
 }
 
@@ -73,10 +80,15 @@ impl App {
         let (window_ms, threshold) = self.settings.observe.bounds();
         Bounds { window_ms, threshold }
     }
+
+    /// How long one request may take.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
 }
 
 fn router(mut app: App, most: &Most) -> Router {
-    let (router, all) = routes::all(&app, most.hooks).finish();
+    let (router, all) = routes::all(&app, most).finish();
     app.openapi = Arc::new(openapi::document(&all));
     let inner = router
         .fallback(|| async { Refused::missing("there is nothing at this address") })
@@ -98,6 +110,10 @@ async fn bounded(
     request: Request,
     next: Next,
 ) -> Result<Response, Refused> {
+    // A model takes longer; its call has bounds of its own.
+    if [chat::CHAT, chat::COMPLETIONS].contains(&request.uri().path()) {
+        return Ok(next.run(request).await);
+    }
     let answered = tokio::time::timeout(app.timeout, next.run(request)).await;
     answered.map_err(|_| {
         Refused::new(StatusCode::GATEWAY_TIMEOUT, "it took longer than web.request_timeout_ms")
@@ -113,13 +129,23 @@ pub async fn serve(
     (settings, in_force): (Settings, Vec<InForce>),
     (guard, hooks): (Guard, Hooks),
 ) -> anyhow::Result<()> {
-    let web = &settings.web;
+    let web = settings.web.clone();
     let mirrors = settings.state_dir(|name| std::env::var(name).ok()).ok();
     let timeout = Duration::from_millis(web.request_timeout_ms);
     let (end, ending) = watch::channel(false);
     let bytes = |most: u64| usize::try_from(most).unwrap_or(usize::MAX);
-    let most =
-        Most { hooks: bytes(settings.hooks.max_body_bytes), others: bytes(web.max_body_bytes) };
+    let most = Most {
+        hooks: bytes(settings.hooks.max_body_bytes),
+        chat: bytes(settings.gateway.max_body_bytes),
+        others: bytes(web.max_body_bytes),
+    };
+    let settings = Arc::new(settings);
+    let (caller, kept) = if settings.gateway.enabled {
+        let (caller, kept) = Caller::start(&queue, &settings)?;
+        (Some(Arc::new(caller)), Some(kept))
+    } else {
+        (None, None)
+    };
     let app = App {
         queue,
         followers: Arc::new(Semaphore::new(MOST_FOLLOWERS)),
@@ -134,7 +160,8 @@ pub async fn serve(
         openapi: Arc::default(),
         timeout,
         in_force: Arc::new(in_force),
-        settings: Arc::new(settings),
+        settings,
+        caller,
     };
     let address = guard.listens();
     let listener = TcpListener::bind(address).await.with_context(|| {
@@ -153,5 +180,8 @@ pub async fn serve(
         let _ = end.send(true);
     };
     axum::serve(listener, routes).with_graceful_shutdown(ends).await?;
+    if let Some(kept) = kept {
+        kept.end().await;
+    }
     Ok(())
 }

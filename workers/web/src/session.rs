@@ -1,8 +1,9 @@
 //! Who is signed in, and which forms are ours. A browser that gave the token holds a signed time until which it counts; each
 //! form holds a word that only pages of this server know.
 
-use crate::guard::is_same;
+use crate::tokens::{Token, Tokens, is_same};
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use queue_schema::ids::sha256_hex;
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 
@@ -23,7 +24,8 @@ impl std::fmt::Debug for Keys {
 }
 
 impl Keys {
-    /// Derived of the token, so that all servers with one token know each other's sessions; by chance without one.
+    /// Derived of the token in the environment, so that all servers with it know each other's sessions; by chance
+    /// without one. Never of hashes: they are no secrets.
     ///
     /// # Errors
     /// When the system gives no random bytes.
@@ -41,14 +43,21 @@ impl Keys {
         Ok(Self(key))
     }
 
-    /// The value of `Set-Cookie` that begins a session; `secure` when the browser came by TLS.
-    pub fn begin(&self, now_ms: u64, secure: bool) -> String {
-        let until = now_ms / 1000 + LASTS_S;
-        let proof = self.signed("session", &until.to_string());
+    /// The value of `Set-Cookie` that begins a session by a token, and ends with it; `secure` when the browser came by TLS.
+    pub fn begin(&self, token: &Token, now_ms: u64, secure: bool) -> String {
+        let until = (now_ms / 1000 + LASTS_S).min(token.until_ms.map_or(u64::MAX, |ms| ms / 1000));
+        let name = &token.name;
+        let proof = self.proof(token, &until.to_string());
         let secure = if secure { "; Secure" } else { "" };
         format!(
-            "{COOKIE}={until}.{proof}; Path=/; Max-Age={LASTS_S}; HttpOnly; SameSite=Strict{secure}"
+            "{COOKIE}={until}.{name}.{proof}; Path=/; Max-Age={LASTS_S}; HttpOnly; SameSite=Strict{secure}"
         )
+    }
+
+    /// What a token's session is signed with: another token of the same name knows it not.
+    fn proof(&self, token: &Token, until: &str) -> String {
+        let of = sha256_hex(&token.hash);
+        self.signed("session", &format!("{until} {} {of}", token.name))
     }
 
     /// The same that ends one.
@@ -56,17 +65,24 @@ impl Keys {
         format!("{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict")
     }
 
-    /// The session in a `Cookie` header, if it counts.
-    pub fn session<'a>(&self, cookies: &'a str, now_ms: u64) -> Option<&'a str> {
+    /// The session in a `Cookie` header, if it counts, and its token.
+    pub fn session<'a, 't>(
+        &self,
+        cookies: &'a str,
+        tokens: &'t Tokens,
+        now_ms: u64,
+    ) -> Option<(&'t Token, &'a str)> {
         let values = cookies
             .split(';')
             .filter_map(|cookie| cookie.trim().strip_prefix(COOKIE)?.strip_prefix('='));
-        let counts = |session: &&str| {
-            let Some((until, proof)) = session.split_once('.') else { return false };
+        let counts = |session: &'a str| {
+            let (until, rest) = session.split_once('.')?;
+            let (name, proof) = rest.split_once('.')?;
+            let token = tokens.named(name, now_ms)?;
             let lasts = until.parse::<u64>().is_ok_and(|until| until > now_ms / 1000);
-            lasts && is_equal(proof, &self.signed("session", until))
+            (lasts && is_equal(proof, &self.proof(token, until))).then_some((token, session))
         };
-        values.into_iter().find(counts)
+        values.into_iter().find_map(counts)
     }
 
     /// The word for the forms of a session; empty for somebody who needs none.
@@ -99,35 +115,44 @@ fn is_equal(given: &str, known: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use scrum_config::{LoadOptions, Settings};
 
     const NOW: u64 = 1_000_000;
 
-    fn cookie(keys: &Keys) -> String {
-        let set = keys.begin(NOW, false);
+    fn tokens(token: &str) -> Tokens {
+        let web = Settings::load(LoadOptions::default()).unwrap().web;
+        Tokens::new(&web, |_| Some(token.to_owned())).unwrap()
+    }
+
+    fn cookie(keys: &Keys, tokens: &Tokens) -> String {
+        let set = keys.begin(tokens.named("token", NOW).unwrap(), NOW, false);
         format!("a=b; {}; c=d", set.split(';').next().unwrap())
     }
 
     #[test]
     fn a_session_counts_until_it_ends_and_for_its_token_alone() {
-        let [one, other] = ["a-token-of-some-length", "another-token-of-length"]
-            .map(|token| Keys::new(Some(token)).unwrap());
-        let cookies = cookie(&one);
-        assert!(one.session(&cookies, NOW).is_some());
-        assert!(one.session(&cookies, NOW + LASTS_S * 1000).is_none(), "it is over");
-        assert!(other.session(&cookies, NOW).is_none());
+        let [(one, its), (other, theirs)] = ["a-token-of-some-length", "another-token-of-length"]
+            .map(|token| (Keys::new(Some(token)).unwrap(), tokens(token)));
+        let cookies = cookie(&one, &its);
+        assert!(one.session(&cookies, &its, NOW).is_some());
+        assert!(one.session(&cookies, &its, NOW + LASTS_S * 1000).is_none(), "it is over");
+        assert!(other.session(&cookies, &theirs, NOW).is_none());
+        assert!(one.session(&cookies, &theirs, NOW).is_none(), "another token of that name");
         let later = cookies.replace("scrum_session=", "scrum_session=9");
-        assert!(one.session(&later, NOW).is_none(), "the time is signed");
-        for bad in ["", "scrum_session", "scrum_session=", "scrum_session=x", "scrum_session=9."] {
-            assert!(one.session(bad, NOW).is_none(), "{bad}");
+        assert!(one.session(&later, &its, NOW).is_none(), "the time is signed");
+        for bad in
+            ["", "scrum_session", "scrum_session=", "scrum_session=x", "scrum_session=9.token."]
+        {
+            assert!(one.session(bad, &its, NOW).is_none(), "{bad}");
         }
-        assert!(one.begin(NOW, true).ends_with("; Secure"));
+        assert!(one.begin(its.named("token", NOW).unwrap(), NOW, true).ends_with("; Secure"));
     }
 
     #[test]
     fn a_form_is_that_of_its_session() {
-        let keys = Keys::new(None).unwrap();
-        let cookies = cookie(&keys);
-        let session = keys.session(&cookies, NOW).unwrap();
+        let (keys, tokens) = (Keys::new(None).unwrap(), tokens("a-token-of-some-length"));
+        let cookies = cookie(&keys, &tokens);
+        let (_, session) = keys.session(&cookies, &tokens, NOW).unwrap();
         let word = keys.form_word(session);
         assert!(keys.is_form_word(session, &word));
         for (session, word) in [("", word.as_str()), (session, ""), (session, session)] {

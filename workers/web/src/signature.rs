@@ -1,6 +1,6 @@
 //! What the headers of a delivery say, and whether its signature is by somebody who has the secret.
 
-use crate::guard::is_same;
+use crate::tokens::is_same;
 use axum::http::HeaderMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

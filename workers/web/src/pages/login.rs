@@ -10,8 +10,8 @@ use crate::server::App;
 use crate::session::Keys;
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::http::header::SET_COOKIE;
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use maud::Markup;
 use scrum_knowledge::now_ms;
@@ -76,19 +76,17 @@ pub struct Nothing {}
 /// Begins a session.
 ///
 /// # Errors
-/// Another token, or a server that has none.
+/// None of this server's tokens, or one that is over.
 pub async fn sign_in(
     State(app): State<App>,
     headers: HeaderMap,
     posted: Posted<Given>,
 ) -> Result<Response, Refused> {
-    if !app.guard.is_token(&posted.sent.token) {
-        let why = "this is not the token of this server";
-        return Err(Refused::new(StatusCode::UNAUTHORIZED, why));
-    }
+    let now_ms = now_ms();
+    let token = app.guard.token(&posted.sent.token, now_ms)?;
     // Who says so comes by TLS, or only harms their own session.
     let secure = headers.get("x-forwarded-proto").is_some_and(|value| value == "https");
-    let cookie = app.guard.keys().begin(now_ms(), secure);
+    let cookie = app.guard.keys().begin(token, now_ms, secure);
     let answer = match &posted.back {
         Some(back) if !back.starts_with(AT) => see(back),
         Some(_) => see("/fleet"),
