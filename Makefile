@@ -96,6 +96,16 @@ run-tests:
 	run $(CRASHES) || code=$$?; \
 	exit $$code
 
+# Row by row what is promised under each fault, and figures. What CI runs of it are the same tests.
+.PHONY: faults
+faults: setup ## Run every row of the fault table: make faults [LONG=1] [WRITE=1] [ROW=WORD]
+	$(CARGO) build --workspace --locked --bins
+	$(TARGET_DIR)/debug/run-faults $(if $(LONG),--long) $(if $(WRITE),--write) $(ROW)
+
+.PHONY: day
+day: ## A day of life in ten minutes: sweeps, pushes, changes, kills, an upgrade, a restore
+	$(MAKE) faults LONG=1 ROW=day
+
 .PHONY: lint
 lint: fmt-check clippy deny ## Check format, lints and, where cargo-deny is installed, dependencies
 

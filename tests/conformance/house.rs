@@ -1,6 +1,8 @@
 //! The house's own rules: who may depend on what, how large a file may be, what stays out.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "house/faults.rs"]
+mod faults;
 #[path = "house/keys.rs"]
 mod keys;
 #[path = "house/kinds.rs"]
