@@ -80,8 +80,9 @@ async fn begin(ctx: &Context, schedule: &Schedule, spec: &SweepSpec) -> Result<(
         defaults: ctx.settings().budget.caps(),
     };
     let (documents, rank) = (&documents, Priority::from_number(schedule.priority));
-    let create =
-        |queue: Queue| async move { queue.create_sweep_within(spec, documents, rank, budget).await };
+    let create = |queue: Queue| async move {
+        queue.create_sweep_within(spec, documents, rank, budget).await
+    };
     let span = scrum_traces::sweep(&spec.id());
     let created = ctx.read("the record of the sweep", create).await;
     if !created.as_ref().is_ok_and(|created| created.new) {
