@@ -1,6 +1,8 @@
 //! The queue's promises at the level of its scripts, against a real Redis.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "queue/account.rs"]
+mod account;
 #[path = "queue/budget.rs"]
 mod budget;
 #[path = "queue/counts.rs"]

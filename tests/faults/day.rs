@@ -80,7 +80,7 @@ impl Day {
         }
         repo.commit("morning");
         let bench = bench(&server, &stub);
-        // As the guide says of an upgrade.
+        // As docs/operations.md says of an upgrade.
         let mended = bench.run(&["doctor", "--queue", "--mend"]).expect(1).stdout;
         assert!(mended.contains("mended"), "{mended}");
         bench.run(&["doctor", "--queue"]).expect(0);

@@ -1,7 +1,8 @@
 //! The reply is lost after the script ran: sending the same again changes nothing.
 
 use crate::common::{LONG, repo, review_or_summary, started, until_done};
-use queue_schema::budget::BudgetRequest;
+use queue_schema::budget::{Amount, BudgetRequest};
+use queue_schema::client::account::{Account, Answer, Took};
 use queue_schema::client::{
     Added, CallEnding, Claim, ClaimRequest, Commit, Exchange, Forgotten, Held, Pausable,
     PoolLimits, Queue, QueueError, Spend,
@@ -176,6 +177,17 @@ async fn schedules(it: &mut Lossy, spec: &SweepSpec) {
     assert!(it.queue.schedule_runs(name).await.unwrap().is_empty());
 }
 
+/// A call outside of sweeps holds what it may take, and is booked.
+async fn account(it: &mut Lossy) {
+    let caps = Amount { calls: 1, ..Amount::default() };
+    let of = &Account { name: "a".into(), caps, window: 100_000 * LONG, longest: LONG };
+    let took = Took { tokens: 10, micro_usd: 5 };
+    let held = it.twice("account", |q| async move { q.hold_account(of, "c", took).await }).await;
+    assert_eq!(held, Answer::Fine, "the only call is held for it, once");
+    it.twice("account", |q| async move { q.book_account(of, "c", took).await }).await;
+    it.twice("account", |q| async move { q.free_account(of, "c").await }).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_script_can_be_sent_again() {
     let mut it = Lossy::new().await;
@@ -306,6 +318,7 @@ async fn every_script_can_be_sent_again() {
     assert_eq!((taken.given, taken.left), (2, 2), "as many places, and no more");
     let held = &[("p".to_owned(), 2, false)];
     it.twice("places_hold", |q| async move { q.hold_places(me, held).await }).await;
+    account(&mut it).await;
     let wait = Some(Duration::from_secs(3600));
     let refused = requests::ended(taken.epoch, CallEnding::Refused { code: 429, wait });
     let back = &Exchange { ended: &[refused; 2], ..requests::exchange("p", me, 2, 0, 0) };

@@ -1,5 +1,5 @@
-//! What the first version of this program that wrote rows has left in Redis: the keys as the scripts of the commit `b0115c7`
-//! wrote them, given what its programs gave them. One sweep is done, with a file that no model could review; in the other
+//! What the first version of this program that wrote rows leaves in Redis: the keys as the scripts of the commit `b0115c7`
+//! wrote them. What they were given was put together by hand after the types of that commit. One sweep is done, with a file that no model could review; in the other
 //! one two files wait for their model, and the worker of the third is gone. Both are of the repository that [`repo`] makes.
 
 use scrum_tests::process::Bench;

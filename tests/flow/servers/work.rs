@@ -249,5 +249,7 @@ pub fn every_command(setup: &Setup, mut run: impl FnMut(&[&str], &[i32]) -> Stri
     std::fs::write(&cases, r#"[{"path": "/nothing"}]"#).unwrap();
     let here = setup.stub.openai_url();
     run(&["parity", cases.to_str().unwrap(), &here, &here], &[0]);
+    // Its client leaves at once; what its tools read and decide is what the commands above do.
+    run(&["mcp", sweep[1]], &[0]);
     run(&["completions", "bash"], &[0]);
 }
