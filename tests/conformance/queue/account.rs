@@ -21,8 +21,7 @@ fn spent(bed: &Bed) -> ([u64; 3], usize) {
     let mut conn = bed.server.connection();
     let keys: Vec<String> = conn.keys("*account:a").unwrap();
     let [key] = &keys[..] else { panic!("{keys:?}") };
-    let number = |conn: &mut redis::Connection, name: &str| conn.hget(key, name).unwrap_or(0);
-    let all = ["calls", "tokens", "micro_usd"].map(|name| number(&mut conn, name));
+    let all = ["calls", "tokens", "micro_usd"].map(|name| conn.hget(key, name).unwrap_or(0));
     let names: Vec<String> = conn.hkeys(key).unwrap();
     (all, names.iter().filter(|name| name.starts_with("h:")).count())
 }
