@@ -200,7 +200,7 @@ const DLQ_EXAMPLES: &str = "Examples:
   scrum dlq export --sweep latest --out letters.jsonl";
 
 /// What to review, and how.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct Request {
     /// Repository: a path or a URL.
     pub repo: String,

@@ -84,19 +84,7 @@ impl Day {
         let mended = bench.run(&["doctor", "--queue", "--mend"]).expect(1).stdout;
         assert!(mended.contains("mended"), "{mended}");
         bench.run(&["doctor", "--queue"]).expect(0);
-        let (path, ladder) = (repo.path().to_str().unwrap(), bench.ladder());
-        let add = [
-            "schedule",
-            "add",
-            path,
-            "--ladder",
-            ladder.to_str().unwrap(),
-            "--name",
-            "day",
-            "--every",
-            "1h",
-        ];
-        bench.run(&add).expect(0);
+        scrum_tests::clock::add(&bench, &repo, "day", &["--every", "1h"]);
         let (rng, counts) = (Rng::new(), Counts::default());
         Self {
             repo,

@@ -1,17 +1,16 @@
 //! `kill -9` while the fleet tells of itself: each event is there once, and so is each diagnosis, whoever died.
 
 use crate::common::{LONG, done, each};
-use crate::victim::{Boundary, Shift, Victim};
+use crate::victim::{Boundary, Shift, Told, Victim};
 use queue_schema::ids::SweepId;
 use queue_schema::rows::DiagnosisRow;
 use scrum_tests::model_stub::{ModelStub, Recorded, Reply, answers};
 use scrum_tests::process::Bench;
-use scrum_tests::proxy::{Act, Point, Proxy};
+use scrum_tests::proxy::{Point, Proxy};
 use scrum_tests::redis::RedisServer;
 use scrum_tests::repo::TestRepo;
 use scrum_tests::wait::eventually;
 use scrum_tests::{events, oracle};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 const FILES: [&str; 4] = ["cut.rs", "dead.rs", "good.rs", "passes.rs"];
@@ -120,23 +119,8 @@ fn a_diagnosis_is_made_once_when_a_worker_is_killed_around_its_steps() {
         // Both rejected files are one kind of failure.
         stub.set_script(scrum_tests::model_stub::Script::closure(|_| Reply::ok(answers::thin())));
         let proxy = Proxy::to(server.socket());
-        let (victim, met) = (Victim::default(), Arc::new(AtomicUsize::new(0)));
-        let (hits, seen) = (victim.clone(), met.clone());
-        proxy.on(move |call, at| {
-            let has = |bytes: &[u8]| {
-                word.is_empty() || bytes.windows(word.len()).any(|w| w == word.as_bytes())
-            };
-            let told = if of_reply {
-                call.reply.as_deref().is_some_and(has)
-            } else {
-                call.args.iter().any(|arg| has(arg))
-            };
-            if call.name != name || at != point || !told {
-                return Act::Pass;
-            }
-            seen.fetch_add(1, Ordering::SeqCst);
-            hits.kill()
-        });
+        let victim = Victim::default();
+        let met = victim.where_told(&proxy, Told { name, word, of_reply, point });
         let mut first = bench.worker_at(&proxy.url(), &[]);
         victim.is(first.pid());
         let id = bench.enqueue(&repo);

@@ -1,15 +1,14 @@
 //! `kill -9` while a schedule comes due: whoever dies where, its due time is one sweep of one commit, and is told once.
 
 use crate::common::{LONG, done, each};
-use crate::victim::Victim;
-use scrum_tests::clock::{repo, runs, stub, told, worker_ahead, write};
+use crate::victim::{Told, Victim};
+use scrum_tests::clock::{add, repo, runs, stub, told, worker_ahead, write};
 use scrum_tests::events;
 use scrum_tests::process::Bench;
-use scrum_tests::proxy::{Act, Point, Proxy};
+use scrum_tests::proxy::{Point, Proxy};
 use scrum_tests::redis::RedisServer;
 use scrum_tests::wait::eventually;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 /// The calls of a due time, from the look to what is told: name, and a word of their arguments or of their reply.
 const STEPS: [(&str, &str, bool); 8] = [
@@ -36,37 +35,10 @@ fn a_due_time_is_one_sweep_when_a_worker_is_killed_at_any_of_its_steps() {
             .short_leases()
             .set("schedules.interval_s", "1")
             .set("queue.backoff_max_ms", "60");
-        let (path, ladder) = (repo.path().to_str().unwrap(), bench.ladder());
-        let add = [
-            "schedule",
-            "add",
-            path,
-            "--ladder",
-            ladder.to_str().unwrap(),
-            "--name",
-            "app",
-            "--every",
-            "1h",
-        ];
-        bench.run(&add).expect(0);
+        add(&bench, &repo, "app", &["--every", "1h"]);
         let proxy = Proxy::to(server.socket());
-        let (victim, met) = (Victim::default(), Arc::new(AtomicUsize::new(0)));
-        let (hits, seen) = (victim.clone(), met.clone());
-        proxy.on(move |call, at| {
-            let has = |bytes: &[u8]| {
-                word.is_empty() || bytes.windows(word.len()).any(|w| w == word.as_bytes())
-            };
-            let told = if of_reply {
-                call.reply.as_deref().is_some_and(has)
-            } else {
-                call.args.iter().any(|arg| has(arg))
-            };
-            if call.name != name || at != point || !told {
-                return Act::Pass;
-            }
-            seen.fetch_add(1, Ordering::SeqCst);
-            hits.kill()
-        });
+        let victim = Victim::default();
+        let met = victim.where_told(&proxy, Told { name, word, of_reply, point });
         let mut first = worker_ahead(&bench, 3660, &["--redis", &proxy.url()]);
         victim.is(first.pid());
         eventually(LONG, &format!("it dies at {name} {point:?}"), || first.0.try_wait().unwrap());

@@ -45,6 +45,32 @@ impl Counter {
     }
 }
 
+/// Calls that say something.
+#[derive(Debug, Clone, Copy)]
+pub struct Told {
+    /// The command, or the script.
+    pub name: &'static str,
+    /// What stands in it; empty for any.
+    pub word: &'static str,
+    /// In its reply, not in what it is given.
+    pub of_reply: bool,
+    /// On which side of it.
+    pub point: Point,
+}
+
+impl Told {
+    fn fits(&self, call: &Call, point: Point) -> bool {
+        let word = self.word.as_bytes();
+        let has = |bytes: &[u8]| word.is_empty() || bytes.windows(word.len()).any(|w| w == word);
+        let told = if self.of_reply {
+            call.reply.as_deref().is_some_and(has)
+        } else {
+            call.args.iter().any(|arg| has(arg))
+        };
+        call.name == self.name && point == self.point && told
+    }
+}
+
 /// Whom it is to hit. Clones are the same one.
 #[derive(Debug, Clone, Default)]
 pub struct Victim {
@@ -69,6 +95,20 @@ impl Victim {
         });
         signal(pid, "KILL");
         Act::Lose
+    }
+
+    /// Kills it at the calls that say something; returns how many there were.
+    pub fn where_told(&self, proxy: &Proxy, told: Told) -> Arc<AtomicUsize> {
+        let met = Arc::new(AtomicUsize::new(0));
+        let (seen, victim) = (met.clone(), self.clone());
+        proxy.on(move |call, point| {
+            if !told.fits(call, point) {
+                return Act::Pass;
+            }
+            seen.fetch_add(1, Ordering::SeqCst);
+            victim.kill()
+        });
+        met
     }
 
     /// Kills it at a boundary, if any; returns the boundaries that are passed.

@@ -2,7 +2,7 @@
 //! and what is new is told.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use scrum_tests::clock::{repo, runs, stub, told, worker_ahead, write};
+use scrum_tests::clock::{add, repo, runs, stub, told, worker_ahead, write};
 use scrum_tests::process::Bench;
 use scrum_tests::redis::RedisServer;
 use scrum_tests::repo::TestRepo;
@@ -15,14 +15,6 @@ use std::time::Duration;
 const LONG: Duration = Duration::from_secs(60);
 const HOUR: u64 = 3600;
 const NAMES: [&str; 3] = ["app", "lib", "web"];
-
-fn add(bench: &Bench, repo: &TestRepo, name: &str, more: &[&str]) {
-    let more = [&["--name", name], more].concat();
-    let (path, ladder) = (repo.path().to_str().unwrap(), bench.ladder());
-    let args = ["schedule", "add", path, "--ladder", ladder.to_str().unwrap()];
-    let done = bench.run(&[&args[..], &more].concat()).expect(0);
-    assert_eq!(done.stdout.trim(), name);
-}
 
 fn json(bench: &Bench, args: &[&str]) -> Value {
     serde_json::from_str(&bench.run(args).expect(0).stdout).unwrap()

@@ -45,6 +45,17 @@ pub fn review(prompt: &str) -> String {
     )
 }
 
+/// Adds a schedule with the ladder of the bench, and what else it is told.
+///
+/// # Panics
+/// When it is not taken.
+pub fn add(bench: &Bench, repo: &TestRepo, name: &str, more: &[&str]) {
+    let (path, ladder) = (repo.path().to_str().unwrap(), bench.ladder());
+    let of = ["schedule", "add", path, "--ladder", ladder.to_str().unwrap(), "--name", name];
+    let done = bench.run(&[&of[..], more].concat()).expect(0);
+    assert_eq!(done.stdout.trim(), name);
+}
+
 /// A worker whose schedules are so many seconds ahead.
 pub fn worker_ahead(bench: &Bench, seconds: u64, args: &[&str]) -> Process {
     bench.worker_with(args, |command| {

@@ -10,7 +10,6 @@ use crate::workers::{Local, Workers};
 use crate::{ladder, wait};
 use anyhow::bail;
 use queue_schema::client::SweepStatus;
-use queue_schema::effects::Priority;
 use queue_schema::sweep::{Ladder, Rung, TargetStatus};
 use scrum_change::reviewer;
 use scrum_config::Settings;
@@ -131,25 +130,14 @@ fn request(args: &EvalArgs, repo: &Path, commit: &str, label: &str) -> Request {
     Request {
         repo: repo.to_string_lossy().into_owned(),
         rev: commit.to_owned(),
-        prd: None,
-        proposal: None,
-        forensic: None,
-        hints: None,
-        ladder: None,
-        shard_ladder: None,
-        targets: Vec::new(),
-        policy: None,
         no_facts: true,
         no_confirm: args.no_confirm,
         audit: args.audit,
-        priority: Priority::default(),
         budget_usd: args.budget_usd,
         budget_tokens: args.budget_tokens,
         budget_calls: args.budget_calls,
         labels: vec![format!("eval={label}")],
-        dry_run: false,
-        retry_failed: false,
-        again: false,
+        ..Request::default()
     }
 }
 

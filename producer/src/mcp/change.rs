@@ -5,7 +5,6 @@ use crate::cli::Request;
 use crate::commands::sweep;
 use crate::progress::Progress;
 use anyhow::bail;
-use queue_schema::effects::Priority;
 use schemars::JsonSchema;
 use scrum_decide::findings::{Said, decide};
 use scrum_domain::text::clip;
@@ -136,24 +135,8 @@ fn request(at: &Place, files: Vec<String>, rev: Option<String>, again: bool) -> 
     Request {
         repo: at.repo.clone(),
         rev: rev.unwrap_or_else(|| "HEAD".to_owned()),
-        prd: None,
-        proposal: None,
-        forensic: None,
-        hints: None,
-        ladder: None,
-        shard_ladder: None,
         targets: files,
-        policy: None,
-        no_facts: false,
-        no_confirm: false,
-        audit: false,
-        priority: Priority::default(),
-        budget_usd: None,
-        budget_tokens: None,
-        budget_calls: None,
-        labels: Vec::new(),
-        dry_run: false,
-        retry_failed: false,
         again,
+        ..Request::default()
     }
 }

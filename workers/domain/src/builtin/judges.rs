@@ -22,14 +22,22 @@ fn is_constant(name: &str) -> bool {
         && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b"_.".contains(&b))
 }
 
+/// The lines of the block of a line that come after it.
+fn rest_of_block<'s>(
+    scan: &'s super::scan::Scan<'_>,
+    i: usize,
+) -> impl Iterator<Item = usize> + use<'s> {
+    let own = scan.indent(i);
+    (i + 1..scan.lines.len().min(i + super::scan::MOST_BLOCK))
+        .filter(|j| scan.has_code(*j))
+        .take_while(move |j| scan.indent(*j) >= own)
+}
+
 /// Whether the block of a line is left for good at its end, so that its loop goes round once.
 fn leaves_after(scan: &super::scan::Scan<'_>, i: usize) -> bool {
     let own = scan.indent(i);
-    let block = (i + 1..scan.lines.len().min(i + super::scan::MOST_BLOCK))
-        .filter(|j| scan.has_code(*j))
-        .take_while(|j| scan.indent(*j) >= own)
-        .filter(|j| scan.indent(*j) == own);
-    let last = block.last().map_or("", |j| scan.code(j).trim());
+    let last = rest_of_block(scan, i).filter(|j| scan.indent(*j) == own).last();
+    let last = last.map_or("", |j| scan.code(j).trim());
     last.starts_with("break") || last.starts_with("return")
 }
 
@@ -37,12 +45,8 @@ fn leaves_after(scan: &super::scan::Scan<'_>, i: usize) -> bool {
 fn kept_open(scan: &super::scan::Scan<'_>, i: usize) -> bool {
     let code = scan.code(i).trim().trim_start_matches("defer ");
     let name = code.split('.').next().unwrap_or_default();
-    let own = scan.indent(i);
-    let block = (i + 1..scan.lines.len().min(i + super::scan::MOST_BLOCK))
-        .filter(|j| scan.has_code(*j))
-        .take_while(|j| scan.indent(*j) >= own);
     let mut appended = false;
-    for j in block {
+    for j in rest_of_block(scan, i) {
         let code = scan.code(j);
         appended |= code.contains("append(");
         let stored = code.split_once('=').is_some_and(|(to, of)| {
@@ -378,15 +382,11 @@ fn is_deadline(before: &str) -> bool {
     if at_mark(opened.trim_end_matches(['(', '[', ' '])) {
         return true;
     }
-    let mut words = opened.split(|c: char| !c.is_alphanumeric() && c != '(').rev();
-    let mut words = words.by_ref().filter(|w| !w.is_empty());
-    let last = words.next().unwrap_or_default();
-    let last = if MONTHS.iter().any(|m| last.starts_with(m)) {
-        words.next().unwrap_or_default()
-    } else {
-        last
-    };
-    DUE.contains(&last)
+    let words = opened.rsplit(|c: char| !c.is_alphanumeric() && c != '(').filter(|w| !w.is_empty());
+    let mut words = words.peekable();
+    // The month of the date.
+    words.next_if(|word| MONTHS.iter().any(|m| word.starts_with(m)));
+    words.next().is_some_and(|word| DUE.contains(&word))
 }
 
 /// A date in a comment about open work.

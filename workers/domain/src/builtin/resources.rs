@@ -272,10 +272,10 @@ pub(super) fn overflow(place: &Place<'_, '_>) -> Option<Found> {
         .take(12)
         .any(|j| ["strlen", "sizeof", "len"].iter().any(|w| scan.code(j).contains(w)));
     // Only a text that callers choose may be of any length; what the function has made or picked has a known one.
-    let head = scan.function(i).map_or("", |f| scan.code(f.first));
     let given = scan.function(i).is_some_and(|f| {
-        (f.first..=(f.first + 3).min(i)).any(|j| has_word(scan.code(j), from.trim()))
-    }) && head.contains('(');
+        let mut head = f.first..=(f.first + 3).min(i);
+        scan.code(f.first).contains('(') && head.any(|j| has_word(scan.code(j), from.trim()))
+    });
     let fixed =
         !given || from.starts_with('"') || from.chars().all(|c| c.is_ascii_uppercase() || c == '_');
     // A field that is declared with the same size.

@@ -9,6 +9,7 @@ use super::case::{Built, Case};
 use super::worth::marks;
 use crate::findings::{LineMap, Older, Said, View, likeness, matching_by_all, observe};
 use crate::report::FileReport;
+use crate::review::Spent;
 use crate::text::{clip, one_line};
 use queue_schema::rows::{Attempt, Finding, ReviewRow};
 use queue_schema::sweep::TargetStatus;
@@ -231,8 +232,8 @@ fn outcome(
 }
 
 fn tokens(attempts: &[Attempt]) -> u64 {
-    let asked = attempts.iter().filter(|a| !a.cached);
-    asked.map(|a| a.tokens_in + a.tokens_out).sum()
+    let spent = Spent::of(attempts);
+    spent.tokens_in + spent.tokens_out
 }
 
 /// The findings of a review that ask for something, with what they come to.

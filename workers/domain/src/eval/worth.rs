@@ -11,17 +11,17 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// The mark of a finding whose quote stands at no known place.
-pub const NOT_ANCHORED: &str = "not_anchored";
+const NOT_ANCHORED: &str = "not_anchored";
 /// The mark of one whose confidence can't be read.
-pub const UNREADABLE: &str = "confidence_unreadable";
+const UNREADABLE: &str = "confidence_unreadable";
 /// The mark of one that the second call rejected.
-pub const REJECTED: &str = "confirmation_rejected";
+const REJECTED: &str = "confirmation_rejected";
 /// The mark of one that the second call was asked about and did not uphold.
-pub const NOT_UPHELD: &str = "confirmation_not_upheld";
+const NOT_UPHELD: &str = "confirmation_not_upheld";
 /// The mark of one that voters rejected.
-pub const AUDIT_REJECTED: &str = "audit_rejected";
+const AUDIT_REJECTED: &str = "audit_rejected";
 /// The mark of one on which voters did not agree, or could not say.
-pub const AUDIT_OPEN: &str = "audit_undecided";
+const AUDIT_OPEN: &str = "audit_undecided";
 /// Any mark at all.
 pub const ANY: &str = "any of them";
 
