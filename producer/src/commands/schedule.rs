@@ -9,6 +9,7 @@ use crate::{original, request};
 use anyhow::{Context as _, bail};
 use queue_schema::client::{Added, MOST_SCHEDULES};
 use queue_schema::ids::ScheduleName;
+use queue_schema::jobs::Due;
 use queue_schema::schedule::{SCHEDULE_VERSION, Schedule, When};
 use queue_schema::url::public_address;
 use scrum_domain::schedule::{cron, daily, every, in_words, next_after};
@@ -259,10 +260,10 @@ async fn show(
     let rows: Vec<Vec<String>> = latest.iter().map(cells).collect();
     say_lines(&table(&["DUE", "MISSED", "SWEEP", "STATE", "FILES", "NEW"], &rows))?;
     if let Some(late) = latest.iter().find(|ran| ran.run.sweep.is_none()) {
-        let id = format!("due.{name}.{}", late.run.due_ms);
+        let id = Due::id_of(name, late.run.due_ms);
         say(&format!(
             "a due time has no sweep yet: a worker must take it up, or its job has failed (scrum dlq show {})",
-            shell_quoted(&id)
+            shell_quoted(id.as_str())
         ))?;
     }
     Ok(())
@@ -271,7 +272,7 @@ async fn show(
 fn cells(ran: &Ran) -> Vec<String> {
     let none = || "-".to_owned();
     let state = match (&ran.status, &ran.run.sweep) {
-        (Some(status), _) => word(status.state),
+        (Some(status), _) => status.state.as_str().to_owned(),
         (None, Some(_)) => "forgotten".to_owned(),
         (None, None) => none(),
     };
@@ -283,18 +284,6 @@ fn cells(ran: &Ran) -> Vec<String> {
         ran.status.as_ref().map_or_else(none, |s| format!("{} of {}", s.resolved, s.total)),
         ran.news.map_or_else(none, |n| n.to_string()),
     ]
-}
-
-fn word(state: queue_schema::client::SweepState) -> String {
-    use queue_schema::client::SweepState as S;
-    match state {
-        S::Planning => "planning",
-        S::Running => "running",
-        S::Done => "done",
-        S::Failed => "failed",
-        S::Cancelled => "cancelled",
-    }
-    .to_owned()
 }
 
 #[cfg(test)]

@@ -102,7 +102,7 @@ fn of_sweep(s: &SweepStatus, now: u64) -> Vec<String> {
     };
     vec![
         s.id.to_string(),
-        format!("{:?}", s.state).to_lowercase(),
+        s.state.as_str().to_owned(),
         format!("{}/{}", s.settled(), s.total),
         time(s.created_ms),
         duration(took),

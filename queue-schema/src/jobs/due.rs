@@ -18,13 +18,20 @@ pub struct Due {
     pub sweep: SweepId,
 }
 
+impl Due {
+    /// The id of the job of a due time.
+    pub fn id_of(schedule: &ScheduleName, due_ms: u64) -> JobId {
+        // The name comes second: one that reads as the id of a review must not make it a job of that.
+        format!("{}.{schedule}.{due_ms}", Self::KIND).into()
+    }
+}
+
 impl JobKind for Due {
     const KIND: &'static str = "due";
     const VERSION: u32 = 1;
     const POOL: Pool = Pool::None;
     fn id(&self) -> JobId {
-        // The name comes second: one that reads as the id of a review must not make it a job of that.
-        format!("{}.{}.{}", Self::KIND, self.schedule, self.due_ms).into()
+        Self::id_of(&self.schedule, self.due_ms)
     }
     fn lane(&self) -> String {
         Self::KIND.to_owned()

@@ -138,6 +138,17 @@ pub enum SweepState {
 }
 
 impl SweepState {
+    /// Its word, as records and people have it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Planning => "planning",
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
     /// The state for the word kept in the record.
     pub fn from_word(word: &str) -> Self {
         match word {

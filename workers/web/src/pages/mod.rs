@@ -104,13 +104,14 @@ async fn memory_of(app: &App, name: &str) -> Result<(MemoryId, String), Refused>
 
 /// The words and colours of states.
 fn state(state: SweepState) -> Markup {
-    match state {
-        SweepState::Planning => badge("wait", "planning"),
-        SweepState::Running => badge("run", "running"),
-        SweepState::Done => badge("good", "done"),
-        SweepState::Failed => badge("bad", "failed"),
-        SweepState::Cancelled => badge("off", "cancelled"),
-    }
+    let colour = match state {
+        SweepState::Planning => "wait",
+        SweepState::Running => "run",
+        SweepState::Done => "good",
+        SweepState::Failed => "bad",
+        SweepState::Cancelled => "off",
+    };
+    badge(colour, state.as_str())
 }
 
 fn target(status: TargetStatus) -> Markup {
