@@ -4,6 +4,7 @@ use crate::common::{LONG, done, each};
 use crate::victim::{Told, Victim};
 use scrum_tests::clock::{add, repo, runs, stub, told, worker_ahead, write};
 use scrum_tests::events;
+use scrum_tests::oracle;
 use scrum_tests::process::Bench;
 use scrum_tests::proxy::{Point, Proxy};
 use scrum_tests::redis::RedisServer;
@@ -61,6 +62,11 @@ fn a_due_time_is_one_sweep_when_a_worker_is_killed_at_any_of_its_steps() {
             repo.commit_is_made();
         }
         let id = all[0]["sweep"]["id"].as_str().unwrap().into();
+        // The sweep may end before the lease of whoever died over its due time.
+        let mut conn = server.connection();
+        eventually(LONG, &format!("{name} {point:?}: the due time is settled"), || {
+            oracle::left(&mut conn).iter().all(|job| !job.contains(":j:due.")).then_some(())
+        });
         done(&server, &id, &repo).is_done();
         let listed = bench.run(&["status", "--json"]).expect(0).stdout;
         let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();

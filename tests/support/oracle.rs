@@ -88,7 +88,11 @@ pub async fn check_all(server: &RedisServer, id: &str, repo: &TestRepo) -> Seen 
     Seen { sweep, jobs, left, history }
 }
 
-fn left<C: ConnectionLike>(conn: &mut C) -> Vec<String> {
+/// The jobs in the queue that are no dead letters; diagnoses are left out, as [`Seen::left`] says.
+///
+/// # Panics
+/// When Redis does not answer.
+pub fn left<C: ConnectionLike>(conn: &mut C) -> Vec<String> {
     let jobs: Vec<String> = conn.keys(format!("{{scrum:*}}:{}", keys::job("*"))).unwrap();
     let mut dead =
         |key: &String| conn.hget::<_, _, Option<String>>(key, "st").unwrap().unwrap() == "dead";
