@@ -1,7 +1,8 @@
 //! `make faults`: runs the tests of every row of `tests/faults/rows.toml`, and prints what each came to as a table.
 //!
 //! A test prints its figures as lines that begin with `figure: `, and `skipped: ` where something is missing that it needs.
-//! `--long` runs the long forms, `--write` puts the table into docs/reliability.md, a word runs only the rows that have it.
+//! `--long` runs the rows that have a long form in it, `--write` puts the table into docs/reliability.md, a word runs only
+//! the rows that have it.
 
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
@@ -15,8 +16,9 @@ use std::time::{Duration, Instant};
 /// The list, and where the table goes.
 const LIST: &str = "tests/faults/rows.toml";
 const PAGE: &str = "docs/reliability.md";
-/// What stands around the table of a form there.
+/// What stands around the table of the short forms there, and of the long ones.
 const MARKS: [&str; 2] = ["<!-- faults -->\n", "<!-- end of faults -->"];
+const LONG_MARKS: [&str; 2] = ["<!-- long faults -->\n", "<!-- end of long faults -->"];
 /// A test that runs longer hangs.
 const SHORT: Duration = Duration::from_secs(600);
 const LONG: Duration = Duration::from_secs(3600);
@@ -34,6 +36,9 @@ struct Rows {
 struct Row {
     fault: String,
     shows: String,
+    /// Some of its tests have a long form.
+    #[serde(default)]
+    long: bool,
     tests: Vec<String>,
 }
 
@@ -52,9 +57,10 @@ fn main() -> anyhow::Result<()> {
     let (long, write) = (has("--long"), has("--write"));
     let words: Vec<&String> = args.iter().filter(|arg| !arg.starts_with("--")).collect();
     let Rows { mut row } = toml::from_str(&std::fs::read_to_string(LIST).context(LIST)?)?;
+    row.retain(|row| row.long || !long);
     row.retain(|row| words.iter().all(|word| row.fault.contains(word.as_str())));
     if row.is_empty() {
-        bail!("no row of {LIST} has these words");
+        bail!("no row of {LIST} has these words{}", if long { " and a long form" } else { "" });
     }
     let known = programs()?;
     let wanted: Vec<&String> = row.iter().flat_map(|row| &row.tests).collect();
@@ -219,7 +225,7 @@ fn table(rows: &[Row], ended: &BTreeMap<String, Ended>) -> String {
         let figures = figures
             .iter()
             .take(MOST_FIGURES)
-            .map(|f| f.replace('|', "/"))
+            .map(|f| rounded(&f.replace('|', "/")))
             .collect::<Vec<_>>()
             .join("; ");
         let result = if passed == row.tests.len() { "holds" } else { "**fails**" };
@@ -235,15 +241,27 @@ fn table(rows: &[Row], ended: &BTreeMap<String, Ended>) -> String {
     out
 }
 
+/// The same with times to two digits behind the point: a test prints them as they are, to the nanosecond.
+fn rounded(figure: &str) -> String {
+    let word = |word: &str| {
+        let (number, unit) = word.split_at(word.find(|c: char| !c.is_ascii_digit() && c != '.')?);
+        let of_time = ["s", "ms", "\u{b5}s"].contains(&unit.trim_end_matches([',', ';', ':']));
+        let number: f64 = number.parse().ok().filter(|_| of_time && number.contains('.'))?;
+        Some(format!("{number:.2}{unit}"))
+    };
+    let words = figure.split(' ').map(|text| word(text).unwrap_or_else(|| text.to_owned()));
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// Puts the table in the place of the one before, with its command and the commit.
 fn keep(table: &str, long: bool) -> anyhow::Result<()> {
     let commit = Command::new("git").args(["rev-parse", "--short=10", "HEAD"]).output()?;
     let commit = String::from_utf8_lossy(&commit.stdout).trim().to_owned();
     let command = if long { "make faults LONG=1" } else { "make faults" };
     let page = std::fs::read_to_string(PAGE).context(PAGE)?;
-    let start =
-        page.find(MARKS[0]).context("the page has no place for the table")? + MARKS[0].len();
-    let end = page.find(MARKS[1]).context("the page has no end of the table")?;
+    let [first, last] = if long { LONG_MARKS } else { MARKS };
+    let start = page.find(first).context("the page has no place for the table")? + first.len();
+    let end = page.find(last).context("the page has no end of the table")?;
     let text =
         format!("{}\n`{command}` at commit {commit}:\n\n{table}\n{}", &page[..start], &page[end..]);
     std::fs::write(PAGE, text).context(PAGE)

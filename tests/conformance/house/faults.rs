@@ -14,6 +14,8 @@ struct Rows {
 struct Row {
     fault: String,
     shows: String,
+    #[serde(default)]
+    long: bool,
     tests: Vec<String>,
 }
 
@@ -44,13 +46,16 @@ fn tests_of(source: &str) -> BTreeSet<String> {
 fn each_fault_has_tests_that_are_there_and_each_fault_test_a_row() {
     let list = std::fs::read_to_string(root().join("tests/faults/rows.toml")).unwrap();
     let Rows { row: rows } = toml::from_str(&list).unwrap();
-    let mut named = BTreeSet::new();
+    let (mut named, mut long, mut in_long) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for row in &rows {
         assert!(!row.fault.is_empty() && !row.shows.is_empty() && !row.tests.is_empty());
         for test in &row.tests {
             assert!(named.insert(test.clone()), "{test} stands in two rows");
             let (file, name) = test.split_once("::").unwrap();
             let source = std::fs::read_to_string(root().join(file)).unwrap_or_default();
+            if row.long {
+                in_long.insert(file.to_owned());
+            }
             assert!(
                 tests_of(&source).contains(name),
                 "'{}' names {test}, which is not there",
@@ -60,11 +65,20 @@ fn each_fault_has_tests_that_are_there_and_each_fault_test_a_row() {
     }
     for file in rust_files("tests/faults") {
         let name = file.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
-        for test in tests_of(&std::fs::read_to_string(&file).unwrap()) {
+        let source = std::fs::read_to_string(&file).unwrap();
+        if source.contains("var_os(\"SCRUM_TEST_LONG\")") {
+            long.insert(name.clone());
+        }
+        for test in tests_of(&source) {
             let test = format!("{name}::{test}");
             assert!(named.contains(&test), "{test} is in no row of tests/faults/rows.toml");
         }
     }
+    let unmarked: Vec<_> = long.difference(&in_long).collect();
+    assert!(
+        !long.is_empty() && unmarked.is_empty(),
+        "no row with a long form has tests of {unmarked:?}"
+    );
 }
 
 #[test]
