@@ -26,6 +26,8 @@ pub struct DiffSettings {
     pub max_tokens: u32,
     /// Findings of a part that a reviewer is asked for at most.
     pub max_findings: u32,
+    /// How often the last rung of a reviewer is asked again after an answer that can't be used.
+    pub retries: u32,
     /// For which findings a review ends with exit code 1.
     pub fail_on: DiffFailOn,
     /// Reviewers by name: `PROVIDER/MODEL`, or the name of a ladder; empty for none of that name.
@@ -45,6 +47,7 @@ impl DiffSettings {
             max_hints: self.max_hints,
             max_tokens: self.max_tokens,
             max_findings: self.max_findings,
+            retries: self.retries,
         }
     }
 
@@ -63,6 +66,7 @@ impl DiffSettings {
         check.range("diff.max_hints", self.max_hints.into(), 0, 200);
         check.range("diff.max_tokens", self.max_tokens.into(), 1, 1_000_000);
         check.range("diff.max_findings", self.max_findings.into(), 1, 100);
+        check.range("diff.retries", self.retries.into(), 0, 10);
         for (name, model) in &self.reviewers {
             let key = format!("diff.reviewers.{name}");
             if !is_reviewer(name) {

@@ -115,6 +115,7 @@ fn out_of_range_values_are_refused_with_the_range_and_the_place() {
         ("diff.max_hints", "201"),
         ("diff.max_tokens", "0"),
         ("diff.max_findings", "101"),
+        ("diff.retries", "11"),
         ("facts.max_tokens", "0"),
         ("facts.review_chars", "10"),
         ("facts.source_chars", "10"),

@@ -62,6 +62,7 @@ fn run(at: Option<Boundary>) -> Run {
         .short_leases()
         .set("queue.commit_batch", "1")
         .set("sweep.empty_retries", "0")
+        .set("diff.retries", "0")
         .set("diff.split_over_bytes", "1000")
         .set("worker.prepare_ahead", "false");
     let (path, ladder) = (repo.path().to_str().unwrap(), bench.ladder());

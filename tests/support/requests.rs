@@ -114,6 +114,7 @@ pub fn diff_spec(spec: SweepSpec) -> SweepSpec {
         max_hints: 0,
         max_tokens: 1,
         max_findings: 1,
+        retries: 0,
     };
     let reviewers = vec![Reviewer { name: "r".to_owned(), ladder: spec.ladder.clone() }];
     let diff = DiffSpec { base: "1".repeat(40), reviewers, bounds, claims: None, post: None };

@@ -82,6 +82,10 @@ pub struct DiffBounds {
     pub max_tokens: u32,
     /// Findings of a part that a reviewer is asked for at most, unless the rung says otherwise.
     pub max_findings: u32,
+    /// How often the last rung of a reviewer is asked again after an answer that can't be used. 0 in records of older
+    /// versions.
+    #[serde(default)]
+    pub retries: u32,
 }
 
 impl DiffSpec {

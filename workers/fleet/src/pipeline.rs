@@ -315,6 +315,16 @@ pub fn asks_once_more(history: &[Attempt], attempt: &Attempt, most: u32) -> bool
     is_empty(attempt) && history.iter().rev().take_while(same).count() < most as usize
 }
 
+/// Whether the last rung is asked again after an answer that can't be used: nobody is left to ask, and the next prompt says what
+/// was wrong with this one.
+pub fn asks_last_again(ladder: &Ladder, history: &[Attempt], attempt: &Attempt, most: u32) -> bool {
+    let is_last = attempt.rung as usize + 1 >= ladder.rungs.len();
+    let unusable =
+        |a: &Attempt| matches!(a.outcome, Outcome::Thin | Outcome::Malformed | Outcome::Truncated);
+    let same = |a: &&Attempt| a.rung == attempt.rung && unusable(a);
+    is_last && unusable(attempt) && history.iter().rev().take_while(same).count() < most as usize
+}
+
 /// What becomes of a review none of whose shards could be read: a reviewer would have nothing to go by. It
 /// goes on at the rung `whole`, which takes the file whole; without one it is a dead letter. When a person sends that
 /// back, all of its shards are asked again (`pieces`, by [`asks_again`]), and then `rung`.

@@ -203,7 +203,9 @@ impl Work {
         let effects = Effects::done().with_all(judged.effects);
         let (Ok(opinion), Some(answer)) = (judged.verdict, judged.answer) else {
             let most = self.spec.limits.empty_retries;
-            let again = pipeline::asks_once_more(&self.history, &attempt, most);
+            let retries = self.change()?.bounds.retries;
+            let again = pipeline::asks_once_more(&self.history, &attempt, most)
+                || pipeline::asks_last_again(&self.ladder, &self.history, &attempt, retries);
             return pipeline::rejected(effects, &self.ladder, self.job, &attempt, again);
         };
         let row = self.row(rung, opinion, &answer, attempt)?;
