@@ -67,10 +67,116 @@ fn tried(scan: &Scan<'_>, i: usize) -> Range<usize> {
     start.map_or(i..i, |s| s + 1..i)
 }
 
-/// `except Exception: pass` and the like, and an `except:` that shows nobody what went wrong.
+/// Whether nobody is meant to hear of an error here: in a function that asks whether something is there or works, in
+/// one that puts things away or writes a log, and in what runs seldom and under the eyes of its author.
+fn is_quiet(scan: &Scan<'_>, i: usize, block: &Range<usize>) -> bool {
+    const ASKS: [&str; 20] = [
+        "is", "has", "have", "had", "we", "can", "could", "should", "check", "probe", "detect",
+        "support", "supports", "test", "try", "exists", "valid", "validate", "guess", "maybe",
+    ];
+    const ENDS: [&str; 21] = [
+        "close",
+        "closed",
+        "closing",
+        "stop",
+        "shutdown",
+        "cleanup",
+        "clean",
+        "dispose",
+        "destroy",
+        "del",
+        "exit",
+        "teardown",
+        "finalize",
+        "disconnect",
+        "disconnected",
+        "unload",
+        "cancel",
+        "kill",
+        "log",
+        "logger",
+        "debug",
+    ];
+    const ASIDE: [&str; 4] = ["migration", "debug", "configure", "fixtures"];
+    let words = scan.function(i).map(|f| words_of(&f.name)).unwrap_or_default();
+    let named = words.first().is_some_and(|w| ASKS.contains(&w.as_str()))
+        || words.iter().any(|w| ENDS.contains(&w.as_str()));
+    // Yes or no is the answer.
+    let answers = block.clone().chain(scan.body(i)).any(|j| {
+        let code = scan.code(j).trim().trim_end_matches(';').to_lowercase();
+        matches!(code.as_str(), "return true" | "return false" | "return 1" | "return 0")
+    });
+    let path = scan.path.to_lowercase();
+    named || answers || ASIDE.iter().any(|w| path.contains(w))
+}
+
+/// Whether a comment on one of the lines says what is to happen where something fails.
+fn speaks_of_failure(scan: &Scan<'_>, mut lines: Range<usize>) -> bool {
+    const WORDS: [&str; 12] = [
+        "error",
+        "fail",
+        "ignor",
+        "exception",
+        "catch",
+        "optional",
+        "best",
+        "may ",
+        "might",
+        "not ",
+        "n't",
+        "just in",
+    ];
+    lines.any(|j| {
+        let comment = scan.lines.get(j).map(|l| l.comment.to_lowercase()).unwrap_or_default();
+        WORDS.iter().any(|w| comment.contains(w))
+    })
+}
+
+/// The words of a name in either manner, in small letters.
+fn words_of(name: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut last = '_';
+    for c in name.chars() {
+        if c == '_' || (c.is_uppercase() && !last.is_uppercase()) || words.is_empty() {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut().filter(|_| c != '_') {
+            word.extend(c.to_lowercase());
+        }
+        last = c;
+    }
+    words.retain(|w| !w.is_empty());
+    words
+}
+
+/// Whether one of the lines gives work away that is lost where it fails: it saves, sends or removes something.
+fn works(scan: &Scan<'_>, block: &Range<usize>) -> bool {
+    const WORKS: [&str; 20] = [
+        "save", "write", "insert", "update", "upsert", "send", "sendall", "sendto", "post", "put",
+        "commit", "publish", "upload", "persist", "store", "exec", "execute", "dump", "remove",
+        "delete",
+    ];
+    // What a browser may not have, and what goes into a log.
+    const ASIDE: [&str; 7] =
+        ["storage", "notification", "navigator.", "window.", "document.", "log", "console"];
+    block.clone().any(|j| {
+        let code = scan.code(j);
+        let lower = code.to_lowercase();
+        !ASIDE.iter().any(|w| lower.contains(w))
+            && code.match_indices('(').any(|(at, _)| {
+                let name = code[..at].rsplit(|c: char| !crate::text::is_ident(c)).next();
+                let words = words_of(name.unwrap_or_default());
+                words.first().is_some_and(|w| WORKS.contains(&w.as_str()))
+            })
+    })
+}
+
+/// `except Exception: pass` and the like around work that is lost, and an `except:` that shows nobody what went wrong
+/// with a file or a request.
 pub(super) fn swallowed_python(place: &Place<'_, '_>) -> Option<Found> {
+    const READS: [&str; 6] = ["open(", "load(", "loads(", "requests.", "urlopen(", "recv("];
     let (scan, i) = (place.scan, place.line);
-    let what = place.group(1);
+    let what = place.group(1).trim();
     let after = place.group(2).trim();
     let body = scan.body(i);
     let mut lines: Vec<&str> =
@@ -79,41 +185,40 @@ pub(super) fn swallowed_python(place: &Place<'_, '_>) -> Option<Found> {
         lines = vec![after];
     }
     let tries = tried(scan, i);
-    let first = tries.clone().find(|j| scan.has_code(*j));
-    let imports = first.is_some_and(|j| {
-        let code = scan.code(j).trim_start();
-        code.starts_with("import ") || code.starts_with("from ")
-    });
-    // One statement that gives a value or none: its errors are few, and their cause is plain.
-    let one = first.and_then(|j| scan.next(j)).is_none_or(|n| n >= i);
-    let explained = one && scan.commented(tries.clone());
-    if lines.is_empty()
-        || imports
-        || explained
-        || scan.commented(i.saturating_sub(1)..body.end)
-        || is_cleanup(scan, tries.clone())
-    {
+    let code = || tries.clone().map(|j| scan.code(j).trim()).filter(|c| !c.is_empty());
+    let imports = code().next().is_some_and(|c| c.starts_with("import ") || c.starts_with("from "));
+    let explained = scan.commented(i.saturating_sub(1)..body.end)
+        || speaks_of_failure(scan, tries.start.saturating_sub(3)..tries.start);
+    let aside = imports || explained || is_cleanup(scan, tries.clone());
+    if lines.is_empty() || aside || is_quiet(scan, i, &tries) {
         return None;
     }
-    let silent = |l: &&str| matches!(*l, "pass" | "continue" | "..." | "return" | "return None");
-    let whole =
-        lines.iter().all(silent) && !(lines.iter().all(|l| *l == "pass") && tries_on(scan, &tries));
-    let told: String = body.clone().filter_map(|j| scan.lines.get(j)).map(|l| l.raw).collect();
-    let told = format!("{told}{after}").to_lowercase();
-    // An answer with words in it tells the caller.
-    let answers = lines.iter().any(|l| l.starts_with("return ") && l.contains([',', '"', '\'']));
-    let shows = answers || SHOWS.iter().any(|w| told.contains(w));
-    let bare = what.trim().is_empty();
-    let hides = (whole && (bare || !one)) || (bare && !shows);
-    if hides { found(i, if bare { "except:" } else { what.trim() }) } else { None }
+    let all = |words: &[&str]| lines.iter().all(|l| words.contains(l));
+    let answers = code().any(|c| c.starts_with("return ") || c == "break");
+    let bare = what.is_empty();
+    let reads = code().any(|c| READS.iter().any(|w| c.contains(w)));
+    let hides = if all(&["pass", "...", "continue", "return", "return None"]) {
+        // Several statements, of which one does something, or an item of a list that is left out without a word.
+        let many = code().count() > 2 && code().any(|c| c.ends_with(')') && !c.contains('='));
+        !answers && (works(scan, &tries) || (bare && (many || reads || all(&["continue"]))))
+    } else {
+        let told: String = body.clone().filter_map(|j| scan.lines.get(j)).map(|l| l.raw).collect();
+        let told = format!("{told}{after}").to_lowercase();
+        // An answer with words in it tells the caller.
+        let says = lines.iter().any(|l| l.starts_with("return ") && l.contains([',', '"', '\'']));
+        bare && reads && !says && !SHOWS.iter().any(|w| told.contains(w))
+    };
+    if hides { found(i, if bare { "except:" } else { what }) } else { None }
 }
 
 /// Errors of every kind, by their types.
 const BROAD: [&str; 6] =
     ["exception", "throwable", "error", "ioexception", "sqlexception", "runtimeexception"];
 
-/// An empty `catch`.
+/// An empty `catch` around work that is lost.
 pub(super) fn swallowed_braces(place: &Place<'_, '_>) -> Option<Found> {
+    // What answers the failure right behind the handler.
+    const ANSWERED: [&str; 6] = ["return ", "callback", "reject(", "throw", "fail", "error"];
     let (scan, i) = (place.scan, place.line);
     let name = place.group(1).to_lowercase();
     if ["ignore", "expected", "unused", "interrupted", "_)"].iter().any(|w| name.contains(w)) {
@@ -122,13 +227,7 @@ pub(super) fn swallowed_braces(place: &Place<'_, '_>) -> Option<Found> {
     // Who names one narrow error has thought of it.
     let typed = scan.is(family::BRACES & !family::SCRIPT) && !name.is_empty();
     let mut words = name.split(|c: char| !c.is_alphanumeric());
-    let narrow = typed && !name.contains("...") && !words.any(|w| BROAD.contains(&w));
-    // One statement that gives a value or none: its errors are few.
-    let block = tried_braces(scan, i);
-    let statements = block.clone().filter(|j| scan.code(*j).trim().len() > 1).count();
-    let inline = has_word(scan.code(i).split("catch").next().unwrap_or_default(), "try");
-    let plain = scan.is(family::SCRIPT) && (statements == 1 || inline);
-    if narrow || plain {
+    if typed && !name.contains("...") && !words.any(|w| BROAD.contains(&w)) {
         return None;
     }
     let after = place.group(2).trim();
@@ -137,23 +236,18 @@ pub(super) fn swallowed_braces(place: &Place<'_, '_>) -> Option<Found> {
         || after.starts_with("} ")
         || (after.is_empty() && !body.clone().any(|j| scan.has_code(j)) && body.end > i + 1)
         || (after.is_empty() && scan.code(i + 1).trim_start().starts_with('}'));
-    let commented = scan.commented(i.saturating_sub(1)..body.end.max(i + 1) + 1);
-    let tried = scan.code(i).split("catch").next().unwrap_or_default().to_lowercase();
-    let inline_cleanup = CLEANUP.iter().any(|w| tried.contains(w));
-    let ok = empty
-        && !commented
-        && !inline_cleanup
-        && !tries_on(scan, &block)
-        && !is_cleanup(scan, block);
-    if ok { found(i, "") } else { None }
-}
-
-/// Whether a block ends with the answer: where it fails, the next way is tried.
-fn tries_on(scan: &Scan<'_>, block: &Range<usize>) -> bool {
-    let lines = || block.clone().filter(|j| scan.has_code(*j));
-    let least = lines().map(|j| scan.indent(j)).min().unwrap_or_default();
-    let mut own = lines().filter(|j| scan.indent(*j) == least && scan.code(*j).trim() != "}");
-    own.next_back().is_some_and(|j| scan.code(j).trim_start().starts_with("return"))
+    let mut block = tried_braces(scan, i);
+    if block.end == i && scan.code(i).contains("try") {
+        block = i..i + 1;
+    }
+    let commented = scan.commented(i.saturating_sub(1)..body.end.max(i + 1) + 1)
+        || speaks_of_failure(scan, block.start.saturating_sub(3)..block.start);
+    let last = if after.starts_with('}') { i } else { body.end };
+    let answered = scan
+        .next(last)
+        .is_some_and(|n| ANSWERED.iter().any(|w| scan.code(n).trim_start().starts_with(w)));
+    let told = !empty || commented || answered || is_quiet(scan, i, &block);
+    if told || !works(scan, &block) || is_cleanup(scan, block) { None } else { found(i, "") }
 }
 
 fn tried_braces(scan: &Scan<'_>, i: usize) -> Range<usize> {
@@ -171,7 +265,7 @@ pub(super) fn overwritten_go(place: &Place<'_, '_>) -> Option<Found> {
         let names = left.trim_end_matches(':');
         names.split(',').any(|n| n.trim() == "err") && !has_word(right, "err")
     });
-    let plain = !code.starts_with("if ") && !code.starts_with("for ") && !code.starts_with("var ");
+    let plain = !["if ", "for ", "var ", "return "].iter().any(|w| code.starts_with(w));
     let same = scan.indent(next) == scan.indent(i);
     if assigned && plain && same && !open { found(i, "err") } else { None }
 }
@@ -238,26 +332,6 @@ pub(super) fn interrupt_lost(place: &Place<'_, '_>) -> Option<Found> {
     if handled || commented || place.group(2).contains('}') { None } else { found(i, "") }
 }
 
-/// A `.catch` that drops what it gets, but not of what may fail: putting away, going to a page, playing.
-pub(super) fn rejection_dropped(place: &Place<'_, '_>) -> Option<Found> {
-    const MAY_FAIL: [&str; 10] = [
-        "router",
-        "navigat",
-        "play(",
-        "preload",
-        "prefetch",
-        "release",
-        "abort",
-        "ping",
-        "keepalive",
-        "heartbeat",
-    ];
-    let (scan, i) = (place.scan, place.line);
-    let near = format!("{}{}", scan.code(i.saturating_sub(1)), scan.code(i)).to_lowercase();
-    let may = MAY_FAIL.iter().chain(CLEANUP).any(|w| near.contains(w));
-    if may || scan.commented(i.saturating_sub(2)..i + 1) { None } else { found(i, "") }
-}
-
 /// A handler whose only statement prints the trace.
 pub(super) fn printed_only(place: &Place<'_, '_>) -> Option<Found> {
     let (scan, i) = (place.scan, place.line);
@@ -274,8 +348,8 @@ pub(super) fn printed_only(place: &Place<'_, '_>) -> Option<Found> {
 }
 
 /// Parts of the names of calls that look something up.
-const LOOKUPS: [&str; 9] =
-    ["Get", "Find", "Lookup", "LookPath", ".Info(", "Stat(", "Parse", "Exists", "Abs("];
+const LOOKUPS: [&str; 10] =
+    ["Get", "Find", "Lookup", "LookPath", ".Info(", "Stat(", "Parse", "Exists", "Abs(", "Cookie"];
 
 /// The head of the innermost function without a name around a line, within the function that begins at `first`.
 fn literal_around(scan: &Scan<'_>, i: usize, first: usize) -> Option<usize> {
@@ -293,6 +367,7 @@ fn literal_around(scan: &Scan<'_>, i: usize, first: usize) -> Option<usize> {
 
 /// `return nil` right inside of `if err != nil`, in a function that returns an error.
 pub(super) fn returns_nil_go(place: &Place<'_, '_>) -> Option<Found> {
+    const ASKS: [&str; 8] = ["is", "has", "can", "exists", "lookup", "find", "maybe", "try"];
     let (scan, i) = (place.scan, place.line);
     let next = scan.next(i)?;
     let code = scan.code(next).trim();
@@ -303,10 +378,14 @@ pub(super) fn returns_nil_go(place: &Place<'_, '_>) -> Option<Found> {
     let nil = !has_word(code, "err")
         && (code == "return nil" || (code.starts_with("return ") && code.ends_with(", nil")));
     // Where something is looked for, an error mostly says that it is not there.
-    let before = scan.before(i).map_or("", |b| scan.code(b));
-    let looks = LOOKUPS.iter().any(|w| before.contains(w));
+    let near = |word: &str| (i.saturating_sub(3)..i).any(|j| scan.code(j).contains(word));
+    let looks = LOOKUPS.iter().any(|w| scan.before(i).is_some_and(|b| scan.code(b).contains(w)))
+        || near("errors.Is(")
+        || speaks_of_failure(scan, i.saturating_sub(9)..i)
+        || words_of(&f.name).first().is_some_and(|w| ASKS.contains(&w.as_str()))
+        || f.name.contains("Lookup");
     let closes = scan.next(next).is_some_and(|n| scan.code(n).trim() == "}");
-    if returns && nil && closes && !looks && !scan.commented(i.saturating_sub(1)..next + 1) {
+    if returns && nil && closes && !looks && !scan.commented(i.saturating_sub(4)..next + 1) {
         found(next, code.trim_start_matches("return "))
     } else {
         None

@@ -13,11 +13,13 @@ pub(super) fn unreachable(place: &Place<'_, '_>) -> Option<Found> {
         return None;
     }
     let next = scan.next(i)?;
-    if scan.indent(next) != scan.indent(i) || next > i + 12 {
+    // Elsewhere `raise` is the name of a function.
+    let raises = word_of(code) == "raise" && !scan.is(family::PYTHON);
+    if scan.indent(next) != scan.indent(i) || next > i + 12 || raises {
         return None;
     }
     let then = scan.code(next).trim();
-    let word = then.split(|c: char| !crate::text::is_ident(c)).next().unwrap_or_default();
+    let word = word_of(then);
     if scan.is(family::PYTHON) {
         let raw = scan.raw(i);
         let open = ["\"\"\"", "'''"].iter().any(|q| raw.matches(q).count() % 2 == 1);
@@ -46,6 +48,7 @@ pub(super) fn unreachable(place: &Place<'_, '_>) -> Option<Found> {
         .split_once(':')
         .is_some_and(|(l, _)| !l.is_empty() && l.chars().all(crate::text::is_ident));
     let goes_on = !ends
+        || scan.lines[i].raw.matches('`').count() % 2 == 1
         || then.starts_with(['}', ')', ']', '.', '?', ':', '#', '{', '+', '&', '|', '"', '<', '@'])
         || matches!(
             word,
@@ -71,11 +74,9 @@ pub(super) fn unreachable(place: &Place<'_, '_>) -> Option<Found> {
         || before.ends_with("&&")
         || before.ends_with("||")
         || before.ends_with("do");
-    // A macro, which may be nothing at all.
-    let by_macro = then
-        .trim_end_matches(';')
-        .bytes()
-        .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    // A macro, which may be nothing at all, or a label.
+    let by_macro = word.len() > 1
+        && word.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
     let leftover = then == code || by_macro;
     let directive = (i..=next).any(|j| scan.code(j).trim_start().starts_with('#'))
         || scan.before(i).is_some_and(|b| scan.code(b).trim_start().starts_with('#'));
@@ -97,8 +98,12 @@ pub(super) fn unawaited(scan: &Scan<'_>) -> Vec<Found> {
     let python = scan.is(family::PYTHON);
     let (mut waits, mut plain): (HashMap<&str, bool>, HashSet<&str>) =
         (HashMap::new(), HashSet::new());
-    for line in &scan.lines {
+    for (i, line) in scan.lines.iter().enumerate() {
         let code = line.code.trim();
+        // What a decorator makes of it may be a task that runs by itself.
+        if scan.before(i).is_some_and(|b| scan.code(b).trim_start().starts_with('@')) {
+            continue;
+        }
         let code = code.strip_prefix("export ").unwrap_or(code);
         let code = code.strip_prefix("static ").unwrap_or(code);
         let name = |rest: &'_ str| rest.find('(').map(|end| rest[..end].trim().len());
@@ -148,11 +153,68 @@ pub(super) fn unawaited(scan: &Scan<'_>) -> Vec<Found> {
         let goes_on = scan.next(i).is_some_and(|n| scan.code(n).trim_start().starts_with('.'));
         // Without braces: a value that is handed on.
         let arrow = scan.before(i).is_some_and(|b| scan.code(b).trim_end().ends_with("=>"));
+        if !python && !is_missed(scan, i, name) {
+            continue;
+        }
         if rest.is_empty() && !goes_on && !arrow && !let_go(scan, i) {
             out.extend(found(i, name));
         }
     }
     out
+}
+
+/// Whether somebody misses the result of a call: a `try` around it is to see its errors, or the function goes on and
+/// waits for something else, in an order that matters. And there is something to wait for.
+fn is_missed(scan: &Scan<'_>, i: usize, name: &str) -> bool {
+    let is_async =
+        |f: &&super::functions::Function| f.name == name && has_word(scan.code(f.first), "async");
+    let waits = scan.functions.iter().filter(is_async).any(|f| {
+        (f.first + 1..f.last.min(f.first + MOST_BLOCK))
+            .any(|j| has_word(scan.code(j), "await") && !in_try(scan, j, f.first, true))
+    });
+    let first = scan.function(i).map_or(0, |f| f.first);
+    let later = || {
+        let own = scan.indent(i);
+        (i + 1..scan.lines.len().min(i + MOST_BLOCK))
+            .filter(|j| scan.has_code(*j))
+            .take_while(move |j| scan.indent(*j) >= own)
+            .filter(move |j| scan.indent(*j) == own)
+    };
+    let goes_on = || {
+        later().any(|j| {
+            let code = scan.code(j).trim();
+            let value = code.split_once("= ").map_or(code, |(_, v)| v);
+            value.starts_with("await ") || code.starts_with("return await ")
+        })
+    };
+    waits && (in_try(scan, i, first, false) || goes_on())
+}
+
+/// Whether a `try` of the function that begins at `first` holds a line; one whose handler passes errors on does not
+/// count where they are to end there.
+fn in_try(scan: &Scan<'_>, i: usize, first: usize, for_good: bool) -> bool {
+    (first..i).rev().take(MOST_BLOCK).any(|j| {
+        let body = scan.body(j);
+        scan.indent(j) < scan.indent(i)
+            && scan.code(j).trim_start().starts_with("try")
+            && body.contains(&i)
+            && !(for_good && scan.body(body.end).any(|k| has_word(scan.code(k), "throw")))
+    })
+}
+
+/// `forEach` over a function that waits, where somebody goes on as if all were done.
+pub(super) fn foreach_async(place: &Place<'_, '_>) -> Option<Found> {
+    let (scan, i) = (place.scan, place.line);
+    let body = scan.body(i);
+    let waits = scan.code(i)[place.end()..].contains("await")
+        || body.clone().any(|j| has_word(scan.code(j), "await"));
+    let goes_on = || {
+        scan.next(body.end).is_some_and(|n| {
+            scan.indent(n) == scan.indent(i) && !scan.code(n).trim_start().starts_with('}')
+        })
+    };
+    let said = scan.commented(i.saturating_sub(1)..i + 1);
+    if waits && !said && (in_async(scan, i) || goes_on()) { found(i, place.group(1)) } else { None }
 }
 
 /// Whether a comment says that nobody is to wait.
@@ -231,8 +293,11 @@ pub(super) fn changed_in_loop(place: &Place<'_, '_>) -> Option<Found> {
     if view && old.iter().any(|w| scan.source.contains(w)) {
         return None;
     }
-    let body = scan.body(i);
-    for j in body {
+    // Other objects than dictionaries give their keys as a list of its own.
+    let made = ["{", "dict(", "defaultdict(", "OrderedDict(", "Counter("]
+        .map(|value| format!("{name} = {value}"));
+    let dict = scan.scope(i).any(|j| made.iter().any(|m| scan.code(j).contains(m)));
+    for j in scan.body(i) {
         let code = scan.code(j).trim();
         let Some(at) = super::scan::word_at(code, name) else { continue };
         let rest = &code[at + name.len()..];
@@ -243,7 +308,8 @@ pub(super) fn changed_in_loop(place: &Place<'_, '_>) -> Option<Found> {
             || (code[..at].ends_with("del ")
                 && rest.starts_with('[')
                 && !rest.trim_end_matches(']').contains("]["));
-        if !changes || member {
+        let keys = view || code[..at].ends_with("del ");
+        if !changes || member || (keys && !dict) {
             continue;
         }
         // Right after it the loop ends.

@@ -1,7 +1,7 @@
 //! Judges of single rows: what a form alone can't tell.
 
 use super::catalogue::{Found, Place, found};
-use super::scan::family as f;
+use super::scan::{family as f, has_word};
 
 /// Directories of what only developers run, tests with data of their own among them.
 const DEVELOPERS: [&str; 5] = ["test", "spec/", "e2e/", "playwright", "fixtures/"];
@@ -49,10 +49,10 @@ fn kept_open(scan: &super::scan::Scan<'_>, i: usize) -> bool {
     for j in rest_of_block(scan, i) {
         let code = scan.code(j);
         appended |= code.contains("append(");
-        let stored = code.split_once('=').is_some_and(|(to, of)| {
-            to.trim_end().ends_with(']') && super::scan::has_word(of, name)
-        });
-        if stored || (appended && super::scan::has_word(code, name)) {
+        let stored = code
+            .split_once('=')
+            .is_some_and(|(to, of)| to.trim_end().ends_with(']') && has_word(of, name));
+        if stored || (appended && has_word(code, name)) {
             return true;
         }
     }
@@ -89,6 +89,27 @@ pub(super) fn add_inside(place: &Place<'_, '_>) -> Option<Found> {
     if starts { found(place.line, place.group(1)) } else { None }
 }
 
+/// An answer whose reader has gone away, a file that is part of the program, an address that no caller gives.
+fn nobody_minds(place: &Place<'_, '_>) -> bool {
+    let (scan, i) = (place.scan, place.line);
+    let code = scan.code(i);
+    let first = code.split_once(place.group(1)).map_or("", |(_, rest)| rest);
+    let first = first.trim_start_matches('(').split([',', ')']).next().unwrap_or_default().trim();
+    let answer = place.group(1) == "io.Copy"
+        && (["w", "rw", "res", "resp", "c.Writer", "os.Stdout", "os.Stderr"].contains(&first)
+            || scan
+                .scope(i)
+                .any(|j| scan.code(j).contains(&format!("{first} http.ResponseWriter"))));
+    let own = place.group(1) == "url.Parse" && first.contains('.');
+    let aside = ["script", "tools/", "build.go", "cmd/dev"].iter().any(|w| scan.path.contains(w))
+        || scan.commented(i..i + 1);
+    // The way back, once something has failed.
+    let undone = place.group(1).starts_with("os.")
+        && scan.next(i).is_some_and(|n| scan.code(n).trim() == "return err");
+    let built_in = place.group(1).ends_with("ReadAll") && scan.source.contains("embed");
+    answer || own || built_in || aside || undone
+}
+
 /// Not the first bytes of an error's text.
 pub(super) fn not_limited(place: &Place<'_, '_>) -> Option<Found> {
     let near = place.line.saturating_sub(3)..=place.line;
@@ -97,7 +118,7 @@ pub(super) fn not_limited(place: &Place<'_, '_>) -> Option<Found> {
             .iter()
             .any(|w| place.scan.code(j).contains(w))
     }) || place.scan.code(place.line).contains("iscard");
-    if limited { None } else { found(place.line, place.group(1)) }
+    if limited || nobody_minds(place) { None } else { found(place.line, place.group(1)) }
 }
 
 /// `replaceAll(".", "*")` is meant: each sign becomes the same one.
@@ -141,20 +162,14 @@ pub(super) fn unasked(place: &Place<'_, '_>) -> Option<Found> {
     }
 }
 
-/// Not where a protocol wants just this hash.
-pub(super) fn no_protocol(place: &Place<'_, '_>) -> Option<Found> {
-    let lower = place.scan.raw(place.line).to_lowercase();
-    let words =
-        ["user", "login", "register", "auth", "hash", "set_pass", "setpass", "check", "signup"];
-    // What is hashed is a hash of the password already.
-    let token = ["passwordhash", "password_hash", "passwd_hash", "pass_hash"];
-    if token.iter().any(|w| lower.contains(w)) {
-        return None;
-    }
-    let name = place.scan.function(place.line).map(|f| f.name.to_lowercase()).unwrap_or_default();
-    let kept = name.is_empty() || words.iter().any(|w| name.contains(w));
-    let wanted = !kept || ["hmac", "cram", "ntlm"].iter().any(|w| lower.contains(w));
-    if wanted { None } else { found(place.line, place.group(1)) }
+/// Whether the first value that is put in was made a number before.
+fn is_number(place: &Place<'_, '_>) -> bool {
+    let (scan, i) = (place.scan, place.line);
+    let put = place.scan.raw(i).get(place.start()..).unwrap_or_default();
+    let name = put.split(['+', '{']).nth(1).unwrap_or_default().trim_start();
+    let name = &name[..name.find(|c| !crate::text::is_ident(c)).unwrap_or(name.len())];
+    let made = ["parseInt(", "Number(", "int("].map(|call| format!("{name} = {call}"));
+    !name.is_empty() && scan.scope(i).any(|j| made.iter().any(|m| scan.code(j).contains(m)))
 }
 
 /// Not in what only developers run.
@@ -172,7 +187,7 @@ pub(super) fn shell_script(place: &Place<'_, '_>) -> Option<Found> {
     let aside = aside || ["(cmd +", "(command +", "(cmd+"].iter().any(|w| code.contains(w));
     let script = scan.is(f::SCRIPT)
         && !["child_process", "childProcess"].iter().any(|w| scan.source.contains(w));
-    if aside || script { None } else { found(place.line, "") }
+    if aside || script || is_number(place) { None } else { found(place.line, "") }
 }
 
 /// Reads whose result nobody looks at, in a loop until the end.
@@ -208,27 +223,15 @@ pub(super) fn position_as_truth(place: &Place<'_, '_>) -> Option<Found> {
     if meant { None } else { found(place.line, text) }
 }
 
-/// A file that is opened or written under such a name, not one that is only spoken of.
-pub(super) fn fixed_temp(place: &Place<'_, '_>) -> Option<Found> {
-    let i = place.line;
-    let code = place.scan.code(i);
-    let used = [
-        "open(", "Open(", "Create(", "mkdir", "makedirs", "Mkdir", "write", "Write", "File(", "= ",
-    ]
-    .iter()
-    .any(|w| code.contains(w));
-    let prefix = code.to_lowercase().contains("prefix")
-        || (i.saturating_sub(2)..i + 8).any(|j| place.scan.code(j).contains("lstat("));
-    let shown = ["help", "usage", "print", "log", "Flag", "add_argument", "default"]
-        .iter()
-        .any(|w| code.contains(w));
-    // With a value in it, the name is not fixed.
-    let shown = shown || place.group(1).contains(['{', '$', '%']);
-    if used && !shown && !prefix && !for_developers(place.scan.path) {
-        found(place.line, place.group(1))
-    } else {
-        None
-    }
+/// A loop that does not ask itself whether it is past the end.
+pub(super) fn one_past(place: &Place<'_, '_>) -> Option<Found> {
+    let (scan, i) = (place.scan, place.line);
+    let end = place.group(1).split("<=").nth(1)?.trim();
+    let asks = scan.body(i).any(|j| {
+        let code = scan.code(j);
+        has_word(code, end) && ["==", "<", ">", "?"].iter().any(|w| code.contains(w))
+    });
+    if asks { None } else { found(i, place.group(1)) }
 }
 
 /// A field of one's own may count below zero.
@@ -282,15 +285,32 @@ pub(super) fn checked_twice(place: &Place<'_, '_>) -> Option<Found> {
     let before = scan.before(i).map(|b| scan.code(b).trim())?;
     let name =
         before.strip_prefix("if")?.trim_start().strip_prefix('(')?.split("==").next()?.trim();
-    let again = scan
-        .next(i)
-        .is_some_and(|n| scan.code(n).contains("if") && super::scan::has_word(scan.code(n), name));
+    let again =
+        scan.next(i).is_some_and(|n| scan.code(n).contains("if") && has_word(scan.code(n), name));
     let plain = before.contains("null") && name.chars().all(crate::text::is_ident);
-    let field =
-        scan.lines.iter().map(|l| l.code.as_str()).find(|c| {
-            c.contains("static ") && super::scan::has_word(c, name) && !c.contains('(')
-        })?;
+    let field = scan
+        .lines
+        .iter()
+        .map(|l| l.code.as_str())
+        .find(|c| c.contains("static ") && has_word(c, name) && !c.contains('('))?;
     if again && plain && !field.contains("volatile") { found(i, name) } else { None }
+}
+
+/// Whether what is read comes from a file, the environment or the network, or is an argument of the function.
+fn is_outside(place: &Place<'_, '_>) -> bool {
+    const READS: [&str; 8] = ["env::", "fs::", "File::", "Tcp", "Udp", "read_", "args()", "stdin"];
+    let call = place.group(1);
+    let before = place.scan.code(place.line).get(..place.start()).unwrap_or_default();
+    let open = |c: char| !crate::text::is_ident(c) && !".()".contains(c);
+    let from = before.rsplit(open).next().unwrap_or_default().trim_start_matches('(');
+    let from = if call.starts_with('.') {
+        from
+    } else {
+        call.split_once('(').map_or("", |(_, argument)| argument.trim_start_matches('&'))
+    };
+    let name = &from[..from.find(|c| !crate::text::is_ident(c)).unwrap_or(from.len())];
+    READS.iter().any(|w| call.contains(w) || from.contains(w))
+        || place.scan.is_parameter(place.line, name)
 }
 
 /// A call that can fail for reasons outside of the program, but not one over a literal.
@@ -312,29 +332,21 @@ pub(super) fn outside_input(place: &Place<'_, '_>) -> Option<Found> {
         && (i.saturating_sub(8)..=i).any(|j| {
             ["len()", "is_empty", "starts_with", "find("].iter().any(|w| scan.code(j).contains(w))
         });
-    let said = scan.commented(i.saturating_sub(1)..i + 1);
+    let safe = (i.saturating_sub(4)..i).any(|j| {
+        let comment = scan.lines[j].comment.to_lowercase();
+        ["unwrap", "safe", "panic", "always", "never", "expect"].iter().any(|w| comment.contains(w))
+    });
+    let said = safe || scan.commented(i.saturating_sub(1)..i + 1);
     // The call that is unwrapped stands within the one that was matched.
     let within = place.group(1).matches('(').count() != place.group(1).matches(')').count();
     let argument = place.group(1).rsplit_once('(').map_or("", |(_, a)| a);
     let fixed =
         fixed || within || is_constant(argument.trim_end_matches(')').trim_start_matches('&'));
-    if fixed || split || own_name || said || build || measured {
+    if fixed || split || own_name || said || build || measured || !is_outside(place) {
         None
     } else {
         found(i, place.shown(1).trim_start_matches('.'))
     }
-}
-
-pub(super) fn evaluated(place: &Place<'_, '_>) -> Option<Found> {
-    let code = place.scan.code(place.line);
-    // Who gives names to it means to run code.
-    if place.scan.is(f::PYTHON) && place.group(1).contains(',') {
-        return None;
-    }
-    let own = ["def ", "function ", "literal_eval", "model.eval", "eval(\""]
-        .iter()
-        .any(|w| code.contains(w));
-    if own { None } else { found(place.line, place.group(1)) }
 }
 
 /// An empty body: nothing is checked.
@@ -342,32 +354,6 @@ pub(super) fn trusts_all(place: &Place<'_, '_>) -> Option<Found> {
     let (scan, i) = (place.scan, place.line);
     let empty = place.group(0).trim_end().ends_with('}') || !scan.body(i).any(|j| scan.has_code(j));
     if empty || place.group(1).starts_with("ALLOW") { found(i, "") } else { None }
-}
-
-/// Not a text whose only holes are constants of the same file.
-pub(super) fn markup(place: &Place<'_, '_>) -> Option<Found> {
-    let scan = place.scan;
-    let fixed = |name: &str| {
-        let head = format!("const {name} =");
-        scan.lines.iter().any(|l| {
-            let value = l.raw.trim_start().trim_start_matches("export ").strip_prefix(&head);
-            value.is_some_and(|v| v.trim_start().starts_with(['"', '\'', '`']) && !v.contains("${"))
-        })
-    };
-    let inert = |hole: &str| fixed(hole) || is_constant(hole) || is_inert(hole);
-    if all_holes(scan.raw(place.line), "${", inert) { None } else { found(place.line, "") }
-}
-
-/// A number, one of two literals, or what a function has made harmless.
-fn is_inert(hole: &str) -> bool {
-    const CLEANED: [&str; 4] = ["escape", "sanitize", "encodeuri", "purify"];
-    let lower = hole.to_lowercase();
-    let literal = |t: &str| t.trim().starts_with(['"', '\'']) && t.trim().ends_with(['"', '\'']);
-    let chosen = hole.split_once('?').and_then(|(_, both)| both.split_once(':'));
-    CLEANED.iter().any(|w| lower.contains(w))
-        || hole.ends_with(".length")
-        || hole.starts_with("Math.")
-        || chosen.is_some_and(|(a, b)| literal(a) && literal(b))
 }
 
 /// Whether a date is one by which something was to be done, not one on which somebody wrote or saw something.

@@ -164,6 +164,8 @@ pub(super) fn weak_random(place: &Place<'_, '_>) -> Option<Found> {
     let salt = lower.trim_start().starts_with("salt") || lower.contains("nonce");
     let strong =
         go || salt || lower.contains("systemrandom") || lower.trim_start().starts_with("url");
+    // Which of two ways is taken is no secret.
+    let strong = strong || lower.contains("randint(0, 1)") || lower.trim_start().starts_with("if ");
     let named = !strong && SECRET.iter().any(|w| has_part(&lower, w) || name.contains(w));
     if named { found(i, place.group(0)) } else { None }
 }

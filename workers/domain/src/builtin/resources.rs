@@ -37,6 +37,14 @@ fn leaves(scan: &super::scan::Scan<'_>, from: usize, name: &str) -> bool {
     })
 }
 
+/// `open(..).read()`, but not in a script, which soon ends.
+pub(super) fn python_inline(place: &Place<'_, '_>) -> Option<Found> {
+    let path = place.scan.path.to_lowercase();
+    let script = ["script", "tools/", "build", "contrib/"].iter().any(|w| path.contains(w));
+    let reads = place.group(1).contains(").read");
+    if script && reads { None } else { found(place.line, place.shown(1)) }
+}
+
 /// `f = open(..)` in a function in which nothing closes it.
 pub(super) fn python_open(place: &Place<'_, '_>) -> Option<Found> {
     let (scan, i) = (place.scan, place.line);

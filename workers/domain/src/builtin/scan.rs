@@ -51,7 +51,9 @@ fn is_borrowed(path: &str) -> bool {
     let bundling =
         script || [".c", ".h", ".cpp", ".hpp", ".py"].iter().any(|end| name.ends_with(end));
     let kept = |dir: &str| ["vendors", "fontawesome", "libs"].contains(&dir);
+    let shows = |dir: &str| ["example", "sample", "demo"].iter().any(|w| dir.contains(w));
     others
+        || dirs.split('/').any(shows)
         || (script && KEPT.iter().any(|end| dirs.ends_with(end)))
         || dirs.split('/').any(|dir| versioned(dir) || (bundling && kept(dir)))
         || (name.ends_with(".php") && (dirs.starts_with("lib/") || dirs.contains("/lib/")))
@@ -214,6 +216,23 @@ impl<'a> Scan<'a> {
     pub(crate) fn function(&self, line: usize) -> Option<&Function> {
         let inside = self.functions.iter().filter(|f| f.first <= line && line <= f.last);
         inside.min_by_key(|f| f.len())
+    }
+
+    /// Whether a name is a parameter of the function around a line.
+    pub(crate) fn is_parameter(&self, line: usize, name: &str) -> bool {
+        let Some(f) = self.function(line) else { return false };
+        let end =
+            |j: &usize| self.code(*j).contains('{') || self.code(*j).trim_end().ends_with(':');
+        let until = (f.first..f.first + 12).find(end).unwrap_or(f.first).min(line);
+        (f.first..=until).any(|j| {
+            let code = self.code(j).trim_start();
+            // The receiver of a method of Go is its own.
+            let code =
+                code.strip_prefix("func (").and_then(|c| c.split_once(") ")).map_or(code, |c| c.1);
+            let names =
+                if j == f.first { code.split_once('(').map_or("", |(_, l)| l) } else { code };
+            has_word(names.split('{').next().unwrap_or(names), name)
+        })
     }
 
     /// The lines of the function around a line, at most [`MOST_BLOCK`] to either side; without a

@@ -113,9 +113,9 @@ pub(super) fn format_call(place: &Place<'_, '_>) -> Option<Found> {
             || text.starts_with("stack_info")
     });
     let n = wanted(format, false, scan.is(family::C | family::CPP))?;
-    if scan.is(family::PYTHON)
-        && (name.ends_with("printf") || (n == 0 && !logs_by_percent(scan, format)))
-    {
+    // Places of another form belong to a logger of another make.
+    let others = n == 0 && format.contains('{');
+    if scan.is(family::PYTHON) && (name.ends_with("printf") || others) {
         return None;
     }
     // A mapping or an array may stand for all arguments.
@@ -126,15 +126,6 @@ pub(super) fn format_call(place: &Place<'_, '_>) -> Option<Found> {
         return None;
     }
     found(i, &format!("{n} for {}", rest.len()))
-}
-
-/// Whether a format without places goes to the logger of the standard library, which knows no others than those
-/// with a percent sign. Loggers of other makes take braces.
-fn logs_by_percent(scan: &Scan<'_>, format: &str) -> bool {
-    let standard = |l: &super::lex::Line<'_>| {
-        l.code.starts_with("import logging") || l.code.starts_with("from logging import")
-    };
-    !format.contains('{') || scan.lines.iter().any(standard)
 }
 
 /// `"..%s.." % (a, b)` and `"..{}..".format(a)`.
@@ -187,6 +178,9 @@ pub(super) fn sql(place: &Place<'_, '_>) -> Option<Found> {
         || raw[..opened].contains("Sprintf(")
         || raw[..opened].contains("String.format(");
     let lower = rest.to_ascii_lowercase();
+    if CATALOGUES.iter().any(|w| lower.contains(w)) {
+        return None;
+    }
     // Behind its closing quote a query is over.
     let end = rest.find(quote).unwrap_or(rest.len());
     let php = scan.is(family::PHP);
@@ -203,25 +197,22 @@ pub(super) fn sql(place: &Place<'_, '_>) -> Option<Found> {
             let ends = |t: &str| {
                 t.strip_prefix(quote)
                     .and_then(|t| t.trim_start().strip_prefix(['+', '.']))
-                    .is_some_and(|t| value_name(t) && (!php || t.trim_start().starts_with('$')))
+                    .is_some_and(|t| given(place, t) && (!php || t.trim_start().starts_with('$')))
             };
-            let hole = |open: &str| {
-                inner.strip_prefix(open).is_some_and(|v| {
-                    v.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-                        || v.starts_with(')')
-                })
-            };
+            let hole = |open: &str| inner.strip_prefix(open).is_some_and(|v| given(place, v));
+            // What stands behind the text.
+            let behind = |mark: &str| rest.split_once(mark).is_some_and(|(_, v)| given(place, v));
+            let next = || behind(&format!("{quote} % ")) || behind(&format!("{quote}, "));
             let percent = inner.starts_with("%s")
                 || inner.starts_with("%v")
                 || (quoted && inner.starts_with("%d"));
             let joined = ends(then) || own.is_some_and(ends);
-            let modulo =
-                percent && scan.is(family::PYTHON) && rest.contains(&format!("{quote} % "));
-            let braces = inner.starts_with("{}") && rest.contains(".format(");
+            let modulo = percent && scan.is(family::PYTHON) && behind(&format!("{quote} % "));
+            let braces = inner.starts_with("{}") && behind(".format(");
             let hit = joined
                 || modulo
                 || braces
-                || (percent && call)
+                || (percent && call && next())
                 || (scan.is(family::PYTHON) && formatted && hole("{"))
                 || (scan.is(family::SCRIPT) && quote == '`' && hole("${"))
                 || (scan.is(family::RUBY) && quote == '"' && hole("#{"))
@@ -241,7 +232,7 @@ fn placeholders(text: &str) -> bool {
 }
 
 /// How names of parts of queries end.
-const QUERY_PARTS: [&str; 12] = [
+const QUERY_PARTS: [&str; 18] = [
     "sql",
     "clause",
     "where",
@@ -251,25 +242,41 @@ const QUERY_PARTS: [&str; 12] = [
     "alias",
     "prefix",
     "table",
-    "intval",
     "str_repeat",
     "order",
+    "column",
+    "field",
+    "schema",
+    "index",
+    "trigger",
+    "database",
+    "intval",
 ];
 
-/// A name that is no constant.
-fn value_name(text: &str) -> bool {
-    let text = text.trim_start();
-    let name: String = text
-        .trim_start_matches('$')
-        .chars()
-        .take_while(|c| crate::text::is_ident(*c) || *c == '.')
-        .collect();
-    // A part of a query that the program has put together itself.
+/// Tables in which a database describes itself.
+const CATALOGUES: [&str; 4] = ["sqlite_", "information_schema", "pg_", "sys."];
+
+/// What a request or a command line holds, by its name.
+const REQUESTS: [&str; 14] = [
+    "req", "request", "params", "query", "body", "args", "argv", "form", "input", "payload",
+    "_GET", "_POST", "_REQUEST", "_COOKIE",
+];
+
+/// Whether the values that a text begins with come from outside of the function, and are no part of a query.
+fn given(place: &Place<'_, '_>, text: &str) -> bool {
+    let text = text.trim_start_matches(['(', ' ', '$', '@']);
+    let text = ["str(", "String("].iter().find_map(|w| text.strip_prefix(w)).unwrap_or(text);
+    let inside = |c: char| crate::text::is_ident(c) || ".$->".contains(c);
+    let name = &text[..text.find(|c| !inside(c)).unwrap_or(text.len())];
+    // A part of a query that the program has put together itself, or the name of a part of its schema.
     let lower = name.to_ascii_lowercase();
     let part = lower.starts_with("sql") || QUERY_PARTS.iter().any(|w| lower.ends_with(w));
-    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '$')
-        && name.chars().any(|c| c.is_ascii_lowercase())
-        && !part
+    let mut words = name.split(|c| !crate::text::is_ident(c)).filter(|w| !w.is_empty());
+    let asked = words.clone().any(|w| REQUESTS.contains(&w));
+    let first = words.next().unwrap_or_default();
+    // What a call makes of it is another's.
+    let own = matches!(first, "self" | "this" | "cls") || text[name.len()..].starts_with('(');
+    !part && (asked || (!own && place.scan.is_parameter(place.line, first)))
 }
 
 /// Secrets, by the rules that mask them; the least sure of these left out.
@@ -309,6 +316,7 @@ pub(super) fn secrets(scan: &Scan<'_>) -> Vec<Found> {
                 | Kind::Authorization
                 | Kind::UrlPassword
                 | Kind::PasswordHash
+                | Kind::GoogleKey
                 | Kind::Jwt
         );
         // What only its name tells must be a literal, and look like nothing else.
@@ -317,15 +325,6 @@ pub(super) fn secrets(scan: &Scan<'_>) -> Vec<Found> {
             .trim_end()
             .ends_with(['=', ':', '>']);
         let compared = before.trim_end_matches(['"', '\'']).trim_end().ends_with("==");
-        // A name in the manner of programs, of whole words.
-        let in_words = value.bytes().all(|b| b.is_ascii_alphabetic() || b == b'.')
-            && value.bytes().any(|b| b.is_ascii_uppercase())
-            && value
-                .split(|c: char| c == '.' || c.is_ascii_uppercase())
-                .filter(|w| w.len() > 1)
-                .count()
-                > 1
-            && value.bytes().filter(u8::is_ascii_uppercase).count() * 4 <= value.len();
         let letters =
             ["abcdef", "bcdfgh", "ABCDEF", "012345"].iter().any(|run| value.contains(run));
         let quoted = assigned
@@ -357,8 +356,8 @@ pub(super) fn secrets(scan: &Scan<'_>) -> Vec<Found> {
             && (sure
                 || (quoted
                     && !named
-                    && !in_words
-                    && value.len() >= 6
+                    && is_random(value)
+                    && !is_public(scan, line)
                     && span.kind == Kind::Assigned
                     && in_code));
         if ok {
@@ -366,4 +365,29 @@ pub(super) fn secrets(scan: &Scan<'_>) -> Vec<Found> {
         }
     }
     out
+}
+
+/// Whether a value is made of signs in no order: capitals, small letters and figures in turns, and no words.
+fn is_random(value: &str) -> bool {
+    let kind = |b: u8| (b.is_ascii_digit(), b.is_ascii_uppercase(), b.is_ascii_alphabetic());
+    let turns = value.as_bytes().windows(2).filter(|w| kind(w[0]) != kind(w[1])).count();
+    let digits = value.bytes().filter(u8::is_ascii_digit).count();
+    let letters = value.bytes().filter(u8::is_ascii_alphabetic).count();
+    value.is_ascii() && value.len() >= 8 && digits > 1 && letters > 1 && turns * 3 >= value.len()
+}
+
+/// Whether a secret's name says that it is none, or stands beside the name by which a service knows a program that
+/// everybody can install: both are part of it.
+fn is_public(scan: &Scan<'_>, line: usize) -> bool {
+    #[rustfmt::skip]
+    const NAMES: [&str; 19] = [
+        "apikey", "api_key", "salt", "sha1", "md5", "hash", "storage", "cache", "query", "table", "translat", "label", "i18n", "public", "client_id", "consumer", "column",
+        "site", "config.add(",
+    ];
+    const BESIDE: [&str; 5] = ["client_id", "clientid", "apikey", "api_key", "consumer"];
+    let lower = |i: usize| scan.shown(i).to_ascii_lowercase();
+    let near = line.saturating_sub(2)..line + 2;
+    NAMES.iter().any(|w| lower(line).contains(w))
+        || near.filter(|i| *i != line).any(|i| BESIDE.iter().any(|w| lower(i).contains(w)))
+        || (line.saturating_sub(20)..line).any(|i| lower(i).contains("config.add("))
 }

@@ -178,7 +178,8 @@ fn backticks_and_markup_in_quotes_survive() {
 
 #[test]
 fn a_cut_quote_is_still_found() {
-    let source = format!("let data = [s.parse().unwrap(), {}];\n", "word_of_data, ".repeat(30));
+    let source =
+        format!("fn f(s: &str) {{ g([s.parse().unwrap(), {}]) }}\n", "word_of_data, ".repeat(30));
     let parsed = accepted(&review_markdown(&subject("a.rs", &source)), Policy::Structured, &source);
     assert_eq!(parsed.findings[0].line, Some(1));
 }
@@ -291,6 +292,15 @@ fn a_secret_is_never_shown() {
         for aside in ["tests/a.py", "src/example.py", "docs/a.py"] {
             assert_eq!(fired(aside, &source), Vec::<&str>::new());
         }
+    }
+    for (path, none) in [
+        ("src/a.ts", "const storageKey = 'k8sNodes12Datatable';\n".to_owned()),
+        ("src/a.go", "const DeleteSecrets = \"DeleteSecrets\"\n".to_owned()),
+        ("src/a.php", "$x = ['reset_password' => '重置密码'];\n".to_owned()),
+        ("src/a.py", format!("CLIENT_ID = \"a\"\nCLIENT_SECRET = \"{word}\"\n")),
+        ("src/a.py", format!("self.config.add({{\n    'a': 1,\n    'secret': '{word}',\n}})\n")),
+    ] {
+        assert_eq!(fired(path, &none), Vec::<&str>::new(), "{none}");
     }
     let none = "password = os.environ[\"PASSWORD\"]\nsecret = \"changeme\"\nkey = get(\"token\")\n";
     assert_eq!(fired("src/a.py", none), Vec::<&str>::new());
