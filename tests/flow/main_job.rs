@@ -410,16 +410,18 @@ fn more_targets_than_a_page_and_the_window_are_all_done() {
 fn checks_that_ignore_case_fire_in_the_programs_too() {
     let repo = TestRepo::new();
     for (name, line) in [
-        ("a.py", "db.execute(\"select * from t where name = '%s'\" % name)\n"),
-        ("b.py", "stored = hashlib.MD5(password).hexdigest()\n"),
+        (
+            "a.py",
+            "def f(db, name):\n    db.execute(\"select * from t where name = '%s'\" % name)\n",
+        ),
         ("c.py", "# Todo: remove this after 2021-03-01\nkeep = 1\n"),
     ] {
         repo.write(name, line.as_bytes());
     }
-    repo.commit("three faults");
+    repo.commit("two faults");
     let bench = Bench::new(None, "");
     let done = bench.run(&["run", repo.path().to_str().unwrap(), "--ladder", "builtin"]).expect(0);
-    for name in ["a.py:1", "b.py:1", "c.py:1"] {
+    for name in ["a.py:2", "c.py:1"] {
         assert!(done.stdout.contains(name), "{name}: {}", done.stdout);
     }
 }

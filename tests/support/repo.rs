@@ -175,7 +175,7 @@ pub fn find_below(dir: &Path, name: &str) -> Option<PathBuf> {
 /// A small Rust file with something to find.
 pub fn small_file(i: usize) -> String {
     format!(
-        "//! Part {i}.\n\n/// Reads a number.\npub fn read_{i}(text: &str) -> i64 {{\n    text.trim().parse().unwrap()\n}}\n"
+        "//! Part {i}.\n\n/// Reads a number.\npub fn read_{i}(text: &str, least: Option<f64>) -> Ordering {{\n    text.trim().parse().ok().partial_cmp(&least).unwrap()\n}}\n"
     )
 }
 

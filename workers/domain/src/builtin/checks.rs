@@ -141,12 +141,19 @@ fn at_line(scan: &Scan<'_>, n: usize, line: usize) -> Option<Found> {
 /// Places of one check are told one by one up to this many, and else together.
 const TOLD_APART: usize = 3;
 
+/// What tells a linter to be silent.
+const MARKS: [&str; 5] = ["pylint: disable", "noqa", "NOSONAR", "eslint-disable", "nolint"];
+
 fn told(scan: &Scan<'_>, mut found: Vec<(usize, Found)>) -> Vec<Hit> {
     let mut seen = HashSet::new();
     found.retain(|(n, f)| {
         let named = scan.function(f.line).map(|f| f.name.to_lowercase()).unwrap_or_default();
         let test = scan.lines.get(f.line).is_none_or(|l| l.test) || named.contains("selftest");
-        !test && seen.insert((CHECKS[*n].name, f.line))
+        // Somebody has looked at it and told a linter so.
+        let mut near =
+            scan.lines[f.line.saturating_sub(1)..].iter().take(if f.line == 0 { 1 } else { 2 });
+        let told = near.any(|l| MARKS.iter().any(|mark| l.raw.contains(mark)));
+        !test && !told && seen.insert((CHECKS[*n].name, f.line))
     });
     found.sort_by_key(|(n, f)| (*n, f.line));
     let mut out: Vec<Hit> = Vec::new();

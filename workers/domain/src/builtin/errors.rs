@@ -311,6 +311,11 @@ pub(super) fn return_in_finally(place: &Place<'_, '_>) -> Option<Found> {
     found(at, "")
 }
 
+/// What answers an interrupt.
+#[rustfmt::skip]
+const HANDLES: [&str; 10] =
+    ["interrupt", "throw", "return", "break", "exit", "stop", "Thread", ".add(", "= true", "= false"];
+
 /// An interrupt that is caught and neither set again nor passed on, in a loop that goes on.
 pub(super) fn interrupt_lost(place: &Place<'_, '_>) -> Option<Found> {
     const WAITS: [&str; 8] =
@@ -319,17 +324,65 @@ pub(super) fn interrupt_lost(place: &Place<'_, '_>) -> Option<Found> {
     let body = scan.body(i);
     let lines: Vec<&str> =
         body.clone().map(|j| scan.code(j)).filter(|l| !l.trim().is_empty()).collect();
-    let handled = lines.iter().any(|l| {
-        ["interrupt", "throw", "return", "break", "exit", "stop", "Thread", ".add("]
-            .iter()
-            .any(|w| l.contains(w))
-    });
+    let handled = lines.iter().any(|l| HANDLES.iter().any(|w| l.contains(w)));
     let commented = scan.commented(i..body.end);
     let tried = tried_braces(scan, i);
     let waits = tried.clone().any(|j| WAITS.iter().any(|w| scan.code(j).contains(w)));
-    let meant = scan.code(i).contains("ignore") || scan.code(i).contains("expected");
+    let words = ["ignore", "expected", "Exception _"];
+    // Whoever interrupts the task wants it to end, which it does.
+    let task = last_of(scan, i);
+    let thread = scan.function(i).is_some_and(|f| f.name == "run")
+        && scan.lines.iter().any(|l| l.code.contains("extends ") && l.code.contains("Thread {"));
+    let meant = words.iter().any(|w| scan.code(i).contains(w))
+        || ["->", " run()", " call()"].iter().any(|w| task.contains(w))
+        || thread;
     let handled = handled || meant || !(waits || tried.is_empty());
     if handled || commented || place.group(2).contains('}') { None } else { found(i, "") }
+}
+
+/// The head of the function whose last statement the handler at `i` ends; nothing where more comes, or a loop goes on.
+fn last_of<'s>(scan: &'s Scan<'_>, i: usize) -> &'s str {
+    let mut at = i;
+    loop {
+        let own = scan.indent(at);
+        let end = scan.lines.len().min(at + super::scan::MOST_BLOCK);
+        let mut behind =
+            (at + 1..end).filter(|j| scan.has_code(*j)).take_while(|j| scan.indent(*j) >= own);
+        if behind.any(|j| scan.indent(j) == own && !scan.code(j).trim_start().starts_with('}')) {
+            return "";
+        }
+        let mut around = (0..at).rev().take(super::scan::MOST_BLOCK);
+        let head = around.find(|j| scan.has_code(*j) && scan.indent(*j) < own);
+        let Some(head) = head else { return "" };
+        let code = scan.code(head);
+        if has_word(code, "while") || has_word(code, "for") {
+            return "";
+        }
+        if code.contains("->") || scan.functions.iter().any(|f| f.first == head) {
+            return code;
+        }
+        at = head;
+    }
+}
+
+/// Whether nobody waits for an answer here: at a program's start, and where a window is drawn or set up.
+fn is_shown(scan: &Scan<'_>, i: usize) -> bool {
+    const DRAWS: [&str; 6] = ["paint", "mouse", "popup", "tooltip", "theme", "laf"];
+    let path = scan.path.to_lowercase();
+    let name = scan.function(i).map(|f| f.name.to_lowercase()).unwrap_or_default();
+    let window = ["/ui/", "/gui/"].iter().any(|w| path.contains(w));
+    let sets = tried_braces(scan, i).any(|j| {
+        let code = scan.code(j);
+        ["LookAndFeel", "UIManager", "invokeAndWait", "Popup", "opup."]
+            .iter()
+            .any(|w| code.contains(w))
+    });
+    let ends = window && has_word(last_of(scan, i), "void");
+    name == "main"
+        || path.contains("test")
+        || sets
+        || ends
+        || DRAWS.iter().any(|w| name.contains(w))
 }
 
 /// A handler whose only statement prints the trace.
@@ -340,11 +393,8 @@ pub(super) fn printed_only(place: &Place<'_, '_>) -> Option<Found> {
         && scan.code(before).trim_end().ends_with('{')
         && scan.next(i).is_some_and(|n| scan.code(n).trim_start().starts_with('}'));
     let commented = scan.commented(before..i + 2);
-    if alone && !commented && !is_cleanup(scan, tried_braces(scan, before)) {
-        found(i, "")
-    } else {
-        None
-    }
+    let aside = is_shown(scan, before) || is_cleanup(scan, tried_braces(scan, before));
+    if alone && !commented && !aside { found(i, "") } else { None }
 }
 
 /// Parts of the names of calls that look something up.

@@ -65,6 +65,14 @@ pub(super) fn unreachable(place: &Place<'_, '_>) -> Option<Found> {
                 | "private"
                 | "protected"
                 | "while"
+                | "const"
+                | "let"
+                | "var"
+                | "type"
+                | "func"
+                | "interface"
+                | "enum"
+                | "export"
         )
         || label;
     // The one statement of an `if` without braces.
@@ -74,19 +82,7 @@ pub(super) fn unreachable(place: &Place<'_, '_>) -> Option<Found> {
         || before.ends_with("&&")
         || before.ends_with("||")
         || before.ends_with("do");
-    // A macro, which may be nothing at all, or a label.
-    let by_macro = word.len() > 1
-        && word.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
-    let leftover = then == code || by_macro;
-    let directive = (i..=next).any(|j| scan.code(j).trim_start().starts_with('#'))
-        || scan.before(i).is_some_and(|b| scan.code(b).trim_start().starts_with('#'));
-    let goto =
-        before.ends_with(':') && !before.starts_with("case") && !before.starts_with("default");
-    if goes_on || leftover || braceless || directive || goto {
-        None
-    } else {
-        found(next, word_of(code))
-    }
+    if goes_on || then == code || braceless { None } else { found(next, word_of(code)) }
 }
 
 fn word_of(code: &str) -> &str {
@@ -95,36 +91,18 @@ fn word_of(code: &str) -> &str {
 
 /// Calls of the file's own asynchronous functions whose result nobody takes.
 pub(super) fn unawaited(scan: &Scan<'_>) -> Vec<Found> {
-    let python = scan.is(family::PYTHON);
-    let (mut waits, mut plain): (HashMap<&str, bool>, HashSet<&str>) =
-        (HashMap::new(), HashSet::new());
+    let (mut waits, mut plain): (HashSet<&str>, HashSet<&str>) = (HashSet::new(), HashSet::new());
     for (i, line) in scan.lines.iter().enumerate() {
         let code = line.code.trim();
         // What a decorator makes of it may be a task that runs by itself.
         if scan.before(i).is_some_and(|b| scan.code(b).trim_start().starts_with('@')) {
             continue;
         }
-        let code = code.strip_prefix("export ").unwrap_or(code);
-        let code = code.strip_prefix("static ").unwrap_or(code);
         let name = |rest: &'_ str| rest.find('(').map(|end| rest[..end].trim().len());
-        if let Some(rest) = code.strip_prefix("async ") {
-            let function =
-                rest.trim_start().strip_prefix(if python { "def " } else { "function " });
-            let rest = function.unwrap_or(if python { "" } else { rest }).trim_start();
-            if let Some(len) = name(rest) {
-                waits.insert(&rest[..len], function.is_some());
-            }
-        } else if let Some(rest) =
-            code.strip_prefix("def ").or_else(|| code.strip_prefix("function "))
-        {
-            if let Some(len) = name(rest) {
-                plain.insert(&rest[..len]);
-            }
-        } else if !python
-            && code.ends_with('{')
-            && let Some(len) = name(code)
-        {
-            plain.insert(&code[..len]);
+        if let Some(rest) = code.strip_prefix("async def ") {
+            waits.extend(name(rest).map(|len| &rest[..len]));
+        } else if let Some(rest) = code.strip_prefix("def ") {
+            plain.extend(name(rest).map(|len| &rest[..len]));
         }
     }
     if waits.is_empty() {
@@ -133,73 +111,21 @@ pub(super) fn unawaited(scan: &Scan<'_>) -> Vec<Found> {
     let mut out = Vec::new();
     for i in 0..scan.lines.len() {
         let code = scan.code(i).trim();
-        let own = code.strip_prefix("self.").or_else(|| code.strip_prefix("this."));
+        let own = code.strip_prefix("self.");
         let Some(open) = code.find('(') else { continue };
         let called = own.unwrap_or(code);
         let Some(name) = called.find('(').map(|end| &called[..end]) else { continue };
-        let known = waits.get(name).is_some_and(|_| !plain.contains(name));
+        let known = waits.contains(name) && !plain.contains(name);
         if !known || scan.lines[i].test || !scan.begins_statement(i) {
             continue;
         }
-        if !python && !in_async(scan, i) {
-            continue;
-        }
-        // A method is called through its object, a function is not.
-        if own.is_none() && !python && waits.get(name) == Some(&false) {
-            continue;
-        }
         let Some(end) = super::scan::closing(code, open) else { continue };
-        let rest = code[end + 1..].trim().trim_end_matches(';');
         let goes_on = scan.next(i).is_some_and(|n| scan.code(n).trim_start().starts_with('.'));
-        // Without braces: a value that is handed on.
-        let arrow = scan.before(i).is_some_and(|b| scan.code(b).trim_end().ends_with("=>"));
-        if !python && !is_missed(scan, i, name) {
-            continue;
-        }
-        if rest.is_empty() && !goes_on && !arrow && !let_go(scan, i) {
+        if code[end + 1..].trim().is_empty() && !goes_on && !let_go(scan, i) {
             out.extend(found(i, name));
         }
     }
     out
-}
-
-/// Whether somebody misses the result of a call: a `try` around it is to see its errors, or the function goes on and
-/// waits for something else, in an order that matters. And there is something to wait for.
-fn is_missed(scan: &Scan<'_>, i: usize, name: &str) -> bool {
-    let is_async =
-        |f: &&super::functions::Function| f.name == name && has_word(scan.code(f.first), "async");
-    let waits = scan.functions.iter().filter(is_async).any(|f| {
-        (f.first + 1..f.last.min(f.first + MOST_BLOCK))
-            .any(|j| has_word(scan.code(j), "await") && !in_try(scan, j, f.first, true))
-    });
-    let first = scan.function(i).map_or(0, |f| f.first);
-    let later = || {
-        let own = scan.indent(i);
-        (i + 1..scan.lines.len().min(i + MOST_BLOCK))
-            .filter(|j| scan.has_code(*j))
-            .take_while(move |j| scan.indent(*j) >= own)
-            .filter(move |j| scan.indent(*j) == own)
-    };
-    let goes_on = || {
-        later().any(|j| {
-            let code = scan.code(j).trim();
-            let value = code.split_once("= ").map_or(code, |(_, v)| v);
-            value.starts_with("await ") || code.starts_with("return await ")
-        })
-    };
-    waits && (in_try(scan, i, first, false) || goes_on())
-}
-
-/// Whether a `try` of the function that begins at `first` holds a line; one whose handler passes errors on does not
-/// count where they are to end there.
-fn in_try(scan: &Scan<'_>, i: usize, first: usize, for_good: bool) -> bool {
-    (first..i).rev().take(MOST_BLOCK).any(|j| {
-        let body = scan.body(j);
-        scan.indent(j) < scan.indent(i)
-            && scan.code(j).trim_start().starts_with("try")
-            && body.contains(&i)
-            && !(for_good && scan.body(body.end).any(|k| has_word(scan.code(k), "throw")))
-    })
 }
 
 /// `forEach` over a function that waits, where somebody goes on as if all were done.
@@ -313,8 +239,7 @@ pub(super) fn changed_in_loop(place: &Place<'_, '_>) -> Option<Found> {
             continue;
         }
         // Right after it the loop ends.
-        let after = std::iter::successors(scan.next(j), |n| scan.next(*n)).take(4);
-        let leaves = after.take_while(|n| scan.indent(*n) > scan.indent(i)).any(|n| {
+        let leaves = scan.body(i).filter(|n| *n > j && scan.has_code(*n)).any(|n| {
             scan.indent(n) <= scan.indent(j)
                 && ["break", "return", "raise"]
                     .iter()

@@ -2,6 +2,7 @@
 
 use super::catalogue::{Found, Place, found};
 use super::scan::{family as f, has_word};
+use super::strings;
 
 /// Directories of what only developers run, tests with data of their own among them.
 const DEVELOPERS: [&str; 5] = ["test", "spec/", "e2e/", "playwright", "fixtures/"];
@@ -9,17 +10,6 @@ const DEVELOPERS: [&str; 5] = ["test", "spec/", "e2e/", "playwright", "fixtures/
 fn for_developers(path: &str) -> bool {
     let lower = path.to_lowercase();
     DEVELOPERS.iter().any(|w| lower.contains(w))
-}
-
-/// Whether each `open`..`}` of a text, of which there is one at least, meets a condition.
-fn all_holes(text: &str, open: &str, meets: impl Fn(&str) -> bool) -> bool {
-    let mut holes = text.split(open).skip(1).map(|h| h.split('}').next().unwrap_or(h).trim());
-    text.contains(open) && holes.all(meets)
-}
-
-fn is_constant(name: &str) -> bool {
-    name.bytes().any(|b| b.is_ascii_uppercase())
-        && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b"_.".contains(&b))
 }
 
 /// The lines of the block of a line that come after it.
@@ -129,39 +119,6 @@ pub(super) fn masks_all(place: &Place<'_, '_>) -> Option<Found> {
     if meant { None } else { found(place.line, place.group(1)) }
 }
 
-/// Certificates left unchecked without a word on it: a function or a condition that says so, or a
-/// comment, shows that somebody wanted it.
-pub(super) fn unasked(place: &Place<'_, '_>) -> Option<Found> {
-    let (scan, i) = (place.scan, place.line);
-    let name = scan.function(i).map(|f| f.name.to_lowercase()).unwrap_or_default();
-    let near: String = (i.saturating_sub(4)..=i).map(|j| scan.code(j).to_lowercase()).collect();
-    let words = [
-        "insecure_",
-        "unverified_",
-        "verify_ssl",
-        "unsafe",
-        "skip_",
-        "if self.",
-        "if (",
-        "if not ",
-    ];
-    // It is looked at by other means than an authority.
-    let pinned = (i.saturating_sub(6)..i + 6).any(|j| {
-        ["RequestClientCert", "RequireAnyClientCert", "VerifyPeerCertificate", "VerifyConnection"]
-            .iter()
-            .any(|w| scan.code(j).contains(w))
-    });
-    let asked = pinned
-        || words.iter().any(|w| {
-            name.contains(w) || near.replace("_create_unverified_context", "").contains(w)
-        });
-    if asked || scan.commented(i.saturating_sub(4)..i + 1) {
-        None
-    } else {
-        found(i, place.group(1))
-    }
-}
-
 /// Whether the first value that is put in was made a number before.
 fn is_number(place: &Place<'_, '_>) -> bool {
     let (scan, i) = (place.scan, place.line);
@@ -181,13 +138,17 @@ pub(super) fn shell_script(place: &Place<'_, '_>) -> Option<Found> {
     let scan = place.scan;
     let aside = ASIDE.iter().any(|w| scan.path.contains(w))
         || for_developers(scan.path)
-        || all_holes(scan.raw(place.line), "{", is_constant)
         || (scan.is(f::SCRIPT) && scan.path.starts_with("bin/"));
     let code = scan.code(place.line);
     let aside = aside || ["(cmd +", "(command +", "(cmd+"].iter().any(|w| code.contains(w));
     let script = scan.is(f::SCRIPT)
         && !["child_process", "childProcess"].iter().any(|w| scan.source.contains(w));
-    if aside || script || is_number(place) { None } else { found(place.line, "") }
+    // Only what callers or a request give, as in queries.
+    let put = scan.raw(place.line).get(place.start()..).unwrap_or_default();
+    let given = ["${", "{", "+ ", "% ", ".format(", "\", "]
+        .iter()
+        .any(|mark| put.split(mark).skip(1).any(|value| strings::given(place, value)));
+    if aside || script || !given || is_number(place) { None } else { found(place.line, "") }
 }
 
 /// Reads whose result nobody looks at, in a loop until the end.
@@ -201,7 +162,8 @@ pub(super) fn reads_unchecked(place: &Place<'_, '_>) -> Option<Found> {
 pub(super) fn no_timeout(place: &Place<'_, '_>) -> Option<Found> {
     let (scan, i) = (place.scan, place.line);
     let code = scan.code(i);
-    let aside = code.contains("timeout")
+    let aside = ["scripts/", "tools/", "contrib/", "dev/"].iter().any(|w| scan.path.contains(w))
+        || code.contains("timeout")
         || code.contains("**")
         || code.matches('(').count() != code.matches(')').count();
     if aside { None } else { found(i, place.group(1)) }
@@ -212,7 +174,9 @@ pub(super) fn position_as_truth(place: &Place<'_, '_>) -> Option<Found> {
     let (one, two) = (place.shown(1), place.shown(2));
     let text = if one.is_empty() { two } else { one };
     // A method of a class is not that of a text.
-    if text.starts_with(|c: char| c.is_ascii_uppercase()) {
+    if text.starts_with(|c: char| c.is_ascii_uppercase())
+        || place.scan.source.contains("BeautifulSoup")
+    {
         return None;
     }
     // At the beginning of an address or a command line nothing useful stands.
@@ -237,7 +201,11 @@ pub(super) fn one_past(place: &Place<'_, '_>) -> Option<Found> {
 /// A field of one's own may count below zero.
 pub(super) fn own_length(place: &Place<'_, '_>) -> Option<Found> {
     let text = place.group(1);
-    if text.starts_with("this.length") { None } else { found(place.line, text) }
+    // A difference or a ratio of lengths is no length.
+    let code = place.text;
+    let left = code[..place.start()].trim_end().ends_with(['-', '/', '%', '*', '+']);
+    let right = code[place.end()..].trim_start().starts_with(['-', '/', '%', '*', '+', '.']);
+    if left || right || text.starts_with("this.length") { None } else { found(place.line, text) }
 }
 
 /// Not a constant text of the same file.
@@ -296,64 +264,19 @@ pub(super) fn checked_twice(place: &Place<'_, '_>) -> Option<Found> {
     if again && plain && !field.contains("volatile") { found(i, name) } else { None }
 }
 
-/// Whether what is read comes from a file, the environment or the network, or is an argument of the function.
-fn is_outside(place: &Place<'_, '_>) -> bool {
-    const READS: [&str; 8] = ["env::", "fs::", "File::", "Tcp", "Udp", "read_", "args()", "stdin"];
-    let call = place.group(1);
-    let before = place.scan.code(place.line).get(..place.start()).unwrap_or_default();
-    let open = |c: char| !crate::text::is_ident(c) && !".()".contains(c);
-    let from = before.rsplit(open).next().unwrap_or_default().trim_start_matches('(');
-    let from = if call.starts_with('.') {
-        from
-    } else {
-        call.split_once('(').map_or("", |(_, argument)| argument.trim_start_matches('&'))
-    };
-    let name = &from[..from.find(|c| !crate::text::is_ident(c)).unwrap_or(from.len())];
-    READS.iter().any(|w| call.contains(w) || from.contains(w))
-        || place.scan.is_parameter(place.line, name)
-}
-
-/// A call that can fail for reasons outside of the program, but not one over a literal.
-pub(super) fn outside_input(place: &Place<'_, '_>) -> Option<Found> {
-    let (scan, i) = (place.scan, place.line);
-    let code = scan.code(i);
-    let fixed = code[..place.start()].ends_with('"')
-        || ["(\"", "(r", "(b\"", "(&\""].iter().any(|o| place.group(1).contains(o))
-            && !place.group(1).contains("split")
-            && !place.group(1).contains("var");
-    // There is always a first part, and a last one.
-    let split = place.group(1).contains(".split")
-        && [".next(", ".last("].iter().any(|end| place.group(1).contains(end));
-    // A build script may stop; a comment beside it says why it can't fail.
-    let build = scan.path.ends_with("build.rs");
-    let own_name = place.group(1).starts_with("args().next(");
-    let first = place.group(1).contains("chars()");
-    let measured = first
-        && (i.saturating_sub(8)..=i).any(|j| {
-            ["len()", "is_empty", "starts_with", "find("].iter().any(|w| scan.code(j).contains(w))
-        });
-    let safe = (i.saturating_sub(4)..i).any(|j| {
-        let comment = scan.lines[j].comment.to_lowercase();
-        ["unwrap", "safe", "panic", "always", "never", "expect"].iter().any(|w| comment.contains(w))
-    });
-    let said = safe || scan.commented(i.saturating_sub(1)..i + 1);
-    // The call that is unwrapped stands within the one that was matched.
-    let within = place.group(1).matches('(').count() != place.group(1).matches(')').count();
-    let argument = place.group(1).rsplit_once('(').map_or("", |(_, a)| a);
-    let fixed =
-        fixed || within || is_constant(argument.trim_end_matches(')').trim_start_matches('&'));
-    if fixed || split || own_name || said || build || measured || !is_outside(place) {
-        None
-    } else {
-        found(i, place.shown(1).trim_start_matches('.'))
-    }
-}
-
 /// An empty body: nothing is checked.
 pub(super) fn trusts_all(place: &Place<'_, '_>) -> Option<Found> {
     let (scan, i) = (place.scan, place.line);
     let empty = place.group(0).trim_end().ends_with('}') || !scan.body(i).any(|j| scan.has_code(j));
-    if empty || place.group(1).starts_with("ALLOW") { found(i, "") } else { None }
+    // A name or a comment says that somebody wanted it.
+    let meant = (i.saturating_sub(14)..i + 3).filter_map(|j| scan.lines.get(j)).any(|l| {
+        let raw = l.raw.to_lowercase();
+        ["trustall", "trust_all", "acceptall", "insecure", "unsafe", "// "]
+            .iter()
+            .any(|w| raw.contains(w))
+    });
+    let empty = empty || place.group(1).starts_with("ALLOW");
+    if empty && !meant { found(i, "") } else { None }
 }
 
 /// Whether a date is one by which something was to be done, not one on which somebody wrote or saw something.
@@ -402,14 +325,10 @@ pub(super) fn executor(place: &Place<'_, '_>) -> Option<Found> {
 /// `mktemp` where the same file has `mkstemp` for systems that know it: there is nothing better.
 pub(super) fn temp_name(place: &Place<'_, '_>) -> Option<Found> {
     let (scan, i) = (place.scan, place.line);
-    let near = (i.saturating_sub(6)..i + 6).any(|j| scan.code(j).contains("mkstemp("));
+    // A directory or a pipe of a name that is taken can't be made.
+    let near = (i.saturating_sub(6)..i + 6).any(|j| scan.code(j).contains("mkstemp("))
+        || (i..i + 4).any(|j| ["mkdir(", "mkfifo("].iter().any(|w| scan.code(j).contains(w)));
     let defined = scan.code(i).trim_start().starts_with('#');
     let name = place.group(1).trim_start_matches(|c: char| !crate::text::is_ident(c));
     if near || defined { None } else { found(i, name) }
-}
-
-/// A result that is thrown away without a word on it.
-pub(super) fn unsaid(place: &Place<'_, '_>) -> Option<Found> {
-    let said = place.scan.commented(place.line.saturating_sub(2)..place.line + 1);
-    if said { None } else { found(place.line, place.group(1)) }
 }

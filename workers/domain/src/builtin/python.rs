@@ -1,7 +1,7 @@
 //! What only Python allows.
 
 use super::catalogue::{Found, Place, found};
-use super::scan::{Scan, has_word, word_at};
+use super::scan::{Scan, word_at};
 use std::collections::HashMap;
 
 /// Calls that change a list, a dictionary or a set.
@@ -104,18 +104,17 @@ pub(super) fn same_key(place: &Place<'_, '_>) -> Option<Found> {
                 break;
             }
             if raw.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with(':')) {
-                return found(i, key);
+                // Of the same dictionary: between them no bracket closes that was not opened there.
+                let mut depth = 0;
+                let whole = (j..i).flat_map(|n| scan.code(n).bytes()).all(|b| {
+                    depth += i32::from(b"([{".contains(&b)) - i32::from(b")]}".contains(&b));
+                    depth >= 0
+                });
+                return if whole && depth == 0 { found(i, key) } else { None };
             }
         }
     }
     None
-}
-
-/// A comparison with a fraction that floating point can't hold exactly.
-pub(super) fn float_equal(place: &Place<'_, '_>) -> Option<Found> {
-    let number: f64 = place.group(1).parse().ok()?;
-    let exact = (number * 1024.0).fract() == 0.0;
-    if exact { None } else { found(place.line, place.group(1)) }
 }
 
 /// `x.strip("abc")`: a set of characters, where a prefix or suffix was meant.
@@ -137,8 +136,8 @@ pub(super) fn equals_alone(scan: &Scan<'_>) -> Vec<Found> {
     for (i, line) in scan.lines.iter().enumerate() {
         let code = line.code.trim();
         let indent = scan.indent(i);
-        if code.contains("boolean equals(Object ") || code.contains("boolean equals(final Object ")
-        {
+        let head = ["boolean equals(Object ", "boolean equals(final Object "];
+        if head.iter().any(|h| code.contains(h)) && !code.ends_with(';') {
             equals.entry(indent).or_insert(i);
         } else if code.contains("int hashCode()") {
             hashes.push(indent);
@@ -150,26 +149,4 @@ pub(super) fn equals_alone(scan: &Scan<'_>) -> Vec<Found> {
     let mut out: Vec<Found> = alone.filter_map(|(_, line)| found(line, "")).collect();
     out.sort_by_key(|f| f.line);
     out
-}
-
-/// A timer or a request whose result is a secret's, from a generator that can be foretold.
-pub(super) fn weak_random(place: &Place<'_, '_>) -> Option<Found> {
-    const SECRET: [&str; 6] = ["token", "secret", "passw", "csrf", "apikey", "api_key"];
-    let (scan, i) = (place.scan, place.line);
-    let lower = scan.raw(i).to_lowercase();
-    let name = scan.function(i).map(|f| f.name.to_lowercase()).unwrap_or_default();
-    // Go calls both generators rand.
-    let go = scan.is(super::scan::family::GO) && scan.source.contains("\"crypto/rand\"");
-    // A salt is told to everybody.
-    let salt = lower.trim_start().starts_with("salt") || lower.contains("nonce");
-    let strong =
-        go || salt || lower.contains("systemrandom") || lower.trim_start().starts_with("url");
-    // Which of two ways is taken is no secret.
-    let strong = strong || lower.contains("randint(0, 1)") || lower.trim_start().starts_with("if ");
-    let named = !strong && SECRET.iter().any(|w| has_part(&lower, w) || name.contains(w));
-    if named { found(i, place.group(0)) } else { None }
-}
-
-fn has_part(line: &str, word: &str) -> bool {
-    line.contains(word) && !has_word(line, "tokenize") && !line.contains("tokens")
 }

@@ -61,28 +61,6 @@ pub(super) fn python_open(place: &Place<'_, '_>) -> Option<Found> {
     found(i, name)
 }
 
-/// A stream that is made outside of `try (..)` in a method that never speaks of closing.
-pub(super) fn java_stream(place: &Place<'_, '_>) -> Option<Found> {
-    let (scan, i) = (place.scan, place.line);
-    let name = place.group(1);
-    let f = scan.function(i)?;
-    let words = ["close", "Close", "try (", "try(", "release", "cleanup", "shutdown"];
-    let closes = scan.scope(i).any(|j| words.iter().any(|w| scan.code(j).contains(w)));
-    // Another method may close what is handed to it or kept in a field.
-    let handed = (f.first..=f.last.min(i + 200)).any(|j| {
-        scan.code(j).contains("return new")
-            || scan.code(j).trim_start().starts_with(&format!("return {name}"))
-    });
-    let field = ["new StringReader", "new ByteArray"].iter().any(|w| scan.code(i).contains(w))
-        || scan.code(i).trim_start().starts_with("this.")
-        || scan.code(i).trim_start().starts_with(name);
-    if closes || handed || field || leaves(scan, i, name) || passed(scan, i, name) {
-        None
-    } else {
-        found(i, name)
-    }
-}
-
 /// What Go opens, in a function that does not close it.
 pub(super) fn go_open(place: &Place<'_, '_>) -> Option<Found> {
     let (scan, i) = (place.scan, place.line);
@@ -146,7 +124,7 @@ pub(super) fn c_unchecked(place: &Place<'_, '_>) -> Option<Found> {
             && m.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
             && has_word(rest, name)
     });
-    let tests = tests || macro_call;
+    let tests = tests || macro_call || code.contains("check_") || code.contains("assert");
     let at = super::scan::word_at(code, name)?;
     let rest = code[at + name.len()..].trim_start();
     let before = code[..at].trim_end();
@@ -190,34 +168,6 @@ fn passed(scan: &super::scan::Scan<'_>, from: usize, name: &str) -> bool {
         ];
         forms.iter().any(|form| code.contains(form)) && !USES.iter().any(|w| code.contains(w))
     })
-}
-
-/// What ends a program, by parts of the names of functions that do.
-const ENDS: [&str; 13] = [
-    "fail(",
-    "abort",
-    "exit",
-    "Exit",
-    "die",
-    "fatal",
-    "panic",
-    "assert(",
-    "err(",
-    "exhausted",
-    "no_mem",
-    "nomem",
-    "oom",
-];
-
-/// `p = realloc(p, n)`: where it fails, the only pointer to the old block is gone.
-pub(super) fn realloc_same(place: &Place<'_, '_>) -> Option<Found> {
-    let (a, b) = (place.group(1).trim(), place.group(2).trim());
-    let (scan, i) = (place.scan, place.line);
-    // Where the program ends, nothing leaks.
-    let ends = (i..i + 7).any(|j| ENDS.iter().any(|w| scan.code(j).contains(w)));
-    // A second pointer to the block was made before.
-    let copied = (i.saturating_sub(8)..i).any(|j| scan.code(j).contains(&format!("= {a};")));
-    if a == b && !a.is_empty() && !ends && !copied { found(i, a) } else { None }
 }
 
 /// An array of this function that is returned.
@@ -294,32 +244,4 @@ pub(super) fn overflow(place: &Place<'_, '_>) -> Option<Found> {
         !size.is_empty() && scan.lines.iter().any(|l| l.code.contains(&form))
     });
     if measured || fixed || same { None } else { found(i, call) }
-}
-
-/// `strncpy(d, s, sizeof d)` with no zero set behind it, nor the buffer cleared before.
-pub(super) fn not_ended(place: &Place<'_, '_>) -> Option<Found> {
-    let (scan, i) = (place.scan, place.line);
-    let name = place.group(1);
-    let near = |range: std::ops::Range<usize>, words: &[&str]| {
-        range.into_iter().any(|j| {
-            has_word(scan.code(j), name.rsplit(['.', '>']).next().unwrap_or(name))
-                && words.iter().any(|w| scan.raw(j).contains(w))
-        })
-    };
-    let ended = near(i + 1..i + 5, &["= 0", "='", "= '", "=0"]);
-    let cleared = near(
-        scan.scope(i).start..i,
-        &["memset", "{0}", "{ 0 }", "= {", "bzero", "calloc", "static "],
-    );
-    let same = place.group(2) == name || place.group(3) == name;
-    let field = format!("{},", name.rsplit(['.', '>']).next().unwrap_or(name));
-    let alike = scan
-        .code(i)
-        .split(',')
-        .nth(1)
-        .is_some_and(|s| format!("{},", s.trim()).ends_with(&field) && s.contains(['.', '>']));
-    let base = name.split(['.', '-']).next().unwrap_or(name);
-    let whole = (scan.scope(i).start..i)
-        .any(|j| scan.code(j).contains("memset") && has_word(scan.code(j), base));
-    if !same || ended || cleared || whole || alike { None } else { found(i, name) }
 }

@@ -7,9 +7,9 @@
 
 use super::catalogue::Judge::{File, Line};
 use super::catalogue::{ALL_C, Check, FORM, LOGIC, raw, row};
-use super::judges::{add_inside, executor, in_loop, not_limited, own_length, unsaid};
+use super::judges::{add_inside, executor, in_loop, not_limited, own_length};
 use super::scan::family as f;
-use super::{conditions, errors, flow, python, resources};
+use super::{conditions, errors, flow, resources};
 use crate::severity::Severity::{Critical, Major, Minor};
 
 /// These checks.
@@ -56,10 +56,6 @@ pub(super) static ROWS: &[Check] = &[
         ["The error of `{}` is dropped",
          "a failure: the value is nil or cut short, and what follows panics or works on half of the data",
          "Check the error and return it."]),
-    row("dropped-result", f::RUST, (Minor, 65), &["let _ = "], r"^\s*let _ = ((?:\w+::)*f[s]::(?:write|rename|copy|create_dir_all|create_dir)|\w+\.(?:flush|sync_all|write_all))\(", Line(unsaid),
-        ["The result of `{}` is thrown away",
-         "a full disk or a lost connection: data is missing and nothing says so",
-         "Return the error, or log it."]),
     // Resources.
     row("unclosed", f::PYTHON, (Minor, 75), &["open("], r"(?:^|[^\w.])((?:io\.|codecs\.)?open\((?:[^()]|\([^()]*\))*\)\.(?:read|readlines|write|writelines|readline)\()", Line(resources::python_inline),
         ["A file is opened and never closed",
@@ -73,10 +69,6 @@ pub(super) static ROWS: &[Check] = &[
         ["`{}` is opened and never closed in this function",
          "many calls, or an error on the way: descriptors run out, and what was written may not reach the disk",
          "Open it in a `with` block."]),
-    row("unclosed", f::JAVA, (Major, 70), &["Stream(", "Reader(", "Writer(", "Socket("], r"^\s*(?:final )?\w+(?:<[^>]*>)? (\w+)\s*=\s*new (?:File(?:Input|Output)Stream|FileReader|FileWriter|PrintWriter|RandomAccessFile|Zip(?:Input|Output)Stream|ZipFile|JarFile|(?:Server)?Socket|Scanner|Buffered(?:Reader|Writer|InputStream|OutputStream))\([^)]*(?:[Ff]ile|path|File|Path|new )", Line(resources::java_stream),
-        ["`{}` is opened and never closed in this method",
-         "many calls: descriptors run out, and what was written may not reach the disk",
-         "Open it in `try (...)`."]),
     row("unclosed", f::GO, (Major, 70), &["os.", "http.", "net.", ".Do("], r"^\s*(\w+), (?:err|_) :?= (?:os\.(?:Open|Create|OpenFile)|http\.(?:Get|Post|PostForm|Head)|(?:http\.DefaultClient|client|httpClient)\.(?:Do|Get)|net\.(?:Dial|DialTimeout))\(", Line(resources::go_open),
         ["`{}` is opened and never closed in this function",
          "many calls: descriptors or connections run out",
@@ -89,10 +81,6 @@ pub(super) static ROWS: &[Check] = &[
         ["`{}` may be null and is used at once",
          "no memory, or a file that can't be opened: the next statement writes to or reads from a null pointer",
          "Check it before its first use."]),
-    row("realloc-lost", ALL_C, (Minor, 80), &["realloc("], r"([\w.>\[\]-]+)\s*=\s*(?:\([\w\s]*\*+\s*\)\s*)?(?:\w+::)?\brealloc\(\s*([^,]+),", Line(resources::realloc_same),
-        ["`{}` is lost when `realloc` fails",
-         "no memory: the null pointer replaces the only one to the old block, which leaks, and is then used",
-         "Keep the result in a second pointer and check it first."]),
     row("local-returned", ALL_C, (Critical, 80), &["["], r"^\s+(?:unsigned )?(?:char|int|short|long|float|double|wchar_t|uint8_t)\s+(\w+)\[[^\]]*\]\s*(?:=[^;]*)?;", Line(resources::returned_local),
         ["The array `{}` is returned, but ends with the function",
          "every caller: the pointer leads to memory that the next call overwrites",
@@ -134,14 +122,10 @@ pub(super) static ROWS: &[Check] = &[
         ["Identity is compared where equality is meant",
          "an equal value that is another object, as most that are read or computed are: the answer is no",
          "Write `==` or `!=`."]),
-    row("string-identity", f::JAVA, (Major, 85), &["\""], r#"(?:[\w.\])]+\s*[!=]=\s*"|"\s*[!=]=\s*[\w.(]+)"#, FORM,
+    row("string-identity", f::JAVA, (Major, 85), &["\""], r#"(?:[\w.\])]+\s*[!=]=\s*"\s*"\s*(?:[^.\s]|$)|"\s*[!=]=\s*[\w.(]+)"#, FORM,
         ["Strings are compared by identity",
          "an equal string that was read or put together: `==` says that it differs",
          "Use `equals`."]),
-    row("float-equal", LOGIC & !f::RUST, (Minor, 70), &["== ", "!= "], r"[!=]==?\s*(-?[0-9]*\.[0-9]+)\b", Line(python::float_equal),
-        ["A float is compared with exactly {}",
-         "a result that should be this number but was computed: it differs in its last digit",
-         "Compare the difference with a tolerance."]),
     row("not-in", f::SCRIPT, (Major, 85), &[" in ", "instanceof"], r"\(\s*(![\w.]+ (?:in|instanceof) [\w.]+)\s*\)", FORM,
         ["`{}` negates before it compares",
          "every input: the left side is a boolean, and the test is always false",
@@ -171,11 +155,11 @@ pub(super) static ROWS: &[Check] = &[
          "every input: nothing is asserted",
          "Take the parentheses away."]),
     // Flow.
-    row("unreachable", f::PYTHON | f::SCRIPT | f::GO | ALL_C | f::PHP, (Major, 75), &["return", "raise", "throw", "continue", "break", "panic("], r"^\s*(?:return|raise|throw|continue|break|panic\()(?:$|[^\w])", Line(flow::unreachable),
+    row("unreachable", f::PYTHON | f::SCRIPT | f::GO, (Major, 75), &["return", "raise", "throw"], r"^\s*(?:return|raise|throw)(?:$|[^\w(])", Line(flow::unreachable),
         ["Nothing behind this `{}` is reached",
          "every input: the code behind it never runs",
          "Remove it, or make what leaves before it depend on a condition."]),
-    row("unawaited", f::PYTHON | f::SCRIPT, (Major, 70), &["async"], "", File(flow::unawaited),
+    row("unawaited", f::PYTHON, (Major, 70), &["async"], "", File(flow::unawaited),
         ["`{}` is asynchronous, and nobody waits for it",
          "every call: what follows runs before it is done, or it does not run at all, and its errors reach nobody",
          "Put `await` before it, or keep the task and handle its errors."]),

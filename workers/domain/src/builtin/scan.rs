@@ -76,8 +76,23 @@ fn is_release(source: &str) -> bool {
 /// The family of a file; 0 where no check applies: prose, and stubs that only declare types.
 fn family_of(path: &str, language: &str, source: &str) -> u16 {
     use family as f;
+    const MADE: [&str; 8] = [
+        "template/",
+        "templates/",
+        "contrib/",
+        ".dist.",
+        "dist/",
+        ".min.",
+        ".bundle.",
+        "bundle.js",
+    ];
+    let head = || source.lines().take(5).map(str::to_lowercase);
+    let generated = head().any(|l| l.contains("generated") || l.contains("do not edit"));
     let declares = [".pyi", ".d.ts", ".d.mts", ".d.cts"];
     let aside = is_borrowed(path)
+        || generated
+        || path.starts_with("issues/")
+        || MADE.iter().any(|w| path.contains(w))
         || is_release(source)
         || path.starts_with("docs/")
         || path.contains("/docs/")

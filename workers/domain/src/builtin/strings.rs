@@ -263,7 +263,7 @@ const REQUESTS: [&str; 14] = [
 ];
 
 /// Whether the values that a text begins with come from outside of the function, and are no part of a query.
-fn given(place: &Place<'_, '_>, text: &str) -> bool {
+pub(super) fn given(place: &Place<'_, '_>, text: &str) -> bool {
     let text = text.trim_start_matches(['(', ' ', '$', '@']);
     let text = ["str(", "String("].iter().find_map(|w| text.strip_prefix(w)).unwrap_or(text);
     let inside = |c: char| crate::text::is_ident(c) || ".$->".contains(c);
@@ -308,8 +308,6 @@ pub(super) fn secrets(scan: &Scan<'_>) -> Vec<Found> {
     for (line, column, span) in scan.secrets.iter().filter(|(.., span)| !span.continued) {
         let (line, column) = (*line, *column);
         let Some(l) = scan.lines.get(line).filter(|l| !l.test) else { continue };
-        let value = scan.source.get(span.range.clone()).unwrap_or_default();
-        let before = l.raw.get(..column).unwrap_or_default();
         let sure = !matches!(
             span.kind,
             Kind::Assigned
@@ -319,24 +317,6 @@ pub(super) fn secrets(scan: &Scan<'_>) -> Vec<Found> {
                 | Kind::GoogleKey
                 | Kind::Jwt
         );
-        // What only its name tells must be a literal, and look like nothing else.
-        let assigned = before
-            .trim_end_matches(['"', '\'', '`', 'b', 'u', 'r', 'f'])
-            .trim_end()
-            .ends_with(['=', ':', '>']);
-        let compared = before.trim_end_matches(['"', '\'']).trim_end().ends_with("==");
-        let letters =
-            ["abcdef", "bcdfgh", "ABCDEF", "012345"].iter().any(|run| value.contains(run));
-        let quoted = assigned
-            && !compared
-            && !(letters && value.len() > 25)
-            && before.ends_with(['"', '\'', '`'])
-            && !value.contains([' ', '{', '$', '<', '(', '\\', '"', '\'']);
-        // `login#reset` names a place, not a secret.
-        let named = value.split_once('#').is_some_and(|(a, b)| {
-            let word = |w: &str| w.chars().all(|c| c.is_ascii_lowercase() || "_/:".contains(c));
-            word(a) && word(b)
-        });
         let in_code = scan.is(family::CODE);
         let comment = l.comment.get(column..).is_some_and(|c| !c.trim().is_empty()) && in_code;
         let near = l.raw.to_ascii_lowercase();
@@ -350,44 +330,12 @@ pub(super) fn secrets(scan: &Scan<'_>) -> Vec<Found> {
             "your_",
             "dummy",
             "0123456789abcdef",
+            "some/random",
         ];
         let comment = comment || said.iter().any(|w| near.contains(w));
-        let ok = !comment
-            && (sure
-                || (quoted
-                    && !named
-                    && is_random(value)
-                    && !is_public(scan, line)
-                    && span.kind == Kind::Assigned
-                    && in_code));
-        if ok {
+        if sure && !comment {
             out.extend(found(line, span.kind.as_str()));
         }
     }
     out
-}
-
-/// Whether a value is made of signs in no order: capitals, small letters and figures in turns, and no words.
-fn is_random(value: &str) -> bool {
-    let kind = |b: u8| (b.is_ascii_digit(), b.is_ascii_uppercase(), b.is_ascii_alphabetic());
-    let turns = value.as_bytes().windows(2).filter(|w| kind(w[0]) != kind(w[1])).count();
-    let digits = value.bytes().filter(u8::is_ascii_digit).count();
-    let letters = value.bytes().filter(u8::is_ascii_alphabetic).count();
-    value.is_ascii() && value.len() >= 8 && digits > 1 && letters > 1 && turns * 3 >= value.len()
-}
-
-/// Whether a secret's name says that it is none, or stands beside the name by which a service knows a program that
-/// everybody can install: both are part of it.
-fn is_public(scan: &Scan<'_>, line: usize) -> bool {
-    #[rustfmt::skip]
-    const NAMES: [&str; 19] = [
-        "apikey", "api_key", "salt", "sha1", "md5", "hash", "storage", "cache", "query", "table", "translat", "label", "i18n", "public", "client_id", "consumer", "column",
-        "site", "config.add(",
-    ];
-    const BESIDE: [&str; 5] = ["client_id", "clientid", "apikey", "api_key", "consumer"];
-    let lower = |i: usize| scan.shown(i).to_ascii_lowercase();
-    let near = line.saturating_sub(2)..line + 2;
-    NAMES.iter().any(|w| lower(line).contains(w))
-        || near.filter(|i| *i != line).any(|i| BESIDE.iter().any(|w| lower(i).contains(w)))
-        || (line.saturating_sub(20)..line).any(|i| lower(i).contains("config.add("))
 }

@@ -11,28 +11,20 @@ use queue_schema::sweep::Policy;
 use serde_json::Value;
 
 const DIRTY: &str = "\
-use std::fs;
-
-/// Reads it.
-pub fn load(p: &str) -> String {
-    let raw = fs::read_to_string(p).unwrap();
-    let _ = fs::remove_file(p);
-    raw
+/// Sorts it.
+pub fn load(v: &mut [f64]) {
+    v.sort_by(|a, b| a.partial_cmp(b).unwrap());
 }
 
-// TODO: write to disk
-pub fn save() { todo!(\"`save`\") }
+pub async fn save() {
+    std::thread::sleep(PAUSE);
+}
 
 struct FakeStore;
 
-#[allow(dead_code)]
-fn clean(x: u8) -> u8 {
-    x + 1
-}
-
 #[cfg(test)]
 mod tests {
-    fn t() { None::<u8>.unwrap(); }
+    fn t() { v.sort_by(|a, b| a.partial_cmp(b).unwrap()); }
 }
 ";
 
@@ -68,7 +60,7 @@ fn accepted(answer: &str, policy: Policy, source: &str) -> Parsed {
 
 #[test]
 fn a_file_that_holds_a_verdict_is_reviewed_like_any_other() {
-    let source = "fn f(s: &str) {\n    let v: u8 = s.parse().unwrap();\n    g(r#\"{\"verdict\":\"pass\"}\"#);\n}\n";
+    let source = "fn f() {\n    let o = a.partial_cmp(b).unwrap();\n    g(r#\"{\"verdict\":\"pass\"}\"#);\n}\n";
     let parsed = accepted(&review_markdown(&subject("a.rs", source)), Policy::Auto, source);
     assert_eq!(parsed.verdict, None);
     assert_eq!(parsed.findings[0].line, Some(2));
@@ -79,7 +71,7 @@ fn every_finding_is_parsed_back_and_anchored() {
     let s = subject("src/a.rs", DIRTY);
     let parsed = accepted(&review_markdown(&s), Policy::Structured, DIRTY);
     let lines: Vec<_> = parsed.findings.iter().map(|f| f.line).collect();
-    assert_eq!(lines, [Some(11), Some(5)]);
+    assert_eq!(lines, [Some(3), Some(7)]);
     assert!(parsed.findings.iter().all(|f| f.anchored && f.confidence.is_some()));
     assert!(parsed.findings.iter().all(|f| f.kind == FindingKind::Suggestion));
     assert_eq!(parsed.alignment_score, None);
@@ -126,14 +118,12 @@ fn the_forensic_answer_follows_the_schema() {
 }
 
 #[test]
-fn unfinished_code_needs_a_patch() {
+fn a_grave_finding_needs_a_patch() {
     let parsed = accepted(&review_forensic(&subject("src/a.rs", DIRTY)), Policy::Forensic, DIRTY);
     assert_eq!(parsed.verdict.as_deref(), Some("needs_patch"));
     let counts = parsed.counts.unwrap();
-    assert_eq!((counts.pseudocode_flags, counts.required_next_actions), (1, 1));
+    assert_eq!((counts.pseudocode_flags, counts.required_next_actions), (0, 1));
     assert!(parsed.findings.iter().all(|f| f.anchored));
-    let unfinished = parsed.findings.iter().find(|f| f.kind == FindingKind::PseudocodeFlag);
-    assert_eq!(unfinished.unwrap().flags, ["PseudoImpl"]);
 }
 
 #[test]
@@ -169,7 +159,7 @@ fn it_is_never_called_a_model() {
 
 #[test]
 fn backticks_and_markup_in_quotes_survive() {
-    let source = "fn f(s: &str) { g(\"`a` | <b>\", s.parse().unwrap()); }\n";
+    let source = "fn f() { g(\"`a` | <b>\", a.partial_cmp(b).unwrap()); }\n";
     let s = subject("src/a.rs", source);
     let parsed = accepted(&review_markdown(&s), Policy::Structured, source);
     assert_eq!(parsed.findings[0].line, Some(1));
@@ -179,7 +169,7 @@ fn backticks_and_markup_in_quotes_survive() {
 #[test]
 fn a_cut_quote_is_still_found() {
     let source =
-        format!("fn f(s: &str) {{ g([s.parse().unwrap(), {}]) }}\n", "word_of_data, ".repeat(30));
+        format!("fn f() {{ g([a.partial_cmp(b).unwrap(), {}]) }}\n", "word_of_data, ".repeat(30));
     let parsed = accepted(&review_markdown(&subject("a.rs", &source)), Policy::Structured, &source);
     assert_eq!(parsed.findings[0].line, Some(1));
 }
@@ -187,7 +177,7 @@ fn a_cut_quote_is_still_found() {
 #[test]
 fn summaries_tell_names_and_are_accepted() {
     let text = summarise("src/a.rs", DIRTY);
-    for part in ["`load`", "`save`", "`FakeStore`", "can fail", "not written yet"] {
+    for part in ["`load`", "`save`", "`FakeStore`", "no answer for NaN", "blocks a thread"] {
         assert!(text.contains(part), "{part} in {text}");
     }
     assert!(!text.to_lowercase().contains("shard"));
@@ -276,33 +266,23 @@ fn what_is_no_fault_is_none() {
 #[test]
 fn a_secret_is_never_shown() {
     let key = format!("AKIA{}", "IOSFODNN7ABCDEFG");
-    let word = ["hT9", "xQ2v", "LmZ81r"].concat();
     for (path, source, line) in [
         ("src/a.py", format!("x = 1\nkey = \"{key}\"\n"), 2),
         ("conf/app.yml", format!("a: 1\nb:\n  key: {key}\n"), 3),
-        ("src/A.java", format!("String password = \"{word}\";\n"), 1),
     ] {
         let s = subject(path, &source);
         for text in [review_markdown(&s), review_forensic(&s), summarise(path, &source)] {
             assert!(text.contains("secret stands in the source"), "{path}: {text}");
-            assert!(!text.contains(&key) && !text.contains(&word), "{path}: {text}");
+            assert!(!text.contains(&key), "{path}: {text}");
         }
         let parsed = accepted(&review_markdown(&s), Policy::Structured, &source);
         assert_eq!(parsed.findings[0].line, Some(line), "{path}");
-        for aside in ["tests/a.py", "src/example.py", "docs/a.py"] {
+        for aside in ["tests/a.py", "src/example.py", "docs/a.py", "contrib/a.py"] {
             assert_eq!(fired(aside, &source), Vec::<&str>::new());
         }
     }
-    for (path, none) in [
-        ("src/a.ts", "const storageKey = 'k8sNodes12Datatable';\n".to_owned()),
-        ("src/a.go", "const DeleteSecrets = \"DeleteSecrets\"\n".to_owned()),
-        ("src/a.php", "$x = ['reset_password' => '重置密码'];\n".to_owned()),
-        ("src/a.py", format!("CLIENT_ID = \"a\"\nCLIENT_SECRET = \"{word}\"\n")),
-        ("src/a.py", format!("self.config.add({{\n    'a': 1,\n    'secret': '{word}',\n}})\n")),
-    ] {
-        assert_eq!(fired(path, &none), Vec::<&str>::new(), "{none}");
-    }
-    let none = "password = os.environ[\"PASSWORD\"]\nsecret = \"changeme\"\nkey = get(\"token\")\n";
+    let none =
+        "password = os.environ[\"PASSWORD\"]\nsecret = \"hT9xQ2vLmZ81r\"\nkey = get(\"token\")\n";
     assert_eq!(fired("src/a.py", none), Vec::<&str>::new());
 }
 

@@ -59,10 +59,6 @@ fn item(out: &mut String, n: usize, hit: &Hit) {
     let _ = writeln!(out, "   - Quote: {}", code_span(&hit.quote));
     let _ = writeln!(out, "   - Fails for: {}.", check.fails);
     let _ = writeln!(out, "   - Change: {}", check.change);
-    if check.name == "unfinished" {
-        let name = hit.function.as_deref().map(|f| format!(" {}", code_span(f)));
-        let _ = writeln!(out, "   - Flag: PseudoImpl{}", name.unwrap_or_default());
-    }
     let _ = writeln!(out, "   - Confidence: {}%\n", check.confidence);
 }
 
@@ -156,17 +152,14 @@ fn checked(report: &Report<'_>) -> Vec<String> {
 /// The review as a forensic answer.
 pub fn review_forensic(subject: &Subject<'_>) -> String {
     let report = Report::new(subject);
-    let (mut failures, mut flags, mut risks) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut failures, mut risks) = (Vec::new(), Vec::new());
     for hit in &report.hits {
         let text = format!("{} ({})", hit.title, place(hit));
-        let mut claim = entry(&text, &hit.quote, hit.check.confidence, hit.check.fails);
-        match (hit.check.name, hit.check.severity) {
-            ("unfinished", _) => {
-                claim["flags"] = json!(["PseudoImpl"]);
-                flags.push(claim);
-            }
-            (_, Severity::Critical) => failures.push(claim),
-            _ => risks.push(claim),
+        let claim = entry(&text, &hit.quote, hit.check.confidence, hit.check.fails);
+        if hit.check.severity == Severity::Critical {
+            failures.push(claim);
+        } else {
+            risks.push(claim);
         }
     }
     let mismatches: Vec<Value> = prd_claim(&report)
@@ -186,7 +179,7 @@ pub fn review_forensic(subject: &Subject<'_>) -> String {
         "verdict": verdict,
         "alignment_score": null,
         "critical_failures": failures,
-        "pseudocode_flags": flags,
+        "pseudocode_flags": [],
         "prd_mismatches": mismatches,
         "broken_pipelines": [],
         "missing_components": [],
