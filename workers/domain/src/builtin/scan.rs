@@ -299,8 +299,9 @@ pub(crate) fn word_at(text: &str, word: &str) -> Option<usize> {
     })
 }
 
-/// Where the bracket that `open` is the place of closes in a line of code.
+/// Where the bracket that `open` is the place of closes in a line of code; `None` when no bracket stands there.
 pub(crate) fn closing(code: &str, open: usize) -> Option<usize> {
+    code.as_bytes().get(open).filter(|b| b"([{".contains(b))?;
     let mut depth = 0i32;
     for (i, b) in code.bytes().enumerate().skip(open) {
         match b {
