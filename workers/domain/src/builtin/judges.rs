@@ -79,36 +79,13 @@ pub(super) fn add_inside(place: &Place<'_, '_>) -> Option<Found> {
     if starts { found(place.line, place.group(1)) } else { None }
 }
 
-/// An answer whose reader has gone away, a file that is part of the program, an address that no caller gives.
-fn nobody_minds(place: &Place<'_, '_>) -> bool {
+/// Not in what only developers run, not with a word on it, and not on the way back once something has failed.
+pub(super) fn dropped_go(place: &Place<'_, '_>) -> Option<Found> {
     let (scan, i) = (place.scan, place.line);
-    let code = scan.code(i);
-    let first = code.split_once(place.group(1)).map_or("", |(_, rest)| rest);
-    let first = first.trim_start_matches('(').split([',', ')']).next().unwrap_or_default().trim();
-    let answer = place.group(1) == "io.Copy"
-        && (["w", "rw", "res", "resp", "c.Writer", "os.Stdout", "os.Stderr"].contains(&first)
-            || scan
-                .scope(i)
-                .any(|j| scan.code(j).contains(&format!("{first} http.ResponseWriter"))));
-    let own = place.group(1) == "url.Parse" && first.contains('.');
-    let aside = ["script", "tools/", "build.go", "cmd/dev"].iter().any(|w| scan.path.contains(w))
-        || scan.commented(i..i + 1);
-    // The way back, once something has failed.
+    let aside = ["script", "tools/", "build.go", "cmd/dev"].iter().any(|w| scan.path.contains(w));
     let undone = place.group(1).starts_with("os.")
         && scan.next(i).is_some_and(|n| scan.code(n).trim() == "return err");
-    let built_in = place.group(1).ends_with("ReadAll") && scan.source.contains("embed");
-    answer || own || built_in || aside || undone
-}
-
-/// Not the first bytes of an error's text.
-pub(super) fn not_limited(place: &Place<'_, '_>) -> Option<Found> {
-    let near = place.line.saturating_sub(3)..=place.line;
-    let limited = near.into_iter().any(|j| {
-        ["LimitReader", "LimitedReader", "StatusCode"]
-            .iter()
-            .any(|w| place.scan.code(j).contains(w))
-    }) || place.scan.code(place.line).contains("iscard");
-    if limited || nobody_minds(place) { None } else { found(place.line, place.group(1)) }
+    if aside || undone || scan.commented(i..i + 1) { None } else { found(i, place.group(1)) }
 }
 
 /// `replaceAll(".", "*")` is meant: each sign becomes the same one.

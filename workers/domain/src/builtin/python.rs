@@ -143,9 +143,16 @@ pub(super) fn equals_alone(scan: &Scan<'_>) -> Vec<Found> {
             hashes.push(indent);
         }
     }
-    let alone = equals
-        .into_iter()
-        .filter(|(indent, line)| !hashes.contains(indent) && !scan.lines[*line].test);
+    // What another class lays down may be there.
+    let inherits = |indent: usize, line: usize| {
+        let mut heads = (0..line).rev().filter(|j| scan.has_code(*j) && scan.indent(*j) < indent);
+        heads.next().is_some_and(|j| {
+            (j.saturating_sub(2)..=j).any(|k| super::scan::has_word(scan.code(k), "extends"))
+        })
+    };
+    let alone = equals.into_iter().filter(|(indent, line)| {
+        !hashes.contains(indent) && !scan.lines[*line].test && !inherits(*indent, *line)
+    });
     let mut out: Vec<Found> = alone.filter_map(|(_, line)| found(line, "")).collect();
     out.sort_by_key(|f| f.line);
     out

@@ -7,7 +7,7 @@
 
 use super::catalogue::Judge::{File, Line};
 use super::catalogue::{ALL_C, Check, FORM, LOGIC, raw, row};
-use super::judges::{add_inside, executor, in_loop, not_limited, own_length};
+use super::judges::{add_inside, dropped_go, executor, in_loop, own_length};
 use super::scan::family as f;
 use super::{conditions, errors, flow, resources};
 use crate::severity::Severity::{Critical, Major, Minor};
@@ -48,11 +48,11 @@ pub(super) static ROWS: &[Check] = &[
         ["`{}` is closed before its error was looked at",
          "a failed call: the value is nil, and the deferred call panics or closes nothing",
          "Move `defer` behind the check of the error."]),
-    row("dropped-error", f::GO, (Major, 70), &["json.", "os.", "ioutil.", "xml.", "http.", "io."], r"^\s*((?:json|xml|yaml)\.Unmarshal|json\.NewDecoder\([^()]*\)\.Decode|os\.(?:MkdirAll|Mkdir|WriteFile|Rename|Chmod|Symlink|Truncate)|ioutil\.WriteFile|http\.ListenAndServe(?:TLS)?|io\.Copy)\(.*\)\s*$", Line(not_limited),
+    row("dropped-error", f::GO, (Major, 70), &["json.", "os.", "ioutil.", "xml.", "http.", "io."], r"^\s*((?:json|xml|yaml)\.Unmarshal|json\.NewDecoder\([^()]*\)\.Decode|os\.(?:MkdirAll|Mkdir|WriteFile|Rename|Chmod|Symlink|Truncate)|ioutil\.WriteFile|http\.ListenAndServe(?:TLS)?)\(.*\)\s*$", Line(dropped_go),
         ["The error of `{}` is dropped",
          "a failure, such as a full disk or malformed input: the program goes on with empty or half-written data",
          "Check the error and return it."]),
-    row("dropped-error", f::GO, (Major, 70), &[", _ "], r"^\s*\w+, _ :?= ((?:ioutil\.ReadAll|io\.ReadAll|os\.Open|os\.Create|http\.NewRequest|http\.Get|net\.Dial|url\.Parse|net\.Listen))\(", Line(not_limited),
+    row("dropped-error", f::GO, (Major, 70), &[", _ "], r"^\s*\w+, _ :?= ((?:os\.Open|os\.Create|http\.NewRequest|http\.Get|net\.Dial|net\.Listen))\(", Line(dropped_go),
         ["The error of `{}` is dropped",
          "a failure: the value is nil or cut short, and what follows panics or works on half of the data",
          "Check the error and return it."]),

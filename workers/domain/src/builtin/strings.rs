@@ -333,7 +333,12 @@ pub(super) fn secrets(scan: &Scan<'_>) -> Vec<Found> {
             "some/random",
         ];
         let comment = comment || said.iter().any(|w| near.contains(w));
-        if sure && !comment {
+        // The keys of some services look like a name with dots in it, of which a figure is a part.
+        let value = l.raw.get(column..).unwrap_or_default();
+        let value = value.split(|c: char| !c.is_alphanumeric() && !"-_.".contains(c)).next();
+        let figures = value.unwrap_or_default().bytes().filter(u8::is_ascii_digit).count();
+        let name = span.kind == Kind::ServiceKey && figures < 2;
+        if sure && !comment && !name {
             out.extend(found(line, span.kind.as_str()));
         }
     }
