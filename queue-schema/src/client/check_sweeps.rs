@@ -63,7 +63,14 @@ impl Queue {
         let spec = spec.unwrap_or_default();
         // Only a program with the key can make signed values anew.
         let mute = !self.options().signer.is_on() && plain(&spec).len() < spec.len();
-        let spec = serde_json::from_slice::<SweepSpec>(plain(&spec)).ok();
+        let spec = match serde_json::from_slice::<SweepSpec>(plain(&spec)) {
+            Ok(spec) => Some(spec),
+            Err(error) if is_of_another_version(plain(&spec)) => {
+                form.faults.push(self.newer(sweep, &error));
+                return Ok(());
+            }
+            Err(_) => None,
+        };
         let lacks_after = after.is_none() && spec.as_ref().is_some_and(SweepSpec::is_followed);
         if mute && (head.is_none() || tail.is_none() || lacks_after) {
             form.faults.push(self.without_key(sweep));
@@ -112,6 +119,13 @@ impl Queue {
         let message =
             "what it lacks is signed: mend it with the fleet's key (queue.signing_key_env)";
         self.fault("unread", &format!("sweep {sweep}"), message.to_owned(), false)
+    }
+
+    fn newer(&self, sweep: &SweepId, error: &serde_json::Error) -> Fault {
+        let message = format!(
+            "another version wrote its request ({error}): look at it with that version; nothing is changed"
+        );
+        self.fault("unread", &format!("sweep {sweep}"), message, false)
     }
 
     /// What the script makes a sweep's record anew of, where its request can be read.
@@ -228,4 +242,12 @@ impl Queue {
             .await?;
         Ok(counts)
     }
+}
+
+/// Whether a request that can't be read is whole all the same: one with fields that this version does not know.
+fn is_of_another_version(spec: &[u8]) -> bool {
+    let read = serde_json::from_slice::<serde_json::Value>(spec);
+    read.is_ok_and(|spec| {
+        spec["v"].is_u64() && spec["repo"].is_string() && spec["ladder"].is_object()
+    })
 }

@@ -249,3 +249,24 @@ async fn a_review_whose_row_is_gone_is_done_again_even_after_its_sweep_ended() {
     assert!(status.is_over() && status.resolved == 1, "{status:?}");
     bed.check_clean().await;
 }
+
+#[tokio::test]
+async fn a_request_of_another_version_is_told_and_left_as_it_is() {
+    let bed = Bed::new().await;
+    let sweep = bed.sweep(1, &[], 2).await;
+    let (mut conn, key) = (bed.conn(), at(keys::sweep(&sweep)));
+    let spec: String = conn.hget(&key, "spec").unwrap();
+    // Of a version that has another policy.
+    let newer = spec.replacen("\"policy\":\"", "\"policy\":\"of_tomorrow_", 1);
+    assert_ne!(newer, spec);
+    let _: () = conn.hset(&key, "spec", &newer).unwrap();
+    for mends in [false, true] {
+        let check = bed.queue.check_all(mends).await.unwrap();
+        let told: Vec<_> = check.faults.iter().map(|f| (&*f.kind, f.mended)).collect();
+        assert_eq!(told, [("unread", false)], "{check:?}");
+        assert!(check.faults[0].message.contains("another version wrote"), "{check:?}");
+    }
+    let _: () = conn.hset(&key, "spec", &spec).unwrap();
+    assert_eq!(bed.queue.check_all(true).await.unwrap().faults, []);
+    a_new_sweep_completes(&bed, 2, "a request of another version").await;
+}
