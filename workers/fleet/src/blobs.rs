@@ -7,6 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Bytes of contents that a worker keeps: the files that are under review at a time, many times over.
 pub(crate) const BLOBS_BYTES: usize = 64 << 20;
 
+/// Contents that a worker keeps at most: what it knows of a small file takes more than the file.
+const MOST_KEPT: usize = 4096;
+
 /// A repository, by path or URL, and an object of it. Content that one sweep may read is not given to a sweep
 /// of another repository that only names the object.
 type Key = (String, String);
@@ -63,7 +66,7 @@ impl Blobs {
             kept.bytes -= old.len();
         }
         kept.by_use.insert(now, key);
-        while kept.bytes > self.most
+        while (kept.bytes > self.most || kept.found.len() > MOST_KEPT)
             && let Some((_, oldest)) = kept.by_use.pop_first()
             && let Some((_, old)) = kept.found.remove(&oldest)
         {
@@ -103,6 +106,16 @@ mod tests {
             assert!(held(&blobs) <= MOST);
         }
         assert!(held(&blobs) > 0);
+    }
+
+    #[test]
+    fn small_contents_are_bounded_by_their_number() {
+        let blobs = Blobs::new(BLOBS_BYTES);
+        for oid in 0..MOST_KEPT + 10 {
+            blobs.put("r", &oid.to_string(), vec![0]);
+        }
+        assert_eq!(held(&blobs), MOST_KEPT);
+        assert_eq!([9, 10].map(|oid| blobs.get("r", &oid.to_string()).is_some()), [false, true]);
     }
 
     #[test]
