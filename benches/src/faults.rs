@@ -1,7 +1,7 @@
 //! `make faults`: runs the tests of every row of `tests/faults/rows.toml`, and prints what each came to as a table.
 //!
 //! A test prints its figures as lines that begin with `figure: `, and `skipped: ` where something is missing that it needs.
-//! `--long` runs the rows that have a long form in it, `--write` puts the table into docs/reliability.md, a word runs only
+//! `--long` runs only the rows that have a long form, in that form, `--write` puts the table into docs/reliability.md, a word runs only
 //! the rows that have it.
 
 use anyhow::{Context as _, bail};
@@ -57,8 +57,8 @@ fn main() -> anyhow::Result<()> {
     let (long, write) = (has("--long"), has("--write"));
     let words: Vec<&String> = args.iter().filter(|arg| !arg.starts_with("--")).collect();
     let Rows { mut row } = toml::from_str(&std::fs::read_to_string(LIST).context(LIST)?)?;
-    row.retain(|row| row.long || !long);
-    row.retain(|row| words.iter().all(|word| row.fault.contains(word.as_str())));
+    let has_words = |row: &Row| words.iter().all(|word| row.fault.contains(word.as_str()));
+    row.retain(|row| (row.long || !long) && has_words(row));
     if row.is_empty() {
         bail!("no row of {LIST} has these words{}", if long { " and a long form" } else { "" });
     }

@@ -21,13 +21,18 @@ async fn kept(redis: &RedisServer) -> Vec<(String, String)> {
     rows.into_iter().map(|row| (row.reviewer, row.bundle)).collect()
 }
 
+/// Which part a call is about.
+fn part(call: &Recorded) -> &'static str {
+    let is = |part: &&str| call.prompt.contains(&format!("take_{part}"));
+    ["api", "core", "ui"].into_iter().find(is).unwrap()
+}
+
 /// How often each reviewer was asked about each part.
 fn asked(stub: &ModelStub) -> BTreeMap<(String, String), usize> {
     let mut all = BTreeMap::new();
     for call in stub.requests() {
-        let part =
-            ["api", "core", "ui"].into_iter().find(|p| call.prompt.contains(&format!("take_{p}")));
-        *all.entry((call.model, part.unwrap().to_owned())).or_default() += 1;
+        let part = part(&call).to_owned();
+        *all.entry((call.model, part)).or_default() += 1;
     }
     all
 }
@@ -73,9 +78,7 @@ fn every_fifth_is_useless(times: usize) -> (Value, i32) {
     let repo = branch();
     let asked: Mutex<Vec<(String, usize)>> = Mutex::default();
     let stub = ModelStub::with(move |call: &Recorded| {
-        let part =
-            ["api", "core", "ui"].into_iter().find(|p| call.prompt.contains(&format!("take_{p}")));
-        let key = format!("{} {}", call.model, part.unwrap_or_default());
+        let key = format!("{} {}", call.model, part(call));
         let mut asked = asked.lock().unwrap();
         let at = asked.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
             asked.push((key, 0));

@@ -311,18 +311,27 @@ pub fn rejected<J: Climb>(
 /// Whether a rung is asked once more: an empty answer is mostly a server's mishap, and the next one is not empty.
 pub fn asks_once_more(history: &[Attempt], attempt: &Attempt, most: u32) -> bool {
     let is_empty = |a: &Attempt| a.outcome == Outcome::Thin && a.reason == accept::EMPTY;
-    let same = |a: &&Attempt| a.rung == attempt.rung && is_empty(a);
-    is_empty(attempt) && history.iter().rev().take_while(same).count() < most as usize
+    may_repeat(history, attempt, most, is_empty)
 }
 
-/// Whether the last rung is asked again after an answer that can't be used: nobody is left to ask, and the next prompt says what
-/// was wrong with this one.
+/// Whether the last rung is asked again after an answer that can't be used: nobody is left to ask, and the next prompt
+/// says what was wrong with this one.
 pub fn asks_last_again(ladder: &Ladder, history: &[Attempt], attempt: &Attempt, most: u32) -> bool {
     let is_last = attempt.rung as usize + 1 >= ladder.rungs.len();
     let unusable =
         |a: &Attempt| matches!(a.outcome, Outcome::Thin | Outcome::Malformed | Outcome::Truncated);
-    let same = |a: &&Attempt| a.rung == attempt.rung && unusable(a);
-    is_last && unusable(attempt) && history.iter().rev().take_while(same).count() < most as usize
+    is_last && may_repeat(history, attempt, most, unusable)
+}
+
+/// Whether an attempt ended in such a way, and fewer than `most` right before it on the same rung.
+fn may_repeat(
+    history: &[Attempt],
+    attempt: &Attempt,
+    most: u32,
+    such: impl Fn(&Attempt) -> bool,
+) -> bool {
+    let same = |a: &&Attempt| a.rung == attempt.rung && such(a);
+    such(attempt) && history.iter().rev().take_while(same).count() < most as usize
 }
 
 /// What becomes of a review none of whose shards could be read: a reviewer would have nothing to go by. It

@@ -150,8 +150,7 @@ fn told(scan: &Scan<'_>, mut found: Vec<(usize, Found)>) -> Vec<Hit> {
         let named = scan.function(f.line).map(|f| f.name.to_lowercase()).unwrap_or_default();
         let test = scan.lines.get(f.line).is_none_or(|l| l.test) || named.contains("selftest");
         // Somebody has looked at it and told a linter so.
-        let mut near =
-            scan.lines[f.line.saturating_sub(1)..].iter().take(if f.line == 0 { 1 } else { 2 });
+        let mut near = (f.line.saturating_sub(1)..=f.line).filter_map(|j| scan.lines.get(j));
         let told = near.any(|l| MARKS.iter().any(|mark| l.raw.contains(mark)));
         !test && !told && seen.insert((CHECKS[*n].name, f.line))
     });
