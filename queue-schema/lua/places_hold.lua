@@ -14,6 +14,7 @@ for i = 3, #ARGV, 3 do
   count_places(pool, p)
   places.begin(p)
   keep_pool(pool, p)
-  if places.left(p, NOW) > 0 and p.waiting - mine.waits > 0 then token(P .. 'freed:' .. pool) end
+  -- Also when only this worker lacks some: those that it waits for may be of one that died.
+  if places.left(p, NOW) > 0 and p.waiting > 0 then token(P .. 'freed:' .. pool) end
 end
 return redis.status_reply('OK')

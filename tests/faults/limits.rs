@@ -2,13 +2,15 @@
 //! worker is held by what waits for them.
 
 use crate::common::{LONG, review_or_summary, until_done};
-use queue_schema::ids::SweepId;
+use queue_schema::client::{PoolLimits, Queue, QueueOptions};
+use queue_schema::ids::{SweepId, WorkerId};
 use queue_schema::keys;
 use scrum_tests::model_stub::{Gate, ModelStub, Recorded, Reply};
 use scrum_tests::oracle;
 use scrum_tests::process::Bench;
 use scrum_tests::redis::{RedisServer, at};
 use scrum_tests::repo::TestRepo;
+use scrum_tests::requests;
 use scrum_tests::wait::eventually;
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -242,6 +244,37 @@ async fn places_of_a_killed_worker_come_back() {
     until_done(&queue, &id).await;
     assert_eq!(oracle::check_all(&server, &id, &repo).await.is_done().sweep.resolved, 10);
     assert_eq!(stub.stats().max_in_flight, 2);
+}
+
+/// Places that ran out are told of to whoever lacks some, also when nobody else does: it would wait in vain for somebody
+/// to give one back.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_lacks_a_place_hears_of_those_that_ran_out() {
+    let server = RedisServer::alone();
+    let options = oracle::queue(&server.url()).await.options().clone();
+    let brief = QueueOptions { lease: Duration::from_millis(200), ..options };
+    let queue = Queue::connect(brief).await.unwrap();
+    queue.set_limits("p", PoolLimits::of(2)).await.unwrap();
+    let (gone, me) = (&WorkerId::from("gone"), &WorkerId::from("me"));
+    assert_eq!(queue.exchange(&requests::exchange("p", gone, 1, 0, 2)).await.unwrap().given, 2);
+    let mut waiter = queue.pool_waiter("p", LONG).await.unwrap();
+    assert!(waiter.wait(LONG).await.unwrap(), "of the limits that were set");
+    let ask = requests::exchange("p", me, 1, 0, 1);
+    let said = queue.exchange(&ask).await.unwrap();
+    assert_eq!((said.given, said.next_due), (0, None), "others have to free some");
+    let holding = tokio::spawn({
+        let (queue, me) = (queue.clone(), me.clone());
+        async move {
+            loop {
+                queue.hold_places(&me, &[("p".to_owned(), 0, true)]).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    });
+    assert!(waiter.wait(LONG).await.unwrap());
+    holding.abort();
+    let said = queue.exchange(&requests::exchange("p", me, 2, 0, 1)).await.unwrap();
+    assert_eq!(said.given, 1);
 }
 
 /// The same bucket over two whole minutes. Only when asked for: `SCRUM_TEST_LONG=1`.

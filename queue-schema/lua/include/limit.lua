@@ -8,7 +8,7 @@
 --            at `roof_at`
 -- used       calls under way; `waiting` and `workers`: workers that lack places, that have or lack some
 -- epoch      counts the changes of the limit. A call says in which one it began, so that the calls of one round
---            trip change the limit once
+--            trip change the limit once; `cut` is the one that the last refusal began
 -- n, ms, units, peak  calls of this epoch that ended, the time that they took and the work that they did;
 --            the most that were under way
 -- quick      1 while the limit is multiplied, until the server refuses or slows down
@@ -21,7 +21,7 @@
 -- paced      when the last call beyond `proven` began
 local places = {}
 places.FIELDS = { 'most', 'auto', 'rate', 'tokens', 'at', 'limit', 'proven', 'roof', 'roof_at', 'used', 'waiting',
-  'workers', 'epoch', 'n', 'ms', 'units', 'peak', 'quick', 'first_ms', 'first_pace', 'best_ms', 'best_pace', 'look', 'look_ms', 'look_pace',
+  'workers', 'epoch', 'cut', 'n', 'ms', 'units', 'peak', 'quick', 'first_ms', 'first_pace', 'best_ms', 'best_pace', 'look', 'look_ms', 'look_pace',
   'alive', 'fails', 'since', 'last', 'code', 'told', 'paused', 'paced' }
 
 local START = 8       -- calls at a time in the beginning
@@ -116,11 +116,11 @@ end
 -- none said how long, and `longest` the last.
 function places.ended(p, now, c, pause, longest)
   if not p.most then return end
-  local current = c.epoch >= p.epoch
   if c.how == 'refused' then
     if c.wait then p.told = math.max(p.told or 0, now + c.wait) end
     p.code = c.code
-    if not current then return end
+    -- Of a round that the limit only grew in, a refusal still says that it is too much.
+    if c.epoch < (p.cut or 0) then return end
     p.fails, p.since, p.last, p.look = p.fails + 1, p.since or now, now, nil
     if p.alive == 1 then
       -- What is under way still was borne; the call that was refused is one too many.
@@ -133,9 +133,10 @@ function places.ended(p, now, c, pause, longest)
     end
     p.proven, p.alive = math.min(p.proven, p.limit), 0
     next_epoch(p)
+    p.cut = p.epoch
   elseif c.how == 'fine' or c.how == 'late' then
     if c.how == 'fine' then p.alive, p.since, p.last, p.paused = 1, nil, nil, nil end
-    if current then
+    if c.epoch >= p.epoch then
       p.first_ms, p.first_pace = p.first_ms or c.ms, p.first_pace or c.ms / math.max(1, c.units)
       p.n, p.ms, p.units = p.n + 1, p.ms + c.ms, p.units + math.max(1, c.units)
       if p.n >= needed(p) then judge(p, now) end
