@@ -44,8 +44,20 @@ fn each_forge_has_an_example_whose_command_is_one() {
         assert!(whole, "{example:?}");
     }
     let rights = &examples[0]["permissions"];
-    for (right, value) in [("contents", "read"), ("pull-requests", "write"), ("statuses", "write")]
-    {
+    for (right, value) in [
+        ("contents", "read"),
+        ("pull-requests", "write"),
+        ("security-events", "write"),
+        ("statuses", "write"),
+    ] {
         assert_eq!(rights[right].as_str(), Some(value), "{right}");
     }
+    // What the review leaves behind is what the forge takes, also when the review failed.
+    let steps = examples[0]["jobs"]["review"]["steps"].as_vec().unwrap();
+    let upload = steps.last().unwrap();
+    assert!(upload["uses"].as_str().unwrap().contains("upload-sarif"));
+    assert_eq!(upload["with"]["sarif_file"].as_str(), Some("review/scrum_diff.sarif"));
+    assert_eq!(upload["if"].as_str(), Some("always()"));
+    let report = &examples[1]["review"]["artifacts"]["reports"]["codequality"];
+    assert_eq!(report.as_str(), Some("review/scrum_diff.codequality.json"));
 }
