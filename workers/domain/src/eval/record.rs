@@ -3,6 +3,7 @@
 use super::case::Case;
 use super::compare::Comparison;
 use super::figures::{Figures, figures, paired, slices};
+use super::gates::{Gate, gates};
 use super::score::{Label, Outcome, labels};
 use super::worth::{Worth, worth};
 use serde::{Deserialize, Serialize};
@@ -69,6 +70,9 @@ pub struct Run {
     /// What the checks and second opinions tell apart.
     #[serde(default)]
     pub worth: Vec<Worth>,
+    /// What the gates that reject an answer cost and save.
+    #[serde(default)]
+    pub gates: Vec<Gate>,
 }
 
 impl Run {
@@ -90,6 +94,7 @@ impl Run {
             slices,
             labels: labels(&outcomes),
             worth,
+            gates: gates(&pairs),
             cases: outcomes,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::compare::Comparison;
 use super::figures::Figures;
+use super::gates::Gate;
 use super::record::{Record, Run, Tried};
 use super::stats::Figure;
 use super::worth::Worth;
@@ -218,6 +219,7 @@ fn run_part(out: &mut String, run: &Run, record: &Record) {
         table(out, &capital(name), kinds.iter().map(|(kind, figures)| (kind.as_str(), figures)));
     }
     worth_part(out, &run.worth);
+    gates_part(out, &run.gates);
     let missed: Vec<_> = super::figures::paired(&record.cases, &run.cases)
         .into_iter()
         .filter(|(case, outcome)| case.is_seeded() && !outcome.hit)
@@ -249,8 +251,6 @@ fn worth_part(out: &mut String, worth: &[Worth]) {
         "\nWhat the checks are worth: the findings that each of them marks, and precision and recall without these.\n\n\
          | Check | Right | False | Undecided | Precision: all, without | Recall: all, without |\n|---|---|---|---|---|---|\n",
     );
-    let share =
-        |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{:.0} %", v * 100.0));
     for w in worth {
         let _ = writeln!(
             out,
@@ -269,6 +269,42 @@ fn worth_part(out: &mut String, worth: &[Worth]) {
         worth.iter().filter(|w| w.adds_nothing()).map(|w| w.mark.as_str()).collect();
     if !idle.is_empty() {
         let _ = writeln!(out, "\nOn these cases nothing is won by: {}.", escape(&idle.join(", ")));
+    }
+}
+
+fn share(value: Option<f64>) -> String {
+    value.map_or("-".to_owned(), |v| format!("{:.0} %", v * 100.0))
+}
+
+/// What each gate costs and saves, as a table.
+fn gates_part(out: &mut String, gates: &[Gate]) {
+    if gates.is_empty() {
+        return;
+    }
+    out.push_str(
+        "\nWhat the gates are worth: the answers that each of them rejects, what the first one of each file says, and what \
+         the run would have come to with it. Calls and tokens are those that were spent on these files afterwards.\n\n\
+         | Gate | Answers | Files | Without a review | Right | False | Undecided | Precision: with, without the gate \
+         | Recall: with, without the gate | Calls | Tokens |\n|---|---|---|---|---|---|---|---|---|---|---|\n",
+    );
+    for g in gates {
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {} | {} | {} | {} | {}, {} | {}, {} | {} | {} |",
+            escape(&g.gate),
+            g.answers,
+            g.files,
+            g.lost,
+            g.right,
+            g.wrong,
+            g.undecided,
+            share(g.precision_with),
+            share(g.precision_without),
+            share(g.recall_with),
+            share(g.recall_without),
+            g.calls,
+            g.tokens
+        );
     }
 }
 

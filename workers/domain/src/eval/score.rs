@@ -6,6 +6,7 @@
 //! may be what the fault does elsewhere, or nothing. What is said of a clean file counts as false.
 
 use super::case::{Built, Case};
+use super::gates::{self, Rejected};
 use super::worth::marks;
 use crate::findings::{LineMap, Older, Said, View, likeness, matching_by_all, observe};
 use crate::report::FileReport;
@@ -72,6 +73,9 @@ pub struct Outcome {
     pub hit: bool,
     /// The findings that ask for something.
     pub findings: Vec<Judged>,
+    /// The answers that a gate rejected, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejected: Vec<Rejected>,
     /// Dollars of all calls about it; null where nobody told.
     pub cost_usd: Option<f64>,
     /// Seconds in calls about it.
@@ -201,7 +205,9 @@ fn outcome(
     let cost_usd = row.map_or_else(|| sum(|a| a.cost_usd), |row| row.cost_usd);
     let ms =
         row.map_or_else(|| attempts.iter().map(|a| a.duration_ms).sum(), |row| row.duration_ms);
-    let findings = row.map(|row| judged(built, row, clean)).unwrap_or_default();
+    let of = |findings| judged(built, findings, clean);
+    let findings = row.map(|row| of(row.findings.clone())).unwrap_or_default();
+    let rejected = gates::rejected(built, attempts, of);
     let hit = built.case.is_seeded() && findings.iter().any(|f| f.verdict == Verdict::Right);
     let status = match file.map(|f| f.status) {
         Some(_) if row.is_some() => REVIEWED,
@@ -224,6 +230,7 @@ fn outcome(
         model: row.map(|row| row.accepted_model.clone()),
         hit,
         findings,
+        rejected,
         cost_usd,
         seconds: ms as f64 / 1e3,
         tokens: row.map_or_else(|| tokens(attempts), |row| row.tokens_in + row.tokens_out),
@@ -236,14 +243,18 @@ fn tokens(attempts: &[Attempt]) -> u64 {
     spent.tokens_in + spent.tokens_out
 }
 
-/// The findings of a review that ask for something, with what they come to.
-fn judged(built: &Built, row: &ReviewRow, clean: Option<(&Built, &ReviewRow)>) -> Vec<Judged> {
-    let asks = |row: &ReviewRow| -> Vec<Finding> {
-        row.findings.iter().filter(|f| f.kind.is_actionable()).cloned().collect()
+/// The findings of an answer that ask for something, with what they come to.
+fn judged(
+    built: &Built,
+    findings: Vec<Finding>,
+    clean: Option<(&Built, &ReviewRow)>,
+) -> Vec<Judged> {
+    let asks = |findings: Vec<Finding>| -> Vec<Finding> {
+        findings.into_iter().filter(|f| f.kind.is_actionable()).collect()
     };
-    let own = asks(row);
+    let own = asks(findings);
     let also = match clean {
-        Some((twin, row)) => also_of(built, &own, twin, &asks(row)),
+        Some((twin, row)) => also_of(built, &own, twin, &asks(row.findings.clone())),
         None => vec![false; own.len()],
     };
     let each = own.into_iter().zip(also);

@@ -151,6 +151,52 @@ fn a_check_is_worth_what_is_left_without_its_findings() {
 }
 
 #[test]
+fn a_gate_is_worth_what_the_first_answer_that_it_rejects_would_have_cost() {
+    let says = |quote: &str| {
+        format!(
+            "### Zero is let through\n- Where: f\n- Quote: `{quote}`\n- Why: wrong\n- Confidence: 90%\n"
+        )
+    };
+    let gone = |n, ended, preview: &str| Attempt {
+        answer_preview: preview.to_owned(),
+        tokens_in: 10,
+        tokens_out: 1,
+        ..attempt(n, ended)
+    };
+    let (at_fault, elsewhere) = (says("if n < 0:"), says("d = c * 2"));
+    let after = gone(3, Ended::Accepted, "None");
+    let of = |attempts: [Attempt; 3], findings: &[Finding]| {
+        let cases = set(vec![seeded("src/f.py")], 1);
+        let case = cases.iter().find(|c| c.case.is_seeded()).unwrap();
+        let mut file = file(&case.case.place, Some(findings.to_vec()));
+        file.row.as_mut().unwrap().attempts = attempts.to_vec();
+        let outcome = score(&cases, &BTreeMap::from([(case.case.place.clone(), file)]));
+        let at = cases.iter().position(|c| c.case.is_seeded()).unwrap();
+        super::gates::gates(&[(&case.case, &outcome[at])])
+    };
+    // Without the gate the fault would have been found, by the first call of three.
+    let thin = gone(1, Ended::Thin, &at_fault);
+    let told = of([thin.clone(), gone(2, Ended::Thin, &elsewhere), after.clone()], &[]);
+    let [gate] = &told[..] else { panic!("{told:?}") };
+    assert_eq!((gate.gate.as_str(), gate.answers, gate.files, gate.lost), ("thin", 2, 1, 0));
+    assert_eq!((gate.right, gate.wrong, gate.undecided), (1, 0, 0));
+    assert_eq!((gate.calls, gate.tokens), (2, 22));
+    assert_eq!((gate.recall_with, gate.recall_without), (Some(0.0), Some(1.0)));
+    assert_eq!((gate.precision_with, gate.precision_without), (None, Some(1.0)));
+    // Two gates; each is taken away by itself. What the later answer found is lost without them.
+    let found = finding("Zero is let through, and the result is wrong", 2, 90);
+    let errors = gone(1, Ended::Error, "");
+    let told =
+        of([gone(1, Ended::Leaked, &elsewhere), gone(2, Ended::Refused, "No."), after], &[found]);
+    let each: Vec<_> = told.iter().map(|g| (g.gate.as_str(), g.undecided, g.calls)).collect();
+    assert_eq!(each, [("leaked", 1, 2), ("refused", 0, 1)]);
+    assert!(told.iter().all(|g| (g.recall_with, g.recall_without) == (Some(1.0), Some(0.0))));
+    // What failed said nothing.
+    let told = of([errors.clone(), errors.clone(), errors], &[]);
+    assert!(told.is_empty(), "{told:?}");
+}
+
+#[test]
 fn four_lines_away_is_too_far() {
     for (line, hit) in [(1, true), (5, true), (6, false), (9, false)] {
         let (fault, _) = scored(Some(&[finding("Zero is let through here", line, 50)]), None);
