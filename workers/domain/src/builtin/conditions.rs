@@ -188,6 +188,10 @@ fn is_still(text: &str) -> bool {
 pub(super) fn repeated(place: &Place<'_, '_>) -> Option<Found> {
     let head = place.scan.code(place.line).trim_start_matches(['}', ' ', '\t']);
     let asked = ["if", "elif", "else if", "while"].iter().any(|w| head.starts_with(w));
+    // `{a && a && <b>..}` in a page says one thing twice.
+    if place.scan.is(family::SCRIPT) && place.scan.code(place.line).trim_start().starts_with('{') {
+        return None;
+    }
     for chain in chains(place.scan, place.line) {
         for (n, part) in chain.parts.iter().enumerate() {
             // `a && fits(a) && a` is `a` itself where it fits.

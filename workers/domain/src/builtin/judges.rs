@@ -7,7 +7,7 @@ use super::strings;
 /// Directories of what only developers run, tests with data of their own among them.
 const DEVELOPERS: [&str; 5] = ["test", "spec/", "e2e/", "playwright", "fixtures/"];
 
-fn for_developers(path: &str) -> bool {
+pub(super) fn for_developers(path: &str) -> bool {
     let lower = path.to_lowercase();
     DEVELOPERS.iter().any(|w| lower.contains(w))
 }
@@ -26,9 +26,8 @@ fn rest_of_block<'s>(
 /// Whether the block of a line is left for good at its end, so that its loop goes round once.
 fn leaves_after(scan: &super::scan::Scan<'_>, i: usize) -> bool {
     let own = scan.indent(i);
-    let last = rest_of_block(scan, i).filter(|j| scan.indent(*j) == own).last();
-    let last = last.map_or("", |j| scan.code(j).trim());
-    last.starts_with("break") || last.starts_with("return")
+    let mut same = rest_of_block(scan, i).filter(|j| scan.indent(*j) == own);
+    same.any(|j| ["break", "return"].iter().any(|w| scan.code(j).trim().starts_with(w)))
 }
 
 /// Whether what a `defer` closes is put where it is needed after the loop.
@@ -172,7 +171,17 @@ pub(super) fn one_past(place: &Place<'_, '_>) -> Option<Found> {
         let code = scan.code(j);
         has_word(code, end) && ["==", "<", ">", "?"].iter().any(|w| code.contains(w))
     });
-    if asks { None } else { found(i, place.group(1)) }
+    // What was made with room for one more.
+    let (more, spaced) = (format!("{end}+1"), format!("{end} + 1"));
+    let room = scan.lines.iter().any(|l| l.code.contains(&more) || l.code.contains(&spaced));
+    if asks || room { None } else { found(i, place.group(1)) }
+}
+
+/// Names of properties are literals on both sides, and the library compares them so itself.
+pub(super) fn identity(place: &Place<'_, '_>) -> Option<Found> {
+    let source = place.scan.source;
+    let names = ["getPropertyName()", "PropertyChangeEvent", "propertyName"];
+    if names.iter().any(|n| source.contains(n)) { None } else { found(place.line, "") }
 }
 
 /// A field of one's own may count below zero.

@@ -121,7 +121,10 @@ pub(super) fn same_key(place: &Place<'_, '_>) -> Option<Found> {
 pub(super) fn strip_set(place: &Place<'_, '_>) -> Option<Found> {
     let text = place.group(2);
     let letters = text.chars().filter(char::is_ascii_alphabetic).count();
-    let word = text.len() >= 3 && letters >= 2 && !text.starts_with("0x") && !text.contains('\\');
+    // A sign between or before letters is that of an ending, of a scheme or of a host; brackets are a set.
+    let sign =
+        text.contains(['.', ':', '/', '-', '_', '@']) && !text.contains(['(', '[', '{', '<']);
+    let word = sign && letters >= 2 && !text.starts_with("0x") && !text.contains('\\');
     let set = ["abc", "0123", "ABC", "xyz"].iter().any(|s| text.contains(s));
     // In alphabetical order it is a set that was meant.
     let sorted = text.bytes().all(|b| b.is_ascii_alphanumeric())
@@ -133,6 +136,9 @@ pub(super) fn strip_set(place: &Place<'_, '_>) -> Option<Found> {
 pub(super) fn equals_alone(scan: &Scan<'_>) -> Vec<Found> {
     let mut equals: HashMap<usize, usize> = HashMap::new();
     let mut hashes: Vec<usize> = Vec::new();
+    // Where tabs and blanks are mixed, indentation does not tell the class.
+    let tabs = scan.lines.iter().any(|l| l.raw.starts_with('\t'));
+    let mixed = tabs && scan.lines.iter().any(|l| l.raw.starts_with("    "));
     for (i, line) in scan.lines.iter().enumerate() {
         let code = line.code.trim();
         let indent = scan.indent(i);
@@ -151,7 +157,9 @@ pub(super) fn equals_alone(scan: &Scan<'_>) -> Vec<Found> {
         })
     };
     let alone = equals.into_iter().filter(|(indent, line)| {
-        !hashes.contains(indent) && !scan.lines[*line].test && !inherits(*indent, *line)
+        let paired = hashes.contains(indent) || (mixed && !hashes.is_empty());
+        let out_of_it = scan.lines[*line].test || inherits(*indent, *line);
+        !(paired || out_of_it)
     });
     let mut out: Vec<Found> = alone.filter_map(|(_, line)| found(line, "")).collect();
     out.sort_by_key(|f| f.line);

@@ -55,7 +55,12 @@ pub(super) fn python_open(place: &Place<'_, '_>) -> Option<Found> {
         has_word(code, name)
             && ["close", "with ", "fdopen", "dup2", "global "].iter().any(|w| code.contains(w))
     });
-    if closes || leaves(scan, i, name) || scan.function(i).is_none() {
+    // Whoever works on it beside this function closes it.
+    let beside = (i + 1..scope.end).any(|j| {
+        let code = scan.code(j);
+        has_word(code, name) && code.to_lowercase().contains("thread")
+    });
+    if closes || beside || leaves(scan, i, name) || scan.function(i).is_none() {
         return None;
     }
     found(i, name)
@@ -101,7 +106,8 @@ pub(super) fn c_fopen(place: &Place<'_, '_>) -> Option<Found> {
         let code = scan.code(j);
         has_word(code, name) && (code.contains("close") || code.contains("Close"))
     });
-    let ends = f.name == "main";
+    // A program ends with it.
+    let ends = f.name == "main" || has_word(scan.code(f.first), "argv");
     if handed || !declared || ends || leaves(scan, i, name) { None } else { found(i, name) }
 }
 
@@ -144,7 +150,7 @@ pub(super) fn c_unchecked(place: &Place<'_, '_>) -> Option<Found> {
 
 /// Whether a name is given to a call that may keep or close it; readers and writers only use it.
 fn passed(scan: &super::scan::Scan<'_>, from: usize, name: &str) -> bool {
-    const USES: [&str; 12] = [
+    const USES: [&str; 10] = [
         "Copy(",
         "Decoder(",
         "ReadAll(",
@@ -152,11 +158,9 @@ fn passed(scan: &super::scan::Scan<'_>, from: usize, name: &str) -> bool {
         "Reader(",
         "Fprint",
         "Encoder(",
-        "Writer(",
-        "InputStream(",
-        "OutputStream(",
-        "println(",
-        "readFully(",
+        "bufio.NewWriter",
+        "csv.NewWriter(",
+        "gzip.NewWriter",
     ];
     (from + 1..scan.scope(from).end).any(|j| {
         let code = scan.code(j);

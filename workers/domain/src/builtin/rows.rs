@@ -7,7 +7,7 @@
 
 use super::catalogue::Judge::{File, Line};
 use super::catalogue::{ALL_C, Check, FORM, LOGIC, raw, row};
-use super::judges::{add_inside, dropped_go, executor, in_loop, own_length};
+use super::judges::{add_inside, dropped_go, executor, identity, in_loop, own_length};
 use super::scan::family as f;
 use super::{conditions, errors, flow, resources};
 use crate::severity::Severity::{Critical, Major, Minor};
@@ -36,14 +36,6 @@ pub(super) static ROWS: &[Check] = &[
         ["A `return` in `finally` throws errors away",
          "an error in the block: it is on its way to the caller when `return` replaces it",
          "Return after the block."]),
-    row("interrupt-lost", f::JAVA, (Minor, 60), &["InterruptedException"], r"catch\s*\(\s*(final )?InterruptedException \w+\s*\)\s*\{(.*)$", Line(errors::interrupt_lost),
-        ["An interrupt is caught and forgotten",
-         "somebody who asks this thread to end: the request is lost and the thread goes on",
-         "Call `Thread.currentThread().interrupt()`, or pass the exception on."]),
-    row("err-overwritten", f::GO, (Major, 80), &["err :=", "err =", "err:="], r"^\s*[\w\s,.]*\berr\s*:?=\s*[\w.]+\(", Line(errors::overwritten_go),
-        ["This `{}` is never looked at",
-         "a failure of this call: the next statement overwrites the error, and the work goes on with what is not there",
-         "Check the error before the next call."]),
     row("defer-early", f::GO, (Major, 85), &["defer "], r"^\s*defer (\w+)\.(?:Body\.)?Close\(\)", Line(errors::defer_before_check),
         ["`{}` is closed before its error was looked at",
          "a failed call: the value is nil, and the deferred call panics or closes nothing",
@@ -122,7 +114,7 @@ pub(super) static ROWS: &[Check] = &[
         ["Identity is compared where equality is meant",
          "an equal value that is another object, as most that are read or computed are: the answer is no",
          "Write `==` or `!=`."]),
-    row("string-identity", f::JAVA, (Major, 85), &["\""], r#"(?:[\w.\])]+\s*[!=]=\s*"\s*"\s*(?:[^.\s]|$)|"\s*[!=]=\s*[\w.(]+)"#, FORM,
+    row("string-identity", f::JAVA, (Major, 85), &["\""], r#"(?:[\w.\])]+\s*[!=]=\s*"\s*"\s*(?:[^.\s]|$)|"\s*[!=]=\s*[\w.(]+)"#, Line(identity),
         ["Strings are compared by identity",
          "an equal string that was read or put together: `==` says that it differs",
          "Use `equals`."]),
@@ -146,7 +138,7 @@ pub(super) static ROWS: &[Check] = &[
         ["Nothing is equal to NaN",
          "every input: the comparison has always the same result",
          "Use `Number.isNaN`."]),
-    raw("typeof", f::SCRIPT, (Major, 85), &["typeof"], r#"typeof\s+[\w.()\[\]]+\s*[!=]==?\s*(?:["'](?:undefind|undefined\s|strng|Number|String|Object|array|null|Array|int|integer|bool|float|Function|Boolean)["']|null\b|undefined\b)"#, FORM,
+    raw("typeof", f::SCRIPT, (Major, 85), &["typeof"], r#"typeof\s+[\w.()\[\]]+\s*[!=]==?\s*(?:["'](?:undefind|undefined\s|strng|Number|String|Object|array|null|Array|int|integer|bool|float|Function|Boolean)["']|(?:null|undefined)\s*(?:[)&|;?:]|$))"#, FORM,
         ["`typeof` never gives this word",
          "every input: the comparison has always the same result",
          "Compare with one of the words that `typeof` gives, or use `Array.isArray` or `=== null`."]),

@@ -78,13 +78,15 @@ pub(super) fn format_call(place: &Place<'_, '_>) -> Option<Found> {
         "printf" | "Printf" | "Sprintf" | "Errorf" | "Fatalf" => 0,
         "fprintf" | "Fprintf" | "sprintf" => 1,
         "format" => usize::from(raw[args[0].clone()].contains("ocale")),
+        _ if scan.is(family::GO) => 0,
         _ => at,
     };
     if at != behind {
         return None;
     }
-    let logs = scan.is(family::PYTHON) && at > 0 && !name.ends_with("printf");
-    if logs {
+    // Loggers of other makes print what they are given.
+    let logs = scan.is(family::PYTHON) && !name.ends_with("printf");
+    if logs && (at > 0 || !scan.source.contains("logging")) {
         return None;
     }
     // A format that a macro holds is not the literal behind it.
@@ -167,8 +169,10 @@ pub(super) fn sql(place: &Place<'_, '_>) -> Option<Found> {
     let (scan, i) = (place.scan, place.line);
     let raw = scan.raw(i);
     let (verb, rest) = (place.start(), &raw[place.start()..]);
-    // The verb stands in a string.
-    if scan.code(i).get(verb..=verb).is_none_or(|c| c != " ") {
+    // The verb stands in a string. Data of tests is their own.
+    if super::judges::for_developers(scan.path)
+        || scan.code(i).get(verb..=verb).is_none_or(|c| c != " ")
+    {
         return None;
     }
     let opened = raw[..verb].rfind(['"', '\'', '`'])?;

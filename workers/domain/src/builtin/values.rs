@@ -7,7 +7,7 @@ use super::judges::{
     position_as_truth, reads_unchecked, shell_script, statement, temp_name, trusts_all,
 };
 use super::scan::family as f;
-use super::{errors, python, resources, strings};
+use super::{python, resources, strings};
 use crate::severity::Severity::{Critical, Major, Minor};
 
 /// These checks.
@@ -38,7 +38,7 @@ pub(super) static ROWS: &[Check] = &[
         ["`{}` returns nothing",
          "every use of the result: it is None",
          "Use `sorted` or `reversed`, or call it on a line of its own."]),
-    row("result-dropped", f::PYTHON | f::JAVA | f::SCRIPT, (Major, 75), &["rim()", "strip(", "Case()", "lower()", "upper()"], r"^\s*([a-z_]\w*(?:\.\w+)?\.(?:trim|strip|lstrip|rstrip|toUpperCase|toLowerCase|lower|upper)\((?:[^()])*\))\s*;?\s*$", Line(statement),
+    row("result-dropped", f::PYTHON | f::SCRIPT, (Major, 75), &["rim()", "strip(", "Case()", "lower()", "upper()"], r"^\s*([a-z_]\w*(?:\.\w+)?\.(?:trim|strip|lstrip|rstrip|toUpperCase|toLowerCase|lower|upper)\((?:[^()])*\))\s*;?\s*$", Line(statement),
         ["The result of `{}` is dropped",
          "every call: strings do not change, a new one is returned",
          "Assign the result."]),
@@ -62,14 +62,6 @@ pub(super) static ROWS: &[Check] = &[
         ["`{}` takes a regular expression, where this sign means something else",
          "every text: it is cut everywhere or nowhere",
          "Escape the sign, or use Pattern.quote."]),
-    row("shared-format", f::JAVA, (Major, 80), &["SimpleDateFormat"], r"\bstatic\b.*\b(?:Simple)?DateFormat (\w+)\s*=", FORM,
-        ["`{}` is shared by all threads and is not made for that",
-         "two threads that format at once: wrong dates or exceptions",
-         "Use DateTimeFormatter, or make one for each use."]),
-    row("abs-min", f::JAVA, (Minor, 80), &["Math.abs("], r"Math\.abs\(\s*[\w.]*?(hashCode|nextInt)\(\)", FORM,
-        ["The absolute value of `{}` may be negative",
-         "the smallest number: it has no positive counterpart, and an index from it is negative",
-         "Use Math.floorMod, or mask the sign."]),
     row("thread-run", f::JAVA, (Major, 85), &["new Thread("], r"new Thread\([^)]*\)\.(run)\(\)", FORM,
         ["`{}` runs in this thread",
          "every call: nothing runs beside it",
@@ -157,22 +149,10 @@ pub(super) static ROWS: &[Check] = &[
         ["A mark of a merge conflict was committed",
          "every reader and compiler: both versions stand in the file",
          "Decide for one version."]),
-    row("debugger", f::SCRIPT | f::PYTHON, (Major, 85), &["debugger", "set_trace()", "breakpoint()"], r"^\s*(?:import i?pdb\s*;\s*)?(debugger\s*;?|i?pdb\.set_trace\(\)|breakpoint\(\))\s*$", FORM,
-        ["`{}` was left behind",
-         "reaching it: the program stops for a debugger",
-         "Remove it."]),
     raw("overdue", f::CODE, (Minor, 65), &["TODO", "FIXME", "XXX", "HACK", "remove", "Remove", "emporary"], r"\b(?i-u:todo|fixme|xxx|hack|temporary|(?:remove|delete|drop) (?:this|it|me|after|in|by))\b.*?\b((?:199[0-9]|20[01][0-9]|202[0-5])(?:-[01][0-9](?:-[0-3][0-9])?)?)\b", Line(overdue),
         ["Open work is dated {}, which is past",
          "the reader: what was to be done by then was not, or the comment is old",
          "Do it, or take the comment out."]),
-    row("printed-only", f::JAVA, (Minor, 65), &["printStackTrace()"], r"^\s*\w+\.printStackTrace\(\);", Line(errors::printed_only),
-        ["An error is printed and forgotten",
-         "any failure in the block: the caller takes it for a success, and where nobody reads the console nothing tells",
-         "Pass it on, or log it with what was being done and answer the caller."]),
-    row("error-lost", f::GO, (Major, 60), &["if err != nil"], r"^\s*if err != nil \{\s*$", Line(errors::returns_nil_go),
-        ["`{}` is returned where there was an error",
-         "a failure of the call before: the caller takes it for a success",
-         "Return the error."]),
     row("lock-held", f::GO, (Major, 75), &[".Lock()"], r"^\s*(\w+(?:\.\w+)*)\.Lock\(\)\s*$", Line(resources::lock_held),
         ["`{}` is locked and never unlocked in this function",
          "the next call: it waits for ever",
