@@ -115,6 +115,15 @@ mod tests {
         ] {
             assert_eq!(finished(&format!("{one}{tail}")), format!("{one}{want}"), "{tail}");
         }
+        // What stands in code or in a string is no form of the answer.
+        for (text, want) in [
+            ("1. Quote:\n```\nConfidence: 80%\n```\n   - Claim: cut", ""),
+            ("Here: {\"a\":1}\n1. x\n2", "Here: {\"a\":1}\n"),
+            (r#"{"a":[{"q":"x \" } y"},{"q":"z"#, r#"{"a":[{"q":"x \" } y"}]}"#),
+            (r#"{"a":[{"q":"if x {"},{"q":"z"#, r#"{"a":[{"q":"if x {"}]}"#),
+        ] {
+            assert_eq!(finished(text), want, "{text}");
+        }
         let titled =
             "## Suggested changes\n1. **a** (80%)\n   - Quote: `a`\n2. **b** (70%)\n   - Quo";
         assert_eq!(finished(titled), "## Suggested changes\n1. **a** (80%)\n   - Quote: `a`\n");

@@ -310,13 +310,16 @@ fn an_honest_none_is_a_clean_review_at_any_length() {
             "## Findings\nNone. I read `main` to its end.\n\n## Verdict\npass",
             "None. I compared the loop with its bound.",
             "## 发现\n无。已检查 `main` 的全部分支。\n",
+            // What was checked is asked for, and costs a call where nobody says it: the verdict is enough.
+            "## Findings\nNone\n## Verdict\npass",
+            "## Findings\n\nNone\n\n## Verdict: pass",
         ] {
             let Judgement::Accepted(parsed) = judge(&say(text), &context(policy)) else {
                 panic!("{text}")
             };
             assert!(parsed.findings.is_empty());
         }
-        for text in ["None.", "## Findings\nNone\n## Verdict\npass", "LGTM, nice work!"] {
+        for text in ["None.", "## Findings\nNone\n## Verdict\nfail", "LGTM, nice work!"] {
             assert_eq!(outcome(&say(text), &context(policy)), Outcome::Thin, "{text}");
         }
     }
@@ -373,4 +376,87 @@ fn without_a_document_there_is_no_score() {
         parsed.alignment_score
     };
     assert_eq!((score(true), score(false)), (Some(7.0), None));
+}
+
+#[test]
+fn thoughts_are_no_part_of_an_answer() {
+    let refused = "<think>That is easy.</think>\nI'm sorry, but I can't assist with that.";
+    assert_eq!(outcome(&say(refused), &context(Policy::Auto)), Outcome::Refused);
+    assert_eq!(judge_shard_summary(&say(refused), "").unwrap_err().0, Outcome::Refused);
+    let summary = format!("<think>What is it?</think>\n{}", "x".repeat(SUMMARY_CHARS));
+    assert!(judge_shard_summary(&say(&summary), "").is_ok());
+    assert_eq!(
+        judge_shard_summary(&say(&summary[..summary.len() - 1]), "").unwrap_err().0,
+        Outcome::Thin
+    );
+}
+
+/// What a gate says of an answer, for what only its words tell apart.
+fn said(answer: &Answer<'_>, policy: Policy) -> String {
+    match judge(answer, &context(policy)) {
+        Judgement::Accepted(parsed) => format!("accepted, verdict {:?}", parsed.verdict),
+        Judgement::Rejected { outcome, reason } => format!("{outcome}: {reason}"),
+    }
+}
+
+#[test]
+fn a_clean_answer_that_was_cut_is_no_review_and_a_loop_is_told() {
+    let cut = Answer {
+        truncated: true,
+        ..say("## Findings\nNone. I read `main` to its end.\n\n## Verdict\npa")
+    };
+    let told = said(&cut, Policy::Auto);
+    assert!(told.starts_with("truncated: cut at the token limit"), "{told}");
+    let looping = format!("## Findings\n{}", "so it goes on. ".repeat(30));
+    let told = said(&Answer { truncated: true, ..say(&looping) }, Policy::Auto);
+    let piece = told.split('"').nth(1).unwrap();
+    assert!("so it goes on. ".repeat(2).contains(piece) && piece.len() > 12, "{told}");
+}
+
+#[test]
+fn forms_of_json_and_of_lists() {
+    let quoted = format!("{}\nIt says {{\"verdict\":\"pass\"}} there.", review_of(300));
+    let long = |first: &str| format!("{first}{}", " word".repeat(60));
+    let (fine, thin) = ("accepted, verdict None", "thin: no heading");
+    let parses = format!("[\"{}\"]", "x".repeat(4_000));
+    for (text, policy, fits) in [
+        (quoted, Policy::Auto, fine),
+        (
+            r#"So: {"verdict":"fail","critical_failures":["a"]}"#.into(),
+            Policy::Forensic,
+            "accepted, verdict Some",
+        ),
+        (
+            r#"{"verdict":"fail","critical_failures":["a"],"pseudocode_flags":["b"]}"#.into(),
+            Policy::Forensic,
+            "accepted",
+        ),
+        (parses.clone(), Policy::Substantial, fine),
+        (parses[..parses.len() - 1].into(), Policy::Substantial, "malformed: a bare JSON dump"),
+        (long("# Head\n"), Policy::Structured, fine),
+        (long("1) one"), Policy::Structured, fine),
+        (long("#tag"), Policy::Structured, thin),
+        (long("1)one"), Policy::Structured, thin),
+        (long(". one"), Policy::Structured, thin),
+        (long("12 one"), Policy::Structured, thin),
+    ] {
+        let told = said(&say(&text), policy);
+        assert!(told.starts_with(fits), "{text}: {told}");
+    }
+}
+
+#[test]
+fn markers_go_and_copies_between_them_or_beside_one_are_told() {
+    let source = "let a = 1;\nlet b = 2;\nlet c = 3;\n";
+    for (text, kept) in [
+        ("<<<F7\na word\nF7>>>\n- a", None),
+        ("<<<F7\nlet a = 1;\nlet b = 2;\nlet c = 3;\n- a", None),
+        ("- a\nlet a = 1;\nlet b = 2;\nlet c = 3;\nF7>>>", None),
+        ("<<<F7\nF7>>>\n- a", Some("- a")),
+        ("<<<F7\nlet a = 1;\nit is one\nand two\n- a", Some("let a = 1;\nit is one\nand two\n- a")),
+        ("F7 stays\ncat <<< x\n- a\nb >>> c", Some(" stays\ncat <<< x\n- a\nb >>> c")),
+    ] {
+        let told = without_markers(text, "F7", source);
+        assert_eq!(told.as_deref().ok(), kept, "{text}");
+    }
 }

@@ -382,7 +382,8 @@ pub(super) fn same_condition(place: &Place<'_, '_>) -> Option<Found> {
 /// The last two branches of an `if` with an `else` do the same.
 pub(super) fn same_branches(place: &Place<'_, '_>) -> Option<Found> {
     let all = branches(place.scan, place.line);
-    let [.., a, b] = &all[..] else { return None };
+    // Several branches are a table, of which two rows may be alike.
+    let [a, b] = &all[..] else { return None };
     let around = a.body.start.saturating_sub(4)..b.body.end + 2;
     if b.condition.is_some()
         || place.scan.commented(a.body.start..b.body.end)
@@ -395,6 +396,8 @@ pub(super) fn same_branches(place: &Place<'_, '_>) -> Option<Found> {
         lines.map(|l| l.raw.trim().to_owned()).filter(|l| !l.is_empty()).collect()
     };
     let (first, second) = (text(&a.body), text(&b.body));
-    let same = first == second && first.concat().len() >= 8;
+    // Of a text over several lines only the first one is told apart from code.
+    let open = first.iter().any(|l| l.contains("\"\"\"") || l.contains("'''"));
+    let same = !open && first == second && first.concat().len() >= 8;
     if same { found(a.line, "") } else { None }
 }

@@ -15,6 +15,12 @@ pub(super) fn unreachable(place: &Place<'_, '_>) -> Option<Found> {
     let next = scan.next(i)?;
     // Elsewhere `raise` is the name of a function.
     let raises = word_of(code) == "raise" && !scan.is(family::PYTHON);
+    // Whoever says why has switched the rest off.
+    if scan.commented(i.saturating_sub(2)..i + 1)
+        || scan.raw(next).trim_start().starts_with(['"', '\''])
+    {
+        return None;
+    }
     if scan.indent(next) != scan.indent(i) || next > i + 12 || raises {
         return None;
     }
@@ -128,21 +134,6 @@ pub(super) fn unawaited(scan: &Scan<'_>) -> Vec<Found> {
     out
 }
 
-/// `forEach` over a function that waits, where somebody goes on as if all were done.
-pub(super) fn foreach_async(place: &Place<'_, '_>) -> Option<Found> {
-    let (scan, i) = (place.scan, place.line);
-    let body = scan.body(i);
-    let waits = scan.code(i)[place.end()..].contains("await")
-        || body.clone().any(|j| has_word(scan.code(j), "await"));
-    let goes_on = || {
-        scan.next(body.end).is_some_and(|n| {
-            scan.indent(n) == scan.indent(i) && !scan.code(n).trim_start().starts_with('}')
-        })
-    };
-    let said = scan.commented(i.saturating_sub(1)..i + 1);
-    if waits && !said && (in_async(scan, i) || goes_on()) { found(i, place.group(1)) } else { None }
-}
-
 /// Whether a comment says that nobody is to wait.
 fn let_go(scan: &Scan<'_>, i: usize) -> bool {
     const SAID: [&str; 5] = ["background", "fire and forget", "fire-and-forget", "await", "wait"];
@@ -150,25 +141,6 @@ fn let_go(scan: &Scan<'_>, i: usize) -> bool {
         let comment = l.comment.to_lowercase();
         SAID.iter().any(|w| comment.contains(w))
     })
-}
-
-/// Whether a line's innermost function could wait. A handler that can't has let it go on purpose.
-fn in_async(scan: &Scan<'_>, i: usize) -> bool {
-    let mut least = scan.indent(i);
-    for j in (i.saturating_sub(MOST_BLOCK)..i).rev() {
-        if !scan.has_code(j) || scan.indent(j) >= least {
-            continue;
-        }
-        least = scan.indent(j);
-        let code = scan.code(j);
-        let head = code.contains("=>")
-            || has_word(code, "function")
-            || scan.functions.iter().any(|f| f.first == j);
-        if head {
-            return has_word(code, "async");
-        }
-    }
-    false
 }
 
 /// A function that a later one of the same name and place replaces before anybody could call it.
@@ -206,49 +178,6 @@ pub(super) fn defined_twice(scan: &Scan<'_>) -> Vec<Found> {
         }
     }
     out
-}
-
-/// A list that its own loop takes from or adds to.
-pub(super) fn changed_in_loop(place: &Place<'_, '_>) -> Option<Found> {
-    let (scan, i) = (place.scan, place.line);
-    let name = place.group(2);
-    // Python 2 makes a list of keys first.
-    let view = [".keys()", ".items()", ".values()"].iter().any(|v| place.group(0).contains(v));
-    let old =
-        ["xrange(", "iteritems(", "urllib2", "unicode(", "basestring", "import Queue", "raw_input"];
-    if view && old.iter().any(|w| scan.source.contains(w)) {
-        return None;
-    }
-    // Other objects than dictionaries give their keys as a list of its own.
-    let made = ["{", "dict(", "defaultdict(", "OrderedDict(", "Counter("]
-        .map(|value| format!("{name} = {value}"));
-    let dict = scan.scope(i).any(|j| made.iter().any(|m| scan.code(j).contains(m)));
-    for j in scan.body(i) {
-        let code = scan.code(j).trim();
-        let Some(at) = super::scan::word_at(code, name) else { continue };
-        let rest = &code[at + name.len()..];
-        let member = code[..at].ends_with('.');
-        let changes = [".remove(", ".pop(", ".insert(", ".discard(", ".add("]
-            .iter()
-            .any(|m| rest.starts_with(m))
-            || (code[..at].ends_with("del ")
-                && rest.starts_with('[')
-                && !rest.trim_end_matches(']').contains("]["));
-        let keys = view || code[..at].ends_with("del ");
-        if !changes || member || (keys && !dict) {
-            continue;
-        }
-        // Right after it the loop ends.
-        let leaves = scan.body(i).filter(|n| *n > j && scan.has_code(*n)).any(|n| {
-            scan.indent(n) <= scan.indent(j)
-                && ["break", "return", "raise"]
-                    .iter()
-                    .any(|w| scan.code(n).trim_start().starts_with(w))
-        });
-        let index = rest.starts_with(".pop(") && place.group(0).contains("enumerate");
-        return if leaves || index { None } else { found(j, name) };
-    }
-    None
 }
 
 /// `range(len(x))` and friends aside: an `if` or a `for` whose body is a lone semicolon.

@@ -4,87 +4,18 @@ use super::catalogue::{Found, Place, found};
 use super::scan::{family as f, has_word};
 use super::strings;
 
-/// Directories of what only developers run, tests with data of their own among them.
-const DEVELOPERS: [&str; 5] = ["test", "spec/", "e2e/", "playwright", "fixtures/"];
-
-pub(super) fn for_developers(path: &str) -> bool {
-    let lower = path.to_lowercase();
-    DEVELOPERS.iter().any(|w| lower.contains(w))
-}
-
-/// The lines of the block of a line that come after it.
-fn rest_of_block<'s>(
-    scan: &'s super::scan::Scan<'_>,
-    i: usize,
-) -> impl Iterator<Item = usize> + use<'s> {
-    let own = scan.indent(i);
-    (i + 1..scan.lines.len().min(i + super::scan::MOST_BLOCK))
-        .filter(|j| scan.has_code(*j))
-        .take_while(move |j| scan.indent(*j) >= own)
-}
-
-/// Whether the block of a line is left for good at its end, so that its loop goes round once.
-fn leaves_after(scan: &super::scan::Scan<'_>, i: usize) -> bool {
-    let own = scan.indent(i);
-    let mut same = rest_of_block(scan, i).filter(|j| scan.indent(*j) == own);
-    same.any(|j| ["break", "return"].iter().any(|w| scan.code(j).trim().starts_with(w)))
-}
-
-/// Whether what a `defer` closes is put where it is needed after the loop.
-fn kept_open(scan: &super::scan::Scan<'_>, i: usize) -> bool {
-    let code = scan.code(i).trim().trim_start_matches("defer ");
-    let name = code.split('.').next().unwrap_or_default();
-    let mut appended = false;
-    for j in rest_of_block(scan, i) {
-        let code = scan.code(j);
-        appended |= code.contains("append(");
-        let stored = code
-            .split_once('=')
-            .is_some_and(|(to, of)| to.trim_end().ends_with(']') && has_word(of, name));
-        if stored || (appended && has_word(code, name)) {
-            return true;
-        }
-    }
-    false
-}
-
-/// A `defer` that a loop of the same function surrounds.
-pub(super) fn in_loop(place: &Place<'_, '_>) -> Option<Found> {
-    let (scan, i) = (place.scan, place.line);
-    let first = scan.function(i)?.first;
-    let own = scan.indent(i);
-    let around =
-        (first + 1..i).rev().take(100).filter(|j| scan.has_code(*j) && scan.indent(*j) < own);
-    let mut least = own;
-    for j in around {
-        let code = scan.code(j).trim();
-        if scan.indent(j) >= least {
-            continue;
-        }
-        least = scan.indent(j);
-        if code.contains("func(") {
-            return None;
-        }
-        if code.starts_with("for ") && code.ends_with('{') {
-            return if leaves_after(scan, i) || kept_open(scan, i) { None } else { found(i, "") };
-        }
-    }
-    None
-}
-
 pub(super) fn add_inside(place: &Place<'_, '_>) -> Option<Found> {
     let before = place.scan.before(place.line)?;
     let starts = place.scan.code(before).trim().starts_with("go func(");
     if starts { found(place.line, place.group(1)) } else { None }
 }
 
-/// Not in what only developers run, not with a word on it, and not on the way back once something has failed.
+/// Not with a word on it, and not on the way back once something has failed.
 pub(super) fn dropped_go(place: &Place<'_, '_>) -> Option<Found> {
     let (scan, i) = (place.scan, place.line);
-    let aside = ["script", "tools/", "build.go", "cmd/dev"].iter().any(|w| scan.path.contains(w));
     let undone = place.group(1).starts_with("os.")
         && scan.next(i).is_some_and(|n| scan.code(n).trim() == "return err");
-    if aside || undone || scan.commented(i..i + 1) { None } else { found(i, place.group(1)) }
+    if undone || scan.commented(i..i + 1) { None } else { found(i, place.group(1)) }
 }
 
 /// `replaceAll(".", "*")` is meant: each sign becomes the same one.
@@ -105,18 +36,13 @@ fn is_number(place: &Place<'_, '_>) -> bool {
     !name.is_empty() && scan.scope(i).any(|j| made.iter().any(|m| scan.code(j).contains(m)))
 }
 
-/// Not in what only developers run.
+/// Not where the command is put together from what the program knows.
 pub(super) fn shell_script(place: &Place<'_, '_>) -> Option<Found> {
-    const ASIDE: [&str; 10] = [
-        "utils/", "script", "extra/", "tools/", "build", "release", "ci/", ".github", "hack/",
-        "gulp",
-    ];
     let scan = place.scan;
-    let aside = ASIDE.iter().any(|w| scan.path.contains(w))
-        || for_developers(scan.path)
-        || (scan.is(f::SCRIPT) && scan.path.starts_with("bin/"));
     let code = scan.code(place.line);
-    let aside = aside || ["(cmd +", "(command +", "(cmd+"].iter().any(|w| code.contains(w));
+    let aside = ["build", "release", "gulp"].iter().any(|w| scan.path.contains(w))
+        || (scan.is(f::SCRIPT) && scan.path.starts_with("bin/"))
+        || ["(cmd +", "(command +", "(cmd+"].iter().any(|w| code.contains(w));
     let script = scan.is(f::SCRIPT)
         && !["child_process", "childProcess"].iter().any(|w| scan.source.contains(w));
     // Only what callers or a request give, as in queries.
@@ -135,16 +61,6 @@ pub(super) fn reads_unchecked(place: &Place<'_, '_>) -> Option<Found> {
     if bare { found(i, place.group(1)) } else { None }
 }
 
-pub(super) fn no_timeout(place: &Place<'_, '_>) -> Option<Found> {
-    let (scan, i) = (place.scan, place.line);
-    let code = scan.code(i);
-    let aside = ["scripts/", "tools/", "contrib/", "dev/"].iter().any(|w| scan.path.contains(w))
-        || code.contains("timeout")
-        || code.contains("**")
-        || code.matches('(').count() != code.matches(')').count();
-    if aside { None } else { found(i, place.group(1)) }
-}
-
 /// A position of a text taken for whether it is there.
 pub(super) fn position_as_truth(place: &Place<'_, '_>) -> Option<Found> {
     let (one, two) = (place.shown(1), place.shown(2));
@@ -161,20 +77,6 @@ pub(super) fn position_as_truth(place: &Place<'_, '_>) -> Option<Found> {
     };
     let meant = sign("\"") || sign("'") || text.contains("message.");
     if meant { None } else { found(place.line, text) }
-}
-
-/// A loop that does not ask itself whether it is past the end.
-pub(super) fn one_past(place: &Place<'_, '_>) -> Option<Found> {
-    let (scan, i) = (place.scan, place.line);
-    let end = place.group(1).split("<=").nth(1)?.trim();
-    let asks = scan.body(i).any(|j| {
-        let code = scan.code(j);
-        has_word(code, end) && ["==", "<", ">", "?"].iter().any(|w| code.contains(w))
-    });
-    // What was made with room for one more.
-    let (more, spaced) = (format!("{end}+1"), format!("{end} + 1"));
-    let room = scan.lines.iter().any(|l| l.code.contains(&more) || l.code.contains(&spaced));
-    if asks || room { None } else { found(i, place.group(1)) }
 }
 
 /// Names of properties are literals on both sides, and the library compares them so itself.
@@ -250,21 +152,6 @@ pub(super) fn checked_twice(place: &Place<'_, '_>) -> Option<Found> {
     if again && plain && !field.contains("volatile") { found(i, name) } else { None }
 }
 
-/// An empty body: nothing is checked.
-pub(super) fn trusts_all(place: &Place<'_, '_>) -> Option<Found> {
-    let (scan, i) = (place.scan, place.line);
-    let empty = place.group(0).trim_end().ends_with('}') || !scan.body(i).any(|j| scan.has_code(j));
-    // A name or a comment says that somebody wanted it.
-    let meant = (i.saturating_sub(14)..i + 3).filter_map(|j| scan.lines.get(j)).any(|l| {
-        let raw = l.raw.to_lowercase();
-        ["trustall", "trust_all", "acceptall", "insecure", "unsafe", "// "]
-            .iter()
-            .any(|w| raw.contains(w))
-    });
-    let empty = empty || place.group(1).starts_with("ALLOW");
-    if empty && !meant { found(i, "") } else { None }
-}
-
 /// Whether a date is one by which something was to be done, not one on which somebody wrote or saw something.
 fn is_deadline(before: &str) -> bool {
     const MONTHS: [&str; 12] =
@@ -317,4 +204,13 @@ pub(super) fn temp_name(place: &Place<'_, '_>) -> Option<Found> {
     let defined = scan.code(i).trim_start().starts_with('#');
     let name = place.group(1).trim_start_matches(|c: char| !crate::text::is_ident(c));
     if near || defined { None } else { found(i, name) }
+}
+
+/// A request on one line, without a limit.
+pub(super) fn no_timeout(place: &Place<'_, '_>) -> Option<Found> {
+    let code = place.scan.code(place.line);
+    let said = code.contains("timeout")
+        || code.contains("**")
+        || code.matches('(').count() != code.matches(')').count();
+    if said { None } else { found(place.line, place.group(1)) }
 }

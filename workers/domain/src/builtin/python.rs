@@ -17,7 +17,7 @@ const CHANGES: [&str; 9] = [
     ".clear(",
 ];
 
-/// A default that all calls share, in a function that changes it or gives it away.
+/// A default that all calls share, in a function that changes it.
 pub(super) fn mutable_default(place: &Place<'_, '_>) -> Option<Found> {
     let (scan, i) = (place.scan, place.line);
     let name = place.group(1);
@@ -45,9 +45,7 @@ pub(super) fn mutable_default(place: &Place<'_, '_>) -> Option<Found> {
             && (CHANGES.iter().any(|c| rest.starts_with(c))
                 || item
                 || (at == 0 && rest.starts_with("+=")));
-        let kept = code.starts_with("self.") && code.ends_with(&format!("= {name}"));
-        let returned = code == format!("return {name}");
-        if changed || kept || returned {
+        if changed {
             return found(i, name);
         }
     }
@@ -158,7 +156,8 @@ pub(super) fn equals_alone(scan: &Scan<'_>) -> Vec<Found> {
     };
     let alone = equals.into_iter().filter(|(indent, line)| {
         let paired = hashes.contains(indent) || (mixed && !hashes.is_empty());
-        let out_of_it = scan.lines[*line].test || inherits(*indent, *line);
+        let record = scan.source.contains(" record ");
+        let out_of_it = record || scan.lines[*line].test || inherits(*indent, *line);
         !(paired || out_of_it)
     });
     let mut out: Vec<Found> = alone.filter_map(|(_, line)| found(line, "")).collect();

@@ -25,7 +25,9 @@ fn leaves(scan: &super::scan::Scan<'_>, from: usize, name: &str) -> bool {
         let kept = [".append(", ".add(", ".put(", ".push(", "enter_context(", "closing("]
             .iter()
             .any(|w| code.contains(w) && has_word(code.split(w).nth(1).unwrap_or_default(), name));
-        let field = code.starts_with(&format!("{name}:"))
+        let value = code.split_once(':').map_or("", |(_, v)| v.trim().trim_end_matches(','));
+        let field = value == name
+            || code.starts_with(&format!("{name}:"))
             || code.contains(&format!(": {name},"))
             || code.contains(&format!(": {name}}}"));
         returned
@@ -37,19 +39,15 @@ fn leaves(scan: &super::scan::Scan<'_>, from: usize, name: &str) -> bool {
     })
 }
 
-/// `open(..).read()`, but not in a script, which soon ends.
-pub(super) fn python_inline(place: &Place<'_, '_>) -> Option<Found> {
-    let path = place.scan.path.to_lowercase();
-    let script = ["script", "tools/", "build", "contrib/"].iter().any(|w| path.contains(w));
-    let reads = place.group(1).contains(").read");
-    if script && reads { None } else { found(place.line, place.shown(1)) }
-}
-
 /// `f = open(..)` in a function in which nothing closes it.
 pub(super) fn python_open(place: &Place<'_, '_>) -> Option<Found> {
     let (scan, i) = (place.scan, place.line);
     let name = place.group(1);
     let scope = scan.scope(i);
+    // The lock lasts as long as the file is open.
+    if scan.code(i).to_lowercase().contains("lock") {
+        return None;
+    }
     let closes = scope.clone().any(|j| {
         let code = scan.code(j);
         has_word(code, name)
@@ -116,7 +114,9 @@ pub(super) fn c_unchecked(place: &Place<'_, '_>) -> Option<Found> {
     let (scan, i) = (place.scan, place.line);
     let name = place.group(1);
     let own = scan.code(i).trim();
-    if !own.ends_with(';') || has_word(own, "if") || own.contains("== NULL") {
+    // Within a macro or another call, that looks at it.
+    let within = own.split('=').next().is_some_and(|left| left.contains('('));
+    if within || !own.ends_with(';') || has_word(own, "if") || own.contains("== NULL") {
         return None;
     }
     let next = scan.next(i)?;

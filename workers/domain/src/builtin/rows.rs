@@ -7,7 +7,7 @@
 
 use super::catalogue::Judge::{File, Line};
 use super::catalogue::{ALL_C, Check, FORM, LOGIC, raw, row};
-use super::judges::{add_inside, dropped_go, executor, identity, in_loop, own_length};
+use super::judges::{add_inside, dropped_go, executor, identity, own_length};
 use super::scan::family as f;
 use super::{conditions, errors, flow, resources};
 use crate::severity::Severity::{Critical, Major, Minor};
@@ -16,7 +16,7 @@ use crate::severity::Severity::{Critical, Major, Minor};
 #[rustfmt::skip]
 pub(super) static ROWS: &[Check] = &[
     // Errors.
-    row("except-hides", f::PYTHON, (Major, 80), &["except"], r"^\s*except\s*(|BaseException|Exception(?:\s+as\s+\w+)?|\(?\s*Exception\s*\)?)\s*:(.*)$", Line(errors::swallowed_python),
+    row("except-hides", f::PYTHON, (Major, 80), &["except"], r"^\s*except\s*(|BaseException)\s*:(.*)$", Line(errors::swallowed_python),
         ["Errors of every kind are hidden by `{}`",
          "any error in the block, a mistyped name or an interrupt included: the program goes on as if nothing had happened, and nobody sees why the result is wrong",
          "Name the errors that are expected; log or pass on all others."]),
@@ -44,12 +44,12 @@ pub(super) static ROWS: &[Check] = &[
         ["The error of `{}` is dropped",
          "a failure, such as a full disk or malformed input: the program goes on with empty or half-written data",
          "Check the error and return it."]),
-    row("dropped-error", f::GO, (Major, 70), &[", _ "], r"^\s*\w+, _ :?= ((?:os\.Open|os\.Create|http\.NewRequest|http\.Get|net\.Dial|net\.Listen))\(", Line(dropped_go),
+    row("dropped-error", f::GO, (Major, 70), &[", _ "], r"^\s*\w+, _ :?= ((?:os\.Open|os\.Create|http\.Get|net\.Dial|net\.Listen))\(", Line(dropped_go),
         ["The error of `{}` is dropped",
          "a failure: the value is nil or cut short, and what follows panics or works on half of the data",
          "Check the error and return it."]),
     // Resources.
-    row("unclosed", f::PYTHON, (Minor, 75), &["open("], r"(?:^|[^\w.])((?:io\.|codecs\.)?open\((?:[^()]|\([^()]*\))*\)\.(?:read|readlines|write|writelines|readline)\()", Line(resources::python_inline),
+    row("unclosed", f::PYTHON, (Minor, 75), &["open("], r"(?:^|[^\w.])((?:io\.|codecs\.)?open\((?:[^()]|\([^()]*\))*\)\.(?:read|readlines|write|writelines|readline)\()", FORM,
         ["A file is opened and never closed",
          "many calls, or an interpreter without reference counts: descriptors run out, and what was written may not reach the disk",
          "Open it in a `with` block."]),
@@ -61,7 +61,7 @@ pub(super) static ROWS: &[Check] = &[
         ["`{}` is opened and never closed in this function",
          "many calls, or an error on the way: descriptors run out, and what was written may not reach the disk",
          "Open it in a `with` block."]),
-    row("unclosed", f::GO, (Major, 70), &["os.", "http.", "net.", ".Do("], r"^\s*(\w+), (?:err|_) :?= (?:os\.(?:Open|Create|OpenFile)|http\.(?:Get|Post|PostForm|Head)|(?:http\.DefaultClient|client|httpClient)\.(?:Do|Get)|net\.(?:Dial|DialTimeout))\(", Line(resources::go_open),
+    row("unclosed", f::GO, (Major, 70), &["os.", "http.", "net.", ".Do("], r"^\s*(\w+), (?:err|_) :?= (?:os\.(?:Open|Create|OpenFile)|http\.(?:Get|Post|PostForm)|(?:http\.DefaultClient|client|httpClient)\.(?:Do|Get)|net\.(?:Dial|DialTimeout))\(", Line(resources::go_open),
         ["`{}` is opened and never closed in this function",
          "many calls: descriptors or connections run out",
          "`defer` its Close behind the check of the error."]),
@@ -77,10 +77,6 @@ pub(super) static ROWS: &[Check] = &[
         ["The array `{}` is returned, but ends with the function",
          "every caller: the pointer leads to memory that the next call overwrites",
          "Let the caller give the buffer, or allocate it."]),
-    row("unclosed", f::GO, (Minor, 75), &["defer "], r"^\s*defer \w+(?:\.\w+)*\.(?:Close|Unlock|RUnlock)\(\)", Line(in_loop),
-        ["`defer` in a loop: nothing is released before the function ends",
-         "a long list: files or locks pile up until descriptors run out, or a second round waits for ever",
-         "Put the body of the loop into a function."]),
     // Conditions.
     row("same-operand", LOGIC, (Major, 80), &["&&", "||", " and ", " or "], "", Line(conditions::repeated),
         ["`{}` stands twice in one condition",
@@ -147,7 +143,7 @@ pub(super) static ROWS: &[Check] = &[
          "every input: nothing is asserted",
          "Take the parentheses away."]),
     // Flow.
-    row("unreachable", f::PYTHON | f::SCRIPT | f::GO, (Major, 75), &["return", "raise", "throw"], r"^\s*(?:return|raise|throw)(?:$|[^\w(])", Line(flow::unreachable),
+    row("unreachable", f::PYTHON | f::SCRIPT | f::GO, (Major, 75), &["return", "raise", "throw"], r"^\s*(?:return|raise|throw)(?:$|[ ;])", Line(flow::unreachable),
         ["Nothing behind this `{}` is reached",
          "every input: the code behind it never runs",
          "Remove it, or make what leaves before it depend on a condition."]),
@@ -159,10 +155,6 @@ pub(super) static ROWS: &[Check] = &[
         ["`{}` is defined again below, and this one is lost",
          "every caller: the second definition runs, whichever was meant",
          "Rename one of them, or remove the dead one."]),
-    row("changed-in-loop", f::PYTHON, (Major, 75), &["for "], r"^\s*for\s+(.+?)\s+in\s+(?:enumerate\()?([\w.]+?)(?:\.(?:keys|items|values)\(\))?\)?\s*:\s*$", Line(flow::changed_in_loop),
-        ["`{}` is changed by the loop that goes over it",
-         "two neighbours that both should go: the second is passed over; a dictionary or a set raises an error",
-         "Go over a copy, or build a new one."]),
     row("empty-statement", ALL_C | f::SCRIPT | f::JAVA, (Major, 80), &["if", "for"], r"^\s*(if|for)\s*\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)\s*;\s*$", Line(flow::empty_statement),
         ["The semicolon ends this `{}`: its block always runs",
          "every input: the condition decides nothing",
@@ -175,10 +167,6 @@ pub(super) static ROWS: &[Check] = &[
         ["`{}` blocks a thread of the runtime",
          "every call: the other tasks of this thread wait",
          "Await the runtime's own sleep."]),
-    row("foreach-async", f::SCRIPT, (Major, 80), &["forEach("], r"\.forEach\(\s*(async)\b", Line(flow::foreach_async),
-        ["`forEach` does not wait for its `{}` function",
-         "every list: what follows runs before the items are done, and their errors reach nobody",
-         "Loop with `for ... of` and `await`, or await `Promise.all` over `map`."]),
     row("promise-async", f::SCRIPT, (Minor, 75), &["Promise("], r"new Promise\(\s*(async)\b", Line(executor),
         ["An error in this `{}` executor is lost",
          "an exception in it: the promise neither resolves nor rejects, and who waits for it waits for ever",

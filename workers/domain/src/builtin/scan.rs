@@ -60,6 +60,19 @@ fn is_borrowed(path: &str) -> bool {
         || (script && (NAMES.iter().any(|n| name.starts_with(n)) || dirs.contains("static/plugin")))
 }
 
+/// What only developers run or nobody does any more, by the words of its path: tests, their data, helpers of the build.
+fn is_aside(path: &str) -> bool {
+    #[rustfmt::skip]
+    const WORDS: [&str; 24] = [
+        "test", "tests", "testing", "testcase", "testdata", "testutil", "testutils", "e2e", "spec", "fixtures",
+        "playwright", "script", "scripts", "tools", "hack", "hacking", "ci", "extra", "dev", "attic", "deps",
+        "libraries", "migrations", "versions",
+    ];
+    let lower = path.to_lowercase();
+    let mut words = lower.split(|c: char| !c.is_alphanumeric());
+    words.any(|w| WORDS.contains(&w) || (w.len() > 8 && w.ends_with("test")))
+}
+
 /// The banner of a library's release: a name with its version, and a licence.
 fn is_release(source: &str) -> bool {
     let head = crate::text::clip(source.trim_start(), 800);
@@ -90,6 +103,7 @@ fn family_of(path: &str, language: &str, source: &str) -> u16 {
     let generated = head().any(|l| l.contains("generated") || l.contains("do not edit"));
     let declares = [".pyi", ".d.ts", ".d.mts", ".d.cts"];
     let aside = is_borrowed(path)
+        || is_aside(path)
         || generated
         || path.starts_with("issues/")
         || MADE.iter().any(|w| path.contains(w))

@@ -33,6 +33,8 @@ fn wanted(format: &str, braces: bool, lengths: bool) -> Option<usize> {
             match verb {
                 b'%' | b'n' => {}
                 b'*' | b'(' | b'[' | b'$' | b'<' | b'w' | b' ' => return None,
+                // Hooks of a program's own take any number.
+                v if lengths && !b"diouxXeEfFgGaAcspm".contains(&v) => return None,
                 v if v.is_ascii_alphabetic() => n += 1,
                 _ => return None,
             }
@@ -142,7 +144,7 @@ pub(super) fn format_python(place: &Place<'_, '_>) -> Option<Found> {
     let quote = code.as_bytes().get(place.start()).copied()? as char;
     let start = code[..end - 1].rfind(quote)?;
     // Joined with a literal before it, or with prefixes that change it.
-    let before = code[..start].trim_end();
+    let before = code[..start].trim_end().trim_end_matches(['u', 'U', 'r', 'R']).trim_end();
     let prefixed = before.ends_with(['f', 'F', 'b', 'B', quote])
         || (before.is_empty()
             && scan.before(i).is_some_and(|b| scan.code(b).trim_end().ends_with(['"', '\''])));
@@ -169,10 +171,8 @@ pub(super) fn sql(place: &Place<'_, '_>) -> Option<Found> {
     let (scan, i) = (place.scan, place.line);
     let raw = scan.raw(i);
     let (verb, rest) = (place.start(), &raw[place.start()..]);
-    // The verb stands in a string. Data of tests is their own.
-    if super::judges::for_developers(scan.path)
-        || scan.code(i).get(verb..=verb).is_none_or(|c| c != " ")
-    {
+    // The verb stands in a string.
+    if scan.code(i).get(verb..=verb).is_none_or(|c| c != " ") {
         return None;
     }
     let opened = raw[..verb].rfind(['"', '\'', '`'])?;
@@ -280,7 +280,16 @@ pub(super) fn given(place: &Place<'_, '_>, text: &str) -> bool {
     let first = words.next().unwrap_or_default();
     // What a call makes of it is another's.
     let own = matches!(first, "self" | "this" | "cls") || text[name.len()..].starts_with('(');
-    !part && (asked || (!own && place.scan.is_parameter(place.line, first)))
+    // What is no text can't hold a quote.
+    let typed = |kind: &str| {
+        let head = place.scan.function(place.line).map_or(0, |f| f.first);
+        let form = format!("{kind} {first}");
+        (head..head + 3).any(|j| place.scan.code(j).contains(&form))
+    };
+    let other = ["UUID", "int", "Integer", "long", "Long", "boolean", "Instant", "short"];
+    let plain = place.scan.is(family::JAVA | family::SHARP | family::KOTLIN)
+        && other.iter().any(|kind| typed(kind));
+    !part && (asked || (!own && !plain && place.scan.is_parameter(place.line, first)))
 }
 
 /// Secrets, by the rules that mask them; the least sure of these left out.

@@ -3,8 +3,8 @@
 use super::catalogue::Judge::{File, Line};
 use super::catalogue::{ALL_C, Check, FORM, raw, row};
 use super::judges::{
-    called_now, checked_twice, masks_all, no_timeout, one_past, open_format, overdue,
-    position_as_truth, reads_unchecked, shell_script, statement, temp_name, trusts_all,
+    called_now, checked_twice, masks_all, no_timeout, open_format, overdue, position_as_truth,
+    reads_unchecked, shell_script, statement, temp_name,
 };
 use super::scan::family as f;
 use super::{python, resources, strings};
@@ -82,7 +82,7 @@ pub(super) static ROWS: &[Check] = &[
         ["memset is given `{}` as the value and 0 as the length",
          "every call: nothing is set",
          "Swap the two arguments."]),
-    row("strlen-bound", ALL_C, (Major, 75), &["strncpy(", "strncat(", "malloc("], r"(\bstrncat\(\s*(?:\w+),[^,]+,\s*sizeof\s*(?:\(\s*\w+\s*\)|\w+)\s*\)|\bmalloc\(\s*strlen\(\s*[\w.>-]+\s*\)\s*\))", FORM,
+    row("strlen-bound", ALL_C, (Major, 75), &["strncat("], r"(\bstrncat\(\s*(?:\w+),[^,]+,\s*sizeof\s*(?:\(\s*\w+\s*\)|\w+)\s*\))", FORM,
         ["`{}` has no place for the closing zero",
          "a text that fills the buffer: one byte is written behind it",
          "Count the closing zero, and for strncat what is there already."]),
@@ -124,10 +124,6 @@ pub(super) static ROWS: &[Check] = &[
         ["`{}` makes any object that the text asks for",
          "a document from outside: it can run commands; newer versions refuse the call",
          "Use yaml.safe_load."]),
-    row("no-verify", f::JAVA, (Critical, 80), &["checkServerTrusted", "ALLOW_ALL_HOSTNAME"], r"(void checkServerTrusted\([^)]*\)[^{]*\{\s*\}?\s*$|ALLOW_ALL_HOSTNAME_VERIFIER)", Line(trusts_all),
-        ["Every certificate is trusted",
-         "anybody between the two: they can read and change what is sent",
-         "Leave the check to the platform; add a private authority to a trust store."]),
     row("temp-name", f::PYTHON | ALL_C, (Major, 80), &["mktemp(", "tmpnam("], r"(?:^|[^\w])((?:temp[f]ile\.)mktemp\(|tmpnam\(|[^.\w]mktemp\()", Line(temp_name),
         ["`{}` gives a name that somebody else may take first",
          "another user of the machine: their link stands where this program then writes",
@@ -169,10 +165,6 @@ pub(super) static ROWS: &[Check] = &[
         ["`{}` is 0 for a match at the beginning",
          "a text that begins with what is looked for: it counts as not found",
          "Compare with -1 or npos, or ask whether it contains or starts with it."]),
-    row("one-too-far", f::SCRIPT | f::JAVA | ALL_C | f::PHP | f::SHARP, (Major, 80), &["for"], r"\bfor\s*\([^;]*=\s*0\s*;\s*(\w+\s*<=\s*[\w.>-]+[.>](?:length|size\(\)|length\(\)|Length|Count|count))\s*;", Line(one_past),
-        ["`{}` goes one past the end",
-         "every input: the last round reads behind the last element",
-         "Write `<`."]),
     row("assigned-compare", ALL_C | f::PHP, (Major, 85), &["if", "while"], r"\b(?:if|while)\s*\(\s*!?(\w+\s*=\s*\w+\((?:[^()]|\([^()]*\))*\)\s*(?:==|!=|<|>)\s*-?\w+)\s*\)", FORM,
         ["`{}` assigns the result of the comparison",
          "every input: the variable holds 0 or 1, not what the call gave",

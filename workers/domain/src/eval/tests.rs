@@ -148,6 +148,11 @@ fn a_check_is_worth_what_is_left_without_its_findings() {
     let worth = super::worth::worth(&[(case, &fault)]);
     assert_eq!((worth[0].recall_with, worth[0].recall_without), (Some(1.0), Some(0.0)));
     assert_eq!((worth[0].precision_without, worth[0].adds_nothing()), (None, true));
+    // Where all is false, leaving some of it out is worth something.
+    let noise = marked("The multiplication overflows for large values", 7, &["style"]);
+    let (_, clean) = scored(None, Some(&[noise]));
+    let case = cases.iter().find(|c| !c.is_seeded()).unwrap();
+    assert!(!super::worth::worth(&[(case, &clean)])[0].adds_nothing());
 }
 
 #[test]

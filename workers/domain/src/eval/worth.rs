@@ -63,11 +63,11 @@ pub struct Worth {
 }
 
 impl Worth {
-    /// Whether the marked findings are as often right as all are: there is a reason to take the check away.
+    /// Whether some marked findings are right, as often as all are: there is a reason to take the check away.
     pub fn adds_nothing(&self) -> bool {
         let judged = self.right + self.wrong;
         let all = self.precision_with.unwrap_or(1.0);
-        judged > 0 && self.right as f64 / judged as f64 >= all
+        self.right > 0 && self.right as f64 / judged as f64 >= all
     }
 }
 

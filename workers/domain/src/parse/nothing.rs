@@ -8,8 +8,8 @@ use crate::text::clip;
 /// Letters that say what was checked, at least. A sign of a script without letters counts as three.
 const LEAST_TOLD: usize = 12;
 
-/// True for a review that says that there is nothing to report, and what was checked: either in words, or by its form,
-/// which is a verdict of pass behind a text that names code. Short ones are as good as long ones.
+/// True for a review that says that there is nothing to report, and what was checked or that the file passes: either in
+/// words, or by its form, which is a verdict of pass behind a text that names code. Short ones are as good as long ones.
 pub(crate) fn is_clean_review(text: &str) -> bool {
     if super::has_unread(text) {
         return false;
@@ -33,7 +33,7 @@ pub(crate) fn is_clean_review(text: &str) -> bool {
         names |= code_spans(said).iter().any(|span| span.chars().count() > 2 && is_name(span));
     }
     let passes = super::markdown::verdict(text) == Some("pass");
-    told >= LEAST_TOLD && (nothing || (passes && names))
+    (nothing && passes) || (told >= LEAST_TOLD && (nothing || (passes && names)))
 }
 
 /// A score or a verdict: part of the form.
@@ -270,12 +270,13 @@ mod tests {
             "## 发现\n无。已检查全部函数的边界。\n## Verdict: pass",
             "## Resultado\nTodo bien en `abrir` y en `guardar`.\n\n**pass**",
             "No issues found: the loop ends, and the file is closed.",
+            "## Findings\nNone\n\n## Verdict\npass",
         ] {
             assert!(is_clean_review(text), "{text}");
         }
         for text in [
             "None.",
-            "## Findings\nNone\n\n## Verdict\npass",
+            "## Findings\nNone\n\n## Verdict\nfail",
             "Looks good to me, ship it.",
             "Looks good to me.\n\n## Verdict\npass",
             "## Contradictions\nNone. All passages were compared.",

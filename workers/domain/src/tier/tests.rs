@@ -75,6 +75,16 @@ fn the_edges_are_as_set() {
 }
 
 #[test]
+fn the_calibrated_confidence_counts_where_it_is_asked_for() {
+    let one = Finding { confidence_calibrated: Some(55), ..finding(None, Some(95), true) };
+    let of = |calibrated| {
+        super::tier(&[one.clone()], TierLimits { calibrated, ..TierLimits::default() })
+    };
+    assert_eq!((of(false).tier, of(true).tier), ("auto", "simulation"));
+    assert_eq!(of(true).min, Some(95), "what was said stays");
+}
+
+#[test]
 fn without_an_anchor_the_tier_is_block() {
     let t = tier(&[finding(None, Some(99), false)]);
     assert_eq!((t.min, t.tier, t.tier_avg), (Some(99), "block", "block"));
