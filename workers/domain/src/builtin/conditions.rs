@@ -196,7 +196,9 @@ pub(super) fn repeated(place: &Place<'_, '_>) -> Option<Found> {
         for (n, part) in chain.parts.iter().enumerate() {
             // `a && fits(a) && a` is `a` itself where it fits.
             let given = chain.and && n >= 2 && n + 1 == chain.parts.len() && !asked;
-            if given && place.scan.is(family::SCRIPT | family::PYTHON) {
+            // `a and a or b` is an old way to write a choice.
+            let choice = place.scan.is(family::PYTHON) && chain.and && place.text.contains(" or ");
+            if choice || (given && place.scan.is(family::SCRIPT | family::PYTHON)) {
                 continue;
             }
             let set = format!("{} = ", part.raw);
@@ -257,7 +259,8 @@ pub(super) fn itself(place: &Place<'_, '_>) -> Option<Found> {
             left == right && is_still(left) && left.starts_with(is_ident) && !is_literal(left);
         // The usual way to ask for NaN.
         let lower = place.scan.code(place.line).to_lowercase();
-        let nan = ["nan", "f32", "f64", "float", "double"].iter().any(|w| lower.contains(w));
+        let nan = place.scan.commented(place.line..place.line + 1)
+            || ["nan", "f32", "f64", "float", "double"].iter().any(|w| lower.contains(w));
         if same && !nan && (path || matches!(op, "<" | ">" | "<=" | ">=")) {
             return found(place.line, left);
         }

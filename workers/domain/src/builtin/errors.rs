@@ -31,22 +31,6 @@ const CLEANUP: &[&str] = &[
     ".play(",
 ];
 
-/// What tells somebody of an error, or lets it go on.
-const SHOWS: &[&str] = &[
-    "raise",
-    "log",
-    "show",
-    "print",
-    "exit",
-    "exc_info",
-    "traceback",
-    "warn",
-    "error",
-    "fail",
-    "import ",
-    "stop",
-];
-
 /// Whether a body only puts things away: a few lines, each of them of [`CLEANUP`].
 fn is_cleanup(scan: &Scan<'_>, body: Range<usize>) -> bool {
     let lines: Vec<String> = body
@@ -55,16 +39,6 @@ fn is_cleanup(scan: &Scan<'_>, body: Range<usize>) -> bool {
         .filter(|l| l.as_str() != "}")
         .collect();
     lines.len() <= 4 && lines.iter().any(|l| CLEANUP.iter().any(|w| l.contains(w)))
-}
-
-/// The lines of the `try` before the handler at `i`, of the same indentation.
-fn tried(scan: &Scan<'_>, i: usize) -> Range<usize> {
-    let from = i.saturating_sub(60);
-    let indent = scan.indent(i);
-    let start = (from..i)
-        .rev()
-        .find(|j| scan.indent(*j) == indent && scan.code(*j).trim_start().starts_with("try"));
-    start.map_or(i..i, |s| s + 1..i)
 }
 
 /// Whether nobody is meant to hear of an error here: in a function that asks whether something is there or works, in
@@ -171,46 +145,6 @@ fn works(scan: &Scan<'_>, block: &Range<usize>) -> bool {
     })
 }
 
-/// `except Exception: pass` and the like around work that is lost, and an `except:` that shows nobody what went wrong
-/// with a file or a request.
-pub(super) fn swallowed_python(place: &Place<'_, '_>) -> Option<Found> {
-    const READS: [&str; 6] = ["open(", "load(", "loads(", "requests.", "urlopen(", "recv("];
-    let (scan, i) = (place.scan, place.line);
-    let what = place.group(1).trim();
-    let after = place.group(2).trim();
-    let body = scan.body(i);
-    let mut lines: Vec<&str> =
-        body.clone().map(|j| scan.code(j).trim()).filter(|l| !l.is_empty()).collect();
-    if !after.is_empty() {
-        lines = vec![after];
-    }
-    let tries = tried(scan, i);
-    let code = || tries.clone().map(|j| scan.code(j).trim()).filter(|c| !c.is_empty());
-    let imports = code().next().is_some_and(|c| c.starts_with("import ") || c.starts_with("from "));
-    let explained = scan.commented(i.saturating_sub(1)..body.end)
-        || speaks_of_failure(scan, tries.start.saturating_sub(3)..tries.start);
-    let aside = imports || explained || is_cleanup(scan, tries.clone());
-    if lines.is_empty() || aside || is_quiet(scan, i, &tries) {
-        return None;
-    }
-    let all = |words: &[&str]| lines.iter().all(|l| words.contains(l));
-    let answers = code().any(|c| c.starts_with("return ") || c == "break");
-    let bare = what.is_empty();
-    let reads = code().any(|c| READS.iter().any(|w| c.contains(w)));
-    let hides = if all(&["pass", "...", "continue", "return", "return None"]) {
-        // Several statements, of which one does something, or an item of a list that is left out without a word.
-        let many = code().count() > 2 && code().any(|c| c.ends_with(')') && !c.contains('='));
-        !answers && (works(scan, &tries) || (bare && (many || reads || all(&["continue"]))))
-    } else {
-        let told: String = body.clone().filter_map(|j| scan.lines.get(j)).map(|l| l.raw).collect();
-        let told = format!("{told}{after}").to_lowercase();
-        // An answer with words in it tells the caller.
-        let says = lines.iter().any(|l| l.starts_with("return ") && l.contains([',', '"', '\'']));
-        bare && reads && !says && !SHOWS.iter().any(|w| told.contains(w))
-    };
-    if hides { found(i, if bare { "except:" } else { what }) } else { None }
-}
-
 /// Errors of every kind, by their types.
 const BROAD: [&str; 6] =
     ["exception", "throwable", "error", "ioexception", "sqlexception", "runtimeexception"];
@@ -280,7 +214,8 @@ pub(super) fn behind_broad(place: &Place<'_, '_>) -> Option<Found> {
         && !named.starts_with("SystemExit")
         && !named.starts_with('(')
         && !named.contains("GeneratorExit")
-        && !named.contains("CancelledError");
+        && !named.contains("CancelledError")
+        && !named.contains("Timeout");
     if scan.indent(next) == scan.indent(i) && further { found(next, named) } else { None }
 }
 

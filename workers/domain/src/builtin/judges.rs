@@ -22,7 +22,10 @@ pub(super) fn dropped_go(place: &Place<'_, '_>) -> Option<Found> {
 pub(super) fn masks_all(place: &Place<'_, '_>) -> Option<Found> {
     let then = &place.text[place.end()..];
     let one = then.trim_start().strip_prefix('"').and_then(|t| t.split('"').next());
-    let meant = place.group(0).contains("\".\",") && one.is_some_and(|t| t.chars().count() == 1);
+    // That of a matcher takes what to put in.
+    let put = place.group(1).starts_with("replace") && place.group(0).ends_with(')');
+    let meant =
+        put || place.group(0).contains("\".\",") && one.is_some_and(|t| t.chars().count() == 1);
     if meant { None } else { found(place.line, place.group(1)) }
 }
 
@@ -45,11 +48,11 @@ pub(super) fn shell_script(place: &Place<'_, '_>) -> Option<Found> {
         || ["(cmd +", "(command +", "(cmd+"].iter().any(|w| code.contains(w));
     let script = scan.is(f::SCRIPT)
         && !["child_process", "childProcess"].iter().any(|w| scan.source.contains(w));
-    // Only what callers or a request give, as in queries.
+    // Only what a request or a command line gives: callers mostly give what they know.
     let put = scan.raw(place.line).get(place.start()..).unwrap_or_default();
     let given = ["${", "{", "+ ", "% ", ".format(", "\", "]
         .iter()
-        .any(|mark| put.split(mark).skip(1).any(|value| strings::given(place, value)));
+        .any(|mark| put.split(mark).skip(1).any(strings::asked));
     if aside || script || !given || is_number(place) { None } else { found(place.line, "") }
 }
 
@@ -93,7 +96,9 @@ pub(super) fn own_length(place: &Place<'_, '_>) -> Option<Found> {
     let code = place.text;
     let left = code[..place.start()].trim_end().ends_with(['-', '/', '%', '*', '+']);
     let right = code[place.end()..].trim_start().starts_with(['-', '/', '%', '*', '+', '.']);
-    if left || right || text.starts_with("this.length") { None } else { found(place.line, text) }
+    let field =
+        text.starts_with("this.length") || (place.scan.is(f::PYTHON) && !text.starts_with("len("));
+    if left || right || field { None } else { found(place.line, text) }
 }
 
 /// Not a constant text of the same file.

@@ -108,26 +108,13 @@ pub(super) fn same_key(place: &Place<'_, '_>) -> Option<Found> {
                     depth += i32::from(b"([{".contains(&b)) - i32::from(b")]}".contains(&b));
                     depth >= 0
                 });
-                return if whole && depth == 0 { found(i, key) } else { None };
+                // The same entry twice is only one too many.
+                let same = raw.trim_end_matches(',') == scan.raw(i).trim().trim_end_matches(',');
+                return if whole && depth == 0 && !same { found(i, key) } else { None };
             }
         }
     }
     None
-}
-
-/// `x.strip("abc")`: a set of characters, where a prefix or suffix was meant.
-pub(super) fn strip_set(place: &Place<'_, '_>) -> Option<Found> {
-    let text = place.group(2);
-    let letters = text.chars().filter(char::is_ascii_alphabetic).count();
-    // A sign between or before letters is that of an ending, of a scheme or of a host; brackets are a set.
-    let sign =
-        text.contains(['.', ':', '/', '-', '_', '@']) && !text.contains(['(', '[', '{', '<']);
-    let word = sign && letters >= 2 && !text.starts_with("0x") && !text.contains('\\');
-    let set = ["abc", "0123", "ABC", "xyz"].iter().any(|s| text.contains(s));
-    // In alphabetical order it is a set that was meant.
-    let sorted = text.bytes().all(|b| b.is_ascii_alphanumeric())
-        && text.as_bytes().windows(2).all(|w| w[0] <= w[1]);
-    if word && !set && !sorted { found(place.line, text) } else { None }
 }
 
 /// A class with `equals` or `__eq__` alone.
@@ -141,7 +128,7 @@ pub(super) fn equals_alone(scan: &Scan<'_>) -> Vec<Found> {
         let code = line.code.trim();
         let indent = scan.indent(i);
         let head = ["boolean equals(Object ", "boolean equals(final Object "];
-        if head.iter().any(|h| code.contains(h)) && !code.ends_with(';') {
+        if head.iter().any(|h| code.contains(h)) && !code.ends_with(';') && !code.contains(',') {
             equals.entry(indent).or_insert(i);
         } else if code.contains("int hashCode()") {
             hashes.push(indent);

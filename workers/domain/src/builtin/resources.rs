@@ -71,7 +71,8 @@ pub(super) fn go_open(place: &Place<'_, '_>) -> Option<Found> {
     let close = if place.group(0).contains("os.") { ".Close" } else { "Close" };
     let closes = scan.scope(i).any(|j| {
         let code = scan.code(j);
-        has_word(code, name) && (code.contains(close) || code.contains("return"))
+        has_word(code, name)
+            && (code.contains(close) || code.contains("Drain") || code.contains("return"))
     });
     let f = scan.function(i)?;
     // Declared elsewhere, it is closed elsewhere.
@@ -96,8 +97,12 @@ pub(super) fn c_fopen(place: &Place<'_, '_>) -> Option<Found> {
         .rev()
         .take(super::scan::MOST_BLOCK)
         .any(|j| has_word(scan.code(j), "FILE") && has_word(scan.code(j), name));
-    // `*out = fopen(..)`: the caller gets it.
-    if scan.code(i).trim_start().starts_with('*') {
+    // `*out = fopen(..)`: the caller gets it. What is static or ends by an attribute is not this function's.
+    let kept = (f.first..=i).any(|j| {
+        let code = scan.code(j);
+        has_word(code, name) && (has_word(code, "static") || code.contains("auto"))
+    });
+    if kept || scan.code(i).trim_start().starts_with('*') {
         return None;
     }
     let handed = (f.first..=f.last.min(i + super::scan::MOST_BLOCK)).any(|j| {
@@ -190,26 +195,6 @@ pub(super) fn returned_local(place: &Place<'_, '_>) -> Option<Found> {
     let copies =
         ["string", "String", "vector", "auto"].iter().any(|w| scan.code(f.first).contains(w));
     if copies { None } else { found(at, name) }
-}
-
-/// A lock that no line of the function gives back.
-pub(super) fn lock_held(place: &Place<'_, '_>) -> Option<Found> {
-    let (scan, i) = (place.scan, place.line);
-    let name = place.group(1);
-    let f = scan.function(i)?;
-    let unlock = format!("{name}.Unlock");
-    let back =
-        (f.first..=f.last.min(i + super::scan::MOST_BLOCK)).any(|j| scan.code(j).contains(&unlock));
-    let locks = f.name.to_lowercase().contains("lock") || f.name.to_lowercase().contains("acquire");
-    // Another function of the file gives it back.
-    let last = name.rsplit('.').next().unwrap_or(name);
-    let by_another = name.contains('.') && {
-        let unlock = format!(".{last}.Unlock()");
-        let lock = format!(".{last}.Lock()");
-        scan.lines.iter().filter(|l| l.code.contains(&unlock)).count()
-            >= scan.lines.iter().filter(|l| l.code.contains(&lock)).count()
-    };
-    if back || locks || by_another { None } else { found(i, name) }
 }
 
 /// The declaration of a buffer of fixed size with this name, in the function before a line.

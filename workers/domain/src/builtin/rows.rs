@@ -16,10 +16,6 @@ use crate::severity::Severity::{Critical, Major, Minor};
 #[rustfmt::skip]
 pub(super) static ROWS: &[Check] = &[
     // Errors.
-    row("except-hides", f::PYTHON, (Major, 80), &["except"], r"^\s*except\s*(|BaseException)\s*:(.*)$", Line(errors::swallowed_python),
-        ["Errors of every kind are hidden by `{}`",
-         "any error in the block, a mistyped name or an interrupt included: the program goes on as if nothing had happened, and nobody sees why the result is wrong",
-         "Name the errors that are expected; log or pass on all others."]),
     row("empty-catch", f::BRACES & !f::RUST & !f::GO, (Major, 75), &["catch"], r"\bcatch\s*(\([^)]*\))?\s*\{(.*)$", Line(errors::swallowed_braces),
         ["An error is caught and dropped",
          "any failure in the block: nothing is logged, returned or undone, and the caller takes it for a success",
@@ -40,7 +36,7 @@ pub(super) static ROWS: &[Check] = &[
         ["`{}` is closed before its error was looked at",
          "a failed call: the value is nil, and the deferred call panics or closes nothing",
          "Move `defer` behind the check of the error."]),
-    row("dropped-error", f::GO, (Major, 70), &["json.", "os.", "ioutil.", "xml.", "http.", "io."], r"^\s*((?:json|xml|yaml)\.Unmarshal|json\.NewDecoder\([^()]*\)\.Decode|os\.(?:MkdirAll|Mkdir|WriteFile|Rename|Chmod|Symlink|Truncate)|ioutil\.WriteFile|http\.ListenAndServe(?:TLS)?)\(.*\)\s*$", Line(dropped_go),
+    row("dropped-error", f::GO, (Major, 70), &["json.", "os.", "ioutil.", "xml.", "http.", "io."], r"^\s*((?:json|xml|yaml)\.Unmarshal|json\.NewDecoder\([^()]*\)\.Decode|os\.(?:WriteFile|Rename)|ioutil\.WriteFile)\(.*\)\s*$", Line(dropped_go),
         ["The error of `{}` is dropped",
          "a failure, such as a full disk or malformed input: the program goes on with empty or half-written data",
          "Check the error and return it."]),
@@ -143,10 +139,6 @@ pub(super) static ROWS: &[Check] = &[
          "every input: nothing is asserted",
          "Take the parentheses away."]),
     // Flow.
-    row("unreachable", f::PYTHON | f::SCRIPT | f::GO, (Major, 75), &["return", "raise", "throw"], r"^\s*(?:return|raise|throw)(?:$|[ ;])", Line(flow::unreachable),
-        ["Nothing behind this `{}` is reached",
-         "every input: the code behind it never runs",
-         "Remove it, or make what leaves before it depend on a condition."]),
     row("unawaited", f::PYTHON, (Major, 70), &["async"], "", File(flow::unawaited),
         ["`{}` is asynchronous, and nobody waits for it",
          "every call: what follows runs before it is done, or it does not run at all, and its errors reach nobody",

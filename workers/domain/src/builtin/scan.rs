@@ -63,14 +63,16 @@ fn is_borrowed(path: &str) -> bool {
 /// What only developers run or nobody does any more, by the words of its path: tests, their data, helpers of the build.
 fn is_aside(path: &str) -> bool {
     #[rustfmt::skip]
-    const WORDS: [&str; 24] = [
-        "test", "tests", "testing", "testcase", "testdata", "testutil", "testutils", "e2e", "spec", "fixtures",
+    const WORDS: &[&str] = &[
+        "testing", "e2e", "spec", "fixtures", "doc", "devscripts", "external", "example", "examples",
         "playwright", "script", "scripts", "tools", "hack", "hacking", "ci", "extra", "dev", "attic", "deps",
         "libraries", "migrations", "versions",
     ];
     let lower = path.to_lowercase();
     let mut words = lower.split(|c: char| !c.is_alphanumeric());
-    words.any(|w| WORDS.contains(&w) || (w.len() > 8 && w.ends_with("test")))
+    words.any(|w| {
+        WORDS.contains(&w) || w.starts_with("test") || (w.len() > 8 && w.ends_with("test"))
+    })
 }
 
 /// The banner of a library's release: a name with its version, and a licence.

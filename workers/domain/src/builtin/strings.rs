@@ -147,7 +147,9 @@ pub(super) fn format_python(place: &Place<'_, '_>) -> Option<Found> {
     let before = code[..start].trim_end().trim_end_matches(['u', 'U', 'r', 'R']).trim_end();
     let prefixed = before.ends_with(['f', 'F', 'b', 'B', quote])
         || (before.is_empty()
-            && scan.before(i).is_some_and(|b| scan.code(b).trim_end().ends_with(['"', '\''])));
+            && scan.before(i).is_some_and(|b| {
+                scan.code(b).trim_end().trim_end_matches('\\').trim_end().ends_with(['"', '\''])
+            }));
     if prefixed {
         return None;
     }
@@ -266,6 +268,14 @@ const REQUESTS: [&str; 14] = [
     "_GET", "_POST", "_REQUEST", "_COOKIE",
 ];
 
+/// Whether the value that a text begins with is of a request or of a command line, by its name.
+pub(super) fn asked(text: &str) -> bool {
+    let text = text.trim_start_matches(['(', ' ', '$', '@']);
+    let inside = |c: char| crate::text::is_ident(c) || ".$->".contains(c);
+    let name = &text[..text.find(|c| !inside(c)).unwrap_or(text.len())];
+    name.split(|c| !crate::text::is_ident(c)).any(|w| REQUESTS.contains(&w))
+}
+
 /// Whether the values that a text begins with come from outside of the function, and are no part of a query.
 pub(super) fn given(place: &Place<'_, '_>, text: &str) -> bool {
     let text = text.trim_start_matches(['(', ' ', '$', '@']);
@@ -276,7 +286,7 @@ pub(super) fn given(place: &Place<'_, '_>, text: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     let part = lower.starts_with("sql") || QUERY_PARTS.iter().any(|w| lower.ends_with(w));
     let mut words = name.split(|c| !crate::text::is_ident(c)).filter(|w| !w.is_empty());
-    let asked = words.clone().any(|w| REQUESTS.contains(&w));
+    let asked = asked(text);
     let first = words.next().unwrap_or_default();
     // What a call makes of it is another's.
     let own = matches!(first, "self" | "this" | "cls") || text[name.len()..].starts_with('(');
@@ -291,6 +301,9 @@ pub(super) fn given(place: &Place<'_, '_>, text: &str) -> bool {
         && other.iter().any(|kind| typed(kind));
     !part && (asked || (!own && !plain && place.scan.is_parameter(place.line, first)))
 }
+
+/// Bytes of a private key with its markers, at least.
+const LEAST_KEY: usize = 120;
 
 /// Secrets, by the rules that mask them; the least sure of these left out.
 pub(super) fn secrets(scan: &Scan<'_>) -> Vec<Found> {
@@ -350,7 +363,10 @@ pub(super) fn secrets(scan: &Scan<'_>) -> Vec<Found> {
         let value = l.raw.get(column..).unwrap_or_default();
         let value = value.split(|c: char| !c.is_alphanumeric() && !"-_.".contains(c)).next();
         let figures = value.unwrap_or_default().bytes().filter(u8::is_ascii_digit).count();
-        let name = span.kind == Kind::ServiceKey && figures < 2;
+        let name = (span.kind == Kind::ServiceKey && figures < 2) || near.contains("sk-ssh");
+        // The line that a key begins with is no key.
+        let marker = span.kind == Kind::PrivateKey && span.range.len() < LEAST_KEY;
+        let name = name || marker;
         if sure && !comment && !name {
             out.extend(found(line, span.kind.as_str()));
         }

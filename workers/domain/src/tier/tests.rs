@@ -78,7 +78,7 @@ fn the_edges_are_as_set() {
 fn the_calibrated_confidence_counts_where_it_is_asked_for() {
     let one = Finding { confidence_calibrated: Some(55), ..finding(None, Some(95), true) };
     let of = |calibrated| {
-        super::tier(&[one.clone()], TierLimits { calibrated, ..TierLimits::default() })
+        super::tier(std::slice::from_ref(&one), TierLimits { calibrated, ..TierLimits::default() })
     };
     assert_eq!((of(false).tier, of(true).tier), ("auto", "simulation"));
     assert_eq!(of(true).min, Some(95), "what was said stays");
