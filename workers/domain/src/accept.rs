@@ -16,9 +16,10 @@ pub use refusal::refused;
 use crate::clean::clean;
 use crate::material::Material;
 use crate::parse::{self, ForensicCounts, Parsed, Verdicts};
+use crate::prompt::BLANKS;
 use crate::redact::{mask, mask_range};
 use crate::scratchpad::leaks_shards;
-use crate::text::{clip_marked, one_line, repeated_end};
+use crate::text::{clip_marked, counted, one_line, repeated_end};
 use queue_schema::limits::AcceptLimits;
 use queue_schema::rows::{Finding, FindingKind, Outcome};
 use queue_schema::sweep::{MarkdownPolicy, Policy};
@@ -143,6 +144,7 @@ fn whole_review(text: &str, context: &Context<'_>) -> Verdict<Parsed> {
     }
     let mut parsed = by_policy(text, context, &material)?;
     confidences(&parsed.findings, context.limits.confidence_from)?;
+    filled_in(&parsed.findings)?;
     if !context.documents {
         parsed.alignment_score = None;
     }
@@ -152,6 +154,28 @@ fn whole_review(text: &str, context: &Context<'_>) -> Verdict<Parsed> {
 /// The reason of an answer that only says what it was given.
 pub(crate) const COPIED: &str = "copied: the answer only repeats what stands in the file or the documents; judge the \
                       file in your own words";
+
+/// Small models copy the form as it stands.
+fn filled_in(findings: &[Finding]) -> Verdict<()> {
+    let blank = |text: &str| {
+        let text = text.trim_matches(|c: char| !c.is_alphanumeric());
+        BLANKS.iter().any(|b| text.eq_ignore_ascii_case(b))
+    };
+    let title = |f: &Finding| {
+        let line = f.text.lines().next().unwrap_or_default();
+        blank(line.split(" (").next().unwrap_or_default())
+    };
+    let copied =
+        findings.iter().filter(|f| title(f) || f.quote.as_deref().is_some_and(blank)).count();
+    if copied == 0 {
+        return Ok(());
+    }
+    let reason = format!(
+        "{} the form itself instead of a finding; fill it in, or write \"None\"",
+        counted(copied, "item copies", "items copy")
+    );
+    Err((Outcome::Malformed, reason))
+}
 
 /// What an answer that was cut in a loop went over and over, for its reason.
 pub(crate) fn went_round(text: &str) -> Option<String> {

@@ -70,6 +70,10 @@ fn version_of(templates: &[&str]) -> String {
 /// Findings that the schema of the version has room for: how many a rung asks for is its own setting.
 const MOST_FINDINGS: u32 = 5;
 
+/// What stood in an earlier form where the reviewer's own words belong. Small models copied it as it was, so the
+/// form is told in words now; an answer that brings such a line all the same is none.
+pub const BLANKS: &[&str] = &["What is wrong, in one line", "the exact line of the file"];
+
 /// Characters of the notes on earlier shards that the next one sees: the last ones, since a file of
 /// a megabyte has some hundred shards.
 const NOTES_SHOWN: usize = 12_000;

@@ -49,3 +49,27 @@ pub(crate) fn without_markers<'a>(
         .collect();
     Ok(Cow::Owned(kept.join("\n")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markers_go_and_copies_between_them_or_beside_one_are_told() {
+        let source = "let a = 1;\nlet b = 2;\nlet c = 3;\n";
+        for (text, kept) in [
+            ("<<<F7\na word\nF7>>>\n- a", None),
+            ("<<<F7\nlet a = 1;\nlet b = 2;\nlet c = 3;\n- a", None),
+            ("- a\nlet a = 1;\nlet b = 2;\nlet c = 3;\nF7>>>", None),
+            ("<<<F7\nF7>>>\n- a", Some("- a")),
+            (
+                "<<<F7\nlet a = 1;\nit is one\nand two\n- a",
+                Some("let a = 1;\nit is one\nand two\n- a"),
+            ),
+            ("F7 stays\ncat <<< x\n- a\nb >>> c", Some(" stays\ncat <<< x\n- a\nb >>> c")),
+        ] {
+            let told = without_markers(text, "F7", source);
+            assert_eq!(told.as_deref().ok(), kept, "{text}");
+        }
+    }
+}

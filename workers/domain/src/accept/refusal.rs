@@ -93,3 +93,22 @@ fn reads_as_refusal(text: &str) -> bool {
         declines && (apologises || at < 20)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{SUMMARY_CHARS, judge_shard_summary};
+    use super::*;
+
+    #[test]
+    fn thoughts_are_no_part_of_an_answer() {
+        let of = |text: &str| judge_shard_summary(&Answer { text, ..Answer::default() }, "");
+        let refused = "<think>That is easy.</think>\nI'm sorry, but I can't assist with that.";
+        assert_eq!(of(refused).unwrap_err().0, Outcome::Refused);
+        let summary = format!("<think>What is it?</think>\n{}", "x".repeat(SUMMARY_CHARS));
+        assert!(of(&summary).is_ok());
+        assert_eq!(of(&summary[..summary.len() - 1]).unwrap_err().0, Outcome::Thin);
+        let told = self::refused(&Answer { text: "I cannot help with it.", ..Answer::default() });
+        assert!(told.is_some_and(|why| why.contains("I cannot help")));
+        assert_eq!(self::refused(&Answer { text: "It is done.", ..Answer::default() }), None);
+    }
+}

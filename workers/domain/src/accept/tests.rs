@@ -71,6 +71,7 @@ fn refusals_truncation_and_their_order() {
         "I’m sorry, I cannot help with this request.",
         "I cannot review this file.",
         "As an AI, I am unable to access files.",
+        "<think>That is easy.</think>\nI'm sorry, but I can't assist with that.",
     ] {
         assert_eq!(outcome(&say(text), &c), Outcome::Refused, "{text}");
     }
@@ -378,19 +379,6 @@ fn without_a_document_there_is_no_score() {
     assert_eq!((score(true), score(false)), (Some(7.0), None));
 }
 
-#[test]
-fn thoughts_are_no_part_of_an_answer() {
-    let refused = "<think>That is easy.</think>\nI'm sorry, but I can't assist with that.";
-    assert_eq!(outcome(&say(refused), &context(Policy::Auto)), Outcome::Refused);
-    assert_eq!(judge_shard_summary(&say(refused), "").unwrap_err().0, Outcome::Refused);
-    let summary = format!("<think>What is it?</think>\n{}", "x".repeat(SUMMARY_CHARS));
-    assert!(judge_shard_summary(&say(&summary), "").is_ok());
-    assert_eq!(
-        judge_shard_summary(&say(&summary[..summary.len() - 1]), "").unwrap_err().0,
-        Outcome::Thin
-    );
-}
-
 /// What a gate says of an answer, for what only its words tell apart.
 fn said(answer: &Answer<'_>, policy: Policy) -> String {
     match judge(answer, &context(policy)) {
@@ -407,6 +395,18 @@ fn a_clean_answer_that_was_cut_is_no_review_and_a_loop_is_told() {
     };
     let told = said(&cut, Policy::Auto);
     assert!(told.starts_with("truncated: cut at the token limit"), "{told}");
+    // The form of earlier prompts, copied: its title alone, or its quote alone.
+    for (title, quote) in [
+        ("<What is wrong, in one line>", "fn main() {}"),
+        ("It is called twice", "[the exact line of the file]"),
+    ] {
+        let text = format!(
+            "## Findings\n1. **{title}** (80%)\n   - Quote: `{quote}`\n   - Why: {}",
+            "it fails. ".repeat(20)
+        );
+        let told = said(&say(&text), Policy::Auto);
+        assert!(told.starts_with("malformed: 1 item copies the form"), "{told}");
+    }
     let looping = format!("## Findings\n{}", "so it goes on. ".repeat(30));
     let told = said(&Answer { truncated: true, ..say(&looping) }, Policy::Auto);
     let piece = told.split('"').nth(1).unwrap();
@@ -442,21 +442,5 @@ fn forms_of_json_and_of_lists() {
     ] {
         let told = said(&say(&text), policy);
         assert!(told.starts_with(fits), "{text}: {told}");
-    }
-}
-
-#[test]
-fn markers_go_and_copies_between_them_or_beside_one_are_told() {
-    let source = "let a = 1;\nlet b = 2;\nlet c = 3;\n";
-    for (text, kept) in [
-        ("<<<F7\na word\nF7>>>\n- a", None),
-        ("<<<F7\nlet a = 1;\nlet b = 2;\nlet c = 3;\n- a", None),
-        ("- a\nlet a = 1;\nlet b = 2;\nlet c = 3;\nF7>>>", None),
-        ("<<<F7\nF7>>>\n- a", Some("- a")),
-        ("<<<F7\nlet a = 1;\nit is one\nand two\n- a", Some("let a = 1;\nit is one\nand two\n- a")),
-        ("F7 stays\ncat <<< x\n- a\nb >>> c", Some(" stays\ncat <<< x\n- a\nb >>> c")),
-    ] {
-        let told = without_markers(text, "F7", source);
-        assert_eq!(told.as_deref().ok(), kept, "{text}");
     }
 }

@@ -160,7 +160,10 @@ fn comparison<'a>(part: &Part<'a>) -> Option<(&'a str, &'a str, &'a str)> {
     }
     let (at, op) = hit?;
     let (left, right) = (part.raw[..at].trim(), part.raw[at + op.len()..].trim());
-    let whole = !left.is_empty() && !right.is_empty() && !left.starts_with(['!', '<', '>']);
+    let whole = !left.is_empty()
+        && !right.is_empty()
+        && !left.starts_with(['!', '<', '>'])
+        && !left.starts_with("not ");
     whole.then_some((left, op.trim(), right))
 }
 

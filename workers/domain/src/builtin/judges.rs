@@ -6,7 +6,8 @@ use super::strings;
 
 pub(super) fn add_inside(place: &Place<'_, '_>) -> Option<Found> {
     let before = place.scan.before(place.line)?;
-    let starts = place.scan.code(before).trim().starts_with("go func(");
+    let head = place.scan.code(before).trim();
+    let starts = head.starts_with("go func(") && head.ends_with('{');
     if starts { found(place.line, place.group(1)) } else { None }
 }
 
@@ -64,41 +65,11 @@ pub(super) fn reads_unchecked(place: &Place<'_, '_>) -> Option<Found> {
     if bare { found(i, place.group(1)) } else { None }
 }
 
-/// A position of a text taken for whether it is there.
-pub(super) fn position_as_truth(place: &Place<'_, '_>) -> Option<Found> {
-    let (one, two) = (place.shown(1), place.shown(2));
-    let text = if one.is_empty() { two } else { one };
-    // A method of a class is not that of a text.
-    if text.starts_with(|c: char| c.is_ascii_uppercase())
-        || place.scan.source.contains("BeautifulSoup")
-    {
-        return None;
-    }
-    // At the beginning of an address or a command line nothing useful stands.
-    let sign = |q: &str| {
-        text.split(q).nth(1).is_some_and(|t| !t.starts_with(|c: char| c.is_alphanumeric()))
-    };
-    let meant = sign("\"") || sign("'") || text.contains("message.");
-    if meant { None } else { found(place.line, text) }
-}
-
 /// Names of properties are literals on both sides, and the library compares them so itself.
 pub(super) fn identity(place: &Place<'_, '_>) -> Option<Found> {
     let source = place.scan.source;
     let names = ["getPropertyName()", "PropertyChangeEvent", "propertyName"];
     if names.iter().any(|n| source.contains(n)) { None } else { found(place.line, "") }
-}
-
-/// A field of one's own may count below zero.
-pub(super) fn own_length(place: &Place<'_, '_>) -> Option<Found> {
-    let text = place.group(1);
-    // A difference or a ratio of lengths is no length.
-    let code = place.text;
-    let left = code[..place.start()].trim_end().ends_with(['-', '/', '%', '*', '+']);
-    let right = code[place.end()..].trim_start().starts_with(['-', '/', '%', '*', '+', '.']);
-    let field =
-        text.starts_with("this.length") || (place.scan.is(f::PYTHON) && !text.starts_with("len("));
-    if left || right || field { None } else { found(place.line, text) }
 }
 
 /// Not a constant text of the same file.
@@ -110,26 +81,6 @@ pub(super) fn open_format(place: &Place<'_, '_>) -> Option<Found> {
         code.contains(&format!("{name}[]")) && code.contains('=') && code.contains("char ")
     });
     if fixed || name == "__VA_ARGS__" { None } else { found(place.line, place.group(1)) }
-}
-
-/// A statement of its own, and no line of a longer one.
-pub(super) fn statement(place: &Place<'_, '_>) -> Option<Found> {
-    let next = place.scan.next(place.line).map_or("", |n| place.scan.code(n).trim());
-    let goes_on = next.starts_with(['.', ')', ']', '+', '?', ':', '}'])
-        && !place.scan.is(super::scan::family::BRACES)
-        || next.starts_with(['.', ')', '+', '?', '&', '|']);
-    let tail = place.scan.code(place.line).trim_end().ends_with(';') || place.scan.is(f::PYTHON);
-    // Within a list or a set, a line is an element.
-    let element = place.scan.is(f::PYTHON)
-        && place
-            .scan
-            .before(place.line)
-            .is_some_and(|b| place.scan.code(b).trim_end().ends_with(['{', '(', '[', ',']));
-    if place.scan.begins_statement(place.line) && !goes_on && tail && !element {
-        found(place.line, place.group(1))
-    } else {
-        None
-    }
 }
 
 pub(super) fn called_now(place: &Place<'_, '_>) -> Option<Found> {
@@ -193,11 +144,11 @@ pub(super) fn overdue(place: &Place<'_, '_>) -> Option<Found> {
     if in_comment && !documented && !other { found(place.line, place.group(1)) } else { None }
 }
 
-/// The executor of a promise whose errors get out of it: its body is no `try`.
+/// The executor of a promise whose errors get out of it: there is no `try` in its body.
 pub(super) fn executor(place: &Place<'_, '_>) -> Option<Found> {
     let (scan, i) = (place.scan, place.line);
-    let first = scan.next(i).map_or("", |n| scan.code(n).trim());
-    if first.starts_with("try") { None } else { found(i, place.group(1)) }
+    let tries = scan.body(i).any(|j| scan.code(j).trim().starts_with("try"));
+    if tries { None } else { found(i, place.group(1)) }
 }
 
 /// `mktemp` where the same file has `mkstemp` for systems that know it: there is nothing better.
@@ -218,4 +169,10 @@ pub(super) fn no_timeout(place: &Place<'_, '_>) -> Option<Found> {
         || code.contains("**")
         || code.matches('(').count() != code.matches(')').count();
     if said { None } else { found(place.line, place.group(1)) }
+}
+
+/// Not a loader of one's own by the same name, which says itself what it makes.
+pub(super) fn loads_any(place: &Place<'_, '_>) -> Option<Found> {
+    let own = place.scan.source.contains("YAML(");
+    if own { None } else { found(place.line, place.group(1)) }
 }

@@ -18,6 +18,7 @@ fn leaves(scan: &super::scan::Scan<'_>, from: usize, name: &str) -> bool {
         let stored = code.split_once('=').is_some_and(|(left, right)| {
             let right = right.trim().trim_end_matches([';', ',']);
             (right == name
+                || right.starts_with(&format!("{name}.("))
                 || right.ends_with(&format!("&{name}"))
                 || right.ends_with(&format!(", {name})")))
                 || (left.contains(['.', '[', '>']) && has_word(right, name))
@@ -75,12 +76,13 @@ pub(super) fn go_open(place: &Place<'_, '_>) -> Option<Found> {
             && (code.contains(close) || code.contains("Drain") || code.contains("return"))
     });
     let f = scan.function(i)?;
-    // Declared elsewhere, it is closed elsewhere.
-    let own = scan.code(i).contains(":=")
-        || (f.first..i).any(|j| {
-            scan.code(j).trim_start().starts_with(&format!("var {name} "))
-                || has_word(scan.code(f.first), name)
-        });
+    // Declared elsewhere, or a result with a name, it is closed elsewhere.
+    let head = scan.code(f.first);
+    let given = head.find('(').is_some_and(|at| has_word(&head[at..], name));
+    let own = !given
+        && (scan.code(i).contains(":=")
+            || (f.first..i)
+                .any(|j| scan.code(j).trim_start().starts_with(&format!("var {name} "))));
     if closes || name == "_" || !own || leaves(scan, i, name) {
         return None;
     }
@@ -120,7 +122,10 @@ pub(super) fn c_unchecked(place: &Place<'_, '_>) -> Option<Found> {
     let name = place.group(1);
     let own = scan.code(i).trim();
     // Within a macro or another call, that looks at it.
-    let within = own.split('=').next().is_some_and(|left| left.contains('('));
+    let left = own.split('=').next().unwrap_or_default();
+    // A field, or what a pointer leads to, is another name on the next line.
+    let field = left.starts_with('*') || left.contains("->") || left.contains('.');
+    let within = field || left.contains('(');
     if within || !own.ends_with(';') || has_word(own, "if") || own.contains("== NULL") {
         return None;
     }
@@ -195,42 +200,4 @@ pub(super) fn returned_local(place: &Place<'_, '_>) -> Option<Found> {
     let copies =
         ["string", "String", "vector", "auto"].iter().any(|w| scan.code(f.first).contains(w));
     if copies { None } else { found(at, name) }
-}
-
-/// The declaration of a buffer of fixed size with this name, in the function before a line.
-fn buffer(scan: &super::scan::Scan<'_>, i: usize, name: &str) -> Option<usize> {
-    let f = scan.function(i)?;
-    let form = format!("{name}[");
-    (f.first..i).rev().take(super::scan::MOST_BLOCK).find(|j| {
-        let code = scan.code(*j);
-        has_word(code, "char")
-            && super::scan::word_at(code, name).is_some_and(|at| code[at..].starts_with(&form))
-            && code.trim_end().ends_with(';')
-    })
-}
-
-/// A copy of any text into a buffer of fixed size, with no look at its length before.
-pub(super) fn overflow(place: &Place<'_, '_>) -> Option<Found> {
-    let (scan, i) = (place.scan, place.line);
-    let (call, name, from) = (place.group(1), place.group(2), place.group(3));
-    let at = buffer(scan, i, name)?;
-    let measured = (at..=i)
-        .rev()
-        .take(12)
-        .any(|j| ["strlen", "sizeof", "len"].iter().any(|w| scan.code(j).contains(w)));
-    // Only a text that callers choose may be of any length; what the function has made or picked has a known one.
-    let given = scan.function(i).is_some_and(|f| {
-        let mut head = f.first..=(f.first + 3).min(i);
-        scan.code(f.first).contains('(') && head.any(|j| has_word(scan.code(j), from.trim()))
-    });
-    let fixed =
-        !given || from.starts_with('"') || from.chars().all(|c| c.is_ascii_uppercase() || c == '_');
-    // A field that is declared with the same size.
-    let size = scan.code(at).split_once('[').and_then(|(_, s)| s.split(']').next()).unwrap_or("");
-    let field = from.rsplit(['.', '>']).next().filter(|f| f.len() < from.len());
-    let same = field.is_some_and(|f| {
-        let form = format!("{}[{size}]", f.trim());
-        !size.is_empty() && scan.lines.iter().any(|l| l.code.contains(&form))
-    });
-    if measured || fixed || same { None } else { found(i, call) }
 }

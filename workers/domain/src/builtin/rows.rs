@@ -7,7 +7,7 @@
 
 use super::catalogue::Judge::{File, Line};
 use super::catalogue::{ALL_C, Check, FORM, LOGIC, raw, row};
-use super::judges::{add_inside, dropped_go, executor, identity, own_length};
+use super::judges::{add_inside, dropped_go, executor, identity};
 use super::scan::family as f;
 use super::{conditions, errors, flow, resources};
 use crate::severity::Severity::{Critical, Major, Minor};
@@ -45,13 +45,9 @@ pub(super) static ROWS: &[Check] = &[
          "a failure: the value is nil or cut short, and what follows panics or works on half of the data",
          "Check the error and return it."]),
     // Resources.
-    row("unclosed", f::PYTHON, (Minor, 75), &["open("], r"(?:^|[^\w.])((?:io\.|codecs\.)?open\((?:[^()]|\([^()]*\))*\)\.(?:read|readlines|write|writelines|readline)\()", FORM,
+    row("unclosed", f::PYTHON, (Minor, 75), &["open("], r"(?:^|[^\w.])((?:io\.|codecs\.)?open\((?:[^()]|\([^()]*\))*\)\.(?:write|writelines)\()", FORM,
         ["A file is opened and never closed",
          "many calls, or an interpreter without reference counts: descriptors run out, and what was written may not reach the disk",
-         "Open it in a `with` block."]),
-    row("unclosed", f::PYTHON, (Minor, 75), &["load(", "reader("], r"\b(?:json|yaml|pickle|csv|plistlib|toml)\.(?:load|safe_load|reader)\((?:io\.)?(open\((?:[^()]|\([^()]*\))*\))", FORM,
-        ["A file is opened and never closed",
-         "many calls, or an interpreter without reference counts: descriptors run out",
          "Open it in a `with` block."]),
     row("unclosed", f::PYTHON, (Minor, 75), &["open("], r"^\s*(\w+)\s*=\s*(?:io\.|codecs\.)?open\(.*\)\s*$", Line(resources::python_open),
         ["`{}` is opened and never closed in this function",
@@ -118,10 +114,6 @@ pub(super) static ROWS: &[Check] = &[
         ["`{}` negates before it compares",
          "every input: the left side is 0 or 1",
          "Put the comparison in parentheses and negate that."]),
-    row("length-sign", f::SCRIPT | f::JAVA | f::PYTHON | f::GO, (Major, 85), &["length", "size()", "len("], r"(\b[\w.]+\.(?:length|size\(\))\s*(?:<|>=)\s*0\b|\blen\([\w.]+\)\s*(?:<|>=)\s*0\b)", Line(own_length),
-        ["`{}` is always the same: no length is negative",
-         "an empty value: it takes the same branch as a full one",
-         "Compare with 1, or ask for emptiness."]),
     row("unsigned-loop", ALL_C, (Critical, 85), &["for"], r"\bfor\s*\(\s*(?:size_t|unsigned(?: int| long)?|uint(?:8|16|32|64)_t)\s+(\w+)\s*=[^;]*;\s*\w+\s*>=\s*0\s*;", FORM,
         ["The loop over the unsigned `{}` never ends",
          "every input: below zero comes the largest number, which is also not negative",

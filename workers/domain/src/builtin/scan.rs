@@ -64,14 +64,14 @@ fn is_borrowed(path: &str) -> bool {
 fn is_aside(path: &str) -> bool {
     #[rustfmt::skip]
     const WORDS: &[&str] = &[
-        "testing", "e2e", "spec", "fixtures", "doc", "devscripts", "external", "example", "examples",
+        "testing", "e2e", "spec", "fixtures", "doc", "depends", "libs", "devscripts", "external", "example", "examples",
         "playwright", "script", "scripts", "tools", "hack", "hacking", "ci", "extra", "dev", "attic", "deps",
         "libraries", "migrations", "versions",
     ];
     let lower = path.to_lowercase();
     let mut words = lower.split(|c: char| !c.is_alphanumeric());
     words.any(|w| {
-        WORDS.contains(&w) || w.starts_with("test") || (w.len() > 8 && w.ends_with("test"))
+        WORDS.contains(&w) || w.starts_with("test") || (w.len() >= 8 && w.ends_with("test"))
     })
 }
 
@@ -106,6 +106,7 @@ fn family_of(path: &str, language: &str, source: &str) -> u16 {
     let declares = [".pyi", ".d.ts", ".d.mts", ".d.cts"];
     let aside = is_borrowed(path)
         || is_aside(path)
+        || (language == "Python" && path.starts_with("lib/"))
         || generated
         || path.starts_with("issues/")
         || MADE.iter().any(|w| path.contains(w))

@@ -197,7 +197,7 @@ fn only_mechanical_findings_are_confirmed_by_the_program() {
         ("a.py", "if x is 'a':\n    f()\n", true),
         ("a.c", "int f() {\n  if (!x & FLAG) {\n  }\n}\n", true),
         ("A.java", "class A {\n  boolean f(String s) { return s == \"a\"; }\n}\n", true),
-        ("a.py", "def f(p):\n    return open(p).read()\n", false),
+        ("a.py", "def f(p):\n    open(p, 'w').write(x)\n", false),
         ("a.js", "if (k != 'a' || k != 'b') {\n}\n", false),
     ] {
         let review = review_markdown(&subject(path, source));

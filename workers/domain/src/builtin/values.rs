@@ -3,11 +3,11 @@
 use super::catalogue::Judge::{File, Line};
 use super::catalogue::{ALL_C, Check, FORM, raw, row};
 use super::judges::{
-    called_now, checked_twice, masks_all, no_timeout, open_format, overdue, position_as_truth,
-    reads_unchecked, shell_script, statement, temp_name,
+    called_now, checked_twice, loads_any, masks_all, no_timeout, open_format, overdue,
+    reads_unchecked, shell_script, temp_name,
 };
 use super::scan::family as f;
-use super::{python, resources, strings};
+use super::{python, strings};
 use crate::severity::Severity::{Critical, Major, Minor};
 
 /// These checks.
@@ -34,10 +34,6 @@ pub(super) static ROWS: &[Check] = &[
         ["`{}` returns nothing",
          "every use of the result: it is None",
          "Use `sorted` or `reversed`, or call it on a line of its own."]),
-    row("result-dropped", f::PYTHON | f::SCRIPT, (Major, 75), &["rim()", "strip(", "Case()", "lower()", "upper()"], r"^\s*([a-z_]\w*(?:\.\w+)?\.(?:trim|strip|lstrip|rstrip|toUpperCase|toLowerCase|lower|upper)\((?:[^()])*\))\s*;?\s*$", Line(statement),
-        ["The result of `{}` is dropped",
-         "every call: strings do not change, a new one is returned",
-         "Assign the result."]),
     row("raise-constant", f::PYTHON, (Major, 85), &["NotImplemented"], r"^\s*raise (NotImplemented)\b(?:\(|\s*$)", FORM,
         ["`{}` is no exception",
          "reaching it: a TypeError that speaks of something else",
@@ -116,7 +112,7 @@ pub(super) static ROWS: &[Check] = &[
         ["A value is put into the text of a shell command",
          "a value with a space, a quote or a semicolon: the command breaks, or does what the sender of the value wants",
          "Pass the arguments as a list, without a shell."]),
-    row("yaml-load", f::PYTHON, (Critical, 80), &["yaml.load("], r"\b(yaml\.load\(\s*[^,()]*(?:\([^()]*\))?[^,()]*\))", FORM,
+    row("yaml-load", f::PYTHON, (Critical, 80), &["yaml.load("], r"\b(yaml\.load\(\s*[^,()]*(?:\([^()]*\))?[^,()]*\))", Line(loads_any),
         ["`{}` makes any object that the text asks for",
          "a document from outside: it can run commands; newer versions refuse the call",
          "Use yaml.safe_load."]),
@@ -149,14 +145,6 @@ pub(super) static ROWS: &[Check] = &[
         ["`{}` waits without a limit",
          "a server that takes the connection and says nothing: the call never returns",
          "Give it a timeout."]),
-    row("overflow", ALL_C, (Major, 70), &["strcpy(", "strcat("], r"(?:^|[^\w])(strcpy|strcat)\(\s*(\w+)\s*,\s*([a-zA-Z_][^,;]*)\)", Line(resources::overflow),
-        ["`{}` writes any length into a buffer of fixed size",
-         "a text that is longer than the buffer: memory behind it is overwritten",
-         "Use snprintf with the size of the buffer, and look at its result."]),
-    row("found-at-start", f::SCRIPT | f::CPP | f::JAVA, (Major, 75), &[".find(", ".indexOf("], r#"(?:\bif\b[ (!]*(?:not )?([\w.]+\.(?:find|indexOf)\(\s*["'][^"']*["']\s*\))\s*(?:[:&|]|\)\s*(?:\{|$|&|\|)|and |or )|([\w.]+\.indexOf\(\s*["'][^"']*["']\s*\)\s*>\s*0))"#, Line(position_as_truth),
-        ["`{}` is 0 for a match at the beginning",
-         "a text that begins with what is looked for: it counts as not found",
-         "Compare with -1 or npos, or ask whether it contains or starts with it."]),
     row("assigned-compare", ALL_C | f::PHP, (Major, 85), &["if", "while"], r"\b(?:if|while)\s*\(\s*!?(\w+\s*=\s*\w+\((?:[^()]|\([^()]*\))*\)\s*(?:==|!=|<|>)\s*-?\w+)\s*\)", FORM,
         ["`{}` assigns the result of the comparison",
          "every input: the variable holds 0 or 1, not what the call gave",

@@ -241,6 +241,9 @@ fn reasons_are_cut_and_flattened() {
 /// Blanks are copied by small models as they stand.
 #[test]
 fn the_form_is_told_in_words_and_has_no_blanks_to_be_copied() {
+    for blank in BLANKS {
+        assert!(!FORMAT_MARKDOWN.contains(blank), "{blank}");
+    }
     assert!(!FORMAT_MARKDOWN.contains("1. **"), "nothing that looks like a filled-in item");
 }
 
