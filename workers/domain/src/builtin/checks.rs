@@ -1,4 +1,4 @@
-//! Runs the checks over a file: only where a word of a check stands, so that a hundred of them cost
+//! Runs the checks over a file: only where a word of a check stands, so that all of them cost
 //! little more than one search.
 
 use super::catalogue::{Check, Found, Judge, Place};
