@@ -8,7 +8,7 @@
 --            at `roof_at`
 -- used       calls under way; `waiting` and `workers`: workers that lack places, that have or lack some
 -- epoch      counts the changes of the limit. A call says in which one it began, so that the calls of one round
---            trip change the limit once; `cut` is the one that the last refusal began
+--            trip change the limit once; `cut` is the epoch that the last refusal began
 -- n, ms, units, peak  calls of this epoch that ended, the time that they took and the work that they did;
 --            the most that were under way
 -- quick      1 while the limit is multiplied, until the server refuses or slows down
@@ -119,7 +119,7 @@ function places.ended(p, now, c, pause, longest)
   if c.how == 'refused' then
     if c.wait then p.told = math.max(p.told or 0, now + c.wait) end
     p.code = c.code
-    -- Of a round that the limit only grew in, a refusal still says that it is too much.
+    -- The calls of one round trip lower the limit once. If it has grown since, it is too high all the more.
     if c.epoch < (p.cut or 0) then return end
     p.fails, p.since, p.last, p.look = p.fails + 1, p.since or now, now, nil
     if p.alive == 1 then

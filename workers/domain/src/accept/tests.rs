@@ -388,7 +388,7 @@ fn said(answer: &Answer<'_>, policy: Policy) -> String {
 }
 
 #[test]
-fn a_clean_answer_that_was_cut_is_no_review_and_a_loop_is_told() {
+fn a_clean_answer_that_was_cut_a_copied_form_and_a_loop_are_no_reviews() {
     let cut = Answer {
         truncated: true,
         ..say("## Findings\nNone. I read `main` to its end.\n\n## Verdict\npa")

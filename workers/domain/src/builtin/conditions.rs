@@ -385,7 +385,7 @@ pub(super) fn same_condition(place: &Place<'_, '_>) -> Option<Found> {
     None
 }
 
-/// The last two branches of an `if` with an `else` do the same.
+/// An `if` and its `else` do the same.
 pub(super) fn same_branches(place: &Place<'_, '_>) -> Option<Found> {
     let all = branches(place.scan, place.line);
     // Several branches are a table, of which two rows may be alike.
@@ -402,7 +402,7 @@ pub(super) fn same_branches(place: &Place<'_, '_>) -> Option<Found> {
         lines.map(|l| l.raw.trim().to_owned()).filter(|l| !l.is_empty()).collect()
     };
     let (first, second) = (text(&a.body), text(&b.body));
-    // Of a text over several lines only the first one is told apart from code.
+    // Where a text over several lines ends is not known here: two that begin alike may differ later.
     let open = first.iter().any(|l| l.contains("\"\"\"") || l.contains("'''"));
     let same = !open && first == second && first.concat().len() >= 8;
     if same { found(a.line, "") } else { None }

@@ -23,7 +23,7 @@ pub(super) fn dropped_go(place: &Place<'_, '_>) -> Option<Found> {
 pub(super) fn masks_all(place: &Place<'_, '_>) -> Option<Found> {
     let then = &place.text[place.end()..];
     let one = then.trim_start().strip_prefix('"').and_then(|t| t.split('"').next());
-    // That of a matcher takes what to put in.
+    // With one argument it is a matcher's, and the argument is what to put in.
     let put = place.group(1).starts_with("replace") && place.group(0).ends_with(')');
     let meant =
         put || place.group(0).contains("\".\",") && one.is_some_and(|t| t.chars().count() == 1);
@@ -65,7 +65,8 @@ pub(super) fn reads_unchecked(place: &Place<'_, '_>) -> Option<Found> {
     if bare { found(i, place.group(1)) } else { None }
 }
 
-/// Names of properties are literals on both sides, and the library compares them so itself.
+/// Not in a file that tells properties apart by their names: these are literals on both sides, and the library itself
+/// compares them by identity.
 pub(super) fn identity(place: &Place<'_, '_>) -> Option<Found> {
     let source = place.scan.source;
     let names = ["getPropertyName()", "PropertyChangeEvent", "propertyName"];
@@ -171,7 +172,7 @@ pub(super) fn no_timeout(place: &Place<'_, '_>) -> Option<Found> {
     if said { None } else { found(place.line, place.group(1)) }
 }
 
-/// Not a loader of one's own by the same name, which says itself what it makes.
+/// Not where the file makes a loader of its own, which says itself what it may make of a document.
 pub(super) fn loads_any(place: &Place<'_, '_>) -> Option<Found> {
     let own = place.scan.source.contains("YAML(");
     if own { None } else { found(place.line, place.group(1)) }

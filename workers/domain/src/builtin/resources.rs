@@ -121,12 +121,12 @@ pub(super) fn c_unchecked(place: &Place<'_, '_>) -> Option<Found> {
     let (scan, i) = (place.scan, place.line);
     let name = place.group(1);
     let own = scan.code(i).trim();
-    // Within a macro or another call, that looks at it.
     let left = own.split('=').next().unwrap_or_default();
-    // A field, or what a pointer leads to, is another name on the next line.
+    // A field, or what a pointer leads to, has another name than the one that is looked for.
     let field = left.starts_with('*') || left.contains("->") || left.contains('.');
-    let within = field || left.contains('(');
-    if within || !own.ends_with(';') || has_word(own, "if") || own.contains("== NULL") {
+    // A macro or another call around it may check it.
+    let within = left.contains('(');
+    if field || within || !own.ends_with(';') || has_word(own, "if") || own.contains("== NULL") {
         return None;
     }
     let next = scan.next(i)?;

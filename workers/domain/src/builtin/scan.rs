@@ -30,7 +30,7 @@ pub(crate) mod family {
 }
 
 /// Another project's code that is kept in the tree, by its name: mending it is not this project's.
-fn is_borrowed(path: &str) -> bool {
+fn is_borrowed(path: &str, language: &str) -> bool {
     #[rustfmt::skip]
     const NAMES: [&str; 24] = [
         "polyfill", "ext-all", "pdf.", "jquery", "bootstrap", "angular.", "fontawesome", "moment", "lodash",
@@ -50,17 +50,18 @@ fn is_borrowed(path: &str) -> bool {
     // Where there is no other way to depend on something, copies of it lie in a directory of their own.
     let bundling =
         script || [".c", ".h", ".cpp", ".hpp", ".py"].iter().any(|end| name.ends_with(end));
-    let kept = |dir: &str| ["vendors", "fontawesome", "libs"].contains(&dir);
+    let kept = |dir: &str| ["vendors", "fontawesome"].contains(&dir);
     let shows = |dir: &str| ["example", "sample", "demo"].iter().any(|w| dir.contains(w));
     others
         || dirs.split('/').any(shows)
         || (script && KEPT.iter().any(|end| dirs.ends_with(end)))
         || dirs.split('/').any(|dir| versioned(dir) || (bundling && kept(dir)))
+        || (language == "Python" && path.starts_with("lib/"))
         || (name.ends_with(".php") && (dirs.starts_with("lib/") || dirs.contains("/lib/")))
         || (script && (NAMES.iter().any(|n| name.starts_with(n)) || dirs.contains("static/plugin")))
 }
 
-/// What only developers run or nobody does any more, by the words of its path: tests, their data, helpers of the build.
+/// What only developers run, and what nobody runs any more: tests, their data, helpers of the build, by the words of the path.
 fn is_aside(path: &str) -> bool {
     #[rustfmt::skip]
     const WORDS: &[&str] = &[
@@ -104,9 +105,8 @@ fn family_of(path: &str, language: &str, source: &str) -> u16 {
     let head = || source.lines().take(5).map(str::to_lowercase);
     let generated = head().any(|l| l.contains("generated") || l.contains("do not edit"));
     let declares = [".pyi", ".d.ts", ".d.mts", ".d.cts"];
-    let aside = is_borrowed(path)
+    let aside = is_borrowed(path, language)
         || is_aside(path)
-        || (language == "Python" && path.starts_with("lib/"))
         || generated
         || path.starts_with("issues/")
         || MADE.iter().any(|w| path.contains(w))

@@ -268,28 +268,36 @@ const REQUESTS: [&str; 14] = [
     "_GET", "_POST", "_REQUEST", "_COOKIE",
 ];
 
+/// The name of the value that a text begins with, and what follows it.
+fn split_value(text: &str) -> (&str, &str) {
+    let inside = |c: char| crate::text::is_ident(c) || ".$->".contains(c);
+    text.split_at(text.find(|c| !inside(c)).unwrap_or(text.len()))
+}
+
+/// The parts of such a name.
+fn parts(name: &str) -> impl Iterator<Item = &str> {
+    name.split(|c| !crate::text::is_ident(c)).filter(|w| !w.is_empty())
+}
+
+/// What opens before a value that is put in.
+const OPENS: [char; 4] = ['(', ' ', '$', '@'];
+
 /// Whether the value that a text begins with is of a request or of a command line, by its name.
 pub(super) fn asked(text: &str) -> bool {
-    let text = text.trim_start_matches(['(', ' ', '$', '@']);
-    let inside = |c: char| crate::text::is_ident(c) || ".$->".contains(c);
-    let name = &text[..text.find(|c| !inside(c)).unwrap_or(text.len())];
-    name.split(|c| !crate::text::is_ident(c)).any(|w| REQUESTS.contains(&w))
+    parts(split_value(text.trim_start_matches(OPENS)).0).any(|w| REQUESTS.contains(&w))
 }
 
 /// Whether the values that a text begins with come from outside of the function, and are no part of a query.
 pub(super) fn given(place: &Place<'_, '_>, text: &str) -> bool {
-    let text = text.trim_start_matches(['(', ' ', '$', '@']);
+    let text = text.trim_start_matches(OPENS);
     let text = ["str(", "String("].iter().find_map(|w| text.strip_prefix(w)).unwrap_or(text);
-    let inside = |c: char| crate::text::is_ident(c) || ".$->".contains(c);
-    let name = &text[..text.find(|c| !inside(c)).unwrap_or(text.len())];
+    let (name, behind) = split_value(text);
     // A part of a query that the program has put together itself, or the name of a part of its schema.
     let lower = name.to_ascii_lowercase();
     let part = lower.starts_with("sql") || QUERY_PARTS.iter().any(|w| lower.ends_with(w));
-    let mut words = name.split(|c| !crate::text::is_ident(c)).filter(|w| !w.is_empty());
-    let asked = asked(text);
-    let first = words.next().unwrap_or_default();
+    let first = parts(name).next().unwrap_or_default();
     // What a call makes of it is another's.
-    let own = matches!(first, "self" | "this" | "cls") || text[name.len()..].starts_with('(');
+    let own = matches!(first, "self" | "this" | "cls") || behind.starts_with('(');
     // What is no text can't hold a quote.
     let typed = |kind: &str| {
         let head = place.scan.function(place.line).map_or(0, |f| f.first);
@@ -299,7 +307,7 @@ pub(super) fn given(place: &Place<'_, '_>, text: &str) -> bool {
     let other = ["UUID", "int", "Integer", "long", "Long", "boolean", "Instant", "short"];
     let plain = place.scan.is(family::JAVA | family::SHARP | family::KOTLIN)
         && other.iter().any(|kind| typed(kind));
-    !part && (asked || (!own && !plain && place.scan.is_parameter(place.line, first)))
+    !part && (asked(text) || (!own && !plain && place.scan.is_parameter(place.line, first)))
 }
 
 /// Bytes of a private key with its markers, at least.
@@ -366,8 +374,7 @@ pub(super) fn secrets(scan: &Scan<'_>) -> Vec<Found> {
         let name = (span.kind == Kind::ServiceKey && figures < 2) || near.contains("sk-ssh");
         // The line that a key begins with is no key.
         let marker = span.kind == Kind::PrivateKey && span.range.len() < LEAST_KEY;
-        let name = name || marker;
-        if sure && !comment && !name {
+        if sure && !comment && !name && !marker {
             out.extend(found(line, span.kind.as_str()));
         }
     }

@@ -1,7 +1,7 @@
 //! How many faults were found and what else was claimed, with intervals; of all cases and of each kind.
 
 use super::case::Case;
-use super::score::{Outcome, Verdict};
+use super::score::{Judged, Outcome, Verdict};
 use super::stats::{Figure, Part, ratio};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -122,6 +122,51 @@ pub fn figures(pairs: &[Pair<'_>]) -> Figures {
         usd_per_found: if told { figure(4) } else { Figure::default() },
         seconds_per_found: figure(5),
     }
+}
+
+/// Precision and recall of a run as it is, and as it would be without something.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Sides {
+    /// Precision as it is; null where no finding can be judged.
+    pub precision_with: Option<f64>,
+    /// What it would be.
+    pub precision_without: Option<f64>,
+    /// Faults found, by all faults; null without a fault.
+    pub recall_with: Option<f64>,
+    /// What it would be.
+    pub recall_without: Option<f64>,
+}
+
+impl Sides {
+    /// Both, by the findings that each case would have.
+    pub(super) fn new<'a>(
+        pairs: &[Pair<'a>],
+        without: impl Fn(&'a Outcome) -> Vec<&'a Judged>,
+    ) -> Self {
+        let (precision_with, recall_with) = shares(pairs, |o| o.findings.iter().collect());
+        let (precision_without, recall_without) = shares(pairs, without);
+        Self { precision_with, precision_without, recall_with, recall_without }
+    }
+}
+
+/// Precision and recall by the findings that a case is said to have.
+fn shares<'a>(
+    pairs: &[Pair<'a>],
+    findings: impl Fn(&'a Outcome) -> Vec<&'a Judged>,
+) -> (Option<f64>, Option<f64>) {
+    let share = |part: usize, of: usize| (of > 0).then(|| part as f64 / of as f64);
+    let (mut right, mut judged, mut found, mut seeded) = (0, 0, 0, 0);
+    for (case, outcome) in pairs {
+        let findings = findings(outcome);
+        let of = |verdict| findings.iter().filter(|f| f.verdict == verdict).count();
+        right += of(Verdict::Right);
+        judged += of(Verdict::Right) + of(Verdict::False);
+        if case.is_seeded() {
+            seeded += 1;
+            found += usize::from(of(Verdict::Right) > 0);
+        }
+    }
+    (share(right, judged), share(found, seeded))
 }
 
 /// Which kind a case is of; none where it is of no kind.

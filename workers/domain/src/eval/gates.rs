@@ -1,11 +1,11 @@
 //! What each gate that rejects a whole answer is worth: what a run would have come to if the first answer that it
 //! rejects of each file had been taken as it stands.
 //!
-//! Nothing has to run again for it: what would have been taken is kept with the attempt, and with it the file would
-//! have been done, so that what was asked later is what the gate costs.
+//! Nothing has to run again for it: the attempt keeps what the answer said. Had it been taken, the file would have been
+//! done. So the attempts after it are what the gate costs.
 
 use super::case::Built;
-use super::figures::Pair;
+use super::figures::{Pair, Sides};
 use super::score::{Judged, Outcome, Verdict};
 use crate::anchor::anchor;
 use crate::clean::clean;
@@ -13,7 +13,7 @@ use crate::material::Material;
 use crate::parse::{self, Verdicts};
 use queue_schema::rows::{Attempt, Finding, Outcome as Ended};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// An answer that a gate rejected.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,21 +49,16 @@ pub struct Gate {
     pub calls: usize,
     /// Their tokens.
     pub tokens: u64,
-    /// Precision as it is; null where no finding can be judged.
-    pub precision_with: Option<f64>,
-    /// Precision without the gate.
-    pub precision_without: Option<f64>,
-    /// Faults found, by all faults; null without a fault.
-    pub recall_with: Option<f64>,
-    /// The same without the gate.
-    pub recall_without: Option<f64>,
+    /// With the gate, and without it.
+    #[serde(flatten)]
+    pub sides: Sides,
 }
 
-/// The answers about a case that a gate rejected, by the judgement of their findings.
+/// The answers about a case that a gate rejected. `judged` holds findings against the case.
 pub(super) fn rejected(
     built: &Built,
     attempts: &[Attempt],
-    judged: impl Fn(Vec<Finding>) -> Vec<Judged>,
+    judged: impl Fn(&[Finding]) -> Vec<Judged>,
 ) -> Vec<Rejected> {
     let by_gate = |a: &Attempt| {
         !matches!(a.outcome, Ended::Accepted | Ended::Error) && !a.answer_preview.is_empty()
@@ -73,7 +68,7 @@ pub(super) fn rejected(
         let after = &attempts[at + 1..];
         Rejected {
             gate: attempt.outcome.to_string(),
-            findings: judged(findings(built, &attempt.answer_preview)),
+            findings: judged(&findings(built, &attempt.answer_preview)),
             calls_after: after.len(),
             tokens_after: after.iter().map(|a| a.tokens_in + a.tokens_out).sum(),
         }
@@ -101,53 +96,30 @@ pub fn gates(pairs: &[Pair<'_>]) -> Vec<Gate> {
     names.into_iter().map(|name| one(pairs, name)).collect()
 }
 
+/// The answer that would have been taken without the gate.
+fn first<'a>(outcome: &'a Outcome, gate: &str) -> Option<&'a Rejected> {
+    outcome.rejected.iter().find(|r| r.gate == gate)
+}
+
 fn one(pairs: &[Pair<'_>], gate: &str) -> Gate {
-    let taken: BTreeMap<&str, &Rejected> = pairs
-        .iter()
-        .filter_map(|(case, o)| {
-            Some((case.id.as_str(), o.rejected.iter().find(|r| r.gate == gate)?))
-        })
-        .collect();
-    let first = |verdict| {
-        let findings = taken.values().flat_map(|r| &r.findings);
+    let taken: Vec<(&Outcome, &Rejected)> =
+        pairs.iter().filter_map(|(_, o)| Some((*o, first(o, gate)?))).collect();
+    let says = |verdict| {
+        let findings = taken.iter().flat_map(|(_, r)| &r.findings);
         findings.filter(|f| f.verdict == verdict).count()
     };
-    let lost = |(case, o): &&Pair<'_>| taken.contains_key(case.id.as_str()) && !o.is_reviewed();
-    let (precision_with, recall_with) = shares(pairs, |o| &o.findings);
-    let (precision_without, recall_without) =
-        shares(pairs, |o| taken.get(o.case.as_str()).map_or(&o.findings, |r| &r.findings));
     Gate {
         gate: gate.to_owned(),
         answers: pairs.iter().flat_map(|(_, o)| &o.rejected).filter(|r| r.gate == gate).count(),
         files: taken.len(),
-        lost: pairs.iter().filter(lost).count(),
-        right: first(Verdict::Right),
-        wrong: first(Verdict::False),
-        undecided: first(Verdict::Undecided),
-        calls: taken.values().map(|r| r.calls_after).sum(),
-        tokens: taken.values().map(|r| r.tokens_after).sum(),
-        precision_with,
-        precision_without,
-        recall_with,
-        recall_without,
+        lost: taken.iter().filter(|(o, _)| !o.is_reviewed()).count(),
+        right: says(Verdict::Right),
+        wrong: says(Verdict::False),
+        undecided: says(Verdict::Undecided),
+        calls: taken.iter().map(|(_, r)| r.calls_after).sum(),
+        tokens: taken.iter().map(|(_, r)| r.tokens_after).sum(),
+        sides: Sides::new(pairs, |o| {
+            first(o, gate).map_or(&o.findings, |r| &r.findings).iter().collect()
+        }),
     }
-}
-
-/// Precision and recall by the findings that a case is said to have.
-fn shares<'a>(
-    pairs: &'a [Pair<'a>],
-    findings: impl Fn(&'a Outcome) -> &'a Vec<Judged>,
-) -> (Option<f64>, Option<f64>) {
-    let share = |part: usize, of: usize| (of > 0).then(|| part as f64 / of as f64);
-    let (mut right, mut judged, mut found, mut seeded) = (0, 0, 0, 0);
-    for (case, outcome) in pairs {
-        let of = |verdict| findings(outcome).iter().filter(|f| f.verdict == verdict).count();
-        right += of(Verdict::Right);
-        judged += of(Verdict::Right) + of(Verdict::False);
-        if case.is_seeded() {
-            seeded += 1;
-            found += usize::from(of(Verdict::Right) > 0);
-        }
-    }
-    (share(right, judged), share(found, seeded))
 }

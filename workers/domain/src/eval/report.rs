@@ -1,7 +1,7 @@
 //! What an eval comes to, for people: `eval.md`, and the table of the command line.
 
 use super::compare::Comparison;
-use super::figures::Figures;
+use super::figures::{Figures, Sides};
 use super::gates::Gate;
 use super::record::{Record, Run, Tried};
 use super::stats::Figure;
@@ -254,15 +254,12 @@ fn worth_part(out: &mut String, worth: &[Worth]) {
     for w in worth {
         let _ = writeln!(
             out,
-            "| {} | {} | {} | {} | {}, {} | {}, {} |",
+            "| {} | {} | {} | {} | {} |",
             escape(&w.mark),
             w.right,
             w.wrong,
             w.undecided,
-            share(w.precision_with),
-            share(w.precision_without),
-            share(w.recall_with),
-            share(w.recall_without)
+            both(&w.sides)
         );
     }
     let idle: Vec<&str> =
@@ -272,8 +269,13 @@ fn worth_part(out: &mut String, worth: &[Worth]) {
     }
 }
 
-fn share(value: Option<f64>) -> String {
-    value.map_or("-".to_owned(), |v| format!("{:.0} %", v * 100.0))
+/// Two cells: precision as it is and as it would be, and recall.
+fn both(sides: &Sides) -> String {
+    let share =
+        |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{:.0} %", v * 100.0));
+    let cell = |with, without| format!("{}, {}", share(with), share(without));
+    let precision = cell(sides.precision_with, sides.precision_without);
+    format!("{precision} | {}", cell(sides.recall_with, sides.recall_without))
 }
 
 /// What each gate costs and saves, as a table.
@@ -290,7 +292,7 @@ fn gates_part(out: &mut String, gates: &[Gate]) {
     for g in gates {
         let _ = writeln!(
             out,
-            "| {} | {} | {} | {} | {} | {} | {} | {}, {} | {}, {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             escape(&g.gate),
             g.answers,
             g.files,
@@ -298,10 +300,7 @@ fn gates_part(out: &mut String, gates: &[Gate]) {
             g.right,
             g.wrong,
             g.undecided,
-            share(g.precision_with),
-            share(g.precision_without),
-            share(g.recall_with),
-            share(g.recall_without),
+            both(&g.sides),
             g.calls,
             g.tokens
         );

@@ -205,8 +205,8 @@ fn outcome(
     let cost_usd = row.map_or_else(|| sum(|a| a.cost_usd), |row| row.cost_usd);
     let ms =
         row.map_or_else(|| attempts.iter().map(|a| a.duration_ms).sum(), |row| row.duration_ms);
-    let of = |findings| judged(built, findings, clean);
-    let findings = row.map(|row| of(row.findings.clone())).unwrap_or_default();
+    let of = |findings: &[Finding]| judged(built, findings, clean);
+    let findings = row.map(|row| of(&row.findings)).unwrap_or_default();
     let rejected = gates::rejected(built, attempts, of);
     let hit = built.case.is_seeded() && findings.iter().any(|f| f.verdict == Verdict::Right);
     let status = match file.map(|f| f.status) {
@@ -244,17 +244,13 @@ fn tokens(attempts: &[Attempt]) -> u64 {
 }
 
 /// The findings of an answer that ask for something, with what they come to.
-fn judged(
-    built: &Built,
-    findings: Vec<Finding>,
-    clean: Option<(&Built, &ReviewRow)>,
-) -> Vec<Judged> {
-    let asks = |findings: Vec<Finding>| -> Vec<Finding> {
-        findings.into_iter().filter(|f| f.kind.is_actionable()).collect()
+fn judged(built: &Built, findings: &[Finding], clean: Option<(&Built, &ReviewRow)>) -> Vec<Judged> {
+    let asks = |findings: &[Finding]| -> Vec<Finding> {
+        findings.iter().filter(|f| f.kind.is_actionable()).cloned().collect()
     };
     let own = asks(findings);
     let also = match clean {
-        Some((twin, row)) => also_of(built, &own, twin, &asks(row.findings.clone())),
+        Some((twin, row)) => also_of(built, &own, twin, &asks(&row.findings)),
         None => vec![false; own.len()],
     };
     let each = own.into_iter().zip(also);

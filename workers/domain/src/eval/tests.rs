@@ -133,21 +133,21 @@ fn a_check_is_worth_what_is_left_without_its_findings() {
         cases.iter().map(|c| (of(c), c.case.clone())).unzip();
     let run = Run::new("a", vec![], "s", &cases, outcomes);
     let told = run.worth.iter().map(|w| {
-        let without = (w.precision_without, w.recall_without);
+        let without = (w.sides.precision_without, w.sides.recall_without);
         assert_eq!((without, w.adds_nothing()), ((Some(1.0), Some(1.0)), false), "{w:?}");
         format!("{}: {} right, {} wrong", w.mark, w.right, w.wrong)
     });
     let any = format!("{}: 1 right, 1 wrong", super::worth::ANY);
     let want = ["praise: 0 right, 1 wrong", "style: 1 right, 1 wrong", &any];
     assert_eq!(told.collect::<Vec<_>>(), want);
-    assert_eq!(run.worth[0].precision_with, Some(2.0 / 3.0));
+    assert_eq!(run.worth[0].sides.precision_with, Some(2.0 / 3.0));
     // What marks only right findings is worth less than nothing.
     let harmful = marked("The bound lets zero through and so the result is wrong", 2, &["echo"]);
     let (fault, _) = scored(Some(&[harmful]), Some(&[]));
     let case = cases.iter().find(|c| c.is_seeded()).unwrap();
     let worth = super::worth::worth(&[(case, &fault)]);
-    assert_eq!((worth[0].recall_with, worth[0].recall_without), (Some(1.0), Some(0.0)));
-    assert_eq!((worth[0].precision_without, worth[0].adds_nothing()), (None, true));
+    assert_eq!((worth[0].sides.recall_with, worth[0].sides.recall_without), (Some(1.0), Some(0.0)));
+    assert_eq!((worth[0].sides.precision_without, worth[0].adds_nothing()), (None, true));
     // Where all is false, leaving some of it out is worth something.
     let noise = marked("The multiplication overflows for large values", 7, &["style"]);
     let (_, clean) = scored(None, Some(&[noise]));
@@ -186,8 +186,8 @@ fn a_gate_is_worth_what_the_first_answer_that_it_rejects_would_have_cost() {
     assert_eq!((gate.gate.as_str(), gate.answers, gate.files, gate.lost), ("thin", 2, 1, 0));
     assert_eq!((gate.right, gate.wrong, gate.undecided), (1, 0, 0));
     assert_eq!((gate.calls, gate.tokens), (2, 22));
-    assert_eq!((gate.recall_with, gate.recall_without), (Some(0.0), Some(1.0)));
-    assert_eq!((gate.precision_with, gate.precision_without), (None, Some(1.0)));
+    assert_eq!((gate.sides.recall_with, gate.sides.recall_without), (Some(0.0), Some(1.0)));
+    assert_eq!((gate.sides.precision_with, gate.sides.precision_without), (None, Some(1.0)));
     // Two gates; each is taken away by itself. What the later answer found is lost without them.
     let found = finding("Zero is let through, and the result is wrong", 2, 90);
     let errors = gone(1, Ended::Error, "");
@@ -195,7 +195,10 @@ fn a_gate_is_worth_what_the_first_answer_that_it_rejects_would_have_cost() {
         of([gone(1, Ended::Leaked, &elsewhere), gone(2, Ended::Refused, "No."), after], &[found]);
     let each: Vec<_> = told.iter().map(|g| (g.gate.as_str(), g.undecided, g.calls)).collect();
     assert_eq!(each, [("leaked", 1, 2), ("refused", 0, 1)]);
-    assert!(told.iter().all(|g| (g.recall_with, g.recall_without) == (Some(1.0), Some(0.0))));
+    assert!(
+        told.iter()
+            .all(|g| (g.sides.recall_with, g.sides.recall_without) == (Some(1.0), Some(0.0)))
+    );
     // What failed said nothing.
     let told = of([errors.clone(), errors.clone(), errors], &[]);
     assert!(told.is_empty(), "{told:?}");

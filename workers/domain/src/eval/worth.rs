@@ -3,8 +3,8 @@
 //!
 //! Nothing has to run again for it: a check never deletes a finding, it marks it. So one run knows both sides.
 
-use super::figures::Pair;
-use super::score::{Judged, Outcome, Verdict};
+use super::figures::{Pair, Sides};
+use super::score::{Judged, Verdict};
 use queue_schema::rows::finding::Stands;
 use queue_schema::rows::{AuditVerdict, Finding};
 use serde::{Deserialize, Serialize};
@@ -52,21 +52,16 @@ pub struct Worth {
     pub wrong: usize,
     /// Marked findings that nobody can judge.
     pub undecided: usize,
-    /// Precision with all findings; null where none can be judged.
-    pub precision_with: Option<f64>,
-    /// Precision without the marked ones.
-    pub precision_without: Option<f64>,
-    /// Faults found with all findings, by all faults; null without a fault.
-    pub recall_with: Option<f64>,
-    /// Faults still found without the marked ones, by all faults.
-    pub recall_without: Option<f64>,
+    /// With all findings, and without the marked ones.
+    #[serde(flatten)]
+    pub sides: Sides,
 }
 
 impl Worth {
     /// Whether some marked findings are right, as often as all are: there is a reason to take the check away.
     pub fn adds_nothing(&self) -> bool {
         let judged = self.right + self.wrong;
-        let all = self.precision_with.unwrap_or(1.0);
+        let all = self.sides.precision_with.unwrap_or(1.0);
         self.right > 0 && self.right as f64 / judged as f64 >= all
     }
 }
@@ -84,29 +79,15 @@ pub fn worth(pairs: &[Pair<'_>]) -> Vec<Worth> {
 }
 
 fn one(pairs: &[Pair<'_>], mark: &str, is_marked: impl Fn(&Judged) -> bool) -> Worth {
-    let count = |verdict, marked: Option<bool>| {
-        let fits = |f: &&Judged| {
-            f.verdict == verdict && marked.is_none_or(|marked| is_marked(f) == marked)
-        };
+    let marked = |verdict| {
+        let fits = |f: &&Judged| f.verdict == verdict && is_marked(f);
         pairs.iter().flat_map(|(_, o)| &o.findings).filter(fits).count()
     };
-    let share = |part: usize, of: usize| (of > 0).then(|| part as f64 / of as f64);
-    let precision = |marked| {
-        let right = count(Verdict::Right, marked);
-        share(right, right + count(Verdict::False, marked))
-    };
-    let seeded: Vec<&Outcome> =
-        pairs.iter().filter(|(case, _)| case.is_seeded()).map(|(_, o)| *o).collect();
-    let still =
-        |o: &&&Outcome| o.findings.iter().any(|f| f.verdict == Verdict::Right && !is_marked(f));
     Worth {
         mark: mark.to_owned(),
-        right: count(Verdict::Right, Some(true)),
-        wrong: count(Verdict::False, Some(true)),
-        undecided: count(Verdict::Undecided, Some(true)),
-        precision_with: precision(None),
-        precision_without: precision(Some(false)),
-        recall_with: share(seeded.iter().filter(|o| o.hit).count(), seeded.len()),
-        recall_without: share(seeded.iter().filter(still).count(), seeded.len()),
+        right: marked(Verdict::Right),
+        wrong: marked(Verdict::False),
+        undecided: marked(Verdict::Undecided),
+        sides: Sides::new(pairs, |o| o.findings.iter().filter(|f| !is_marked(f)).collect()),
     }
 }

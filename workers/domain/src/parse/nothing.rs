@@ -8,8 +8,8 @@ use crate::text::clip;
 /// Letters that say what was checked, at least. A sign of a script without letters counts as three.
 const LEAST_TOLD: usize = 12;
 
-/// True for a review that says that there is nothing to report, and what was checked or that the file passes: either in
-/// words, or by its form, which is a verdict of pass behind a text that names code. Short ones are as good as long ones.
+/// True for a review that finds nothing. It says so and passes the file; or it says so and what was checked; or it passes
+/// the file behind a text that names code. Short ones are as good as long ones.
 pub(crate) fn is_clean_review(text: &str) -> bool {
     if super::has_unread(text) {
         return false;
@@ -33,7 +33,8 @@ pub(crate) fn is_clean_review(text: &str) -> bool {
         names |= code_spans(said).iter().any(|span| span.chars().count() > 2 && is_name(span));
     }
     let passes = super::markdown::verdict(text) == Some("pass");
-    (nothing && passes) || (told >= LEAST_TOLD && (nothing || (passes && names)))
+    let checked = told >= LEAST_TOLD;
+    (nothing && (passes || checked)) || (passes && names && checked)
 }
 
 /// A score or a verdict: part of the form.
