@@ -7,8 +7,12 @@ use queue_schema::ids::SweepId;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
 use std::time::Duration;
 use tempfile::TempDir;
+
+/// What a command may take on a busy machine. Less than a test may take, so that it can tell what hung.
+const LONGEST: Duration = Duration::from_secs(200);
 
 /// A program of the workspace. `make test` builds them before the tests run.
 ///
@@ -134,7 +138,7 @@ impl Bench {
 
     /// Runs `scrum` to its end.
     pub fn run(&self, args: &[&str]) -> Done {
-        Done::from(self.scrum(args).output().unwrap())
+        self.end_of(self.scrum(args))
     }
 
     /// `scrum VERB REPO` on the ladder of [`Bench::with_stub`], with more arguments.
@@ -145,14 +149,44 @@ impl Bench {
 
     /// Runs `scrum sweep` on that ladder.
     pub fn sweep(&self, repo: &TestRepo, more: &[&str]) -> Done {
-        Done::from(self.on("sweep", repo, more).output().unwrap())
+        self.end_of(self.on("sweep", repo, more))
     }
 
     /// Runs `scrum run` on that ladder, with its report in [`Bench::out`].
     pub fn review(&self, repo: &TestRepo, more: &[&str]) -> Done {
         let out = self.out();
         let more = [&["--out", out.to_str().unwrap()], more].concat();
-        Done::from(self.on("run", repo, &more).output().unwrap())
+        self.end_of(self.on("run", repo, &more))
+    }
+
+    /// Waits for a command. One that hangs fails the test with all that could tell why: what it has printed, what
+    /// the workers have logged and how the queue stands.
+    fn end_of(&self, mut command: Command) -> Done {
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let pid = child.id();
+        let (over, ends) = mpsc::channel::<()>();
+        let watch = std::thread::spawn(move || {
+            let hangs = ends.recv_timeout(LONGEST) == Err(mpsc::RecvTimeoutError::Timeout);
+            if hangs {
+                signal(pid, "KILL");
+            }
+            hangs
+        });
+        let done = Done::from(child.wait_with_output().unwrap());
+        drop(over);
+        if watch.join().unwrap() {
+            let queue = Done::from(self.scrum(&["status", "--json"]).output().unwrap());
+            let checked = Done::from(self.scrum(&["doctor", "--queue"]).output().unwrap());
+            panic!(
+                "{command:?} hangs\nstdout:\n{}\nstderr:\n{}\nworkers:\n{}\nqueue:\n{}\n{}",
+                done.stdout,
+                done.stderr,
+                self.worker_log(),
+                queue.stdout,
+                checked.stdout
+            );
+        }
+        done
     }
 
     /// Enqueues a sweep of `repo` on that ladder; returns its id.
