@@ -33,11 +33,18 @@ mod stub;
 use std::collections::BTreeMap;
 
 use scrum_config::{ProviderConfig, Wire};
-use scrum_providers::{ChatError, ChatReply, ChatRequest, Providers, Subject, Talk, Task};
+use scrum_providers::{ChatError, ChatReply, ChatRequest, Checking, Providers, Talk, Task};
 use scrum_tests::model_stub::{ModelStub, Reply, Script};
 
 /// The name of the one provider in these tests.
 const P: &str = "stubbed";
+
+const SOURCE: &str = "fn main() {\n    todo!()\n}\n";
+
+fn checking(task: Task) -> Checking {
+    let prd_terms = vec!["main".to_owned()];
+    Checking { task, path: "src/main.rs".to_owned(), source: SOURCE.into(), prd_terms }
+}
 
 fn request(model: &str) -> ChatRequest {
     ChatRequest {
@@ -51,12 +58,8 @@ fn request(model: &str) -> ChatRequest {
         local: true,
         trace: None,
         talk: Talk::default(),
-        subject: Subject {
-            task: Task::Review { forensic: false },
-            path: "src/main.rs".to_owned(),
-            source: "fn main() {\n    todo!()\n}\n".to_owned(),
-            prd_terms: vec!["main".to_owned()],
-        },
+        unmasked: SOURCE.into(),
+        builtin: Some(checking(Task::Review { forensic: false })),
     }
 }
 

@@ -6,7 +6,7 @@ use scrum_benches::source::Source;
 use scrum_benches::stub::Asked;
 use scrum_domain::prompt::{self, Body, ReviewInput};
 use scrum_domain::target;
-use scrum_providers::{ChatRequest, Finish, Providers, Subject, Talk, Task};
+use scrum_providers::{ChatRequest, Finish, Providers, Talk};
 use scrum_repo::Repo;
 use std::time::{Duration, Instant};
 
@@ -116,12 +116,8 @@ async fn alone() -> anyhow::Result<f64> {
             temperature: 0.2,
             context_tokens: None,
             local: true,
-            subject: Subject {
-                task: Task::Review { forensic: false },
-                path: entry.path,
-                source: text.into_owned(),
-                prd_terms: Vec::new(),
-            },
+            unmasked: text.as_ref().into(),
+            builtin: None,
             trace: None,
             talk: Talk::default(),
         };

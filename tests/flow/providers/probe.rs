@@ -55,7 +55,7 @@ async fn the_builtin_reviewer_needs_nothing() {
     assert!(providers.probe(P).await.ok);
     let mut req = request("static");
     for (forensic, policy) in [(false, Policy::Structured), (true, Policy::Forensic)] {
-        req.subject.task = Task::Review { forensic };
+        req.builtin = Some(checking(Task::Review { forensic }));
         let reply = providers.chat(P, &req).await.unwrap();
         assert_eq!((reply.finish, reply.cost_usd), (Finish::Stop, Some(0.0)));
         let context = Context {
@@ -64,7 +64,7 @@ async fn the_builtin_reviewer_needs_nothing() {
             policy,
             wants_forensic: forensic,
             shards_total: 0,
-            source: &req.subject.source,
+            source: SOURCE,
             fence: "",
             markdown_policy: queue_schema::sweep::MarkdownPolicy::default(),
             limits: queue_schema::limits::AcceptLimits::default(),
@@ -73,6 +73,10 @@ async fn the_builtin_reviewer_needs_nothing() {
         let judged = judge(&answer, &context);
         assert!(matches!(judged, Judgement::Accepted(_)), "{judged:?}\n{}", reply.text);
     }
-    req.subject.task = Task::Shard;
+    req.builtin = Some(checking(Task::Shard));
     assert!(!providers.chat(P, &req).await.unwrap().text.is_empty());
+    // What only a model can answer.
+    req.builtin = None;
+    let error = providers.chat(P, &req).await.unwrap_err().to_string();
+    assert!(error.contains("name a model"), "{error}");
 }

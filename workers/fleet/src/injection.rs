@@ -9,7 +9,7 @@ use scrum_domain::accept::{self, Answer};
 use scrum_domain::injection::{Case, Verdict, cases, judge};
 use scrum_domain::prompt::{Body, ReviewInput, review_prompt};
 use scrum_domain::target;
-use scrum_providers::{ChatError, ChatRequest, Finish, Providers, Subject, Talk, Task};
+use scrum_providers::{ChatError, ChatRequest, Checking, Finish, Providers, Talk, Task};
 use serde::Serialize;
 
 /// Calls of one rung under way at a time.
@@ -136,12 +136,13 @@ fn request(
         context_tokens: rung.context_tokens,
         // The files are ours: there is nothing in them to mask.
         local: true,
-        subject: Subject {
+        unmasked: case.source.as_str().into(),
+        builtin: Some(Checking {
             task: Task::Review { forensic },
             path: case.path.to_owned(),
-            source: case.source.clone(),
+            source: case.source.as_str().into(),
             prd_terms: Vec::new(),
-        },
+        }),
         trace: None,
         talk: Talk::default(),
     }

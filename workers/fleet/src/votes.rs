@@ -16,7 +16,6 @@ use queue_schema::sweep::{Reviewer, Rung, SweepSpec};
 use scrum_config::Wire;
 use scrum_domain::prompt::Prompt;
 use scrum_domain::text::clip;
-use scrum_providers::Subject;
 use serde::{Serialize, de::DeserializeOwned};
 use std::future::Future;
 use std::sync::Arc;
@@ -227,7 +226,8 @@ fn question<'a, P: Poll>(
         prompt,
         apart: "",
         fence: &seat.fence,
-        subject: Subject::none(),
+        unmasked: "".into(),
+        builtin: None,
         max_tokens: rung.max_tokens.unwrap_or(panel.max_tokens),
         masked,
     })

@@ -3,16 +3,19 @@
 use scrum_domain::builtin;
 use tokio::time::Instant;
 
-use crate::chat::{ChatReply, ChatRequest, Finish, Subject, Task};
-use crate::error::{ChatError, FailedKind};
+use crate::chat::{ChatReply, ChatRequest, Checking, Finish, Task};
+use crate::error::{ChatError, FailedKind, TerminalKind};
 
 /// One call. The checks run on a thread of their own, so that a large file does not hold up the
 /// timers of other jobs, and a panic in them fails this call only.
 pub(crate) async fn chat(req: &ChatRequest) -> Result<ChatReply, ChatError> {
     let started = Instant::now();
-    let subject = req.subject.clone();
-    let text = tokio::task::spawn_blocking(move || write(&subject)).await.map_err(|_| {
-        let path = &req.subject.path;
+    let Some(checking) = req.builtin.clone() else {
+        let why = "the built-in reviewer only reviews; name a model for this question";
+        return Err(ChatError::terminal(TerminalKind::BadRequest, why.to_owned()));
+    };
+    let path = checking.path.clone();
+    let text = tokio::task::spawn_blocking(move || write(&checking)).await.map_err(|_| {
         ChatError::failed(FailedKind::Provider, format!("the built-in checks broke on {path}"), 0)
     })?;
     Ok(ChatReply {
@@ -29,8 +32,8 @@ pub(crate) async fn chat(req: &ChatRequest) -> Result<ChatReply, ChatError> {
     })
 }
 
-fn write(subject: &Subject) -> String {
-    let Subject { task, path, source, prd_terms } = subject;
+fn write(checking: &Checking) -> String {
+    let Checking { task, path, source, prd_terms } = checking;
     let file = builtin::Subject { path, source, prd_terms };
     match task {
         Task::Review { forensic: true } => builtin::review_forensic(&file),

@@ -3,6 +3,7 @@
 use crate::live::Live;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// One call.
 #[derive(Debug, Clone)]
@@ -24,8 +25,11 @@ pub struct ChatRequest {
     /// Whether the sweep says that the provider is local. Text is sent as it is only when this worker finds
     /// it local as well.
     pub local: bool,
-    /// What the call is about, for the builtin provider, which reads the code itself.
-    pub subject: Subject,
+    /// What stands in the prompt of a file that is not masked yet: no piece of its secrets leaves. Empty when the
+    /// prompt holds nothing of the kind.
+    pub unmasked: Arc<str>,
+    /// What the built-in reviewer does with the call; `None` for a question that only a model answers.
+    pub builtin: Option<Checking>,
     /// W3C `traceparent` of the job that asks, sent as a header: a gateway can tell calls apart.
     pub trace: Option<String>,
     /// What only talks have; empty for a question of ours.
@@ -52,31 +56,17 @@ pub struct Turn {
     pub text: String,
 }
 
-/// The code under review. Models see it in the prompt; the builtin provider sees it here, and here are
-/// the secrets of which no piece leaves.
+/// The code that the built-in reviewer reads. Models see it in the prompt.
 #[derive(Debug, Clone)]
-pub struct Subject {
+pub struct Checking {
     /// What is asked for.
     pub task: Task,
     /// Path of the file in its repository.
     pub path: String,
-    /// The file, or the piece of it that is summarised here; empty when the prompt holds nothing of it
-    /// that is not masked yet.
-    pub source: String,
+    /// The file, or the piece of it that is summarised.
+    pub source: Arc<str>,
     /// Terms of the PRD passages that were retrieved for the file.
     pub prd_terms: Vec<String>,
-}
-
-impl Subject {
-    /// For a question that the built-in reviewer is never asked, and whose prompt holds no secret.
-    pub const fn none() -> Self {
-        Self {
-            task: Task::Shard,
-            path: String::new(),
-            source: String::new(),
-            prd_terms: Vec::new(),
-        }
-    }
 }
 
 /// Which kind of answer is wanted.
@@ -134,7 +124,6 @@ pub enum Finish {
 #[cfg(test)]
 impl ChatRequest {
     pub(crate) fn for_test() -> Self {
-        let subject = Subject::none();
         Self {
             model: "a/m".into(),
             system: "You review.".into(),
@@ -146,7 +135,8 @@ impl ChatRequest {
             local: true,
             trace: None,
             talk: Talk::default(),
-            subject,
+            unmasked: "".into(),
+            builtin: None,
         }
     }
 }

@@ -42,7 +42,7 @@ pub use client::{Http, root_cause};
 pub use http::retry_after;
 pub use secret::Secret;
 
-pub use chat::{ChatReply, ChatRequest, Finish, Subject, Talk, Task, Turn};
+pub use chat::{ChatReply, ChatRequest, Checking, Finish, Talk, Task, Turn};
 pub use embed::Embedder;
 pub use error::{ChatError, FailedKind, Pause, SetupError, TerminalKind, TransientKind};
 pub use live::Live;

@@ -69,7 +69,7 @@ impl Providers {
         if self.stays_here(provider, &req.model, req.local) {
             return self.send(provider, req).await;
         }
-        let known = Known::of(&req.subject.source);
+        let known = Known::of(&req.unmasked);
         let safe = |text: &str| known.mask(redact::mask(text));
         let (system, user) = (safe(&req.system), safe(&req.user));
         let mut masked = system.count().saturating_add(user.count());

@@ -72,8 +72,10 @@ pub(super) fn go_open(place: &Place<'_, '_>) -> Option<Found> {
     let close = if place.group(0).contains("os.") { ".Close" } else { "Close" };
     let closes = scan.scope(i).any(|j| {
         let code = scan.code(j);
-        has_word(code, name)
-            && (code.contains(close) || code.contains("Drain") || code.contains("return"))
+        // `defer func(body io.Closer) { .. }(r.Body)`: what is called there closes it.
+        let given = code.trim_start().starts_with("}(");
+        let named = [close, "Drain", "return"].iter().any(|word| code.contains(word));
+        has_word(code, name) && (given || named)
     });
     let f = scan.function(i)?;
     // Declared elsewhere, or a result with a name, it is closed elsewhere.

@@ -14,7 +14,6 @@ use queue_schema::sweep::{Ladder, SweepSpec};
 use scrum_domain::observe::{self, Asked, Cluster};
 use scrum_domain::redact;
 use scrum_knowledge::observe::failures;
-use scrum_providers::Subject;
 
 /// Makes the diagnosis, unless it is there.
 ///
@@ -100,7 +99,8 @@ async fn ask(
         prompt,
         apart: "",
         fence: &fence,
-        subject: Subject::none(),
+        unmasked: "".into(),
+        builtin: None,
         max_tokens: settings.max_tokens,
         masked,
     };

@@ -17,7 +17,6 @@ use scrum_config::Wire;
 use scrum_domain::diff::{self, Bundle, DiffInput, FilePatch, Opinion, Plan};
 use scrum_domain::redact;
 use scrum_domain::text::clip;
-use scrum_providers::Subject;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -86,7 +85,8 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Diff) -> Result<Effects, Han
         prompt,
         apart: "",
         fence: &work.fence,
-        subject: Subject::none(),
+        unmasked: "".into(),
+        builtin: None,
         max_tokens,
         masked: shown.masked,
     };

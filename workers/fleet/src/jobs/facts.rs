@@ -21,7 +21,6 @@ use scrum_domain::prompt::{self, ExtractInput, Prompt, Shown, VerifyInput};
 use scrum_domain::review::Spent;
 use scrum_domain::target;
 use scrum_domain::text::clip;
-use scrum_providers::Subject;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -198,7 +197,8 @@ impl Work {
             prompt,
             apart: "",
             fence: &self.fence,
-            subject: Subject::none(),
+            unmasked: "".into(),
+            builtin: None,
             max_tokens: self.facts.bounds.max_tokens,
             masked: if model::sweep_leaves(ctx, &self.spec, rung) { masked } else { 0 },
         };

@@ -17,7 +17,6 @@ use scrum_domain::apply::{gates, parse, prompt, prove, select};
 use scrum_domain::prompt::Prompt;
 use scrum_domain::review::Spent;
 use scrum_domain::{accept, target};
-use scrum_providers::{Subject, Task};
 use std::sync::Arc;
 
 /// A file of a run, with what was found in it.
@@ -184,12 +183,8 @@ impl Work {
             prompt,
             apart: "",
             fence: &self.fence,
-            subject: Subject {
-                task: Task::Review { forensic: false },
-                path: self.path.clone(),
-                source: self.source.clone(),
-                prd_terms: Vec::new(),
-            },
+            unmasked: self.source.as_str().into(),
+            builtin: None,
             max_tokens: self.run.model.max_tokens.unwrap_or(self.spec.limits.max_tokens),
             masked: 0,
         }

@@ -27,7 +27,7 @@ use scrum_domain::pathway::{self, Remembered};
 use scrum_domain::prompt::{self, Body, Prompt, ReviewInput};
 use scrum_domain::retrieve::Chunk;
 use scrum_domain::{anchor, builtin, fit, redact, target};
-use scrum_providers::{Subject, Task};
+use scrum_providers::{Checking, Task};
 use std::sync::Arc;
 
 /// A review at one of its rungs.
@@ -280,6 +280,7 @@ impl Work {
         masked: u32,
     ) -> Question<'a> {
         let prd = documents.prd.as_ref();
+        let source: Arc<str> = self.source.as_str().into();
         Question {
             spec: &self.spec,
             sweep: &self.job.sweep,
@@ -294,12 +295,13 @@ impl Work {
             prompt,
             apart: &self.preamble,
             fence: &self.fence,
-            subject: Subject {
+            unmasked: Arc::clone(&source),
+            builtin: Some(Checking {
                 task: Task::Review { forensic: self.spec.wants_forensic() },
                 path: self.record.path.clone(),
-                source: self.source.clone(),
+                source,
                 prd_terms: prd.map(|d| builtin::prd_terms(&d.text)).unwrap_or_default(),
-            },
+            }),
             max_tokens: self.max_tokens(rung),
             masked,
         }

@@ -17,7 +17,7 @@ use scrum_domain::prompt::{self, ShardInput};
 use scrum_domain::redact;
 use scrum_domain::text::clip_marked;
 use scrum_domain::{scratchpad, target};
-use scrum_providers::{Subject, Task};
+use scrum_providers::{Checking, Task};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -92,7 +92,7 @@ impl Work {
         let before = self.chain.as_ref();
         let before = before.map(|state| Gathered::notes_before(state, self.job.k, &self.source));
         // The notes of a chain may hold pieces of secrets from anywhere in the file.
-        let secrets_of = if masks && self.chain.is_some() { &self.source } else { text };
+        let secrets_of = if masks && self.chain.is_some() { self.source.as_str() } else { text };
         Question {
             spec: &self.spec,
             sweep: &self.job.sweep,
@@ -118,12 +118,13 @@ impl Work {
                 fence: &self.fence,
             }),
             fence: &self.fence,
-            subject: Subject {
+            unmasked: secrets_of.into(),
+            builtin: Some(Checking {
                 task: Task::Shard,
                 path: self.record.path.clone(),
-                source: secrets_of.to_owned(),
+                source: text.into(),
                 prd_terms: Vec::new(),
-            },
+            }),
             max_tokens: self.spec.limits.shard_max_tokens,
             masked: safe.as_ref().map_or(0, redact::Masked::count),
         }

@@ -32,9 +32,10 @@ use scrum_calls::ended;
 use scrum_config::Wire;
 use scrum_domain::observe::Class;
 use scrum_domain::prompt::Prompt;
-use scrum_providers::{ChatError, ChatReply, ChatRequest, FailedKind, Subject, Talk, TerminalKind};
+use scrum_providers::{ChatError, ChatReply, ChatRequest, Checking, FailedKind, Talk, TerminalKind};
 use scrum_shown::plain;
 use scrum_traces::Span;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What is asked of whom.
@@ -66,8 +67,10 @@ pub struct Question<'a> {
     pub apart: &'a str,
     /// The marker in it.
     pub fence: &'a str,
-    /// For the built-in reviewer.
-    pub subject: Subject,
+    /// What stands in the prompt that is not masked yet, as in [`ChatRequest::unmasked`].
+    pub unmasked: Arc<str>,
+    /// For the built-in reviewer; `None` for a question that only a model answers.
+    pub builtin: Option<Checking>,
     /// Tokens to generate at most.
     pub max_tokens: u32,
     /// Secrets that are masked in the prompt already.
@@ -296,7 +299,8 @@ async fn call(ctx: &Context, q: Question<'_>, at: Option<Trace>) -> Result<ChatR
         max_tokens: q.max_tokens,
         context_tokens: q.rung.context_tokens,
         local: q.local,
-        subject: q.subject,
+        unmasked: q.unmasked,
+        builtin: q.builtin,
         trace: at.map(|t| t.to_string()),
         talk: Talk::default(),
     };

@@ -2,7 +2,7 @@
 
 use scrum_config::Settings;
 use scrum_domain::fit::guess;
-use scrum_providers::{ChatRequest, Subject, Talk, Turn};
+use scrum_providers::{ChatRequest, Talk, Turn};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -116,7 +116,8 @@ impl Asked {
             temperature,
             context_tokens: None,
             local,
-            subject: Subject::none(),
+            unmasked: "".into(),
+            builtin: None,
             trace: None,
             talk,
         };

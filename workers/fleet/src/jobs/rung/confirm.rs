@@ -16,7 +16,6 @@ use scrum_domain::confirm::{self, Asked};
 use scrum_domain::fit::guess;
 use scrum_domain::redact;
 use scrum_domain::review::Spent;
-use scrum_providers::Subject;
 
 /// How it ended.
 pub(super) enum Confirmed {
@@ -119,7 +118,8 @@ impl Work {
             prompt,
             apart: "",
             fence: &self.fence,
-            subject: Subject::none(),
+            unmasked: "".into(),
+            builtin: None,
             max_tokens,
             masked,
         }
