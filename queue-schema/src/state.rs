@@ -126,5 +126,6 @@ mod tests {
             TRANSITIONS.iter().filter(|t| t.from == JobState::Dead).map(|t| t.name).collect();
         assert_eq!(ways, ["revive", "discard", "expire", "forget_dead"]);
         assert!(!is_allowed(JobState::Dead, JobState::Leased));
+        assert!(is_allowed(JobState::Dead, JobState::Ready));
     }
 }

@@ -136,7 +136,7 @@ fn common() -> Vec<Fault> {
                 Duration::from_millis(100),
             ),
         ),
-        fault("ten-megabytes", Spent, Error, "max_answer_bytes", Reply::Huge(10_000_000)),
+        fault("too-large", Spent, Error, "max_answer_bytes", Reply::Huge(200_000)),
         fault("loop", Spent, Truncated, "over and over", Reply::Loop(answers::round())),
         fault("not-utf8", Spent, Error, "UTF-8", Reply::InvalidUtf8),
         fault(
@@ -194,7 +194,7 @@ impl Table {
         for (name, timer) in PROVIDERS {
             let _ = write!(
                 settings,
-                "[providers.{name}]\nwire='{kind}'\nbase_url='{url}'\nlocal=true\nconcurrency=16\n{timer}\n"
+                "[providers.{name}]\nwire='{kind}'\nbase_url='{url}'\nlocal=true\nconcurrency=16\nmax_answer_bytes=100000\n{timer}\n"
             );
         }
         let bench = Bench::new(Some(server.url()), &settings);

@@ -143,9 +143,10 @@ async fn stalls_end_by_their_timer() {
 #[tokio::test]
 async fn answers_are_bounded() {
     for wire in STREAMED {
-        let (kind, partial) = failed(&call(wire, Reply::Huge(10_000_000), |_| ()).await);
+        let huge = call(wire, Reply::Huge(200_000), |cfg| cfg.max_answer_bytes = 50_000).await;
+        let (kind, partial) = failed(&huge);
         assert_eq!(kind, FailedKind::TooLarge);
-        assert!(partial <= 2 * 1024 * 1024);
+        assert!((40_000..=50_000).contains(&partial), "{partial}");
         let reply = call(wire, Reply::Huge(900), |cfg| cfg.max_answer_bytes = 900).await;
         assert_eq!(reply.unwrap().text.len(), 900);
         let one_over = call(wire, Reply::Huge(901), |cfg| cfg.max_answer_bytes = 900).await;
@@ -155,6 +156,10 @@ async fn answers_are_bounded() {
         let (kind, _) = failed(&call(wire, line, |_| ()).await);
         assert_eq!(kind, FailedKind::TooLarge);
     }
+    // With the bound that ships.
+    let (kind, partial) = failed(&call(Wire::Openai, Reply::Huge(2_200_000), |_| ()).await);
+    assert_eq!(kind, FailedKind::TooLarge);
+    assert!((2_000_000..=2 * 1024 * 1024).contains(&partial), "{partial}");
 }
 
 #[tokio::test]

@@ -67,22 +67,49 @@ pub fn counted(n: usize, one: &str, many: &str) -> String {
 /// pieces count only when they fill [`LOOP_BYTES`] together, so that a rule under a heading is none; long ones
 /// count sooner, because nobody writes the same page again.
 pub fn repeated_end(text: &str, times: usize) -> Option<&str> {
-    let exact = period(text.as_bytes(), times).map(|period| text.len() - period);
-    let mut at = exact.or_else(|| {
-        let (folded, places) = without_digits(text);
-        let line = folded_period(&folded, times)?;
-        places.get(folded.len() - line).copied()
-    })?;
-    // The loop may have been entered within a character; its last whole ones are shown.
-    while !text.is_char_boundary(at) {
-        at += 1;
+    let mut folded = Folded::default();
+    folded.push(text);
+    folded.repeated_end(text, times)
+}
+
+/// A text as it grows, with each number as one nought.
+#[derive(Debug, Default)]
+pub struct Folded {
+    bytes: Vec<u8>,
+    /// Whether the text ends within a number.
+    in_number: bool,
+}
+
+impl Folded {
+    /// Appends a piece of the text.
+    pub fn push(&mut self, piece: &str) {
+        for byte in piece.bytes() {
+            let digit = byte.is_ascii_digit();
+            if !(digit && self.in_number) {
+                self.bytes.push(if digit { b'0' } else { byte });
+            }
+            self.in_number = digit;
+        }
     }
-    Some(&text[at..])
+
+    /// As [`repeated_end`], of the text that was pushed.
+    pub fn repeated_end<'a>(&self, text: &'a str, times: usize) -> Option<&'a str> {
+        // Once is no repetition.
+        let (bytes, times) = (text.as_bytes(), times.max(2));
+        let exact = period(bytes, times).map(|period| bytes.len() - period);
+        let folded = || start_of_folded(bytes, folded_period(&self.bytes, times)?);
+        let mut at = exact.or_else(folded)?;
+        // The loop may have been entered within a character; its last whole ones are shown.
+        while !text.is_char_boundary(at) {
+            at += 1;
+        }
+        Some(&text[at..])
+    }
 }
 
 /// The least number of bytes after which the end of a text comes again, often enough to be a loop.
 fn period(bytes: &[u8], times: usize) -> Option<usize> {
-    (1..=LOOP_PERIOD.min(bytes.len() / 2)).find(|period| {
+    periods(bytes).find(|period| {
         let times = match *period {
             VERY_LONG_PIECE.. => 2,
             LONG_PIECE.. => times.min(3),
@@ -95,7 +122,7 @@ fn period(bytes: &[u8], times: usize) -> Option<usize> {
 /// The same for a text without its numbers: what comes again must be a line or more, and short ones come oftener
 /// before they are a loop. Several short ones together are no long one.
 fn folded_period(bytes: &[u8], times: usize) -> Option<usize> {
-    let piece = (1..=LOOP_PERIOD.min(bytes.len() / 2)).find(|p| comes_again(bytes, *p, 2))?;
+    let piece = periods(bytes).find(|p| comes_again(bytes, *p, 2))?;
     let short = FOLDED_PIECE..LONG_PIECE;
     let loops = piece >= LONG_PIECE && period(bytes, times) == Some(piece)
         || short.contains(&piece) && comes_again(bytes, piece, times * FOLDED_TIMES);
@@ -105,24 +132,23 @@ fn folded_period(bytes: &[u8], times: usize) -> Option<usize> {
 /// Whether a text ends with the same `period` bytes so many times, and in [`LOOP_BYTES`] at least.
 fn comes_again(bytes: &[u8], period: usize, times: usize) -> bool {
     let from = bytes.len().checked_sub((times * period).max(LOOP_BYTES));
-    from.is_some_and(|from| {
-        (from + period..bytes.len()).rev().all(|i| bytes[i] == bytes[i - period])
-    })
+    from.is_some_and(|from| bytes[from + period..] == bytes[from..bytes.len() - period])
 }
 
-/// The end of a text with each number as one nought, and where each of its bytes stands in the text.
-fn without_digits(text: &str) -> (Vec<u8>, Vec<usize>) {
-    let all = text.as_bytes();
-    let start = all.len().saturating_sub(LOOP_WINDOW);
-    let (mut folded, mut places) = (Vec::new(), Vec::new());
-    for (at, byte) in all.iter().enumerate().skip(start) {
-        let again = byte.is_ascii_digit() && folded.last() == Some(&b'0');
-        if !again {
-            folded.push(if byte.is_ascii_digit() { b'0' } else { *byte });
-            places.push(at);
-        }
-    }
-    (folded, places)
+/// How far before its end the last byte of a text stands again, the nearest first: this is done for every answer
+/// while it comes, and nearly all of them have nothing that comes again.
+fn periods(bytes: &[u8]) -> impl Iterator<Item = usize> {
+    let end = bytes.len().saturating_sub(1);
+    let from = end - LOOP_PERIOD.min(bytes.len() / 2).min(end);
+    let last = bytes.last().copied().unwrap_or_default();
+    memchr::memrchr_iter(last, &bytes[from..end]).map(move |at| end - from - at)
+}
+
+/// Where the last `count` bytes of a [`Folded`] text begin in the text itself.
+fn start_of_folded(bytes: &[u8], count: usize) -> Option<usize> {
+    let is_digit = |at: usize| bytes[at].is_ascii_digit();
+    let kept = |at: &usize| !is_digit(*at) || *at == 0 || !is_digit(*at - 1);
+    (0..bytes.len()).rev().filter(kept).nth(count.checked_sub(1)?)
 }
 
 /// Bytes that a loop goes over at least before it is called one.
@@ -137,8 +163,6 @@ const FOLDED_TIMES: usize = 3;
 const LONG_PIECE: usize = 300;
 /// Bytes of a piece that is a loop when it comes twice.
 const VERY_LONG_PIECE: usize = 1_500;
-/// Bytes at the end of a text that are looked at.
-const LOOP_WINDOW: usize = 32_768;
 
 #[cfg(test)]
 mod tests {
@@ -171,6 +195,7 @@ mod tests {
         assert_eq!(repeated_end("", 8), None);
         let numbers = (0..500).fold(String::new(), |s, n| s + &format!("{n} word{n}, "));
         assert_eq!(repeated_end(&numbers, 4), None, "a list of numbers");
+        assert_eq!(repeated_end(&numbers, 1), None, "what stands once");
     }
 
     #[test]
@@ -190,7 +215,10 @@ mod tests {
             (2, 160, true),
         ] {
             let text = format!("## Findings\n{}", rounds(n, words));
-            assert_eq!(repeated_end(&text, 8).is_some(), seen, "{n} times {words}");
+            let end = repeated_end(&text, 8);
+            assert_eq!(end.is_some(), seen, "{n} times {words}");
+            // It is shown with its numbers: the last round, or two where a number grew.
+            assert!(end.is_none_or(|end| end.starts_with(|c: char| c.is_ascii_digit())), "{end:?}");
         }
         let two_findings = "1. `a` is wrong (80%)\n2. `b` is wrong (80%)\n";
         assert_eq!(repeated_end(&two_findings.repeat(2), 4), None);

@@ -1,7 +1,7 @@
 //! The text of an answer as it grows.
 
 use scrum_domain::clean::without_thoughts;
-use scrum_domain::text::repeated_end;
+use scrum_domain::text::Folded;
 
 use crate::error::{ChatError, FailedKind};
 
@@ -9,6 +9,8 @@ use crate::error::{ChatError, FailedKind};
 #[derive(Debug)]
 pub(crate) struct Answer {
     text: String,
+    /// The same, to look for loops in.
+    folded: Folded,
     max_bytes: u64,
     /// Repetitions in a row that are a loop; 0 for any number.
     max_repeats: u32,
@@ -17,12 +19,21 @@ pub(crate) struct Answer {
     looping: bool,
 }
 
-/// A loop is looked for each time that so many bytes have come.
+/// A loop is looked for each time that so many bytes have come,
 const LOOK_EVERY: usize = 256;
+/// or such a part of what is there already: a look takes longer the more there is.
+const LOOK_PART: usize = 16;
 
 impl Answer {
     pub(crate) fn new(max_bytes: u64, max_repeats: u32) -> Self {
-        Self { text: String::new(), max_bytes, max_repeats, look_at: LOOK_EVERY, looping: false }
+        Self {
+            text: String::new(),
+            folded: Folded::default(),
+            max_bytes,
+            max_repeats,
+            look_at: LOOK_EVERY,
+            looping: false,
+        }
     }
 
     /// Appends a piece, unless that would break the bound.
@@ -35,11 +46,20 @@ impl Answer {
             ));
         }
         self.text.push_str(piece);
-        if self.max_repeats > 0 && self.text.len() >= self.look_at {
-            self.look_at = self.text.len() + LOOK_EVERY;
-            self.looping |= repeated_end(&self.text, self.max_repeats as usize).is_some();
+        if self.max_repeats > 0 {
+            self.folded.push(piece);
+            self.look();
         }
         Ok(())
+    }
+
+    fn look(&mut self) {
+        let length = self.text.len();
+        if length >= self.look_at {
+            self.look_at = length + LOOK_EVERY.max(length / LOOK_PART);
+            let end = self.folded.repeated_end(&self.text, self.max_repeats as usize);
+            self.looping |= end.is_some();
+        }
     }
 
     /// Whether the model goes round in a loop. What would still come is paid for and of no use.
