@@ -20,9 +20,8 @@ use std::time::Duration;
 /// Files of the repository. More than one, because some trouble is told once, not once a file.
 const FILES: usize = 2;
 
-/// Providers, by the fault that each is for, and the timer that ends it.
-const PROVIDERS: [(&str, &str); 4] = [
-    ("stub", ""),
+/// Timers, by the fault that each ends. Short ones are for those alone, because a busy machine is slow, too.
+const TIMERS: [(&str, &str); 3] = [
     ("stall", "idle_timeout_s=3"),
     ("silence", "first_byte_timeout_s=5"),
     ("drip", "total_timeout_s=10"),
@@ -37,14 +36,6 @@ struct Fault {
     /// Words of its reason.
     reason: &'static str,
     kind: Kind,
-}
-
-impl Fault {
-    /// The provider that has it: short timers are for those alone that they end, because a busy
-    /// machine is slow, too.
-    fn provider(&self) -> &'static str {
-        PROVIDERS.iter().map(|(name, _)| *name).find(|name| *name == self.name).unwrap_or("stub")
-    }
 }
 
 /// What is to be done about it.
@@ -167,6 +158,11 @@ enum Case {
     Passes,
 }
 
+/// The provider that has a fault. A name begins with a letter.
+fn provider(name: &str) -> String {
+    format!("p-{name}")
+}
+
 struct Table {
     server: RedisServer,
     stub: ModelStub,
@@ -179,6 +175,8 @@ impl Table {
         let server = RedisServer::alone();
         let seen = Mutex::new(HashMap::<(String, bool), usize>::new());
         let faults = faults(wire);
+        // A provider for each: what pauses one holds up no other.
+        let names: Vec<&str> = faults.iter().map(|f| f.name).chain(["stub"]).collect();
         let stub = ModelStub::with(move |call: &Recorded| {
             let (name, case) = call.model.split_once('/').unwrap_or((&call.model, ""));
             let good = || Reply::ok(answers::markdown_review("any"));
@@ -191,10 +189,12 @@ impl Table {
         });
         let (kind, url) = (format!("{wire:?}").to_lowercase(), stub.url(wire));
         let mut settings = String::from("rate_limit_backoff_ms = 40\n");
-        for (name, timer) in PROVIDERS {
+        for name in names {
+            let timer = TIMERS.iter().find(|(n, _)| *n == name).map_or("", |(_, timer)| timer);
             let _ = write!(
                 settings,
-                "[providers.{name}]\nwire='{kind}'\nbase_url='{url}'\nlocal=true\nconcurrency=16\nmax_answer_bytes=100000\n{timer}\n"
+                "[providers.{}]\nwire='{kind}'\nbase_url='{url}'\nlocal=true\nconcurrency=16\nmax_answer_bytes=100000\n{timer}\n",
+                provider(name)
             );
         }
         let bench = Bench::new(Some(server.url()), &settings);
@@ -204,10 +204,10 @@ impl Table {
     fn sweep(&self, fault: &Fault, case: Case, more: &[&str]) -> Done {
         let model = format!("{}/{}", fault.name, format!("{case:?}").to_lowercase());
         let ladder = self.bench.dir.path().join(format!("{}.toml", model.replace('/', "-")));
-        let provider = fault.provider();
+        let provider = provider(fault.name);
         let mut text = format!("name='t'\n[[rungs]]\nprovider='{provider}'\nmodel='{model}'\n");
         if case != Case::Alone {
-            text.push_str("[[rungs]]\nprovider='stub'\nmodel='good'\n");
+            text.push_str("[[rungs]]\nprovider='p-stub'\nmodel='good'\n");
         }
         std::fs::write(&ladder, text).unwrap();
         let (repo, ladder) = (self.repo.path().to_str().unwrap(), ladder.to_str().unwrap());
@@ -288,7 +288,7 @@ async fn each_fault_has_its_outcome(wire: Wire) {
                 assert!(row.accepted_model.ends_with("/passes"), "{}", row.accepted_model);
                 continue;
             }
-            assert_eq!((row.accepted_model.as_str(), spent.len()), ("stub/good", 1));
+            assert_eq!((row.accepted_model.as_str(), spent.len()), ("p-stub/good", 1));
             assert_eq!(spent[0].outcome, fault.outcome, "{}", spent[0].reason);
             assert!(spent[0].reason.contains(fault.reason), "{}", spent[0].reason);
             assert!(!spent[0].reason.is_empty());

@@ -32,7 +32,9 @@ use scrum_calls::ended;
 use scrum_config::Wire;
 use scrum_domain::observe::Class;
 use scrum_domain::prompt::Prompt;
-use scrum_providers::{ChatError, ChatReply, ChatRequest, Checking, FailedKind, Talk, TerminalKind};
+use scrum_providers::{
+    ChatError, ChatReply, ChatRequest, Checking, FailedKind, Talk, TerminalKind,
+};
 use scrum_shown::plain;
 use scrum_traces::Span;
 use std::sync::Arc;
