@@ -93,6 +93,8 @@ fn paths_stay_inside_and_off_the_deny_list() {
         "a/.gitignore",
         "src/gitty.rs",
         "builder/build.rss",
+        // A file named like a directory.
+        "a/odd name",
     ] {
         assert_eq!(gates::path(path, &rules), Ok(()), "{path}");
     }
@@ -121,6 +123,15 @@ fn paths_stay_inside_and_off_the_deny_list() {
         "config/ok.sh",
     ] {
         assert_eq!(gates::path(path, &rules).unwrap_err().gate, Gate::Path, "{path}");
+    }
+    for (path, why) in [
+        ("", "is not one inside the repository"),
+        ("/src/a", "is not one inside the repository"),
+        ("a/../b", "climbs"),
+        ("a/.git/b", "leads into the repository's own directory"),
+        ("git~1/b", "leads into the repository's own directory"),
+    ] {
+        assert_eq!(gates::path(path, &rules).unwrap_err().reason, format!("the path {why}"));
     }
     let told = rules.refusal("Config/a").unwrap();
     assert_eq!(told, "is denied by 'config/'");
@@ -238,11 +249,14 @@ fn warnings_are_counted_as_tools_print_them() {
     );
     assert_eq!(
         warnings(
-            "no warnings here\nwarnings are errors\na warning about: something\n[warning] x\n1 warning emitted\n"
+            "no warnings here\nwarnings are errors\na warning about: something\n[warning] x\n1 warning emitted\n3 warnings emitted\nwarning  at its start\n3:1 warning once\nprewarning  x\nnow-warning: x\n"
         ),
         0
     );
-    assert_eq!(warnings("warning[E1]: x\n"), 1);
+    assert_eq!(
+        warnings("warning[E1]: x\na warning(x)\n[warning: y]\nit generated a warning: x\n"),
+        3
+    );
 }
 
 #[test]
@@ -255,12 +269,24 @@ fn a_round_is_judged_by_the_first_gate_it_fails() {
     );
     assert_eq!(
         judge(&ran(true, "warning: a\n"), Some(&ran(false, "")), 0).unwrap_err(),
-        Failed::at(Gate::Warnings, "1 warnings, 0 before")
+        Failed::at(Gate::Warnings, "1 warning, 0 before")
     );
     assert_eq!(
         judge(&ran(true, ""), Some(&ran(false, "boom\n")), 0).unwrap_err(),
         Failed::at(Gate::Tests, "the test failed: boom")
     );
+    for (output, told) in [
+        ("note: x\nerror: y\nz\n", ": error: y"),
+        ("a\nTypeError: b\nc\n", ": TypeError: b"),
+        ("a\nx.c:1: error: y\nc\n", ": x.c:1: error: y"),
+        ("ok 1\nFAIL a_test\nend\n", ": FAIL a_test"),
+        ("a\nthread 'm' panicked at x\nnote: y\n", ": thread 'm' panicked at x"),
+        ("one\nlast\n  \n", ": last"),
+        ("", ""),
+    ] {
+        let failed = judge(&ran(true, ""), Some(&ran(false, output)), 0).unwrap_err();
+        assert_eq!(failed.reason, format!("the test failed{told}"));
+    }
     let slow = Ran { timed_out: true, ..ran(false, "") };
     assert_eq!(judge(&slow, None, 0).unwrap_err().reason, "the check was not done in time");
 }
@@ -353,5 +379,13 @@ proptest! {
     fn no_answer_makes_the_reader_panic(text in ".{0,400}") {
         let _ = patches(&text);
         let _ = patches(&format!("{{\"patches\":[{{\"old_string\":\"{text}\",\"new_string\":\"{text}\"}}]}}"));
+    }
+}
+
+#[test]
+fn a_gate_has_the_name_that_rows_have() {
+    use Gate::{Check, Confidence, Fresh, Path, Proof, Rationale, Size, Tests, Unique, Warnings};
+    for gate in [Fresh, Path, Confidence, Unique, Size, Rationale, Proof, Check, Warnings, Tests] {
+        assert_eq!(serde_json::to_value(gate).unwrap(), gate.as_str());
     }
 }

@@ -1,7 +1,7 @@
 //! What a check and a test said.
 
 use super::gates::{Failed, Gate};
-use crate::text::one_line;
+use crate::text::{clip_marked, counted, one_line};
 
 /// A command that was run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub(super) fn first_error(output: &str) -> Option<String> {
     };
     let line =
         output.lines().find(telling).or_else(|| output.lines().rfind(|l| !l.trim().is_empty()))?;
-    Some(crate::text::clip_marked(&one_line(line), 200))
+    Some(clip_marked(&one_line(line), 200))
 }
 
 /// Judges one round of check and test against what was measured without any patch.
@@ -51,7 +51,7 @@ pub fn judge(check: &Ran, test: Option<&Ran>, warnings_before: u32) -> Result<()
     if after > warnings_before {
         return Err(Failed::at(
             Gate::Warnings,
-            format!("{after} warnings, {warnings_before} before"),
+            format!("{}, {warnings_before} before", counted(after as usize, "warning", "warnings")),
         ));
     }
     match test {
@@ -71,9 +71,6 @@ pub fn warnings(output: &str) -> u32 {
 fn is_warning(line: &str) -> bool {
     let line = line.trim();
     if line.contains(" generated ") && line.contains(" warning") {
-        return false;
-    }
-    if line.ends_with("warnings emitted") || line.ends_with("warning emitted") {
         return false;
     }
     let lower = line.to_lowercase();
