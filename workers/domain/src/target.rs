@@ -1,10 +1,12 @@
 //! Which files are reviewed. A file that is not gets a reason: nothing is skipped in silence.
 
 mod skip;
+mod test_path;
 
 use crate::decode::{Decoded, decode};
 use crate::shape;
 pub use skip::{SkipReason, Skipped};
+pub(crate) use test_path::is_test_path;
 
 const VENDOR_DIRS: &[&str] = &[
     "vendor",

@@ -3,7 +3,7 @@
 //! This is no parser. A language it does not know well is read as C-like; what it gets wrong
 //! there costs a check, never more, and strings that must end on their line limit the damage.
 
-use crate::target::language;
+use crate::target::{is_test_path, language};
 
 /// One line, taken apart. Masked text is blank, so that what is left keeps its shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +49,8 @@ struct Syntax {
     rust: bool,
     /// Has literals of regular expressions, `/x/`.
     slashes: bool,
+    /// Bytes that something can open with.
+    opens: [bool; 256],
 }
 
 const C_LIKE: Syntax = Syntax {
@@ -59,9 +61,23 @@ const C_LIKE: Syntax = Syntax {
     triple: false,
     rust: false,
     slashes: false,
+    opens: [false; 256],
 };
 
 fn syntax(language: &str) -> Syntax {
+    let mut syntax = form_of(language);
+    let marks = syntax.line.iter().copied().chain(syntax.block.map(|(start, _)| start));
+    let opening = marks.filter_map(|mark| mark.bytes().next());
+    let delimiters = syntax.strings.iter().filter_map(|(d, ..)| u8::try_from(*d).ok());
+    let of = |has: bool, bytes: &'static str| bytes.bytes().filter(move |_| has);
+    let literals = of(syntax.triple, "\"'").chain(of(syntax.slashes, "/"));
+    for byte in opening.chain(delimiters).chain(literals).chain(of(syntax.rust, "r'")) {
+        syntax.opens[usize::from(byte)] = true;
+    }
+    syntax
+}
+
+fn form_of(language: &str) -> Syntax {
     match language {
         "Rust" => Syntax { nested: true, strings: &[('"', true, true)], rust: true, ..C_LIKE },
         "JavaScript" | "TypeScript" | "Vue" | "Svelte" => Syntax {
@@ -155,60 +171,6 @@ pub(crate) fn comments_of(path: &str, source: &str) -> Vec<bool> {
     lines(path, source).into_iter().map(only).collect()
 }
 
-/// Tests, benches and examples by where they stand.
-pub(crate) fn is_test_path(path: &str) -> bool {
-    const DIRS: &[&str] = &[
-        "tests",
-        "test",
-        "testing",
-        "__tests__",
-        "spec",
-        "benches",
-        "examples",
-        "testdata",
-        "fixtures",
-        "mock",
-        "mocks",
-        "__mocks__",
-        "__fixtures__",
-        "specs",
-        "e2e",
-        "cypress",
-        "example",
-        "samples",
-        "demo",
-        "demos",
-        "bench",
-        "benchmark",
-        "benchmarks",
-        "testutil",
-        "testutils",
-        "testhelpers",
-        "test-support",
-        "playwright",
-        "fuzz",
-        "fuzzing",
-    ];
-    const STEMS: &[&str] = &["test", "tests", "conftest", "fuzz"];
-    const STARTS: &[&str] = &["test_", "test-", "bench_", "bench-"];
-    const ENDS: &[&str] = &["_test", "_tests", "-test", "-tests", "_spec", "-spec"];
-    let (dirs, name) = path.rsplit_once('/').unwrap_or(("", path));
-    let stem = name.split('.').next().unwrap_or(name);
-    // `FooTest.java`, `TestFoo.java`: the word must end where the next begins.
-    let camel = stem.ends_with("Test")
-        || stem.ends_with("Tests")
-        || stem
-            .strip_prefix("Test")
-            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()));
-    dirs.split('/').any(|d| DIRS.contains(&d) || d.ends_with("_test") || d.ends_with("-tests"))
-        || STEMS.contains(&stem)
-        || STARTS.iter().any(|start| stem.starts_with(start))
-        || ENDS.iter().any(|end| stem.ends_with(end))
-        || camel
-        || name.contains(".test.")
-        || name.contains(".spec.")
-}
-
 /// Masks one line: (code, comment, state at its end).
 fn mask(raw: &str, mut state: State, syntax: &Syntax) -> (String, String, State) {
     let mut code = String::with_capacity(raw.len());
@@ -218,6 +180,17 @@ fn mask(raw: &str, mut state: State, syntax: &Syntax) -> (String, String, State)
     let mut at = 0;
     while let Some(c) = raw[at..].chars().next() {
         let rest = &raw[at..];
+        let plain = &rest[..plain_bytes(rest, state, syntax)];
+        if !plain.is_empty() {
+            let solid_part = plain.trim_end().len();
+            if state == State::Code && solid_part > 0 {
+                solid = code.len() + solid_part;
+            }
+            put(&mut code, plain, state == State::Code);
+            put(&mut comment, plain, is_comment(state));
+            at += plain.len();
+            continue;
+        }
         let before = state;
         let mut len = c.len_utf8();
         // A character of code; everything else is blanked there.
@@ -259,21 +232,12 @@ fn mask(raw: &str, mut state: State, syntax: &Syntax) -> (String, String, State)
                 }
             }
         }
-        let is_comment =
-            |s| matches!(s, State::LineComment | State::Block(_) | State::Triple { doc: true, .. });
         let piece = &raw[at..at + len];
-        let put = |out: &mut String, shown: bool| {
-            if shown {
-                out.push_str(piece);
-            } else {
-                out.extend(piece.chars().map(|_| ' '));
-            }
-        };
-        put(&mut code, is_code);
+        put(&mut code, piece, is_code);
         if is_code && !c.is_whitespace() {
             solid = code.len();
         }
-        put(&mut comment, is_comment(before) || is_comment(state));
+        put(&mut comment, piece, is_comment(before) || is_comment(state));
         at += len;
     }
     let after = match state {
@@ -281,6 +245,35 @@ fn mask(raw: &str, mut state: State, syntax: &Syntax) -> (String, String, State)
         other => other,
     };
     (code, comment, after)
+}
+
+/// Bytes at the start of `rest` that end nothing and that nothing opens with: most of a file.
+fn plain_bytes(rest: &str, state: State, syntax: &Syntax) -> usize {
+    let until = |stops: &dyn Fn(u8) -> bool| rest.bytes().position(stops).unwrap_or(rest.len());
+    match state {
+        State::Code => until(&|b| syntax.opens[usize::from(b)]),
+        State::LineComment => rest.len(),
+        State::Block(_) => {
+            let (start, end) = syntax.block.unwrap_or(("/*", "*/"));
+            until(&|b| start.as_bytes().first() == Some(&b) || end.as_bytes().first() == Some(&b))
+        }
+        State::Text { end, .. } => until(&|b| b == b'\\' || char::from(b) == end),
+        State::Raw(_) => until(&|b| b == b'"'),
+        State::Triple { end, .. } => until(&|b| char::from(b) == end),
+    }
+}
+
+fn is_comment(state: State) -> bool {
+    matches!(state, State::LineComment | State::Block(_) | State::Triple { doc: true, .. })
+}
+
+/// Appends a piece, or a blank for each of its characters.
+fn put(out: &mut String, piece: &str, shown: bool) {
+    if shown {
+        out.push_str(piece);
+    } else {
+        out.extend(std::iter::repeat_n(' ', piece.chars().count()));
+    }
 }
 
 /// What opens at the start of `rest`: (state, bytes of the opening).
@@ -393,25 +386,5 @@ mod tests {
         assert_eq!(marks, [false, true, true, true, true, false]);
         let outside = lines("src/a.rs", "#[cfg(test)]\nmod tests;\nfn c() {}");
         assert_eq!(outside.iter().map(|l| l.test).collect::<Vec<_>>(), [true, true, false]);
-    }
-
-    #[test]
-    fn test_paths() {
-        for path in [
-            "tests/a.rs",
-            "src/x_test.go",
-            "a/test_b.py",
-            "x.spec.ts",
-            "src/a/tests.rs",
-            "core/FooTest.java",
-            "core/TestFoo.java",
-            "a/e2e/login.ts",
-            "examples/a.c",
-        ] {
-            assert!(is_test_path(path), "{path}");
-        }
-        for path in ["src/contest.rs", "src/attest.go", "latest.py", "Testament.java", "A.java"] {
-            assert!(!is_test_path(path), "{path}");
-        }
     }
 }

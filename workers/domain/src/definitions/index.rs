@@ -2,7 +2,7 @@
 
 use super::imports::{Module, module_of};
 use super::{Definition, Family, dir_of};
-use crate::builtin::lex::is_test_path;
+use crate::target::is_test_path;
 use std::collections::HashMap;
 use std::sync::Arc;
 

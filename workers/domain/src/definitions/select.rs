@@ -61,7 +61,7 @@ pub fn select(
         index,
         family,
         path,
-        test: lex::is_test_path(path),
+        test: crate::target::is_test_path(path),
         imports: &imports,
         own: &definitions,
         related: BTreeSet::new(),

@@ -12,7 +12,7 @@ mod values;
 mod variables;
 
 use crate::builtin::scan::{Scan, family};
-use crate::target::language;
+use crate::target::{is_test_path, language};
 use queue_schema::ids::content_id;
 use serde::{Deserialize, Serialize};
 use tokens::{Token, tokens};
@@ -150,7 +150,7 @@ pub fn is_mutable(path: &str) -> bool {
         language(path),
         "Rust" | "Python" | "JavaScript" | "TypeScript" | "Go" | "Java" | "C" | "C++"
     );
-    known && !crate::builtin::lex::is_test_path(path)
+    known && !is_test_path(path)
 }
 
 /// The mutations of a file, by their lines: of each category those that a seed puts first.
