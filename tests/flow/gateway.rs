@@ -238,7 +238,7 @@ fn the_limits_of_a_provider_hold_for_the_fleet_and_the_gateway_together() {
         };
         Reply::ok(text).after(Duration::from_millis(40))
     });
-    let bench = bench(&server, &stub, 2, "").short_leases();
+    let bench = bench(&server, &stub, 2, "");
     std::fs::write(bench.ladder(), "name = 'test'\n[[rungs]]\nprovider = 'stub'\nmodel = 'm'\n")
         .unwrap();
     let web = Web::start(&bench);
