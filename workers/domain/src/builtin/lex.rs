@@ -178,65 +178,21 @@ fn mask(raw: &str, mut state: State, syntax: &Syntax) -> (String, String, State)
     // Where the last of the code ends that is no blank.
     let mut solid = 0;
     let mut at = 0;
-    while let Some(c) = raw[at..].chars().next() {
+    while at < raw.len() {
         let rest = &raw[at..];
-        let plain = &rest[..plain_bytes(rest, state, syntax)];
-        if !plain.is_empty() {
-            let solid_part = plain.trim_end().len();
-            if state == State::Code && solid_part > 0 {
-                solid = code.len() + solid_part;
-            }
-            put(&mut code, plain, state == State::Code);
-            put(&mut comment, plain, is_comment(state));
-            at += plain.len();
-            continue;
-        }
         let before = state;
-        let mut len = c.len_utf8();
-        // A character of code; everything else is blanked there.
-        let mut is_code = false;
-        match state {
-            State::Code => {
-                let opened = open(rest, &code, solid, syntax);
-                is_code = !matches!(opened, Some((State::LineComment | State::Block(_), _)));
-                if let Some((next, used)) = opened {
-                    (state, len) = (next, used);
-                }
-            }
-            State::LineComment => {}
-            State::Block(depth) => {
-                let (start, end) = syntax.block.unwrap_or(("/*", "*/"));
-                if rest.starts_with(end) {
-                    len = end.len();
-                    state = if depth > 1 { State::Block(depth - 1) } else { State::Code };
-                } else if syntax.nested && rest.starts_with(start) {
-                    len = start.len();
-                    state = State::Block(depth + 1);
-                }
-            }
-            State::Text { end, escapes, .. } => {
-                if c == '\\' && escapes {
-                    len += rest[1..].chars().next().map_or(0, char::len_utf8);
-                } else if c == end {
-                    (state, is_code) = (State::Code, true);
-                }
-            }
-            State::Raw(hashes) => {
-                if c == '"' && rest[1..].bytes().take_while(|b| *b == b'#').count() >= hashes {
-                    (state, len, is_code) = (State::Code, 1 + hashes, true);
-                }
-            }
-            State::Triple { end, .. } => {
-                if rest.chars().take(3).filter(|c| *c == end).count() == 3 {
-                    (state, len) = (State::Code, 3);
-                }
-            }
+        let mut len = plain_bytes(rest, state, syntax);
+        // Whether the piece is code; everything else is blanked there.
+        let mut is_code = state == State::Code;
+        if len == 0 {
+            (state, len, is_code) = turn(rest, state, &code, solid, syntax);
         }
-        let piece = &raw[at..at + len];
+        let piece = &rest[..len];
+        let ink = piece.trim_end().len();
+        if is_code && ink > 0 {
+            solid = code.len() + ink;
+        }
         put(&mut code, piece, is_code);
-        if is_code && !c.is_whitespace() {
-            solid = code.len();
-        }
         put(&mut comment, piece, is_comment(before) || is_comment(state));
         at += len;
     }
@@ -245,6 +201,48 @@ fn mask(raw: &str, mut state: State, syntax: &Syntax) -> (String, String, State)
         other => other,
     };
     (code, comment, after)
+}
+
+/// What the start of `rest` changes, where it may: the state behind it, its bytes, and whether they are code.
+fn turn(
+    rest: &str,
+    state: State,
+    code: &str,
+    solid: usize,
+    syntax: &Syntax,
+) -> (State, usize, bool) {
+    let Some(c) = rest.chars().next() else { return (state, 0, false) };
+    let stays = (state, c.len_utf8(), false);
+    match state {
+        State::Code => match open(rest, code, solid, syntax) {
+            Some((next, len)) => (next, len, !matches!(next, State::LineComment | State::Block(_))),
+            None => (state, c.len_utf8(), true),
+        },
+        State::Block(depth) => {
+            let (start, end) = syntax.block.unwrap_or(("/*", "*/"));
+            if rest.starts_with(end) {
+                let outer = if depth > 1 { State::Block(depth - 1) } else { State::Code };
+                (outer, end.len(), false)
+            } else if syntax.nested && rest.starts_with(start) {
+                (State::Block(depth + 1), start.len(), false)
+            } else {
+                stays
+            }
+        }
+        State::Text { escapes: true, .. } if c == '\\' => {
+            (state, 1 + rest[1..].chars().next().map_or(0, char::len_utf8), false)
+        }
+        State::Text { end, .. } if c == end => (State::Code, c.len_utf8(), true),
+        State::Raw(hashes)
+            if c == '"' && rest[1..].bytes().take_while(|b| *b == b'#').count() >= hashes =>
+        {
+            (State::Code, 1 + hashes, true)
+        }
+        State::Triple { end, .. } if rest.chars().take(3).filter(|c| *c == end).count() == 3 => {
+            (State::Code, 3, false)
+        }
+        State::LineComment | State::Text { .. } | State::Raw(_) | State::Triple { .. } => stays,
+    }
 }
 
 /// Bytes at the start of `rest` that end nothing and that nothing opens with: most of a file.
@@ -368,6 +366,20 @@ mod tests {
             1
         );
         assert_eq!(code("a.rs", "let s = \"one\ntwo\"; x()"), ["let s = \"", "   \"; x()"]);
+    }
+
+    #[test]
+    fn whatever_opens_is_looked_at() {
+        const TAILS: [&str; 9] = ["", "/", "*", "-", "!--", "\"\"", "''", "\"x", "#\""];
+        for language in ["Rust", "JavaScript", "Go", "Python", "Java", "Shell", "SQL", "HTML", "C"]
+        {
+            let syntax = syntax(language);
+            for byte in 0..128_u8 {
+                let opens = TAILS.map(|tail| format!("{}{tail}", char::from(byte)));
+                let opens = opens.iter().any(|rest| open(rest, "", 0, &syntax).is_some());
+                assert!(!opens || syntax.opens[usize::from(byte)], "{language} {byte}");
+            }
+        }
     }
 
     #[test]

@@ -73,9 +73,9 @@ pub(super) fn go_open(place: &Place<'_, '_>) -> Option<Found> {
     let closes = scan.scope(i).any(|j| {
         let code = scan.code(j);
         // `defer func(body io.Closer) { .. }(r.Body)`: what is called there closes it.
-        let given = code.trim_start().starts_with("}(");
+        let called = code.trim_start().starts_with("}(");
         let named = [close, "Drain", "return"].iter().any(|word| code.contains(word));
-        has_word(code, name) && (given || named)
+        has_word(code, name) && (called || named)
     });
     let f = scan.function(i)?;
     // Declared elsewhere, or a result with a name, it is closed elsewhere.
