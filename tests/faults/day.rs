@@ -11,7 +11,7 @@ use queue_schema::rows::FindingState;
 use scrum_knowledge::{Ledger, Wanted};
 use scrum_tests::clock::{review, told, worker_ahead};
 use scrum_tests::model_stub::{ModelStub, Recorded, Reply};
-use scrum_tests::process::{Bench, Process, kill9};
+use scrum_tests::process::{Bench, Process, kill9, long_form};
 use scrum_tests::redis::RedisServer;
 use scrum_tests::repo::TestRepo;
 use scrum_tests::wait::eventually;
@@ -261,7 +261,7 @@ fn bench(server: &RedisServer, stub: &ModelStub) -> Bench {
 
 /// How long the day lasts: hours, or until then.
 fn end() -> (u64, Option<Instant>) {
-    if std::env::var_os("SCRUM_TEST_LONG").is_none() {
+    if !long_form() {
         return (SHORT, None);
     }
     let seconds =

@@ -7,7 +7,7 @@ use queue_schema::rows::{ReviewRow, Row};
 use redis::{Commands, ConnectionLike as _, Value};
 use scrum_tests::model_stub::ModelStub;
 use scrum_tests::oracle;
-use scrum_tests::process::{Bench, Process};
+use scrum_tests::process::{Bench, Process, long_form};
 use scrum_tests::redis::{Look, RedisServer, ServerOptions, at};
 use scrum_tests::repo::TestRepo;
 use scrum_tests::wait::eventually;
@@ -360,7 +360,7 @@ fn trial(seed: u64, upkeep_s: u64, rounds: &[Round]) {
 
 #[test]
 fn workers_survive_random_writes_and_the_next_sweep_completes() {
-    if std::env::var_os("SCRUM_TEST_LONG").is_some() {
+    if long_form() {
         let seed = std::env::var("SCRUM_TEST_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
         let pauses = [5, 20, 100, 300, 1000].map(Duration::from_millis);
         let time = Duration::from_secs(60);

@@ -4,7 +4,7 @@
 use crate::common::{LONG, Rng};
 use queue_schema::keys;
 use scrum_tests::oracle;
-use scrum_tests::process::{Bench, Process, memory_kib, signal};
+use scrum_tests::process::{Bench, Process, long_form, memory_kib, signal};
 use scrum_tests::proxy::{Act, Point, Proxy};
 use scrum_tests::redis::{RedisServer, at};
 use scrum_tests::repo::TestRepo;
@@ -68,7 +68,7 @@ fn watch(server: &RedisServer, worker: u32, id: &str, files: u64) -> Vec<Mark> {
 /// 3,000 files; `SCRUM_TEST_LONG=1` makes them 100,000.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_sweep_whose_enqueuer_is_killed_ten_times_is_exact() {
-    let long = std::env::var_os("SCRUM_TEST_LONG").is_some();
+    let long = long_form();
     let files = if long { 100_000 } else { 3_000 };
     let mut rng = Rng::new();
     let (server, repo) = (RedisServer::alone(), TestRepo::with_many_tiny_files("large", files));

@@ -7,7 +7,7 @@ use queue_schema::ids::{SweepId, WorkerId};
 use queue_schema::keys;
 use scrum_tests::model_stub::{Gate, ModelStub, Recorded, Reply};
 use scrum_tests::oracle;
-use scrum_tests::process::Bench;
+use scrum_tests::process::{Bench, long_form};
 use scrum_tests::redis::{RedisServer, at};
 use scrum_tests::repo::TestRepo;
 use scrum_tests::requests;
@@ -274,7 +274,7 @@ async fn whoever_lacks_a_place_hears_of_those_that_ran_out() {
 /// The same bucket over two whole minutes. Only when asked for: `SCRUM_TEST_LONG=1`.
 #[tokio::test(flavor = "multi_thread")]
 async fn sixty_a_minute_are_never_more_than_sixty_three() {
-    if std::env::var_os("SCRUM_TEST_LONG").is_none() {
+    if !long_form() {
         println!("skipped: it takes two minutes; SCRUM_TEST_LONG=1 runs it");
         return;
     }

@@ -94,7 +94,7 @@ enum Told {
 
 async fn storm_of_429(told: Told) {
     const RATE: f64 = 1200.0;
-    let long = std::env::var_os("SCRUM_TEST_LONG").is_some();
+    let long = scrum_tests::process::long_form();
     // The short ones may run side by side: all but the first are smaller, and measure no time.
     let (storm, files) = match (long, told) {
         (true, _) => (60, 1500),

@@ -204,10 +204,11 @@ impl Table {
     fn sweep(&self, fault: &Fault, case: Case, more: &[&str]) -> Done {
         let model = format!("{}/{}", fault.name, format!("{case:?}").to_lowercase());
         let ladder = self.bench.dir.path().join(format!("{}.toml", model.replace('/', "-")));
-        let provider = provider(fault.name);
-        let mut text = format!("name='t'\n[[rungs]]\nprovider='{provider}'\nmodel='{model}'\n");
+        let faulty = provider(fault.name);
+        let mut text = format!("name='t'\n[[rungs]]\nprovider='{faulty}'\nmodel='{model}'\n");
         if case != Case::Alone {
-            text.push_str("[[rungs]]\nprovider='p-stub'\nmodel='good'\n");
+            let good = provider("stub");
+            let _ = write!(text, "[[rungs]]\nprovider='{good}'\nmodel='good'\n");
         }
         std::fs::write(&ladder, text).unwrap();
         let (repo, ladder) = (self.repo.path().to_str().unwrap(), ladder.to_str().unwrap());

@@ -7,7 +7,7 @@ mod schemas;
 
 use queue_schema::rows::{Outcome, ReviewRow};
 use scrum_tests::model_stub::{ModelStub, Recorded, Reply, answers};
-use scrum_tests::process::Bench;
+use scrum_tests::process::{Bench, long_form};
 use scrum_tests::repo::{TestRepo, large_file};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -54,7 +54,7 @@ const MIXED: [usize; 20] = [1, 1, 2, 2, 2, 3, 3, 4, 4, 5, 6, 7, 8, 9, 11, 13, 16
 #[test]
 fn a_call_a_file_where_they_fit_and_no_more_tokens_than_through_shards() {
     let repo = TestRepo::new();
-    let rounds = if std::env::var_os("SCRUM_TEST_LONG").is_some() { 10 } else { 1 };
+    let rounds = if long_form() { 10 } else { 1 };
     let files = rounds * MIXED.len();
     for (i, kb) in MIXED.iter().cycle().take(files).enumerate() {
         repo.write(&format!("f{i}.rs"), large_file(kb * 1000).as_bytes());

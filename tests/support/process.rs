@@ -13,6 +13,13 @@ use tempfile::TempDir;
 
 /// What a command may take on a busy machine. Less than a test may take, so that it can tell what hung.
 const LONGEST: Duration = Duration::from_secs(200);
+/// The same in the long forms.
+const LONGEST_OF_LONG: Duration = Duration::from_secs(3000);
+
+/// Whether tests run in their long forms.
+pub fn long_form() -> bool {
+    std::env::var_os("SCRUM_TEST_LONG").is_some()
+}
 
 /// A program of the workspace. `make test` builds them before the tests run.
 ///
@@ -159,14 +166,16 @@ impl Bench {
         self.end_of(self.on("run", repo, &more))
     }
 
-    /// Waits for a command. One that hangs fails the test with all that could tell why: what it has printed, what
-    /// the workers have logged and how the queue stands.
+    /// Waits for a command. One that hangs is killed and fails the test, which prints all that could tell why: what
+    /// it has printed, what the workers have logged and how the queue stands.
+    #[allow(clippy::print_stderr)]
     fn end_of(&self, mut command: Command) -> Done {
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let pid = child.id();
+        let longest = if long_form() { LONGEST_OF_LONG } else { LONGEST };
         let (over, ends) = mpsc::channel::<()>();
         let watch = std::thread::spawn(move || {
-            let hangs = ends.recv_timeout(LONGEST) == Err(mpsc::RecvTimeoutError::Timeout);
+            let hangs = ends.recv_timeout(longest) == Err(mpsc::RecvTimeoutError::Timeout);
             if hangs {
                 signal(pid, "KILL");
             }
@@ -175,16 +184,14 @@ impl Bench {
         let done = Done::from(child.wait_with_output().unwrap());
         drop(over);
         if watch.join().unwrap() {
-            let queue = Done::from(self.scrum(&["status", "--json"]).output().unwrap());
-            let checked = Done::from(self.scrum(&["doctor", "--queue"]).output().unwrap());
-            panic!(
-                "{command:?} hangs\nstdout:\n{}\nstderr:\n{}\nworkers:\n{}\nqueue:\n{}\n{}",
-                done.stdout,
-                done.stderr,
-                self.worker_log(),
-                queue.stdout,
-                checked.stdout
-            );
+            eprintln!("stdout:\n{}\nstderr:\n{}", done.stdout, done.stderr);
+            eprintln!("workers:\n{}", self.worker_log());
+            // Last, because what made it hang may hang these as well.
+            for args in [&["status", "--json"][..], &["doctor", "--queue"]] {
+                let told = Done::from(self.scrum(args).output().unwrap());
+                eprintln!("{args:?}:\n{}{}", told.stdout, told.stderr);
+            }
+            panic!("{command:?} hangs");
         }
         done
     }

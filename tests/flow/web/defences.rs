@@ -1,7 +1,7 @@
 //! Who is turned away, with a line in the audit log each; and whatever else may be sent breaks nothing.
 
 use queue_schema::ids::sha256_hex;
-use scrum_tests::process::Bench;
+use scrum_tests::process::{Bench, long_form};
 use scrum_tests::redis::RedisServer;
 use scrum_tests::scene::Scene;
 use scrum_tests::web::{FORM, Web};
@@ -139,7 +139,7 @@ fn no_request_breaks_the_server() {
         );
         return;
     };
-    let long = std::env::var_os("SCRUM_TEST_LONG").is_some();
+    let long = long_form();
     let mut scene = Scene::reviewed();
     // So that decisions are tried, and not only counted.
     scene.bench =
