@@ -66,7 +66,7 @@ fn each_fault_has_tests_that_are_there_and_each_fault_test_a_row() {
     for file in rust_files("tests/faults") {
         let name = file.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
         let source = std::fs::read_to_string(&file).unwrap();
-        if source.contains("var_os(\"SCRUM_TEST_LONG\")") {
+        if source.contains("long_form()") {
             long.insert(name.clone());
         }
         for test in tests_of(&source) {
