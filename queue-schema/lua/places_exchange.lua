@@ -24,9 +24,11 @@ local mine = known or { held = 0, waits = 0, serial = '' }
 if not p.most then p.most, p.auto = tonumber(ARGV[10]), tonumber(ARGV[11]) end
 if not p.rate then p.rate = tonumber(ARGV[12]) end
 places.begin(p)
-p.used, p.waiting = math.max(0, p.used - mine.held) + held, math.max(0, p.waiting - mine.waits)
+local new = mine.serial ~= serial
+p.used = math.max(0, p.used - mine.held) + held + (new and (#ARGV - 12) / 6 or 0)
+p.waiting = math.max(0, p.waiting - mine.waits)
 p.workers = math.max(0, p.workers - (known and 1 or 0)) + (held + want > 0 and 1 or 0)
-for i = 13, mine.serial == serial and 0 or #ARGV, 6 do
+for i = 13, new and #ARGV or 0, 6 do
   if ARGV[i + 1] == 'unused' then
     places.unused(p)
   else

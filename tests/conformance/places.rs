@@ -43,6 +43,27 @@ fn a_server_that_refuses_beyond_forty_is_found_with_few_refusals() {
     }
 }
 
+/// Many calls begin before the first refusal is known: what was refused with it was not borne either.
+#[test]
+fn refusals_that_come_late_lower_the_limit_to_what_was_borne() {
+    let server = RedisServer::alone();
+    for (bears, late) in [(12, 200), (12, 500), (20, 400), (28, 250)] {
+        let mut sim = Simulation::auto(&server, 64);
+        let mut works: Vec<u64> = Vec::new();
+        let run = sim.run(60, |call: &Call| {
+            works.retain(|end| *end > call.at);
+            if works.len() >= bears {
+                return Fate::refused(late, 429, None);
+            }
+            works.push(call.at + 1000);
+            Fate::fine(1000)
+        });
+        println!("{bears} borne, refusals after {late} ms: {run:?}");
+        assert!((8..=bears as u64 + 1).contains(&run.limit), "{run:?}");
+        assert!(run.refused < 30, "{run:?}");
+    }
+}
+
 #[test]
 fn a_server_that_queues_in_silence_ends_at_a_low_limit() {
     let server = RedisServer::alone();

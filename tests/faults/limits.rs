@@ -33,7 +33,7 @@ pub fn providers(server: &RedisServer, all: &[(&str, &str, &str)]) -> Bench {
             "[providers.{name}]\nwire='openai'\nbase_url='{url}'\nlocal=true\n{more}\n"
         );
     }
-    let bench = Bench::new(Some(server.url()), &settings).short_leases();
+    let bench = Bench::new(Some(server.url()), &settings);
     for (name, _, _) in all {
         let ladder = format!("name='{name}'\n[[rungs]]\nprovider='{name}'\nmodel='m'\n");
         std::fs::write(bench.dir.path().join(format!("{name}.toml")), ladder).unwrap();
@@ -129,22 +129,27 @@ fn too_many() -> Reply {
     Reply::status(429, r#"{"error":{"message":"Rate limit reached","type":"rate_limit_error"}}"#)
 }
 
-/// With settings as they ship: the fleet finds what the server bears by itself.
+/// With settings as they ship: the fleet finds what the server bears by itself. How near it comes when all calls are
+/// known at once is shown in simulated time, by `conformance/places.rs`; here the machine may be slow to make or
+/// to report a call.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_refuses_beyond_twelve_calls_is_found_with_few_refusals() {
     const BEARS: usize = 12;
+    const FILES: usize = 48;
     let server = RedisServer::alone();
+    // Long enough that thirteen calls meet there, however slowly they are made.
     let stub = ModelStub::with(|call| match call.in_flight {
         n if n > BEARS => too_many(),
-        _ => review_or_summary(call).after(Duration::from_millis(300)),
+        _ => review_or_summary(call).after(Duration::from_millis(1_200)),
     });
     let bench = providers(&server, &[("some", &stub.openai_url(), "")]);
-    let repo = repo("files", 60);
+    let repo = repo("files", FILES);
     let id = enqueue(&bench, &repo, "some");
     let _workers = [(); 2].map(|()| bench.worker(&[]));
     let queue = oracle::queue(&server.url()).await;
     until_done(&queue, &id).await;
-    assert_eq!(oracle::check_all(&server, &id, &repo).await.is_done().sweep.resolved, 60);
+    let all = oracle::check_all(&server, &id, &repo).await;
+    assert_eq!(all.is_done().sweep.resolved, FILES as u64);
     let refused = stub.requests().iter().filter(|c| c.in_flight > BEARS).count();
     let most = stub.stats().max_in_flight;
     println!(
@@ -152,10 +157,11 @@ async fn a_server_that_refuses_beyond_twelve_calls_is_found_with_few_refusals() 
         stub.requests().len()
     );
     assert!((1..15).contains(&refused), "{refused}");
-    assert!((10..=BEARS + 4).contains(&most), "{most}");
+    assert!((BEARS + 1..=BEARS + 4).contains(&most), "{most}");
     let pools = queue.pools().await.unwrap();
     let pool = pools.iter().find(|p| p.pool == "some").unwrap();
-    assert!(pool.limit.is_some_and(|n| (8..=13).contains(&n)), "{pool:?}");
+    // It began with 8 and went on to 32, where the refusal ended it.
+    assert!(pool.limit.is_some_and(|n| (8..=24).contains(&n)), "{pool:?}");
 }
 
 /// A Retry-After is heeded by all jobs of all workers, and costs none of them a retry.
@@ -232,7 +238,8 @@ async fn a_job_that_waits_for_a_place_makes_no_call_for_a_cancelled_sweep() {
 async fn places_of_a_killed_worker_come_back() {
     let server = RedisServer::alone();
     let (stub, gate) = gated();
-    let bench = providers(&server, &[("narrow", &stub.openai_url(), "concurrency=2")]);
+    let url = stub.openai_url();
+    let bench = providers(&server, &[("narrow", &url, "concurrency=2")]).short_leases();
     let repo = repo("files", 10);
     let id = enqueue(&bench, &repo, "narrow");
     let first = bench.worker(&["--concurrency", "4"]);

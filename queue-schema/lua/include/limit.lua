@@ -110,17 +110,25 @@ local function judge(p, now)
   next_epoch(p)
 end
 
--- A call has ended: in which epoch it began; 'fine', 'late' (it ran out of time), 'refused' (429, 503) or
--- 'other', which says nothing; its time and work; the status of a refusal, and how long the server
--- wants to be left alone. `used` does not count it any more. `pause` is the first pause after refusals of which
--- none said how long, and `longest` the last.
+-- A call has ended, which counted as used until now: in which epoch it began; 'fine', 'late' (it ran out of time),
+-- 'refused' (429, 503) or 'other', which says nothing; its time and work; the status of a refusal, and how long the
+-- server wants to be left alone. `pause` is the first pause after refusals of which none said how long, and
+-- `longest` the last.
 function places.ended(p, now, c, pause, longest)
+  p.used = math.max(0, p.used - 1)
   if not p.most then return end
   if c.how == 'refused' then
     if c.wait then p.told = math.max(p.told or 0, now + c.wait) end
     p.code = c.code
     -- The calls of one round trip lower the limit once. If it has grown since, it is too high all the more.
-    if c.epoch < (p.cut or 0) then return end
+    if c.epoch < (p.cut or 0) then
+      -- The first of them took this one for borne.
+      if p.roof then
+        p.roof = math.max(p.proven + 1, p.roof - 1)
+        p.limit = math.min(p.limit, p.roof - 1)
+      end
+      return
+    end
     p.fails, p.since, p.last, p.look = p.fails + 1, p.since or now, now, nil
     if p.alive == 1 then
       -- What is under way still was borne; the call that was refused is one too many.
@@ -145,8 +153,9 @@ function places.ended(p, now, c, pause, longest)
   end
 end
 
--- The start of a call that was not made goes back to the rate.
+-- A call was not made: its place is free, and its start goes back to the rate.
 function places.unused(p)
+  p.used = math.max(0, p.used - 1)
   if p.rate and p.tokens then p.tokens = p.tokens + 1 end
 end
 

@@ -15,7 +15,6 @@ local p, now = cjson.decode(ARGV[1]), tonumber(ARGV[2])
 for name, value in pairs(p) do if value == cjson.null then p[name] = nil end end
 places.begin(p)
 local ended = cjson.decode(ARGV[3])
-p.used = p.used - #ended
 for _, c in ipairs(ended) do
   if c.wait == cjson.null then c.wait = nil end
   places.ended(p, now, c, 500, 5000)
