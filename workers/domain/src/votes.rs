@@ -46,3 +46,36 @@ pub fn count<S: Copy + Ord>(
         _ => Count::Split,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_majority_is_of_all_who_were_asked_and_a_lone_vote_decides_nothing() {
+        use Count::{Majority, Most, Split, TooFew};
+        // Votes that count, how many were asked, the tie-breaker; what they come to when nobody is left, and
+        // whether that is told before.
+        for (votes, asked, tie, end, early) in [
+            ("aab", 3, None, Majority('a'), true),
+            ("a", 1, None, Majority('a'), true),
+            ("a", 3, Some('a'), Majority('a'), true),
+            ("aabbc", 5, Some('b'), Majority('b'), true),
+            // Half is no majority.
+            ("aa", 4, None, Most('a'), false),
+            ("aabc", 5, None, Most('a'), false),
+            ("ab", 5, Some('b'), Most('b'), false),
+            ("aabb", 5, None, Split, false),
+            ("ab", 3, None, Split, false),
+            ("ab", 3, Some('c'), Split, false),
+            ("a", 3, None, TooFew, false),
+            ("", 2, Some('a'), TooFew, false),
+            ("", 3, None, TooFew, false),
+        ] {
+            let all: Vec<char> = votes.chars().collect();
+            let what = format!("{votes} of {asked}, {tie:?}");
+            assert_eq!(count(&all, asked, tie, true), Some(end), "{what}");
+            assert_eq!(count(&all, asked, tie, false), early.then_some(end), "{what}");
+        }
+    }
+}

@@ -64,6 +64,9 @@ pub fn judge(
             _ if answer.truncated => {
                 (Outcome::Truncated, "cut at the token limit before its first vote".to_owned())
             }
+            Some(entry) if stand(&entry.verdict).is_some() => {
+                (Outcome::Malformed, "its votes are on none of the findings shown".to_owned())
+            }
             Some(entry) if !entry.verdict.is_empty() => {
                 let said = clip(&one_line(&entry.verdict), 60).to_owned();
                 let why = format!("'{said}' is none of upheld, rejected, cant_tell");
@@ -123,8 +126,8 @@ fn without_none(quote: &str) -> String {
     }
     let quote = quote.trim();
     // On one line, a pair of marks is its dress.
-    let bare = quote.trim_matches('`');
-    if quote.lines().count() == 1 && !bare.is_empty() { bare.to_owned() } else { quote.to_owned() }
+    let bare = if quote.contains('\n') { quote } else { quote.trim_matches('`') };
+    bare.to_owned()
 }
 
 /// The votes of an answer, as JSON or in lines. What stands in the file is no answer to it.

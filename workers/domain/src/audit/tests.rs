@@ -55,6 +55,8 @@ fn votes_are_read_in_any_dress() {
         r#"[{"finding": "1", "quote": "v[v.len()]", "why": "w", "verdict": "upheld"}, {"finding": "no. 2", "quote": "v.first().copied()", "why": "w", "verdict": "rejected"}]"#.to_owned(),
         "FINDING: 1\nQUOTE: v[v.len()]\nWHY: one too far\nVERDICT: upheld\n\nFINDING: 2\nQUOTE: v.first().copied().unwrap_or(0)\nWHY: it gives 0\nVERDICT: rejected\n".to_owned(),
         "## Finding 1\n**Quote:** `v[v.len()]`\n**Why:** x\n**Verdict:** Upheld.\n\n## Finding 2\n- Quote:\n```rust\n    v.first().copied().unwrap_or(0)\n```\n- Reason: it gives 0\n- Verdict: rejected\n".to_owned(),
+        "1. Quote: v[v.len()]\n   Verdict: upheld\n2. Quote: v.first().copied()\n   Verdict: rejected\n".to_owned(),
+        "## Finding 1\nHere is what I think.\nQUOTE: v[v.len()]\nVERDICT: upheld\n## Finding 2\nQUOTE: v.first()\nVERDICT: rejected\n".to_owned(),
         "1. Upheld\n   Quote: v[v.len()]\n2) rejected\n   Quote: `v.first().copied()`\n   Why: it gives 0\n".to_owned(),
         "| # | Verdict | Quote | Why |\n|---|---|---|---|\n| 1 | upheld | `v[v.len()]` | past the end |\n| 2 | rejected | `v.first()` | it gives 0 |\n".to_owned(),
     ] {
@@ -80,22 +82,55 @@ fn a_vote_counts_with_lines_of_the_file_and_one_meaning() {
         (lines(good, "w", "rejected: no"), R, false),
         (lines(good, "The finding is correct", "rejected"), R, false),
         (lines(good, "w", "upheld\n\nFINDING: 1\nVERDICT: rejected"), U, false),
+        (format!("{0}\n\n{0}", lines(good, "w", "upheld")), U, true),
+        // What stands behind a verdict or in a reason is no verdict.
+        (lines(good, "w", "upheld\nThe rest was partly read."), U, true),
+        (lines(good, "two reasons:\nrejected values are lost", "upheld"), U, true),
+        (lines(good, "two reasons:\n2. it reads too far", "upheld"), U, true),
+        (lines("v[v.len()]\n}", "w", "upheld"), U, true),
     ] {
         assert_eq!(judged(&text), Ok(vec![(0, stand, counts)]), "{text}");
+    }
+    // The quote as it is kept, and why the vote does not count.
+    let json = r#"{"votes": [{"finding": 1, "quote": "`v[v.len()]\n}`", "verdict": "upheld"}]}"#;
+    let (none, absent) =
+        ("it quotes nothing that shows it", "it quotes what the file does not hold");
+    for (text, quote, note) in [
+        (lines("`v[v.len()]`", "w", "upheld"), good, ""),
+        (lines("\n```rust\nv[v.len()]\n```", "w", "upheld"), good, ""),
+        (json.to_owned(), "`v[v.len()] }`", ""),
+        (lines("None.", "w", "upheld"), "", none),
+        (lines("``", "w", "upheld"), "", none),
+        (lines("v[0]", "w", "upheld"), "v[0]", absent),
+    ] {
+        let answer = Answer { text: &text, ..Answer::default() };
+        let said = judge(&answer, &ballot(), &[0, 1]).unwrap().remove(0);
+        assert_eq!((said.quote.trim(), said.note.as_str()), (quote, note), "{text}");
     }
 }
 
 #[test]
 fn what_is_no_vote_says_why() {
-    for (text, outcome) in [
-        ("", Outcome::Thin),
-        ("Both statements look right to me.", Outcome::Malformed),
-        ("FINDING: 1\nVERDICT: upheld | rejected | cant_tell", Outcome::Malformed),
-        ("FINDING: 7\nVERDICT: upheld", Outcome::Malformed),
-        (r#"{"verdict": "pass", "critical_failures": []}"#, Outcome::Malformed),
-        ("I'm sorry, but I can't help with that.", Outcome::Refused),
+    for (text, outcome, why) in [
+        ("", Outcome::Thin, "empty answer"),
+        ("Both statements look right to me.", Outcome::Malformed, "no verdict in the answer"),
+        ("FINDING: 1\nQUOTE: v[v.len()]", Outcome::Malformed, "no verdict in the answer"),
+        (
+            "FINDING: 1\nVERDICT: upheld | rejected | cant_tell",
+            Outcome::Malformed,
+            "'upheld | rejected | cant_tell' is none of",
+        ),
+        ("FINDING: 7\nVERDICT: upheld", Outcome::Malformed, "on none of the findings shown"),
+        (
+            r#"{"verdict": "pass", "critical_failures": []}"#,
+            Outcome::Malformed,
+            "'pass' is none of",
+        ),
+        ("I'm sorry, but I can't help with that.", Outcome::Refused, "declined"),
     ] {
-        assert_eq!(judged(text), Err(outcome), "{text}");
+        let answer = Answer { text, ..Answer::default() };
+        let told = judge(&answer, &ballot(), &[0, 1]).unwrap_err();
+        assert!(told.0 == outcome && told.1.contains(why), "{text}: {told:?}");
     }
     let cut = Answer { text: "FINDING: 1\nQUOTE: v[", truncated: true, ..Answer::default() };
     assert_eq!(judge(&cut, &ballot(), &[0, 1]).unwrap_err().0, Outcome::Truncated);
@@ -143,6 +178,7 @@ fn voters_see_neither_confidence_nor_severity_and_each_another_order() {
         assert!(!all.to_lowercase().contains(word), "{word}: {all}");
     }
     assert!(prompt.schema.is_some() && all.contains("statement 6") && all.contains("at line 2"));
+    assert!(!all.contains("The rest of the file"), "it is the whole file");
 }
 
 #[test]
@@ -163,14 +199,32 @@ fn a_large_file_is_shown_around_its_findings_and_secrets_stay() {
     let (parts, left) = take(&findings, &spec(3));
     assert_eq!(left, [3], "the gravest ones are asked about");
     let ballot = Ballot { path: "a".into(), source, parts };
-    let bounds = AuditBounds { file_bytes: 400, ..spec(3).bounds };
-    let shown = ballot.shown(&bounds, true);
-    assert!(!shown.whole && shown.masked == 1, "{shown:?}");
-    let places: Vec<(u32, u32)> = shown.regions.iter().map(|(a, b, _)| (*a, *b)).collect();
-    assert_eq!(places, [(8, 17), (399, 401)]);
-    let text: String = shown.regions.iter().map(|(_, _, text)| text.as_str()).collect();
-    assert!(text.contains("line_10 ") && text.contains("[masked:") && !text.contains(secret));
-    assert!(text.len() <= 400, "{}", text.len());
+    // As many lines around them as there is room for, halved until they fit; then cut.
+    for (file_bytes, places) in
+        [(800, &[(1, 25), (391, 401)][..]), (400, &[(8, 17), (399, 401)]), (100, &[(8, 17)])]
+    {
+        let shown = ballot.shown(&AuditBounds { file_bytes, ..spec(3).bounds }, true);
+        assert!(!shown.whole && shown.masked == 1, "{shown:?}");
+        let told: Vec<(u32, u32)> = shown.regions.iter().map(|(a, b, _)| (*a, *b)).collect();
+        assert_eq!(told, places, "{file_bytes}");
+        for (first, _, text) in &shown.regions {
+            assert!(text.starts_with(&format!("let line_{first} ")), "{first}: {text}");
+        }
+        let text: String = shown.regions.iter().map(|(_, _, text)| text.as_str()).collect();
+        assert!(text.contains("line_10 ") && !text.contains(secret));
+        assert_eq!(text.contains("[masked:"), file_bytes > 100);
+        assert!(text.len() as u64 <= file_bytes, "{}", text.len());
+        let order = ballot.order(0, None);
+        let asked = Asked {
+            path: "a",
+            shown: &shown,
+            order: &order,
+            vote: 1,
+            wants_json: false,
+            fence: "M",
+        };
+        assert!(prompt(&asked).user.contains("The rest of the file is not shown"));
+    }
 }
 
 /// A voter with these stands on the findings; `None` for no vote on it.
@@ -242,6 +296,9 @@ fn the_table_of_verdicts() {
     let decided = decide(0, &votes, None, true).unwrap();
     assert_eq!(decided.verdict, V::Undecided);
     assert!(decided.reason.contains("2 does not count: its reason says"), "{}", decided.reason);
+    let silent = [voter("a", &[Some((U, true))]), voter("b", &[None])];
+    let reason = decide(0, &silent, None, true).unwrap().reason;
+    assert!(reason.ends_with("can't tell; 1 says nothing of it"), "{reason}");
     for (verdicts, whole) in [
         (&[V::Upheld, V::Rejected][..], Some(true)),
         (&[V::Rejected, V::Split], Some(false)),

@@ -52,21 +52,62 @@ fn the_call_sees_neither_confidence_nor_author_and_keeps_to_its_share() {
     assert!(user.contains("2:     all[all.len()]") && user.contains("CLAIM 2 (line 6)"), "{user}");
     assert!(!user.contains("95") && !user.to_lowercase().contains("confidence"), "{user}");
     assert_eq!((asked.about.as_slice(), asked.max_tokens), (&[0, 1][..], 300));
+    assert!(user.ends_with("Answer claims 1 to 2.\n"), "{user}");
+    let asked = ask("a.rs", SOURCE, &findings, vec![1], &bounds(), (5000, "MARK")).unwrap();
+    assert!(asked.prompt.user.ends_with("Answer claim 1.\n"), "{}", asked.prompt.user);
     // Fewer lines first, then fewer claims, then none.
     let long = format!("{}{SOURCE}", "// a line of words that takes room\n".repeat(200));
     let far: Vec<Finding> = [10, 202].map(sure).into();
-    let mut claims = Vec::new();
+    let (mut claims, mut lines) = (Vec::new(), Vec::new());
     for review in (100..6000).step_by(20) {
         let asked = ask("a.rs", &long, &far, vec![0, 1], &bounds(), (review, "MARK"));
         let took = asked.as_ref().map_or(0, |asked| {
             crate::fit::guess_asked(&asked.prompt) + u64::from(asked.max_tokens)
         });
         assert!(took <= review * 40 / 100, "{review}: {took}");
+        if let Some(asked) = &asked {
+            assert!(
+                asked.max_tokens as usize >= 50 * asked.about.len(),
+                "{review}: no room to answer"
+            );
+            lines.extend((asked.about.len() == 2).then(|| asked.prompt.user.lines().count()));
+        }
         claims.push(asked.map_or(0, |asked| asked.about.len()));
     }
     assert!(claims.is_sorted(), "{claims:?}");
     claims.dedup();
     assert_eq!(claims, [0, 1, 2]);
+    assert!(lines.is_sorted(), "{lines:?}");
+    lines.dedup();
+    assert_eq!(lines.len(), 6, "20, 10, 5, 2, 1 and no lines around: {lines:?}");
+}
+
+#[test]
+fn each_claim_is_shown_with_the_lines_around_its_code() {
+    let source = "x\n".repeat(10);
+    for (places, context_lines, want) in [
+        (&[(4, 4)][..], 0, "4"),
+        (&[(4, 4)], 1, "3 4 5"),
+        (&[(4, 6)], 1, "3 4 5 6 7"),
+        (&[(1, 1)], 2, "1 2 3"),
+        (&[(10, 10)], 2, "8 9 10"),
+        (&[(9, 9), (2, 2)], 1, "1 2 3 ... 8 9 10"),
+        (&[(2, 2), (6, 6)], 1, "1 2 3 ... 5 6 7"),
+        // What touches is one.
+        (&[(2, 2), (5, 5)], 1, "1 2 3 4 5 6"),
+        (&[(2, 8), (4, 4)], 1, "1 2 3 4 5 6 7 8 9"),
+    ] {
+        let of = |(line, end): &(u32, u32)| Finding { end_line: Some(*end), ..sure(*line) };
+        let findings: Vec<Finding> = places.iter().map(of).collect();
+        let bounds = ConfirmBounds { context_lines, ..bounds() };
+        let about = (0..findings.len()).collect();
+        let asked = ask("a.rs", &source, &findings, about, &bounds, (9000, "MARK")).unwrap();
+        let number = |line: &str| {
+            line.strip_suffix(": x").or((line == "...").then_some("...")).map(str::to_owned)
+        };
+        let shown: Vec<String> = asked.prompt.user.lines().filter_map(number).collect();
+        assert_eq!(shown.join(" "), want, "{places:?}");
+    }
 }
 
 fn said(text: &str, claims: usize) -> Result<Vec<Option<Stands>>, Outcome> {
@@ -94,7 +135,13 @@ fn answers_are_read_in_any_dress_and_upheld_needs_a_wrong_result() {
         // It upholds and shows nothing.
         ("CLAIM: 1\nVERDICT: upheld".into(), CantTell),
         ("CLAIM: 1\nINPUT: x\nACTUAL: returns 1\nEXPECTED: Returns 1.\nVERDICT: upheld".into(), CantTell),
-        ("CLAIM: 1\nINPUT: n/a\nACTUAL: a\nEXPECTED: b\nVERDICT: upheld".into(), CantTell),
+        ("CLAIM: 1\nINPUT: n/a\nACTUAL: panics\nEXPECTED: an error\nVERDICT: upheld".into(), CantTell),
+        // The parts may stand on lines of their own, and words behind the verdict are none of it.
+        (
+            "CLAIM: 1\nINPUT:\n[]\nACTUAL:\npanics\nEXPECTED and what they should do:\nan error\nVERDICT: upheld".into(),
+            Upheld,
+        ),
+        (format!("{full}VERDICT: upheld\nThat is all, but for the tests."), Upheld),
         (
             "CLAIM: 1\nINPUT: the input that you chose, as a value\nACTUAL: what these lines do with that value\n\
              EXPECTED: what they should do with it\nVERDICT: upheld"
@@ -116,10 +163,22 @@ fn answers_are_read_in_any_dress_and_upheld_needs_a_wrong_result() {
     }
     let two = format!("CLAIM: 2\n{full}VERDICT: upheld\nCLAIM: 3\nVERDICT: rejected");
     assert_eq!(said(&two, 3).unwrap(), [None, Some(Upheld), Some(Rejected)]);
+    let dressed = format!(
+        "**Claim 2 (line 6):**\n{full}VERDICT: upheld\nClaim number: 13\nVERDICT: rejected"
+    );
+    let told = said(&dressed, 13).unwrap();
+    assert_eq!(
+        (told[1], told[12], told.iter().flatten().count()),
+        (Some(Upheld), Some(Rejected), 2)
+    );
+    let fenced = "INPUT:\n```\n[1,\n2]\n```\nACTUAL: panics\nEXPECTED: 1\nVERDICT: upheld";
+    let kept = judge(&Answer { text: fenced, ..Answer::default() }, 1).unwrap().remove(0).unwrap();
+    assert_eq!((kept.input.as_str(), kept.actual.as_str()), ("[1, 2]", "panics"));
     for (text, outcome) in [
         ("", Outcome::Thin),
         ("The claims are right.", Outcome::Malformed),
         ("CLAIM: 7\nVERDICT: upheld", Outcome::Malformed),
+        ("VERDICT: rejected", Outcome::Malformed),
         ("I'm sorry, but I can't help with that.", Outcome::Refused),
     ] {
         assert_eq!(said(text, 2).unwrap_err(), outcome, "{text}");
