@@ -96,7 +96,6 @@ impl<S: std::ops::Deref<Target = Symbols>> Search<S> {
         let Some(last) = last.filter(|_| self.may_search()) else { return (None, Vec::new()) };
         let parts = parts(&last.text);
         let places = match parts[..] {
-            [] => Vec::new(),
             [part] => self.in_both(|file| file.find(part), part),
             _ => self.in_both(|file| file.find_parts(&parts), &last.text),
         };

@@ -118,7 +118,6 @@ impl File {
             match places.last_mut() {
                 // Twice in a line is one place.
                 Some(before) if (before.first, before.last) == (place.first, place.last) => {
-                    before.whole |= place.whole;
                     before.code |= place.code;
                 }
                 _ => places.push(place),

@@ -48,7 +48,7 @@ pub(super) fn parts(quote: &str) -> Vec<&str> {
     let last = parts.len() - 1;
     for (i, part) in parts.iter_mut().enumerate() {
         // `// ...` on a line of its own is the reviewer's.
-        let own = |line: &str| !line.is_empty() && line.chars().all(is_mark);
+        let own = |line: &str| line.chars().all(is_mark);
         if i < last
             && let Some((head, _)) = part.rsplit_once('\n').filter(|(_, l)| own(l))
         {
@@ -191,6 +191,11 @@ mod tests {
             assert!(found.iter().any(is_it), "{quote}: {found:?}");
             assert_eq!(found[0].text, quote.trim());
         }
+        // What begins like a number's dress is code.
+        for (quote, begin) in [("3rd = load(x)", "3rd"), (": str = load(x)", ": str")] {
+            let found = forms(quote);
+            assert!(found.iter().all(|form| form.text.starts_with(begin)), "{found:?}");
+        }
     }
 
     #[test]
@@ -198,6 +203,8 @@ mod tests {
         assert_eq!(parts("fn a() {\n    // ...\n    b();"), ["fn a() {", "b();"]);
         assert_eq!(parts("call(a, …, z)"), ["call(a,", ", z)"]);
         assert_eq!(parts("return x..."), ["return x"]);
+        assert_eq!(parts("fn a() {\n    let b ... c()"), ["fn a() {\n    let b", "c()"]);
+        assert_eq!(parts("a(1) ... call(\n)"), ["a(1)", "call(\n)"], "it ends with code");
         assert!(parts("return x").is_empty());
     }
 }

@@ -81,6 +81,8 @@ fn a_quote_that_stands_more_than_once_is_where_the_finding_points() {
         ("dans handler_3, ligne 18", "", vec![18]),
         ("函数handler_15中", "", vec![line(15)]),
         ("between handler_4 and handler_5", "", vec![line(4)]),
+        ("between handler_4 and handler_6", "", vec![line(5)]),
+        ("between handler_6 and handler_4", "", vec![line(5)]),
         ("between lines 70 and 75", "", vec![72]),
         ("", "`handler_7` returns nothing", vec![line(7)]),
         ("", "**handler_7() returns nothing**", vec![line(7)]),
@@ -95,6 +97,23 @@ fn a_quote_that_stands_more_than_once_is_where_the_finding_points() {
         assert_eq!(meant("a.py", &source, place, title, "return None"), want, "{place} {title}");
     }
     assert_eq!(meant("a.py", &source, "", "", "90: return None"), [90]);
+    // From the last line of the one to the first of the other.
+    assert_eq!(meant("a.py", &source, "between handler_4 and handler_6", "", "(m):"), [27, 33]);
+    let nested = "def outer(x):\n    def inner(y):\n        return None\n    return None\n";
+    let two = "def a(x):\n    return None\n\ndef b(x):\n    return None\n";
+    let keys = "value = load(one_key)\nvalue = load(one_key_2)\nvalue = load(other_key)\n";
+    for (source, place, quote, want) in [
+        (two, "`b`", "return None", 5),
+        // Right in it, before in something else within it.
+        (nested, "`outer`", "return None", 4),
+        (nested, "`inner`", "return None", 3),
+        // What is named may be no block.
+        (keys, "`one_key`", "value = load(", 1),
+        (keys, "`one_key_2`", "value = load(", 2),
+        (keys, "`other_key`", "value = load(", 3),
+    ] {
+        assert_eq!(meant("a.py", source, place, "", quote), [want], "{place}");
+    }
 }
 
 #[test]
@@ -142,6 +161,10 @@ fn whole_lines_of_code_come_before_parts_comments_and_strings() {
         ("a.rs", rust, "save(a);", "the comment above f", 1),
         ("a.rs", rust, "save(a)", "line 3", 3),
         ("a.js", script, "xx = 11", "", 4),
+        // Twice in a line is one place, and code where either is.
+        ("a.rs", "go(save(a), save(a));\n// save(a)\n", "save(a)", "", 1),
+        ("a.rs", "go(\"save(a)\", save(a));\n// save(a)\n", "save(a)", "", 1),
+        ("a.rs", "let x = load(a1) + load(a1);\n", "load(a1)", "", 1),
     ] {
         assert_eq!(meant(path, source, place, "", quote), [want], "{path} {quote} {place}");
     }
@@ -177,6 +200,8 @@ fn quotes_of_any_form_are_found() {
     }
     assert_eq!(lines("- fn main() {\n+ fn main() -> u8 {"), Some((5, 5)), "the old line");
     assert_eq!(lines("fn main() { ... y.unwrap()"), None);
+    assert_eq!(lines("x.unwrap(); ... a, b );"), None, "order matters");
+    assert_eq!(lines("main…"), Some((5, 5)), "not inside domain");
     let mut f = [finding(Some("8: x.unwrap();"))];
     anchor(&mut f, "a.rs", SOURCE);
     assert_eq!(f[0].quote.as_deref(), Some("x.unwrap();"), "what stands in the file");
@@ -232,5 +257,40 @@ fn a_quote_with_a_mask_is_found_where_the_secret_stands() {
     assert_eq!(place("let token = \"[masked:secret]\";"), None);
     assert_eq!(place("let password = \"[masked:jwt]\";"), None, "another kind");
     assert_eq!(place("let b = [masked:secret];"), None, "nothing was masked there");
+    let both = ["let password = \"[masked:secret]\";", "secret]\";"];
+    let mut both = both.map(|quote| finding(Some(quote)));
+    anchor(&mut both, "a.rs", source);
+    assert_eq!(both.map(|f| f.anchored), [true, false], "part of a mask is no line");
     assert_eq!(place("let password = \"Vt7kk#Qpw2xZ\";"), Some((3, 3)), "a local model");
+}
+
+#[test]
+fn a_part_behind_an_ellipsis_is_near_the_one_before() {
+    let found = |filler: String| {
+        let mut f = [finding(Some("start(1); ... finish(2);"))];
+        anchor(&mut f, "a.txt", &format!("start(1);\n{filler}\nfinish(2);\n"));
+        f[0].line.zip(f[0].end_line)
+    };
+    assert_eq!(found("x".repeat(7_998)), Some((1, 3)));
+    assert_eq!(found("x".repeat(7_999)), None);
+    assert_eq!(found("é".repeat(5_000)), None, "whatever character the bound falls into");
+}
+
+#[test]
+fn other_forms_of_a_quote_are_looked_for_only_as_far_as_the_bound_goes() {
+    let text = with_line_feeds(SOURCE);
+    for (searches, quote, found) in [
+        (0, "x.unwrap();", true),
+        (0, "8: x.unwrap();", false),
+        (1, "8: x.unwrap();", true),
+        (0, "fn main() {…, b );", false),
+        (1, "fn main() {…, b );", true),
+    ] {
+        let file = File::new("a.rs", &text);
+        let left = Cell::new(searches * file.len());
+        let symbols = LazyCell::new(|| Symbols::new("a.rs", &text));
+        let search = Search { file, shown: None, symbols, left };
+        assert_eq!(!search.find(quote).1.is_empty(), found, "{searches}: {quote}");
+    }
+    assert_eq!(File::new("a.rs", "ab\n\ncd").len(), 5);
 }

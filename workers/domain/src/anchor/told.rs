@@ -208,14 +208,20 @@ mod tests {
             ("Zeilen 10 bis 12", vec![(10, 12)]),
             ("строка 89", vec![(89, 89)]),
             ("C5.send, 39", vec![(39, 39)]),
-            ("handler_12, v1.5, 80%", vec![]),
+            ("handler_12, v1.5, 80%, 2.5 s", vec![]),
+            ("lines 12-10", vec![(12, 12), (10, 10)]),
+            ("L10 -> L12", vec![(10, 10), (12, 12)]),
+            ("line 10 12", vec![(10, 10)]),
         ] {
             assert_eq!(tell(place, true).lines, want, "{place}");
         }
         for (title, want) in [
             ("Returns None on line 117", vec![(117, 117)]),
             ("a.py:117 returns None", vec![(117, 117)]),
+            ("Returns None on line 117. Then it ends", vec![(117, 117)]),
             ("Fails 3 of 10 times", vec![]),
+            ("Fails for 3, 10 and 20", vec![]),
+            ("Fails on line 7 after 3 tries", vec![(7, 7)]),
             ("**L12** is wrong", vec![(12, 12)]),
         ] {
             assert_eq!(tell(title, false).lines, want, "{title}");
@@ -229,9 +235,29 @@ mod tests {
             names.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(names("C3::send", true), "C3 send");
+        assert_eq!(names("send 39 _", true), "send _", "a number is no name");
+        let many = (0..30).fold(String::new(), |many, n| many + &format!("name_{n} "));
+        assert_eq!(tell(&many, true).names.len(), MOST_TOLD);
         assert_eq!(names("method send of C4", true), "method send of C4");
         assert_eq!(names("在函数handler_15中", true), "在函数handler_15中 handler_15");
         assert_eq!(names("The `send` of C4 will load what doIt() left", false), "send C4 doIt");
         assert_eq!(names("`return load(x)` fails", false), "load");
+    }
+    #[test]
+    fn a_claim_tells_and_the_code_that_stands_with_it_does_not() {
+        let names = |text: &str| {
+            let finding = Finding { text: text.to_owned(), ..Finding::default() };
+            let [_, title, rest] = told(&finding);
+            let of = |told: Told| told.names.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+            (of(title).join(" "), of(rest).join(" "))
+        };
+        for (text, title, rest) in [
+            ("in_title\nfirst_one\nthen_two", "in_title", "first_one then_two"),
+            ("in_title\n```\nin_code()\n```\nbehind_it", "in_title", "behind_it"),
+            ("x\n- Quote: in_quote\n- Why: in_why\n- Change: in_change", "", "in_why"),
+            ("Quote: `in_quote`\nWhy: in_why", "", "in_why"),
+        ] {
+            assert_eq!(names(text), (title.to_owned(), rest.to_owned()), "{text}");
+        }
     }
 }
