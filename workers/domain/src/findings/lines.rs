@@ -64,20 +64,15 @@ impl LineMap {
         let tail = old.iter().rev().zip(new.iter().rev()).take_while(same_end).count();
         let (old_len, new_len) = (old.len() - tail, new.len() - tail);
         let (old_at, new_at) = (old_at + head, new_at + head);
-        if depth > 0 && old_len > 0 && new_len > 0 {
+        if depth > 0 {
             let (old, new) = (&old[..old_len], &new[..new_len]);
             let certain = in_both_once(old, new);
             let (mut i, mut j) = (0, 0);
-            let recut = if certain.is_empty() { 0 } else { depth - 1 };
             let ends = (!certain.is_empty()).then_some((old_len, new_len));
             for (a, b) in certain.into_iter().chain(ends) {
-                self.add((&old[i..a], old_at + i), (&new[j..b], new_at + j), recut);
+                self.add((&old[i..a], old_at + i), (&new[j..b], new_at + j), depth - 1);
                 // The line that is certain begins the next stretch, as its head.
                 (i, j) = (a, b);
-                if a < old_len {
-                    self.run(old_at + a, new_at + b, 1);
-                    (i, j) = (a + 1, b + 1);
-                }
             }
         }
         self.run(old_at + old_len, new_at + new_len, tail);
@@ -156,6 +151,11 @@ mod tests {
             assert_eq!(LineMap::new(old, new).at(line), want, "{line} of {new:?}");
         }
         assert_eq!(LineMap::new("", old).at(1), (1, 5));
+        // What follows a line that stands once in each follows it still.
+        let (old, new) = ("}\na\n}\nU\n}\n}\nb", "}\nz\n}\nU\n}\n}\nc");
+        let at = |line| LineMap::new(old, new).at(line);
+        assert_eq!([1, 3, 4, 5, 6].map(at), [1, 3, 4, 5, 6].map(|n| (n, n)));
+        assert_eq!([2, 7].map(at), [(2, 2), (7, 7)]);
         // Braces alone tell nothing: they are mapped by what is around them.
         let (old, new) = ("f {\n}\n\ng {\n}\n", "h {\n}\n\nf {\n}\n\ng {\n}\n");
         assert_eq!([2, 5].map(|line| LineMap::new(old, new).at(line)), [(5, 5), (8, 8)]);

@@ -130,3 +130,59 @@ fn alike(a: &BTreeSet<String>, b: &BTreeSet<String>) -> u32 {
     }
     u32::try_from(2_000 * a.intersection(b).count() / all).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn like(symbol: &str, pattern: &str, words: &str, lines: Option<(u32, u32)>) -> Likeness {
+        let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let words = words.split_whitespace().map(str::to_owned).collect();
+        let (symbol, pattern) = (some(symbol), some(pattern));
+        Likeness { symbol, pattern, words, lines, ..Likeness::default() }
+    }
+
+    #[test]
+    fn a_rule_holds_of_the_same_pattern_or_of_claims_that_are_alike_about_the_same_lines() {
+        use Rule::{Claim, Pattern};
+        let (known, at) = ("a b", Some((2, 3)));
+        for (rule, old, new, same) in [
+            (Pattern, like("f", "p", "", at), like("f", "p", "", None), true),
+            (Pattern, like("f", "p", "", at), like("g", "p", "", at), false),
+            (Pattern, like("f", "p", "", at), like("f", "q", "", at), false),
+            (Pattern, like("f", "", "", at), like("f", "", "", at), false),
+            (Claim, like("", "", known, None), like("", "", known, None), true),
+            (Claim, like("", "", known, at), like("", "", known, None), false),
+            (Claim, like("", "", known, None), like("", "", known, at), false),
+            (Claim, like("", "", known, at), like("", "", known, Some((3, 5))), true),
+            (Claim, like("", "", known, at), like("", "", known, Some((4, 5))), false),
+            (Claim, like("", "", known, at), like("", "", known, Some((1, 2))), true),
+            (Claim, like("", "", known, at), like("", "", known, Some((1, 1))), false),
+            // Half of the words, and a third.
+            (Claim, like("", "", "a b", at), like("", "", "a c", at), true),
+            (Claim, like("", "", "a b d", at), like("", "", "a c e", at), false),
+        ] {
+            let old = Older { now: old.lines, like: old };
+            let found = matching(std::slice::from_ref(&old), std::slice::from_ref(&new), &[rule]);
+            assert_eq!(found, [same.then_some(0)], "{rule:?}: {old:?} {new:?}");
+        }
+    }
+
+    #[test]
+    fn of_several_that_fit_the_nearest_is_meant_then_the_one_in_the_same_function() {
+        let at = |line| Some((line, line));
+        for (old, new, meant) in [
+            ([("f", 10), ("f", 20)], ("f", 19), 1),
+            ([("f", 10), ("f", 20)], ("f", 11), 0),
+            ([("g", 10), ("f", 10)], ("f", 10), 1),
+            ([("g", 10), ("f", 20)], ("f", 12), 0),
+        ] {
+            let old = old.map(|(symbol, line)| Older {
+                like: like(symbol, "", "", at(line)),
+                now: at(line),
+            });
+            let new = [like(new.0, "", "", at(new.1))];
+            assert_eq!(matching(&old, &new, &[Rule::Code]), [Some(meant)], "{new:?}");
+        }
+    }
+}

@@ -90,3 +90,37 @@ pub fn place_key(of: &Observed) -> String {
 fn key(text: &str) -> String {
     content_id(&[text.as_bytes()])[..KEY_DIGITS].to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use queue_schema::rows::FindingKind;
+
+    #[test]
+    fn a_finding_that_fails_a_check_is_kept_as_doubted() {
+        let view = View::new("a.rs", "fn f() {}\n");
+        for (checks, doubted) in [(vec![], false), (vec!["style".to_owned()], true)] {
+            let finding = Finding { checks, ..Finding::new(FindingKind::Suggestion, "x") };
+            assert_eq!(observe(&finding, &view, &Said::default()).doubted, doubted);
+        }
+    }
+
+    #[test]
+    fn claims_are_compared_without_fillers_and_short_code_by_its_function() {
+        let of = |code: &str, symbol: &str| Observed {
+            code: "k".into(),
+            quote: Some(code.to_owned()),
+            symbol: Some(symbol.to_owned()),
+            text: "the loop is lost in it".into(),
+            ..Observed::default()
+        };
+        let words = likeness(&of("", "f")).words;
+        assert_eq!(words.into_iter().collect::<Vec<_>>(), ["loop", "lost"]);
+        for (bytes, same) in [(39, false), (40, true)] {
+            let code = "x ".repeat(bytes);
+            assert_eq!(place_key(&of(&code, "f")) == place_key(&of(&code, "g")), same, "{bytes}");
+        }
+        let other = Observed { code: "l".into(), ..of("x", "f") };
+        assert_ne!(place_key(&of("x", "f")), place_key(&other));
+    }
+}

@@ -127,6 +127,13 @@ fn findings_are_followed_through_what_happens_to_their_code() {
             vec![("open", 2, 2), ("open", 2, 1)],
         ),
         (
+            "function renamed, not repeated",
+            &renamed,
+            vec![OFF],
+            vec!["open"],
+            vec![("open", 2, 1), ("open", 2, 2)],
+        ),
+        (
             "duplicated",
             &twice,
             vec![in_all, SWALLOWS],
@@ -178,6 +185,41 @@ fn one_of_several_equal_places_is_fixed_by_itself() {
     assert_eq!(states, ["reopened", "open", "open"]);
     assert_eq!(l.review(&file(none, none), &claims).0, ["open"; 3], "reopened once");
     assert_eq!(l.states()[0].0, "reopened", "until somebody decides");
+}
+
+#[test]
+fn what_a_review_does_not_repeat_is_gone_only_with_its_code() {
+    let unused = ("import os", "`os` is unused");
+    let without = FILE.replace("import os\n", "");
+    for (source, gone, unrepeated) in [(FILE, 0, 1), (&*without, 1, 0)] {
+        let mut l = Ledger::default();
+        l.review(FILE, &[unused, OFF]);
+        let known = l.all();
+        let (_, settled) = l.review(source, &[OFF]);
+        assert_eq!((settled.gone.len(), settled.unrepeated), (gone, unrepeated), "{source}");
+        let stands = |known: &Known| stands_in(&known.observed, "a.py", source, Some(FILE));
+        assert_eq!(known.iter().filter(|k| !stands(k)).count(), gone, "{source}");
+    }
+}
+
+#[test]
+fn an_audit_and_a_proof_are_shown_at_the_code_that_they_are_about() {
+    use queue_schema::records::{Audited, Proven};
+    use queue_schema::rows::{AuditVerdict, FindingAudit, FindingProof};
+    let mut l = Ledger::default();
+    l.review(FILE, &[SWALLOWS]);
+    let (verdict, why, sweep) = (AuditVerdict::Upheld, String::new(), String::new());
+    let audit = FindingAudit { verdict, upheld: 3, rejected: 0, voters: 3, why, sweep };
+    for (other_code, shown) in [(false, true), (true, false)] {
+        for known in l.known.values_mut() {
+            let code = if other_code { "another" } else { &known.observed.code }.to_owned();
+            known.audited = Some(Audited { audit: audit.clone(), at_ms: 1, code: code.clone() });
+            known.proven = Some(Proven { proof: FindingProof::default(), at_ms: 1, code });
+        }
+        let (_, settled) = l.review(FILE, &[SWALLOWS]);
+        let mark = settled.marks[0].as_ref().unwrap();
+        assert_eq!((mark.audit.is_some(), mark.proven.is_some()), (shown, shown));
+    }
 }
 
 #[test]

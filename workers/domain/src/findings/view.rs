@@ -82,3 +82,49 @@ impl View {
         Some(lines.collect::<Vec<_>>().join("\n"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use queue_schema::rows::FindingKind;
+
+    const FILE: &str = "one\ntwo\nlet password = \"Vt7kk#Qpw2xZ\";\nfour\nfive\nsix\n";
+
+    #[test]
+    fn code_is_counted_in_the_file_and_what_was_masked_where_it_is_masked() {
+        let view = View::new("a.rs", FILE);
+        for (code, times) in [
+            ("", 0),
+            ("four", 1),
+            ("seven", 0),
+            ("password=\"Vt7kk#Qpw2xZ\"", 1),
+            ("password=\"[masked:secret]\"", 1),
+            ("four[masked:secret]", 0),
+            // The end of a mask is no code.
+            ("secret]\";", 0),
+        ] {
+            assert_eq!(view.count(code), times, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_finding_is_about_its_quote_or_else_about_the_lines_it_was_found_on() {
+        let view = View::new("a.rs", FILE);
+        for (quote, lines, anchored, code) in [
+            ("four", (3, Some(4)), true, "four"),
+            ("4: four", (3, Some(4)), false, "4: four"),
+            ("3: let", (3, Some(4)), true, "let password = \"[masked:secret]\";\nfour"),
+            ("4: four", (4, None), true, "four"),
+            ("5: five", (5, Some(2)), true, "five"),
+        ] {
+            let finding = Finding {
+                quote: Some(quote.to_owned()),
+                line: Some(lines.0),
+                end_line: lines.1,
+                anchored,
+                ..Finding::new(FindingKind::Suggestion, "x")
+            };
+            assert_eq!(view.code_of(&finding).as_deref(), Some(code), "{quote} {lines:?}");
+        }
+    }
+}
