@@ -49,6 +49,8 @@ fn each_gate_stops_its_patch_and_is_the_first_named() {
     assert_eq!(fails(content, &patch(" ", "b", "b", 99)).gate, Gate::Unique);
     let near = fails(content, &patch("let  b = 2;", "let b = 3;", "b", 99));
     assert_eq!(near.reason, "`old_string` is not in the file; nearest is line 2: let b = 2;");
+    let near = fails(content, &patch("let b = 2\n", "let b = 3;", "b", 99));
+    assert_eq!(near.reason, "`old_string` is not in the file; nearest is line 2: let b = 2;");
     assert_eq!(
         fails(content, &patch("nothing like it at all", "b", "b", 99)).reason,
         "`old_string` is not in the file"
@@ -60,6 +62,8 @@ fn each_gate_stops_its_patch_and_is_the_first_named() {
         (Gate::Size, "7 lines, at most 6 are allowed")
     );
     assert_eq!(fails(content, &patch("let b = 2;", "let b = 2;", "b", 99)).gate, Gate::Size);
+    let six = patch("let b = 2;", &"let bee\n".repeat(6), "bee", 90);
+    assert!(gates::patch(content, &six, &BOUNDS).is_ok(), "as many as are allowed");
 
     for (rationale, reason) in [
         (
@@ -172,12 +176,21 @@ fn answers_are_read_in_many_forms_or_refused_with_a_reason() {
     ] {
         assert_eq!(patches(text).unwrap_err(), reason, "{text}");
     }
-    assert_eq!(
-        patches(r#"{"patches":[{"old_string":"a","new_string":"b","confidence":250}]}"#).unwrap()
-            [0]
-        .confidence,
-        None
-    );
+    // Only a fraction is a share: 1 is one percent.
+    for (said, percent) in [
+        ("250", None),
+        ("100", Some(100)),
+        ("1", Some(1)),
+        ("0.5", Some(50)),
+        ("0", Some(0)),
+        ("-1", None),
+        (r#""90 %""#, Some(90)),
+        (r#""sure""#, None),
+    ] {
+        let text =
+            format!(r#"{{"patches":[{{"old_string":"a","new_string":"b","confidence":{said}}}]}}"#);
+        assert_eq!(patches(&text).unwrap()[0].confidence, percent, "{said}");
+    }
 }
 
 pub(super) fn finding(line: u32, end: u32) -> Finding {
@@ -196,6 +209,19 @@ fn a_large_file_is_shown_around_its_findings_and_says_so() {
     let source = (1..=100).fold(String::new(), |s, n| s + &format!("line {n}\n"));
     assert_eq!(shown(&source, &[], 10_000, 5), Some(Shown::Whole));
     assert_eq!(shown(&source, &[], 100, 5), None, "nothing is known of where to look");
+    for (line, end, region) in [
+        (50, Some(50), Some(46..53)),
+        (50, None, Some(46..53)),
+        (50, Some(40), Some(46..53)),
+        (100, Some(100), Some(96..100)),
+        // The file is shorter by now.
+        (103, Some(103), Some(99..100)),
+        (104, Some(104), None),
+    ] {
+        let findings = [Finding { end_line: end, ..finding(line, line) }];
+        let seen = shown(&source, &findings, 100, 3);
+        assert_eq!(seen, region.map(|r| Shown::Regions(vec![r])), "{line} to {end:?}");
+    }
     let findings = [finding(50, 51), finding(3, 3), finding(58, 58)];
     let regions = shown(&source, &findings, 100, 3).unwrap();
     assert_eq!(regions, Shown::Regions(vec![0..6, 46..54, 54..61]).clone_merged());
@@ -216,6 +242,7 @@ fn a_large_file_is_shown_around_its_findings_and_says_so() {
             && !prompt.user.contains("line 20\n")
     );
     assert!(prompt.system.contains("At most 2 patches, each of at most 6 lines"));
+    assert_eq!(prompt.schema.unwrap()["properties"]["patches"]["maxItems"], 2);
 }
 
 impl Shown {

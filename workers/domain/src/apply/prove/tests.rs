@@ -116,6 +116,13 @@ fn a_test_stands_where_the_project_keeps_tests_and_is_run_by_what_runs_them() {
         let plan = planned(files, path, test).unwrap();
         assert_eq!(short(&plan), (framework, at.to_owned(), command, reach), "{path}");
     }
+    for (files, path, reach) in [
+        // What is no name is told to nobody.
+        (&[("Cargo.toml", "[package]\nname = \"a b\"\n"), ("src/lib.rs", "")][..], "src/a.rs", ""),
+        (&[("package.json", r#"{"devDependencies": {"vitest": "2"}}"#)], "a.js", "ES modules"),
+    ] {
+        assert_eq!(planned(files, path, None).unwrap().reach, reach, "{path}");
+    }
     for (files, path, why) in [
         (&[("main.go", "")][..], "main.go", "no test framework is known"),
         (&[("Cargo.toml", "[workspace]")], "a.rs", "no Cargo package"),
@@ -135,6 +142,10 @@ fn settings_say_the_command_and_the_place_of_any_language() {
     assert_eq!(one.command, format!("go test ./x -run '{}'", one.path));
     let other = plan("x/Main.go", (0, "other"), own, &nothing).unwrap();
     assert_ne!(one.path, other.path, "each claim has a file of its own");
+    // One without the other says too little.
+    for own in [OwnPlan { test: "", ..own }, OwnPlan { command: "", ..own }] {
+        assert!(plan("x/Main.go", (0, "one"), own, &nothing).is_err(), "{own:?}");
+    }
 }
 
 const CARGO_HEAD: &str = "   Compiling app v0.1.0 (/src)\n\nrunning 1 test\ntest t ... FAILED\n\nfailures:\n\n---- t stdout ----\n\n";
@@ -224,8 +235,31 @@ fn a_failed_assertion_is_told_from_all_other_ends_of_a_test() {
             unloaded(),
         ),
         (F::Cargo, false, ran.to_owned(), broken()),
+        // Older compilers write the message first.
+        (
+            F::Cargo,
+            false,
+            cargo("thread 't' panicked at 'assertion failed: n', src/lib.rs:3:5"),
+            broken(),
+        ),
+        (
+            F::Cargo,
+            false,
+            cargo("thread 't' panicked at 'index out of bounds', tests/x.rs:3:5"),
+            broken(),
+        ),
         (F::Unittest, true, py("OK"), passed.clone()),
         (F::Unittest, true, py("OK (skipped=2)"), Told::Nothing),
+        (F::Unittest, true, format!("{}see the test log\n", py("OK")), passed.clone()),
+        (F::Unittest, true, py("FAILED (failures=1)"), broken()),
+        (F::Unittest, false, py("FAILED (unexpected successes=1)"), broken()),
+        (F::Unittest, false, format!("SyntaxError: x\n{}", py("FAILED (errors=1)")), unloaded()),
+        (
+            F::Unittest,
+            false,
+            format!("SyntaxError: x\n{}", py("FAILED (failures=1)")),
+            failed.clone(),
+        ),
         (F::Unittest, false, py("FAILED (failures=1)"), failed.clone()),
         (F::Unittest, false, py("FAILED (failures=1, errors=1)"), broken()),
         (F::Unittest, false, py("FAILED (failures=1, expected failures=1)"), failed.clone()),
@@ -253,6 +287,8 @@ fn a_failed_assertion_is_told_from_all_other_ends_of_a_test() {
             pytest("E   ModuleNotFoundError: No module named 'x'", "1 error in 0.13s"),
             unloaded(),
         ),
+        (F::Pytest, false, pytest("E   ImportError: y", "2 errors in 0.13s"), unloaded()),
+        (F::Node, true, tap("ok 1 - /src/test/x.rs\n", 0, 0), Told::Nothing),
         (F::Node, true, tap("# Subtest: a\nok 1 - a\n", 1, 0), passed.clone()),
         (
             F::Node,
@@ -352,82 +388,4 @@ fn a_run_is_to_blame_for_what_it_changes_but_for_what_tools_leave() {
     }
 }
 
-#[test]
-fn a_test_is_the_longest_block_of_an_answer_within_bounds() {
-    let test = |answer: &str| ask::test(answer, 3);
-    assert_eq!(test("```rust\na\nb\n```\n").unwrap(), "a\nb\n");
-    assert_eq!(
-        test("<think>```x```</think>Here:\n```\na\n```\nand\n```\nab\n```").unwrap(),
-        "ab\n"
-    );
-    assert_eq!(test("````\n```\nb\n```\n````").unwrap(), "```\nb\n```\n");
-    assert_eq!(test("import x\nx()\n").unwrap(), "import x\nx()\n");
-    for (answer, why) in [
-        ("NONE", "wrote none"),
-        ("", "wrote none"),
-        ("```\nNONE\n```", "wrote none"),
-        ("```rust\na\n", "has no end"),
-        ("```\na\nb\nc\nd\n```", "4 lines, at most 3"),
-        ("```\nx = '[masked:key]'\n```", "masked"),
-        ("```\nx = '\u{202e}'\n```", "nobody sees"),
-    ] {
-        let told = test(answer).unwrap_err();
-        assert!(told.contains(why), "{answer}: {told}");
-    }
-    assert!(test(&format!("```\n{}\n```", "x".repeat(3000))).unwrap_err().contains("bytes"));
-}
-
-#[test]
-fn the_form_is_told_in_words_and_nothing_of_a_test_stands_in_it() {
-    use crate::apply::prompt::{PatchInput, Shown};
-    use queue_schema::rows::{Confirmed, Finding};
-    let finding = Finding {
-        text: "it adds too much".into(),
-        fails_for: Some("2 and 3".into()),
-        confirmed: Some(Confirmed::Call),
-        ..Finding::default()
-    };
-    let other = Finding { text: "another claim".into(), ..finding.clone() };
-    let findings = [finding.clone(), other];
-    let input = PatchInput {
-        path: "src/a.rs",
-        language: "Rust",
-        source: "fn f() {}",
-        shown: &Shown::Whole,
-        findings: &findings,
-        unconfirmed: false,
-        most: 2,
-        lines: 40,
-        fence: "F1",
-    };
-    for framework in [
-        Framework::Cargo,
-        Framework::Unittest,
-        Framework::Pytest,
-        Framework::Node,
-        Framework::Vitest,
-        Framework::Jest,
-        Framework::Other,
-    ] {
-        let plan = TestPlan {
-            finding: 0,
-            framework,
-            path: "tests/t.x".into(),
-            command: "run it".into(),
-            reach: "lib_name".into(),
-        };
-        let Prompt { system, user, .. } = ask::test_prompt(&input, &finding, &plan);
-        assert!(user.contains("it adds too much") && user.contains("fails for: 2 and 3"), "{user}");
-        assert!(user.contains("fn f() {}") && user.contains("tests/t.x"), "{user}");
-        assert!(!user.contains("another claim") && system.contains("at most 40 lines"));
-        let form = user.split("# Test\n").nth(1).unwrap();
-        for copied in ["#[test]", "assert!(", "assertEqual(", "def test", "```"] {
-            assert!(!system.contains(copied) && !form.contains(copied), "{copied}: {form}");
-        }
-    }
-    let patch = ask::proven_prompt(&input, &finding);
-    assert!(patch.user.contains("it adds too much") && !patch.user.contains("another claim"));
-    assert!(patch.system.contains("another call has written") && patch.schema.is_some());
-}
-
-use crate::prompt::Prompt;
+mod ask;

@@ -94,6 +94,29 @@ fn a_selection_keeps_the_best_and_a_few_reasons_of_any_number_of_reviews() {
     assert_eq!((selection.looked_at, selection.passed_over), (1_000, 997));
     assert_eq!(selection.reasons.len(), 10);
     assert_eq!(selection.reasons[1].0, "001.rs", "the first by path");
+    let mut selector = Selector::new(&criteria);
+    for n in (10..25).rev() {
+        selector.look(&row(&format!("{n}.rs"), "2026-01-01T00:00:00Z", 49.0, 60, "auto"));
+    }
+    let files: Vec<String> = selector.end().reasons.into_iter().map(|(file, _)| file).collect();
+    assert_eq!(files, (10..20).map(|n| format!("{n}.rs")).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_review_that_is_just_sure_enough_is_chosen() {
+    let paths = PathRules::new(&["ops/".into()], &[], &["rs".into()]);
+    let criteria = criteria(90, 70, paths, 3);
+    for (file, avg, min, why) in [
+        ("a.rs", 90.0, 70, None),
+        ("a.rs", 90.0, 69, Some("its least confidence is 69 %")),
+        ("a.rs", 89.4, 70, Some("its mean confidence is 89 %")),
+        ("ops/a.rs", 90.0, 70, Some("its path is denied by 'ops/'")),
+    ] {
+        let mut selector = Selector::new(&criteria);
+        selector.look(&row(file, "2026-01-01T00:00:00Z", avg, min, "dry_run"));
+        let told = selector.end().reasons.first().map(|(_, why)| why.to_string());
+        assert_eq!(told.as_deref(), why, "{file} {avg} {min}");
+    }
 }
 
 #[test]
