@@ -75,8 +75,7 @@ pub(super) fn nothing_to_replace(one: &One<'_>, all: &All<'_>) -> bool {
     let code = of.filter(|_| rest.starts_with('`')).map(|code| squeezed(&code));
     code.is_some_and(|code| {
         let code = code.trim_end_matches("()").trim_matches([';', ',']);
-        !code.is_empty()
-            && !code.contains(MASK_START)
+        !code.contains(MASK_START)
             && !code.contains("...")
             && !code.contains('…')
             && !all.squeezed.contains(code)
@@ -112,7 +111,7 @@ pub(super) fn said_twice(one: &One<'_>, all: &All<'_>) -> bool {
 /// The evidence says nothing that the claim does not.
 pub(super) fn evidence_is_claim(one: &One<'_>, _: &All<'_>) -> bool {
     let evidence = folded(one.finding.evidence.as_deref().unwrap_or_default());
-    !evidence.is_empty() && !one.folded.is_empty() && is_same(&evidence, &one.folded)
+    !evidence.is_empty() && is_same(&evidence, &one.folded)
 }
 
 fn is_same(a: &str, b: &str) -> bool {

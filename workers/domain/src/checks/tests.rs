@@ -75,6 +75,7 @@ fn changes_are_held_against_the_quote_and_the_file() {
             change(quote, "if len(self.lines)  >  self.limit:"),
             change(quote, "```python\nif len(self.lines) > self.limit:\n```"),
             change(quote, "Use `if len(self.lines) > self.limit:`."),
+            change(quote, "```\nif len(self.lines) > self.limit:\n```\nkeep it"),
         ],
         vec![
             change(quote, "`if len(self.lines) >= self.limit:`"),
@@ -95,6 +96,9 @@ fn changes_are_held_against_the_quote_and_the_file() {
             change(quote, "Replace `self.limit` by a constant"),
             change(quote, "Replace the check by one of `self.room()`"),
             change(quote, "Change `push()` to return the line"),
+            change(quote, "Replace `[masked:secret]` by a setting"),
+            change(quote, "Replace `if len(...) > 5:` by `if self.room():`"),
+            change(quote, "Replace `if len(…) > 5:` by `if self.room():`"),
         ],
     );
 }
@@ -128,6 +132,10 @@ fn quotes_are_code_of_few_lines_and_not_shared() {
     let three = vec![of(a, same), of(b, "self.lines.append( line )"), of(c, same)];
     assert_eq!(failed(three, &seen()), ["same_quote"]);
     assert_eq!(failed(vec![of(a, same), of(c, same)], &seen()), [""; 0], "two may");
+    let right = Finding { kind: FindingKind::VerifiedComponent, ..of(b, same) };
+    assert_eq!(failed(vec![right, of(a, same), of(c, same)], &seen()), [""; 0], "praise is none");
+    let apart = vec![of(a, same), of(b, "f = open(path)"), of(c, "f.write(self.text)")];
+    assert_eq!(failed(apart, &seen()), [""; 0], "each its own");
     assert_eq!(failed(vec![claim(a), claim(b), claim(c)], &seen()), [""; 0], "none is no quote");
 }
 
@@ -210,6 +218,7 @@ fn words_tell_praise_style_and_what_was_copied() {
             claim("`push` gives wrong results for a full store"),
             claim("An endless loop in `save_all` for an empty path"),
             claim("One to three lines"),
+            claim("What is wrong in which loop here"),
         ],
     );
 }
@@ -265,6 +274,9 @@ fn names_and_lines_are_in_the_file() {
             claim("`Store.pop()` method returns the wrong end"),
             claim("In class `Cache` the bound is off by one"),
             claim("The loop in line 120 never ends"),
+            claim(
+                "The class should have a method `close`. The function `load_all` drops its error",
+            ),
         ],
         vec![
             claim("The function `push` drops the line"),
@@ -272,6 +284,9 @@ fn names_and_lines_are_in_the_file() {
             claim("It raises `TypeError` for `None`"),
             claim("The class should have a method `close`"),
             claim("The loop in line 12 never ends"),
+            claim(&format!("The loop in line {} never ends", SOURCE.lines().count())),
+            claim("The constant `42` is wrong, and the variable `q` is lost"),
+            claim("The variable `self.text + suffix` overflows"),
         ],
     );
 }
@@ -298,7 +313,30 @@ fn what_is_called_absent_is_looked_up() {
     );
     let lonely = [claim("The method `lonely_helper` is never called. `x` is never used.")];
     let wanted = names_to_look_up(&lonely, "store.py", SOURCE);
-    assert_eq!(wanted, ["lonely_helper"], "`x` is in any project");
+    assert_eq!(wanted, ["lonely_helper"]);
+    for (said, looked_up) in [
+        ("`closeAll` is never used", &["closeAll"][..]),
+        ("`singleton` is never used", &["singleton"]),
+        // Plain short words are in any project.
+        ("`lonesome` is never used", &[]),
+        ("`close_all` is never used. `close_all` is never called.", &["close_all"]),
+        ("`close_all` is not imported", &[]),
+        ("`save_all` is unused, and `lonely_helper` is fine", &["save_all"]),
+    ] {
+        assert_eq!(names_to_look_up(&[claim(said)], "store.py", SOURCE), looked_up, "{said}");
+    }
+    let total = "`total` is not defined";
+    for (path, source, said, is_there) in [
+        ("a.c", "int load(char *p) {\n}\n", "`load` is not defined", true),
+        ("a.c", "int reload(char *p) {\n}\n", "`load` is not defined", false),
+        ("a.c", "x = load(p) ? (T) {\n", "`load` is not defined", false),
+        ("a.c", "int total = 1;\n", total, true),
+        ("a.c", "int subtotal = 1;\n", total, false),
+        ("a.py", "f(a, total=1)\n", total, false),
+    ] {
+        let seen = Seen { path, source, ..seen() };
+        assert_eq!(failed(vec![claim(said)], &seen) == ["not_absent"], is_there, "{source}");
+    }
     assert!(found_in(&wanted, "store.lonely_helper_2()").is_empty());
     let found = found_in(&wanted, "a\nstore.lonely_helper()\n").into_iter().cloned().collect();
     let elsewhere = Seen { elsewhere: &found, ..seen() };
@@ -343,4 +381,16 @@ fn what_is_shown_beside_the_file_is_known_and_is_no_part_of_it() {
     crate::anchor::anchor(&mut findings, with.path, with.source);
     run(&mut findings, &with);
     assert!(!findings[0].anchored && findings[0].line.is_none(), "{:?}", findings[0]);
+}
+
+#[test]
+fn a_claim_is_what_stands_before_the_first_label_of_something_else() {
+    for (text, want) in [
+        ("It is\nlost", "It is lost"),
+        ("It is lost\n- Quote: `x`\nmore", "It is lost"),
+        ("Claim: **it** is lost\n- Why: x", "Claim: it is lost"),
+        ("It is lost (Confidence: 80%)", "It is lost"),
+    ] {
+        assert_eq!(claim_of(text), want, "{text}");
+    }
 }

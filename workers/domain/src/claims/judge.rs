@@ -205,6 +205,12 @@ mod tests {
                 r#"{"quote": "let n = len as u8;", "why": "w", "verdict": "not backed"}"#,
                 (NotBacked, true),
             ),
+            ("QUOTE: 12 +    let n = checked(len)?;\nVERDICT: backed", (Backed, true)),
+            (
+                "QUOTE: let n = checked(len)?;\nQUOTE: let n = len as u8;\nVERDICT: backed",
+                (Backed, true),
+            ),
+            ("QUOTE:\n```rust\nlet n = checked(len)?;\n```\nVERDICT: backed", (Backed, true)),
             ("QUOTE: None\nWHY: nothing of it is there\nVERDICT: Not backed", (NotBacked, true)),
             ("WHY: by hand\nVERDICT: can’t tell (it was run elsewhere)", (CantTell, true)),
             // An invented quote, and none where one is needed.
@@ -217,6 +223,8 @@ mod tests {
             assert_eq!((said.stand, said.counts), expected, "{text}");
             assert_eq!(said.counts, said.note.is_empty(), "{text}");
         }
+        let said = judged("QUOTE: None\nVERDICT: backed", &[]).unwrap();
+        assert_eq!(said.note, "it quotes nothing that shows it");
         // What is missing from a part may stand in the rest.
         let said = judged("QUOTE: None\nVERDICT: not backed", &["src/b.rs"]).unwrap();
         assert_eq!((said.counts, said.note.as_str()), (false, "it did not see the whole change"));
@@ -235,6 +243,8 @@ mod tests {
         ] {
             assert_eq!(judged(text, &[]).unwrap_err(), outcome, "{text}");
         }
+        let none = Answer { text: "QUOTE: a\nWHY: b", ..Answer::default() };
+        assert_eq!(judge(&none, &material(&[])).unwrap_err().1, "no VERDICT in the answer");
         let cut = Answer { text: "QUOTE: a\nWHY: b", truncated: true, ..Answer::default() };
         assert_eq!(judge(&cut, &material(&[])).unwrap_err().0, Outcome::Truncated);
     }

@@ -127,7 +127,7 @@ fn item(line: &str) -> Option<&str> {
     let digits = line.bytes().take_while(u8::is_ascii_digit).count();
     let rest =
         ["- ", "* ", "+ ", "• "].iter().find_map(|mark| line.strip_prefix(mark)).or_else(|| {
-            let after = line.get(digits..).filter(|_| digits > 0)?;
+            let after = &line[digits..];
             after.strip_prefix(". ").or_else(|| after.strip_prefix(") "))
         })?;
     let rest = rest.trim_start();
@@ -186,6 +186,12 @@ mod tests {
                 "## What\n- adds `a. B` to the parser\n* [x] tests added\n- [ ] documented\n1. No new\n   dependency\n\n> quoted words here\n\n```\ncode is here\n```\n<!-- a\ncomment -->\nWhy not?\nhttps://host.example/1\n",
                 &["adds `a. B` to the parser", "tests added", "No new dependency"],
             ),
+            (
+                "Read `x` first. Then write it\nFix io.Reader for large files\n",
+                &["Read `x` first.", "Then write it", "Fix io.Reader for large files"],
+            ),
+            ("1. one thing\n2) one thing more\n", &["one thing", "one thing more"]),
+            ("<!-- a\nhidden word -->\n<!-- b -->\nIt is shown\n", &["It is shown"]),
             ("Merge branch 'x' into main\n", &[]),
             ("Revert\n", &[]),
             ("(cherry picked from commit 12ab)\n", &[]),

@@ -66,6 +66,18 @@ fn texts_are_bounded_and_empty_lists_are_an_answer() {
     let long = json!({"facts": ["x".repeat(500)]}).to_string();
     assert_eq!(extract(&long).unwrap().facts[0].chars().count(), 40);
     assert_eq!(extract("{\"entities\":[],\"facts\":[]}").unwrap(), Extracted::default());
+    let wrapped = r#"{"about":{"file":"a"},"result":{"facts":["one"]}}"#;
+    assert_eq!(extract(wrapped).unwrap().facts, ["one"]);
+    let file = "let key = \"AKIA2E0A8F3B244C9986\";";
+    for (text, chars, masked_by, want) in [
+        ("abc", 3, None, ("abc", false, 0)),
+        ("abcd", 3, None, ("abc", true, 0)),
+        ("AKIA2E0A8F3B244C9986 is a key", 99, None, ("AKIA2E0A8F3B244C9986 is a key", false, 0)),
+        ("AKIA2E0A8F3B244C9986", 99, Some(file), ("[masked:aws_key]", false, 1)),
+    ] {
+        let part = Part::shown(text, chars, masked_by);
+        assert_eq!((part.text.as_str(), part.cut, part.masked), want);
+    }
 }
 
 #[test]
@@ -108,7 +120,7 @@ fn a_verification_is_read_line_by_line() {
     use FactVerdict::{Supported, Unsupported};
     let text = "1: supported, see `fn load`\n- **2**: **Unsupported**: no such call\n| 3 | supported |\n\
         Fact 4) not supported\n5: can't tell\n6: supported in part\n7: supported or not\n8 supported\n\
-        9th supported\n12: supported\n10: supported\n10: unsupported\n11: supportedly";
+        9th supported\n12: supported\n10: supported\n10: unsupported\n10: supported\n11: supportedly";
     let read = verdicts(text, 11);
     assert_eq!(
         read,

@@ -45,6 +45,10 @@ fn results_name_files_in_every_way_that_linters_have() {
             Some("src/a.py"),
         ),
         (place("", 3).replace(r#""uri":"""#, r#""index":0"#), Some("lib/b.py")),
+        (
+            place("", 3).replace(r#""uri":"""#, r#""uri":"/home/me/app/b.py","uriBaseId":"SRC""#),
+            Some("b.py"),
+        ),
         (place("file:///etc/passwd", 3), None),
         (place("../other/a.py", 3), None),
         (place("https://example.com/a.py", 3), None),
@@ -69,6 +73,15 @@ fn rules_give_levels_and_messages() {
     let hints = read(&by_rule).of("a.py", HintLimits::default());
     assert_eq!(hints[0].message, "`os` is imported but unused");
     assert_eq!((hints[0].level, hints[0].rule.as_str()), (Level::Error, "ruff F401"));
+    for (more, level) in [
+        (r#""ruleId":"F401""#, Level::Error),
+        (r#""ruleId":"E9""#, Level::Warning),
+        (r#""level":"note""#, Level::Note),
+        (r#""level":"none""#, Level::Note),
+    ] {
+        let result = format!(r#"{{{more},"message":{{"text":"x"}},{}}}"#, place("a.py", 1));
+        assert_eq!(read(&result).of("a.py", HintLimits::default())[0].level, level, "{more}");
+    }
     for closed in [
         r#""kind":"pass""#,
         r#""suppressions":[{"kind":"inSource"}]"#,
@@ -104,7 +117,7 @@ fn bounds_keep_the_gravest_and_the_form_is_read_back() {
     let all: Vec<String> =
         (1..=30).map(|n| result(n, if n == 30 { "error" } else { "note" })).collect();
     let hints = Hints::read(&log(&all.join(",")), "/r", 10).unwrap();
-    assert_eq!(hints.len(), 10);
+    assert!(hints.len() == 10 && !hints.is_empty());
     let shown = hints.of("a.py", HintLimits { max_count: 3, max_bytes: 4000 });
     assert_eq!(shown.iter().map(|h| h.line).collect::<Vec<_>>(), [1, 2, 30]);
     assert_eq!(hints.of("a.py", HintLimits { max_count: 9, max_bytes: 40 }).len(), 1);
@@ -118,22 +131,53 @@ fn bounds_keep_the_gravest_and_the_form_is_read_back() {
 
 #[test]
 fn a_finding_that_says_the_same_of_the_same_line_is_marked() {
-    let hints = [Hint {
+    let hint = |line: u32, rule: &str, message: &str| Hint {
         level: Level::Warning,
-        line: 7,
-        rule: "ruff F401".into(),
-        message: "`os` imported but unused".into(),
-    }];
-    for (line, text, marked) in [
-        (7, "The import of os is unused: nothing imported here is called", true),
-        (8, "F401: drop it", true),
-        (7, "`os` is imported but unused", true),
-        (40, "`os` is imported but unused", false),
-        (7, "The loop never ends when the list is empty", false),
-        (7, "Division by zero for an empty list", false),
+        line,
+        rule: rule.into(),
+        message: message.into(),
+    };
+    let unused = || hint(7, "ruff F401", "`os` imported but unused");
+    let whole = || hint(0, "ruff F401", "`os` imported but unused");
+    let long = |n: usize| {
+        let words =
+            ["cache", "table", "index", "queue", "stack", "graph", "vector", "buffer", "socket"];
+        hint(7, "lint max", &words[..n].join(" "))
+    };
+    let said = "`os` is imported but unused";
+    for (hint, line, text, marked) in [
+        (unused(), 7, "The import of os is unused: nothing imported here is called", true),
+        (unused(), 7, "Something imported here is unused", true),
+        (unused(), 8, "F401: drop it", true),
+        (unused(), 7, said, true),
+        // One line beside it, no more.
+        (unused(), 6, said, true),
+        (unused(), 5, said, false),
+        (unused(), 9, said, false),
+        (unused(), 40, said, false),
+        (whole(), 1, said, false),
+        (unused(), 7, "The loop never ends when the list is empty", false),
+        (unused(), 7, "Division by zero for an empty list", false),
+        // One shared word is not enough, nor two of many.
+        (unused(), 7, "The loop counter is unused", false),
+        (long(7), 7, "The cache and the table differ", true),
+        (long(9), 7, "The cache and the table differ", false),
+        // What stands everywhere says nothing, and a rule of three letters is a word.
+        (hint(7, "x y", "go up if on: keys"), 7, "go up if on the way", false),
+        (
+            hint(7, "x y", "this value should be used from code"),
+            7,
+            "this value should be code",
+            false,
+        ),
+        (long(3), 7, "The max is wrong", false),
     ] {
         let mut all = vec![finding(line, text)];
-        mark(&mut all, &hints);
-        assert_eq!(all[0].hinted.is_some(), marked, "{line}: {text}");
+        mark(&mut all, std::slice::from_ref(&hint));
+        assert_eq!(all[0].hinted.is_some(), marked, "{line}: {text}, {}", hint.message);
     }
+    assert_eq!(
+        list(&[unused(), whole()]),
+        "line 7, warning of ruff F401: `os` imported but unused\nthe file, warning of ruff F401: `os` imported but unused\n"
+    );
 }
