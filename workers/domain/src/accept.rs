@@ -332,7 +332,8 @@ fn has_structure(text: &str) -> bool {
         let body = line.trim_start();
         let heading = body.trim_start_matches('#');
         let digits = body.bytes().take_while(u8::is_ascii_digit).count();
-        (heading.len() < body.len() && heading.starts_with(' '))
+        // A body begins with no blank: one in front stood behind a mark.
+        heading.starts_with(' ')
             || ["- ", "* ", "+ ", "• "].iter().any(|m| body.starts_with(m))
             || (digits > 0 && body[digits..].starts_with([')', '.']) && {
                 let rest = &body[digits + 1..];

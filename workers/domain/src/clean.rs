@@ -27,7 +27,7 @@ pub fn without_thoughts(text: &str) -> &str {
             return inside.find(close).map_or("", |end| inside[end + close.len()..].trim_start());
         }
         if let Some(at) = text.find(close) {
-            let line = text[..at].rfind('\n').map_or(0, |i| i + 1);
+            let line = text[..at].rfind('\n').unwrap_or(0);
             let alone = text[line..at].trim().is_empty()
                 && text[at + close.len()..].trim_start_matches([' ', '\t', '\r']).starts_with('\n');
             if alone && !text[..at].contains(open) {
@@ -128,10 +128,23 @@ mod tests {
         assert_eq!(without_thoughts("<think>never ends"), "");
         assert_eq!(without_thoughts("see <think> tag"), "see <think> tag");
         assert_eq!(without_thoughts("so it is\n</think>\n## Score"), "## Score");
-        let quoted = "a `</think>` b\nand\n  x</think>\n";
-        assert_eq!(without_thoughts(quoted), quoted);
-        let opened = "1. `<think>` is dropped\n</think>\nmore";
-        assert_eq!(without_thoughts(opened), opened);
+        for stays in [
+            "a `</think>` b\nand\n  x</think>\n",
+            "1. `<think>` is dropped\n</think>\nmore",
+            "it ends with </think>\nmore",
+            "it ends with\n</think> and more",
+        ] {
+            assert_eq!(without_thoughts(stays), stays);
+        }
+        for (text, may) in [
+            ("", true),
+            ("\n <th", true),
+            ("<thinking>", true),
+            ("<think>a", false),
+            ("# A", false),
+        ] {
+            assert_eq!(may_open_thoughts(text), may, "{text}");
+        }
     }
 
     #[test]
@@ -151,6 +164,10 @@ mod tests {
             "```json\n{}\n```",
             "```md\na\n```\nb\n```rust\nc\n```",
             "a\n```md\nb\n```",
+            "``md\n# A\n``",
+            "```rust\n## a\n```",
+            "```md\n# A```",
+            "```md\n{}\n```",
         ] {
             assert_eq!(clean(stays), stays);
         }

@@ -118,4 +118,14 @@ mod tests {
         assert_eq!(room(Some(1000), 24_000), 1, "0 would be any number");
         assert_eq!(room(Some(Rung::ANY_CONTEXT), 24_000), 24_000);
     }
+    #[test]
+    fn tokens_are_guessed_by_all_that_is_sent() {
+        assert_eq!([0, 1, 4, 5, 400].map(guess), [0, 1, 1, 2, 100]);
+        let (system, user) = ("x".repeat(6), "y".repeat(10));
+        let schema = serde_json::json!({"a": 1});
+        for (schema, tokens) in [(None, 4), (Some(schema), 6)] {
+            let prompt = Prompt { system: system.clone(), user: user.clone(), schema };
+            assert_eq!(guess_asked(&prompt), tokens, "16 bytes, and 7 of the schema");
+        }
+    }
 }

@@ -68,3 +68,39 @@ impl Gathered {
         scratchpad::notes(&notes, source, 0).text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use queue_schema::records::review::Piece;
+
+    #[test]
+    fn what_shards_left_is_gathered_with_its_gaps_and_its_price() {
+        let read = |summary: &str| Piece { summary: Some(summary.into()), gap: None, masked: 1 };
+        let gap = Piece { summary: None, gap: Some((4, 8)), masked: 2 };
+        let mut state = ReviewState::default();
+        state.shards = 3;
+        state.pieces = [(0, read("the first part")), (1, gap), (2, read("the third part"))].into();
+        state.spent.tokens_in = 7;
+        state.spent.cost_micro_usd = Some(2_500_000);
+        let mut all = Gathered::of(&state, "0123456789ab", 0);
+        assert_eq!((all.shards_total, all.masked, all.is_unread()), (3, 4, false));
+        assert_eq!(all.missing, [(4, 8)]);
+        assert_eq!((all.spent.tokens_in, all.spent.cost_usd), (7, Some(2.5)));
+        let has = |text: &str, word: &str| text.contains(word);
+        assert!(has(&all.notes.text, "first part") && has(&all.notes.text, "third part"));
+        // Read whole all the same: only what was paid and masked stays.
+        all.set_aside();
+        assert_eq!((all.shards_total, all.masked, all.spent.tokens_in), (0, 4, 7));
+        assert!(all.notes.text.is_empty() && all.missing.is_empty() && !all.is_unread());
+        for (k, first, third) in [(0, false, false), (2, true, false), (3, true, true)] {
+            let before = Gathered::notes_before(&state, k, "0123456789ab");
+            assert_eq!((has(&before, "first"), has(&before, "third")), (first, third), "{k}");
+        }
+        // None of it read, more shards than bytes, and a file that was not split.
+        state.pieces.retain(|k, _| *k == 1);
+        assert!(Gathered::of(&state, "0123456789ab", 0).is_unread());
+        assert_eq!(Gathered::of(&state, "01", 0).shards_total, 2);
+        assert!(!Gathered::of(&ReviewState::default(), "01", 0).is_unread());
+    }
+}

@@ -205,7 +205,7 @@ pub fn most_masked(attempts: &[Attempt]) -> u32 {
 mod tests {
     use super::*;
     use crate::{anchor::anchor, parse};
-    use queue_schema::rows::Outcome;
+    use queue_schema::rows::{FindingProof, Outcome};
 
     fn attempt(n: u32, outcome: Outcome, cost: Option<f64>) -> Attempt {
         Attempt {
@@ -215,7 +215,7 @@ mod tests {
             tokens_out: 10,
             cost_usd: cost,
             duration_ms: 5,
-            masked: n - 1,
+            masked: 4 * (n - 1),
             ..crate::fixtures::attempt(n, outcome)
         }
     }
@@ -270,7 +270,7 @@ mod tests {
         assert_eq!((row.critical_failures_count, row.risk_points_count), (0, 0));
         assert_eq!((row.schema_version, row.scrum_master_reviewed), (4, true));
         assert!(!row.tree_split_fired);
-        assert_eq!(row.masked, 3, "the most of one attempt, and what the shards had");
+        assert_eq!(row.masked, 6, "the most of one attempt, and what the shards had");
     }
 
     #[test]
@@ -292,5 +292,19 @@ mod tests {
         assert_eq!(row.verdict.as_deref(), Some("fail"));
         assert_eq!((row.critical_failures_count, row.risk_points_count), (2, 0));
         assert_eq!(row.cost_usd, None, "nobody told a price");
+    }
+    #[test]
+    fn the_tiers_are_told_once_more_only_where_a_test_has_proven_a_finding() {
+        let mut parsed = parse::markdown("## Changes\n1. a `fn main()` (95%)\nScore: 7/10");
+        anchor(&mut parsed.findings, "a.rs", "fn main() {}");
+        let attempts = [attempt(1, Outcome::Accepted, None)];
+        for (proven, tier) in [(None, "block"), (Some(FindingProof::default()), "auto")] {
+            let mut row = build("a", &parsed, &attempts);
+            row.findings[0].proven = proven;
+            "block".clone_into(&mut row.gradient_tier);
+            "block".clone_into(&mut row.gradient_tier_avg);
+            crate::tier::renew(&mut row, queue_schema::limits::TierLimits::default());
+            assert_eq!((row.gradient_tier.as_str(), row.gradient_tier_avg.as_str()), (tier, tier));
+        }
     }
 }

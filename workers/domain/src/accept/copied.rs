@@ -66,6 +66,15 @@ mod tests {
                 "<<<F7\nlet a = 1;\nit is one\nand two\n- a",
                 Some("let a = 1;\nit is one\nand two\n- a"),
             ),
+            // Such signs are code, and mark nothing in a line without a marker.
+            (
+                "cat <<< x\nlet a = 1;\nlet b = 2;\nlet c = 3;\nF7",
+                Some("cat <<< x\nlet a = 1;\nlet b = 2;\nlet c = 3;\n"),
+            ),
+            (
+                "F7\nlet a = 1;\nlet b = 2;\nlet c = 3;\nb >>> c",
+                Some("\nlet a = 1;\nlet b = 2;\nlet c = 3;\nb >>> c"),
+            ),
             ("F7 stays\ncat <<< x\n- a\nb >>> c", Some(" stays\ncat <<< x\n- a\nb >>> c")),
         ] {
             let told = without_markers(text, "F7", source);

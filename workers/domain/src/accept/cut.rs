@@ -112,6 +112,8 @@ mod tests {
             ("2. Quote: `b`\n   - Confidence: 8", ""),
             ("2. Quote: `b`\n   - Confidence: 80%\n3", "2. Quote: `b`\n   - Confidence: 80%\n"),
             ("\n## Verdict\nneeds", "\n## Verdict\n"),
+            // A list within an item begins none.
+            ("2. It is lost\n  - on a full disk\n  - on a clo", ""),
         ] {
             assert_eq!(finished(&format!("{one}{tail}")), format!("{one}{want}"), "{tail}");
         }

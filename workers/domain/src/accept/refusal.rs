@@ -109,6 +109,17 @@ mod tests {
         assert_eq!(of(&summary[..summary.len() - 1]).unwrap_err().0, Outcome::Thin);
         let told = self::refused(&Answer { text: "I cannot help with it.", ..Answer::default() });
         assert!(told.is_some_and(|why| why.contains("I cannot help")));
-        assert_eq!(self::refused(&Answer { text: "It is done.", ..Answer::default() }), None);
+        let opens = |n: usize| format!("{} I cannot help with it.", "x".repeat(n - 1));
+        for (text, declines) in [
+            ("It is done.", false),
+            ("I cannot find a fault in it.", false),
+            ("Sorry, I cannot find a fault in it.", false),
+            (&opens(19), true),
+            (&opens(20), false),
+            ("Unfortunately, with all that I was shown of it, I cannot help.", true),
+        ] {
+            let told = self::refused(&Answer { text, ..Answer::default() });
+            assert_eq!(told.is_some(), declines, "{text}");
+        }
     }
 }

@@ -139,7 +139,7 @@ mod tests {
             ("This is not a bug but a false alarm", U, true),
             ("I agree: this is a real bug", R, true),
             ("It reads past the end, so the claim is correct", R, true),
-            ("In my view the claim is about what is written, which is not correct", U, false),
+            ("In my view the claim is about what is not correct", U, false),
             ("The finding is not correct", U, true),
             ("The finding is correct", U, false),
             ("The value is not correct after the call", U, false),

@@ -196,6 +196,10 @@ fn a_distillation_says_so_and_names_the_gaps() {
     assert!(user.contains("proves nothing"));
     assert!(user.contains("3500 to 7000") && user.contains("notes on 3 parts were shortened"));
     assert!(!user.to_lowercase().contains("shard"), "the word itself invites leaks");
+    let body = Body::Distilled { scratchpad: "notes", shortened: 0, bytes: 9000, missing: &[] };
+    assert!(!review_prompt(&input(body, &[], &[])).user.contains("shortened"));
+    assert_eq!(last_chars("abc", 3), ("notes", "abc"));
+    assert_eq!(last_chars("abc", 2), ("the last of the notes", "bc"));
 }
 
 #[test]
@@ -285,6 +289,7 @@ fn every_object_of_the_schema_is_strict() {
         }
     }
     assert_eq!((check(&forensic_schema(true, 5)), check(&forensic_schema(false, 5))), (9, 8));
+    assert_eq!((check(&diff_schema(5)), check(&audit_schema(5))), (2, 2));
 }
 
 #[test]
