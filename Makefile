@@ -80,12 +80,14 @@ FLOWS := --workspace --test main_job --test ladder --test fleet --test facts --t
 CRASHES := --workspace --test faults crash::
 
 # The tests start the programs, so these are built first. The flow tests run on one server, then on a
-# cluster. All of them run, so that one run shows all failures.
+# cluster. All of them run, so that one run shows all failures. They wait for processes, leases and answers more than
+# they compute: one a core left a third of the cores idle.
 .PHONY: run-tests
 run-tests:
 	$(CARGO) build --workspace --locked --bins
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
-	    run() { $(CARGO) nextest run --locked "$$@"; }; \
+	    threads=$$(($$(getconf _NPROCESSORS_ONLN) * 3 / 2)); \
+	    run() { $(CARGO) nextest run --locked --test-threads "$$threads" "$$@"; }; \
 	else \
 	    run() { $(CARGO) test --no-fail-fast --locked "$$@"; }; \
 	fi; \

@@ -244,7 +244,7 @@ fn hostile_files_are_split_all_the_same() {
             "class A:\n ",
             "\n",
         ] {
-            let text = piece.repeat((1 << 17) / piece.len());
+            let text = piece.repeat((1 << 15) / piece.len());
             sound(&text, &split(name, &text, &config(6000, 3500, SplitMode::Syntax)), 3500);
         }
     }
