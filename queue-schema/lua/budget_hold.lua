@@ -19,8 +19,10 @@ local id, cheaper, further = ARGV[1], ARGV[5] == '1', ARGV[6] == '1'
 local j = look(id, 't', 'st', 's', 'l', 'res')
 if j.t ~= ARGV[2] or j.st ~= 'leased' then return { -1 } end
 -- Since it was claimed: a claim knows what becomes of it.
-local function is_paused(name) return call('SISMEMBER', P .. 'paused', name) == 1 end
-if is_cancelled(j.s) or is_paused('sweep:' .. j.s) or is_paused('lane:' .. tostring(j.l)) then return { 4 } end
+if is_cancelled(j.s) then return { 4 } end
+for _, name in ipairs(call('SMEMBERS', P .. 'paused')) do
+  if name == 'sweep:' .. j.s or name == 'lane:' .. tostring(j.l) then return { 4 } end
+end
 local caps = budget_of(j.s)
 if not caps then
   release_held(id, j.s, j.res)

@@ -141,8 +141,7 @@ function checks.sweep()
         call('HSET', sk, 'n:' .. code, select(2, string.gsub(all, code, '')))
       end
       call('HSET', sk, 'total', wanted, 'cursor', 0)
-      admit(sweep)
-      judge_sweep(sweep)
+      go_on(sweep, true)
     end
   end
   if s.state == 'planning' then

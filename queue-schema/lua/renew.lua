@@ -5,14 +5,15 @@
 -- ARGV[3+] pairs of job id and token
 -- Returns the ids of leases that were lost.
 -- @include jobs
-local lost = {}
+local lost, kept, deadline = {}, {}, digits(NOW + tonumber(ARGV[2]))
 for i = 3, #ARGV, 2 do
   if look(ARGV[i], 't').t == ARGV[i + 1] then
-    call('ZADD', P .. 'leases', NOW + tonumber(ARGV[2]), ARGV[i])
+    kept[#kept + 1], kept[#kept + 2] = deadline, ARGV[i]
   else
     lost[#lost + 1] = ARGV[i]
   end
 end
+in_parts(kept, function(...) call('ZADD', P .. 'leases', ...) end)
 -- After the leases: they are what counts.
 local here = redis.pcall('ZADD', P .. 'workers', NOW, ARGV[1])
 if type(here) == 'table' then broken(here) end

@@ -94,26 +94,26 @@ local function apply_effects(i)
       local sk, tg = P .. 'sw:' .. sweep, P .. 'tg:' .. sweep
       -- Pages come in order; one that was written before is not written again.
       if tonumber(call('HGET', sk, 'total')) == first and not is_cancelled(sweep) then
-        local codes, skipped = {}, 0
+        local codes, records, skipped = {}, {}, 0
         for k = 0, n_targets - 1 do
           codes[k + 1] = ARGV[i + 2 * k]
           if codes[k + 1] == 's' then skipped = skipped + 1 end
-          call('HSET', tg, first + k, ARGV[i + 2 * k + 1])
+          records[2 * k + 1], records[2 * k + 2] = first + k, ARGV[i + 2 * k + 1]
         end
+        in_parts(records, function(...) call('HSET', tg, ...) end)
         if n_targets > 0 then call('SETRANGE', P .. 'st:' .. sweep, first, table.concat(codes)) end
         tell_settled(sweep, 's', skipped)
         count(sk, 'n:s', skipped, true)
         count(sk, 'n:q', n_targets - skipped, true)
         call('HSET', sk, 'total', first + n_targets)
-        admit(sweep)
+        admit(sweep, look_sweep(sweep))
       end
       i = i + 2 * n_targets
     elseif op == 'listed' then
       local sk = P .. 'sw:' .. ARGV[i]
       if call('HGET', sk, 'state') == 'planning' then
         call('HSET', sk, 'planned', '1', 'state', 'running')
-        admit(ARGV[i])
-        judge_sweep(ARGV[i])
+        go_on(ARGV[i], true)
       end
       i = i + 1
     elseif op == 'event' then

@@ -62,20 +62,29 @@ local function first_job(sweep, target, lane, prio, max, head, tail)
     target = tostring(target), delay = 0, max = max, body = head .. target .. tail }
 end
 
+-- What admitting targets and judging a sweep need of its record.
+local OF_SWEEP = { 'state', 'planned', 'n:q', 'n:l', 'window', 'cursor', 'total', 'lane', 'head', 'tail', 'max', 'prio',
+  'cap:calls', 'cap:tokens', 'cap:micro_usd' }
+local function look_sweep(sweep)
+  local s, values = {}, call('HMGET', P .. 'sw:' .. sweep, unpack(OF_SWEEP))
+  for k, name in ipairs(OF_SWEEP) do s[name] = values[k] end
+  return s
+end
+
+local function is_capped(s) return s['cap:calls'] or s['cap:tokens'] or s['cap:micro_usd'] end
+
 -- Fill the sweep's admission window with its next waiting targets.
-local function admit(sweep)
+local function admit(sweep, s)
   local sk = P .. 'sw:' .. sweep
-  local s = call('HMGET', sk, 'n:l', 'window', 'cursor', 'total', 'lane', 'head', 'tail', 'max', 'prio', 'state',
-    'cap:calls', 'cap:tokens', 'cap:micro_usd')
-  if s[10] ~= 'running' and s[10] ~= 'planning' then return end
-  local live, window, cursor, total = tonumber(s[1]), tonumber(s[2]), tonumber(s[3]), tonumber(s[4])
-  ranks[sweep] = s[9] and string.match(s[9], '^[012]$') or false
+  if s.state ~= 'running' and s.state ~= 'planning' then return end
+  local live, window, cursor, total = tonumber(s['n:l']), tonumber(s.window), tonumber(s.cursor), tonumber(s.total)
+  ranks[sweep] = s.prio and string.match(s.prio, '^[012]$') or false
   -- A record that lacks what a target's first job is made of admits nobody until it is mended.
-  if not (live and window and cursor and cursor >= 0 and total and s[5] and s[6] and s[7] and s[8]) then
+  if not (live and window and cursor and cursor >= 0 and total and s.lane and s.head and s.tail and s.max) then
     return broken('the record of sweep ' .. sweep .. ' is not whole')
   end
   live = live + pending(sk, 'n:l')
-  if (s[11] or s[12] or s[13]) and is_stopped(sweep, live) then return end
+  if is_capped(s) and is_stopped(sweep, live) then return end
   local room = window - live
   local from, admitted = cursor, 0
   while room > 0 and cursor < total do
@@ -83,7 +92,7 @@ local function admit(sweep)
     if code == '' then break end -- whatever the total says
     if code == 'q' then
       call('SETRANGE', P .. 'st:' .. sweep, cursor, 'l')
-      enqueue(first_job(sweep, cursor, s[5], s[9], s[8], s[6], s[7]))
+      enqueue(first_job(sweep, cursor, s.lane, s.prio, s.max, s.head, s.tail))
       room = room - 1
       admitted = admitted + 1
     end
@@ -138,24 +147,34 @@ end
 
 -- A planned sweep without waiting or live targets is done, and what follows is enqueued; with one again, it runs
 -- again. What its budget does not reach is left out once nothing is live any more.
-local function judge_sweep(sweep)
+local function judge_sweep(sweep, s)
   local sk = P .. 'sw:' .. sweep
-  local s = call('HMGET', sk, 'planned', 'n:q', 'n:l', 'state')
-  local waiting, live = tonumber(s[2]), tonumber(s[3])
-  if s[1] ~= '1' or not waiting or not live then return end
+  local waiting, live = tonumber(s['n:q']), tonumber(s['n:l'])
+  if s.planned ~= '1' or not waiting or not live then return end
   waiting, live = waiting + pending(sk, 'n:q'), live + pending(sk, 'n:l')
-  if s[4] == 'running' and waiting > 0 and live == 0 and is_stopped(sweep, 0) then
+  if s.state == 'running' and waiting > 0 and live == 0 and is_stopped(sweep, 0) then
     recode(sweep, 'q', 'b')
     waiting = 0
   end
   if waiting == 0 and live == 0 then
-    if s[4] == 'running' then
+    if s.state == 'running' then
       call('HSET', sk, 'state', 'done', 'ended', NOW)
       enqueue_last(sweep)
     end
-  elseif s[4] == 'done' then
+  elseif s.state == 'done' then
     reopen(sk, 'running')
   end
+end
+
+-- A sweep admits what it has room for, if there may be some, and ends where it is through.
+local function go_on(sweep, has_room)
+  local s = look_sweep(sweep)
+  if has_room then
+    admit(sweep, s)
+    -- A budget is judged by counters that are written first: what was read before is old.
+    if is_capped(s) then s = look_sweep(sweep) end
+  end
+  judge_sweep(sweep, s)
 end
 
 -- A target is accepted once the stream that the sweep's record names has its row, perhaps while more is done
@@ -181,7 +200,5 @@ settle = function(sweep, target, code)
   count(sk, 'n:' .. code, 1, true)
   tell_settled(sweep, code, 1, target)
   tidy(sweep, target, asked)
-  if code == 'l' then judge_sweep(sweep) end
-  if old == 'l' then admit(sweep) end
-  judge_sweep(sweep)
+  go_on(sweep, old == 'l')
 end

@@ -39,11 +39,14 @@ fn few_commands(memory: &str, most: f64) {
     let before = usage::commands(&mut conn);
     let _worker = bench.worker(&["--concurrency", "16"]);
     let record = queue_schema::keys::sweep(&id);
+    let mut own = 0;
     eventually(LONG, "the sweep ends", || {
+        own += 1;
         let state: String = conn.ask(&["HGET", &record, "state"]);
         (state == "done").then_some(())
     });
     let took = usage::commands(&mut conn).since(&before);
-    let each = took.inner() as f64 / FILES as f64;
+    let each = (took.inner() - own) as f64 / FILES as f64;
+    println!("figure: {each:.1} commands an attempt");
     assert!(each <= most, "{each} commands an attempt: {took:?}");
 }
