@@ -146,13 +146,14 @@ pub struct Figures {
     name: String,
     by_kind: BTreeMap<&'static str, (u32, u32)>,
     pub false_masks: u32,
+    pub missed: Vec<String>,
     trouble: Vec<String>,
 }
 
 impl Figures {
     pub fn new(name: &str) -> Self {
-        let (by_kind, trouble) = (BTreeMap::new(), Vec::new());
-        Self { name: name.to_owned(), by_kind, false_masks: 0, trouble }
+        let (missed, trouble) = (Vec::new(), Vec::new());
+        Self { name: name.to_owned(), by_kind: BTreeMap::new(), false_masks: 0, missed, trouble }
     }
 
     /// Whether anything of the case's secrets is in what was sent.
@@ -161,6 +162,7 @@ impl Figures {
         let (found, all) = self.by_kind.entry(case.kind).or_default();
         *all += 1;
         if left {
+            self.missed.push(case.text.clone());
             self.trouble.push(format!("missed ({}): {}", case.kind, case.text));
         } else {
             *found += 1;

@@ -17,8 +17,8 @@ use scrum_domain::split::{SplitConfig, split};
 use std::fmt::Write as _;
 use std::ops::Range;
 
-/// The least recall and the least precision.
-const LEAST: f64 = 0.95;
+/// What is missed, and known to be: the values look like words that are joined by their capitals.
+const MISSED: [&str; 2] = ["ARG userPassword=zWUtMlZDrq", "PGPASSWORD=lArizpbPfk psql -h db"];
 
 /// Each case as a file of its own.
 fn whole(name: &str, cases: &[Case], innocents: &[String]) -> Figures {
@@ -83,7 +83,10 @@ fn figures_of_the_corpus() {
         println!("{figures}");
     }
     for figures in &all {
-        assert!(figures.recall() >= LEAST, "{figures}");
-        assert!(figures.precision() >= LEAST, "{figures}");
+        // No share of misses is allowed: a form that is no longer found would hide in it.
+        let missed: Vec<_> =
+            figures.missed.iter().filter(|text| !MISSED.contains(&text.as_str())).collect();
+        assert!(missed.is_empty(), "{figures}");
+        assert_eq!(figures.false_masks, 0, "{figures}");
     }
 }
