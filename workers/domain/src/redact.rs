@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// Version of what is found and how it is masked; cached answers to masked prompts are kept by it.
-pub const MASK_VERSION: &str = "4";
+pub const MASK_VERSION: &str = "5";
 
 /// What every mask begins with.
 pub const MASK_START: &str = "[masked:";

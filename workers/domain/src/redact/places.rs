@@ -11,8 +11,6 @@ use std::sync::LazyLock;
 const MOST_LINES: usize = 4000;
 /// Bytes that a Secret written as JSON has at most, to either side of its kind.
 const MOST_JSON: usize = 65_536;
-/// Bytes of a value at least: below, it could be any word.
-const LEAST: usize = 4;
 
 static YAML: LazyLock<Option<Regex>> =
     LazyLock::new(|| ascii(r"(?m)^[ \t-]*kind:[ \t]*Secret[ \t\r]*$"));
@@ -45,8 +43,8 @@ pub(super) fn find(text: &str, found: &mut Vec<Span>) {
 
 fn push(text: &str, range: Range<usize>, found: &mut Vec<Span>) {
     let Some(value) = text.get(range.clone()) else { return };
-    let known = value.contains(super::MASK_START) || value.contains("{{") || is_stand_in(value);
-    if value.len() >= LEAST && !known {
+    let known = value.contains(super::MASK_START) || is_stand_in(value);
+    if !known {
         found.push(Span::new(range, Kind::Assigned));
     }
 }
@@ -60,15 +58,22 @@ fn yaml(text: &str, kind: Range<usize>, found: &mut Vec<Span>) {
         let is_more = body.starts_with('#') || body.starts_with("- ") || is_entry(body);
         !body.is_empty()
             && (body.starts_with("---")
-                || depth < own && !body.starts_with("- ")
+                || depth < own
                 || depth == own && (!is_more || body.starts_with("kind:")))
     };
     let mut start = kind.start;
-    for line in text[..kind.start].lines().rev().take(MOST_LINES) {
-        if ends(line) {
-            break;
+    // Of a list, only the member that has the kind: it begins at its dash.
+    let opens = |line: &str| line.trim_start().starts_with("- ");
+    if !opens(&text[kind.clone()]) {
+        for line in text[..kind.start].split_inclusive('\n').rev().take(MOST_LINES) {
+            let is_outer = ends(line);
+            if !is_outer || opens(line) {
+                start -= line.len();
+            }
+            if is_outer {
+                break;
+            }
         }
-        start -= line.len() + 1;
     }
     let mut at = start;
     let mut within = false;
