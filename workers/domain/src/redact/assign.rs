@@ -35,16 +35,12 @@ pub(super) fn find(text: &str, words: Vec<Hit>, found: &mut Vec<Span>) {
     let mut best: Option<Hit> = None;
     // Of the words in one name the last one says what it is.
     for hit in words.into_iter().map(Some).chain([None]) {
-        match (best, hit) {
-            (Some(now), Some(next)) if next.start <= now.end && next.end >= now.end => {
-                best = Some(Hit { class: now.class.max(next.class), ..next });
-                continue;
-            }
-            (Some(now), Some(next)) if next.start < now.end => {
-                best = Some(Hit { class: now.class.max(next.class), ..now });
-                continue;
-            }
-            _ => {}
+        // Hits come in the order of their ends.
+        if let (Some(now), Some(next)) = (best, hit)
+            && next.start <= now.end
+        {
+            best = Some(Hit { class: now.class.max(next.class), ..next });
+            continue;
         }
         if let Some(now) = best.filter(|now| now.start >= done)
             && let Some(named) = named(text, now)
@@ -136,7 +132,7 @@ fn elsewhere(text: &str, named: &Named, found: &mut Vec<Span>) {
 /// What stands before `at` on its line, as far as it matters.
 fn line_before(text: &str, at: usize) -> &str {
     let before = window_before(text, at, 4 * NEAR);
-    before[before.rfind('\n').map_or(0, |i| i + 1)..].trim_start()
+    before[before.rfind('\n').unwrap_or(0)..].trim_start()
 }
 
 /// Where the value of a name starts, and what that place says.
@@ -241,9 +237,7 @@ fn settles(
     if spaced {
         return false;
     }
-    leads
-        || (sign == "=" && (in_string || among))
-        || (sign == ":" && in_string && !rest.starts_with('"'))
+    leads || (sign == "=" && (in_string || among)) || (sign == ":" && in_string)
 }
 
 /// The value behind a name and a blank: of a flag, of a directive, or alone on the line.
@@ -283,10 +277,10 @@ fn unwrapped(rest: &str) -> &str {
         // Letters alone are a prefix when they are few: else they are a value in front of its quote.
         Some(quote)
             if (quote <= 2 && rest[..quote].ends_with(['b', 'r', 'f', 'u', 'L', 'N'])
-                || rest[..quote].ends_with(['(', '#', '@', '\\', '[']))
+                || rest[..quote].ends_with(['(', '#', '@', '\\']))
                 && rest[..quote]
                     .chars()
-                    .all(|c| c.is_alphanumeric() || "_:.(#@\\!&[".contains(c)) =>
+                    .all(|c| c.is_alphanumeric() || "_:.(#@\\!&".contains(c)) =>
         {
             &rest[quote..]
         }
@@ -306,9 +300,8 @@ fn value_at(text: &str, place: &Place, name: Name) -> Option<(usize, usize)> {
     } else {
         (at, bare(rest, place)?, place.is_setting && !place.is_blank)
     };
-    let shown = name.class == Class::Password && is_text && place.is_setting;
     let whole = start + value.len() < at + MOST_VALUE;
-    let name = Name { is_text: is_text && (shown || start > at), ..name };
+    let name = Name { is_text, ..name };
     (whole && is_secret(value, name)).then(|| (start, start + value.len()))
 }
 
@@ -348,11 +341,7 @@ fn bare<'a>(rest: &'a str, place: &Place) -> Option<&'a str> {
 
 /// Whether text without quotes is a value rather than code.
 fn bare_is_value(value: &str, is_setting: bool, alone: bool) -> bool {
-    if value.contains(['(', '[', '{', '|'])
-        || value.starts_with('$')
-        || value.contains("::")
-        || value.contains("->")
-    {
+    if value.contains(['(', '[', '{', '|']) || value.starts_with('$') || value.contains("::") {
         return false;
     }
     if is_setting {

@@ -54,6 +54,8 @@ forms! {
     QUOTES = r"^\s{0,8}(?:=>|:=|=|:|,)\s{0,8}(?:qq?|%[qQwWi]?)\s?(?:\{([^}\n]+)\}|\(([^)\n]+)\)|\[([^\]\n]+)\]|<([^>\n]+)>|\|([^|\n]+)\||!([^!\n]+)!|/([^/\n]+)/)";
     // What leads to the first text behind a sign: brackets alone.
     DIRECT = r#"^["'\])]{0,3}\s{0,8}(?:=>|:=|<-|=|:|←)?\s{0,8}[({\[\s]{0,4}[bru]?["'`]"#;
+    // What opens a list whose members stand on the lines below.
+    OPEN = r#"^["'\])]{0,3}\s{0,8}(?:=>|:=|=|:)\s{0,8}\[\s{0,8}$"#;
     SIGN = r#"^(?:["'\])]{0,3}\s{0,8}(?:=>|:=|<-|=|:|←|\{)|\s{1,4}(?i-u:for)\s\S{1,64}\s{0,4}=)"#;
     // `(setq name "value")`.
     LIST = r"\((?:setq|setf|def\w*|define|let)\s+\(?$";
@@ -96,6 +98,12 @@ pub(super) fn find(text: &str, name: Range<usize>, before: &str) -> Vec<Found> {
     let leads = before.trim_start_matches(['-', ' ', '"', '\'']).is_empty();
     if leads && is(&BLOCK, line) {
         return lines(text, at + line.len(), Some(depth(text, name.start)));
+    }
+    if is(&OPEN, line) {
+        // What no quote opens there is code, or a list in the list.
+        let mut members = lines(text, at + line.len(), Some(depth(text, name.start)));
+        members.retain(|(range, _)| text[..range.start].ends_with(['"', '\'']));
+        return members;
     }
     let mut found = if is(&SIGN, line) || is(&LIST, before) { texts(line, at) } else { Vec::new() };
     if is(&DIRECT, line)

@@ -15,7 +15,7 @@ pub(super) fn find(text: &str, name: Range<usize>) -> Vec<Range<usize>> {
     let near = super::window_before(text, name.start, MOST_LINE);
     let behind = window(text, name.end, MOST_LINE);
     let (Some(start), Some(end)) = (
-        begin(text, name.start, near),
+        begin(name.start, near),
         behind
             .find('\n')
             .or_else(|| (name.end + behind.len() == text.len()).then_some(behind.len())),
@@ -30,12 +30,9 @@ pub(super) fn find(text: &str, name: Range<usize>) -> Vec<Range<usize>> {
 }
 
 /// Where the line of `at` begins, when that is in the text before it.
-fn begin(text: &str, at: usize, before: &str) -> Option<usize> {
+fn begin(at: usize, before: &str) -> Option<usize> {
     let start = at - before.len();
-    before
-        .rfind('\n')
-        .map(|i| start + i + 1)
-        .or_else(|| (start == 0 && !text.is_empty()).then_some(0))
+    before.rfind('\n').map(|i| start + i + 1).or_else(|| (start == 0).then_some(0))
 }
 
 fn column(
@@ -54,7 +51,7 @@ fn column(
     let filled = cells.iter().filter(|cell| !cell.is_empty()).count();
     if sign == '|' && first == Some(own) && filled == 2 {
         let right = cells.get(own + 1)?;
-        if !right.is_empty() && !is_rule(&text[right.clone()]) {
+        if !right.is_empty() {
             return Some(vec![right.clone()]);
         }
     }
@@ -75,17 +72,10 @@ fn column(
         if row.len() > MOST_LINE || row.matches(sign).count() != cells.len() - 1 {
             break;
         }
-        found.extend(
-            self::cells(row, at, sign).get(own).filter(|c| !is_rule(&text[(*c).clone()])).cloned(),
-        );
+        found.extend(self::cells(row, at, sign).get(own).cloned());
         at += row.len() + 1;
     }
     Some(found)
-}
-
-/// The line below a head.
-fn is_rule(cell: &str) -> bool {
-    cell.bytes().all(|b| matches!(b, b'-' | b':' | b' ' | b'='))
 }
 
 /// Where the cells are, without blanks and quotes.

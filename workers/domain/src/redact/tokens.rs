@@ -40,7 +40,7 @@ fn url_password(text: &str, at: usize) -> Option<Span> {
     let (user, password) = login.split_once(':')?;
     let known = is_stand_in(password) || password.contains(super::MASK_START);
     let from = start + user.len() + 1;
-    let secret = password.len() >= 3 && !host.is_empty() && !known;
+    let secret = !host.is_empty() && !known;
     secret.then(|| Span::new(from..from + password.len(), Kind::UrlPassword))
 }
 
