@@ -1,6 +1,8 @@
 use super::*;
 use proptest::prelude::*;
 
+mod rows;
+
 /// Written in pieces, so that no scanner of sources takes the examples for keys.
 fn j(parts: &[&str]) -> String {
     parts.concat()
