@@ -127,7 +127,7 @@ fn item(line: &str) -> Option<&str> {
     let digits = line.bytes().take_while(u8::is_ascii_digit).count();
     let rest =
         ["- ", "* ", "+ ", "• "].iter().find_map(|mark| line.strip_prefix(mark)).or_else(|| {
-            let after = &line[digits..];
+            let after = line.get(digits..).filter(|_| digits > 0)?;
             after.strip_prefix(". ").or_else(|| after.strip_prefix(") "))
         })?;
     let rest = rest.trim_start();
