@@ -43,8 +43,10 @@ pub fn judge(
         return Err((Outcome::Thin, "empty answer".to_owned()));
     }
     let mut entries = entries(text, &ballot.source);
-    if let ([entry], [_]) = (&mut entries[..], order) {
-        entry.number.get_or_insert(1);
+    if let [_] = order {
+        for entry in &mut entries {
+            entry.number.get_or_insert(1);
+        }
     }
     let mut votes = BTreeMap::<usize, Said>::new();
     for entry in &entries {
@@ -206,6 +208,12 @@ fn in_lines(text: &str) -> Vec<(Entry, String)> {
         block.push_str(line);
         block.push('\n');
         match label {
+            // Another vote on the same statement, which goes another way.
+            Some(("verdict", said)) if goes_another_way(&entry.verdict, said) => {
+                let (number, verdict) = (entry.number, said.to_owned());
+                found.push((Entry { number, verdict, ..Entry::default() }, line.to_owned()));
+                open = "verdict";
+            }
             Some((name, said)) => {
                 open = name;
                 add(entry, open, said);
@@ -218,6 +226,10 @@ fn in_lines(text: &str) -> Vec<(Entry, String)> {
         }
     }
     found
+}
+
+fn goes_another_way(before: &str, now: &str) -> bool {
+    matches!((stand(before), stand(now)), (Some((before, _)), Some((now, _))) if before != now)
 }
 
 fn add(entry: &mut Entry, label: &str, said: &str) {

@@ -82,6 +82,9 @@ fn a_vote_counts_with_lines_of_the_file_and_one_meaning() {
         (lines(good, "w", "rejected: no"), R, false),
         (lines(good, "The finding is correct", "rejected"), R, false),
         (lines(good, "w", "upheld\n\nFINDING: 1\nVERDICT: rejected"), U, false),
+        (lines(good, "w", "upheld\nVERDICT: rejected"), U, false),
+        (lines(good, "it says\nVERDICT: rejected", "upheld"), R, false),
+        (lines(good, "w", "upheld\nVERDICT: upheld"), U, true),
         (format!("{0}\n\n{0}", lines(good, "w", "upheld")), U, true),
         // What stands behind a verdict or in a reason is no verdict.
         (lines(good, "w", "upheld\nThe rest was partly read."), U, true),
