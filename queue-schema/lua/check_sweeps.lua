@@ -141,7 +141,7 @@ function checks.sweep()
         call('HSET', sk, 'n:' .. code, select(2, string.gsub(all, code, '')))
       end
       call('HSET', sk, 'total', wanted, 'cursor', 0)
-      go_on(sweep, true)
+      go_on(sweep)
     end
   end
   if s.state == 'planning' then

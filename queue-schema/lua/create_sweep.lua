@@ -48,7 +48,7 @@ local function put_back()
   local n = recode(sweep, 'b', 'q')
   if n > 0 then
     call('HSET', sk, 'cursor', math.min(first - 1, tonumber(call('HGET', sk, 'cursor')) or 0))
-    judge_sweep(sweep, look_sweep(sweep))
+    judge_sweep(sweep)
   end
   return n
 end
@@ -57,7 +57,7 @@ if call('ZSCORE', P .. 'forgetting', sweep) then return { 2, 0 } end
 if call('EXISTS', sk) == 1 then
   if is_cancelled(sweep) or not set_caps(false) then return { 0, 0 } end
   local n = put_back()
-  go_on(sweep, true)
+  go_on(sweep)
   return { 0, n }
 end
 call('HSET', sk, 'spec', ARGV[2], 'state', 'planning', 'created', NOW, 'window', ARGV[3],

@@ -182,12 +182,12 @@ function checks.sweep()
     if n.l < tonumber(s[1]) or first < tonumber(s[3]) then
       if fault('window', 'sweep ' .. sweep, n.q .. ' targets wait, and there is room for them') then
         call('HSET', sk, 'cursor', first)
-        admit(sweep, look_sweep(sweep))
+        admit(sweep)
       end
     end
   elseif n.l == 0 and s[5] == '1' then
     if fault('ended', 'sweep ' .. sweep, 'nothing that may go on waits or is in work, but it says that it runs') then
-      judge_sweep(sweep, look_sweep(sweep))
+      judge_sweep(sweep)
     end
   end
 end

@@ -106,14 +106,14 @@ local function apply_effects(i)
         count(sk, 'n:s', skipped, true)
         count(sk, 'n:q', n_targets - skipped, true)
         call('HSET', sk, 'total', first + n_targets)
-        admit(sweep, look_sweep(sweep))
+        admit(sweep)
       end
       i = i + 2 * n_targets
     elseif op == 'listed' then
       local sk = P .. 'sw:' .. ARGV[i]
       if call('HGET', sk, 'state') == 'planning' then
         call('HSET', sk, 'planned', '1', 'state', 'running')
-        go_on(ARGV[i], true)
+        go_on(ARGV[i])
       end
       i = i + 1
     elseif op == 'event' then

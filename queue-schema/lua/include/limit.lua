@@ -110,12 +110,14 @@ local function judge(p, now)
   next_epoch(p)
 end
 
+local function free(p) p.used = math.max(0, p.used - 1) end
+
 -- A call has ended, which counted as used until now: in which epoch it began; 'fine', 'late' (it ran out of time),
 -- 'refused' (429, 503) or 'other', which says nothing; its time and work; the status of a refusal, and how long the
 -- server wants to be left alone. `pause` is the first pause after refusals of which none said how long, and
 -- `longest` the last.
 function places.ended(p, now, c, pause, longest)
-  p.used = math.max(0, p.used - 1)
+  free(p)
   if not p.most then return end
   if c.how == 'refused' then
     if c.wait then p.told = math.max(p.told or 0, now + c.wait) end
@@ -155,7 +157,7 @@ end
 
 -- A call was not made: its place is free, and its start goes back to the rate.
 function places.unused(p)
-  p.used = math.max(0, p.used - 1)
+  free(p)
   if p.rate and p.tokens then p.tokens = p.tokens + 1 end
 end
 

@@ -73,9 +73,10 @@ end
 
 local function is_capped(s) return s['cap:calls'] or s['cap:tokens'] or s['cap:micro_usd'] end
 
--- Fill the sweep's admission window with its next waiting targets.
+-- Fill the sweep's admission window with its next waiting targets. Whoever has its record gives it.
 local function admit(sweep, s)
   local sk = P .. 'sw:' .. sweep
+  s = s or look_sweep(sweep)
   if s.state ~= 'running' and s.state ~= 'planning' then return end
   local live, window, cursor, total = tonumber(s['n:l']), tonumber(s.window), tonumber(s.cursor), tonumber(s.total)
   ranks[sweep] = s.prio and string.match(s.prio, '^[012]$') or false
@@ -149,6 +150,7 @@ end
 -- again. What its budget does not reach is left out once nothing is live any more.
 local function judge_sweep(sweep, s)
   local sk = P .. 'sw:' .. sweep
+  s = s or look_sweep(sweep)
   local waiting, live = tonumber(s['n:q']), tonumber(s['n:l'])
   if s.planned ~= '1' or not waiting or not live then return end
   waiting, live = waiting + pending(sk, 'n:q'), live + pending(sk, 'n:l')
@@ -166,15 +168,12 @@ local function judge_sweep(sweep, s)
   end
 end
 
--- A sweep admits what it has room for, if there may be some, and ends where it is through.
-local function go_on(sweep, has_room)
+-- A sweep admits what it has room for, and ends where it is through.
+local function go_on(sweep)
   local s = look_sweep(sweep)
-  if has_room then
-    admit(sweep, s)
-    -- A budget is judged by counters that are written first: what was read before is old.
-    if is_capped(s) then s = look_sweep(sweep) end
-  end
-  judge_sweep(sweep, s)
+  admit(sweep, s)
+  -- Counters are written before a budget is judged by them: what was read of a capped sweep is old.
+  judge_sweep(sweep, not is_capped(s) and s or nil)
 end
 
 -- A target is accepted once the stream that the sweep's record names has its row, perhaps while more is done
@@ -200,5 +199,5 @@ settle = function(sweep, target, code)
   count(sk, 'n:' .. code, 1, true)
   tell_settled(sweep, code, 1, target)
   tidy(sweep, target, asked)
-  go_on(sweep, old == 'l')
+  if old == 'l' then go_on(sweep) else judge_sweep(sweep) end
 end
