@@ -200,20 +200,24 @@ fn in_lines(text: &str) -> Vec<(Entry, String)> {
             (open, rest) = ("", after);
         }
         let label = labelled(rest);
-        if found.is_empty() && label.is_some() {
+        let begins = match (found.last(), label) {
             // A ballot of one statement needs no number.
-            found.push(Default::default());
+            (None, Some(_)) => Some(None),
+            // Another vote on the same statement.
+            (Some((entry, _)), Some(("verdict", said)))
+                if goes_another_way(&entry.verdict, said) =>
+            {
+                Some(entry.number)
+            }
+            _ => None,
+        };
+        if let Some(number) = begins {
+            found.push((Entry { number, ..Entry::default() }, String::new()));
         }
         let Some((entry, block)) = found.last_mut() else { continue };
         block.push_str(line);
         block.push('\n');
         match label {
-            // Another vote on the same statement, which goes another way.
-            Some(("verdict", said)) if goes_another_way(&entry.verdict, said) => {
-                let (number, verdict) = (entry.number, said.to_owned());
-                found.push((Entry { number, verdict, ..Entry::default() }, line.to_owned()));
-                open = "verdict";
-            }
             Some((name, said)) => {
                 open = name;
                 add(entry, open, said);
