@@ -118,6 +118,7 @@ mod tests {
         assert_eq!(room(Some(1000), 24_000), 1, "0 would be any number");
         assert_eq!(room(Some(Rung::ANY_CONTEXT), 24_000), 24_000);
     }
+
     #[test]
     fn tokens_are_guessed_by_all_that_is_sent() {
         assert_eq!([0, 1, 4, 5, 400].map(guess), [0, 1, 1, 2, 100]);

@@ -293,6 +293,7 @@ mod tests {
         assert_eq!((row.critical_failures_count, row.risk_points_count), (2, 0));
         assert_eq!(row.cost_usd, None, "nobody told a price");
     }
+
     #[test]
     fn the_tiers_are_told_once_more_only_where_a_test_has_proven_a_finding() {
         let mut parsed = parse::markdown("## Changes\n1. a `fn main()` (95%)\nScore: 7/10");

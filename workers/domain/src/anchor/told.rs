@@ -243,6 +243,7 @@ mod tests {
         assert_eq!(names("The `send` of C4 will load what doIt() left", false), "send C4 doIt");
         assert_eq!(names("`return load(x)` fails", false), "load");
     }
+
     #[test]
     fn a_claim_tells_and_the_code_that_stands_with_it_does_not() {
         let names = |text: &str| {
