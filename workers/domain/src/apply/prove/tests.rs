@@ -1,3 +1,5 @@
+mod ask;
+
 use super::*;
 use crate::apply::verdict::Ran;
 use queue_schema::apply::{Framework, TestPlan};
@@ -387,5 +389,3 @@ fn a_run_is_to_blame_for_what_it_changes_but_for_what_tools_leave() {
         assert_eq!(to_blame(&list(changed), known), blamed);
     }
 }
-
-mod ask;
