@@ -5,7 +5,7 @@ use queue_schema::forge::ForgeKind;
 use reqwest::header::{HeaderMap, HeaderValue, LINK};
 use reqwest::{Method, Response, Url};
 use scrum_config::ForgeSettings;
-use scrum_providers::{Http, Secret, root_cause};
+use scrum_providers::{Http, Secret, Way, root_cause};
 use serde_json::Value;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -56,11 +56,9 @@ impl Client {
             .ok_or_else(|| {
                 ForgeError::Setup(format!("no token: set the environment variable {variable}"))
             })?;
-        let host = base.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        let here = host == "localhost"
-            || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        let http = Http::new(Duration::from_secs(settings.connect_timeout_s), here)
-            .map_err(|e| ForgeError::Setup(e.to_string()))?;
+        let connect = Duration::from_secs(settings.connect_timeout_s);
+        let http =
+            Http::new(connect, Way::to(&base)).map_err(|e| ForgeError::Setup(e.to_string()))?;
         Ok(Self {
             kind,
             login: settings.login.clone(),

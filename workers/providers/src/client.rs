@@ -1,30 +1,52 @@
 //! HTTP clients: the connections that are kept, and the certificates that are trusted.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reqwest::{Client, redirect};
+use reqwest::{Client, Url, redirect};
 
 use crate::error::SetupError;
+
+/// How a server is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Way {
+    /// It is on this machine.
+    pub(crate) loopback: bool,
+    /// Over TLS.
+    pub(crate) tls: bool,
+}
+
+impl Way {
+    /// To the server at an address.
+    pub fn to(url: &Url) -> Self {
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let loopback = host == "localhost"
+            || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        Self { loopback, tls: url.scheme() == "https" }
+    }
+}
 
 /// Clients that keep connections for the next call, and one that does not.
 #[derive(Debug, Clone)]
 pub struct Http {
     kept: Client,
-    fresh: Client,
+    /// Made when a server needs it.
+    fresh: Arc<OnceLock<Client>>,
     /// Until a server closes a kept connection under a request.
     keeps: Arc<AtomicBool>,
+    connect: Duration,
+    way: Way,
     /// Why no certificates of authorities could be read.
     untrusting: Option<String>,
 }
 
 impl Http {
     /// With the given bound on the handshake.
-    pub fn new(connect: Duration, loopback: bool) -> Result<Self, SetupError> {
-        let (kept, untrusting) = client(connect, loopback, KEPT)?;
-        let (fresh, _) = client(connect, loopback, 0)?;
-        Ok(Self { kept, fresh, keeps: Arc::new(true.into()), untrusting })
+    pub fn new(connect: Duration, way: Way) -> Result<Self, SetupError> {
+        let (kept, untrusting) = client(connect, way, KEPT)?;
+        let (fresh, keeps) = (Arc::default(), Arc::new(true.into()));
+        Ok(Self { kept, fresh, keeps, connect, way, untrusting })
     }
 
     /// One for another server, which may keep connections though others don't.
@@ -35,7 +57,13 @@ impl Http {
 
     /// The client for the next request.
     pub fn client(&self) -> &Client {
-        if self.keeps.load(Ordering::Relaxed) { &self.kept } else { &self.fresh }
+        if self.keeps.load(Ordering::Relaxed) {
+            return &self.kept;
+        }
+        self.fresh.get_or_init(|| {
+            let made = client(self.connect, self.way, 0);
+            made.map_or_else(|_| self.kept.clone(), |(client, _)| client)
+        })
     }
 
     /// What to do when a certificate is not accepted; nothing for other causes.
@@ -79,7 +107,7 @@ const KEPT_FOR: Duration = Duration::from_secs(4);
 /// variables, but never stand between this process and its own machine.
 fn client(
     connect: Duration,
-    loopback: bool,
+    way: Way,
     kept: usize,
 ) -> Result<(Client, Option<String>), SetupError> {
     // Installed once for the process; that another part was first is fine.
@@ -94,15 +122,23 @@ fn client(
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false);
-        if loopback { builder.no_proxy() } else { builder }
+        if way.loopback { builder.no_proxy() } else { builder }
     };
+    let trusting_nobody = || {
+        let client = builder().tls_certs_only([]).build();
+        client.map_err(|e| SetupError::Client(e.to_string()))
+    };
+    // Reading the system's certificates takes longer than all else at the start of a worker. A server of this
+    // machine that is spoken to in plain HTTP shows none, and neither does a proxy.
+    if way.loopback && !way.tls {
+        return Ok((trusting_nobody()?, None));
+    }
     let error = match builder().build() {
         Ok(client) => return Ok((client, None)),
         Err(error) => root_cause(&error),
     };
     // A machine without CA certificates can still reach a model over plain HTTP.
-    let client = builder().tls_certs_only([]).build();
-    client.map(|client| (client, Some(error))).map_err(|e| SetupError::Client(e.to_string()))
+    Ok((trusting_nobody()?, Some(error)))
 }
 
 /// The innermost cause: reqwest's own text repeats the address and says little else.

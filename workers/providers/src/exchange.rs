@@ -30,8 +30,8 @@ struct Side {
 /// An address that can't be used, or no HTTP client.
 pub async fn exchange(pair: &Pair) -> Result<Vec<Answers>, SetupError> {
     let side = |name: &str, address: &str| {
-        let (base, loopback) = base_url(name, address)?;
-        let http = Http::new(CONNECT, loopback)?;
+        let (base, way) = base_url(name, address)?;
+        let http = Http::new(CONNECT, way)?;
         Ok(Side { base, http, timeout: Duration::from_secs(pair.timeout_s) })
     };
     let (a, b) = (side("A", &pair.a)?, side("B", &pair.b)?);

@@ -11,7 +11,7 @@ use tokio::time::timeout_at;
 
 use crate::body;
 use crate::classify::{self, Told};
-use crate::client::{Http, root_cause};
+use crate::client::{Http, Way, root_cause};
 use crate::clock::Clock;
 use crate::error::{ChatError, FailedKind, SetupError, TerminalKind, TransientKind};
 use crate::secret::Secret;
@@ -68,8 +68,8 @@ pub(crate) struct Endpoint {
     pub(crate) client: Http,
 }
 
-/// Checks a base address; returns it without trailing slashes, and whether it is this machine.
-pub(crate) fn base_url(provider: &str, base: &str) -> Result<(String, bool), SetupError> {
+/// Checks a base address; returns it without trailing slashes, and how its server is reached.
+pub(crate) fn base_url(provider: &str, base: &str) -> Result<(String, Way), SetupError> {
     let bad = |problem: &str| SetupError::BaseUrl {
         provider: provider.to_owned(),
         problem: problem.to_owned(),
@@ -88,10 +88,7 @@ pub(crate) fn base_url(provider: &str, base: &str) -> Result<(String, bool), Set
     if url.query().is_some() || url.fragment().is_some() {
         return Err(bad("must end with its path, without ? or #"));
     }
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    let loopback =
-        host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    Ok((base.to_owned(), loopback))
+    Ok((base.to_owned(), Way::to(&url)))
 }
 
 impl std::fmt::Debug for Endpoint {
@@ -104,17 +101,17 @@ impl std::fmt::Debug for Endpoint {
 }
 
 impl Endpoint {
-    /// A provider of the settings. `client` gives one with a bound on the handshake, for this machine or not.
+    /// A provider of the settings. `client` gives one with a bound on the handshake, for a way to a server.
     pub(crate) fn new(
         name: &str,
         cfg: ProviderConfig,
         form: &'static Form,
         key: Key,
-        client: impl FnOnce(Duration, bool) -> Result<Http, SetupError>,
+        client: impl FnOnce(Duration, Way) -> Result<Http, SetupError>,
     ) -> Result<Self, SetupError> {
-        let (base, loopback) = base_url(name, &cfg.base_url)?;
+        let (base, way) = base_url(name, &cfg.base_url)?;
         let extra = body::extra_body(name, cfg.extra_body.as_ref())?;
-        let client = client(Duration::from_secs(cfg.connect_timeout_s.max(1)), loopback)?;
+        let client = client(Duration::from_secs(cfg.connect_timeout_s.max(1)), way)?;
         Ok(Self { name: name.to_owned(), form, cfg, extra, base, key, client })
     }
 
@@ -371,11 +368,15 @@ mod tests {
             assert!(error.starts_with("providers.p.base_url "), "{bad}: {error}");
             assert!(!error.contains("u:p"), "{error}");
         }
-        assert_eq!(
-            base_url("p", "http://[::1]:1/v1/").unwrap(),
-            ("http://[::1]:1/v1".into(), true)
-        );
-        assert!(!base_url("p", "https://api.x.ai/v1").unwrap().1);
-        assert!(base_url("p", "http://localhost:1").unwrap().1);
+        for (address, base, loopback, tls) in [
+            ("http://[::1]:1/v1/", "http://[::1]:1/v1", true, false),
+            ("https://127.0.0.1:1", "https://127.0.0.1:1", true, true),
+            ("http://localhost:1", "http://localhost:1", true, false),
+            ("http://10.0.0.1:1/v1", "http://10.0.0.1:1/v1", false, false),
+            ("https://api.x.ai/v1", "https://api.x.ai/v1", false, true),
+        ] {
+            let way = Way { loopback, tls };
+            assert_eq!(base_url("p", address).unwrap(), (base.to_owned(), way));
+        }
     }
 }

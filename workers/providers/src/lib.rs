@@ -38,7 +38,7 @@ mod secret;
 mod thinking;
 mod wire;
 
-pub use client::{Http, root_cause};
+pub use client::{Http, Way, root_cause};
 pub use http::retry_after;
 pub use secret::Secret;
 

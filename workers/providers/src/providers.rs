@@ -47,11 +47,9 @@ impl Providers {
                 table.insert(name.clone(), Provider::Builtin);
                 continue;
             };
-            let client = |connect, loopback| match clients.entry((connect, loopback)) {
+            let client = |connect, way| match clients.entry((connect, way)) {
                 Entry::Occupied(entry) => Ok(Http::for_another(entry.get())),
-                Entry::Vacant(entry) => {
-                    Ok(entry.insert(Http::new(connect, loopback)?).for_another())
-                }
+                Entry::Vacant(entry) => Ok(entry.insert(Http::new(connect, way)?).for_another()),
             };
             let endpoint = Endpoint::new(name, cfg.clone(), form, key_of(cfg, &env), client)?;
             table.insert(name.clone(), Provider::Remote(Box::new(endpoint), Adapted::default()));
