@@ -104,7 +104,7 @@ impl Proxy {
     pub fn to(upstream: PathBuf) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let names = queue_schema::client::scripts();
-        let both = |(name, script): &(&'static str, Script)| {
+        let both = |(name, script): &(&'static str, &'static Script)| {
             [(script.sha().to_owned(), *name), (script.source().to_owned(), *name)]
         };
         let names = names.iter().flat_map(both).collect();

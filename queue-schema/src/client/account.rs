@@ -1,6 +1,7 @@
 //! Accounts of model calls outside of sweeps, such as those of the gateway: what a call may take is held before it, and
 //! what it took is booked after it.
 
+use super::scripts::SCRIPTS;
 use super::{Queue, QueueError};
 use crate::budget::Amount;
 use crate::keys;
@@ -106,7 +107,7 @@ impl Queue {
         let args = words.map(String::into_bytes).to_vec();
         // The whole name of the key decides where it lies, as with pools.
         let home = self.of_name(&keys::account(&of.name));
-        let reply: Vec<redis::Value> = home.run(&self.scripts.account, args).await?;
+        let reply: Vec<redis::Value> = home.run(&SCRIPTS.account, args).await?;
         let text = |i: usize| {
             let value = reply.get(i).unwrap_or(&redis::Value::Nil);
             String::from_redis_value_ref(value).map_err(|e| QueueError::record("account", e))

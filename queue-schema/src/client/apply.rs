@@ -1,5 +1,6 @@
 //! Runs of the applier: start one, or find the one that is there; read how far it is.
 
+use super::scripts::SCRIPTS;
 use super::{PoolLimits, Queue, QueueError};
 use crate::apply::{ApplySpec, Proposal};
 use crate::effects::{Effects, NewJob};
@@ -51,7 +52,7 @@ impl Queue {
         effects.encode_list(self.sending(), &mut args);
         let part = self.of_sweep(sweep);
         part.check_memory().await?;
-        let new: i64 = part.run(&self.scripts.submit, args).await?;
+        let new: i64 = part.run(&SCRIPTS.submit, args).await?;
         if new == 0 {
             // Somebody may have written it before us.
             self.checking().apply_run(sweep, &run).await?;

@@ -1,6 +1,7 @@
 //! The books of a sweep's budget: what a call may take is held before it, and goes back with the commit
 //! that says what it took.
 
+use super::scripts::SCRIPTS;
 use super::{Lease, Queue, QueueError};
 use crate::budget::{Budget, Dollars};
 use crate::ids::SweepId;
@@ -82,7 +83,7 @@ impl Queue {
         ];
         args.extend(unpriced);
         let part = self.at(lease.partition);
-        let reply: Vec<redis::Value> = part.run(&self.scripts.budget_hold, args).await?;
+        let reply: Vec<redis::Value> = part.run(&SCRIPTS.budget_hold, args).await?;
         let bad = |e: &dyn std::fmt::Display| QueueError::record("budget_hold", e);
         let text = |i: usize| -> Result<String, QueueError> {
             let value = reply.get(i).ok_or_else(|| bad(&"its reply is too short"))?;

@@ -3,6 +3,7 @@
 
 use super::forget::LONGEST_TURN_MS;
 use super::reconcile::Fault;
+use super::scripts::SCRIPTS;
 use super::{Queue, QueueError};
 use crate::ids::{SweepId, review_in, split_run};
 use crate::keys::{self, Damage, KeyRow, KeyType, TABLE, row_of};
@@ -292,12 +293,11 @@ impl Queue {
     ) -> Result<Vec<String>, QueueError> {
         let mut args: Vec<Vec<u8>> = vec![what.into(), (level as u8).to_string().into()];
         args.extend(rest);
-        let scripts = &self.scripts;
         let script = match what {
-            "jobs" | "restart" | "run" => &scripts.check_jobs,
-            "sweep" | "targets" => &scripts.check_sweeps,
-            "rows" | "unrowed" => &scripts.check_rows,
-            _ => &scripts.check_keys,
+            "jobs" | "restart" | "run" => &SCRIPTS.check_jobs,
+            "sweep" | "targets" => &SCRIPTS.check_sweeps,
+            "rows" | "unrowed" => &SCRIPTS.check_rows,
+            _ => &SCRIPTS.check_keys,
         };
         let words: Vec<Vec<u8>> = self.run(script, args).await?;
         Ok(words.iter().map(|w| String::from_utf8_lossy(w).into_owned()).collect())

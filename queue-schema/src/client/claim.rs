@@ -1,5 +1,6 @@
 //! The worker's side: claim, renew, commit, wait.
 
+use super::scripts::SCRIPTS;
 use super::{Queue, QueueError};
 use crate::body::{self, BodyError};
 use crate::effects::Effects;
@@ -103,7 +104,7 @@ impl Queue {
         } else {
             args.extend(request.lanes.iter().map(|l| l.clone().into_bytes()));
         }
-        let reply: Vec<Value> = self.run(&self.scripts.claim, args).await?;
+        let reply: Vec<Value> = self.run(&SCRIPTS.claim, args).await?;
         self.read_claim(&reply, &request.request)
     }
 
@@ -123,7 +124,7 @@ impl Queue {
             args.push(lease.job.clone().into());
             args.push(lease.token.clone().into());
         }
-        let lost: Vec<String> = self.run(&self.scripts.renew, args).await?;
+        let lost: Vec<String> = self.run(&SCRIPTS.renew, args).await?;
         Ok(lost.into_iter().map(JobId::from).collect())
     }
 
@@ -145,7 +146,7 @@ impl Queue {
             args.push(commit.lease.token.clone().into());
             commit.effects.encode(self.sending(), &mut args);
         }
-        let applied: Vec<i64> = self.run(&self.scripts.commit, args).await?;
+        let applied: Vec<i64> = self.run(&SCRIPTS.commit, args).await?;
         Ok(applied.into_iter().map(|n| n == 1).collect())
     }
 

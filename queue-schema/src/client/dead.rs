@@ -1,5 +1,6 @@
 //! The dead-letter queue: list, show, revive, discard. Nothing leaves it by itself.
 
+use super::scripts::SCRIPTS;
 use super::sweeps::texts;
 use super::{Mark, Queue, QueueError};
 use crate::body;
@@ -208,7 +209,7 @@ impl Queue {
         let (lane, body) = edited.unwrap_or_default();
         let Some((part, _)) = self.find_dead(id).await? else { return Ok(0) };
         let body = body::pack(&self.options().signer.seal_job(body));
-        part.run(&self.scripts.revive, vec![id.clone().into(), lane.into(), body]).await
+        part.run(&SCRIPTS.revive, vec![id.clone().into(), lane.into(), body]).await
     }
 
     /// Gives a review a ladder of its own, for the retry that follows. By itself it starts nothing,
@@ -256,7 +257,7 @@ impl Queue {
     /// A failure of Redis.
     pub async fn discard(&self, id: &JobId) -> Result<bool, QueueError> {
         let Some((part, _)) = self.find_dead(id).await? else { return Ok(false) };
-        Ok(part.run::<i64>(&self.scripts.discard, vec![id.clone().into()]).await? == 1)
+        Ok(part.run::<i64>(&SCRIPTS.discard, vec![id.clone().into()]).await? == 1)
     }
 }
 

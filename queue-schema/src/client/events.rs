@@ -1,6 +1,7 @@
 //! Events: sent by other programs, and read. The fleet's own lie in the partition of what they are about, those of
 //! others in the first one.
 
+use super::scripts::SCRIPTS;
 use super::{Queue, QueueError};
 use crate::events::OF_FLEET;
 use crate::ids::SweepId;
@@ -54,7 +55,7 @@ impl Queue {
         let part = self.of_events();
         part.check_memory().await?;
         let args = vec![source.into(), json.into(), max_sources.to_string().into()];
-        let kept: Option<String> = part.run(&self.scripts.observe, args).await?;
+        let kept: Option<String> = part.run(&SCRIPTS.observe, args).await?;
         Ok(match kept {
             None => Sent::Off,
             Some(id) if id.is_empty() => Sent::TooManySources,

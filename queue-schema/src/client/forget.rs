@@ -1,5 +1,6 @@
 //! What is not kept for ever: ended sweeps with all that belongs to them, old dead letters.
 
+use super::scripts::SCRIPTS;
 use super::{Queue, QueueError, SweepState};
 use crate::ids::SweepId;
 use crate::keys;
@@ -79,7 +80,7 @@ impl Queue {
         args.extend(STREAMS.iter().map(|s| s.as_bytes().to_vec()));
         let mut all = 0;
         loop {
-            let (code, jobs): (i64, u64) = self.run(&self.scripts.forget, args.clone()).await?;
+            let (code, jobs): (i64, u64) = self.run(&SCRIPTS.forget, args.clone()).await?;
             all += jobs;
             match code {
                 2 => {}
@@ -168,7 +169,7 @@ impl Queue {
             let args = [age.as_millis().to_string(), batch.to_string(), passed.to_string()];
             let args = args.map(String::into_bytes).to_vec();
             let (discarded, left, looked): (u64, u64, u64) =
-                self.run(&self.scripts.expire, args).await?;
+                self.run(&SCRIPTS.expire, args).await?;
             gone += discarded;
             passed += left;
             if looked < u64::from(batch) {

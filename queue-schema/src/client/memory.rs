@@ -1,5 +1,6 @@
 //! Memory: how much is left before something new is taken in, and what a sweep takes.
 
+use super::scripts::SCRIPTS;
 use super::{Queue, QueueError};
 use crate::ids::SweepId;
 use crate::keys;
@@ -48,7 +49,7 @@ impl Queue {
         if let Some((_, memory)) = last(&self.gauge) {
             return Ok(memory);
         }
-        let (used, most): (u64, u64) = self.run(&self.scripts.memory, vec![Vec::new()]).await?;
+        let (used, most): (u64, u64) = self.run(&SCRIPTS.memory, vec![Vec::new()]).await?;
         let memory = Memory { used, most };
         let mut looks = self.gauge.0.lock().unwrap_or_else(PoisonError::into_inner);
         looks.insert(self.number(), (Instant::now(), memory));

@@ -55,7 +55,7 @@ pub use places::{
 pub use read::{ServerInfo, WorkerInfo};
 pub use reconcile::{Fault, QueueCheck};
 pub use schedules::{Added, MOST_SCHEDULES};
-pub use scripts::Script;
+pub use scripts::{Script, scripts};
 pub use sweeps::Created;
 pub use tls::TlsFiles;
 
@@ -67,7 +67,7 @@ use crate::url::masked;
 use address::Address;
 use conn::Conn;
 use redis::aio::MultiplexedConnection;
-use scripts::Scripts;
+use scripts::SCRIPTS;
 use server::{Dial, Server};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -124,7 +124,6 @@ pub struct Queue {
     conn: Conn,
     server: Server,
     options: Arc<QueueOptions>,
-    scripts: Arc<Scripts>,
     gauge: Arc<memory::Gauge>,
     partition: Partition,
     number: u16,
@@ -164,7 +163,6 @@ impl Queue {
             number: 0,
             trusting: false,
             options: Arc::new(options),
-            scripts: Arc::new(Scripts::load()),
             gauge: Arc::default(),
         })
     }
@@ -289,7 +287,7 @@ impl Queue {
                 job.encode(self.sending(), &mut args);
             }
             self.at(part).check_memory().await?;
-            new += self.at(part).run::<u64>(&self.scripts.enqueue, args).await?;
+            new += self.at(part).run::<u64>(&SCRIPTS.enqueue, args).await?;
         }
         Ok(new)
     }
@@ -302,9 +300,4 @@ impl Queue {
         args.push(self.options.events.to_string().into());
         Ok(script.run(&mut self.conn(), self.partition.prefix(), &args).await?)
     }
-}
-
-/// Every script by its name: to load them ahead, or to know them again on the wire.
-pub fn scripts() -> Vec<(&'static str, Script)> {
-    Scripts::load().named()
 }

@@ -1,5 +1,6 @@
 //! What is done once, however often it is told.
 
+use super::scripts::SCRIPTS;
 use super::{Queue, QueueError};
 use crate::effects::{NewJob, Priority};
 use crate::jobs::{Hook, JobKind};
@@ -28,6 +29,6 @@ impl Queue {
         job.encode(self.sending(), &mut args);
         let part = self.of_sweep(hook.sweep());
         part.check_memory().await?;
-        Ok(part.run::<i64>(&self.scripts.once, args).await? == 1)
+        Ok(part.run::<i64>(&SCRIPTS.once, args).await? == 1)
     }
 }

@@ -1,5 +1,6 @@
 //! What a person says to the queue as a whole: pause, resume, cancel.
 
+use super::scripts::SCRIPTS;
 use super::{Queue, QueueError};
 use crate::ids::SweepId;
 use crate::keys;
@@ -34,7 +35,7 @@ impl Queue {
         };
         let mut changed = false;
         for part in parts {
-            changed |= part.run::<i64>(&self.scripts.pause, args.clone()).await? == 1;
+            changed |= part.run::<i64>(&SCRIPTS.pause, args.clone()).await? == 1;
         }
         Ok(changed)
     }
@@ -61,6 +62,6 @@ impl Queue {
     /// A failure of Redis; saying it again is safe.
     pub async fn cancel_sweep(&self, sweep: &SweepId) -> Result<bool, QueueError> {
         let part = self.of_sweep(sweep);
-        Ok(part.run::<i64>(&self.scripts.cancel, vec![sweep.clone().into()]).await? == 1)
+        Ok(part.run::<i64>(&SCRIPTS.cancel, vec![sweep.clone().into()]).await? == 1)
     }
 }

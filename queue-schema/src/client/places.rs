@@ -5,6 +5,7 @@
 //! the server bears (`lua/include/places.lua`). Places are held until a deadline that is renewed with the leases, so
 //! that those of a worker that died come back.
 
+use super::scripts::SCRIPTS;
 use super::{Queue, QueueError, Waiter};
 use crate::ids::WorkerId;
 use crate::keys;
@@ -157,7 +158,7 @@ impl Queue {
     pub async fn set_limits(&self, pool: &str, limits: PoolLimits) -> Result<(), QueueError> {
         let mut args: Vec<Vec<u8>> = vec![pool.into()];
         args.extend(limits.words());
-        self.of_pool(pool).run::<i64>(&self.scripts.places_limits, args).await?;
+        self.of_pool(pool).run::<i64>(&SCRIPTS.places_limits, args).await?;
         Ok(())
     }
 
@@ -220,7 +221,7 @@ impl Queue {
             ]);
         }
         let home = self.of_pool(e.pool);
-        let reply: Vec<redis::Value> = home.run(&self.scripts.places_exchange, args).await?;
+        let reply: Vec<redis::Value> = home.run(&SCRIPTS.places_exchange, args).await?;
         let number = |i: usize| -> Result<i64, QueueError> {
             let value = reply.get(i).unwrap_or(&redis::Value::Nil);
             i64::from_redis_value_ref(value).map_err(|e| QueueError::record("places", e))
@@ -254,7 +255,7 @@ impl Queue {
             args.extend([pool.clone().into(), held.to_string().into()]);
             args.push(if *waits { b"1".into() } else { b"0".into() });
         }
-        self.run::<()>(&self.scripts.places_hold, args).await
+        self.run::<()>(&SCRIPTS.places_hold, args).await
     }
 
     /// A waiter for free places of a pool, on a connection of its own.

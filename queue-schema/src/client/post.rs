@@ -1,5 +1,6 @@
 //! Reviews of changes that are to be published.
 
+use super::scripts::SCRIPTS;
 use super::{PoolLimits, Queue, QueueError};
 use crate::effects::{Effect, Effects, NewJob, Priority};
 use crate::ids::JobId;
@@ -21,7 +22,7 @@ impl Queue {
         Effects::done().with(Effect::Enqueue(job)).encode_list(self.sending(), &mut args);
         let part = self.of_sweep(&post.sweep);
         part.check_memory().await?;
-        let _: i64 = part.run(&self.scripts.submit, args).await?;
+        let _: i64 = part.run(&SCRIPTS.submit, args).await?;
         Ok(id)
     }
 }

@@ -1,5 +1,6 @@
 //! What is remembered of repositories: reads, and changes that no job stands behind.
 
+use super::scripts::SCRIPTS;
 use super::{Queue, QueueError};
 use crate::effects::Effects;
 use crate::ids::{MemoryId, SweepId};
@@ -72,7 +73,7 @@ impl Queue {
         effects.encode_list(self.sending(), &mut args);
         let part = self.of_memory(memory);
         part.check_memory().await?;
-        part.run::<i64>(&self.scripts.submit, args).await?;
+        part.run::<i64>(&SCRIPTS.submit, args).await?;
         Ok(())
     }
 }

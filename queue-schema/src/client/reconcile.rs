@@ -7,6 +7,7 @@
 
 use super::check_keys::Level;
 use super::reconcile_look::{Look, Suspect};
+use super::scripts::SCRIPTS;
 use super::{Queue, QueueError};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -207,7 +208,7 @@ impl Queue {
         let mend = mend && !(what == "wake" && rest.first().is_none_or(String::is_empty));
         let mut args: Vec<Vec<u8>> = vec![what.into(), if mend { "1" } else { "0" }.into()];
         args.extend(rest.iter().map(|r| r.clone().into_bytes()));
-        let words: Vec<Vec<u8>> = self.run(&self.scripts.reconcile, args).await?;
+        let words: Vec<Vec<u8>> = self.run(&SCRIPTS.reconcile, args).await?;
         Ok(words.iter().map(|w| String::from_utf8_lossy(w).into_owned()).collect())
     }
 

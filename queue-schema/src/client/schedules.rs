@@ -1,6 +1,7 @@
 //! Schedules: a person adds and removes them, workers see what is due. All of them lie in one partition, with the jobs
 //! that begin their sweeps, so that a due time and its job are one step.
 
+use super::scripts::SCRIPTS;
 use super::sweeps::texts;
 use super::{Queue, QueueError};
 use crate::effects::{NewJob, Priority};
@@ -64,7 +65,7 @@ impl Queue {
         }
         let part = self.of_schedules();
         part.check_memory().await?;
-        Ok(match part.run::<i64>(&self.scripts.schedule, args).await? {
+        Ok(match part.run::<i64>(&SCRIPTS.schedule, args).await? {
             1 => Added::Done,
             2 => Added::TooMany,
             _ => Added::Taken,
@@ -80,7 +81,7 @@ impl Queue {
         let mut args: Vec<Vec<u8>> = vec![op.into(), name.as_str().into()];
         args.extend(next_ms.map(|ms| ms.to_string().into_bytes()));
         let part = self.of_schedules();
-        Ok(part.run::<i64>(&self.scripts.schedule, args).await? == 1)
+        Ok(part.run::<i64>(&SCRIPTS.schedule, args).await? == 1)
     }
 
     /// Removes a schedule with the record of its runs; its sweeps stay. False when there is none.
@@ -208,7 +209,7 @@ impl Queue {
         job.encode(self.sending(), &mut args);
         let part = self.of_sweep(due.sweep());
         part.check_memory().await?;
-        Ok(part.run::<i64>(&self.scripts.due, args).await? == 1)
+        Ok(part.run::<i64>(&SCRIPTS.due, args).await? == 1)
     }
 
     /// Says which sweep of which commit a due time gets; the first word stands, and is returned. `None` when the run is
@@ -225,7 +226,7 @@ impl Queue {
         let words = ["pin", name.as_str(), &due_ms.to_string(), &pin(sweep)];
         let args = words.map(|word| word.as_bytes().to_vec()).to_vec();
         let part = self.of_schedules();
-        let kept: Option<String> = part.run(&self.scripts.schedule, args).await?;
+        let kept: Option<String> = part.run(&SCRIPTS.schedule, args).await?;
         Ok(kept.and_then(|kept| pinned(&kept)))
     }
 

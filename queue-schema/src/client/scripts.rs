@@ -2,10 +2,19 @@
 
 use super::conn::Conn;
 use redis::{ErrorKind, FromRedisValue, RedisResult, ServerErrorKind};
+use std::sync::OnceLock;
 
 /// A script: sent by its hash, and whole where the server does not know it yet. (`SCRIPT LOAD` would
 /// go to every node of a cluster, and fail when one is away.)
 pub struct Script {
+    name: &'static str,
+    text: &'static str,
+    sent: OnceLock<Sent>,
+}
+
+/// A script as servers have it. A program uses few of them: each is put together, and its hash computed, at its
+/// first call.
+struct Sent {
     source: String,
     sha: String,
 }
@@ -71,25 +80,22 @@ fn push_code(text: &str, out: &mut String) {
 }
 
 impl Script {
-    fn new(name: &str, text: &'static str) -> Self {
-        let flags = if WHEN_FULL.contains(&name) { " flags=allow-oom" } else { "" };
-        let mut source = format!("#!lua{flags}\n");
-        with_includes(text, &mut Vec::new(), &mut source);
-        source.push_str("local function script()\n");
-        push_code(text, &mut source);
-        source.push_str("end\nreturn finish(script)\n");
-        let sha = redis::Script::new(&source).get_hash().to_owned();
-        Self { source, sha }
+    const fn new(name: &'static str, text: &'static str) -> Self {
+        Self { name, text, sent: OnceLock::new() }
+    }
+
+    fn sent(&self) -> &Sent {
+        self.sent.get_or_init(|| Sent::new(self.name, self.text))
     }
 
     /// Its text as it is sent.
     pub fn source(&self) -> &str {
-        &self.source
+        &self.sent().source
     }
 
     /// The hash by which a server knows it.
     pub fn sha(&self) -> &str {
-        &self.sha
+        &self.sent().sha
     }
 
     /// Runs it on the partition with this key prefix.
@@ -103,15 +109,28 @@ impl Script {
         args: &[Vec<u8>],
     ) -> RedisResult<T> {
         let mut call = redis::cmd("EVALSHA");
-        call.arg(&self.sha).arg(1).arg(prefix).arg(args);
+        call.arg(self.sha()).arg(1).arg(prefix).arg(args);
         match call.query_async(conn).await {
             Err(e) if e.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
                 let mut call = redis::cmd("EVAL");
-                call.arg(&self.source).arg(1).arg(prefix).arg(args);
+                call.arg(self.source()).arg(1).arg(prefix).arg(args);
                 call.query_async(conn).await
             }
             other => other,
         }
+    }
+}
+
+impl Sent {
+    fn new(name: &str, text: &'static str) -> Self {
+        let flags = if WHEN_FULL.contains(&name) { " flags=allow-oom" } else { "" };
+        let mut source = format!("#!lua{flags}\n");
+        with_includes(text, &mut Vec::new(), &mut source);
+        source.push_str("local function script()\n");
+        push_code(text, &mut source);
+        source.push_str("end\nreturn finish(script)\n");
+        let sha = redis::Script::new(&source).get_hash().to_owned();
+        Self { source, sha }
     }
 }
 
@@ -125,21 +144,17 @@ macro_rules! scripts {
             )*
         }
 
-        impl Scripts {
-            /// Compiles nothing: that is the server's.
-            pub fn load() -> Self {
-                Self {
-                    $($name: Script::new(
-                        stringify!($name),
-                        include_str!(concat!("../../lua/", stringify!($name), ".lua")),
-                    ),)*
-                }
-            }
+        /// The scripts of this program.
+        pub static SCRIPTS: Scripts = Scripts {
+            $($name: Script::new(
+                stringify!($name),
+                include_str!(concat!("../../lua/", stringify!($name), ".lua")),
+            ),)*
+        };
 
-            /// All of them, by name.
-            pub fn named(self) -> Vec<(&'static str, Script)> {
-                vec![$((stringify!($name), self.$name),)*]
-            }
+        /// Every script by its name: to load them ahead, or to know them again on the wire.
+        pub fn scripts() -> Vec<(&'static str, &'static Script)> {
+            vec![$((stringify!($name), &SCRIPTS.$name),)*]
         }
     };
 }
@@ -189,14 +204,14 @@ mod tests {
             .filter_map(|l| l.strip_prefix(DEFINES)?.split('(').next())
             .chain(["settle"])
             .collect();
-        for (name, script) in Scripts::load().named() {
+        for (name, script) in scripts() {
+            let source = script.source();
             for function in &functions {
-                let calls = script.source.match_indices(&format!("{function}(")).any(|(at, _)| {
-                    !script.source[..at]
-                        .ends_with(|c: char| c.is_alphanumeric() || "_.".contains(c))
+                let calls = source.match_indices(&format!("{function}(")).any(|(at, _)| {
+                    !source[..at].ends_with(|c: char| c.is_alphanumeric() || "_.".contains(c))
                 });
-                let defines = script.source.contains(&format!("{DEFINES}{function}("))
-                    || script.source.contains(&format!("{function} = function("));
+                let defines = source.contains(&format!("{DEFINES}{function}("))
+                    || source.contains(&format!("{function} = function("));
                 assert!(!calls || defines, "{name}.lua calls {function} and does not include it");
             }
         }

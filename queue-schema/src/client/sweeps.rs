@@ -1,5 +1,6 @@
 //! Sweeps: make one, or find the one that is there; read how far it is.
 
+use super::scripts::SCRIPTS;
 use super::{Mark, Queue, QueueError};
 use crate::budget::BudgetRequest;
 use crate::effects::{NewJob, Priority};
@@ -91,7 +92,7 @@ impl Queue {
         let part = self.of_sweep(&id);
         part.check_memory().await?;
         loop {
-            match part.run::<(i64, u64)>(&self.scripts.create_sweep, args.clone()).await? {
+            match part.run::<(i64, u64)>(&SCRIPTS.create_sweep, args.clone()).await? {
                 // Somebody has begun to forget an older one of the same name; it is finished here.
                 (2, _) => self.forget_sweep(&id, FORGET_BATCH).await?,
                 (new, put_back) => {
@@ -120,7 +121,7 @@ impl Queue {
         plan.encode(self.sending(), &mut args);
         let part = self.of_sweep(&status.id);
         part.check_memory().await?;
-        Ok(part.run::<i64>(&self.scripts.replan, args).await? == 1)
+        Ok(part.run::<i64>(&SCRIPTS.replan, args).await? == 1)
     }
 
     /// The request behind a sweep.
