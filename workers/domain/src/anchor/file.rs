@@ -47,9 +47,9 @@ impl File {
             file.lines = n;
             let mut blank = true;
             let mut spaced = !file.joined.is_empty();
-            let mut code = code.chars();
-            for c in raw.chars() {
-                let is_code = is_prose || code.next().is_none_or(|c| !c.is_whitespace());
+            for (at, c) in raw.char_indices() {
+                let masked = || code.get(at..).is_some_and(|c| c.starts_with(char::is_whitespace));
+                let is_code = is_prose || !masked();
                 if c.is_whitespace() {
                     spaced |= !blank;
                     continue;

@@ -136,8 +136,7 @@ pub(super) fn overdue(place: &Place<'_, '_>) -> Option<Found> {
     }
     let line = &place.scan.lines[place.line];
     let range = place.groups.get(1).cloned().flatten()?;
-    let in_comment = line.raw.is_ascii()
-        && line.comment.get(range.clone()).is_some_and(|c| !c.trim().is_empty());
+    let in_comment = line.comment.get(range).is_some_and(|c| !c.trim().is_empty());
     let lower = line.comment.to_lowercase();
     let marks = ["#", "//", "/*", "*", "--"];
     let documented = !marks.iter().any(|m| line.comment.trim_start().starts_with(m));
@@ -159,7 +158,7 @@ pub(super) fn temp_name(place: &Place<'_, '_>) -> Option<Found> {
     let near = (i.saturating_sub(6)..i + 6).any(|j| scan.code(j).contains("mkstemp("))
         || (i..i + 4).any(|j| ["mkdir(", "mkfifo("].iter().any(|w| scan.code(j).contains(w)));
     let defined = scan.code(i).trim_start().starts_with('#');
-    let name = place.group(1).trim_start_matches(|c: char| !crate::text::is_ident(c));
+    let name = place.group(1).trim_matches(|c: char| !crate::text::is_ident(c));
     if near || defined { None } else { found(i, name) }
 }
 

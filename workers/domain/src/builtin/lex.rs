@@ -265,12 +265,12 @@ fn is_comment(state: State) -> bool {
     matches!(state, State::LineComment | State::Block(_) | State::Triple { doc: true, .. })
 }
 
-/// Appends a piece, or a blank for each of its characters.
+/// Appends a piece, or a blank for each of its bytes, so that columns stay.
 fn put(out: &mut String, piece: &str, shown: bool) {
     if shown {
         out.push_str(piece);
     } else {
-        out.extend(std::iter::repeat_n(' ', piece.chars().count()));
+        out.extend(std::iter::repeat_n(' ', piece.len()));
     }
 }
 
@@ -330,6 +330,7 @@ fn mark_rust_tests(lines: &mut [Line<'_>]) {
     while i < lines.len() {
         let code = lines[i].code.trim_start();
         let starts = code.starts_with("#[cfg(test)]")
+            || code.starts_with("#[cfg(all(test,")
             || (code.starts_with("#[") && (code.contains("test]") || code.contains("test(")));
         if !starts {
             i += 1;
@@ -366,6 +367,38 @@ mod tests {
             1
         );
         assert_eq!(code("a.rs", "let s = \"one\ntwo\"; x()"), ["let s = \"", "   \"; x()"]);
+    }
+
+    #[test]
+    fn strings_and_comments_of_each_language_are_blank() {
+        for (path, source, want) in [
+            ("a.go", "x := `a\\b // c`; f() // d", "x := `        `; f()"),
+            ("A.java", "x = \"\"\"a \"b\" // c\"\"\"; f();", "x = \"\"\"             ; f();"),
+            ("a.sh", "a=${x#y}; b#c # d\nx;# e", "a=${x#y}; b#c|x;"),
+            ("a.sql", "select 'a -- b' -- c", "select '      '"),
+            ("a.html", "<a b=\"c\"> <!-- d -->e", "<a b=\"c\">           e"),
+            ("a.js", "/\"/.test(x) // a", "/ /.test(x)"),
+            ("a.js", "/* a */ /\"/.test(x)", "        / /.test(x)"),
+            ("a.js", "return /\"/ // a", "return / /"),
+            ("a.js", "f(/\"/, '/') // a", "f(/ /, ' ')"),
+            ("a.js", "x = a / b; // \"", "x = a / b;"),
+            ("a.rs", "let a = br\"\\\"; f();", "let a = br\" \"; f();"),
+            ("a.rs", "let a = \"ä\"; größe(); // ö", "let a = \"  \"; größe();"),
+        ] {
+            assert_eq!(code(path, source).join("|"), want, "{source}");
+        }
+    }
+
+    #[test]
+    fn lines_of_comments_are_told_from_code_prose_and_data() {
+        let python = "def f():\n    \"\"\"Says.\n    More.\"\"\"\n\n    # Note.\n    x = 1  # a\n";
+        for (path, source, want) in [
+            ("a.py", python, vec![false, true, true, false, true, false]),
+            ("a.md", "Words.\n", vec![]),
+            ("a.yml", "# Note.\n", vec![]),
+        ] {
+            assert_eq!(comments_of(path, source), want, "{path}");
+        }
     }
 
     #[test]

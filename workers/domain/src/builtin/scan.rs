@@ -57,7 +57,7 @@ fn is_borrowed(path: &str, language: &str) -> bool {
         || (script && KEPT.iter().any(|end| dirs.ends_with(end)))
         || dirs.split('/').any(|dir| versioned(dir) || (bundling && kept(dir)))
         || (language == "Python" && path.starts_with("lib/"))
-        || (name.ends_with(".php") && (dirs.starts_with("lib/") || dirs.contains("/lib/")))
+        || (name.ends_with(".php") && (path.starts_with("lib/") || path.contains("/lib/")))
         || (script && (NAMES.iter().any(|n| name.starts_with(n)) || dirs.contains("static/plugin")))
 }
 
@@ -174,7 +174,7 @@ impl<'a> Scan<'a> {
 
     /// A line as it may be shown: up to where a secret begins.
     pub(crate) fn shown(&self, i: usize) -> &'a str {
-        let raw = self.lines.get(i).map_or("", |l| l.raw);
+        let raw = self.raw(i);
         let first = self.secrets.partition_point(|(line, ..)| *line < i);
         match self.secrets.get(first) {
             Some((line, column, _)) if *line == i => raw.get(..*column).unwrap_or_default(),
@@ -190,14 +190,14 @@ impl<'a> Scan<'a> {
         self.lines.get(i).map_or("", |l| l.code.as_str())
     }
 
-    /// The line as it stands, if its columns are those of its code.
+    /// The line as it stands.
     pub(crate) fn raw(&self, i: usize) -> &'a str {
-        self.lines.get(i).map_or("", |l| if l.raw.len() == l.code.len() { l.raw } else { "" })
+        self.lines.get(i).map_or("", |l| l.raw)
     }
 
     /// Columns of white space before the code of a line.
     pub(crate) fn indent(&self, i: usize) -> usize {
-        let raw = self.lines.get(i).map_or("", |l| l.raw);
+        let raw = self.raw(i);
         raw.len() - raw.trim_start().len()
     }
 

@@ -203,7 +203,7 @@ struct At<'s, 'a> {
 }
 
 impl<'s, 'a> At<'s, 'a> {
-    /// `None` for a line that holds no code of a function, or whose columns can't be told.
+    /// `None` for a line that holds no code of a function.
     fn new(scan: &'s Scan<'a>, i: usize) -> Option<Self> {
         let function = scan.function(i).filter(|f| !f.test && f.first < i)?;
         let (code, raw) = (scan.code(i), scan.raw(i));
@@ -212,8 +212,7 @@ impl<'s, 'a> At<'s, 'a> {
         if aside || raw.len() > MOST_LINE || scan.lines.get(i).is_none_or(|line| line.test) {
             return None;
         }
-        // Columns of the code are columns of the line only where both have the same bytes.
-        let tokens = if raw.is_empty() { return None } else { tokens(code) };
+        let tokens = tokens(code);
         let first = tokens.first()?;
         let imports = ["import", "from", "use", "package", "export", "include", "using"];
         let is_import = imports.contains(&first.text);
