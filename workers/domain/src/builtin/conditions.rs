@@ -30,9 +30,6 @@ const WORDS: [&str; 7] = ["if", "elif", "while", "return", "assert", "else", "ca
 /// The chains of a line. An operand that goes on in the next line is left out.
 fn chains<'a>(scan: &'a Scan<'_>, i: usize) -> Vec<Chain<'a>> {
     let (raw, code) = (scan.raw(i), scan.code(i));
-    if raw.is_empty() || !raw.is_ascii() {
-        return Vec::new();
-    }
     let bytes = code.as_bytes();
     let python = scan.is(family::PYTHON);
     let mut out = Vec::new();
@@ -42,7 +39,7 @@ fn chains<'a>(scan: &'a Scan<'_>, i: usize) -> Vec<Chain<'a>> {
         let two = code.get(at..at + 2).unwrap_or_default();
         let word = if at == 0 || !is_ident(bytes[at - 1] as char) {
             let end = bytes[at..].iter().take_while(|b| is_ident(**b as char)).count();
-            &code[at..at + end]
+            code.get(at..at + end).unwrap_or_default()
         } else {
             ""
         };
@@ -60,6 +57,13 @@ fn chains<'a>(scan: &'a Scan<'_>, i: usize) -> Vec<Chain<'a>> {
             level.start = at;
             continue;
         }
+        // The body of a lambda begins an expression of its own.
+        if two == "=>" || (two == "->" && scan.is(family::JAVA | family::KOTLIN)) {
+            finish(&mut out, level, at, raw, code);
+            at += two.len();
+            level.start = at;
+            continue;
+        }
         match bytes[at] {
             b'(' | b'[' => levels.push(Level { start: at + 1, ..Level::default() }),
             b')' | b']' => {
@@ -73,7 +77,7 @@ fn chains<'a>(scan: &'a Scan<'_>, i: usize) -> Vec<Chain<'a>> {
             // Part of `==`, `!=`, `<=`, `>=`.
             b'=' if at > 0 && matches!(bytes[at - 1], b'=' | b'!' | b'<' | b'>') => {}
             b'=' if bytes.get(at + 1) == Some(&b'=') => {}
-            b'?' if matches!(two, "??" | "?.") || !code[..at].ends_with([' ', '?']) => {}
+            b'?' if two == "?." || !code[..at].ends_with([' ', '?']) => {}
             b':' if two == "::" || code[..at].ends_with(':') => {}
             b'{' | b'}' | b';' | b',' | b'?' | b':' | b'=' => {
                 finish(&mut out, level, at, raw, code);
@@ -89,11 +93,15 @@ fn chains<'a>(scan: &'a Scan<'_>, i: usize) -> Vec<Chain<'a>> {
         }
         at += 1;
     }
+    let goes_on = || {
+        let next = scan.next(i).map_or("", |n| scan.code(n).trim_start());
+        next.starts_with(['.', '?', '=', '<', '>', '+', '-', '*', '/', '%'])
+            || next.starts_with("!=")
+    };
     if let [level] = &mut levels[..]
-        && !code.trim_end().ends_with(['\\', '+', '-', '*', '.'])
-        && !scan.next(i).is_some_and(|n| scan.code(n).trim_start().starts_with(['.', '?']))
+        && !goes_on()
     {
-        finish(&mut out, level, code.len(), raw, code);
+        finish(&mut out, level, code.trim_end().len().max(level.start), raw, code);
     }
     out
 }
@@ -114,41 +122,26 @@ fn finish<'a>(
     let done = std::mem::take(&mut level.done);
     let last = (level.start, end, false);
     let (mut ands, mut ors, mut from) = (Vec::new(), Vec::new(), None);
-    let joined = !done.is_empty();
     for (start, stop, and) in done.into_iter().chain([last]) {
         let from_here = *from.get_or_insert(start);
         ands.push(part(start, stop));
         if !and {
             ors.push(part(from_here, stop));
-            if ands.len() > 1 || !joined {
-                out.push(Chain { and: true, parts: std::mem::take(&mut ands) });
-            }
-            ands.clear();
+            out.push(Chain { and: true, parts: std::mem::take(&mut ands) });
             from = None;
         }
     }
-    if ors.len() > 1 {
-        for part in &ors {
-            out.push(Chain { and: true, parts: vec![*part] });
-        }
-        out.push(Chain { and: false, parts: ors });
-    }
+    out.push(Chain { and: false, parts: ors });
 }
 
 /// `left op right`, when there is exactly one comparison in it.
 fn comparison<'a>(part: &Part<'a>) -> Option<(&'a str, &'a str, &'a str)> {
     const OPS: [&str; 8] = ["===", "!==", "==", "!=", "<=", ">=", " < ", " > "];
     let mut hit: Option<(usize, &str)> = None;
-    let (mut at, mut depth) = (0, 0i32);
+    let mut at = 0;
     while at < part.code.len() {
-        match part.code.as_bytes()[at] {
-            b'(' | b'[' => depth += 1,
-            b')' | b']' => depth -= 1,
-            _ => {}
-        }
-        if let Some(op) =
-            OPS.iter().find(|op| part.code[at..].starts_with(**op)).filter(|_| depth == 0)
-        {
+        let rest = &part.code.as_bytes()[at..];
+        if let Some(op) = OPS.iter().find(|op| rest.starts_with(op.as_bytes())) {
             if hit.is_some() {
                 return None;
             }
@@ -160,17 +153,11 @@ fn comparison<'a>(part: &Part<'a>) -> Option<(&'a str, &'a str, &'a str)> {
     }
     let (at, op) = hit?;
     let (left, right) = (part.raw[..at].trim(), part.raw[at + op.len()..].trim());
-    let whole = !left.is_empty()
-        && !right.is_empty()
-        && !left.starts_with(['!', '<', '>'])
-        && !left.starts_with("not ");
-    whole.then_some((left, op.trim(), right))
+    (!left.starts_with("not ")).then_some((left, op.trim(), right))
 }
 
 fn is_literal(text: &str) -> bool {
-    let quoted = |q: char| {
-        text.len() > 1 && text.starts_with(q) && text.ends_with(q) && text.matches(q).count() == 2
-    };
+    let quoted = |q: char| text.starts_with(q) && text.ends_with(q) && text.matches(q).count() == 2;
     // A name all in capitals is one of several constants of an enumeration.
     let last = text.rsplit(['.', ':']).next().unwrap_or_default();
     let constant = last.len() > 2
@@ -249,7 +236,11 @@ fn clash(and: bool, a: Compared<'_>, b: Compared<'_>) -> bool {
         _ => return false,
     };
     // Nothing lies between them; or everything lies on one side or the other.
-    if and { low > high || (low >= high && (low_open || high_open)) } else { low < high }
+    if and {
+        low > high || (low >= high && (low_open || high_open))
+    } else {
+        low < high || (low <= high && !(low_open && high_open))
+    }
 }
 
 /// A value compared with itself. `x != x` alone asks for what is not a number.
@@ -272,22 +263,22 @@ pub(super) fn itself(place: &Place<'_, '_>) -> Option<Found> {
 }
 
 /// Whether a line of these is one of the preprocessor.
-fn directives(scan: &Scan<'_>, lines: std::ops::Range<usize>) -> bool {
-    scan.is(family::C | family::CPP)
-        && lines
-            .clone()
-            .filter(|j| *j < scan.lines.len())
-            .any(|j| scan.code(j).trim_start().starts_with('#'))
+fn directives(scan: &Scan<'_>, mut lines: std::ops::Range<usize>) -> bool {
+    scan.is(family::C | family::CPP) && lines.any(|j| scan.code(j).trim_start().starts_with('#'))
 }
 
-/// `x == "a" or "b"`: the second operand is a value, not a comparison, and always true.
+/// `x == "a" or "b"`, `x == 1 || 2`: the second operand is a value, not a comparison, and always true.
 pub(super) fn bare_operand(place: &Place<'_, '_>) -> Option<Found> {
     for chain in chains(place.scan, place.line).iter().filter(|c| !c.and) {
         for (n, part) in chain.parts.iter().enumerate().skip(1) {
             let text =
                 part.raw.starts_with(['"', '\'']) && is_literal(part.raw) && part.raw.len() > 2;
+            let number = part.raw.starts_with(|c: char| c.is_ascii_digit())
+                && part.raw.parse::<f64>().is_ok_and(|n| n != 0.0);
             let first = comparison(&chain.parts[n - 1]);
-            if text && first.is_some_and(|c| matches!(c.1, "==" | "===") && is_literal(c.2)) {
+            if (text || number)
+                && first.is_some_and(|c| matches!(c.1, "==" | "===") && is_literal(c.2))
+            {
                 return found(place.line, part.raw);
             }
         }
