@@ -14,7 +14,7 @@ fn wanted(format: &str, braces: bool, lengths: bool) -> Option<usize> {
         if braces {
             match (c, next) {
                 (b'{', Some(b'{')) | (b'}', Some(b'}')) => at += 1,
-                (b'{', Some(b'}' | b':')) => {
+                (b'{', Some(b'}' | b':' | b'!')) => {
                     let end = format[at..].find('}')?;
                     if format[at..at + end].contains('{') {
                         return None;
@@ -22,7 +22,6 @@ fn wanted(format: &str, braces: bool, lengths: bool) -> Option<usize> {
                     n += 1;
                     at += end + 1;
                 }
-                (b'{', _) => return None,
                 _ => {}
             }
         } else if c == b'%' {
@@ -31,10 +30,11 @@ fn wanted(format: &str, braces: bool, lengths: bool) -> Option<usize> {
             let flags = bytes[at..].iter().take_while(flag).count();
             let verb = bytes.get(at + flags).copied()?;
             match verb {
-                b'%' | b'n' => {}
-                b'*' | b'(' | b'[' | b'$' | b'<' | b'w' | b' ' => return None,
+                // `%m` is the last error in C, and `%n` the end of a line in Java.
+                b'%' | b'm' => {}
+                b'n' if !lengths => {}
                 // Hooks of a program's own take any number.
-                v if lengths && !b"diouxXeEfFgGaAcspm".contains(&v) => return None,
+                v if lengths && !b"diouxXeEfFgGaAcspn".contains(&v) => return None,
                 v if v.is_ascii_alphabetic() => n += 1,
                 _ => return None,
             }
@@ -47,12 +47,9 @@ fn wanted(format: &str, braces: bool, lengths: bool) -> Option<usize> {
 /// A literal between its quotes, when the argument is nothing but one.
 fn literal<'a>(raw: &'a str, code: &str) -> Option<&'a str> {
     let (raw, code) = (raw.trim(), code.trim());
-    let quote = code.chars().next().filter(|q| matches!(q, '"' | '\'' | '`'))?;
+    code.chars().next().filter(|q| matches!(q, '"' | '\'' | '`'))?;
     let inner = code.get(1..code.len().checked_sub(1)?)?;
-    let whole = code.len() >= 2
-        && code.ends_with(quote)
-        && inner.trim().is_empty()
-        && raw.len() == code.len();
+    let whole = inner.trim().is_empty() && raw.len() == code.len();
     whole.then(|| &raw[1..raw.len() - 1])
 }
 
@@ -60,9 +57,6 @@ fn literal<'a>(raw: &'a str, code: &str) -> Option<&'a str> {
 pub(super) fn format_call(place: &Place<'_, '_>) -> Option<Found> {
     let (scan, i) = (place.scan, place.line);
     let (raw, code) = (scan.raw(i), scan.code(i));
-    if !raw.is_ascii() || raw.is_empty() || place.group(0).contains("Error(") {
-        return None;
-    }
     let open = place.end().checked_sub(1)?;
     let name = place.group(0).trim_end_matches('(');
     // Other loggers have places of another form, or pairs of names and values.
@@ -76,45 +70,33 @@ pub(super) fn format_call(place: &Place<'_, '_>) -> Option<Found> {
     // The first literal is the format; before it a file, a buffer, a size, in Java only a locale.
     let at =
         args.iter().take(3).position(|a| literal(&raw[a.clone()], &code[a.clone()]).is_some())?;
-    let behind = match name.rsplit(['.', ' ', '(', '\t']).next().unwrap_or(name) {
-        "printf" | "Printf" | "Sprintf" | "Errorf" | "Fatalf" => 0,
+    let behind = match name.rsplit(|c| !crate::text::is_ident(c)).next().unwrap_or(name) {
         "fprintf" | "Fprintf" | "sprintf" => 1,
+        "snprintf" => 2,
         "format" => usize::from(raw[args[0].clone()].contains("ocale")),
-        _ if scan.is(family::GO) => 0,
-        _ => at,
+        _ => 0,
     };
     if at != behind {
         return None;
     }
     // Loggers of other makes print what they are given.
     let logs = scan.is(family::PYTHON) && !name.ends_with("printf");
-    if logs && (at > 0 || !scan.source.contains("logging")) {
-        return None;
-    }
-    // A format that a macro holds is not the literal behind it.
-    let by_macro = args[..at].iter().any(|a| {
-        let text = code[a.clone()].trim();
-        text.len() > 2
-            && text.bytes().all(|b| b.is_ascii_uppercase() || b"_0123456789".contains(&b))
-    });
-    if by_macro {
+    if logs && !scan.source.contains("logging") {
         return None;
     }
     let format = literal(&raw[args[at].clone()], &code[args[at].clone()])?;
     let rest = &args[at + 1..];
     let spread = rest.iter().any(|a| {
         let text = raw[a.clone()].trim();
-        text.starts_with('*')
-            || text.contains("...")
-            || (scan.is(family::PYTHON)
+        let python = scan.is(family::PYTHON);
+        text.contains("...")
+            || (python && text.starts_with('*'))
+            || (python
                 && text.split_once('=').is_some_and(|(n, v)| {
                     // Names for places of another form.
                     n.chars().all(crate::text::is_ident) && !v.starts_with('=')
                 }))
-            || text.starts_with("exc_info")
             || text.contains("__VA_ARGS__")
-            || text.starts_with("extra=")
-            || text.starts_with("stack_info")
     });
     let n = wanted(format, false, scan.is(family::C | family::CPP))?;
     // Places of another form belong to a logger of another make.
@@ -122,9 +104,8 @@ pub(super) fn format_call(place: &Place<'_, '_>) -> Option<Found> {
     if scan.is(family::PYTHON) && (name.ends_with("printf") || others) {
         return None;
     }
-    // A mapping or an array may stand for all arguments.
-    let one_for_all =
-        rest.len() == 1 && n != 1 && (scan.is(family::PYTHON | family::JAVA)) && n != 0;
+    // An array may stand for all arguments.
+    let one_for_all = rest.len() == 1 && n != 0 && scan.is(family::JAVA);
     let bare = scan.is(family::PYTHON) && rest.is_empty();
     if spread || one_for_all || bare || n == rest.len() {
         return None;
@@ -137,9 +118,6 @@ pub(super) fn format_python(place: &Place<'_, '_>) -> Option<Found> {
     let (scan, i) = (place.scan, place.line);
     let (raw, code) = (scan.raw(i), scan.code(i));
     let braces = place.group(1).starts_with(".f");
-    if !raw.is_ascii() || raw.is_empty() {
-        return None;
-    }
     let end = place.start() + 1;
     let quote = code.as_bytes().get(place.start()).copied()? as char;
     let start = code[..end - 1].rfind(quote)?;
@@ -180,9 +158,7 @@ pub(super) fn sql(place: &Place<'_, '_>) -> Option<Found> {
     let opened = raw[..verb].rfind(['"', '\'', '`'])?;
     let quote = raw[opened..].chars().next()?;
     let formatted = raw[..opened].ends_with(['f', 'F']);
-    let call = raw[..opened].contains("printf(")
-        || raw[..opened].contains("Sprintf(")
-        || raw[..opened].contains("String.format(");
+    let call = raw[..opened].contains("printf(") || raw[..opened].contains("String.format(");
     let lower = rest.to_ascii_lowercase();
     if CATALOGUES.iter().any(|w| lower.contains(w)) {
         return None;
@@ -196,7 +172,6 @@ pub(super) fn sql(place: &Place<'_, '_>) -> Option<Found> {
                 continue;
             }
             let then = rest[at + word.len()..].trim_start().trim_start_matches(['\\', '%']);
-            let quoted = then.starts_with(['\'', '"']);
             let inner = then.trim_start_matches(['\'', '"']);
             // The text ends here, with or without a quote of the query's own.
             let own = then.strip_prefix('\'').map(|t| t.trim_start_matches('%'));
@@ -208,10 +183,8 @@ pub(super) fn sql(place: &Place<'_, '_>) -> Option<Found> {
             let hole = |open: &str| inner.strip_prefix(open).is_some_and(|v| given(place, v));
             // What stands behind the text.
             let behind = |mark: &str| rest.split_once(mark).is_some_and(|(_, v)| given(place, v));
-            let next = || behind(&format!("{quote} % ")) || behind(&format!("{quote}, "));
-            let percent = inner.starts_with("%s")
-                || inner.starts_with("%v")
-                || (quoted && inner.starts_with("%d"));
+            let next = || behind(&format!("{quote}, "));
+            let percent = inner.starts_with("%s") || inner.starts_with("%v");
             let joined = ends(then) || own.is_some_and(ends);
             let modulo = percent && scan.is(family::PYTHON) && behind(&format!("{quote} % "));
             let braces = inner.starts_with("{}") && behind(".format(");
@@ -335,7 +308,7 @@ pub(super) fn secrets(scan: &Scan<'_>) -> Vec<Found> {
         "/lang/",
         "translations",
     ];
-    if scan.family == 0 || sample.iter().any(|w| lower.contains(w)) {
+    if sample.iter().any(|w| lower.contains(w)) {
         return Vec::new();
     }
     let mut out = Vec::new();

@@ -90,7 +90,7 @@ pub(super) static ROWS: &[Check] = &[
         ["The format and its arguments do not fit: {}",
          "this line: the output is garbage, an exception, or read from memory that is not an argument",
          "Give one argument for each place of the format."]),
-    row("format-count", f::PYTHON, (Major, 80), &["% (", ".format("], r#"["'](\s*%\s*\(|\.format\()"#, Line(strings::format_python),
+    row("format-count", f::PYTHON, (Major, 80), &["% (", "%(", ".format("], r#"["'](\s*%\s*\(|\.format\()"#, Line(strings::format_python),
         ["The format and its arguments do not fit: {}",
          "this line: an exception",
          "Give one argument for each place of the format."]),
