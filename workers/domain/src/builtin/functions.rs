@@ -96,7 +96,7 @@ pub(crate) fn functions(language: &str, lines: &[Line<'_>], blocks: &Blocks) -> 
 /// The name of a function whose brace stands on the next line, as C has it.
 fn brace_below(language: &str, lines: &[Line<'_>], i: usize) -> Option<String> {
     let code = lines[i].code.trim_end();
-    if !matches!(language, "C" | "C++" | "C#" | "Java" | "PHP") || !code.ends_with(')') {
+    if !matches!(language, "C" | "C++" | "C#" | "Java") || !code.ends_with(')') {
         return None;
     }
     let below = lines[i + 1..].iter().take(2).map(|l| l.code.trim()).find(|c| !c.is_empty());
@@ -106,7 +106,8 @@ fn brace_below(language: &str, lines: &[Line<'_>], i: usize) -> Option<String> {
     // The type may stand on the line before: then the name begins at the margin.
     let bare = || {
         let (head, _) = code.split_once('(')?;
-        (!head.is_empty() && head.chars().all(is_ident)).then(|| head.to_owned())
+        let named = !head.is_empty() && head.chars().all(is_ident) && !CONTROL.contains(&head);
+        named.then(|| head.to_owned())
     };
     c_like(&format!("{code} {{"), true).or_else(bare)
 }
@@ -146,26 +147,28 @@ pub(crate) fn function_name(language: &str, code: &str) -> Option<String> {
     }
 }
 
+/// Words before parentheses that are no function's name.
+const CONTROL: &[&str] = &[
+    "if",
+    "for",
+    "while",
+    "switch",
+    "catch",
+    "return",
+    "else",
+    "do",
+    "synchronized",
+    "using",
+    "lock",
+    "new",
+    "sizeof",
+    "throw",
+    "await",
+    "function",
+];
+
 /// `type name(args) {`, or `name(args) {` for a method of a script language.
 fn c_like(code: &str, typed: bool) -> Option<String> {
-    const CONTROL: &[&str] = &[
-        "if",
-        "for",
-        "while",
-        "switch",
-        "catch",
-        "return",
-        "else",
-        "do",
-        "synchronized",
-        "using",
-        "lock",
-        "new",
-        "sizeof",
-        "throw",
-        "await",
-        "function",
-    ];
     let code = code.trim_end();
     let (head, _) = code.split_once('(')?;
     if !code.ends_with('{') || head.contains(['=', '.', '"']) {
@@ -310,6 +313,52 @@ mod tests {
         assert_eq!(found("a.js", js), [("a".into(), 1, 2), ("run".into(), 4, 7)]);
         let java = "class A {\n  public static int run(String x) {\n    for (;;) {\n    }\n  }\n}";
         assert_eq!(found("A.java", java), [("run".into(), 2, 5)]);
+    }
+
+    #[test]
+    fn heads_over_lines_and_what_only_looks_like_one() {
+        for (path, source, want) in [
+            ("a.c", "int f(char *p)\n{\n}\n", vec![("f", 1, 3)]),
+            ("a.c", "int\nmain(void)\n{\n}\nif(x)\n{\n}\n", vec![("main", 2, 4)]),
+            ("a.c", "int f(void)\n{\n  if (x)\n  {\n  }\n}\n", vec![("f", 1, 6)]),
+            ("a.js", "foo(x)\n{\n}\n", vec![]),
+            ("a.js", "app.get('/a', (req) => {\n});\nit.only('b', function () {\n});\n", vec![]),
+            ("a.js", "export default (a) => {\n};\n", vec![]),
+            ("a.js", "function f({\n  a,\n}) {\n  g();\n}\n", vec![("f", 1, 5)]),
+            ("a.php", "<?php\nif($a)\n{\n} elseif ($b)\n{\n}\n", vec![]),
+            ("a.php", "<?php\nfunction f($a)\n{\n}\n", vec![("f", 2, 4)]),
+            (
+                "A.java",
+                "class A {\n  int f() {\n    if (a) {\n    } else if (b) {\n    }\n  }\n}\n",
+                vec![("f", 2, 6)],
+            ),
+            ("A.java", "class A {\n  B b = new B(x) {\n  };\n}\n", vec![]),
+            ("a.rs", "fn f(\n    a: [u8; 4],\n) {\n}\n", vec![("f", 1, 4)]),
+            ("a.rs", "trait T {\n    fn f(\n        &self,\n    );\n}\n", vec![]),
+            ("a.py", "def f(\n    a,\n):\n    return a\n\nx = 1\n", vec![("f", 1, 4)]),
+            ("a.py", "def f(x):\n    y = [\n1,\n]\n    return y\nz = 1\n", vec![("f", 1, 5)]),
+        ] {
+            let want: Vec<_> = want.into_iter().map(|(n, a, b)| (n.to_owned(), a, b)).collect();
+            assert_eq!(found(path, source), want, "{source}");
+        }
+    }
+
+    #[test]
+    fn blocks_end_where_their_braces_close() {
+        let ends = |source: &str| {
+            let blocks = Blocks::of(&lex::lines("a.js", source));
+            (blocks.first, blocks.last)
+        };
+        let some = Some;
+        for (source, first, last) in [
+            ("f(a = {}) {\n}", vec![some(1), None], vec![some(1), None]),
+            ("g(() => { if (a) {\n}\n})", vec![None; 3], vec![some(1), None, None]),
+            ("a {} b {\n}", vec![some(0), None], vec![some(1), None]),
+            ("if (a) { b({\n})\n}", vec![some(2), None, None], vec![some(1), None, None]),
+            ("a {", vec![some(0)], vec![None]),
+        ] {
+            assert_eq!(ends(source), (first, last), "{source}");
+        }
     }
 
     #[test]
