@@ -31,14 +31,10 @@ const CLEANUP: &[&str] = &[
     ".play(",
 ];
 
-/// Whether a body only puts things away: a few lines, each of them of [`CLEANUP`].
+/// Whether a body only puts things away: each of its lines is of [`CLEANUP`].
 fn is_cleanup(scan: &Scan<'_>, body: Range<usize>) -> bool {
-    let lines: Vec<String> = body
-        .filter(|i| scan.has_code(*i))
-        .map(|i| scan.code(i).trim().to_lowercase())
-        .filter(|l| l.as_str() != "}")
-        .collect();
-    lines.len() <= 4 && lines.iter().any(|l| CLEANUP.iter().any(|w| l.contains(w)))
+    let mut lines = body.filter(|i| scan.has_code(*i)).map(|i| scan.code(i).to_lowercase());
+    lines.all(|l| CLEANUP.iter().any(|w| l.contains(w)))
 }
 
 /// Whether nobody is meant to hear of an error here: in a function that asks whether something is there or works, in
@@ -168,8 +164,9 @@ pub(super) fn swallowed_braces(place: &Place<'_, '_>) -> Option<Found> {
     let body = scan.body(i);
     let empty = after == "}"
         || after.starts_with("} ")
-        || (after.is_empty() && !body.clone().any(|j| scan.has_code(j)) && body.end > i + 1)
-        || (after.is_empty() && scan.code(i + 1).trim_start().starts_with('}'));
+        || (after.is_empty()
+            && !body.clone().any(|j| scan.has_code(j))
+            && scan.code(body.end).trim_start().starts_with('}'));
     let mut block = tried_braces(scan, i);
     if block.end == i && scan.code(i).contains("try") {
         block = i..i + 1;

@@ -104,7 +104,7 @@ pub(super) fn blocks_async(place: &Place<'_, '_>) -> Option<Found> {
     let head = scan.code(f.first);
     let waits = has_word(head, "async");
     // A closure or a thread of its own in between.
-    let apart = (f.first..i).rev().take(12).any(|j| {
+    let apart = (f.first..=i).rev().take(12).any(|j| {
         ["spawn_blocking", "thread::spawn", "block_in_place", "lambda", "move ||"]
             .iter()
             .any(|w| scan.code(j).contains(w))

@@ -22,8 +22,8 @@ pub(super) fn mutable_default(place: &Place<'_, '_>) -> Option<Found> {
     let (scan, i) = (place.scan, place.line);
     let name = place.group(1);
     let f = scan.function(i)?;
-    // Who hides it, or tells the linter, keeps a value between calls on purpose.
-    if name.starts_with('_') || scan.raw(i).contains("noqa") {
+    // Who hides it keeps a value between calls on purpose.
+    if name.starts_with('_') {
         return None;
     }
     for j in i + 1..=f.last.min(i + super::scan::MOST_BLOCK) {
@@ -34,22 +34,20 @@ pub(super) fn mutable_default(place: &Place<'_, '_>) -> Option<Found> {
         if own && at == 0 && rest.starts_with('=') && !rest.starts_with("==") {
             return None;
         }
-        let item = at == 0 && rest.starts_with('[') && {
-            let end = super::scan::closing(code, at + name.len());
-            end.is_some_and(|e| {
-                code[e + 1..].trim_start().starts_with('=')
-                    && !code[e + 1..].trim_start().starts_with("==")
-            })
-        };
-        let changed = own
-            && (CHANGES.iter().any(|c| rest.starts_with(c))
-                || item
-                || (at == 0 && rest.starts_with("+=")));
-        if changed {
+        // `x += y`, `x[k] = y`, `x[k] += y`.
+        let item = super::scan::closing(rest, 0).filter(|_| rest.starts_with('['));
+        let set = at == 0 && is_set(item.map_or(rest, |end| rest[end + 1..].trim_start()));
+        if own && (set || CHANGES.iter().any(|c| rest.starts_with(c))) {
             return found(i, name);
         }
     }
     None
+}
+
+/// Whether a statement goes on with an assignment.
+fn is_set(rest: &str) -> bool {
+    let plain = rest.trim_start_matches(['+', '-', '*', '/', '%', '|', '&', '^', '@']);
+    plain.starts_with('=') && !rest.starts_with("==")
 }
 
 /// A name of the language that is taken for a variable and then called as what it was.
@@ -72,8 +70,7 @@ pub(super) fn shadowed(place: &Place<'_, '_>) -> Option<Found> {
     let call = format!("{name}(");
     let at = (i + 1..=f.last.min(i + super::scan::MOST_BLOCK)).find(|j| {
         let code = scan.code(*j);
-        word_at(code, &call)
-            .is_some_and(|at| !code[..at].ends_with(['.', '@']) && !code[..at].ends_with("def "))
+        word_at(code, &call).is_some_and(|at| !code[..at].ends_with(['.', '@']))
     })?;
     // Only where both certainly belong to the same function, and no branch lies between.
     let same =
@@ -103,14 +100,14 @@ pub(super) fn same_key(place: &Place<'_, '_>) -> Option<Found> {
             }
             if raw.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with(':')) {
                 // Of the same dictionary: between them no bracket closes that was not opened there.
-                let mut depth = 0;
-                let whole = (j..i).flat_map(|n| scan.code(n).bytes()).all(|b| {
-                    depth += i32::from(b"([{".contains(&b)) - i32::from(b")]}".contains(&b));
-                    depth >= 0
+                let mut bytes = (j..i).flat_map(|n| scan.code(n).bytes());
+                let depth = bytes.try_fold(0, |depth, b| {
+                    let step = i32::from(b"([{".contains(&b)) - i32::from(b")]}".contains(&b));
+                    Some(depth + step).filter(|depth| *depth >= 0)
                 });
                 // The same entry twice is only one too many.
                 let same = raw.trim_end_matches(',') == scan.raw(i).trim().trim_end_matches(',');
-                return if whole && depth == 0 && !same { found(i, key) } else { None };
+                return if depth == Some(0) && !same { found(i, key) } else { None };
             }
         }
     }
@@ -144,8 +141,7 @@ pub(super) fn equals_alone(scan: &Scan<'_>) -> Vec<Found> {
     let alone = equals.into_iter().filter(|(indent, line)| {
         let paired = hashes.contains(indent) || (mixed && !hashes.is_empty());
         let record = scan.source.contains(" record ");
-        let out_of_it = record || scan.lines[*line].test || inherits(*indent, *line);
-        !(paired || out_of_it)
+        !(paired || record || inherits(*indent, *line))
     });
     let mut out: Vec<Found> = alone.filter_map(|(_, line)| found(line, "")).collect();
     out.sort_by_key(|f| f.line);

@@ -1,7 +1,7 @@
 //! Files, connections and memory that are taken and not given back.
 
 use super::catalogue::{Found, Place, found};
-use super::scan::has_word;
+use super::scan::{has_word, word_at};
 
 /// Whether a name goes somewhere else in the function, which may then close it: returned, stored,
 /// put into something.
@@ -12,23 +12,25 @@ fn leaves(scan: &super::scan::Scan<'_>, from: usize, name: &str) -> bool {
         if !has_word(code, name) {
             return false;
         }
-        let whole = super::scan::word_at(code, name)
-            .is_some_and(|at| !code[at + name.len()..].starts_with('.'));
-        let returned = whole && (code.starts_with("return") || code.starts_with("yield"));
+        // Not only something of it: `f.read()`.
+        let whole = |text: &str| {
+            word_at(text, name).is_some_and(|at| !text[at + name.len()..].starts_with('.'))
+        };
+        let returned = whole(code) && (code.starts_with("return") || code.starts_with("yield"));
         let stored = code.split_once('=').is_some_and(|(left, right)| {
             let right = right.trim().trim_end_matches([';', ',']);
-            (right == name
+            right == name
                 || right.starts_with(&format!("{name}.("))
                 || right.ends_with(&format!("&{name}"))
-                || right.ends_with(&format!(", {name})")))
-                || (left.contains(['.', '[', '>']) && has_word(right, name))
+                || right.ends_with(&format!(", {name})"))
+                || (left.contains(['.', '[', '>'])
+                    && (whole(right) || (has_word(right, name) && !right.contains('('))))
         });
         let kept = [".append(", ".add(", ".put(", ".push(", "enter_context(", "closing("]
             .iter()
-            .any(|w| code.contains(w) && has_word(code.split(w).nth(1).unwrap_or_default(), name));
+            .any(|w| code.split_once(w).is_some_and(|(_, given)| whole(given)));
         let value = code.split_once(':').map_or("", |(_, v)| v.trim().trim_end_matches(','));
         let field = value == name
-            || code.starts_with(&format!("{name}:"))
             || code.contains(&format!(": {name},"))
             || code.contains(&format!(": {name}}}"));
         returned
@@ -128,27 +130,27 @@ pub(super) fn c_unchecked(place: &Place<'_, '_>) -> Option<Found> {
     let field = left.starts_with('*') || left.contains("->") || left.contains('.');
     // A macro or another call around it may check it.
     let within = left.contains('(');
-    if field || within || !own.ends_with(';') || has_word(own, "if") || own.contains("== NULL") {
+    // What else stands on the line may check it.
+    let more = own.find(';') != own.len().checked_sub(1);
+    if field || within || more {
         return None;
     }
     let next = scan.next(i)?;
     let code = scan.code(next);
-    let tests = ["if", "assert", "?", "while", "return"]
-        .iter()
-        .any(|w| has_word(code, w) || (*w == "?" && code.contains('?')));
     // A macro that checks: `REQUIRE(p != NULL)`.
-    let macro_call = code.trim().split_once('(').is_some_and(|(m, rest)| {
-        m.len() > 2
-            && m.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
-            && has_word(rest, name)
+    let macro_call = code.trim().split_once('(').is_some_and(|(m, _)| {
+        !m.is_empty() && m.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
     });
-    let tests = tests || macro_call || code.contains("check_") || code.contains("assert");
-    let at = super::scan::word_at(code, name)?;
+    let tests = macro_call
+        || ["if", "while", "return"].iter().any(|w| has_word(code, w))
+        || ["?", "check_", "assert"].iter().any(|w| code.contains(w));
+    let at = word_at(code, name)?;
     let rest = code[at + name.len()..].trim_start();
     let before = code[..at].trim_end();
-    let memory = ["memset(", "memcpy(", "strcpy(", "strcat(", "sprintf(", "snprintf("]
-        .iter()
-        .any(|w| before.ends_with(w));
+    let memory =
+        ["fgets(", "fread(", "memset(", "memcpy(", "strcpy(", "strcat(", "sprintf(", "snprintf("]
+            .iter()
+            .any(|w| before.ends_with(w));
     let file = ["fprintf(", "fgets(", "fread(", "fwrite(", "fscanf(", "fseek(", "fputs(", "getc("]
         .iter()
         .any(|w| code.contains(w));
@@ -190,11 +192,7 @@ fn passed(scan: &super::scan::Scan<'_>, from: usize, name: &str) -> bool {
 pub(super) fn returned_local(place: &Place<'_, '_>) -> Option<Found> {
     let (scan, i) = (place.scan, place.line);
     let name = place.group(1);
-    let code = scan.code(i);
     let f = scan.function(i)?;
-    if has_word(code, "static") || f.first == i || has_word(code, "extern") {
-        return None;
-    }
     let form = format!("return {name};");
     let at =
         (i + 1..=f.last.min(i + super::scan::MOST_BLOCK)).find(|j| scan.code(*j).trim() == form)?;
