@@ -93,7 +93,6 @@ pub(super) fn run(scan: &Scan<'_>) -> Vec<Hit> {
         asked[n] = line;
         match check.judge {
             Judge::File(judge) if first => found.extend(judge(scan).into_iter().map(|f| (n, f))),
-            Judge::File(_) => {}
             _ => {
                 if let Some(f) = at_line(scan, n, line) {
                     counts[n] += 1;

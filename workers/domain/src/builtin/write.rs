@@ -71,12 +71,8 @@ fn place(hit: &Hit) -> String {
     };
     if !more.is_empty() {
         let shown: Vec<String> = more.iter().take(LISTED).map(ToString::to_string).collect();
-        let _ = write!(
-            out,
-            "; also {} {}",
-            if more.len() == 1 { "line" } else { "lines" },
-            shown.join(", ")
-        );
+        // Few places are told one by one.
+        let _ = write!(out, "; also lines {}", shown.join(", "));
         if more.len() > LISTED {
             let _ = write!(out, " and {} more", more.len() - LISTED);
         }
