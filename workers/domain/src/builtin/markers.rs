@@ -106,6 +106,21 @@ mod tests {
         assert_eq!(count("a.py", "def f():\n    raise NotImplementedError  # FIXME\n"), (1, 0, 0));
         assert_eq!(count("a.go", "// a placeholder\nvar x = 1\n"), (0, 1, 0));
         assert_eq!(count("a.json", "{\"note\": \"TODO mock\"}\n"), (0, 0, 0));
+        for (path, source, want) in [
+            ("a.py", "raise NotImplementedError\n", 1),
+            ("a.cs", "throw new NotImplementedException();\n", 1),
+            ("a.kt", "fun f(): Int = TODO(\"write it\")\n", 1),
+            ("a.js", "TODO(1)\n", 0),
+            ("a.yml", "mock: 1  # TODO: more\n", 1),
+            ("a.js", "// TODO/FIXME are counted\n", 0),
+            ("a.js", "// NOTE/TODO are not\n", 0),
+            ("a.js", "// lines with TODO, and others\n", 0),
+            ("a.js", "// TODO markers are counted\n", 0),
+            ("a.js", "// size XXXL\n", 0),
+            ("a.js", "// \"TODO begins a note\n", 0),
+        ] {
+            assert_eq!(count(path, source), (want, 0, 0), "{source}");
+        }
         assert_eq!(count("notes.md", "- TODO later\n- a mock\n"), (1, 0, 0));
     }
 }

@@ -270,6 +270,13 @@ mod tests {
             ("a.rb", ruby, "run", vec![(2, 3)]),
             ("a.rb", ruby, "A", vec![(1, 4)]),
             ("a.sh", shell, "load", vec![(1, 2)]),
+            (
+                "a.ex",
+                "defmodule A do\n  defp load(x) do\n    x\n  end\nend\n",
+                "load",
+                vec![(2, 3)],
+            ),
+            ("a.rs", "impl<T: Ord> Heap<T> {\n}\n", "Heap", vec![(1, 2)]),
         ] {
             assert_eq!(lines(path, text, name), want, "{path} {name}");
         }

@@ -44,5 +44,8 @@ mod tests {
         let text =
             "The `worker` keeps a LeaseTable; see renew_leases and the README. `x` is short.";
         assert_eq!(prd_terms(text), ["worker", "LeaseTable", "renew_leases"]);
+        assert_eq!(prd_terms("A `pool` of `job`s."), ["pool"]);
+        let many = (0..=MAX_TERMS).fold(String::new(), |s, n| s + &format!("`term{n}` "));
+        assert_eq!(prd_terms(&many).len(), MAX_TERMS);
     }
 }
