@@ -1,5 +1,7 @@
 use super::*;
 mod cases;
+mod told;
+mod written;
 use crate::accept::{Answer, Context, Judgement, judge, judge_shard_summary};
 use crate::anchor::anchor;
 use crate::parse::Parsed;
@@ -134,6 +136,9 @@ fn words_of_the_prd_count_only_where_most_occur() {
     assert_eq!(parsed.findings.len(), 1);
     assert_eq!(parsed.findings[0].confidence, Some(20));
     assert!(parsed.findings[0].text.contains("rate limit"));
+    // As many missing as there are.
+    let half = Subject { prd_terms: &terms[1..], ..about };
+    assert_eq!(accepted(&review_markdown(&half), Policy::Structured, CLEAN).findings.len(), 1);
     let other = Subject { source: "fn x() {}", ..about };
     let review = review_markdown(&other);
     assert!(accepted(&review, Policy::Structured, "fn x() {}").findings.is_empty());
