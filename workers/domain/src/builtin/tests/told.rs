@@ -151,7 +151,7 @@ const RESOURCES: &[Row] = &[
     ("a.py", "def f(p):\n    f = open(thread_path)\n    return f.read()[1]\n", &["unclosed [2] f"]),
     ("a.go", "func f(p string) {\n\tr, err := http.Get(p)\n\tdefer mustClose(r.Body)\n}\n", &[]),
     ("a.c", "int f(char *p)\n{\n    log_file = fopen(p, \"a\");\n    return 0;\n}\n", &[]),
-    ("a.c", "int f(char *p)\n{\n    _autoclose_ FILE *f = fopen(p, \"r\");\n    if (f) fgetc(f);\n}\n", &[]),
+    ("a.c", "int f(char *p)\n{\n    g_auto FILE *f = fopen(p, \"r\");\n    if (f) fgetc(f);\n}\n", &[]),
     ("a.c", "int main(void)\n{\n    FILE *f = fopen(\"a\", \"r\");\n    if (f) fgetc(f);\n}\n", &[]),
     ("a.c", "int run(int argc, char **argv)\n{\n    FILE *f = fopen(argv[1], \"r\");\n    if (f) fgetc(f);\n}\n", &[]),
     ("a.c", "int f(void)\n{\n    *out = malloc(9);\n    out[0] = 1;\n    a->p = malloc(9);\n    p[0] = 1;\n    a.p = malloc(9);\n    p[0] = 1;\n    CHECK(q = malloc(9));\n    q[0] = 1;\n    char *r = malloc(9); if (!r) return 1;\n    r[0] = 1;\n    char *s = malloc(9); assert(s);\n    s[0] = 1;\n}\n", &[]),
@@ -311,6 +311,7 @@ fn a_secret_is_told_from_what_looks_like_one() {
     for (value, want) in [
         (format!("SG.{}", letters.join(".")), vec![]),
         (format!("SG.{}", figures.join(".")), vec!["secret [1] service_key".to_owned()]),
+        ("sk-ssh-ed25519-cert-v01@openssh.com".to_owned(), vec![]),
         (begin, vec![]),
         (whole, vec!["secret [1] private_key".to_owned()]),
     ] {
