@@ -233,8 +233,12 @@ pub(super) fn terminal(n: usize, row: &ReviewRow, finding: &Finding, width: usiz
     for line in &said.why {
         wrap(&mut out, "   ", "   ", line, width);
     }
-    let parts =
-        [("where", &said.place), ("fails for", &said.fails_for), ("instead", &said.instead)];
+    let parts = [
+        ("where", &said.place),
+        ("fails for", &said.fails_for),
+        ("a second call", &second(finding)),
+        ("instead", &said.instead),
+    ];
     for (name, text) in parts {
         if let Some(text) = text {
             wrap(&mut out, "   ", "     ", &format!("{name}: {text}"), width);
