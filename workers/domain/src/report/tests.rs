@@ -6,12 +6,14 @@ use queue_schema::rows::{Finding, FindingKind, Outcome};
 use serde_json::Value;
 use std::ops::{Deref, DerefMut};
 
+mod around;
 mod files;
 mod hostile;
 mod large;
 mod said;
 mod sarif_log;
 mod sections;
+mod whole;
 
 /// A sweep with its files, which are rendered one after the other.
 struct Whole {
