@@ -40,10 +40,9 @@ impl Confidence {
 
     /// From a share of one, which is bound to be one.
     pub(super) fn share(value: f64) -> Self {
-        // 0.29 is a little less than that in binary.
-        let percent = (value * 100.0 + 1e-6).floor();
-        if (0.0..=100.0).contains(&percent) {
-            Self::Percent(percent as u8)
+        if (0.0..=1.0).contains(&value) {
+            // 0.29 is a little less than that in binary.
+            Self::Percent((value * 100.0 + 1e-6) as u8)
         } else {
             Self::Unreadable
         }
@@ -178,12 +177,7 @@ fn rating_at(text: &str) -> Option<(Confidence, &str)> {
     }
     let of = ["/", "out of", "of"].iter().find_map(|s| tail.strip_prefix(s)).map(str::trim_start);
     if let Some((most, used)) = of.and_then(decimal) {
-        let rating = if most > 0.0 && value <= most {
-            Confidence::share(value / most)
-        } else {
-            Confidence::Unreadable
-        };
-        return Some((rating, &of.unwrap_or_default()[used..]));
+        return Some((Confidence::share(value / most), &of.unwrap_or_default()[used..]));
     }
     let rating = match value {
         _ if fraction && value <= 1.0 => Confidence::share(value),
@@ -222,17 +216,17 @@ fn around(lower: &str, start: usize, end: usize) -> Option<u8> {
 /// `(high confidence)`: given, in a remark of its own, and in words.
 fn in_words(lower: &str, start: usize, end: usize) -> bool {
     let from = lower[..start].char_indices().rev().take(LABEL).last().map_or(start, |(at, _)| at);
-    let before = lower[from..start].split_whitespace().next_back().unwrap_or_default();
-    let opens = |word: &str| word.starts_with(['(', '[']);
+    let Some((_, before)) = lower[from..start].rsplit_once(['(', '[']) else { return false };
     let after = clip(&lower[end..], LABEL).trim_start();
     let word = after.find(|c: char| !c.is_alphabetic()).unwrap_or(after.len());
-    let closes = after[word..].starts_with([')', ']']);
-    // One word, before or behind.
-    closes
-        && if word == 0 {
-            opens(before) && before.len() > 1
-        } else {
-            lower[..start].ends_with(['(', '['])
+    // One word, before or behind: a script without spaces puts none between.
+    let before: Vec<&str> = before.split_whitespace().collect();
+    let is_word = |word: &&str| !word.contains([')', ']']);
+    after[word..].starts_with([')', ']'])
+        && match before[..] {
+            [] => word > 0,
+            [before] => word == 0 && is_word(&before),
+            _ => false,
         }
 }
 

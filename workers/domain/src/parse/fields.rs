@@ -86,7 +86,7 @@ mod tests {
     use crate::parse::markdown;
 
     const ASKED_FOR: &str = "## Findings\n1. Quote: `return x`\n   - Claim: `load` returns the wrong value\n     \
-        for an empty list\n   - Fails for: `[]`: returns None, should be 0\n   - Change: ```python\n     return x or 0\n     ```\n   \
+        for an empty list\n   - Fails for: `[]`: returns None, should be 0\n   - Change: ```python\n     return x or 0\n     ```\n   - Where: `load`\n   \
         - Severity: major\n   - Evidence: `size` compares it with 0\n   - Flag: NullableConfusion\n   - Confidence: 80%\n\n\
         2. Quote: `y = 1`\n   Claim: `y` is never read\n   Where: `save`\n   Severity: **low**\n   Confidence: 50%\n\n\
         ## Verdict\nneeds_patch\n";
@@ -96,7 +96,10 @@ mod tests {
         let parsed = markdown(ASKED_FOR);
         assert_eq!(parsed.verdict.as_deref(), Some("needs_patch"));
         let [first, second] = &parsed.findings[..] else { panic!("{:?}", parsed.findings) };
-        assert_eq!(first.text, "`load` returns the wrong value\n     for an empty list");
+        assert_eq!(
+            first.text,
+            "`load` returns the wrong value\n     for an empty list\n   - Where: `load`"
+        );
         assert_eq!(first.quote.as_deref(), Some("return x"));
         assert_eq!(first.fails_for.as_deref(), Some("`[]`: returns None, should be 0"));
         assert!(first.change.as_deref().is_some_and(|c| c.contains("return x or 0")));

@@ -381,9 +381,30 @@ mod tests {
         assert_eq!(list_marker("  - a"), Some((2, Style::Bullet, "a")));
         assert_eq!(list_marker("12) b"), Some((0, Style::Numbered, "b")));
         assert_eq!(list_marker("**3. Title**"), Some((0, Style::Numbered, "Title**")));
+        assert_eq!(list_marker("100. c"), Some((0, Style::Numbered, "c")));
+        assert_eq!(list_marker(". d"), None);
         assert_eq!(list_marker("1.5 times"), None);
         assert_eq!(list_marker("-x"), None);
         assert_eq!(list_marker("2024. was a year"), None);
+    }
+
+    #[test]
+    fn titles_that_are_findings() {
+        let none = None::<Section>;
+        for (title, want) in [
+            ("2. Lock it", Some((none, "Lock it"))),
+            ("Suggestion 2: Lock it", Some((none, "Lock it"))),
+            ("**Issue #100** - Lock it", Some((none, "** - Lock it"))),
+            ("建议 1：加锁", Some((none, "加锁"))),
+            ("Contradiction 3 – Lock it", Some((Some(Section::Contradictions), "Lock it"))),
+            ("矛盾 2：加锁", Some((Some(Section::Contradictions), "加锁"))),
+            ("Suggestion: Lock it", None),
+            ("Issue 2024: Lock it", None),
+            ("Line 5: Lock it", None),
+            ("文件 5：加锁", None),
+        ] {
+            assert_eq!(numbered_title(title), want, "{title}");
+        }
     }
 
     #[test]

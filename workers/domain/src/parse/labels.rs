@@ -316,7 +316,7 @@ const LINES: &[&str] = &[
     "行",
     "第",
 ];
-const LINES_BEHIND: &[&str] = &["行", "줄", "번째"];
+const LINES_BEHIND: &[&str] = &["行", "행", "줄", "번째"];
 /// Words before two names or lines that the place is between.
 const BETWEEN: &[&str] = &[
     "between",
@@ -434,3 +434,6 @@ pub(crate) fn is_comment(text: &str) -> bool {
     };
     COMMENTS.iter().any(whole)
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,7 +42,7 @@ fn respell(text: &str) -> Option<(String, usize)> {
             }
             b'"' | b'\'' => at += string(&text[at..], b, &mut out)?,
             b'/' => at += comment(&text[at..])?,
-            b'#' => at += text[at..].find('\n').unwrap_or(text.len() - at),
+            b'#' => at += text[at..].find('\n')?,
             b',' | b':' => {
                 out.push(char::from(b));
                 at += 1;
@@ -79,7 +79,7 @@ fn drop_comma(out: &mut String) {
 
 fn comment(text: &str) -> Option<usize> {
     if text.starts_with("//") {
-        return Some(text.find('\n').unwrap_or(text.len()));
+        return text.find('\n');
     }
     text.strip_prefix("/*")?.find("*/").map(|end| end + 4)
 }
@@ -153,6 +153,10 @@ mod tests {
             json!({"a": [1, 2], "b": null, "c": "it's \"so\"", "d": null, "e": "x\ny\\d"})
         );
         assert_eq!(&text[len..], " tail");
+        assert_eq!(
+            super::value("{\"a\": True, 'b': false, 'c': \"x\ty\u{1}z\"}").unwrap().0,
+            json!({"a": true, "b": false, "c": "x\ty z"})
+        );
         assert_eq!(
             super::value("{\"a\": 1e999, \"b\": +2}").unwrap().0,
             json!({"a": null, "b": 2})

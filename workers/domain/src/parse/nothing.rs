@@ -251,6 +251,9 @@ mod tests {
             "没有检查返回值",
             "Nada impide un bucle",
             "未检查长度",
+            "Change the limit.",
+            "Keine Änderung wird je gespeichert",
+            "没有一个修改会在磁盘写满或者网络断开或者进程被杀死的时候被完整地保存到数据库的日志文件里面去",
         ] {
             assert!(!says_nothing(text), "{text}");
         }
@@ -271,6 +274,8 @@ mod tests {
             "## 发现\n无。已检查全部函数的边界。\n## Verdict: pass",
             "## Resultado\nTodo bien en `abrir` y en `guardar`.\n\n**pass**",
             "No issues found: the loop ends, and the file is closed.",
+            "None.\n```\nopen()\n```\nEvery branch of it was read.",
+            "无。已检查全部分支",
             "## Findings\nNone\n\n## Verdict\npass",
         ] {
             assert!(is_clean_review(text), "{text}");
@@ -279,6 +284,10 @@ mod tests {
             "None.",
             "## Findings\nNone\n\n## Verdict\nfail",
             "Looks good to me, ship it.",
+            "None.\nAlignment score: 9/10",
+            "None. Fine by me.",
+            "Looks good to me, it `is`.\n\n## Verdict\npass",
+            "Looks good to me, `all of it`.\n\n## Verdict\npass",
             "Looks good to me.\n\n## Verdict\npass",
             "## Contradictions\nNone. All passages were compared.",
             "## Findings\nNone of the callers checks what `save` returns.",

@@ -29,12 +29,12 @@ pub(super) fn digit(c: char) -> Option<u32> {
 pub(super) fn decimal(text: &str) -> Option<(f64, usize)> {
     let digits = |t: &str| t.bytes().take_while(u8::is_ascii_digit).count();
     let mut len = digits(text);
-    if len == 0 || len > 6 {
+    if len == 0 {
         return None;
     }
     if let Some(tail) = text[len..].strip_prefix(['.', ',']) {
         let more = digits(tail);
-        if more > 0 && more < 6 {
+        if more > 0 {
             len += 1 + more;
         }
     }

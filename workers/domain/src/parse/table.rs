@@ -146,5 +146,17 @@ mod tests {
         assert!(findings(&table, Section::Neutral).is_empty());
         assert_eq!(findings(&table, Section::Suggestions).len(), 1);
         assert!(findings(&table[..1], Section::Suggestions).is_empty());
+        let unruled = rows("| Change | Confidence |\n| use x -- y | 85% |\n| use z | 80% |");
+        assert!(findings(&unruled, Section::Suggestions).is_empty());
+        assert_eq!(cells("| a | b"), ["a", "b"]);
+        assert_eq!(cells("| a | | b |"), ["a", "", "b"]);
+    }
+
+    #[test]
+    fn a_column_that_names_a_place_or_a_change_holds_no_quote() {
+        let table = rows(
+            "| Where in the file | Suggested fix | Problem |\n|---|---|---|\n| `a(b)` | `c(d)` | `e(f)` fails |",
+        );
+        assert_eq!(findings(&table, Section::Suggestions)[0].quote.as_deref(), Some("e(f)"));
     }
 }

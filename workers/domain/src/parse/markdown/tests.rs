@@ -295,6 +295,15 @@ fn quotes_stand_behind_their_label_in_any_form() {
         ("   - Quote: `a = b(c)\n   - Change: never closed", "a = b(c)"),
         ("   - Quote: none\n   - Change: `x = y(z)`", ""),
         ("   - Quote: ``a = `b` ``\n", "a = `b`"),
+        ("   - Quote: `a = b(c)`\n     ```\n     d = 1\n     ```\n", "a = b(c)"),
+        ("   - Quote: `a = b(c)`\n     `d = 1` is lost\n", "a = b(c)"),
+        ("   - Quote: `a = b(c)`\n     `d = 1` and `e = 2`\n", "a = b(c)"),
+        ("   ```\n   d = 1\n   ```\n   - Quote: `a = b(c)`\n", "a = b(c)"),
+        ("   ```yaml\n   quote: `a = b(c)`\n   ```\n", "quote: `a = b(c)`"),
+        ("   Change: `a = b(c)`\n", ""),
+        ("   - **Fix:** `a = b(c)`\n   - **Impact:** high\n", ""),
+        ("   - Change:\n     ```yaml\n     - d: 1\n     ```\n     so that `a = b(c)`\n", ""),
+        ("   as `d = 1` does\n   - **Missä:** täällä\n   - **Lainaus:** `a = b(c)`\n", "a = b(c)"),
     ] {
         assert_eq!(quote(below), want, "{below}");
     }
@@ -315,4 +324,57 @@ fn a_confidence_that_cannot_be_read_is_told_apart() {
     let read: Vec<_> = found.iter().map(|f| (f.confidence, f.confidence_unreadable)).collect();
     let want = [(None, true), (Some(85), false), (None, false), (Some(90), false), (None, true)];
     assert_eq!(read, want);
+}
+
+#[test]
+fn only_what_is_a_title_or_an_item_begins_a_finding() {
+    for (text, want) in [
+        // What stands in a block of code is code, of any form.
+        (
+            "## Changes\n1. a\n```\n2. b\n# Summary\n| c | d |\n\n- e\n```\n2. f",
+            "2. b\n# Summary\n| c | d |\n\n- e,",
+        ),
+        ("1. A fence begins with ``` and three more (60%)\n2. b (70%)", ","),
+        ("## Changes\n1. a (80%)\n\n\n   - Quote: `b(c)`", "b(c)"),
+        ("## Changes\n1. a (80%)\nas `b(c)` does", "b(c)"),
+        ("## Changes\n1. a (80%)\n\n   as `b(c)` does", "b(c)"),
+        ("## Changes\n1. a (80%)\n\nas `b(c)` does", ""),
+        ("## Changes\n- a\n - b", ","),
+        ("## Changes\n1. a (80%)\n\n## src/x.rs\n1. about x", ""),
+        ("## src/x.rs\n1. about x\n## src/y.rs\n2. about y", ","),
+        // Paragraphs are no titles.
+        ("Problems may lurk here\n- a\n- b", "-"),
+        ("**Problems** are **rare**\n- a\n- b", "-"),
+        (
+            "Of all that was asked about problems and about what to change I can say no more than this:\n- a\n- b",
+            "-",
+        ),
+        ("Problems:\n- a\n- b", ","),
+        // Without a title a quote makes a finding.
+        ("- a\n  - Quote: `b(c)`", "b(c)"),
+        ("- a\n  - Where: `b(c)`", "-"),
+        ("- a\n  - Quote: none", "-"),
+        ("- a calls `b(c)`", "-"),
+    ] {
+        let found = markdown(text).findings;
+        let quotes: Vec<&str> =
+            found.iter().map(|f| f.quote.as_deref().unwrap_or_default()).collect();
+        let got = if quotes.is_empty() { "-".to_owned() } else { quotes.join(",") };
+        assert_eq!(got, want, "{text}");
+    }
+}
+
+#[test]
+fn a_verdict_stands_behind_its_name_and_outside_of_code() {
+    for (text, want) in [
+        ("## Verdict\nneeds_patch\n\n```\nverdict: pass\n```", Some("needs_patch")),
+        ("Uses a block: ```\nverdict: pass\n```\n**Verdict:** fail", Some("fail")),
+        ("Verdict: needs-patch, see above", Some("needs_patch")),
+        ("Verdict: needs patch, see above", None),
+        ("Verdict: pass (two remarks)", Some("pass")),
+        ("All is well.\n**pass**", Some("pass")),
+        ("Verdicts: pass", None),
+    ] {
+        assert_eq!(verdict(text), want, "{text}");
+    }
 }

@@ -27,6 +27,14 @@ fn scores_in_every_seen_form() {
         ("Here is the score:\n- Alignment score: 7/10", Some(7.0)),
         ("## Changes\n1. The score of 3 is lost (80%)\n\nScore: 7/10", Some(7.0)),
         ("## Score\nScore: n/a\n\nAlignment score: 6/10", Some(6.0)),
+        ("Score: 7 - good enough", Some(7.0)),
+        ("Score: `7`", Some(7.0)),
+        ("`7/10`", Some(7.0)),
+        ("4/10\n\nAlignment score: 7/10", Some(7.0)),
+        ("## Score of the tests\n3/10\n\n## Alignment score\n7/10", Some(7.0)),
+        ("- Score: 3/10 for the tests\n- Alignment score: 7/10", Some(7.0)),
+        ("It is a score none would dispute:\n\n4/10", Some(4.0)),
+        ("Score: 6.6666667/10", Some(6.666_666_7)),
     ] {
         assert_eq!(alignment_score(text), want, "{text}");
     }
@@ -36,6 +44,8 @@ fn scores_in_every_seen_form() {
 fn what_is_no_score_stays_none() {
     for text in [
         "",
+        "7",
+        "7 (mid)",
         "Score: 85",
         "Score: 85%",
         "Score: 7%",
