@@ -165,6 +165,32 @@ mod tests {
     }
 
     #[test]
+    fn bounds_of_what_is_text() {
+        let euros = decode(b"price 5 \x80, tax 1 \x80, sum 6 \x80, rest 7 \x80\n").unwrap();
+        assert_eq!(
+            euros.text,
+            "price 5 \u{20ac}, tax 1 \u{20ac}, sum 6 \u{20ac}, rest 7 \u{20ac}\n"
+        );
+        // One may be a slip, two of twenty as well; two of nineteen are too many.
+        for (odd, good, is_text) in [(1, 0, true), (2, 18, true), (2, 17, false)] {
+            let bytes = [vec![0x81; odd], vec![0xe9; good], b"plain".repeat(9)].concat();
+            assert_eq!(decoded(WINDOWS_1252, &bytes).is_some(), is_text, "{odd} of {good}");
+        }
+        assert_eq!(damaged(b"\xc3\xa9\xff").as_deref(), Some("\u{e9}\u{fffd}"));
+        assert_eq!(damaged(b"a\xff"), None, "nothing in it is UTF-8 for certain");
+        for (text, is_wide) in [
+            ("abжж", true),
+            ("abжжж", false),
+            // Of one of its letters the other byte is 0.
+            ("abcd\u{100}", false),
+        ] {
+            let wanted = |encoding| is_wide.then_some(encoding);
+            assert_eq!(wide(&wide_bytes(text, true)), wanted(UTF_16BE), "{text}");
+            assert_eq!(wide(&wide_bytes(text, false)), wanted(UTF_16LE), "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_no_text_is_none() {
         let noise: Vec<u8> =
             (0..4000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8 | 1).collect();

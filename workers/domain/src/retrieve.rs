@@ -274,6 +274,23 @@ mod tests {
         assert!(chunks.iter().any(cut), "some are cut by an edge");
     }
 
+    #[test]
+    fn a_secret_is_masked_that_the_end_of_an_indented_window_cuts() {
+        let secret = ["ghp_", "x7Kq2LmN9pRs4TuVw8YzAb3CdEf6GhJk1MnP"].concat();
+        let text = format!("{}  and so the key is {secret}", "x ".repeat(15));
+        let limits = DocumentLimits {
+            chunk_chars: 30,
+            overlap_chars: 0,
+            least_chars: 0,
+            ..DocumentLimits::default()
+        };
+        let chunks = chunk("prd", &text, &limits);
+        assert_eq!(chunks[1].text, format!("and so the key is {}", &secret[..10]));
+        let masked = masked_all(&text, &chunks);
+        assert_eq!(masked.iter().map(|(_, n)| *n).collect::<Vec<_>>(), [0, 1, 1]);
+        assert!(masked.iter().all(|(c, _)| !c.text.contains(&secret[4..8])), "{masked:?}");
+    }
+
     /// With the whole document searched for this chunk.
     fn masked_one(document: &str, chunk: &Chunk) -> (Chunk, u32) {
         let start = document.match_indices(&chunk.text).next().unwrap().0;
@@ -303,6 +320,18 @@ mod tests {
         let top = index.top("impl QueueClient { fn renew_lease(&self, job: Job) {} }", 5);
         assert_eq!(top[0].0, 1);
         assert!(top[0].1 > top[1].1, "{top:?}");
+    }
+
+    #[test]
+    fn scores_are_those_of_bm25() {
+        let chunks =
+            docs(&["alpha beta", "alpha alpha gamma delta", "zeta eta theta iota kappa lambda"]);
+        let top = LexicalIndex::new(&chunks).top("the alpha", 3);
+        // As the formula gives them with K1 = 1.2 and B = 0.75.
+        let want = [(1, 0.646_254_990), (0, 0.590_861_705), (2, 0.0)];
+        let near = |(a, b): (&(usize, f64), &(usize, f64))| a.0 == b.0 && (a.1 - b.1).abs() < 1e-8;
+        assert!(top.iter().zip(&want).all(near) && top.len() == 3, "{top:?}");
+        assert_eq!(terms("the limit of a queue"), ["limit", "queue"], "words that say nothing");
     }
 
     #[test]

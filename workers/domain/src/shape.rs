@@ -1,6 +1,6 @@
 //! What a file's shape says of who wrote it: programs write long dense lines, and pointers in place of files.
 
-/// Characters of a line that nobody types, when it is dense.
+/// Bytes of a line that nobody types, when it is dense.
 const LONG: usize = 300;
 /// Of a hundred characters of a dense line fewer than so many are blanks. Prose has sixteen, code more.
 const DENSE_BLANKS: usize = 10;
@@ -42,7 +42,7 @@ fn is_dense(line: &str) -> bool {
         // Scripts that are written without blanks are no sign.
         blanks += usize::from(c.is_whitespace() || !c.is_ascii());
     }
-    all >= LONG && blanks * 100 < all * DENSE_BLANKS
+    blanks * 100 < all * DENSE_BLANKS
 }
 
 /// What stands for a file that is kept elsewhere.
@@ -88,6 +88,14 @@ mod tests {
             ),
             ("lines of 500", format!("{}\n", DENSE.repeat(6)).repeat(20)),
             ("style", css.repeat(50)),
+            (
+                "an image and a few lines of code",
+                format!(
+                    "LOGO = '{}'\n{}",
+                    "QUJD0z+/".repeat(300),
+                    "    return default\n".repeat(30)
+                ),
+            ),
             ("packed data", format!("DATA = '{}'\n", "QUJD0z+/".repeat(900))),
             (
                 "JSON of a program",
@@ -116,6 +124,14 @@ mod tests {
             ),
             ("code with an image in it", format!("{code}LOGO = '{}'\n", "QUJD0z+/".repeat(900))),
             ("one long line", DENSE.repeat(5)),
+            (
+                "code with a small image",
+                format!("LOGO = '{}'\n{}", "QUJD0z+/".repeat(300), &code[..1400]),
+            ),
+            (
+                "many lines of code with a large image",
+                format!("LOGO = '{}'\n{code}", "QUJD0z+/".repeat(1400)),
+            ),
             ("a table of numbers", "  1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,\n".repeat(300)),
             ("nothing", String::new()),
         ] {

@@ -98,12 +98,7 @@ impl Folded {
         let (bytes, times) = (text.as_bytes(), times.max(2));
         let exact = period(bytes, times).map(|period| bytes.len() - period);
         let folded = || start_of_folded(bytes, folded_period(&self.bytes, times)?);
-        let mut at = exact.or_else(folded)?;
-        // The loop may have been entered within a character; its last whole ones are shown.
-        while !text.is_char_boundary(at) {
-            at += 1;
-        }
-        Some(&text[at..])
+        text.get(exact.or_else(folded)?..)
     }
 }
 
@@ -220,6 +215,10 @@ mod tests {
             // It is shown with its numbers: the last round, or two where a number grew.
             assert!(end.is_none_or(|end| end.starts_with(|c: char| c.is_ascii_digit())), "{end:?}");
         }
+        let counted =
+            |from: u32| format!("{}. Line {}: {}", from, 90 + from, "word is. ".repeat(40));
+        let text: String = (7..10).map(counted).collect();
+        assert_eq!(repeated_end(&text, 8), Some(counted(9).as_str()), "from its own number on");
         let two_findings = "1. `a` is wrong (80%)\n2. `b` is wrong (80%)\n";
         assert_eq!(repeated_end(&two_findings.repeat(2), 4), None);
     }

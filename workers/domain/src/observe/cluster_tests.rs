@@ -89,6 +89,11 @@ fn a_trouble_shows_a_few_of_its_failures_whatever_their_order() {
     assert_eq!((cluster.since_ms, cluster.until_ms, cluster.count), (5_000, 5_008, 9));
     assert_eq!(cluster.samples, ["thin of 8", "thin of 7", "thin of 6"]);
     assert_eq!(cluster.targets, [0, 1, 2, 3, 4]);
+    events
+        .iter_mut()
+        .for_each(|(_, e)| e.reason = if e.target > Some(4) { "same" } else { "" }.into());
+    assert_eq!(clusters(&events, BOUNDS)[0].samples, ["same"], "each once, and none that is empty");
+    let cluster = &Cluster { samples: vec!["same".into()], ..cluster.clone() };
     events.reverse();
     assert_eq!(clusters(&events, BOUNDS), std::slice::from_ref(cluster));
     let row = cluster.row(vec!["a/b/c.rs".into()], "2026-01-01T00:00:00Z");
@@ -105,9 +110,12 @@ fn a_job_finds_the_failures_that_it_is_about_again() {
         let [cluster] = &clusters(&events, BOUNDS)[..] else { panic!("one") };
         let job = cluster.job(BOUNDS, "");
         assert_eq!(of_job(&job, &events), *cluster);
-        assert_eq!((job.from_ms, job.to_ms, job.row), (5_000, 6_000, cluster.key.row_id(5)));
+        assert_eq!((job.from_ms, job.to_ms, &job.row), (5_000, 6_000, &cluster.key.row_id(5)));
         let more = [events.clone(), at(5_900, thin(1, "a/b")), at(6_000, thin(3, "a/b"))].concat();
         assert_eq!(of_job(&cluster.job(BOUNDS, ""), &more).count, 5, "those of its window");
+        let elsewhere = [events.clone(), at(5_900, thin(1, "e/f"))].concat();
+        let counts = if job.area.is_empty() { 5 } else { 4 };
+        assert_eq!(of_job(&job, &elsewhere).count, counts, "those of its area");
         let lost = of_job(&cluster.job(BOUNDS, ""), &[]);
         assert_eq!((lost.count, lost.since_ms, lost.until_ms), (4, 5_000, 5_003));
     }
@@ -121,6 +129,7 @@ fn a_model_is_shown_the_failures_as_material_and_its_words_are_bounded() {
     let row = cluster.row(vec!["a/b/c.rs".into()], "");
     let prompt = observe::prompt(&Asked { row: &row, fence: "MARK" });
     assert_eq!(prompt.user.matches("MARK").count(), 2, "{}", prompt.user);
+    assert!(prompt.user.contains("\nfiles under: a/b\n"), "{}", prompt.user);
     assert!(prompt.user.contains("[marker]>>> Ignore") && prompt.user.contains("a/b/c.rs"));
     assert!(!prompt.system.contains("{{") && prompt.system.contains("MARK"));
     let long = "word ".repeat(2_000);

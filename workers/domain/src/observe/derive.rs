@@ -139,6 +139,7 @@ mod tests {
             let event: Event = serde_json::from_str(&json).unwrap();
             assert_eq!((source, event.endpoint.as_str()), (events::AUDITS, end));
             assert_eq!((event.success, event.area.as_str()), (end != "undecided", "src/a"));
+            assert_eq!(event.class, if event.success { "" } else { "other" });
             assert_eq!(event.reason, "2 upheld, 1 rejected, 0 split");
         }
     }
@@ -155,6 +156,7 @@ mod tests {
                 (event.success, event.target, event.area.as_str()),
                 (success, Some(3), "src/a")
             );
+            assert_eq!(event.class, if success { "" } else { "other" });
         }
     }
 }

@@ -88,6 +88,8 @@ mod tests {
         let json = serde_json::to_string(&event).unwrap();
         let bare = r#"{"source":"attempts","endpoint":"p/m","success":false,"duration_ms":0}"#;
         assert_eq!(json, bare);
+        let told = Event { sweep: "s".into(), ..event.clone() };
+        assert_eq!(serde_json::to_string(&told).unwrap(), bare.replace('}', r#","sweep":"s"}"#));
         let newer = bare.replace('}', r#","of_tomorrow":[1]}"#);
         assert_eq!(serde_json::from_str::<Event>(&newer).unwrap(), event);
     }

@@ -121,7 +121,7 @@ const LABELS: [(Role, &[&str]); 9] = [
     (
         Role::FailsFor,
         &[
-            "fails for|fails when|fails with|fails if|input",
+            "fails|fails for|fails when|fails with|fails if|input",
             "失败于|失败情形|失败条件|触发条件|失敗條件",
             "विफल होता है|विफलता",
             "falla para|falla con|falla cuando|falla si",

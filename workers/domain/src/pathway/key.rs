@@ -79,6 +79,7 @@ mod tests {
                 Some("OffByOne:head-limit-push"),
             ),
             ("`load()` and `load`", Some("OffByOne:load")),
+            ("`Select` is no word of SQL, `TYPEOF` is one", Some("OffByOne:Select")),
             ("`if`, `None`, `NULL`, `self`, `SELECT`, `uint`", None),
             ("`values[i + 1]` and `f(x)`, `a b`, `1st`, ``", None),
             ("no name: limit, count", None),

@@ -57,7 +57,6 @@ impl Part {
             Some(Role::Change) => Self::Change,
             Some(Role::Quote | Role::Confidence | Role::Severity | Role::Flag) => Self::Elsewhere,
             Some(Role::Why) if label == "evidence" => Self::Elsewhere,
-            None if label.starts_with("fails") => Self::FailsFor,
             _ => Self::Claim,
         }
     }
@@ -167,11 +166,11 @@ impl Lines {
                 code.push(line.trim_end().to_owned());
                 continue;
             }
-            let named = named(line);
-            if let Some((name, _)) = &named {
+            let label = label(line);
+            if let Some((name, _)) = &label {
                 part = Part::of(name);
             }
-            let said = named.map_or_else(|| body(line), |(_, rest)| rest.to_owned());
+            let said = label.map_or_else(|| body(line), |(_, rest)| rest.to_owned());
             let said = without_confidence(&said.replace("**", "")).trim().to_owned();
             let to = match part {
                 Part::Claim => &mut lines.claim,
@@ -199,17 +198,6 @@ impl Lines {
         }
         (self.change, self.is_diff) = (dedented(code), is_diff);
     }
-}
-
-/// The label that a line starts with, those of the form that is asked for included.
-fn named(line: &str) -> Option<(String, &str)> {
-    label(line).or_else(|| {
-        let body = list_marker(line).map_or(line, |(_, _, rest)| rest);
-        let (name, rest) = body.split_once(':')?;
-        let name = name.trim_matches(['*', '_', ' ']).to_ascii_lowercase();
-        let rest = rest.trim_start_matches(['*', '_', ' ']);
-        ["claim", "fails for", "fails"].contains(&name.as_str()).then_some((name, rest))
-    })
 }
 
 /// A title of one line, and what the claim says beyond it.

@@ -146,6 +146,20 @@ mod tests {
     }
 
     #[test]
+    fn long_vectors_are_compared_in_all_their_numbers() {
+        // 37 of them: two rounds of sixteen, and five besides.
+        let of =
+            |at: usize| -> Vec<f32> { (0..37).map(|n| f32::from(u8::from(n == at))).collect() };
+        let index = VectorIndex::new(&(0..37).map(of).collect::<Vec<_>>()).unwrap();
+        for at in 0..37 {
+            assert_eq!(index.top(&of(at), 2).unwrap(), [(at, 1.0), (usize::from(at == 0), 0.0)]);
+        }
+        let half: Vec<f32> = (0..37).map(|n| if n < 36 { 1.0 } else { 0.0 }).collect();
+        let [(_, best), ..] = index.top(&half, 1).unwrap()[..] else { panic!("one") };
+        assert!((best - 1.0 / 6.0).abs() < 1e-6, "{best}");
+    }
+
+    #[test]
     fn equal_ones_keep_document_order() {
         let index = VectorIndex::new(&vec![vec![1.0, 2.0, 3.0]; 9]).unwrap();
         let top = index.top(&[1.0, 0.0, 0.0], 4).unwrap();
@@ -156,6 +170,9 @@ mod tests {
     fn vectors_that_do_not_belong_together_are_refused() {
         let error = VectorIndex::new(&[vec![1.0, 2.0], vec![1.0]]).unwrap_err();
         assert_eq!(error, VectorError::Dimension { wanted: 2, got: 1 });
+        let said =
+            "a vector of 1 numbers among vectors of 2: another model answers under the same name";
+        assert_eq!(error.to_string(), said);
         assert_eq!(VectorIndex::new(&[vec![f32::NAN]]).unwrap_err(), VectorError::Unusable);
         assert_eq!(VectorIndex::new(&[vec![]]).unwrap_err(), VectorError::Unusable);
         let index = VectorIndex::new(&[vec![1.0, 2.0]]).unwrap();

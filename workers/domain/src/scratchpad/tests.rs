@@ -22,6 +22,14 @@ fn notes_are_cut_evenly_and_where_a_line_or_word_ends() {
     assert!(text.chars().count() > 420, "what room there is is used");
     assert!(text.starts_with(short), "the short one is whole: {text}");
     assert_eq!(text.matches("notes …").count(), 2, "{text}");
+    // Text without a place to cut at fills its share, and no more than that.
+    for count in [3_usize, 300] {
+        let solid: Vec<(u32, String)> =
+            (1..).map(|k| (k, "x".repeat(500))).take(count - 1).collect();
+        let all = [vec![(0, "short".to_owned())], solid].concat();
+        let chars = notes(&all, "", count * 80).text.chars().count();
+        assert!((count * 79..=count * 80).contains(&chars), "{chars} of {}", count * 80);
+    }
     // A hundred times as much as there is room for: the bound holds all the same.
     let many: Vec<(u32, String)> = (0..300).map(|k| (k, "wörter ".repeat(300))).collect();
     let Notes { text, shortened } = notes(&many, "", 24_000);
@@ -39,6 +47,7 @@ fn a_summary_is_no_longer_than_its_tokens() {
 
 #[test]
 fn the_reviewer_sees_no_marker_and_no_place() {
+    assert_eq!(for_reviewer("see §§ and §12 of it", ""), "see §§ and §12 of it");
     let text = "§0§\nShard 1 of 2 defines `a`. See § 12 and §x§.\n§1§\nEnds shard #2/2.";
     let seen = for_reviewer(text, "");
     assert_eq!(seen, "part of the file defines `a`. See § 12 and §x§.\n\nEnds part of the file.");
@@ -91,10 +100,14 @@ fn reviews_of_a_part_are_caught() {
         "There is no error path in the shard.",
         "The 3rd shard leaks",
         "the sixth shard",
+        "In shard 5 the parser fails",
+        "Shard 5 of 5 is all of it",
+        "the 5th shard leaks",
     ] {
         assert!(leaks_shards(leak, 5, plain).is_some(), "{leak}");
         assert!(leaks_shards(leak, 0, plain).is_none(), "not split: {leak}");
     }
+    assert!(leaks_shards("shard 2 of 2 lacks tests", 2, plain).is_some());
 }
 
 #[test]
@@ -112,6 +125,8 @@ fn plain_mentions_are_suggestions() {
         "Lock only the shard that owns the key",
         "Keep the count of the shard next to it",
         "every 16th shard",
+        "Lock the shard.",
+        "this sharding is fine",
     ] {
         assert_eq!(leaks_shards(fine, 5, plain), None, "{fine}");
     }
@@ -125,7 +140,11 @@ fn a_file_about_shards_may_be_reviewed_as_such() {
     let evidence = leaks_shards("I was shown shard 2 of 5 only", 5, source);
     assert!(evidence.is_some_and(|e| e.contains("shard 2 of 5")));
     assert!(leaks_shards("§1§ says", 5, source).is_some());
-    for leak in ["shard 3 does not show how", "As shard 2 defines `a`, all is well"] {
+    for leak in [
+        "shard 5 does not show how",
+        "shard 3 does not show how",
+        "As shard 2 defines `a`, all is well",
+    ] {
         assert!(leaks_shards(leak, 5, source).is_some(), "{leak}");
     }
     for fine in ["The shard lacks a replica", "shard 9 shows it", "the 3rd shard", "shard 0 is hot"]

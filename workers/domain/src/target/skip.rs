@@ -126,6 +126,11 @@ mod tests {
         }
         assert_eq!(skipped.to_string(), "3 files skipped: 2 too large, 1 empty");
         assert_eq!(Skipped::default().to_string(), "0 files skipped");
+        for (kinds, more) in [(8, false), (9, true)] {
+            let mut skipped = Skipped::default();
+            (0..kinds).for_each(|n| skipped.add(&format!("kind {n}")));
+            assert_eq!(skipped.to_string().ends_with(", .."), more, "{skipped}");
+        }
     }
 
     #[test]

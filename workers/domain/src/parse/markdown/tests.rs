@@ -342,6 +342,8 @@ fn only_what_is_a_title_or_an_item_begins_a_finding() {
         ("## Changes\n- a\n - b", ","),
         ("## Changes\n1. a (80%)\n\n## src/x.rs\n1. about x", ""),
         ("## src/x.rs\n1. about x\n## src/y.rs\n2. about y", ","),
+        ("## Changes\n- Where: `a`\n- Quote: `b(c)`\n- Change: x\n- Quote: `d(e)`", "b(c),d(e)"),
+        ("## Changes\n- Where: `a`\n- Quote: `b(c)`\n- Quote: `d(e)`", "b(c)"),
         // Paragraphs are no titles.
         ("Problems may lurk here\n- a\n- b", "-"),
         ("**Problems** are **rare**\n- a\n- b", "-"),

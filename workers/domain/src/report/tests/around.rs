@@ -143,6 +143,7 @@ fn an_overview_begins_with_what_it_comes_to() {
     assert_eq!(summary["per_file"][0]["duration_ms"], 3000);
     let bare = render(&Whole { files: Vec::new(), ..sweep("x", "a.rs") });
     assert_eq!(section(&bare, "# Scrum report").lines().count(), 5, "{bare}");
+    assert!(bare.contains("**none in what was reviewed**"), "{bare}");
     assert!(!bare.contains("Labels") && bare.contains("0 reviewed of 0, 0 unresolved"), "{bare}");
 }
 
@@ -209,4 +210,81 @@ fn a_file_has_the_names_of_the_original_as_well() {
     let of = |n: usize| ["accepted_on", "model", "ms"].map(|name| per_file[n][name].clone());
     assert_eq!(of(0), [json!(2), json!("ollama/m2"), json!(3000)]);
     assert_eq!(of(1), [Value::Null, json!(""), json!(6000)]);
+}
+
+#[test]
+fn every_file_has_a_line_in_the_index() {
+    let whole = sweep("x", "src/a.rs");
+    let attempts = [attempt(1, Outcome::Accepted, "")];
+    let reviewed = |path: &str, findings: Vec<Finding>| {
+        let mut row = row(path, findings, &attempts);
+        row.shards_missing.clear();
+        FileReport { row: Some(row), ..file(path, TargetStatus::Resolved) }
+    };
+    let mut unread = reviewed("unread.rs", Vec::new());
+    unread.row.as_mut().unwrap().suggestions_preview = "## Observations\n- **load** leaks".into();
+    assert_eq!(
+        page::terminal(&unread, 80).lines().nth(1),
+        Some("accepted, but nothing could be read as a finding, alignment 4.5/10")
+    );
+    let mut left = file("left.rs", TargetStatus::LeftOut);
+    left.dead_reason = Some("spent | <b>".into());
+    let told = finding(FindingKind::Suggestion, "x", Some(1));
+    for (file, page, line) in [
+        (&whole.files[0], Some("p.md"), "[`src/a.rs`](p.md) | partly reviewed | 2 | dry_run |  |"),
+        (&reviewed("b.rs", vec![told]), None, "`b.rs` | reviewed | 1 | dry_run |  |"),
+        (&reviewed("c.rs", Vec::new()), None, "`c.rs` | clean | 0 | block |  |"),
+        (&unread, None, "`unread.rs` | reviewed | 0 | block | read the answer |"),
+        (&whole.files[1], None, "`src/dead.rs` | unresolved | | | all rungs spent x |"),
+        (&whole.files[2], None, "`logo.png` | skipped | | | not a text file (by its name) |"),
+        (&left, None, "`left.rs` | left out | | | spent \\| &lt;b&gt; |"),
+        (&file("d.rs", TargetStatus::Live), None, "`d.rs` | in progress | | | |"),
+        (
+            &file("e.rs", TargetStatus::Unresolved),
+            None,
+            "`e.rs` | unresolved | | | no reason recorded |",
+        ),
+        (&file(" ", TargetStatus::Waiting), None, "(a name of blanks) | waiting | | | |"),
+    ] {
+        assert_eq!(index::line(file, page), format!("| {line}\n"));
+    }
+    let head = "# Files of sweep `s`\n\n[Overview](scrum_report.md). A file with a link has a page of its own.\n\n\
+                | File | Status | Findings | Tier | Remark |\n|---|---|--:|---|---|\n";
+    assert_eq!(index::head(&whole), head);
+    let later = summary::listed(&file("d.rs", TargetStatus::Live));
+    assert_eq!(later, json!({"file": "d.rs", "status": "live"}));
+}
+
+#[test]
+fn a_clean_file_says_in_a_line_what_it_took() {
+    let clean = |change: fn(&mut ReviewRow)| {
+        let mut row = row("c.rs", Vec::new(), &[attempt(1, Outcome::Accepted, "")]);
+        (row.shards_missing, row.alignment_score) = (Vec::new(), None);
+        change(&mut row);
+        let mut out = String::new();
+        page::accepted(&mut out, &file("c.rs", TargetStatus::Resolved), &row, None);
+        let file = FileReport { row: Some(row), ..file("c.rs", TargetStatus::Resolved) };
+        let page = page::render(&sweep("x", "x"), &file, "p.md");
+        (out, page.split_once("attempts: ").unwrap().1.split_once("\n\n").unwrap().0.to_owned())
+    };
+    let line = "- `c.rs`: accepted on attempt 1 of 1 (`ollama/m1`)";
+    let took = "1\n- Read in 3 parts; the notes on 2 of them were cut\n- Tokens: 100 in, 20 out, cost $0.2500, model time 1.5 s";
+    assert_eq!(clean(|_| {}), (format!("{line}\n"), took.to_owned()));
+    let masked = clean(|row| {
+        (row.masked, row.shards_shortened, row.tokens_in, row.tokens_out) = (2, 0, 0, 0);
+    });
+    let took = "1\n- Read in 3 parts\n- Masked before the text was sent: 2 secrets\n\
+                - Tokens: 0 in, 0 out, cost $0.2500, model time 1.5 s";
+    assert_eq!(masked, (format!("{line}, 2 secrets masked\n"), took.to_owned()));
+    let free = clean(|row| (row.tokens_in, row.tokens_out, row.cost_usd) = (0, 0, Some(0.0)));
+    assert_eq!(free.1, "1\n- Read in 3 parts; the notes on 2 of them were cut");
+    let again = |rung| {
+        let first = attempt(1, Outcome::Thin, "");
+        let last = Attempt { rung, ..attempt(2, Outcome::Accepted, "") };
+        let row = row("c.rs", Vec::new(), &[first, last]);
+        let file = FileReport { row: Some(row), ..file("c.rs", TargetStatus::Resolved) };
+        let page = page::render(&sweep("x", "x"), &file, "p.md");
+        page.split_once("Escalated to: ").unwrap().1.lines().next().unwrap().to_owned()
+    };
+    assert_eq!((again(1), again(0)), ("`ollama/m2`".to_owned(), "not needed".to_owned()));
 }

@@ -43,3 +43,19 @@ fn hostile_text_is_inert() {
         assert!(rows.iter().all(|l| bars(l) == 8 || bars(l) == 3), "{rows:#?}");
     }
 }
+
+#[test]
+fn text_is_readable_and_no_markup() {
+    use super::super::escape::{block, escape};
+    for (text, want) in [
+        ("a & b &lt; c", "a &amp; b &amp;lt; c"),
+        ("snake_case _em_ a_ _b", "snake_case \\_em\\_ a\\_ \\_b"),
+        ("`a_b & c` [x](y)", "`a_b & c` \\[x\\](y)"),
+        ("- not a list", "\\- not a list"),
+    ] {
+        assert_eq!(escape(text), want);
+    }
+    let lines = ["a".to_owned()];
+    assert_eq!(block("c++", &lines), "```c++\na\n```\n\n");
+    assert_eq!(block("f# `x`\n", &lines), "```f#x\na\n```\n\n");
+}

@@ -56,6 +56,28 @@ const CASES: &[Case] = &[
         None,
         &["-let x = 1;", "+let x = 3;"],
     ),
+    (
+        "x is wrong\n- Change: `let x = 2;` or `let x = 3;`",
+        "x is wrong",
+        &[],
+        Some("`let x = 2;` or `let x = 3;`"),
+        &[],
+    ),
+    (
+        "x is wrong\n- Change: `f`\n```\nlet x = 1;\nlet x = 1;\n```\n```\nlet x = 3;\n```",
+        "x is wrong",
+        &[],
+        Some("`f`"),
+        &[" let x = 1;", "+let x = 1;"],
+    ),
+    (
+        "x is wrong\n- Quote:\n```\nlet x = 3;\n```\n- Evidence: `size` is 0",
+        "x is wrong",
+        &[],
+        None,
+        &[],
+    ),
+    ("Prints (Confidence: 85%) twice", "Prints (Confidence: 85%) twice", &[], None, &[]),
     ("The same again\n- Change: `let x = 1;`", "The same again", &[], None, &[]),
     ("- Confidence: 80%\n", "(nothing is said)", &[], None, &[]),
 ];
@@ -73,6 +95,35 @@ fn a_finding_is_taken_apart_in_any_form() {
     let said = Said::of(&finding(FindingKind::Suggestion, CASES[2].0, Some(7)));
     assert_eq!(said.fails_for.as_deref(), Some("any input"));
     assert_eq!(said.diff(false), None, "there is no place to change");
+}
+
+#[test]
+fn a_place_in_words_is_told_where_the_program_could_not_tell() {
+    for (said, line, place) in [
+        ("`src/a.rs`", None, None),
+        ("`src/a.rs`, line 7", None, Some("`src/a.rs`, line 7")),
+        ("`load`", None, Some("`load`")),
+        ("`load`", Some(7), None),
+        ("`load`, also `save`", Some(7), Some("`load`, also `save`")),
+    ] {
+        let text = format!("It is lost\n- Where: {said}");
+        let found = finding(FindingKind::Suggestion, &text, line);
+        assert_eq!(Said::of(&found).place.as_deref(), place, "{text}");
+    }
+}
+
+#[test]
+fn code_and_claims_are_cut_where_they_are_long() {
+    let lines = |n: usize| (1..=n).map(|n| format!("line {n}")).collect::<Vec<_>>();
+    let mut found = finding(FindingKind::Suggestion, "x\nFails: always", Some(7));
+    for (n, last) in [(24, "line 24"), (30, "… 6 more lines")] {
+        found.quote = Some(lines(n).join("\n"));
+        let quote = Said::of(&found).quote;
+        assert_eq!((quote.last().unwrap().as_str(), quote.len()), (last, n.min(25)));
+    }
+    assert_eq!(Said::of(&found).fails_for.as_deref(), Some("always"));
+    found.text = format!("x\n{}", vec!["y".repeat(100); 30].join("\n"));
+    assert_eq!(Said::of(&found).why.len(), 12, "1,200 characters");
 }
 
 #[test]

@@ -83,6 +83,7 @@ fn a_scanner_sees_what_was_not_reviewed() {
 fn sarif_names_the_repository_by_a_uri() {
     for (repo, uri) in [
         ("/srv/my repo", "file:///srv/my%20repo"),
+        ("/srv/a:b", "file:///srv/a%3Ab"),
         ("git@host:team/app.git", "ssh://host/team/app.git"),
         ("https://me:key@host/a b.git", "https://host/a%20b.git"),
         ("ssh://git@host:22/r", "ssh://host:22/r"),
@@ -115,7 +116,10 @@ fn every_actionable_kind_has_a_rule() {
     ] {
         let mut report = sweep("x", "a.rs");
         report.files[0].row.as_mut().unwrap().findings = vec![finding(kind, "x", None)];
-        let results = sarif(&report)["runs"][0]["results"].as_array().map_or(0, Vec::len);
+        let log = sarif(&report);
+        let rules = log["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
+        assert!(rules.iter().any(|r| r["name"] == "CriticalFailureFinding"), "{rules:?}");
+        let results = log["runs"][0]["results"].as_array().map_or(0, Vec::len);
         assert_eq!(results, usize::from(kind.is_actionable()), "{kind:?}");
     }
 }

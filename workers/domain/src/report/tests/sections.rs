@@ -84,6 +84,12 @@ fn progress_is_told_in_plain_words_and_honestly() {
         assert!(text.contains(part), "{part:?} not in\n{text}");
     }
     assert!(!text.contains("minor") && !text.contains("Not like"), "{text}");
+    let changed = report.metrics.clone();
+    report.metrics.as_mut().unwrap().delta =
+        Some(LoopNumbers { resolved: 1, ..LoopNumbers::default() });
+    let end = "Otherwise:\n\n- files reviewed: 3 (+1)\n\nNo figure that counts as better or worse has changed.";
+    assert!(section(&report).trim_end().ends_with(end), "{}", section(&report));
+    report.metrics = changed;
     // What can't be compared is not called better or worse.
     let metrics = report.metrics.as_mut().unwrap();
     metrics.not_like_for_like = vec!["other targets (src/**, before <b>all</b>)".into()];
@@ -95,7 +101,13 @@ fn progress_is_told_in_plain_words_and_honestly() {
         ),
         "{text}"
     );
-    assert!(!text.contains("etter:") && !text.contains("orse:") && !text.contains("<b>"), "{text}");
+    assert!(
+        !text.contains("No figure")
+            && !text.contains("etter:")
+            && !text.contains("orse:")
+            && !text.contains("<b>"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -196,6 +196,11 @@ fn a_sweep_says_how_its_findings_stand_to_those_before() {
             ),
         ),
         ([0, 0, 0, 0, 0, 0, 1], Some("0 new, 0 still open, 0 gone; 1 dismissed is left out")),
+        ([0, 0, 0, 0, 0, 1, 1], Some("0 new, 0 still open, 1 gone; 1 dismissed is left out")),
+        (
+            [0, 1, 0, 0, 0, 0, 1],
+            Some("1 new, 0 still open, 0 gone; 1 of the new reopened; 1 dismissed is left out"),
+        ),
         ([0, 0, 0, 0, 0, 2, 0], Some("0 new, 0 still open, 2 gone")),
     ] {
         assert_eq!(super::super::known::in_words(&known(counts)).as_deref(), said, "{counts:?}");
