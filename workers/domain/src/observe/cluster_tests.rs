@@ -89,9 +89,9 @@ fn a_trouble_shows_a_few_of_its_failures_whatever_their_order() {
     assert_eq!((cluster.since_ms, cluster.until_ms, cluster.count), (5_000, 5_008, 9));
     assert_eq!(cluster.samples, ["thin of 8", "thin of 7", "thin of 6"]);
     assert_eq!(cluster.targets, [0, 1, 2, 3, 4]);
-    events
-        .iter_mut()
-        .for_each(|(_, e)| e.reason = if e.target > Some(4) { "same" } else { "" }.into());
+    for (_, event) in &mut events {
+        event.reason = if event.target > Some(4) { "same" } else { "" }.into();
+    }
     assert_eq!(clusters(&events, BOUNDS)[0].samples, ["same"], "each once, and none that is empty");
     let cluster = &Cluster { samples: vec!["same".into()], ..cluster.clone() };
     events.reverse();
