@@ -176,6 +176,8 @@ mod tests {
                 None,
             ),
             ("version = 1\noid 7\n".to_owned(), None),
+            ("SELECT 1; -- one line\n".to_owned(), None),
+            ("/annex/objects/SHA256E-s1--a.bin\nis where it would be\n".to_owned(), None),
             (String::new(), None),
         ] {
             assert_eq!(pointer(text.as_bytes()), what, "{text}");

@@ -101,7 +101,7 @@ fn reviews_of_a_part_are_caught() {
         "The 3rd shard leaks",
         "the sixth shard",
         "In shard 5 the parser fails",
-        "Shard 5 of 5 is all of it",
+        "Part 5 of 5 lacks tests",
         "the 5th shard leaks",
     ] {
         assert!(leaks_shards(leak, 5, plain).is_some(), "{leak}");
