@@ -137,7 +137,12 @@ fn split_label(body: &str) -> Option<(String, &str)> {
     let rest = if opened { rest.trim_start().strip_prefix('`').unwrap_or(rest) } else { rest };
     let name = name.split(['(', '（']).next().unwrap_or_default();
     let name = name.trim_matches(is_mark).to_lowercase();
-    Some((name, rest.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '_'))))
+    // What ends the emphasis of the label is no code; `_name` and `*pointer` behind it are.
+    let mut rest = rest.trim_start_matches(['*', '_']).trim_start();
+    if !matches!(role(&name), Some(Role::Quote | Role::Where)) {
+        rest = rest.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '_'));
+    }
+    Some((name, rest))
 }
 
 /// What stands behind the label of a line.
