@@ -45,7 +45,7 @@ pub fn gone(old: &str, publication: &Publication) -> String {
 /// What has become of the findings, for the summary.
 #[derive(Debug, Clone, Default)]
 pub struct Placed {
-    /// Commented at their lines, now or before.
+    /// Commented at their lines, and the comment is still there and open.
     pub inline: BTreeSet<String>,
     /// All that were ever commented at a line.
     pub posted: BTreeSet<String>,
@@ -114,7 +114,12 @@ fn listed(finding: &Finding, has_comment: bool) -> String {
 
 fn title(finding: &Finding) -> String {
     let severity = finding.severity.label();
-    format!("**{severity}** {}", inert_line(&clip_marked(&finding.title, TITLE)))
+    format!("**{severity}** {}", inert_title(finding))
+}
+
+/// A title as it stands in comments; by it one that has lost its mark is known.
+pub(super) fn inert_title(finding: &Finding) -> String {
+    inert_line(&clip_marked(&finding.title, TITLE))
 }
 
 fn text(finding: &Finding) -> String {

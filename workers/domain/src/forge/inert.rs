@@ -33,12 +33,10 @@ pub fn inert_text(text: &str, most_chars: usize) -> String {
             out.push_str(&code);
             continue;
         }
-        let (bullet, rest) = match line.trim_start() {
-            rest if line.trim().is_empty() => ("", rest),
-            rest => match rest.strip_prefix("- ").or_else(|| rest.strip_prefix("* ")) {
-                Some(rest) => ("- ", rest),
-                None => ("", rest),
-            },
+        let line = line.trim_start();
+        let (bullet, rest) = match line.strip_prefix("- ").or_else(|| line.strip_prefix("* ")) {
+            Some(rest) => ("- ", rest),
+            None => ("", line),
         };
         // No more than one empty line after another.
         if rest.is_empty() && (out.is_empty() || out.ends_with("\n\n")) {
@@ -179,6 +177,14 @@ mod tests {
     fn code_stays_code_and_plain_words_stay() {
         assert_eq!(inert_line("`a@b` is Vec::new, 3 - 2"), "`a@b` is Vec::new, 3 - 2");
         assert_eq!(inert_line("a `<b>` c"), "a `<b>` c");
+        for (text, want) in [
+            ("cafe is 1.5 at -7, x -1, 8f3c2a and 12345678x", None),
+            ("-5 is below", Some("\\-5 is below")),
+            ("in 8f3c2ab and 8f3c2ab1d", Some("in 8f3\u{200b}c2ab and 8f3\u{200b}c2ab1d")),
+            ("at www.a.example, GH-12", Some("at www\u{200b}.a.example, GH-\u{200b}12")),
+        ] {
+            assert_eq!(inert_line(text), want.unwrap_or(text));
+        }
         let text =
             "Why:\n- one\n- two @x\n\n\n\n```suggestion\nlet a = 1;\n/merge\n// fine\n```\nend";
         let out = inert_text(text, 1000);
@@ -188,5 +194,7 @@ mod tests {
         // A fence that nobody closes ends with the text, and one inside does not end it.
         let out = inert_text("~~~rust\n```\n@x", 1000);
         assert_eq!(out, "````rust\n```\n@x\n````");
+        let out = inert_text("````go\na\n\n```\nb\n````\n@x", 1000);
+        assert_eq!(out, "````go\na\n\n```\nb\n````\n\n@\u{200b}x");
     }
 }

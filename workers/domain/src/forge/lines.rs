@@ -28,13 +28,13 @@ impl FileLines {
                 continue;
             }
             match line.as_bytes().first() {
-                Some(b'+') if new_left > 0 => {
+                Some(b'+') => {
                     lines.new.insert(new, None);
-                    (new, new_left) = (new.saturating_add(1), new_left - 1);
+                    (new, new_left) = (new.saturating_add(1), new_left.saturating_sub(1));
                 }
-                Some(b'-') if old_left > 0 => {
+                Some(b'-') => {
                     lines.removed.insert(old);
-                    (old, old_left) = (old.saturating_add(1), old_left - 1);
+                    (old, old_left) = (old.saturating_add(1), old_left.saturating_sub(1));
                 }
                 Some(b'\\') => {}
                 _ => {
@@ -68,13 +68,6 @@ pub struct DiffLines {
     pub files: BTreeMap<String, FileLines>,
 }
 
-impl DiffLines {
-    /// Whether a comment can be made there.
-    pub fn holds(&self, path: &str, side: Side, line: u32) -> bool {
-        self.files.get(path).is_some_and(|file| file.holds(side, line))
-    }
-}
-
 /// Beginnings and lengths of a head such as `@@ -5 +5,2 @@ fn f()`: a length that is left out is one.
 fn hunk(line: &str) -> Option<((u32, u32), (u32, u32))> {
     let (ranges, _) = line.strip_prefix("@@ -")?.split_once(" @@")?;
@@ -92,12 +85,13 @@ mod tests {
 
     #[test]
     fn lines_of_hunks_have_their_sides() {
-        let hunks = "@@ -3,4 +3,4 @@ fn f()\n a\n-b\n+B\n c\n d\n\\ No newline at end of file\n@@ -20 +20 @@\n-x\n+@@ -1 +1 @@\n@@ -30,0 +31,2 @@\n+y\n+z";
+        let hunks = "@@ -3,4 +3,4 @@ fn f()\n a\n-b\n+B\n c\n d\n\\ No newline at end of file\n@@ -20 +20 @@\n-x\n\\ No newline at end of file\n+@@ -1 +1 @@\n@@ -30,0 +31,2 @@\n+y\n+z";
         let lines = FileLines::read("old.rs", hunks);
         let new: Vec<u32> = lines.new.keys().copied().collect();
         assert_eq!(new, [3, 4, 5, 6, 20, 31, 32]);
         assert_eq!(lines.removed.iter().copied().collect::<Vec<_>>(), [4, 20]);
-        assert_eq!((lines.before(3), lines.before(4), lines.before(6)), (Some(3), None, Some(6)));
+        let before = [3, 4, 6, 20].map(|line| lines.before(line));
+        assert_eq!(before, [Some(3), None, Some(6), None]);
         assert!(lines.holds(Side::Old, 20) && !lines.holds(Side::Old, 3));
     }
 

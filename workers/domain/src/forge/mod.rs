@@ -186,3 +186,6 @@ impl Lengths {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,15 +56,16 @@ pub fn plan(
     let ours = Ours::of(existing, publication);
     let mut placed = ours.placed(refused);
     let edited = publication.findings.iter().filter(|finding| edited(existing, finding));
-    placed.posted.extend(edited.map(|finding| finding.fingerprint.clone()));
+    let edited: BTreeSet<String> = edited.map(|finding| finding.fingerprint.clone()).collect();
+    placed.posted.extend(edited.iter().cloned());
     let fresh = fresh(existing, publication, &ours, &placed, max_comments);
     placed.posted.extend(fresh.iter().map(|comment| comment.fingerprint.clone()));
-    placed.inline = publication
-        .findings
-        .iter()
-        .map(|finding| finding.fingerprint.clone())
-        .filter(|print| placed.posted.contains(print))
-        .collect();
+    let stands = |print: &String| {
+        let is_new = fresh.iter().any(|comment| comment.fingerprint == *print);
+        is_new || edited.contains(print) || ours.stands(print)
+    };
+    let prints = publication.findings.iter().map(|finding| finding.fingerprint.clone());
+    placed.inline = prints.filter(stands).collect();
     if !fresh.is_empty() {
         actions.push(Action::Review(fresh));
     }
@@ -130,6 +131,11 @@ impl<'a> Ours<'a> {
         Placed { posted, refused, ..Placed::default() }
     }
 
+    /// Whether a finding has a comment in which it can be read as one that is there.
+    fn stands(&self, print: &str) -> bool {
+        self.comments.iter().any(|(comment, mark)| mark.get("f") == print && is_open(comment, mark))
+    }
+
     /// How many comments belong to findings that are gone, and those among them that don't say so yet.
     fn gone(&self, publication: &Publication) -> (usize, Vec<&'a Posted>) {
         if !publication.complete {
@@ -137,9 +143,14 @@ impl<'a> Ours<'a> {
         }
         let there = |print: &str| publication.findings.iter().any(|f| f.fingerprint == print);
         let gone: Vec<_> = self.comments.iter().filter(|(_, mark)| !there(mark.get("f"))).collect();
-        let open = gone.iter().filter(|(c, mark)| !c.resolved && mark.get("gone").is_empty());
+        let open = gone.iter().filter(|(comment, mark)| is_open(comment, mark));
         (gone.len(), open.map(|(comment, _)| *comment).collect())
     }
+}
+
+/// Whether nobody has resolved a comment, and it does not say that its finding is gone.
+fn is_open(comment: &Posted, mark: &Marker) -> bool {
+    !comment.resolved && mark.get("gone").is_empty()
 }
 
 /// The comments that are new.
@@ -164,7 +175,7 @@ fn fresh(
 
 /// Whether the finding has a comment of ours whose mark somebody has taken away.
 fn edited(existing: &Existing, finding: &Finding) -> bool {
-    let title = super::inert::inert_line(&finding.title);
+    let title = body::inert_title(finding);
     let unmarked = |c: &&Posted| c.path == finding.path && Marker::read(&c.body).is_none();
     !title.is_empty() && existing.comments.iter().filter(unmarked).any(|c| c.body.contains(&title))
 }
