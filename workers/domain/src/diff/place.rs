@@ -59,6 +59,12 @@ fn remark(said: Said) -> DiffRemark {
 /// Which file of the bundle a remark is about: the one that it names, else the only one that holds its quote.
 fn file_of(remark: &mut DiffRemark, bundle: &Bundle) -> Option<usize> {
     let named = |text: &str| named(text, bundle);
+    // Nothing but a place may be quoted.
+    let is_place =
+        |text: &str| !text.contains(char::is_whitespace) && matches!(named(text), Named::File(_));
+    if let Some(place) = remark.quote.take_if(|q| remark.place.is_empty() && is_place(q)) {
+        remark.place = place;
+    }
     match named(&remark.place) {
         Named::File(at) => return Some(at),
         Named::Other => return None,
@@ -151,7 +157,7 @@ fn named(text: &str, bundle: &Bundle) -> Named {
 
 /// A word without what follows a path: `:12`, `:12-14`, `::load`, `#L12`, a full stop.
 fn bare(word: &str) -> &str {
-    let end = word.find([':', '#']).filter(|end| *end > 1).unwrap_or(word.len());
+    let end = word.find([':', '#']).unwrap_or(word.len());
     word[..end].trim_end_matches('.').trim_matches(|c| matches!(c, '*' | '_'))
 }
 

@@ -306,7 +306,8 @@ impl Reader {
     fn labelled(&mut self, found: Role, rest: &str) {
         let has = |open: &Said| match found {
             Role::Severity => open.severity.is_some(),
-            Role::Where => !open.place.is_empty(),
+            // `File:` and `Line:` are one place, as two columns of a table are.
+            Role::Where => !open.place.is_empty() && !open.what.is_empty() && !is_lines(rest),
             Role::Quote => !open.quote.is_empty() && !open.what.is_empty(),
             Role::Claim => !open.what.is_empty() && !open.place.is_empty(),
             _ => false,
@@ -383,6 +384,12 @@ impl Reader {
     }
 }
 
+/// Whether a place is numbers of lines alone.
+fn is_lines(place: &str) -> bool {
+    let bare = place.trim_start_matches(|c: char| !c.is_alphanumeric());
+    !bare.trim_start_matches(['L', 'l']).contains(char::is_alphabetic)
+}
+
 /// The label of a line; one in capitals needs no colon.
 fn labelled(body: &str) -> Option<(Role, &str)> {
     if let Some((name, rest)) = label(body) {
@@ -407,9 +414,7 @@ fn tagged(body: &str) -> Option<(DiffSeverity, &str)> {
 /// A quote without the backquotes around it.
 fn bare_quote(text: &str) -> &str {
     let text = text.trim();
-    let ticks = text.bytes().take_while(|b| *b == b'`').count();
-    let inner = text
-        .get(ticks..text.len().saturating_sub(ticks))
-        .filter(|_| ticks > 0 && text.len() > 2 * ticks);
-    inner.filter(|inner| !inner.contains('`') && text.ends_with('`')).unwrap_or(text)
+    let ticks = &text[..text.len() - text.trim_start_matches('`').len()];
+    let inner = text.strip_prefix(ticks).and_then(|rest| rest.strip_suffix(ticks));
+    inner.filter(|inner| !inner.contains('`')).unwrap_or(text)
 }
