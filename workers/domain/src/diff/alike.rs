@@ -74,21 +74,24 @@ impl<'a> Claim<'a> {
         &self.all
     }
 
-    /// How surely two remarks are one, in thousandths; `None` when they are not.
+    /// How surely two remarks about one file, or about none of the change, are one, in thousandths; `None` when they
+    /// are not.
     pub(super) fn same(&self, other: &Self, one_reviewer: bool) -> Option<u32> {
         let (a, b) = (self.remark, other.remark);
-        if a.path != b.path || a.outside != b.outside && a.path.is_none() {
+        if elsewhere(a).zip(elsewhere(b)).is_some_and(|(a, b)| a != b) {
             return None;
         }
         let gap = lines(a)
             .zip(lines(b))
             .filter(|_| a.side == b.side)
             .map(|((a, b), (c, d))| c.saturating_sub(b).max(a.saturating_sub(d)));
+        let far = gap.is_some_and(|lines| lines > NEAR);
         let quoted = self.quote.is_some() && self.quote == other.quote;
         let symbol = a.symbol.is_some() && a.symbol == b.symbol;
         let least = match gap {
             Some(0) => AT_ONE_LINE,
-            _ if quoted => AT_ONE_LINE,
+            // Whoever says the same of the same code at two places means both.
+            _ if quoted && !(far && one_reviewer) => AT_ONE_LINE,
             Some(lines) if lines <= NEAR => AT_NEAR_LINES,
             _ if symbol => IN_ONE_SYMBOL,
             // Two known places that are far from each other are two.
@@ -112,6 +115,13 @@ impl<'a> Claim<'a> {
         }
         overlap(&self.said, &other.said).max(overlap(&self.all, &other.all) * 4 / 5)
     }
+}
+
+/// The name of the file, none of the change, that a remark says it is about.
+fn elsewhere(remark: &DiffRemark) -> Option<&str> {
+    let mut words = remark.place.split(|c: char| c.is_whitespace() || "`:#".contains(c));
+    let word = words.find(|word| !word.is_empty()).filter(|_| remark.path.is_none())?;
+    word.rsplit('/').next().filter(|name| name.contains('.'))
 }
 
 /// First and last line.
@@ -151,4 +161,38 @@ fn is_foreign(text: &str) -> bool {
             || matches!(word.as_str(), "not" | "no" | "when" | "if" | "never")
     });
     2 * ascii < letters || ascii < letters && !common
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_forms_of_a_word_are_one_and_fillers_are_none() {
+        for (text, want) in [
+            ("Opens the opened, opening file", "open open open file"),
+            ("It was used as is, goes red", "was used goes red"),
+            ("panics crashed None undefined", "crash crash null null"),
+        ] {
+            assert_eq!(stems(text).collect::<Vec<_>>().join(" "), want);
+        }
+    }
+
+    #[test]
+    fn the_language_of_a_claim_is_told_by_its_letters_and_commonest_words() {
+        for (text, foreign) in [
+            ("This loses data", false),
+            ("Loses data", false),
+            ("Datenverlust bei jedem Aufruf", false),
+            ("Verlust bei großen Dateien", true),
+            ("The größe is wrong", false),
+            ("Never für null", false),
+            ("长度少一", true),
+            ("`limit` 长度少一", true),
+            ("长度少 is", true),
+            ("长度 is", false),
+        ] {
+            assert_eq!(is_foreign(text), foreign, "{text}");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! What is new since the review of the head before, what is still there, and what is gone.
 
 use super::alike::Claim;
-use super::tally::{Group, Tally};
+use super::tally::{Group, Tally, apart};
 use crate::checks::squeezed;
 use crate::findings::{Likeness, Older, matching_by_all};
 use crate::pathway::identifiers;
@@ -41,6 +41,10 @@ pub fn compare(before: &[DiffFinding], tally: &mut Tally) -> Vec<DiffFinding> {
             judged.map(|row| DiffFinding { state: Some(FindingState::Fixed), ..row.clone() }),
         );
     }
+    // One that was there keeps its identity, whatever else is said now in the same words.
+    let mut all: Vec<&mut Group> = tally.findings.iter_mut().collect();
+    all.sort_by_key(|group| group.state != Some(FindingState::Open));
+    apart(all.into_iter());
     gone
 }
 

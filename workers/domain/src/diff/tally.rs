@@ -185,7 +185,7 @@ pub fn tally(said: &[Said], missing: &[Missing]) -> Tally {
         tally.findings.extend(groups(same_file));
     }
     tally.findings.sort_by(|a, b| rank(a).cmp(&rank(b)));
-    apart(&mut tally.findings);
+    apart(tally.findings.iter_mut());
     voters(&mut tally, said);
     tally.verdict = verdict(&tally);
     tally
@@ -226,8 +226,7 @@ fn groups(voices: &[Voice<'_>]) -> Vec<Group> {
     for (_, a, b) in pairs {
         let (into, from) = (of[a].min(of[b]), of[a].max(of[b]));
         let is_alike = |a: usize, b: usize| alike.contains(&(a.min(b), a.max(b)));
-        let joins = into != from
-            && members[&into].iter().all(|a| members[&from].iter().all(|b| is_alike(*a, *b)));
+        let joins = members[&into].iter().all(|a| members[&from].iter().all(|b| is_alike(*a, *b)));
         if joins {
             let moved = members.remove(&from).unwrap_or_default();
             for at in &moved {
@@ -272,8 +271,8 @@ fn identity(remark: &DiffRemark) -> String {
     id[..ID_DIGITS].to_owned()
 }
 
-/// Gives findings of one identity others: they stand at different places.
-fn apart(findings: &mut [Group]) {
+/// Gives all findings of one identity but the first others: they stand at different places.
+pub(super) fn apart<'a>(findings: impl Iterator<Item = &'a mut Group>) {
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
     for group in findings {
         let times = seen.entry(group.id.clone()).or_default();
