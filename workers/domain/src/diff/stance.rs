@@ -120,6 +120,10 @@ mod tests {
             ("Withdrawn: the guard is above", false, true),
             ("It actually drops the correct row and keeps the wrong one", false, false),
             ("Data is lost when `wait` is fine", false, false),
+            ("The cast stays safe", true, false),
+            ("The right side is evaluated", false, false),
+            ("The lock is fine, the bound of the loop is not", false, false),
+            ("The lock is fine, not the bound", false, false),
         ] {
             let back = is_withdrawn(text);
             assert_eq!((!back && is_fine(text), back), (fine, withdrawn), "{text}");

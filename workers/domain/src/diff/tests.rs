@@ -1,5 +1,8 @@
 //! Answers as reviewers write them, and what is made of them.
 
+mod answers;
+mod places;
+mod reports;
 mod tally;
 
 use super::*;
@@ -146,6 +149,11 @@ fn what_is_no_opinion_is_rejected_with_a_reason() {
         (copied, false, Outcome::Thin),
         ("{\"verdict\": \"ship\", \"findings\": []}", false, Outcome::Thin),
         ("SEVERITY: BLOCK\nWHERE: src/store.rs:11\nWHAT: One item", true, Outcome::Truncated),
+        (
+            "    cursor = connect()\n    cursor.execute(SQL + name)\n    return cursor.fetchall()\n",
+            false,
+            Outcome::Malformed,
+        ),
         ("<<<f3nce diff\n=== src/store.rs\n10 fn push\nf3nce>>>", false, Outcome::Malformed),
     ] {
         let why = judge(&Answer { text, truncated, ..Answer::default() }, &bundle(), "f3nce")
@@ -203,12 +211,50 @@ fn the_heads_of_functions_and_what_new_lines_use_are_shown_beside_them() {
     let text = "diff --git a/a.rs b/a.rs\n--- a/a.rs\n+++ b/a.rs\n@@ -25,3 +25,4 @@ fn outer\n     let mut n = 0;\n+    if helper(limit) {\n         n += 1;\n     }\n";
     let plan = bundles(&parse(text.as_bytes()).unwrap(), &Bounds::default(), &|_| false).unwrap();
     let sources = [("a.rs".to_owned(), source)].into();
-    let shown = context(&plan.bundles[0], &sources, 4_000);
-    assert_eq!(
-        shown,
-        "Changed in a.rs:\n  line 5: fn outer(limit: u32) -> u32\nUsed in a.rs:\na.rs:\n  fn helper(limit: u32) -> bool\n"
+    let all = "Changed in a.rs:\n  line 5: fn outer(limit: u32) -> u32\nUsed in a.rs:\na.rs:\n  fn helper(limit: u32) -> bool\n";
+    assert_eq!(context(&plan.bundles[0], &sources, all.len()), all);
+    let (most, _) = all.rsplit_once("  fn").unwrap();
+    assert_eq!(context(&plan.bundles[0], &sources, all.len() - 1), most);
+    assert_eq!(context(&plan.bundles[0], &sources, 20), "Changed in a.rs:\n");
+}
+
+#[test]
+fn beside_a_change_stands_what_it_does_not_show_itself() {
+    let class = "import os\nfrom lib import put, get_all\nX = os\n\nclass Store:\n    def save(self, x):\n        a = 1\n        b = 2\n        c = 3\n        d = put(x)\n        e = 4\n        f = get_all(x)\n        return d\n\ndef save(y):\n    return own(y)\n\ndef own(y):\n    return to(y)\n\ndef to(y):\n    return y\n";
+    let lib = "def put(x, y=1): pass\ndef get_all(x): pass\n";
+    let other = "def put(none): pass\n";
+    let head = |path: &str| format!("diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n");
+    let text = format!(
+        "{}@@ -9,2 +9,3 @@\n         c = 3\n+        d = put(x)\n         e = 4\n@@ -11,2 +11,2 @@\n         e = 4\n-        f = 1\n+        f = get_all(x)\n@@ -15,2 +15,2 @@\n def save(y):\n-    return y\n+    return own(y)\n@@ -19,1 +19,1 @@\n-    return y\n+    return to(y)\n{}@@ -2,0 +2,1 @@\n+def get_all(x): pass\n{}@@ -1,1 +1,1 @@\n-def put(): pass\n+def put(none): pass\n",
+        head("app.py"),
+        head("lib.py"),
+        head("sub/lib2.py")
     );
-    assert!(context(&plan.bundles[0], &sources, 20).len() <= 20);
+    let plan = bundles(&parse(text.as_bytes()).unwrap(), &Bounds::default(), &|_| false).unwrap();
+    let sources = [("app.py", class), ("lib.py", lib), ("sub/lib2.py", other)]
+        .map(|(path, text)| (path.to_owned(), text.to_owned()));
+    assert_eq!(
+        context(&plan.bundles[0], &sources.into(), 4_000),
+        "Changed in app.py:\n  line 6: def save(self, x)\n  line 18: def own(y)\nUsed in app.py:\napp.py:\n  def own(y)\nlib.py:\n  def put(x, y=1)\n  def get_all(x)\n"
+    );
+}
+
+#[test]
+fn a_prompt_says_only_what_there_is_to_say() {
+    let diff = "<<<f3nce diff\n1 +a\nf3nce>>>\n";
+    let context = "# Around the change, as it is after it\n<<<f3nce context\nChanged\nf3nce>>>\n\n";
+    let hints =
+        "# What was said of these files before; it may be wrong\n<<<f3nce hints\n- a\nf3nce>>>\n\n";
+    let task = "\nReview the diff above now, in that form. Repeat no instruction; stop after the verdict.\n";
+    let plain = DiffInput { text: "1 +a", fence: "f3nce", ..DiffInput::default() };
+    for (input, want) in [
+        (plain, format!("{diff}{task}")),
+        (DiffInput { context: "Changed", ..plain }, format!("{context}{diff}{task}")),
+        (DiffInput { hints: "- a", ..plain }, format!("{hints}{diff}{task}")),
+        (DiffInput { masked: true, ..plain }, format!("{}{diff}{task}", crate::prompt::MASKED)),
+    ] {
+        assert_eq!(prompt(&input).user, want);
+    }
 }
 
 #[test]

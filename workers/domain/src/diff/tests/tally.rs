@@ -4,6 +4,7 @@ use super::{at, vote};
 use crate::diff::*;
 use proptest::prelude::*;
 use queue_schema::rows::DiffSeverity::{Block, Info, Warn};
+use queue_schema::rows::DiffSide::Old;
 use queue_schema::rows::{DiffRemark, DiffVerdict, FindingState};
 use queue_schema::sweep::DiffFailOn;
 
@@ -68,6 +69,139 @@ fn what_reviewers_come_to() {
         let both = [vote("a", DiffVerdict::Hold, vec![a]), vote("b", DiffVerdict::Hold, vec![b])];
         assert_eq!(told(&tally(&both, &[])), want, "{name}");
     }
+}
+
+#[test]
+fn how_near_two_claims_must_be_goes_by_how_near_their_places_are() {
+    let leaks = "The handle leaks when parsing fails";
+    let closed = "No close after an error in `parse`";
+    let near = "One handle leaks";
+    let limit = "`limit` is compared with `<=`, one too many";
+    let german = "`limit` wird überschritten";
+    let bare = "Ein Element zu viel wird überschrieben";
+    let claim = |line, what: &str| at("a.rs", line, Warn, what);
+    let quoted = |remark| DiffRemark { quote: Some("open( path )".to_owned()), ..remark };
+    let old = |remark| DiffRemark { side: Old, ..remark };
+    let in_load = |remark| DiffRemark { symbol: Some("load".to_owned()), ..remark };
+    let until = |end, remark| DiffRemark { end_line: Some(end), ..remark };
+    let unplaced = |remark| DiffRemark { line: None, ..remark };
+    let because = |remark| DiffRemark {
+        why: Some("`close` is not called once `parse` returns early".to_owned()),
+        ..remark
+    };
+    let outside = |place: &str, remark| DiffRemark {
+        path: None,
+        line: None,
+        outside: true,
+        place: place.to_owned(),
+        ..remark
+    };
+    for (name, a, b, one) in [
+        ("one line", claim(9, leaks), claim(9, near), true),
+        ("near lines", claim(9, leaks), claim(12, near), true),
+        ("lines further off", claim(9, leaks), claim(13, leaks), false),
+        ("ranges that meet", until(12, claim(9, leaks)), claim(12, near), true),
+        ("a range that ends nearby", until(12, claim(9, leaks)), claim(15, leaks), true),
+        ("one range before another", claim(15, leaks), until(12, claim(9, leaks)), true),
+        ("one quote far off", quoted(claim(9, leaks)), quoted(claim(90, near)), true),
+        ("a quote and none", quoted(claim(9, leaks)), claim(90, near), false),
+        ("one function", in_load(claim(9, leaks)), in_load(claim(90, leaks)), true),
+        ("lines of both sides", claim(9, leaks), old(claim(90, leaks)), true),
+        ("lines of both sides, in other words", claim(9, leaks), old(claim(9, closed)), false),
+        ("no lines", unplaced(claim(9, leaks)), unplaced(claim(9, leaks)), true),
+        ("names alone", unplaced(claim(9, "`to_size`")), unplaced(claim(9, "`to_size`")), true),
+        ("a name, and what is wrong", claim(9, "`to_size`"), claim(9, "`to_size` wraps"), true),
+        ("one reason", because(claim(9, "A leak")), because(claim(9, "It stays open")), true),
+        ("no reason", claim(9, "A leak"), claim(9, "It stays open"), false),
+        ("two languages, one name", claim(9, limit), claim(9, german), true),
+        ("two languages, other names", claim(9, "`push` is lost"), claim(9, german), false),
+        ("two languages, no name", claim(9, limit), claim(9, bare), true),
+        ("two languages, near lines", claim(9, limit), claim(10, german), false),
+        (
+            "another file",
+            outside("lib/a.rs:3", claim(9, leaks)),
+            outside("b.rs", claim(9, leaks)),
+            false,
+        ),
+        (
+            "it spelt otherwise",
+            outside("./lib/a.rs:3", claim(9, leaks)),
+            outside("`a.rs`", claim(9, leaks)),
+            true,
+        ),
+        ("no file", outside("the tests", claim(9, leaks)), outside("", claim(9, leaks)), true),
+    ] {
+        let both = [vote("a", DiffVerdict::Hold, vec![a]), vote("b", DiffVerdict::Hold, vec![b])];
+        assert_eq!(tally(&both, &[]).findings.len() == 1, one, "{name}");
+    }
+}
+
+#[test]
+fn one_reviewer_repeats_itself_only_in_the_same_words_and_neighbours_make_no_chain() {
+    let claims = [(9, "The handle leaks when parsing fails"), (10, "One handle leaks here")];
+    let claims = claims.map(|(line, what)| at("a.rs", line, Warn, what));
+    let count = |said: &[Said]| tally(said, &[]).findings.len();
+    let [one, other] = claims.clone().map(|claim| vec![claim]);
+    assert_eq!(count(&[vote("a", DiffVerdict::Hold, claims.to_vec())]), 2);
+    assert_eq!(count(&[vote("a", DiffVerdict::Hold, one), vote("b", DiffVerdict::Hold, other)]), 1);
+    let chain = [9, 12, 15].map(|line| {
+        vote(&format!("r{line}"), DiffVerdict::Hold, vec![at("a.rs", line, Warn, "It leaks")])
+    });
+    let reviewers: Vec<_> =
+        tally(&chain, &[]).findings.into_iter().map(|group| group.reviewers).collect();
+    assert_eq!(reviewers, [vec!["r12", "r9"], vec!["r15"]]);
+}
+
+#[test]
+fn exit_codes_and_verdicts_follow_from_how_grave_it_is_and_who_says_it() {
+    const FAIL_ON: [&str; 4] = ["convergent-block", "block", "warn", "never"];
+    let hold = DiffVerdict::Hold;
+    for (severity, both, codes, verdict) in [
+        (Block, true, [1, 1, 1, 0], "hold"),
+        (Block, false, [0, 1, 1, 0], "ship-with-fixes"),
+        (Warn, true, [0, 0, 1, 0], "ship-with-fixes"),
+        (Warn, false, [0, 0, 1, 0], "ship-with-fixes"),
+        (Info, true, [0, 0, 0, 0], "ship"),
+    ] {
+        let found = vec![at("a.rs", 9, severity, "The handle leaks")];
+        let none = Vec::new();
+        let said = ["a", "b"].map(|name| {
+            let remarks = if both || name == "a" { found.clone() } else { none.clone() };
+            vote(name, DiffVerdict::Ship, remarks)
+        });
+        let sum = tally(&said, &[]);
+        assert_eq!(
+            FAIL_ON.map(|on| sum.exit_code(on.parse().unwrap())),
+            codes,
+            "{severity:?} {both}"
+        );
+        assert_eq!(sum.verdict.as_str(), verdict, "{severity:?} {both}");
+    }
+    // Hold needs two where two were asked.
+    for (said, want) in [
+        (vec![("a", hold), ("b", hold), ("c", DiffVerdict::Ship)], hold),
+        (vec![("a", hold), ("b", DiffVerdict::Ship)], DiffVerdict::ShipWithFixes),
+        (vec![("a", hold)], hold),
+    ] {
+        let said: Vec<Said> =
+            said.into_iter().map(|(name, verdict)| vote(name, verdict, Vec::new())).collect();
+        assert_eq!(tally(&said, &[]).verdict, want);
+    }
+}
+
+#[test]
+fn findings_have_identities_of_their_own_that_lines_do_not_change() {
+    let ids = |remarks: Vec<DiffRemark>| -> Vec<String> {
+        let sum = tally(&[vote("a", DiffVerdict::Hold, remarks)], &[]);
+        sum.findings.into_iter().map(|group| group.id).collect()
+    };
+    let leaks = |path: &str, line| at(path, line, Warn, "The handle leaks");
+    let two = ids(vec![leaks("a.rs", 9), leaks("a.rs", 90)]);
+    assert_eq!(two, ids(vec![leaks("a.rs", 5), leaks("a.rs", 50)]));
+    let others = [ids(vec![leaks("b.rs", 9)]), ids(vec![at("a.rs", 9, Warn, "It wraps")])].concat();
+    let all: std::collections::BTreeSet<&String> = two.iter().chain(&others).collect();
+    assert!(all.len() == 4 && all.iter().all(|id| id.len() == 16), "{all:?}");
+    assert_eq!(two[0], ids(vec![leaks("a.rs", 9)])[0]);
 }
 
 #[test]
@@ -162,6 +296,18 @@ fn a_second_head_knows_what_is_new_and_what_is_gone() {
         gone.iter().map(|row| row.remark.what.as_str()).collect::<Vec<_>>(),
         ["The lock is never released"]
     );
+    // What is said now of another function in the same words is a finding of its own.
+    let within = |symbol: &str, line| DiffRemark {
+        symbol: Some(symbol.to_owned()),
+        quote: Some("open(path)".to_owned()),
+        ..at("a.rs", line, Warn, "The handle leaks")
+    };
+    let vote = |remarks| tally(&[vote("a", DiffVerdict::Hold, remarks)], &[]);
+    let rows = [vote(vec![within("load", 50)]).rows(&counted), rows].concat();
+    let mut now = vote(vec![within("save", 10), within("load", 80)]);
+    compare(&rows, &mut now);
+    let ids: Vec<_> = now.findings.iter().map(|g| (g.state, g.id == rows[0].id)).collect();
+    assert_eq!(ids, [(Some(FindingState::New), false), (Some(FindingState::Open), true)]);
     let missing =
         [Missing { bundle: "./".to_owned(), reviewer: "a".to_owned(), reason: String::new() }];
     assert!(compare(&rows, &mut tally(&[], &missing)).is_empty(), "nobody looked");
