@@ -51,29 +51,25 @@ type Cuts = Vec<(usize, Cut)>;
 /// Byte ranges that cover `text` exactly, in order, none empty, none through a character. A file
 /// that need not be split is one range, an empty one included.
 pub fn split(path: &str, text: &str, cfg: &SplitConfig) -> Vec<Range<usize>> {
-    let whole = || std::iter::once(0..text.len()).collect();
     if text.len() as u64 <= cfg.over_bytes {
-        return whole();
+        return std::iter::once(0..text.len()).collect();
     }
     let shard = usize::try_from(cfg.shard_bytes).unwrap_or(usize::MAX / 4);
     let shard = shard.clamp(LEAST_SHARD, usize::MAX / 4);
     if cfg.mode == SplitMode::Bytes {
         return by_bytes(text, shard);
     }
-    if text.len() <= shard + shard / 2 {
-        return whole();
-    }
     let by_lines = || lines::candidates(path, text);
     let cuts = match cfg.mode {
         SplitMode::Syntax => syntax::candidates(path, text).unwrap_or_else(by_lines),
         SplitMode::Lines | SplitMode::Bytes => by_lines(),
     };
-    let mut ranges = Vec::with_capacity(text.len() / shard + 1);
+    let mut ranges = Vec::new();
     let (mut start, mut first) = (0, 0);
     while text.len() - start > shard + shard / 2 {
         first += cuts[first..].partition_point(|(at, _)| *at <= start);
         let end = choose(&cuts[first..], start, shard, text.len())
-            .unwrap_or_else(|| floor_char(text, (start + shard).min(text.len() - shard / 2)));
+            .unwrap_or_else(|| floor_char(text, start + shard));
         ranges.push(start..end);
         start = end;
     }
@@ -84,7 +80,7 @@ pub fn split(path: &str, text: &str, cfg: &SplitConfig) -> Vec<Range<usize>> {
 /// Shards of exactly the aimed-at size but for characters that stand across it: what other
 /// splits are compared with.
 fn by_bytes(text: &str, shard: usize) -> Vec<Range<usize>> {
-    let mut ranges = Vec::with_capacity(text.len() / shard + 1);
+    let mut ranges = Vec::new();
     let mut start = 0;
     while start < text.len() {
         let end = floor_char(text, (start + shard).min(text.len()));

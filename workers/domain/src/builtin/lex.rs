@@ -239,7 +239,7 @@ fn turn(
             (State::Code, 1 + hashes, true)
         }
         State::Triple { end, .. } if rest.chars().take(3).filter(|c| *c == end).count() == 3 => {
-            (State::Code, 3, false)
+            (State::Code, 3, true)
         }
         State::LineComment | State::Text { .. } | State::Raw(_) | State::Triple { .. } => stays,
     }

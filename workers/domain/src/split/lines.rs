@@ -1,6 +1,7 @@
 //! Where a file would be cut by the looks of its lines: a blank line before a top-level item, a
 //! heading.
 
+use super::syntax::first_word;
 use super::{Cut, Cuts};
 use crate::target::language;
 
@@ -11,13 +12,13 @@ pub(super) fn candidates(path: &str, text: &str) -> Cuts {
     let mut cuts = Vec::with_capacity(lines.len());
     let (mut at, mut fence) = (0, None);
     for (i, line) in lines.iter().enumerate() {
-        let blank_before = i > 0 && lines[i - 1].trim().is_empty();
-        let item = if prose {
-            fence.is_none() && is_heading(line, lines.get(i + 1).filter(|_| i == 0 || blank_before))
-        } else {
-            starts_item(&lines[i..]) && !(i > 0 && leads(lines[i - 1]))
-        };
-        if i > 0 {
+        if let Some(before) = i.checked_sub(1).map(|before| lines[before]) {
+            let blank_before = before.trim().is_empty();
+            let item = if prose {
+                fence.is_none() && is_heading(line, lines.get(i + 1).filter(|_| blank_before))
+            } else {
+                starts_item(&lines[i..]) && !leads(before)
+            };
             let cut = match (item, blank_before) {
                 (true, true) => Cut::ItemAfterBlank,
                 (true, false) => Cut::Item,
@@ -99,10 +100,7 @@ fn starts_inner(lines: &[&str]) -> bool {
     ];
     let bodies = lines.iter().take(20).map_while(|line| one_step_in(line));
     let mut bodies = bodies.skip_while(|body| leads(body));
-    bodies.next().is_some_and(|body| {
-        let end = body.find(|c: char| !c.is_alphanumeric()).unwrap_or(body.len());
-        WORDS.contains(&&body[..end])
-    })
+    bodies.next().is_some_and(|body| WORDS.contains(&first_word(body)))
 }
 
 /// The text of a line that is one step of indentation in.
@@ -122,7 +120,6 @@ fn is_item(line: &str) -> bool {
         "protocol", "message", "service", "resource", "template", "local", "create", "CREATE",
         "void", "int", "package", "union", "extern", "typedef", "sub", "proc",
     ];
-    let end = line.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(line.len());
     // `[section]` opens a table in TOML and INI files.
-    WORDS.contains(&&line[..end]) || line.starts_with('[')
+    WORDS.contains(&first_word(line)) || line.starts_with('[')
 }

@@ -28,6 +28,11 @@ const BRACES: &[&str] = &[
     "Zig",
 ];
 
+/// Whether the blocks of a language stand in braces.
+pub(crate) fn has_braces(language: &str) -> bool {
+    BRACES.contains(&language)
+}
+
 /// Words that open a block of items, and words that open one of statements.
 const CONTAINERS: &[&str] = &[
     "impl",
@@ -79,7 +84,7 @@ pub(super) fn candidates(path: &str, text: &str) -> Option<Cuts> {
     let code = lex::code_of(path, text);
     let starts = if language == "Python" {
         by_indentation(&code)
-    } else if BRACES.contains(&language) {
+    } else if has_braces(language) {
         by_braces(&code).0
     } else {
         return None;
@@ -155,7 +160,7 @@ pub(crate) fn blocks(path: &str, text: &str) -> Vec<Block> {
 
 /// The same where the code was told from comments and strings before.
 pub(crate) fn blocks_of(language: &str, text: &str, code: &[(String, bool)]) -> Vec<Block> {
-    let mut blocks = if BRACES.contains(&language) { by_braces(code).1 } else { indented(code) };
+    let mut blocks = if has_braces(language) { by_braces(code).1 } else { indented(code) };
     let raw: Vec<&str> = text.lines().collect();
     let mut leads = Leads::default();
     // In order of their first lines, whatever order they were opened in.
@@ -407,7 +412,7 @@ fn is_lead(body: &str) -> bool {
     (body.starts_with("#[") && body.ends_with(']')) || body.starts_with('@')
 }
 
-fn first_word(body: &str) -> &str {
+pub(super) fn first_word(body: &str) -> &str {
     let end = body.find(|c: char| !crate::text::is_ident(c)).unwrap_or(body.len());
     &body[..end]
 }

@@ -223,6 +223,89 @@ fn byte_shards_have_exactly_the_size() {
     assert_eq!(ranges[0], 0..348, "a character is never cut");
 }
 
+/// The best places to cut, a letter for each line but the first.
+fn letters(cuts: &Cuts) -> String {
+    let letter = |(_, cut): &(usize, Cut)| match cut {
+        Cut::Line => '.',
+        Cut::Blank => 'b',
+        Cut::Statement => 's',
+        Cut::Paragraph => 'p',
+        Cut::Nested => 'N',
+        Cut::Inner => 'M',
+        Cut::Item => 'I',
+        Cut::ItemAfterBlank => 'A',
+    };
+    cuts.iter().map(letter).collect()
+}
+
+#[test]
+fn what_begins_on_a_line_says_how_good_it_is_to_cut_there() {
+    for (path, text, want) in [
+        (
+            "a.py",
+            "import os\nx = call(\n    1,\n)\ny = 1 + \\\n    2\nclass A:\n    a = 1\n    class B:\n        def f(self):\n            pass\n    @cached\n    def g(self):\n        def h(): pass\n\n        return 1\n    async def i(self): pass\nif x:\n    def late(): pass\ndef broken(\n    a\ndef whole():\n    s = '''\ndef not_code():\n'''\n    return s\n",
+            "s..s.IsMNsM.s.pMssI.Is..s",
+        ),
+        (
+            "a.rs",
+            "use a::b;\n#[cfg(x)]\nmod m {\n    pub fn f(a: [u8; 2]) {\n        if a { b() }\n        let c = S {\n            d: 1,\n            e: 2,\n        };\n\n        g();\n    }\n    impl P {\n        fn h(&self)\n        {\n        }\n    }\n}\nfn open(\nfn next() {}\n",
+            "I.Msss...p.MN....sI",
+        ),
+        (
+            "a.c",
+            "struct point {\n    int x;\n};\nstruct point *make(int x) {\n    if (x) {\n        go();\n    }\n}\n",
+            "s.Iss..",
+        ),
+        (
+            "a.rb",
+            "x = 1\n\n# Doc.\ndef f\n  a = 1\n\n  b = 2\nend\nclass A\n\n  # Note.\n  def m\n\n  def_x = 1\n\n\tdef tabbed\n\n\t\tdef two\n\n     def deep\ndef_y = 2\n[section]\n# a note\n",
+            ".A...b.I.M..b.M.b.b.I.",
+        ),
+        (
+            "a.md",
+            "# Title\ntext\n## Part\n\n###### Six\n####### seven\n#none\n\nUnder\n===\n\nNot\n==\n\n- item\n---\ntext\n---\n   ```\n\n# in code\n~~~\n# in code\n``` x\n# in code\n```\n# Out\n    ```\n# Out\n",
+            ".I.A...A..b..b...........I.I",
+        ),
+    ] {
+        let known = syntax::candidates(path, text);
+        let found = letters(&known.unwrap_or_else(|| lines::candidates(path, text)));
+        let rows = |letters: &str| -> Vec<String> {
+            text.lines()
+                .skip(1)
+                .zip(letters.chars())
+                .map(|(line, c)| format!("{c} {line}"))
+                .collect()
+        };
+        assert_eq!((rows(&found), found.len()), (rows(want), want.len()), "{path}");
+    }
+}
+
+#[test]
+fn shards_end_where_items_do_unless_that_leaves_a_crumb_or_too_much() {
+    // Items of these sizes, in lines of three bytes; the last may be of two.
+    let items = |sizes: &[usize]| -> String {
+        let item = |n: &usize| format!("fn\n{}", " .\n".repeat(n.div_ceil(3) - 1))[..*n].to_owned();
+        sizes.iter().map(item).collect()
+    };
+    for (text, want) in [
+        (items(&[36]), vec![36]),
+        (items(&[39]), vec![24, 15]),
+        (items(&[12, 27]), vec![12, 27]),
+        (items(&[36, 36]), vec![36, 36]),
+        (items(&[9, 33, 40]), vec![9, 33, 24, 16]),
+        (items(&[9, 45, 30]), vec![24, 30, 30]),
+        (items(&[36, 2]), vec![24, 14]),
+        (
+            format!("fn {}\n  {}\n  {}\n", "a".repeat(11), "b".repeat(9), "c".repeat(7)),
+            vec![15, 22],
+        ),
+    ] {
+        let ranges = split("a.txt", &text, &config(30, 24, SplitMode::Lines));
+        let sizes: Vec<usize> = ranges.iter().map(ExactSizeIterator::len).collect();
+        assert_eq!(sizes, want, "{text}");
+    }
+}
+
 /// Text that was made to be hard: it takes one pass like any other.
 #[test]
 fn hostile_files_are_split_all_the_same() {
