@@ -8,7 +8,7 @@
 mod lines;
 mod syntax;
 
-pub(crate) use syntax::{Block, blocks, blocks_of};
+pub(crate) use syntax::{Block, blocks, blocks_of, has_braces};
 
 use queue_schema::sweep::SplitMode;
 use std::cmp::Reverse;

@@ -7,7 +7,7 @@ use super::heads::{
 use super::members::{self, squeezed};
 use super::{Definition, Family, Kind, MOST_BYTES, MOST_NAME, MOST_OF_FILE, MOST_REPR};
 use crate::builtin::{lex, symbols};
-use crate::split::{Block, blocks_of};
+use crate::split::{Block, blocks_of, has_braces};
 use crate::target::language;
 use crate::text::{clip_marked, is_ident};
 
@@ -155,10 +155,19 @@ impl File<'_> {
     ) -> bool {
         let mut names =
             symbols::names(self.language, &Block { header: header.to_owned(), ..*block });
+        let called = head.split('(').next().unwrap_or_default().trim_end();
         // `struct point *make(int x)`.
         if self.family == Family::C && TYPES.contains(&first_word(head).0) {
-            let called = head.split('(').next().unwrap_or_default().trim_end();
             names = called.rsplit(|c| !is_ident(c)).take(1).map(str::to_owned).collect();
+        }
+        // `fun String.ext()`, `function M.go()`: what it is called on is no name of its own.
+        if matches!(self.family, Family::Jvm | Family::Other(_))
+            && FUNCTIONS.contains(&first_word(head).0)
+            && let Some((of, name)) = called.rsplit_once(['.', ':'])
+            && name.chars().all(is_ident)
+        {
+            let of = of.rsplit(' ').next().unwrap_or_default();
+            names = vec![first_word(of).0.to_owned(), name.to_owned()];
         }
         let Some((name, qualifiers)) = names.split_last() else { return false };
         let owner = match qualifiers.first() {
@@ -171,15 +180,17 @@ impl File<'_> {
                 .map_or_else(String::new, |s| s.owner.clone()),
         };
         let whole;
-        let head = if self.family == Family::Python || matches!(self.family, Family::Other(_)) {
+        let head = if has_braces(self.language) {
+            head
+        } else {
             // Its header is the first line alone.
             whole = squeezed(&joined(self.code, row));
-            before_body(without_modifiers(&whole).0)
-        } else {
-            head.trim_end_matches("=>").trim_end()
+            let body = if self.family == Family::Python { ':' } else { '{' };
+            before_body(without_modifiers(&whole).0, body)
         };
         let mut repr = String::from(if is_async { "async " } else { "" });
-        repr.push_str(head.trim_end_matches("...").trim_end_matches([':', '{', ' ']));
+        let head = head.trim_end().trim_end_matches("=>").trim_end().trim_end_matches("...");
+        repr.push_str(head.trim_end_matches([':', '{', '=', ' ']));
         self.add(name, owner, &repr, Kind::Function, row);
         true
     }

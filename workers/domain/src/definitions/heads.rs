@@ -46,12 +46,13 @@ pub(super) const TYPES: &[&str] = &[
 /// Lines of a signature at most.
 const MOST_LINES: usize = 30;
 
-/// The signature alone of a function whose body stands on the same line.
-pub(super) fn before_body(head: &str) -> &str {
+/// The signature alone of a function, up to the mark that begins its body.
+pub(super) fn before_body(head: &str, body: char) -> &str {
     let mut depth = 0_i32;
     let end = head.find(|c| {
+        let outside = depth == 0;
         depth += i32::from(matches!(c, '(' | '[' | '{')) - i32::from(matches!(c, ')' | ']' | '}'));
-        depth == 0 && c == ':'
+        outside && c == body
     });
     end.map_or(head, |end| &head[..end])
 }

@@ -69,7 +69,7 @@ impl Imports {
     }
 
     fn put(&mut self, local: &str, symbol: &str, module: Module) {
-        let sane = |name: &str| name.chars().all(|c| is_ident(c) || c == '$');
+        let sane = |name: &str| name == "*" || name.chars().all(|c| is_ident(c) || c == '$');
         if sane(local) && sane(symbol) && !module.path.is_empty() {
             let (local, symbol) = (local.to_owned(), symbol.to_owned());
             self.all.push(Import { local, symbol, module });
@@ -203,7 +203,7 @@ impl Imports {
                 } else {
                     alias
                 };
-                self.put_any(local, name, module.clone());
+                self.put(local, name, module.clone());
             }
         } else if let Some(names) = flat.strip_prefix("import ") {
             for name in names.split(',') {
@@ -219,14 +219,6 @@ impl Imports {
                 };
                 self.put(local, "", module);
             }
-        }
-    }
-
-    fn put_any(&mut self, local: &str, symbol: &str, module: Module) {
-        if symbol == "*" && !module.path.is_empty() {
-            self.all.push(Import { local: String::new(), symbol: "*".to_owned(), module });
-        } else {
-            self.put(local, symbol, module);
         }
     }
 

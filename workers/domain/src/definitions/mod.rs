@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
 /// What decides how definitions are read: an index of another version is made anew.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// Bytes of a file from which definitions are taken; larger ones are data or made by programs.
 pub const MOST_BYTES: usize = 1 << 20;
 /// Definitions that are taken from a file at most, in the order of its lines.

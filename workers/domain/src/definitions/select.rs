@@ -3,7 +3,7 @@
 use super::imports::{Import, Imports, Module, joined, rust_module};
 use super::index::{Found, Index, distance};
 use super::uses::{Use, uses};
-use super::{Definition, Family, MOST_BYTES, dir_of, extract};
+use super::{Definition, Family, Kind, MOST_BYTES, dir_of, extract};
 use crate::builtin::lex;
 use crate::text::clip_marked;
 use queue_schema::rows::TypeHint;
@@ -122,11 +122,14 @@ struct File<'a> {
 impl<'a> File<'a> {
     fn relate(&mut self) {
         for import in &self.imports.all {
-            if let Some((_, files)) = self.index.module(self.family, self.path, &import.module) {
+            // What is imported may be a module itself.
+            let path = joined(&import.module.path, &import.symbol);
+            let below = Module { path, ..import.module.clone() };
+            for module in [&import.module, &below] {
+                let found = self.index.module(self.family, self.path, module);
                 // A directory of many files says little.
-                if files.len() <= 40 {
-                    self.related.extend(files);
-                }
+                let files = found.map(|(_, files)| files).filter(|files| files.len() <= 40);
+                self.related.extend(files.into_iter().flatten());
             }
         }
     }
@@ -158,8 +161,11 @@ impl<'a> File<'a> {
                 .is_none_or(|i| i.local.starts_with(char::is_lowercase) && chain.contains('/'))
     }
 
+    /// Whether the file itself defines a name; `const name = require('...')` does not.
     fn is_own(&self, name: &str) -> bool {
-        self.own.iter().any(|d| d.symbol == name && d.owner.is_empty())
+        let imported = self.imports.named(name).is_some();
+        let own = |d: &&Definition| d.symbol == name && d.owner.is_empty();
+        self.own.iter().filter(own).any(|d| !(imported && d.kind == Kind::Value))
     }
 
     /// A name that stands alone.
@@ -176,7 +182,12 @@ impl<'a> File<'a> {
             return None;
         }
         for import in globs {
-            if let Some((module, files)) = self.index.module(self.family, self.path, &import.module)
+            let mut from = import.module.clone();
+            if self.family == Family::Jvm {
+                // A package has a file for each of its classes.
+                from.path = joined(&from.path, name);
+            }
+            if let Some((module, files)) = self.index.module(self.family, self.path, &from)
                 && let Some(found) =
                     self.in_files(&files, name, "").or_else(|| self.handed_on(module, name))
             {
@@ -258,7 +269,7 @@ impl<'a> File<'a> {
             return None;
         }
         let module = match self.imports.named(first) {
-            Some(import) if import.symbol.is_empty() => Module {
+            Some(import) if matches!(import.symbol.as_str(), "" | "default") => Module {
                 path: joined(&import.module.path, &rest.join("/")),
                 ..import.module.clone()
             },

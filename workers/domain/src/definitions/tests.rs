@@ -113,6 +113,34 @@ fn signatures_and_fields_are_read_and_comments_and_strings_are_not() {
     }
 }
 
+#[test]
+fn signatures_end_before_bodies_in_every_language() {
+    type Wanted = &'static [(&'static str, &'static str)];
+    #[rustfmt::skip]
+    let cases: [(&str, &str, Wanted); 15] = [
+        ("a.rs", "struct A {\n    #[serde(rename = \"x\")]\n    b: HashMap<String, Vec<u8>>,\n    pub c: fn(u8, u8) -> u8,\n    d: [u8; 4],\n}\n", &[("A", "struct A { b: HashMap<String, Vec<u8>>, c: fn(u8, u8) -> u8, d: [u8; 4] }")]),
+        ("a.ts", "class A {\n  @field()\n  run: (a: string, b: number) => void;\n  go(a: string): void;\n  x = make(1, 2);\n}\n", &[("A", "class A { run: (a: string, b: number) => void, x = make(1, 2) }")]),
+        ("A.java", "class A {\n  @Inject\n  private Map<String, Integer> m;\n  abstract void go(int a, int b);\n}\n", &[("A", "class A { private Map<String, Integer> m }")]),
+        ("a.go", "type A struct {\n\tF func(a int, b int) error\n\tM map[string]int\n}\ntype (\n\tID int\n)\n", &[("A", "type A struct { F func(a int, b int) error, M map[string]int }"), ("ID", "type ID int")]),
+        ("a.py", "class A:\n    '''Doc:\n    more: int = 1\n    '''\n    x: int = 1\n\n    def m(self): pass\n", &[("A", "class A { x: int = 1 }"), ("A.m", "def m(self)")]),
+        ("a.swift", "func load<T: Codable>(from path: String) -> T {\n    let a: Int = 1\n}\nclass A {\n    func m() { go() }\n}\nextension A {\n    func n(a: Int) -> Int { 1 }\n}\n", &[("load", "func load<T: Codable>(from path: String) -> T"), ("A", "class A"), ("A.m", "func m()"), ("A.n", "func n(a: Int) -> Int")] ),
+        ("a.php", "<?php\nfunction load(int $a, ?string $b = null): ?User {\n    return null;\n}\n", &[("load", "function load(int $a, ?string $b = null): ?User")] ),
+        ("a.cs", "public class A {\n    public async Task<int> Load(string p) {\n        return 1;\n    }\n}\n", &[("A", "class A"), ("A.Load", "async Task<int> Load(string p)")] ),
+        ("a.rb", "class A\n  def load(path, mode: 1,\n           all: {})\n    x = 1\n  end\nend\n", &[("A", "class A"), ("A.load", "def load(path, mode: 1, all: {})")] ),
+        ("a.lua", "function M.go(x)\n  return 1\nend\nfunction M:get(x)\n  return 1\nend\n", &[("M.go", "function M.go(x)"), ("M.get", "function M:get(x)")] ),
+        ("a.sh", "load() {\n  echo 1\n}\n", &[("load", "load()")]),
+        ("a.jl", "function load(x::Int)::Int\n    return x\nend\n", &[("load", "function load(x::Int)::Int")] ),
+        ("a.kt", "data class A(val x: Int)\nfun <T> List<T>.second(): T {\n    return this[1]\n}\nfun String.ext(a: Int = f(1)) {}\n", &[("A", "class A(val x: Int)"), ("List.second", "fun <T> List<T>.second(): T"), ("String.ext", "fun String.ext(a: Int = f(1))")] ),
+        ("a.scala", "object B {\n  def load(p: String): Int = {\n    1\n  }\n}\n", &[("B", "object B"), ("B.load", "def load(p: String): Int")] ),
+        ("a.cpp", "namespace n {\nclass A : public B {\n  int load(const T& p) const {\n    return 1;\n  }\n};\nint A::late(int x) {\n  return x;\n}\n}\nextern \"C\" {\nint plain(int x) {\n  return x;\n}\n}\n", &[("A", "class A : public B"), ("A.load", "int load(const T& p) const"), ("A.late", "int A::late(int x)"), ("plain", "int plain(int x)")]),
+    ];
+    for (path, text, want) in cases {
+        let found = of(path, text);
+        let found: Vec<_> = found.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+        assert_eq!(found, want, "{path}");
+    }
+}
+
 fn index(files: &[(&str, &str)]) -> Index {
     Index::new(files.iter().map(|(path, text)| ((*path).to_owned(), Arc::new(extract(path, text)))))
 }
@@ -227,10 +255,211 @@ fn imports_decide_which_definition_is_meant() {
     }
 }
 
+/// What a use means where names could be taken for others: nothing is shown that it does not mean.
+#[test]
+fn a_use_is_no_definition_that_only_has_its_name() {
+    let store = "class Store:\n    def sweep_all(self, n): pass\n    def save(self): pass\n    def dumps_all(self): pass\ndef far(b): pass\ndef go(b): pass\nFar = 1\n";
+    let python = |text: &str| -> Vec<String> {
+        let mut files = vec![("a/__init__.py", ""), ("a/store.py", store), ("a/x.py", text)];
+        files.push(("a/tests/test_x.py", "def only_test(a): pass\n"));
+        hints(&files, "a/x.py", false)
+    };
+    let sweep_all = &["a/store.py Store.sweep_all"][..];
+    #[rustfmt::skip]
+    let cases = [
+        // A method belongs to what is imported, in whatever way, and only where it is called.
+        ("x.sweep_all(1)\n", &[][..]),
+        ("import a.store as st\nx.sweep_all(1)\n", sweep_all),
+        ("from . import store\nx.sweep_all(1)\n", sweep_all),
+        ("import a.store as st\nx.sweep_all\n", &[]),
+        ("import a.store as st\nmake().sweep_all(1)\n", sweep_all),
+        ("import a.store as st\nmake().of.sweep_all(1)\n", sweep_all),
+        ("import a.store as st\nmake().sweep_all\n", &[]),
+        ("from a.store import far\nmake().of.far(1)\nmake().far(2)\n", &[]),
+        ("import a.store as st\na.b.c.d.e.f.g.st.sweep_all(1)\n", sweep_all),
+        ("import a.store as st\nself.of.sweep_all(1)\n", sweep_all),
+        ("import a.store as st\nself.sweep_all(1)\n", sweep_all),
+        ("import a.store as st\nx.save()\n", &[]),
+        ("import a.store as st\ndef sweep_all(): pass\nx.sweep_all(1)\n", &[]),
+        // A module of others has no method of ours.
+        ("import a.store as st\nimport json\njson.dumps_all(1)\n", &[]),
+        ("import a.store as st\nfrom flask import app\napp.dumps_all(1)\napp.of.dumps_all(1)\n", &["a/store.py Store.dumps_all"]),
+        ("import a.store as st\nfrom flask import App\nApp.of.dumps_all(1)\n", &[]),
+        // Of all names of a module those that are called, or types.
+        ("from .store import *\nfar(1)\nfar\ngo(1)\n", &["a/store.py far"]),
+        ("from .store import *\nx = far\n", &[]),
+        ("from .store import *\nFar\n", &["a/store.py Far"]),
+        ("from .store import *\ndef far(): pass\nfar(1)\n", &[]),
+        ("from .store import *\nonly_test(1)\nsweep_all(1)\n", &[]),
+        ("from .store import Store as S\nS.sweep_all(S, 1)\nS.other\n", &["a/store.py Store", "a/store.py Store.sweep_all"]),
+        ("import a.store\na.store.far(1)\na.store.Store()\na.store.none(1)\n", &["a/store.py Store", "a/store.py far"]),
+    ];
+    for (text, want) in cases {
+        assert_eq!(python(text), want, "{text}");
+    }
+    let go = |main: &str| -> Vec<String> {
+        let files = [
+            ("cmd/main.go", main),
+            (
+                "cmd/beside.go",
+                "package main\ntype Own struct {\n\tA int\n}\nfunc (o *Own) SweepHere() {}\nfunc beside(n int) {}\n",
+            ),
+            ("cmd/beside_test.go", "package main\nfunc onlyTest(n int) {}\n"),
+            ("pkg/v2/s.go", "package pkg\nfunc Open(p string) {}\nfunc (t *T) SweepHere() {}\n"),
+            ("pkg/log-lib/l.go", "package lib\nfunc Printing(p string) {}\n"),
+        ];
+        hints(&files, "cmd/main.go", false)
+    };
+    #[rustfmt::skip]
+    let cases = [
+        ("package main\nfunc main() {\n\tbeside(1)\n\tonlyTest(2)\n\tOpen(3)\n\tSweepHere()\n}\n", &["cmd/beside.go beside"][..]),
+        ("package main\nfunc main() {\n\tx.SweepHere()\n}\n", &["cmd/beside.go Own.SweepHere"]),
+        ("package main\nimport \"github.com/me/app/pkg/v2\"\nfunc main() {\n\tpkg.Open(1)\n}\n", &["pkg/v2/s.go Open"]),
+        ("package main\nimport lib \"example.org/app/pkg/log-lib\"\nfunc main() {\n\tlib.Printing(1)\n}\n", &["pkg/log-lib/l.go Printing"]),
+        ("package main\nimport \"example.org/app/pkg/log-lib\"\nfunc main() {\n\tlib.Printing(1)\n}\n", &["pkg/log-lib/l.go Printing"]),
+        ("package main\nimport lib \"github.com/app/pkg/log-lib\"\nfunc main() {\n\tlib.Printing(1)\n}\n", &[]),
+        ("package main\nimport lib \"pkg/log-lib\"\nfunc main() {\n\tlib.Printing(1)\n}\n", &[]),
+    ];
+    for (text, want) in cases {
+        assert_eq!(go(text), want, "{text}");
+    }
+    let rust = |main: &str| -> Vec<String> {
+        let files = [
+            ("app/src/lib.rs", "pub mod deep;\npub struct Root { }\n"),
+            ("app/src/deep/mod.rs", main),
+            (
+                "app/src/deep/inner.rs",
+                "pub fn helper() { }\npub struct Inner { }\nimpl Inner { pub fn make_one() -> Self { } }\n",
+            ),
+            ("app/src/side.rs", "pub fn at_side() { }\npub mod nested { pub fn below() { } }\n"),
+            ("my-core/src/lib.rs", "pub fn open_core() { }\n"),
+            ("other/src/lib.rs", "pub fn open_core() { }\n"),
+        ];
+        hints(&files, "app/src/deep/mod.rs", false)
+    };
+    let own = "app/src/deep/inner.rs helper";
+    let side = "app/src/side.rs at_side";
+    #[rustfmt::skip]
+    let cases = [
+        ("mod inner;\nfn f() { inner::helper(); }\n", &[own][..]),
+        ("mod inner;\nuse inner::{helper, Inner as I};\nfn f() { helper(); I::make_one(); }\n", &[own, "app/src/deep/inner.rs Inner", "app/src/deep/inner.rs Inner.make_one"]),
+        ("fn f() { self::inner::helper(); }\n", &[own]),
+        ("fn f() { super::side::at_side(); }\n", &[side]),
+        ("use crate::side;\nfn f() { side::at_side(); }\n", &[side]),
+        ("use crate::{side::{self as s, nested::*}, Root};\nfn f(r: Root) { s::at_side(); below(); }\n", &["app/src/lib.rs Root", side, "app/src/side.rs below"]),
+        ("use crate::side::*;\nfn f() { for i in 0..at_side() {} }\n", &[side]),
+        ("use crate::side::*;\nfn f() { at_side::<u8>(); }\n", &[side]),
+        ("fn f() { crate::side::at_side(); std::side::at_side(); }\n", &[side]),
+        ("use my_core::open_core;\nfn f() { open_core(); }\n", &["my-core/src/lib.rs open_core"]),
+        ("use the_other::open_core;\nfn f() { open_core(); }\n", &["other/src/lib.rs open_core"]),
+        ("use core::open_core;\nfn f() { open_core(); }\n", &[]),
+        ("use another::open_core;\nfn f() { open_core(); }\n", &[]),
+    ];
+    for (text, want) in cases {
+        assert_eq!(rust(text), want, "{text}");
+    }
+    let script = |text: &str| -> Vec<String> {
+        let files = [
+            ("src/b.ts", text),
+            (
+                "src/a/index.ts",
+                "export default function makeAll(x) {}\nexport function trimAll(x) {}\n",
+            ),
+            ("src/lib/util.ts", "export function joinAll(x) {}\nexport function trimAll(y) {}\n"),
+            ("packages/core/src/index.ts", "export function coreAll(x) {}\n"),
+        ];
+        hints(&files, "src/b.ts", false)
+    };
+    #[rustfmt::skip]
+    let cases = [
+        ("import { trimAll } from './a/index.js'\ntrimAll(1)\n", &["src/a/index.ts trimAll"][..]),
+        ("import makeAll, { trimAll as t } from \"./a\"\nmakeAll(1)\nt(2)\n", &["src/a/index.ts makeAll", "src/a/index.ts trimAll"]),
+        ("const { joinAll: j, trimAll } = require('./lib/util')\nj(1)\ntrimAll(1)\n", &["src/lib/util.ts joinAll", "src/lib/util.ts trimAll"]),
+        ("const makeAll = require('./a')\nmakeAll(1)\n", &["src/a/index.ts makeAll"]),
+        ("const util = require('./lib/util')\nutil.joinAll(1)\n", &["src/lib/util.ts joinAll"]),
+        ("import {\n  type Opts,\n  joinAll,\n} from '~/lib/util'\njoinAll(1)\n", &["src/lib/util.ts joinAll"]),
+        ("import { coreAll } from '@me/core'\ncoreAll(1)\n", &["packages/core/src/index.ts coreAll"]),
+        ("import { joinAll } from 'util'\njoinAll(1)\n", &[]),
+    ];
+    for (text, want) in cases {
+        assert_eq!(script(text), want, "{text}");
+    }
+    let java = |text: &str| -> Vec<String> {
+        let files = [
+            ("src/com/me/app/Main.java", text),
+            ("src/com/me/app/Beside.java", "class Beside {\n  static void helpAll(int n) { }\n}\n"),
+            (
+                "src/com/me/store/Store.java",
+                "public class Store {\n  public static Store openAt(String p) { }\n  public void sweepAll(int n) { }\n}\n",
+            ),
+        ];
+        hints(&files, "src/com/me/app/Main.java", false)
+    };
+    let (store, beside) = ("src/com/me/store/Store.java Store", "src/com/me/app/Beside.java");
+    #[rustfmt::skip]
+    let cases = [
+        ("import com.me.store.Store;\nclass Main { void f() { Store s = Store.openAt(1); s.sweepAll(2); } }\n", vec![store.to_owned(), format!("{store}.openAt"), format!("{store}.sweepAll")]),
+        ("import com.me.store.*;\nclass Main { void f() { new Store(); } }\n", vec![store.to_owned()]),
+        ("class Main { void f() { Beside.helpAll(1); Store.openAt(2); } }\n", vec![format!("{beside} Beside"), format!("{beside} Beside.helpAll")]),
+    ];
+    for (text, want) in cases {
+        assert_eq!(java(text), want, "{text}");
+    }
+}
+
+#[test]
+fn the_nearest_and_most_used_come_first() {
+    let def = |name: &str| format!("def {name}(a): pass\n");
+    let (near, mid, far) = (def("near_one"), def("middle"), def("far_away"));
+    let text = "from .y import near_one\nfrom ..b.z import middle\nfrom other.deep.down.w import far_away\nfar_away(1)\nfar_away(2)\nmiddle(1)\nnear_one(1)\n";
+    let files: Vec<(&str, &str)> = vec![
+        ("other/deep/down/w.py", &far),
+        ("top/a/x.py", text),
+        ("top/a/y.py", &near),
+        ("top/b/z.py", &mid),
+    ];
+    let index = index(&files);
+    let of = |count| -> Vec<String> {
+        let limits = DefinitionLimits { count, chars: 99 };
+        let hints = select(&index, "top/a/x.py", text, false, limits);
+        hints.into_iter().map(|hint| hint.symbol).collect()
+    };
+    assert_eq!(of(3), ["near_one", "far_away", "middle"]);
+    assert_eq!(of(2), ["near_one", "far_away"]);
+    let nearest = |path: &str| {
+        let text = "from util import far\nfar(1)\n";
+        let util = "def far(a): pass\n";
+        hints(&[("a/util.py", util), ("b/c/util.py", util), (path, text)], path, false)
+    };
+    assert_eq!(nearest("a/x.py"), ["a/util.py far"]);
+    assert_eq!(nearest("b/c/x.py"), ["b/c/util.py far"]);
+    assert_eq!((index.len(), index.is_empty(), Index::default().is_empty()), (3, false, true));
+}
+
+#[test]
+fn definitions_are_taken_from_code_that_people_write() {
+    for (path, bytes, want) in [
+        ("a.rs", MOST_BYTES, true),
+        ("a.rs", MOST_BYTES + 1, false),
+        ("a.md", 1, false),
+        ("vendor/a.go", 1, false),
+    ] {
+        assert_eq!(is_indexed(path, bytes as u64), want, "{path} {bytes}");
+    }
+    let names = |bytes: &[u8]| -> Vec<String> {
+        of_bytes("a.rs", bytes).into_iter().map(|definition| definition.symbol).collect()
+    };
+    assert_eq!(names(b"fn a() {}\r\nfn b() {}\r\n"), ["a", "b"]);
+    assert_eq!(names(b"fn a() {}\0"), [""; 0]);
+}
+
 #[test]
 fn a_file_that_is_not_shown_whole_brings_its_own_definitions_first() {
     let files: &[(&str, &str)] = &[
-        ("a/x.py", "from .y import far\ndef near(a): return far(a)\nprint(near(1))\n"),
+        (
+            "a/x.py",
+            "from .y import far\ndef near(a): return far(a)\nprint(near(1))\ndef alone(a): pass\n",
+        ),
         ("a/y.py", "def far(b): pass\n"),
     ];
     assert_eq!(hints(files, "a/x.py", false), ["a/y.py far"]);

@@ -13,7 +13,7 @@ const MOST_NAME: usize = 80;
 /// How a name stands in a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Use {
-    /// The names before it, joined by `/`; empty for none.
+    /// The names before it, joined by `/`; empty for none. It begins with `/` where more stands before them.
     pub(super) chain: String,
     pub(super) name: String,
     /// It belongs to a value whose type is not told: `f().name`.
@@ -73,14 +73,11 @@ fn line_uses(line: &str, found: &mut BTreeMap<Use, usize>) {
         let call = after.starts_with('(') || generic();
         let what = Use { chain: chain.join("/"), name: name.to_owned(), of_value, call };
         *found.entry(what).or_default() += 1;
-        if of_value {
+        if of_value || chain.len() == MOST_CHAIN {
             // What follows is of no known type either.
-            chain = vec![""];
+            chain = vec!["", name];
         } else {
             chain.push(name);
-        }
-        if chain.len() > MOST_CHAIN {
-            chain.remove(0);
         }
     }
 }
