@@ -12,7 +12,7 @@ use load::Load;
 pub use took::{Came, Off, off};
 
 use crate::definitions::{self, Index};
-use crate::fit::{guess, guess_asked, reads_whole};
+use crate::fit::{guess, guess_asked, notes_chars, reads_whole};
 use crate::hints::Hints;
 use crate::prompt::{
     self, Body, ExtractInput, Prompt, ReviewInput, ShardInput, Shown, VerifyInput,
@@ -121,8 +121,10 @@ impl<'a> Estimate<'a> {
             let mut answered = u64::from(max_tokens);
             let mut shards = (0, 0);
             if cut.len() > 1 {
-                let notes = (cut.len() * limits.shard_max_tokens as usize * BYTES_A_TOKEN)
-                    .min(limits.notes_chars as usize);
+                let room = notes_chars(rung, &prompt, max_tokens, text, limits.notes_chars);
+                let notes = cut.len() * limits.shard_max_tokens as usize * BYTES_A_TOKEN;
+                // No room at all is no bound.
+                let notes = if room == 0 { notes } else { notes.min(room as usize) };
                 asked = asked.saturating_sub(guess(text.len())) + guess(notes);
                 let read = cut.iter().map(|piece| asked_of_shard(path, &text[piece.clone()]));
                 shards = (cut.len() as u64, read.sum::<u64>());

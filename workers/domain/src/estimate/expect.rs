@@ -173,6 +173,8 @@ impl Model {
         let mut taken = Taken::default();
         let all = self.files as f64;
         let (mut reach, mut accepted_of_models) = (self.files, 0_u64);
+        // How the files that were not looked at differ from the others: in the same way for all rungs.
+        let unseen = random.normal();
         for step in &self.steps {
             if reach == 0 {
                 break;
@@ -189,10 +191,9 @@ impl Model {
             }
             accepted_of_models += accepted;
             // Which of the files it is that come so far, and which of them were looked at.
-            let chance = files * (1.0 - part) + files * files * step.load.unseen();
-            let asked = (files * step.load.asked()
-                + random.normal() * chance.max(0.0).sqrt() * step.load.deviation())
-            .max(0.0);
+            let chance = random.normal() * (files * (1.0 - part)).sqrt()
+                + unseen * files * step.load.unseen().sqrt();
+            let asked = (files * step.load.asked() + chance * step.load.deviation()).max(0.0);
             taken.add(random, files, asked, &step.taking);
             let (calls, asked) = step.load.shards();
             let (calls, asked) =
@@ -283,9 +284,12 @@ fn extras(estimate: &Estimate<'_>, past: &[Past]) -> Vec<Extra> {
             sum: n(&counted(past, task, None), "attempts"),
             squares: 0.0,
         });
+        let seen: Vec<Sum> = seen.collect();
         let guess = Mean { mean: rate, between: UNSURE, within: UNSURE };
+        // A sweep in which nothing followed counts as well; what is guessed weighs as much as one review.
+        let (reviews, calls) = seen.iter().fold((1.0, rate), |(n, k), of| (n + of.n, k + of.sum));
         Extra {
-            rate: history::mean(&seen.collect::<Vec<_>>()).unwrap_or(guess),
+            rate: Mean { mean: calls / reviews, ..history::mean(&seen).unwrap_or(guess) },
             taking: Taking::of_task(&past, task, &rungs, (read, written)),
         }
     };

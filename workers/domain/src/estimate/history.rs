@@ -118,12 +118,13 @@ pub fn mean(seen: &[Sum]) -> Option<Mean> {
     Some(Mean { mean, between: variance.sqrt(), within: within.sqrt() })
 }
 
-/// The counters of one task of a sweep, of one model or of all.
+/// The counters of one task of a sweep, of one model or of all; the built-in checks are no model.
 pub fn counted(past: &Past, task: &str, model: Option<&str>) -> Counts {
     let is_it = |asked: &Asked| {
         asked.task == task
-            && asked.provider != "builtin"
-            && model.is_none_or(|model| format!("{}/{}", asked.provider, asked.model) == model)
+            && model.map_or(asked.provider != "builtin", |model| {
+                format!("{}/{}", asked.provider, asked.model) == model
+            })
     };
     let mut all = Counts::new();
     for (_, counts) in past.ledger.iter().filter(|(asked, _)| is_it(asked)) {

@@ -119,12 +119,11 @@ impl Taken {
         let again = calls * of.again;
         let again = again + random.normal() * (again + (UNSURE * again).powi(2)).sqrt();
         let tokens_in = read * of.answered * drawn(random, of.tokens_in);
-        let spread = answered.sqrt() * of.tokens_out.within * random.normal();
-        let tokens_out = drawn(random, of.tokens_out) * (answered + spread).max(0.0);
+        let tokens_out = all_of(random, answered, of.tokens_out);
         self.calls += calls + again.round().max(0.0);
         self.tokens += tokens_in + tokens_out;
         self.usd += tokens_in * of.price.0 + tokens_out * of.price.1;
-        self.ms += of.ms.map_or(0.0, |ms| answered * drawn(random, ms));
+        self.ms += of.ms.map_or(0.0, |ms| all_of(random, answered, ms));
     }
 
     /// Adds so many calls without any chance; each is answered with so many tokens.
@@ -143,6 +142,12 @@ impl Taken {
             ms: self.ms + other.ms,
         }
     }
+}
+
+/// The sum over so many calls of one drawn sweep, which differ from call to call.
+fn all_of(random: &mut Random, calls: f64, of: Mean) -> f64 {
+    let spread = calls.sqrt() * of.within * random.normal();
+    drawn(random, of) * (calls + spread).max(0.0)
 }
 
 /// The mean of one drawn sweep.

@@ -4,6 +4,9 @@ use crate::random::Random;
 use queue_schema::ledger::{Asked, Counts};
 use queue_schema::sweep::{Basis, Expected, Span};
 
+mod likely;
+mod loads;
+
 const FILES: u64 = 30;
 
 /// Sweeps of a ladder of two rungs, priced, whose text is the same everywhere.
@@ -28,6 +31,7 @@ fn spec() -> SweepSpec {
 struct Drawn {
     past: Past,
     calls: f64,
+    tokens: f64,
     usd: f64,
 }
 
@@ -37,24 +41,25 @@ fn add(counts: &mut Counts, metric: &str, by: f64) {
 
 /// A sweep of so many files, whose prompts have `asked` guessed tokens each and 1.2 times as many real ones.
 fn sweep(random: &mut Random, files: u64, asked: f64) -> Drawn {
-    let mut drawn =
-        Drawn { past: Past { wall_ms: 60_000, ..Past::default() }, calls: 0.0, usd: 0.0 };
-    let mut reach = files;
+    let mut drawn = Drawn { past: Past::default(), calls: 0.0, tokens: 0.0, usd: 0.0 };
+    let (mut reach, mut busy) = (files, 0.0);
     for (model, usual, price) in [("weak", 0.7, 1.0), ("strong", 0.9, 10.0)] {
         let likely = random.beta(usual * 40.0, (1.0 - usual) * 40.0);
         let long = 300.0 * (0.15 * random.normal()).exp();
+        let slow = 2000.0 * (0.15 * random.normal()).exp();
         let mut counts = Counts::new();
         let asked_of = reach;
         for _ in 0..asked_of {
             let accepted = random.uniform() < likely;
             let written = (long * (0.4 * random.normal() - 0.08).exp()).round();
+            let took = (slow * (0.4 * random.normal() - 0.08).exp()).round();
             let usd = (asked * 1.2 * price + written * price * 4.0) / 1e6;
             let all = [
                 ("attempts", 1.0),
                 ("accepted", f64::from(u8::from(accepted))),
                 ("calls", 1.0),
-                ("ms:100", 1.0),
-                ("ms", 100.0),
+                ("ms:5000", 1.0),
+                ("ms", took),
                 ("asked", asked),
                 ("tokens_in", asked * 1.2),
                 ("tokens_out", written),
@@ -65,12 +70,16 @@ fn sweep(random: &mut Random, files: u64, asked: f64) -> Drawn {
                 add(&mut counts, metric, by);
             }
             drawn.calls += 1.0;
+            drawn.tokens += (asked * 1.2).round() + written;
+            busy += took;
             drawn.usd += usd;
             reach -= u64::from(accepted);
         }
         let who = Asked { provider: "p".into(), model: model.into(), task: "review".into() };
         drawn.past.ledger.insert(who, counts);
     }
+    // About four calls at a time.
+    drawn.past.wall_ms = (busy / (4.0 * (0.15 * random.normal()).exp())) as u64;
     drawn
 }
 
@@ -87,7 +96,7 @@ fn four_of_five_sweeps_lie_within_their_ranges() {
     let spec = spec();
     let estimate = estimate(&spec);
     let asked = estimate.rungs[0].tokens_in as f64 / FILES as f64;
-    let (mut random, mut within, runs) = (Random::new(7), [0_u32; 2], 60);
+    let (mut random, mut within, runs) = (Random::new(7), [0_u32; 4], 60);
     for run in 0..runs {
         let sweeps = [2, 5, 20][run % 3];
         let past: Vec<Past> = (0..sweeps)
@@ -100,7 +109,9 @@ fn four_of_five_sweeps_lie_within_their_ranges() {
         assert_eq!((expected.basis, expected.files), (Basis::Ledger, FILES));
         let came = sweep(&mut random, FILES, asked);
         within[0] += u32::from(expected.calls.holds(came.calls));
-        within[1] += u32::from(expected.usd.unwrap().holds(came.usd));
+        within[1] += u32::from(expected.tokens.holds(came.tokens));
+        within[2] += u32::from(expected.usd.unwrap().holds(came.usd));
+        within[3] += u32::from(expected.ms.unwrap().holds(came.past.wall_ms as f64));
     }
     for held in within {
         let share = f64::from(held) / runs as f64;
@@ -156,25 +167,61 @@ fn what_was_sampled_stands_for_all() {
 }
 
 #[test]
-fn shares_and_means_are_as_sure_as_what_tells_them() {
+fn a_share_is_as_sure_as_what_tells_it() {
     let prior = super::history::Share { mean: 0.5, strength: 2.0 };
-    let alike: Vec<(f64, f64)> = vec![(70.0, 100.0); 10];
     let apart: Vec<(f64, f64)> =
         (0..10).map(|i| (if i % 2 == 0 { 95.0 } else { 45.0 }, 100.0)).collect();
-    let (alike, apart) = (share(&alike, prior), share(&apart, prior));
-    assert!((alike.mean - 0.7).abs() < 0.01 && (apart.mean - 0.7).abs() < 0.01);
-    assert!(alike.strength > 4.0 * apart.strength, "{alike:?} {apart:?}");
-    assert!((share(&[], prior).mean - 0.5).abs() < 1e-12);
-    let of = |means: &[f64]| {
-        let sums =
-            means.iter().map(|m| Sum { n: 50.0, sum: 50.0 * m, squares: 50.0 * m * m * 1.16 });
-        mean(&sums.collect::<Vec<_>>()).unwrap()
-    };
-    let (alike, apart) =
-        (of(&[100.0; 8]), of(&[50.0, 150.0, 60.0, 140.0, 70.0, 130.0, 80.0, 120.0]));
-    assert!((alike.mean - 100.0).abs() < 1e-9 && (alike.within - 0.4).abs() < 0.01, "{alike:?}");
-    assert!(apart.between > 2.0 * alike.between, "{alike:?} {apart:?}");
-    assert_eq!(mean(&[]), None);
+    // Worked out by hand: the mean, and how many cases tell it.
+    let rows: [(&[(f64, f64)], f64, f64); 7] = [
+        (&[], 0.5, 1.6786),
+        (&[(0.0, 0.0)], 0.5, 1.6786),
+        (&[(70.0, 100.0)], 0.6961, 19.1172),
+        // Alike, and further from each other than by chance.
+        (&[(70.0, 100.0); 10], 0.6996, 213.4231),
+        (&apart, 0.6996, 2.3182),
+        (&[(60.0, 100.0), (80.0, 100.0)], 0.6980, 10.8682),
+        // Two single cases can't tell how far sweeps are apart.
+        (&[(1.0, 1.0), (0.0, 1.0)], 0.5, 3.6512),
+    ];
+    for (seen, mean, strength) in rows {
+        let told = share(seen, prior);
+        assert!((told.mean - mean).abs() < 1e-4, "{seen:?}: {told:?}");
+        assert!((told.strength - strength).abs() < 1e-3, "{seen:?}: {told:?}");
+    }
+}
+
+#[test]
+fn a_mean_is_as_sure_as_what_tells_it() {
+    let plain = |n: f64, mean: f64| Sum { n, sum: n * mean, squares: 0.0 };
+    let counted = |n: f64, mean: f64| Sum { squares: n * mean * mean * 1.16, ..plain(n, mean) };
+    let many = |means: &[f64]| means.iter().map(|m| counted(50.0, *m)).collect::<Vec<_>>();
+    // Worked out by hand: the mean, how much the next one may differ, how much one call differs from it.
+    let rows: [(Vec<Sum>, Option<[f64; 3]>); 9] = [
+        (vec![], None),
+        (vec![plain(0.0, 100.0), plain(10.0, 0.0)], None),
+        (vec![counted(50.0, 100.0)], Some([100.0, 0.20800, 0.40406])),
+        (
+            vec![counted(50.0, 100.0), plain(0.0, 9.0), plain(7.0, 0.0)],
+            Some([100.0, 0.20800, 0.40406]),
+        ),
+        (vec![plain(10.0, 80.0), plain(10.0, 125.0)], Some([102.5, 0.28886, 0.5])),
+        // One that counted no squares tells nothing of single calls.
+        (vec![counted(50.0, 100.0), plain(50.0, 100.0)], Some([100.0, 0.12897, 0.40406])),
+        (vec![Sum { n: 1.0, sum: 5.0, squares: 25.0 }], Some([5.0, 0.53852, 0.5])),
+        (many(&[100.0; 8]), Some([100.0, 0.07001, 0.40050])),
+        (
+            many(&[50.0, 150.0, 60.0, 140.0, 70.0, 130.0, 80.0, 120.0]),
+            Some([100.0, 0.40093, 0.56338]),
+        ),
+    ];
+    for (seen, want) in rows {
+        let told = mean(&seen).map(|m| [m.mean, m.between, m.within]);
+        let near = match (told, want) {
+            (Some(a), Some(b)) => a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4),
+            (told, want) => told == want,
+        };
+        assert!(near, "{seen:?}: {told:?}, not {want:?}");
+    }
 }
 
 #[test]
