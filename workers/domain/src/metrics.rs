@@ -241,6 +241,13 @@ fn differences(now: &Swept, before: &Swept) -> Vec<String> {
         _ => "facts by other models or bounds",
     };
     other(facts(a) != facts(b), how.to_owned());
+    // Second opinions take calls of their own.
+    for (what, new, old) in [
+        ("confirmation", a.confirm.is_some(), b.confirm.is_some()),
+        ("audit", a.audit.is_some(), b.audit.is_some()),
+    ] {
+        other(new != old, format!("{} {what} of findings", if new { "with" } else { "without" }));
+    }
     other(a.embedding != b.embedding, "passages were found in another way".to_owned());
     other(a.limits != b.limits, "other bounds (the settings under [sweep])".to_owned());
     now.lacks("this sweep", &mut reasons);

@@ -100,9 +100,8 @@ pub fn cron(expr: &str, zone: &str) -> Result<When, WhenError> {
 }
 
 fn parse(expr: &str, zone: &str) -> Result<Crontab, WhenError> {
-    // A zone inside the expression would be another field.
-    let known = !zone.is_empty() && !zone.contains(char::is_whitespace);
-    if !known || TimeZone::get(zone).is_err() {
+    // No zone that is known has a blank, so that it is no other field of the expression.
+    if TimeZone::get(zone).is_err() {
         return Err(WhenError::Zone(zone.to_owned()));
     }
     parse_crontab(&format!("{expr} {zone}")).map_err(|error| WhenError::Cron {
@@ -149,7 +148,7 @@ pub fn moved(when: &When, added_ms: u64, due_ms: u64, now_ms: u64) -> Result<Mov
     let (mut missed, mut at) = (0, due_ms);
     while missed < MOST_MISSED {
         match next_after(when, added_ms, at)? {
-            Some(later) if later <= now_ms && later > at => (missed, at) = (missed + 1, later),
+            Some(later) if later <= now_ms => (missed, at) = (missed + 1, later),
             _ => break,
         }
     }
@@ -327,7 +326,9 @@ mod tests {
         for time in ["2", "24:00", "02:60", "2:5:1", "aa:bb", "+1:00", ":", "002:00"] {
             assert_eq!(daily(time, UTC), Err(WhenError::Daily(time.to_owned())));
         }
-        assert!(every(59).is_err() && every(60).is_ok() && every(u64::MAX).is_err());
+        let year = 366 * 86_400;
+        let fine = [59, 60, year, year + 1, u64::MAX].map(|seconds| every(seconds).is_ok());
+        assert_eq!(fine, [false, true, true, false, false]);
     }
 
     #[test]
@@ -338,6 +339,9 @@ mod tests {
         assert_eq!(first, added + hour);
         let of = |now| moved(&hourly, added, first, now).unwrap();
         assert_eq!(of(first), Moved { due_ms: first, missed: 0, next_ms: Some(first + hour) });
+        // What comes due at that very time has passed too.
+        let late = of(first + 5 * hour);
+        assert_eq!(late, Moved { due_ms: first, missed: 5, next_ms: Some(first + 6 * hour) });
         let late = of(first + 5 * hour + 1);
         assert_eq!(late, Moved { due_ms: first, missed: 5, next_ms: Some(first + 6 * hour) });
         let years = of(first + 100_000 * hour);
@@ -369,5 +373,7 @@ mod tests {
             news.see(id, path, line, &before);
         }
         assert_eq!(news.told(), "2 new findings: a.rs, x.rs:2");
+        (3..7).for_each(|line| news.see("d", "x.rs", Some(line), &before));
+        assert_eq!(news.told(), "6 new findings: a.rs, x.rs:2, x.rs:3, x.rs:4, x.rs:5");
     }
 }

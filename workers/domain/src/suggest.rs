@@ -34,7 +34,13 @@ pub struct Candidate {
 impl Candidate {
     /// The chance that an attempt is accepted. Never certain: it is that of one accepted and one rejected attempt more.
     pub fn share(&self) -> f64 {
-        (self.accepted + 1) as f64 / (self.attempts + 2) as f64
+        let all = self.accepted.saturating_add(self.rejected());
+        (self.accepted as f64 + 1.0) / (all as f64 + 2.0)
+    }
+
+    /// Attempts that were not accepted; none where a damaged ledger has counted fewer than were.
+    fn rejected(&self) -> u64 {
+        self.attempts.saturating_sub(self.accepted)
     }
 }
 
@@ -188,7 +194,7 @@ fn doubt(order: &[usize], of: &[Candidate], aim: Aim) -> (Option<(f64, f64)>, f6
     let (mut prices, mut same) = (Vec::new(), 0);
     for _ in 0..DRAWS {
         let draw = |of: &Candidate| Rung {
-            share: random.beta((of.accepted + 1) as f64, (of.attempts - of.accepted + 1) as f64),
+            share: random.beta(of.accepted as f64 + 1.0, of.rejected() as f64 + 1.0),
             ..Rung::from(of)
         };
         let rungs: Vec<Rung> = of.iter().map(draw).collect();
@@ -289,7 +295,31 @@ mod tests {
         assert_eq!(found.order.len(), 1);
         let found = suggest(&of, Aim::Accepted, 0.7, 4).unwrap();
         assert!(found.order == [0, 1] && found.settled < 0.8, "{found:?}");
+        // Nothing found is no price.
+        let of = [candidate(100, 50, 1.0, 0.0)];
+        assert_eq!(suggest(&of, Aim::True, 0.1, 4).unwrap().price, None);
+        let of = [candidate(30, 15, 1.0, 1.0), candidate(30, 14, 1.0, 1.0)];
         let never = suggest(&of, Aim::Accepted, 0.999, 4).unwrap();
         assert_eq!((never.reaches, never.order.len()), (false, 2));
+    }
+
+    #[test]
+    fn what_few_attempts_leave_open_is_the_range_of_a_price() {
+        // Of shares by accepted and rejected attempts (one of each more), the tenth and the ninetieth percentile.
+        for (attempts, accepted, share) in [
+            (0, 0, (0.1, 0.9)),
+            (2, 2, (0.4642, 0.9655)),
+            (2, 0, (0.0345, 0.5358)),
+            (5, 9, (0.7943, 0.9895)),
+        ] {
+            let of = [candidate(attempts, accepted, 1.0, 1.0)];
+            let (low, high) = suggest(&of, Aim::Accepted, 0.0, 1).unwrap().price.unwrap();
+            // For each accepted review it costs one by the share.
+            let (low, high) = (1.0 / high, 1.0 / low);
+            assert!(
+                (low - share.0).abs() < 0.035 && (high - share.1).abs() < 0.035,
+                "{low} {high}"
+            );
+        }
     }
 }

@@ -122,6 +122,107 @@ fn a_small_sample_gets_a_curve_and_too_small_a_one_nothing() {
     }
 }
 
+#[test]
+fn a_curve_is_the_most_likely_one() {
+    // By a search over both numbers: slope, offset, and what the confidences are worth in thousandths.
+    let rows: [(&[(u8, usize, usize)], [f64; 2], &[(u8, u32)]); 4] = [
+        (&[(95, 40, 22), (70, 30, 9)], [0.50014, -1.27089], &[(95, 550), (70, 300)]),
+        (
+            &[(95, 8, 5), (80, 6, 3), (60, 6, 1)],
+            [0.65548, -1.34216],
+            &[(95, 643), (80, 393), (60, 254)],
+        ),
+        // One confidence says nothing of the slope, which stays 1.
+        (&[(90, 60, 30)], [1.0, -2.19722], &[(90, 500), (50, 100)]),
+        // Surer when it is wrong: flat, at the share of right ones, of which none counts wholly.
+        (&[(95, 30, 0), (50, 30, 30)], [0.0, 0.0], &[(95, 500), (50, 500), (0, 500)]),
+    ];
+    for (groups, [slope, offset], worth) in rows {
+        let mut labels: Vec<Label> = groups
+            .iter()
+            .flat_map(|(confidence, n, right)| said(*confidence, *n, *right))
+            .collect();
+        labels.sort_unstable();
+        let curve = platt::fit(&labels);
+        let near = (curve.slope - slope).abs() < 1e-3 && (curve.offset - offset).abs() < 1e-3;
+        assert!(near, "{groups:?}: {curve:?}");
+        let thousandths = |said: u8| (curve.at(said) * 1000.0).round() as u32;
+        assert_eq!(worth.iter().map(|(s, _)| (*s, thousandths(*s))).collect::<Vec<_>>(), worth);
+    }
+}
+
+#[test]
+fn steps_join_neighbours_that_are_few_or_descend() {
+    let labels = |groups: &[(u8, usize, usize)]| -> Vec<Label> {
+        groups.iter().flat_map(|(confidence, n, right)| said(*confidence, *n, *right)).collect()
+    };
+    let block = |low, high, right: f64, weight: f64| isotonic::Block {
+        low,
+        high,
+        value: (right + 1.0) / (weight + 2.0),
+        weight,
+    };
+    for (groups, want) in [
+        (&[][..], vec![]),
+        (&[(50, 3, 1)], vec![block(50, 50, 1.0, 3.0)]),
+        // Ten stand alone, nine need their neighbours; the last few go with those before.
+        (
+            &[(50, 10, 2), (60, 9, 3), (70, 1, 1), (80, 10, 9), (90, 9, 9)],
+            vec![block(50, 50, 2.0, 10.0), block(60, 70, 4.0, 10.0), block(80, 90, 18.0, 19.0)],
+        ),
+    ] {
+        assert_eq!(isotonic::blocks(&labels(groups)), want, "{groups:?}");
+    }
+    // Those that descend have the mean of both, each with one right and one wrong label more.
+    let values: Vec<f64> =
+        isotonic::blocks(&labels(&[(50, 10, 6), (60, 22, 6)])).iter().map(|b| b.value).collect();
+    let mean = (10.0 * 7.0 / 12.0 + 22.0 * 7.0 / 24.0) / 32.0;
+    assert!(values.len() == 2 && values.iter().all(|value| (value - mean).abs() < 1e-12));
+    // A line between two steps.
+    let steps = [(40, 50, 0.2), (60, 70, 0.6)].map(|(low, high, value)| isotonic::Block {
+        low,
+        high,
+        value,
+        weight: 10.0,
+    });
+    for (said, value) in [
+        (0, 0.2),
+        (40, 0.2),
+        (50, 0.2),
+        (51, 0.24),
+        (55, 0.4),
+        (60, 0.6),
+        (65, 0.6),
+        (70, 0.6),
+        (99, 0.6),
+    ] {
+        assert!((isotonic::at(&steps, said) - value).abs() < 1e-9, "{said}");
+    }
+}
+
+#[test]
+fn a_map_is_measured_on_labels_that_it_was_not_made_of() {
+    let of = |labels: &[Label], least, isotonic_from| {
+        let map = calibrate(labels, Bounds { least, isotonic_from }).map?;
+        Some((map.method, (map.brier * 1e4).round(), map.ece.round()))
+    };
+    let (isotonic, platt) = (MapMethod::Isotonic, MapMethod::Platt);
+    // Half of them right, whoever measures it: the square of one half.
+    let half = said(90, 60, 30);
+    assert_eq!(of(&half, 60, 61), Some((platt, 2500.0, 0.0)));
+    assert_eq!(of(&half, 60, 60), Some((isotonic, 2500.0, 0.0)));
+    assert_eq!(of(&half, 61, 61), None);
+    // Of 250 that are wrong four fifths, 200, make the map: one of 202 is 0 %; of a fifth it would be one of 52.
+    assert_eq!(of(&said(90, 250, 0), 1, 1), Some((isotonic, 0.0, 0.0)));
+    // To the last confidence.
+    let steps = calibrate(
+        &[said(99, 10, 1), said(100, 10, 8)].concat(),
+        Bounds { least: 1, isotonic_from: 1 },
+    );
+    let steps: Vec<_> = steps.map.unwrap().steps.iter().map(|s| (s.from, s.to)).collect();
+    assert_eq!(steps[17..], [(17, 17), (100, 75)]);
+}
+
 fn row(state: FindingState, verdict: Option<AuditVerdict>, dismissed: bool) -> FindingRow {
     let observed = Observed { model: "p/m".into(), confidence: Some(90), ..Observed::default() };
     let audited = verdict.map(|verdict| Audited {
@@ -178,6 +279,12 @@ fn a_finding_of_the_ledger_is_judged_by_people_then_audits_then_its_code() {
     let mut all = AllJudged::default();
     all.add_finding(&silent);
     assert_eq!((all.by_model["p/m"].silent, all.by_model["p/m"].labels.len()), (1, 0));
+    // Surer than sure is no confidence.
+    for (confidence, want) in [(100, (1, 1)), (101, (2, 1))] {
+        silent.observed.confidence = Some(confidence);
+        all.add_finding(&silent);
+        assert_eq!((all.by_model["p/m"].silent, all.by_model["p/m"].labels.len()), want);
+    }
 }
 
 #[test]

@@ -177,6 +177,54 @@ fn an_accepted_review_adds_what_it_says() {
 }
 
 #[test]
+fn a_review_adds_how_its_findings_stand_against_earlier_ones() {
+    use queue_schema::rows::finding::GoneFinding;
+    use queue_schema::rows::{
+        Finding,
+        FindingState::{Changed, New, Open, Reopened},
+    };
+    let mut row =
+        review("{\"verdict\":\"pass\"}", "fn main() {}\n", &[attempt(1, Outcome::Accepted)]);
+    let of = |state, checks: &[&str]| Finding {
+        state,
+        checks: checks.iter().map(|c| (*c).to_owned()).collect(),
+        ..Finding::new(FindingKind::Suggestion, "x")
+    };
+    row.findings = [
+        (Some(New), &["style"][..]),
+        (Some(New), &[]),
+        (Some(Open), &["style"]),
+        (Some(Changed), &[]),
+        (Some(Reopened), &[]),
+        (None, &[]),
+    ]
+    .map(|(state, checks)| of(state, checks))
+    .to_vec();
+    let gone =
+        GoneFinding { id: "1".into(), kind: FindingKind::Suggestion, text: "x".into(), line: None };
+    (row.findings_gone, row.findings_unrepeated) = (vec![gone], 3);
+    let adds = adds(&row, Markers::default());
+    let known: Vec<_> = adds
+        .iter()
+        .filter(|(field, _)| field.starts_with("known."))
+        .map(|(field, n)| (field.as_str(), *n))
+        .collect();
+    assert_eq!(
+        known,
+        [
+            ("known.new", 2),
+            ("known.reopened", 1),
+            ("known.doubtful_news", 1),
+            ("known.open", 1),
+            ("known.changed", 1),
+            ("known.unrepeated", 3),
+            ("known.fixed", 1)
+        ]
+    );
+    assert!(adds.iter().all(|(field, _)| field != "escalations"), "its first attempt was accepted");
+}
+
+#[test]
 fn the_first_sweep_is_held_against_nothing() {
     let row = row(&swept("a", &[("files", 2), ("findings", 3)]), None);
     assert_eq!((row.numbers.resolved, row.numbers.findings), (2, 3));
@@ -211,6 +259,15 @@ fn a_price_of_nothing_is_a_price() {
     ledger::gather(&mut now.ledger, adds.into_iter().map(|(f, n)| (f, n.unsigned_abs())));
     let numbers = row(&now, None).numbers;
     assert_eq!((numbers.cost_usd, numbers.calls), (Some(0.0), 1));
+    // Whoever was not called had no price to tell; whoever was, and told none, did.
+    let told = |tried| {
+        let mut ledger = Ledger::new();
+        let adds = ledger::adds("p", "m", TaskClass::Review, tried);
+        ledger::gather(&mut ledger, adds.into_iter().map(|(f, n)| (f, n.unsigned_abs())));
+        told_cost(0, &ledger)
+    };
+    assert_eq!(told(Tried::Found(Outcome::Accepted)), Some(0.0));
+    assert_eq!(told(Tried::Answered(Outcome::Accepted, Taken::default())), None);
 }
 
 #[test]
@@ -261,6 +318,30 @@ fn what_is_not_like_for_like_is_said() {
         bounds,
     };
     assert_eq!(reasons(&|s| s.spec.facts = Some(facts.clone())), "with facts");
+    let confirm = serde_json::json!({"bounds":
+        {"min_confidence": 1, "max_findings": 1, "context_lines": 1, "max_share": 1}});
+    let more = |s: &mut Swept| {
+        s.spec.confirm = serde_json::from_value(confirm.clone()).unwrap();
+        s.spec.shard_ladder = ladder("l", "small");
+    };
+    assert_eq!(reasons(&more), "another ladder for shards; with confirmation of findings");
+    let mut all = swept("a", &[("files", 2)]);
+    (all.spec.facts, all.spec.prd) = (Some(facts.clone()), Some(doc));
+    more(&mut all);
+    assert_eq!(
+        row(&swept("b", &[("files", 2)]), Some(&all)).not_like_for_like,
+        [
+            "another ladder for shards",
+            "without a PRD",
+            "without facts",
+            "without confirmation of findings"
+        ]
+    );
+    // With other rungs the notes are made by others anyhow.
+    let both = reasons(&|s| {
+        (s.spec.ladder, s.spec.shard_ladder) = (ladder("b", "big"), ladder("b", "big"));
+    });
+    assert_eq!(both, "another ladder (b, before l)");
     let older = reasons(&|s| s.resolved = 5);
     assert_eq!(older, "this sweep has 3 files reviewed by a version that did not count");
 }

@@ -1,4 +1,6 @@
 use super::*;
+use crate::parity::cases::MOST_CASES;
+use std::collections::BTreeMap;
 
 fn case(extra: &str) -> Case {
     let json = format!(r#"[{{"path": "/x"{extra}}}]"#);
@@ -76,6 +78,7 @@ fn values_are_compared_where_a_case_asks_and_nothing_where_it_ignores() {
     ] {
         assert_eq!(differences(&case(extra), a, b), expected, "{extra}");
     }
+    assert!(differences(&case(r#", "values": ["$"]"#), "", "").is_empty());
     assert_eq!(
         differences(&case(r#", "values": ["$"]"#), "yes", "no"),
         ["$: \"yes\" in A, \"no\" in B"]
@@ -97,9 +100,30 @@ fn the_exit_code_is_that_of_the_worst_case() {
     assert_eq!(exit_code(&[different.clone(), same.clone()]), 1);
     assert_eq!(exit_code(&[not_asked.clone(), different.clone()]), 2);
     let xml = junit(&[same, different, not_asked]);
-    assert!(xml.contains(r#"tests="3" failures="1" errors="1""#), "{xml}");
-    assert!(xml.contains(r#"<failure message="status: 200 in A, 500 in B">"#), "{xml}");
-    assert_eq!(xml.matches("</testcase>").count(), 2, "{xml}");
+    assert_eq!(
+        xml,
+        r#"<?xml version="1.0" encoding="UTF-8"?>
+<testsuite name="parity" tests="3" failures="1" errors="1">
+  <testcase classname="parity" name="GET /x" time="0.001"/>
+  <testcase classname="parity" name="GET /x" time="0.001">
+    <failure message="status: 200 in A, 500 in B">status: 200 in A, 500 in B</failure>
+  </testcase>
+  <testcase classname="parity" name="GET /x" time="0.001">
+    <error message="B gave no answer: refused">B gave no answer: refused</error>
+  </testcase>
+</testsuite>
+"#
+    );
+}
+
+#[test]
+fn a_report_for_ci_is_xml_whatever_a_case_is_called() {
+    let mut odd = compare(&case(""), &Ok(heard(200, "{}")), &Ok(heard(200, "{}")));
+    odd.name = "a & b < c > \"d\"\te\nf\u{1}\u{fffe}'".to_owned();
+    (odd.a_ms, odd.b_ms) = (Some(1234), Some(70));
+    let xml = junit(&[odd]);
+    let line = "  <testcase classname=\"parity\" name=\"a &amp; b &lt; c &gt; &quot;d&quot; e f\u{fffd}\u{fffd}'\" time=\"1.234\"/>";
+    assert_eq!(xml.lines().nth(2), Some(line), "{xml}");
 }
 
 #[test]
@@ -123,6 +147,16 @@ fn files_of_cases_say_what_is_wrong_with_them() {
     assert_eq!(all[0].headers.get("x-a").map(String::as_str), Some("own"));
     assert_eq!((all[0].headers.len(), all[1].headers.len()), (2, 2));
     assert_eq!((all[0].ignore.len(), all[1].ignore.len()), (1, 2));
+    let own = Cases::read(
+        r#"{"headers": {"key": "both"}, "headers_b": {"key": "b"}, "cases": [{"path": "/a", "headers_a": {"KEY": "a"}}]}"#,
+    )
+    .unwrap()
+    .0;
+    let of = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
+    assert_eq!((own[0].to_a(), own[0].to_b()), (of("KEY", "a"), of("key", "b")));
+    let many = |n: usize| Cases::read(&format!("[{}]", vec![r#"{"path": "/a"}"#; n].join(",")));
+    assert_eq!(many(MOST_CASES).unwrap().0.len(), MOST_CASES);
+    assert!(many(MOST_CASES + 1).is_err());
     for (file, why) in [
         ("[]", "holds 0 cases"),
         ("nonsense", "no list of cases"),
