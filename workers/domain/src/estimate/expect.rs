@@ -198,9 +198,7 @@ impl Model {
             let (calls, asked) = step.load.shards();
             let (calls, asked) =
                 (calls * files * self.shards.tries, asked * files * self.shards.tries);
-            if calls > 0.0 {
-                taken.add(random, calls.round(), asked, &self.shards.taking);
-            }
+            taken.add(random, calls.round(), asked, &self.shards.taking);
         }
         for extra in &self.extras {
             let rate = drawn(random, extra.rate);

@@ -83,15 +83,11 @@ pub fn share(seen: &[(f64, f64)], prior: Share) -> Share {
 /// A mean from the sums of each sweep; `None` where nothing was counted.
 pub fn mean(seen: &[Sum]) -> Option<Mean> {
     let seen: Vec<Sum> = seen.iter().copied().filter(|of| of.n > 0.0 && of.sum > 0.0).collect();
-    let all = seen.iter().fold(Sum::default(), |all, of| Sum {
-        n: all.n + of.n,
-        sum: all.sum + of.sum,
-        squares: all.squares + of.squares,
-    });
-    if all.n <= 0.0 {
+    let (cases, sum) = seen.iter().fold((0.0, 0.0), |(n, s), of| (n + of.n, s + of.sum));
+    if cases <= 0.0 {
         return None;
     }
-    let mean = all.sum / all.n;
+    let mean = sum / cases;
     // Sweeps of before counted no squares.
     let counted = seen.iter().filter(|of| of.squares > 0.0);
     let (n, sum, squares) =
@@ -114,7 +110,7 @@ pub fn mean(seen: &[Sum]) -> Option<Mean> {
     };
     let told_by = if sweeps >= 2.0 { sweeps } else { 0.0 };
     let between = (told * told_by + USUAL_BETWEEN * USUAL_WEIGHT) / (told_by + USUAL_WEIGHT);
-    let variance = between * (1.0 + 1.0 / sweeps) + within / all.n;
+    let variance = between * (1.0 + 1.0 / sweeps) + within / cases;
     Some(Mean { mean, between: variance.sqrt(), within: within.sqrt() })
 }
 

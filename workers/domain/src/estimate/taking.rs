@@ -139,7 +139,7 @@ impl Taken {
             calls: self.calls + other.calls,
             tokens: self.tokens + other.tokens,
             usd: self.usd + other.usd,
-            ms: self.ms + other.ms,
+            ..self
         }
     }
 }

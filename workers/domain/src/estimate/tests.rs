@@ -124,10 +124,12 @@ fn more_sweeps_make_a_range_narrower_and_the_same_ones_the_same() {
     let spec = spec();
     let estimate = estimate(&spec);
     let mut random = Random::new(3);
-    let past: Vec<Past> = (0..20).map(|_| sweep(&mut random, 30, 400.0).past).collect();
+    let mut past: Vec<Past> = (0..20).map(|_| sweep(&mut random, 30, 400.0).past).collect();
     let width = |of: &Expected| of.usd.unwrap().high - of.usd.unwrap().low;
     let (few, many) = (expect(&estimate, &past[..1]), expect(&estimate, &past));
     assert!(width(&many) < width(&few), "{few:?} {many:?}");
+    // One in which nobody was asked tells nothing.
+    past.push(Past::default());
     assert_eq!(many, expect(&estimate, &past));
     assert_eq!((many.sweeps, many.unknown.len(), many.ms.is_some()), (20, 0, true));
 }
@@ -172,7 +174,7 @@ fn a_share_is_as_sure_as_what_tells_it() {
     let apart: Vec<(f64, f64)> =
         (0..10).map(|i| (if i % 2 == 0 { 95.0 } else { 45.0 }, 100.0)).collect();
     // Worked out by hand: the mean, and how many cases tell it.
-    let rows: [(&[(f64, f64)], f64, f64); 7] = [
+    let rows: [(&[(f64, f64)], f64, f64); 8] = [
         (&[], 0.5, 1.6786),
         (&[(0.0, 0.0)], 0.5, 1.6786),
         (&[(70.0, 100.0)], 0.6961, 19.1172),
@@ -180,6 +182,7 @@ fn a_share_is_as_sure_as_what_tells_it() {
         (&[(70.0, 100.0); 10], 0.6996, 213.4231),
         (&apart, 0.6996, 2.3182),
         (&[(60.0, 100.0), (80.0, 100.0)], 0.6980, 10.8682),
+        (&[(60.0, 100.0), (0.0, 0.0), (80.0, 100.0)], 0.6980, 10.8682),
         // Two single cases can't tell how far sweeps are apart.
         (&[(1.0, 1.0), (0.0, 1.0)], 0.5, 3.6512),
     ];
@@ -201,7 +204,7 @@ fn a_mean_is_as_sure_as_what_tells_it() {
         (vec![plain(0.0, 100.0), plain(10.0, 0.0)], None),
         (vec![counted(50.0, 100.0)], Some([100.0, 0.20800, 0.40406])),
         (
-            vec![counted(50.0, 100.0), plain(0.0, 9.0), plain(7.0, 0.0)],
+            vec![counted(50.0, 100.0), Sum { n: 0.0, ..plain(1.0, 9.0) }, plain(7.0, 0.0)],
             Some([100.0, 0.20800, 0.40406]),
         ),
         (vec![plain(10.0, 80.0), plain(10.0, 125.0)], Some([102.5, 0.28886, 0.5])),
@@ -238,6 +241,12 @@ fn how_far_off_it_was() {
         unknown: Vec::new(),
         unpriced: Vec::new(),
     };
+    let nothing = Span::default();
+    let free = Expected { usd: Some(nothing), ms: None, ..expected.clone() };
+    let came = Came { usd: Some(1.0), ..Came::default() };
+    let off_of_nothing =
+        Off { what: "usd", expected: nothing, took: 1.0, within: false, off_percent: None };
+    assert_eq!(off(&free, &came)[2..], [off_of_nothing]);
     let came = Came { calls: 15, tokens: 24, usd: Some(1.0), ms: 9 };
     let told: Vec<_> =
         off(&expected, &came).into_iter().map(|o| (o.what, o.within, o.off_percent)).collect();

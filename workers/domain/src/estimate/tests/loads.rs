@@ -111,6 +111,17 @@ fn each_rung_is_told_what_it_would_take() {
     let mut estimate = Estimate::new(&few, |_| None);
     estimate.add("src/a.rs", &functions(32_000));
     assert_eq!(estimate.rungs[3].tokens_in, silent - notes + 250);
+    // What is one part is read whole, whatever it takes.
+    let mut tiny = ladder();
+    tiny.ladder.rungs[2].context_tokens = Some(100);
+    let mut estimate = Estimate::new(&tiny, |_| None);
+    estimate.add("src/a.rs", &functions(400));
+    assert_eq!(estimate.rungs, one.rungs);
+    let mut two = ladder();
+    two.limits.split_over_bytes = 3500;
+    let mut estimate = Estimate::new(&two, |_| None);
+    estimate.add("src/a.rs", &functions(6900));
+    assert_eq!(told(&estimate.rungs[3]), (0, 1, 3, 2300));
     // The notes are made once, for the first rung that needs them.
     let shards = estimate.loads().iter().map(|load| load.shards().0).collect::<Vec<_>>();
     assert_eq!(shards, [0.0, 0.0, n as f64, 0.0]);
