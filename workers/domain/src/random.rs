@@ -112,6 +112,8 @@ mod tests {
             // By chance it is more than 1.36 by the root of 3000 for one seed in twenty.
             assert!(off < 0.025, "{name}: {off}");
         }
+        // A share of nothing is a share all the same.
+        assert!((0..50).all(|_| (0.0..=1.0).contains(&random.beta(0.0, 0.0))));
     }
 
     #[test]

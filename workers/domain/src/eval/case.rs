@@ -382,9 +382,58 @@ mod tests {
         assert!(
             patched.source(RIGHT.into(), Some(patch.into())).unwrap_err().contains("does not fit")
         );
+        // Each hunk is a place of its own, of as many lines as it takes out.
+        let two = "--- a/f.py\n+++ b/f.py\n@@ -1,2 +1,1 @@\n-def f(n):\n-    if n < 0:\n+def f(m):\n@@ -4,1 +3,1 @@\n-    return n\n+    return m\n";
+        let places = |patch: &str| {
+            parsed(r#"{"file": "lib/f.py", "category": "bound", "patch": "fix.patch"}"#)
+                .source(WRONG.into(), Some(patch.into()))
+                .map(|source| source.lines)
+        };
+        assert_eq!(places(two), Ok(vec![(1, 2), (4, 4)]));
+        // The file is the one of that path, else of that name, else the only one.
+        let git = |path: &str, line: u32| {
+            let of = WRONG.lines().nth(line as usize - 1).unwrap();
+            format!(
+                "diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n@@ -{line},1 +{line},1 @@\n-{of}\n+x\n"
+            )
+        };
+        for (patch, want) in [
+            (git("x.py", 1) + &git("lib/f.py", 3), Ok(vec![(3, 3)])),
+            (git("x.py", 1) + &git("src/f.py", 4), Ok(vec![(4, 4)])),
+            (git("x.py", 1), Ok(vec![(1, 1)])),
+            (
+                git("x.py", 1) + &git("y.py", 2),
+                Err("its patch does not name 'lib/f.py'".to_owned()),
+            ),
+        ] {
+            assert_eq!(places(&patch), want, "{patch}");
+        }
+        let last = parsed(r#"{"file": "f.py", "category": "bound", "lines": [[4, 4]]}"#);
+        assert_eq!(last.source(WRONG.into(), None).unwrap().lines, [(4, 4)]);
+        assert_eq!(changed("a\na\n", "a\n"), (2, 2), "one of two that are alike");
         // What is missing lies between two lines.
         assert_eq!(changed("a\nb\n", "a\nx\nb\n"), (1, 2));
         assert_eq!(changed("a\nb\n", "b\n"), (1, 1));
+    }
+
+    #[test]
+    fn a_mutation_of_a_file_is_a_case_with_its_lines() {
+        let mutation = Mutation {
+            category: super::super::mutate::Category::Bound,
+            first: 2,
+            was: vec!["    if n <= 0:".into()],
+            now: vec!["    if n < 0:".into()],
+        };
+        let want = Source {
+            file: "f.py".into(),
+            category: "bound".into(),
+            text: WRONG.into(),
+            fixed: Some(RIGHT.into()),
+            lines: vec![(2, 2)],
+            changed: (mutation.was.clone(), mutation.now.clone()),
+        };
+        assert_eq!(Source::mutated("f.py", RIGHT, &mutation), Some(want));
+        assert_eq!(Source::mutated("f.py", WRONG, &mutation), None);
     }
 
     #[test]

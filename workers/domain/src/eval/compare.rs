@@ -66,10 +66,10 @@ pub fn compare(a: &Side<'_>, b: &Side<'_>) -> Option<Comparison> {
     let (cases_a, cases_b) = (pick(a), pick(b));
     let (pairs_a, pairs_b) = (paired(&cases_a, a.outcomes), paired(&cases_b, b.outcomes));
     let (mut seeded, mut both, mut only_a, mut only_b) = (0, 0, 0, 0);
-    for ((case, one), (_, other)) in
+    for ((case, one), (twin, other)) in
         pairs_a.iter().zip(&pairs_b).filter(|((case, _), _)| case.is_seeded())
     {
-        debug_assert_eq!(case.id, one.case);
+        debug_assert_eq!(case.id, twin.id);
         seeded += 1;
         match (one.hit, other.hit) {
             (true, true) => both += 1,

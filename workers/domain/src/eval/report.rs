@@ -192,17 +192,14 @@ fn run_part(out: &mut String, run: &Run, record: &Record) {
     }
     let tokens: u64 = run.cases.iter().map(|o| o.tokens).sum();
     if tokens > 0 {
-        let _ = writeln!(
-            out,
-            "{} were sent and received.",
-            counted(tokens as usize, "token", "tokens")
-        );
+        let _ =
+            writeln!(out, "Sent and received: {}.", counted(tokens as usize, "token", "tokens"));
     }
     let cached = run.cases.iter().filter(|o| o.cached).count();
     if cached > 0 {
         let _ = writeln!(
             out,
-            "{} were answered from the cache: their cost and time are missing here.",
+            "Answered from the cache: {}. What they cost and took is missing here.",
             counted(cached, "case", "cases")
         );
     }

@@ -123,6 +123,9 @@ mod tests {
         assert!((all.low.unwrap() - 0.722).abs() < 0.001, "{all:?}");
         assert_eq!(ratio(&[], true), Figure::default());
         assert_eq!(ratio(&[(1.0, 0.0)], false).value, None);
+        let half = ratio(&[(1.0, 2.0); 5], true);
+        let (low, high) = (half.low.unwrap(), half.high.unwrap());
+        assert!((low - 0.2366).abs() < 1e-4 && (high - 0.7634).abs() < 1e-4, "{half:?}");
         let alike = ratio(&[(2.0, 1.0); 3], false);
         assert_eq!((alike.value, alike.low, alike.high), (Some(2.0), None, None));
     }

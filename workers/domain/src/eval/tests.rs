@@ -1,16 +1,21 @@
 //! Scoring, counting and comparing, over reviews that are written here.
 
 use super::case::{Built, Case, Source, set};
-use super::compare::{Side, compare};
-use super::figures::{figures, paired};
+use super::compare::{Comparison, Side, compare};
+use super::figures::{figures, paired, slices};
 use super::record::{Record, Run, Tried};
 use super::score::{Outcome, Verdict, labels, paid_before, score};
 use super::{report, stats};
 use crate::fixtures::attempt;
 use crate::report::FileReport;
-use queue_schema::rows::{Attempt, Finding, FindingKind, Outcome as Ended, ReviewRow};
+use queue_schema::rows::finding::{Confirmation, Stands};
+use queue_schema::rows::{
+    Attempt, AuditVerdict, Finding, FindingAudit, FindingKind, Outcome as Ended, ReviewRow,
+};
 use queue_schema::sweep::{Target, TargetStatus};
 use std::collections::BTreeMap;
+
+mod told;
 
 const RIGHT: &str = "def f(n, m):\n    if n <= 0:\n        return 1\n    a = n\n    b = m\n    c = a + b\n    d = c * 2\n    e = d - 1\n    return e\n";
 
@@ -39,8 +44,13 @@ fn finding(text: &str, line: u32, confidence: u8) -> Finding {
 
 fn file(place: &str, findings: Option<Vec<Finding>>) -> FileReport {
     let target = Target { path: place.into(), blob: "0".repeat(40), bytes: 1, skip: None };
-    let attempts =
-        vec![Attempt { cost_usd: Some(0.5), duration_ms: 2_000, ..attempt(1, Ended::Refused) }];
+    let attempts = vec![Attempt {
+        cost_usd: Some(0.5),
+        duration_ms: 2_000,
+        tokens_in: 7,
+        tokens_out: 4,
+        ..attempt(1, Ended::Refused)
+    }];
     let status = if findings.is_some() { TargetStatus::Resolved } else { TargetStatus::Unresolved };
     let row = findings.map(|findings| row(place, findings));
     FileReport {
@@ -148,11 +158,55 @@ fn a_check_is_worth_what_is_left_without_its_findings() {
     let worth = super::worth::worth(&[(case, &fault)]);
     assert_eq!((worth[0].sides.recall_with, worth[0].sides.recall_without), (Some(1.0), Some(0.0)));
     assert_eq!((worth[0].sides.precision_without, worth[0].adds_nothing()), (None, true));
+    assert_eq!(worth.len(), 1, "all of one mark are that mark");
     // Where all is false, leaving some of it out is worth something.
     let noise = marked("The multiplication overflows for large values", 7, &["style"]);
     let (_, clean) = scored(None, Some(&[noise]));
     let case = cases.iter().find(|c| !c.is_seeded()).unwrap();
     assert!(!super::worth::worth(&[(case, &clean)])[0].adds_nothing());
+}
+
+#[test]
+fn a_finding_is_marked_by_checks_and_second_opinions() {
+    use AuditVerdict as A;
+    use Stands::{CantTell, Rejected, Upheld};
+    let marks = |said: Option<Stands>, voted: Option<A>, change: fn(&mut Finding)| {
+        let confirmation = said.map(|said| Confirmation {
+            said,
+            by: "p/m".into(),
+            input: String::new(),
+            actual: String::new(),
+            expected: String::new(),
+        });
+        let audit = voted.map(|verdict| FindingAudit {
+            verdict,
+            upheld: 0,
+            rejected: 0,
+            voters: 0,
+            why: String::new(),
+            sweep: String::new(),
+        });
+        let mut finding = Finding { confirmation, audit, ..finding("x", 2, 90) };
+        change(&mut finding);
+        super::worth::marks(&finding).join(" ")
+    };
+    for (said, voted, want) in [
+        (None, None, ""),
+        (Some(Upheld), Some(A::Upheld), ""),
+        (
+            Some(Rejected),
+            Some(A::Rejected),
+            "confirmation_rejected confirmation_not_upheld audit_rejected",
+        ),
+        (Some(CantTell), Some(A::Split), "confirmation_not_upheld audit_undecided"),
+        (None, Some(A::Undecided), "audit_undecided"),
+    ] {
+        assert_eq!(marks(said, voted, |_| ()), want);
+    }
+    let odd = marks(None, None, |f| {
+        (f.anchored, f.confidence_unreadable, f.checks) = (false, true, vec!["style".into()]);
+    });
+    assert_eq!(odd, "style not_anchored confidence_unreadable");
 }
 
 #[test]
@@ -199,6 +253,10 @@ fn a_gate_is_worth_what_the_first_answer_that_it_rejects_would_have_cost() {
         told.iter()
             .all(|g| (g.sides.recall_with, g.sides.recall_without) == (Some(1.0), Some(0.0)))
     );
+    // An answer in JSON says as much as one in Markdown.
+    let json = r#"{"verdict":"needs_patch","critical_failures":[{"text":"Zero is let through","quote":"if n < 0:","confidence":95}]}"#;
+    let told = of([gone(1, Ended::Malformed, json), errors.clone(), errors.clone()], &[]);
+    assert_eq!((told[0].right, told[0].undecided, told[0].calls), (1, 0, 2));
     // What failed said nothing.
     let told = of([errors.clone(), errors.clone(), errors], &[]);
     assert!(told.is_empty(), "{told:?}");
@@ -206,6 +264,14 @@ fn a_gate_is_worth_what_the_first_answer_that_it_rejects_would_have_cost() {
 
 #[test]
 fn four_lines_away_is_too_far() {
+    let below = Source { lines: vec![(6, 6)], ..seeded("src/f.py") };
+    for (line, hit) in [(2, false), (3, true), (9, true)] {
+        let cases = set(vec![below.clone()], 1);
+        let case = cases.iter().find(|c| c.case.is_seeded()).unwrap();
+        let said = file(&case.case.place, Some(vec![finding("This is wrong here", line, 50)]));
+        let outcomes = score(&cases, &BTreeMap::from([(case.case.place.clone(), said)]));
+        assert_eq!(outcomes.iter().any(|o| o.hit), hit, "line {line}");
+    }
     for (line, hit) in [(1, true), (5, true), (6, false), (9, false)] {
         let (fault, _) = scored(Some(&[finding("Zero is let through here", line, 50)]), None);
         assert_eq!(fault.hit, hit, "line {line}");
@@ -219,6 +285,7 @@ fn a_refusal_stays_in_the_denominator_with_its_cost() {
         (fault.status.as_str(), fault.hit, fault.cost_usd, fault.seconds),
         ("unresolved", false, Some(0.5), 2.0)
     );
+    assert_eq!((fault.tokens, scored(Some(&[]), None).0.tokens), (11, 2));
     assert!(fault.reason.as_ref().unwrap().contains("refused"), "{fault:?}");
     let cases = set(vec![seeded("src/f.py")], 1);
     let of = |c: &Built| if c.case.is_seeded() { fault.clone() } else { clean.clone() };
@@ -279,6 +346,18 @@ fn figures_are_those_of_the_reviewer_and_each_has_an_interval() {
     for figure in [f.recall, f.precision, f.usd_per_found, f.seconds_per_found] {
         assert!(figure.low < figure.value && figure.value < figure.high, "{figure:?}");
     }
+    let faults: Vec<_> =
+        paired(&cases, &run.cases).into_iter().filter(|(case, _)| case.is_seeded()).collect();
+    assert_eq!((figures(&faults).seeded, figures(&faults).clean), (20, 0));
+    // A file of 4 kB is a small one, one of 16 kB a medium one.
+    let sized: Vec<Case> = cases
+        .iter()
+        .zip([4000, 4001, 16_000, 16_001])
+        .map(|(case, bytes)| Case { bytes, ..case.clone() })
+        .collect();
+    let sizes = slices(&paired(&sized, &run.cases)).remove("size").unwrap();
+    let sizes: Vec<_> = sizes.iter().map(|(size, f)| (size.as_str(), f.seeded + f.clean)).collect();
+    assert_eq!(sizes, [("4 to 16 kB", 2), ("over 16 kB", 1), ("up to 4 kB", 1)]);
     assert_eq!(run.slices["category"]["bound"].seeded, 20);
     assert_eq!(run.slices["language"]["Python"].clean, 20);
     assert_eq!(run.slices["read"]["whole"].found, 15);
@@ -338,7 +417,22 @@ fn two_runs_are_compared_case_by_case() {
     // Only what both have counts.
     let few: &'static [Case] = cases[..10].to_vec().leak();
     let part = compare(&Side { label: "few", cases: few, outcomes: a.outcomes }, &b).unwrap();
-    assert_eq!((part.seeded, part.not_shared), (few.iter().filter(|c| c.is_seeded()).count(), 30));
+    let seeded = || few.iter().filter(|c| c.is_seeded());
+    let number = |c: &Case| c.file[5..7].parse::<usize>().unwrap();
+    let found = |by: &dyn Fn(usize) -> bool| seeded().filter(|c| by(number(c))).count();
+    assert_eq!((part.seeded, part.not_shared), (seeded().count(), 30));
+    assert_eq!(
+        (part.both, part.only_a, part.only_b),
+        (found(&|i| (10..15).contains(&i)), found(&|i| i < 10), found(&|i| (15..17).contains(&i)))
+    );
+    // What one of them cost is not known: then neither cost is less than the other.
+    let names = |c: &Comparison| c.differences.keys().cloned().collect::<Vec<_>>().join(" ");
+    let all = "false_per_clean precision recall seconds_per_found undecided_share";
+    assert_eq!(names(&c), format!("{all} usd_per_found"));
+    let untold: Vec<Outcome> =
+        a.outcomes.iter().map(|o| Outcome { cost_usd: None, ..o.clone() }).collect();
+    let untold = Side { label: "untold", cases, outcomes: &untold };
+    assert_eq!(names(&compare(&untold, &b).unwrap()), all);
     let none: Vec<Case> = cases.iter().filter(|c| !c.is_seeded()).cloned().collect();
     assert!(compare(&Side { label: "none", cases: &none, outcomes: a.outcomes }, &b).is_none());
 }

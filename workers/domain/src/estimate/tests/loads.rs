@@ -123,8 +123,8 @@ fn each_rung_is_told_what_it_would_take() {
     estimate.add("src/a.rs", &functions(6900));
     assert_eq!(told(&estimate.rungs[3]), (0, 1, 3, 2300));
     // The notes are made once, for the first rung that needs them.
-    let shards = estimate.loads().iter().map(|load| load.shards().0).collect::<Vec<_>>();
-    assert_eq!(shards, [0.0, 0.0, n as f64, 0.0]);
+    let shards = both.loads().iter().map(|load| load.shards().0).collect::<Vec<_>>();
+    assert_eq!(shards, [0.0, 0.0, n as f64 / 2.0, 0.0]);
 }
 
 #[test]

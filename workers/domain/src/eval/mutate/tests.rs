@@ -4,6 +4,8 @@ use super::*;
 use crate::builtin::lex;
 use std::collections::BTreeSet;
 
+mod lines;
+
 const RUST: &str = r#"
 fn total(lo: u32, hi: u32, store: &Store) -> Result<u32, Error> {
     let _guard = store.lock.lock().unwrap();
