@@ -122,10 +122,13 @@ fn a_small_sample_gets_a_curve_and_too_small_a_one_nothing() {
     }
 }
 
+/// Confidences with how many labels and how many of them right; slope and offset; what the confidences are worth.
+type CurveRow<'a> = (&'a [(u8, usize, usize)], [f64; 2], &'a [(u8, u32)]);
+
 #[test]
 fn a_curve_is_the_most_likely_one() {
     // By a search over both numbers: slope, offset, and what the confidences are worth in thousandths.
-    let rows: [(&[(u8, usize, usize)], [f64; 2], &[(u8, u32)]); 4] = [
+    let rows: [CurveRow<'_>; 4] = [
         (&[(95, 40, 22), (70, 30, 9)], [0.50014, -1.27089], &[(95, 550), (70, 300)]),
         (
             &[(95, 8, 5), (80, 6, 3), (60, 6, 1)],

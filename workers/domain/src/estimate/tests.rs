@@ -170,11 +170,12 @@ fn what_was_sampled_stands_for_all() {
 
 #[test]
 fn a_share_is_as_sure_as_what_tells_it() {
+    type Row<'a> = (&'a [(f64, f64)], f64, f64);
     let prior = super::history::Share { mean: 0.5, strength: 2.0 };
     let apart: Vec<(f64, f64)> =
         (0..10).map(|i| (if i % 2 == 0 { 95.0 } else { 45.0 }, 100.0)).collect();
     // Worked out by hand: the mean, and how many cases tell it.
-    let rows: [(&[(f64, f64)], f64, f64); 8] = [
+    let rows: [Row<'_>; 8] = [
         (&[], 0.5, 1.6786),
         (&[(0.0, 0.0)], 0.5, 1.6786),
         (&[(70.0, 100.0)], 0.6961, 19.1172),

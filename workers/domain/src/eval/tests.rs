@@ -350,12 +350,12 @@ fn figures_are_those_of_the_reviewer_and_each_has_an_interval() {
         paired(&cases, &run.cases).into_iter().filter(|(case, _)| case.is_seeded()).collect();
     assert_eq!((figures(&faults).seeded, figures(&faults).clean), (20, 0));
     // A file of 4 kB is a small one, one of 16 kB a medium one.
-    let sized: Vec<Case> = cases
+    let of_bytes: Vec<Case> = cases
         .iter()
         .zip([4000, 4001, 16_000, 16_001])
         .map(|(case, bytes)| Case { bytes, ..case.clone() })
         .collect();
-    let sizes = slices(&paired(&sized, &run.cases)).remove("size").unwrap();
+    let sizes = slices(&paired(&of_bytes, &run.cases)).remove("size").unwrap();
     let sizes: Vec<_> = sizes.iter().map(|(size, f)| (size.as_str(), f.seeded + f.clean)).collect();
     assert_eq!(sizes, [("4 to 16 kB", 2), ("over 16 kB", 1), ("up to 4 kB", 1)]);
     assert_eq!(run.slices["category"]["bound"].seeded, 20);

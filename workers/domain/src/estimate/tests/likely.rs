@@ -124,7 +124,9 @@ fn what_is_likely_is_what_the_ledgers_say_of_each_call() {
             &priced_spec,
             past(&[WEAK, STRONG], |_, counts| {
                 counts.insert("cached".to_owned(), counts["attempts"]);
-                ["attempts", "accepted"].iter().for_each(|m| *counts.get_mut(*m).unwrap() *= 2);
+                for metric in ["attempts", "accepted"] {
+                    *counts.get_mut(metric).unwrap() *= 2;
+                }
             }),
             plain(a),
         ),
@@ -133,7 +135,9 @@ fn what_is_likely_is_what_the_ledgers_say_of_each_call() {
             "half of them in vain",
             &priced_spec,
             past(&[WEAK, STRONG], |_, counts| {
-                ["attempts", "accepted"].iter().for_each(|m| *counts.get_mut(*m).unwrap() *= 2);
+                for metric in ["attempts", "accepted"] {
+                    *counts.get_mut(metric).unwrap() *= 2;
+                }
             }),
             [1400.0, plain(a)[1] / 2.0, plain(a)[2] / 2.0, plain(a)[3] / 2.0],
         ),

@@ -87,11 +87,7 @@ fn one_off(
     // The index of a sequence, by the name of what it is.
     let index = before.is("[") && behind.is("]") && PLACES.contains(&token.text);
     let reads = at.tokens.iter().position(|t| t.is("[")).is_some_and(|n| n > 0);
-    if index
-        && reads
-        && before.start > 0
-        && at.code[..before.start].ends_with(crate::text::is_ident)
-    {
+    if index && reads && at.code[..before.start].ends_with(crate::text::is_ident) {
         out.push(at.put(Category::OffByOne, token.end(), token.end(), " + 1"));
     }
 }
