@@ -8,13 +8,11 @@ use super::score::{Outcome, Verdict, labels, paid_before, score};
 use super::{report, stats};
 use crate::fixtures::attempt;
 use crate::report::FileReport;
-use queue_schema::rows::finding::{Confirmation, Stands};
-use queue_schema::rows::{
-    Attempt, AuditVerdict, Finding, FindingAudit, FindingKind, Outcome as Ended, ReviewRow,
-};
+use queue_schema::rows::{Attempt, Finding, FindingKind, Outcome as Ended, ReviewRow};
 use queue_schema::sweep::{Target, TargetStatus};
 use std::collections::BTreeMap;
 
+mod marks;
 mod told;
 
 const RIGHT: &str = "def f(n, m):\n    if n <= 0:\n        return 1\n    a = n\n    b = m\n    c = a + b\n    d = c * 2\n    e = d - 1\n    return e\n";
@@ -164,49 +162,6 @@ fn a_check_is_worth_what_is_left_without_its_findings() {
     let (_, clean) = scored(None, Some(&[noise]));
     let case = cases.iter().find(|c| !c.is_seeded()).unwrap();
     assert!(!super::worth::worth(&[(case, &clean)])[0].adds_nothing());
-}
-
-#[test]
-fn a_finding_is_marked_by_checks_and_second_opinions() {
-    use AuditVerdict as A;
-    use Stands::{CantTell, Rejected, Upheld};
-    let marks = |said: Option<Stands>, voted: Option<A>, change: fn(&mut Finding)| {
-        let confirmation = said.map(|said| Confirmation {
-            said,
-            by: "p/m".into(),
-            input: String::new(),
-            actual: String::new(),
-            expected: String::new(),
-        });
-        let audit = voted.map(|verdict| FindingAudit {
-            verdict,
-            upheld: 0,
-            rejected: 0,
-            voters: 0,
-            why: String::new(),
-            sweep: String::new(),
-        });
-        let mut finding = Finding { confirmation, audit, ..finding("x", 2, 90) };
-        change(&mut finding);
-        super::worth::marks(&finding).join(" ")
-    };
-    for (said, voted, want) in [
-        (None, None, ""),
-        (Some(Upheld), Some(A::Upheld), ""),
-        (
-            Some(Rejected),
-            Some(A::Rejected),
-            "confirmation_rejected confirmation_not_upheld audit_rejected",
-        ),
-        (Some(CantTell), Some(A::Split), "confirmation_not_upheld audit_undecided"),
-        (None, Some(A::Undecided), "audit_undecided"),
-    ] {
-        assert_eq!(marks(said, voted, |_| ()), want);
-    }
-    let odd = marks(None, None, |f| {
-        (f.anchored, f.confidence_unreadable, f.checks) = (false, true, vec!["style".into()]);
-    });
-    assert_eq!(odd, "style not_anchored confidence_unreadable");
 }
 
 #[test]
