@@ -373,7 +373,7 @@ mod tests {
     fn strings_and_comments_of_each_language_are_blank() {
         for (path, source, want) in [
             ("a.go", "x := `a\\b // c`; f() // d", "x := `        `; f()"),
-            ("A.java", "x = \"\"\"a \"b\" // c\"\"\"; f();", "x = \"\"\"             ; f();"),
+            ("A.java", "x = \"\"\"a \"b\" // c\"\"\"; f();", "x = \"\"\"          \"\"\"; f();"),
             ("a.sh", "a=${x#y}; b#c # d\nx;# e", "a=${x#y}; b#c|x;"),
             ("a.sql", "select 'a -- b' -- c", "select '      '"),
             ("a.html", "<a b=\"c\"> <!-- d -->e", "<a b=\"c\">           e"),

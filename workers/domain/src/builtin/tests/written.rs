@@ -172,7 +172,7 @@ fn notes_on_a_piece_list_what_is_in_it() {
     let names = |n: usize| (1..=n).map(|n| format!("`f{n}`")).collect::<Vec<_>>().join(", ");
     let shown = (1..=10).map(|n| format!("T{n}")).collect::<Vec<_>>().join("; ");
     for (path, source, want) in [
-        ("docs/a.md", titles, format!("Part of `a.md` with 11 lines. Headings: {shown}.")),
+        ("notes/a.md", titles, format!("Part of `a.md` with 11 lines. Headings: {shown}.")),
         ("a.md", "Words.\n".into(), "Part of `a.md` with 1 line.".into()),
         ("a.py", defs(20), format!("Part of `a.py` with 20 lines. Functions: {}.", names(20))),
         (

@@ -46,7 +46,7 @@ fn a_pathway_is_read_from_its_fields() {
         ("x:c", "no such trace"),
         ("t:d", "{"),
         ("t:e", ""),
-        ("q:a", "7"),
+        ("r:a", "7"),
         ("plain", "7"),
     ];
     let of = |trace: Trace, retired: Option<&str>| KeptTrace {

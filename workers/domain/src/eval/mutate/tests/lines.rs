@@ -137,7 +137,7 @@ const PYTHON_LINES: Lines = &[
     ("    async with self.mutex:\n        g()", &["dropped_lock: g()"]),
     ("    with lock as x:\n        g()", &[]),
     ("    with open(a) as x:\n        g()", &["wrong_variable: with open(b) as x:"]),
-    ("    with lock:\n        g(\"\"\"\nx\"\"\")", &[]),
+    ("    with lock:\n        g(\"\"\"\nx\"\"\")", &["dropped_lock: g(\"\"\""]),
     ("    with lock:\n        a1()\n        a2()\n        a3()\n        a4()\n        a5()\n        a6()\n        a7()\n        a8()\n        a9()\n        a10()\n        a11()\n        a12()", &["dropped_lock: a1()|a2()|a3()|a4()|a5()|a6()|a7()|a8()|a9()|a10()|a11()|a12()"]),
     ("    with lock:\n        a1()\n        a2()\n        a3()\n        a4()\n        a5()\n        a6()\n        a7()\n        a8()\n        a9()\n        a10()\n        a11()\n        a12()\n        a13()", &[]),
     ("    return (x)", &["dropped_return: (x)"]),
