@@ -89,14 +89,14 @@ pub(super) fn format_call(place: &Place<'_, '_>) -> Option<Found> {
     let spread = rest.iter().any(|a| {
         let text = raw[a.clone()].trim();
         let python = scan.is(family::PYTHON);
+        // Names are for places of another form.
+        let named = || {
+            text.split_once('=')
+                .is_some_and(|(n, v)| n.chars().all(crate::text::is_ident) && !v.starts_with('='))
+        };
         text.contains("...")
-            || (python && text.starts_with('*'))
-            || (python
-                && text.split_once('=').is_some_and(|(n, v)| {
-                    // Names for places of another form.
-                    n.chars().all(crate::text::is_ident) && !v.starts_with('=')
-                }))
             || text.contains("__VA_ARGS__")
+            || (python && (text.starts_with('*') || named()))
     });
     let n = wanted(format, false, scan.is(family::C | family::CPP))?;
     // Places of another form belong to a logger of another make.
