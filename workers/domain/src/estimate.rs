@@ -123,7 +123,7 @@ impl<'a> Estimate<'a> {
             if cut.len() > 1 {
                 let room = notes_chars(rung, &prompt, max_tokens, text, limits.notes_chars);
                 let notes = cut.len() * limits.shard_max_tokens as usize * BYTES_A_TOKEN;
-                // No room at all is no bound.
+                // 0 is any number.
                 let notes = if room == 0 { notes } else { notes.min(room as usize) };
                 asked = asked.saturating_sub(guess(text.len())) + guess(notes);
                 let read = cut.iter().map(|piece| asked_of_shard(path, &text[piece.clone()]));
