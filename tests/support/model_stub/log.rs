@@ -42,11 +42,11 @@ pub struct Recorded {
 pub struct Stats {
     /// Calls that have arrived.
     pub requests: usize,
-    /// Calls being answered now.
+    /// Calls being answered now: those whose caller can't have the whole answer yet.
     pub in_flight: usize,
     /// The largest `in_flight` ever.
     pub max_in_flight: usize,
-    /// Calls whose answer was sent to its end.
+    /// Calls whose answer went out to its end.
     pub completed: usize,
     /// Calls that ended before that: the caller hung up, or the script cut them.
     pub broken: usize,
@@ -125,8 +125,8 @@ impl InFlight {
         *inner.sent.entry(self.model.clone()).or_default() += bytes;
     }
 
-    /// The answer was sent to its end.
-    pub(crate) fn complete(&mut self) {
+    /// The last of the answer goes out.
+    pub(crate) fn complete(mut self) {
         self.whole = true;
     }
 }

@@ -284,14 +284,17 @@ fn plan(reply: Reply, form: &Form) -> (u16, Vec<(String, String)>, Vec<Step>) {
     (200, vec![("content-type".to_owned(), content_type)], steps)
 }
 
-/// A body that takes the steps one by one. The call is in flight until it is dropped.
+/// A body that takes the steps one by one. The call is in flight until its last bytes leave, or until the body is
+/// dropped: whoever has these bytes may call again before this task runs once more.
 fn stream_of(steps: Vec<Step>, flight: InFlight) -> Body {
-    let state = (std::collections::VecDeque::from(steps), flight);
+    let state = (std::collections::VecDeque::from(steps), Some(flight));
     let frames = stream::unfold(state, |(mut steps, mut flight)| async move {
         loop {
             match steps.pop_front() {
                 None => {
-                    flight.complete();
+                    if let Some(flight) = flight.take() {
+                        flight.complete();
+                    }
                     return None;
                 }
                 Some(Step::Send(bytes)) => {
@@ -300,7 +303,14 @@ fn stream_of(steps: Vec<Step>, flight: InFlight) -> Body {
                     if matches!(steps.front(), Some(Step::Cut)) {
                         steps.push_front(Step::Pause(Duration::from_millis(20)));
                     }
-                    flight.sends(bytes.len());
+                    if let Some(flight) = &flight {
+                        flight.sends(bytes.len());
+                    }
+                    if steps.is_empty()
+                        && let Some(flight) = flight.take()
+                    {
+                        flight.complete();
+                    }
                     return Some((Ok(Frame::data(bytes)), (steps, flight)));
                 }
                 Some(Step::Pause(delay)) => tokio::time::sleep(delay).await,
