@@ -73,6 +73,7 @@ end
 
 local function is_capped(s) return s['cap:calls'] or s['cap:tokens'] or s['cap:micro_usd'] end
 
+local STATUSES = 1000 -- that one command reads
 -- Fill the sweep's admission window with its next waiting targets. Whoever has its record gives it.
 local function admit(sweep, s)
   local sk = P .. 'sw:' .. sweep
@@ -86,24 +87,26 @@ local function admit(sweep, s)
   end
   live = live + pending(sk, 'n:l')
   if is_capped(s) and is_stopped(sweep, live) then return end
-  local room = window - live
-  local from, admitted = cursor, 0
+  local room, st = window - live, P .. 'st:' .. sweep
+  local from, admitted = cursor, {}
   while room > 0 and cursor < total do
-    local code = call('GETRANGE', P .. 'st:' .. sweep, cursor, cursor)
-    if code == '' then break end -- whatever the total says
-    if code == 'q' then
-      call('SETRANGE', P .. 'st:' .. sweep, cursor, 'l')
-      enqueue(first_job(sweep, cursor, s.lane, s.prio, s.max, s.head, s.tail))
-      room = room - 1
-      admitted = admitted + 1
-    end
-    cursor = cursor + 1
+    local codes = call('GETRANGE', st, cursor, math.min(cursor + room, cursor + STATUSES, total) - 1)
+    if codes == '' then break end -- whatever the total says
+    local now, n = string.gsub(codes, 'q', 'l')
+    if n > 0 then call('SETRANGE', st, cursor, now) end
+    for at in string.gmatch(codes, '()q') do admitted[#admitted + 1] = cursor + at - 1 end
+    cursor, room = cursor + #codes, room - n
   end
   if cursor > from then call('HSET', sk, 'cursor', cursor) end
-  if admitted > 0 then
-    count(sk, 'n:q', -admitted, true)
-    count(sk, 'n:l', admitted, true)
+  if #admitted == 0 then return end
+  count(sk, 'n:q', -#admitted, true)
+  count(sk, 'n:l', #admitted, true)
+  local failed
+  for _, target in ipairs(admitted) do
+    local ok, why = pcall(enqueue, first_job(sweep, target, s.lane, s.prio, s.max, s.head, s.tail))
+    if not ok then failed = failed or why end
   end
+  if failed then error(failed) end
 end
 
 -- Targets have come to an end, one or many at once. What a person cancelled, and what was passed over, is no failure.
@@ -183,6 +186,22 @@ local function is_accepted(sweep, target)
   return stream and call('HEXISTS', P .. 'rowid:' .. stream .. ':' .. sweep, sweep .. '-' .. target) == 1
 end
 
+-- Sweeps whose targets have settled, and whether a live one has. What follows is done once for each, before all else
+-- that is settled at the end of a call.
+local moved = {}
+table.insert(at_end, 1, function()
+  local failed
+  while next(moved) do
+    local sweeps = moved
+    moved = {}
+    for sweep, has_room in pairs(sweeps) do
+      local ok, why = pcall(has_room and go_on or judge_sweep, sweep)
+      if not ok then failed = failed or why end
+    end
+  end
+  if failed then error(failed) end
+end)
+
 -- Move a target to a status; counters follow, the next target is admitted, the sweep may end. What is
 -- accepted is accepted: where work on it dies or is cancelled after that, the target is resolved.
 settle = function(sweep, target, code)
@@ -199,5 +218,5 @@ settle = function(sweep, target, code)
   count(sk, 'n:' .. code, 1, true)
   tell_settled(sweep, code, 1, target)
   tidy(sweep, target, asked)
-  if old == 'l' then go_on(sweep) else judge_sweep(sweep) end
+  moved[sweep] = moved[sweep] or old == 'l'
 end
