@@ -33,6 +33,11 @@ impl Commands {
         Self(new.filter(|(_, n)| *n > 0).collect())
     }
 
+    /// How many calls of scripts.
+    pub fn scripts(&self) -> u64 {
+        ["evalsha", "eval"].iter().filter_map(|name| self.0.get(*name)).sum()
+    }
+
     /// How many, calls of scripts and of this test not counted.
     pub fn inner(&self) -> u64 {
         const WIRE: [&str; 7] =

@@ -2,12 +2,23 @@
 //! that says what it took.
 
 use super::scripts::SCRIPTS;
+use super::together::Together;
 use super::{Lease, Queue, QueueError};
 use crate::budget::{Budget, Dollars};
 use crate::ids::SweepId;
 use crate::keys;
 use crate::ledger::{self, TaskClass};
 use std::fmt::Write as _;
+use std::sync::Arc;
+
+/// Words about a call whose price nobody set: the key of a ledger and four of its fields.
+const OF_UNPRICED: usize = 5;
+
+/// What one job holds, in the words of `budget_hold.lua`.
+type Hold = Vec<String>;
+
+/// What is asked of each partition: jobs get their places together, and so they hold together.
+pub(super) type Holds = Arc<[Together<Hold, Result<Held, QueueError>>]>;
 
 /// What a call may take, and what else its sweep's budget asks about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -46,7 +57,7 @@ impl Queue {
     /// # Errors
     /// A failure of Redis; doing it again is safe.
     pub async fn hold_budget(&self, lease: &Lease, spend: &Spend) -> Result<Held, QueueError> {
-        self.hold(lease, spend, Vec::new()).await
+        self.hold(lease, spend, Default::default()).await
     }
 
     /// As [`hold_budget`](Self::hold_budget), of a call whose price nobody set: it holds what calls of the same
@@ -61,46 +72,65 @@ impl Queue {
         sweep: &SweepId,
         (provider, model, task): (&str, &str, TaskClass),
     ) -> Result<Held, QueueError> {
-        let fields = ledger::COST_PER_ANSWER.map(|m| ledger::field(provider, model, task, m));
-        let key = std::iter::once(keys::ledger(sweep));
-        self.hold(lease, spend, key.chain(fields).map(String::into_bytes).collect()).await
+        let [cost, calls, transient, error] =
+            ledger::COST_PER_ANSWER.map(|m| ledger::field(provider, model, task, m));
+        self.hold(lease, spend, [keys::ledger(sweep), cost, calls, transient, error]).await
     }
 
     async fn hold(
         &self,
         lease: &Lease,
         spend: &Spend,
-        unpriced: Vec<Vec<u8>>,
+        unpriced: [String; OF_UNPRICED],
     ) -> Result<Held, QueueError> {
-        let yes = |b: bool| if b { b"1".to_vec() } else { b"0".to_vec() };
-        let mut args = vec![
-            lease.job.clone().into(),
-            lease.token.clone().into_bytes(),
-            spend.tokens.to_string().into_bytes(),
-            spend.micro_usd.to_string().into_bytes(),
-            yes(spend.cheaper),
-            yes(spend.further),
-        ];
-        args.extend(unpriced);
+        let number = |n: u64| n.to_string();
+        let yes = |b: bool| u64::from(b).to_string();
+        let (job, token) = (lease.job.to_string(), lease.token.clone());
+        let amounts = [number(spend.tokens), number(spend.micro_usd)];
+        let asks = [yes(spend.cheaper), yes(spend.further)];
+        let hold: Hold =
+            [job, token].into_iter().chain(amounts).chain(asks).chain(unpriced).collect();
         let part = self.at(lease.partition);
-        let reply: Vec<redis::Value> = part.run(&SCRIPTS.budget_hold, args).await?;
-        let bad = |e: &dyn std::fmt::Display| QueueError::record("budget_hold", e);
-        let text = |i: usize| -> Result<String, QueueError> {
-            let value = reply.get(i).ok_or_else(|| bad(&"its reply is too short"))?;
-            redis::FromRedisValue::from_redis_value_ref(value)
-                .map_err(|e: redis::ParsingError| bad(&e))
+        let unknown = || QueueError::record("budget_hold", "no partition has the lease's number");
+        let together = self.holds.get(usize::from(lease.partition)).ok_or_else(unknown)?;
+        loop {
+            let all = |holds: Vec<Hold>| async { part.hold_all(holds).await };
+            // Who was to ask was dropped: it is asked again, and replaces what may be held.
+            if let Some(held) = together.ask(hold.clone(), all).await {
+                return held;
+            }
+        }
+    }
+
+    /// In one call, or each by itself where that fails: what is wrong with one hurts no other.
+    async fn hold_all(&self, holds: Vec<Hold>) -> Vec<Result<Held, QueueError>> {
+        let error = match self.hold_once(&holds).await {
+            Ok(held) => return held.into_iter().map(Ok).collect(),
+            Err(error) => error,
         };
-        let why = || -> Result<String, QueueError> {
-            Ok(reason(&text(1)?, number(&text(2)?), number(&text(3)?), number(&text(4)?)))
-        };
-        Ok(match text(0)?.as_str() {
-            "1" => Held::Granted,
-            "0" => Held::Wait(why()?),
-            "2" => Held::PassOver(why()?),
-            "3" => Held::No(why()?),
-            "4" => Held::Stopped,
-            _ => Held::Stale,
-        })
+        if holds.len() == 1 {
+            return vec![Err(error)];
+        }
+        let mut all = Vec::with_capacity(holds.len());
+        for hold in holds {
+            all.push(match error.outage() {
+                Some(away) => Err(away),
+                None => self
+                    .hold_once(&[hold])
+                    .await
+                    .and_then(|one| one.into_iter().next().ok_or_else(too_short)),
+            });
+        }
+        all
+    }
+
+    async fn hold_once(&self, holds: &[Hold]) -> Result<Vec<Held>, QueueError> {
+        let args = holds.iter().flatten().map(|word| word.clone().into_bytes()).collect();
+        let replies: Vec<Vec<redis::Value>> = self.run(&SCRIPTS.budget_hold, args).await?;
+        if replies.len() != holds.len() {
+            return Err(too_short());
+        }
+        replies.iter().map(|reply| read_held(reply)).collect()
     }
 
     /// The budget of a sweep; `None` without one, and without such a sweep.
@@ -110,6 +140,29 @@ impl Queue {
     pub async fn budget(&self, sweep: &SweepId) -> Result<Option<Budget>, QueueError> {
         Ok(self.sweep_status(sweep).await?.and_then(|s| s.budget))
     }
+}
+
+fn too_short() -> QueueError {
+    QueueError::record("budget_hold", "its reply is too short")
+}
+
+fn read_held(reply: &[redis::Value]) -> Result<Held, QueueError> {
+    let text = |i: usize| -> Result<String, QueueError> {
+        let value = reply.get(i).ok_or_else(too_short)?;
+        redis::FromRedisValue::from_redis_value_ref(value)
+            .map_err(|e: redis::ParsingError| QueueError::record("budget_hold", e))
+    };
+    let why = || -> Result<String, QueueError> {
+        Ok(reason(&text(1)?, number(&text(2)?), number(&text(3)?), number(&text(4)?)))
+    };
+    Ok(match text(0)?.as_str() {
+        "1" => Held::Granted,
+        "0" => Held::Wait(why()?),
+        "2" => Held::PassOver(why()?),
+        "3" => Held::No(why()?),
+        "4" => Held::Stopped,
+        _ => Held::Stale,
+    })
 }
 
 fn number(text: &str) -> u64 {

@@ -126,6 +126,14 @@ impl QueueError {
         matches!(self, Self::Damaged(_) | Self::Record { .. })
     }
 
+    /// An outage once more, for another who asked in the same call; `None` for any other failure.
+    pub(super) fn outage(&self) -> Option<Self> {
+        match self {
+            Self::Redis(error) if self.is_outage() => Some(Self::Redis(error.clone())),
+            _ => None,
+        }
+    }
+
     /// True when the same call may succeed later without anybody changing the call: the server
     /// is away, loading, read-only, or can't write to its disk.
     pub fn is_outage(&self) -> bool {

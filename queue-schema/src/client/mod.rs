@@ -34,6 +34,7 @@ mod scripts;
 mod server;
 mod sweeps;
 mod tls;
+mod together;
 
 pub use crate::records::sweep::{SweepState, SweepStatus};
 pub use apply::ApplyRun;
@@ -72,6 +73,7 @@ use server::{Dial, Server};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use together::Together;
 
 /// How to reach the queue and how it behaves; values come from the settings.
 #[derive(Debug, Clone)]
@@ -125,6 +127,7 @@ pub struct Queue {
     server: Server,
     options: Arc<QueueOptions>,
     gauge: Arc<memory::Gauge>,
+    holds: budget::Holds,
     partition: Partition,
     number: u16,
     trusting: bool,
@@ -162,6 +165,7 @@ impl Queue {
             partition: Partition::new(&options.namespace, 0),
             number: 0,
             trusting: false,
+            holds: (0..options.partitions.max(1)).map(|_| Together::default()).collect(),
             options: Arc::new(options),
             gauge: Arc::default(),
         })

@@ -1,8 +1,11 @@
 //! Budgets at the level of the scripts: what is held, by whom, and when it goes back.
 
 use super::{Bed, take_when_there};
+use futures_util::future::join_all;
 use queue_schema::budget::{Amount, BudgetRequest, Caps};
-use queue_schema::client::{ClaimedJob, Created, DeadFilter, Held, Spend, SweepState, SweepStatus};
+use queue_schema::client::{
+    ClaimedJob, Created, DeadFilter, Held, QueueError, Spend, SweepState, SweepStatus,
+};
 use queue_schema::effects::{DeadClass, Effect, Effects, Ending, Priority};
 use queue_schema::ids::SweepId;
 use queue_schema::keys;
@@ -12,7 +15,7 @@ use queue_schema::rows::Outcome;
 use queue_schema::sweep::{Target, TargetStatus};
 use redis::Commands;
 use scrum_tests::redis::at;
-use scrum_tests::{oracle, requests};
+use scrum_tests::{oracle, requests, usage};
 
 const CALL: Spend = Spend { tokens: 100, micro_usd: 7, cheaper: false, further: false };
 
@@ -110,6 +113,33 @@ async fn what_is_held_goes_back_with_the_commit_whatever_it_says() {
     assert_eq!(held(&bed, &id).await, Amount { calls: 1, tokens: 100, micro_usd: 7 });
     resolve(&bed, &id, &again).await;
     assert_eq!(held(&bed, &id).await, Amount::default());
+}
+
+#[tokio::test]
+async fn calls_of_the_same_time_are_answered_together_and_each_for_itself() {
+    let bed = Bed::new().await;
+    let id = sweep(&bed, 8, 8, &calls(5)).await;
+    let mut jobs = bed.claim(8).await;
+    assert_eq!(spend(&bed, &jobs[0]).await, Held::Granted);
+    jobs[4].lease.token = "forged".into();
+    let mut conn = bed.server.connection();
+    let before = usage::commands(&mut conn);
+    let said = join_all(jobs[1..7].iter().map(|job| spend(&bed, job))).await;
+    let scripts = usage::commands(&mut conn).since(&before).scripts();
+    assert_eq!(scripts, 2, "the first goes at once, and the others with the next call");
+    let granted = Held::Granted;
+    assert_eq!(said[..3], [granted.clone(), granted.clone(), granted.clone()]);
+    assert_eq!(said[3..5], [Held::Stale, granted]);
+    assert!(matches!(said[5], Held::Wait(_)), "{said:?}");
+    assert_eq!(held(&bed, &id).await.calls, 5);
+    // One whose sweep can't be read fails, and hurts no other.
+    let () = conn.hset(at(keys::job(&jobs[7].lease.job)), "s", "foreign").unwrap();
+    let () = conn.set(at(keys::sweep(SweepId::from("foreign"))), "text").unwrap();
+    let asked = [&jobs[0], &jobs[1], &jobs[7], &jobs[2]];
+    let said = join_all(asked.map(|job| bed.queue.hold_budget(&job.lease, &CALL))).await;
+    let fine: Vec<bool> = said.iter().map(Result::is_ok).collect();
+    assert_eq!(fine, [true, true, false, true], "{said:?}");
+    assert!(said[2].as_ref().is_err_and(QueueError::is_damage), "{said:?}");
 }
 
 #[tokio::test]
