@@ -11,6 +11,7 @@ use crate::error::ChatError;
 use crate::gateway;
 use crate::heard::Heard;
 use crate::http::Endpoint;
+use crate::piece;
 use crate::wire::{Auth, Form, Framing};
 
 /// The row of this wire.
@@ -21,6 +22,7 @@ pub(crate) const FORM: Form = Form {
     headers: &[("anthropic-version", "2023-06-01")],
     framing: Framing::Events,
     body,
+    piece: piece::none,
     take,
     // Proxies tell of no cut.
     settle: gateway::settle,

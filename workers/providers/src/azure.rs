@@ -5,8 +5,8 @@
 use scrum_config::provider::DEFAULT_API_VERSION;
 
 use crate::http::Endpoint;
-use crate::openai;
 use crate::wire::{Auth, Form, Framing, settled};
+use crate::{openai, piece};
 
 /// The row of this wire.
 pub(crate) const FORM: Form = Form {
@@ -16,6 +16,7 @@ pub(crate) const FORM: Form = Form {
     headers: &[],
     framing: Framing::Events,
     body: openai::body,
+    piece: piece::openai,
     take: openai::take,
     settle: settled,
     end: "finish_reason",

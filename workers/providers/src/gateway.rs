@@ -12,6 +12,7 @@ use crate::error::ChatError;
 use crate::heard::Heard;
 use crate::http::Endpoint;
 use crate::openai;
+use crate::piece;
 use crate::thinking::Think;
 use crate::wire::{Asked, Auth, Form, Framing};
 
@@ -23,6 +24,7 @@ pub(crate) const FORM: Form = Form {
     headers: &[],
     framing: Framing::Events,
     body,
+    piece: piece::none,
     take,
     settle,
     end: "a reason to stop",

@@ -31,6 +31,7 @@ mod lines;
 mod live;
 mod ollama;
 mod openai;
+mod piece;
 pub mod probe;
 pub mod providers;
 mod read;

@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::error::ChatError;
 use crate::heard::Heard;
 use crate::http::Endpoint;
+use crate::piece;
 use crate::thinking::Think;
 use crate::wire::{Asked, Auth, Form, Framing};
 
@@ -27,6 +28,7 @@ pub(crate) const FORM: Form = Form {
     headers: &[],
     framing: Framing::Lines,
     body,
+    piece: piece::ollama,
     take,
     settle,
     end: "a `done` line",

@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::error::ChatError;
 use crate::heard::Heard;
 use crate::http::Endpoint;
+use crate::piece;
 use crate::thinking::is_openrouter;
 use crate::wire::{Auth, Form, Framing, settled};
 
@@ -21,6 +22,7 @@ pub(crate) const FORM: Form = Form {
     headers: &[],
     framing: Framing::Events,
     body,
+    piece: piece::openai,
     take,
     settle: settled,
     end: "finish_reason",

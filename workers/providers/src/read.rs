@@ -41,11 +41,30 @@ fn take(
     clock: &mut Clock,
 ) -> Result<bool, ChatError> {
     (form.take)(heard, value, clock)?;
+    Ok(is_over(heard))
+}
+
+/// The same of its text; `None` when that is no JSON.
+fn take_text(
+    heard: &mut Heard,
+    form: &Form,
+    text: &str,
+    clock: &mut Clock,
+) -> Option<Result<bool, ChatError>> {
+    if let Some(piece) = (form.piece)(text) {
+        return Some(heard.text(&piece, clock).map(|()| is_over(heard)));
+    }
+    let value = serde_json::from_str(text).ok()?;
+    Some(take(heard, form, &value, clock))
+}
+
+/// True when nothing more is to be read.
+fn is_over(heard: &mut Heard) -> bool {
     if heard.answer.is_looping() && heard.finish.is_none() {
         heard.finish = Some(Finish::Length);
-        return Ok(true);
+        return true;
     }
-    Ok(heard.over)
+    heard.over
 }
 
 /// A value on each line, up to the one that is the last.
@@ -64,10 +83,10 @@ async fn values(
         if line.trim().is_empty() {
             continue;
         }
-        let value: Value = serde_json::from_str(&line).map_err(|_| {
+        let taken = take_text(heard, form, &line, clock).ok_or_else(|| {
             heard.garbage("a line of the answer is not JSON; check base_url and wire")
         })?;
-        if take(heard, form, &value, clock)? {
+        if taken? {
             lines.whole = heard.over;
             return Ok(());
         }
@@ -112,9 +131,9 @@ async fn events(
             if pending.len() as u64 > most {
                 return Err(heard.garbage("a piece of the stream never ends"));
             }
-            if let Ok(event) = serde_json::from_str::<Value>(&pending) {
+            if let Some(taken) = take_text(heard, form, &pending, clock) {
                 pending.clear();
-                if take(heard, form, &event, clock)? {
+                if taken? {
                     lines.whole = heard.over;
                     return Ok(());
                 }

@@ -3,6 +3,7 @@
 
 use scrum_config::Wire;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 use crate::adapt::Way;
 use crate::chat::ChatRequest;
@@ -26,6 +27,8 @@ pub(crate) struct Form {
     pub(crate) framing: Framing,
     /// The request body.
     pub(crate) body: fn(&Endpoint, &ChatRequest, &Way) -> Map<String, Value>,
+    /// The text of a value that is a piece of the answer and nothing else; `None` for any other one.
+    pub(crate) piece: fn(&str) -> Option<Cow<'_, str>>,
     /// Takes in one value of an answer.
     pub(crate) take: fn(&mut Heard, &Value, &mut Clock) -> Result<(), ChatError>,
     /// What is still to be looked at when all of an answer has come.
