@@ -131,7 +131,8 @@ pub(crate) fn lines<'a>(path: &str, source: &'a str) -> Vec<Line<'a>> {
     let mut out: Vec<Line<'a>> = source
         .lines()
         .map(|raw| {
-            let (code, comment, after) = mask(raw, state, &syntax);
+            let mut comment = String::with_capacity(raw.len());
+            let (code, after) = mask(raw, state, &syntax, Some(&mut comment));
             state = after;
             Line { raw, code, comment, test: test_path }
         })
@@ -151,7 +152,7 @@ pub(crate) fn code_of(path: &str, source: &str) -> Vec<(String, bool)> {
         .lines()
         .map(|raw| {
             let inside = state != State::Code;
-            let (code, _, after) = mask(raw, state, &syntax);
+            let (code, after) = mask(raw, state, &syntax, None);
             state = after;
             (code, inside)
         })
@@ -171,10 +172,14 @@ pub(crate) fn comments_of(path: &str, source: &str) -> Vec<bool> {
     lines(path, source).into_iter().map(only).collect()
 }
 
-/// Masks one line: (code, comment, state at its end).
-fn mask(raw: &str, mut state: State, syntax: &Syntax) -> (String, String, State) {
+/// Masks one line: (code, state at its end). Its comments are written to `comment` where somebody wants them.
+fn mask(
+    raw: &str,
+    mut state: State,
+    syntax: &Syntax,
+    mut comment: Option<&mut String>,
+) -> (String, State) {
     let mut code = String::with_capacity(raw.len());
-    let mut comment = String::with_capacity(raw.len());
     // Where the last of the code ends that is no blank.
     let mut solid = 0;
     let mut at = 0;
@@ -193,14 +198,16 @@ fn mask(raw: &str, mut state: State, syntax: &Syntax) -> (String, String, State)
             solid = code.len() + ink;
         }
         put(&mut code, piece, is_code);
-        put(&mut comment, piece, is_comment(before) || is_comment(state));
+        if let Some(comment) = &mut comment {
+            put(comment, piece, is_comment(before) || is_comment(state));
+        }
         at += len;
     }
     let after = match state {
         State::LineComment | State::Text { multi: false, .. } => State::Code,
         other => other,
     };
-    (code, comment, after)
+    (code, after)
 }
 
 /// What the start of `rest` changes, where it may: the state behind it, its bytes, and whether they are code.
@@ -265,12 +272,19 @@ fn is_comment(state: State) -> bool {
     matches!(state, State::LineComment | State::Block(_) | State::Triple { doc: true, .. })
 }
 
+const BLANKS: &str = "                                                                ";
+
 /// Appends a piece, or a blank for each of its bytes, so that columns stay.
 fn put(out: &mut String, piece: &str, shown: bool) {
     if shown {
         out.push_str(piece);
-    } else {
-        out.extend(std::iter::repeat_n(' ', piece.len()));
+        return;
+    }
+    let mut left = piece.len();
+    while left > 0 {
+        let n = left.min(BLANKS.len());
+        out.push_str(&BLANKS[..n]);
+        left -= n;
     }
 }
 

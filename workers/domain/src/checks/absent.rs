@@ -5,7 +5,9 @@ use super::{All, One, Seen};
 use crate::builtin::lex;
 use crate::parse::code::code_spans;
 use crate::text::is_ident;
+use aho_corasick::{AhoCorasick, MatchKind};
 use queue_schema::rows::Finding;
+use std::sync::LazyLock;
 
 /// Names that are looked up in other files for one review at most.
 pub const MOST_NAMES: usize = 8;
@@ -93,21 +95,34 @@ fn said_absent(claim: &str) -> Vec<(Absent, String)> {
             if lower.len() != sentence.len() {
                 return None;
             }
-            if let Some((what, at)) = first(&lower, &BEHIND) {
+            if let Some((what, at)) = first(&lower, FIND_BEHIND.as_ref(), &BEHIND) {
                 let name = spans(&sentence[..at]).next_back()?;
                 return Some((what, name));
             }
-            let (what, at) = first(&lower, &BEFORE)?;
+            let (what, at) = first(&lower, FIND_BEFORE.as_ref(), &BEFORE)?;
             let name = spans(&sentence[at..]).next()?;
             Some((what, name))
         })
         .collect()
 }
 
+/// Finds all phrases of a table at once.
+fn finder(phrases: &[(&str, Absent)]) -> Option<AhoCorasick> {
+    let words = phrases.iter().map(|(phrase, _)| phrase);
+    AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(words).ok()
+}
+
+static FIND_BEHIND: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| finder(&BEHIND));
+static FIND_BEFORE: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| finder(&BEFORE));
+
 /// The first of some phrases in a sentence, and where it begins.
-fn first(sentence: &str, phrases: &[(&str, Absent)]) -> Option<(Absent, usize)> {
-    let found = phrases.iter().filter_map(|(phrase, what)| Some((sentence.find(phrase)?, *what)));
-    found.min_by_key(|(at, _)| *at).map(|(at, what)| (what, at))
+fn first(
+    sentence: &str,
+    find: Option<&AhoCorasick>,
+    phrases: &[(&str, Absent)],
+) -> Option<(Absent, usize)> {
+    let found = find?.find(sentence)?;
+    Some((phrases.get(found.pattern().as_usize())?.1, found.start()))
 }
 
 /// The names in backquotes, in order.

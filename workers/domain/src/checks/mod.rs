@@ -204,8 +204,8 @@ pub(crate) fn words(text: &str) -> Vec<String> {
 
 /// Whether a phrase stands in some words, as whole words.
 fn says_phrase(words: &[String], phrase: &str) -> bool {
-    let phrase: Vec<&str> = phrase.split(' ').collect();
-    words.windows(phrase.len()).any(|window| window.iter().zip(&phrase).all(|(a, b)| a == b))
+    let length = phrase.split(' ').count();
+    words.windows(length).any(|window| window.iter().zip(phrase.split(' ')).all(|(a, b)| a == b))
 }
 
 #[cfg(test)]

@@ -70,6 +70,9 @@ pub fn forensic(text: &str) -> Option<Parsed> {
 /// when what stands around it is a Markdown review, which then quotes the object.
 pub fn verdicts(text: &str, alone: bool, material: &Material) -> Verdicts {
     let (found, around) = candidates(text);
+    if found.is_empty() {
+        return Verdicts::None;
+    }
     let counts = |c: &Candidate| c.place == Place::Own || (!alone && c.place == Place::Prose);
     let (copied, own): (Vec<_>, Vec<_>) =
         found.into_iter().filter(counts).partition(|c| is_copied(c, material));

@@ -6,6 +6,9 @@ use super::labels;
 
 /// The text in lower case, its digits, percent signs, colons and brackets in ASCII, whatever the script.
 pub(super) fn plain(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
     let ascii = |c: char| match c {
         // Full-width forms.
         '！'..='～' => char::from_u32(c as u32 - 0xfee0).unwrap_or(c),
