@@ -45,6 +45,10 @@ pub struct Document {
 /// ever used at a time. Opening one looks at some thirty files.
 const IDLE_REPOS: usize = 4;
 
+/// Targets that are kept: the jobs of one follow each other, mostly in the same worker. Of what may be reviewed
+/// nothing changes but that it is skipped, and then no job follows.
+const TARGETS: usize = 512;
+
 /// Shared by all handlers of a process; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Context(Arc<Inner>);
@@ -57,6 +61,7 @@ struct Inner {
     mirrors: PathBuf,
     specs: Memo<SweepSpec>,
     numbers: Memo<u64>,
+    targets: Memo<Target>,
     trees: Memo<Vec<Entry>>,
     ignores: Memo<IgnoreFile>,
     documents: Memo<Document>,
@@ -91,6 +96,7 @@ impl Context {
             // Specs are small and immutable; trees may be 100,000 entries each.
             specs: Memo::new(256),
             numbers: Memo::new(256),
+            targets: Memo::new(TARGETS),
             trees: Memo::new(2),
             ignores: Memo::new(2),
             documents: Memo::new(16),
@@ -187,11 +193,15 @@ impl Context {
     /// # Errors
     /// Fatal when there is no such target, or it was skipped: then no job of ours is about it.
     pub async fn target(&self, sweep: &SweepId, ordinal: u32) -> Result<Target, HandlerError> {
+        let key = format!("{sweep}-{ordinal}");
+        if let Some(target) = self.0.targets.get(&key) {
+            return Ok((*target).clone());
+        }
         let found = self.read("the target", |q| async move { q.target(sweep, ordinal).await });
         let fatal = |why: String| HandlerError::Fatal(format!("sweep {sweep} {why}"));
         let target = found.await?.ok_or_else(|| fatal(format!("has no target {ordinal}")))?;
         match &target.skip {
-            None => Ok(target),
+            None => Ok((*self.0.targets.put(&key, target)).clone()),
             Some(why) => {
                 Err(fatal(format!("does not review target {ordinal}: it is skipped ({why})")))
             }

@@ -7,6 +7,7 @@
 //! follows what stands in [`pipeline`].
 
 mod applier;
+mod aside;
 mod audited;
 mod blobs;
 mod change;

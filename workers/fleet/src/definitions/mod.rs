@@ -4,6 +4,7 @@
 
 mod store;
 
+use crate::aside::aside;
 use crate::context::Context;
 use crate::memo::Memo;
 use crate::runtime::HandlerError;
@@ -35,9 +36,9 @@ pub(crate) async fn of_file(
         return Vec::new();
     }
     let index = index(ctx, spec).await;
-    let (path, source) = (path.to_owned(), source.to_owned());
+    let (path, source, bytes) = (path.to_owned(), source.to_owned(), source.len());
     let select = move || definitions::select(&index, &path, &source, own, limits);
-    tokio::task::spawn_blocking(select).await.unwrap_or_default()
+    aside(bytes, select).await.unwrap_or_default()
 }
 
 /// The indexes of a process.

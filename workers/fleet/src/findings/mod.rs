@@ -5,6 +5,7 @@ mod plan;
 
 pub(crate) use plan::planned;
 
+use crate::aside::aside;
 use crate::context::Context;
 use crate::jobs::now_ms;
 use crate::runtime::HandlerError;
@@ -219,7 +220,8 @@ struct Work {
 
 impl Work {
     async fn settle(self, elsewhere: Vec<KeptFinding>) -> Result<(Self, Settled), HandlerError> {
-        let settled = tokio::task::spawn_blocking(move || {
+        let bytes = self.source.len() + self.before.as_ref().map_or(0, String::len);
+        let settled = aside(bytes, move || {
             let view = View::new(&self.path, &self.source);
             let old = self.before.as_ref().map(|old| View::new(&self.path, old));
             let map = old.as_ref().map(|old| LineMap::new(old.text(), view.text()));

@@ -2,6 +2,7 @@
 
 use super::Work;
 use super::confirm::Confirmed;
+use crate::aside::aside;
 use crate::context::Context;
 use crate::findings::{self, Reviewed};
 use crate::model::{self, Answer, Judged};
@@ -163,7 +164,7 @@ impl Work {
 /// counted where they hold up no other job.
 async fn counted(row: &ReviewRow, source: &str) -> Result<Vec<(String, i64)>, HandlerError> {
     let (path, source) = (row.file.clone(), source.to_owned());
-    let markers = tokio::task::spawn_blocking(move || builtin::markers(&path, &source))
+    let markers = aside(source.len(), move || builtin::markers(&path, &source))
         .await
         .map_err(|e| HandlerError::retry("counting markers", e))?;
     Ok(metrics::adds(row, markers))
