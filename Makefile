@@ -72,24 +72,30 @@ install: ## Build the programs for release and install them: make install BIN_DI
 	install -D -t $(BIN_DIR) $(TARGET_DIR)/release/scrum $(TARGET_DIR)/release/scrum-worker $(TARGET_DIR)/release/scrum-web
 
 .PHONY: test
-test: setup fmt-check clippy run-tests ## Set up, check format and lints, run all tests
+test: setup fmt-check run-tests ## Set up, check format and lints, run all tests
 
 # What runs once more on a Redis Cluster of three nodes with 16 partitions. Of the whole workspace, as all tests
 # before: for one package alone cargo would build its dependencies again, with fewer features.
 FLOWS := --workspace --test main_job --test ladder --test fleet --test facts --test budget --test apply
 CRASHES := --workspace --test faults crash::
 
+# Lints are looked for while programs and tests are built: `cargo clippy` would go through all crates once more.
+# Not by the environment, which the tests would hand on.
+LINTED := --config 'build.rustc-workspace-wrapper="clippy-driver"'
+
 # The tests start the programs, so these are built first. The flow tests run on one server, then on a
 # cluster. All of them run, so that one run shows all failures. They wait for processes, leases and answers more than
 # they compute: one a core left a third of the cores idle.
 .PHONY: run-tests
+run-tests: export CLIPPY_ARGS := -Dwarnings
 run-tests:
-	$(CARGO) build --workspace --locked --bins
+	$(CARGO) build $(LINTED) --workspace --locked --bins
+	$(CARGO) test $(LINTED) --workspace --locked --no-run
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
 	    threads=$$(($$(getconf _NPROCESSORS_ONLN) * 3 / 2)); \
-	    run() { $(CARGO) nextest run --locked --test-threads "$$threads" "$$@"; }; \
+	    run() { $(CARGO) nextest run $(LINTED) --locked --test-threads "$$threads" "$$@"; }; \
 	else \
-	    run() { $(CARGO) test --no-fail-fast --locked "$$@"; }; \
+	    run() { $(CARGO) test $(LINTED) --no-fail-fast --locked "$$@"; }; \
 	fi; \
 	set -x; code=0; \
 	run --workspace || code=$$?; \
