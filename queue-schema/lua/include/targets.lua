@@ -73,7 +73,9 @@ end
 
 local function is_capped(s) return s['cap:calls'] or s['cap:tokens'] or s['cap:micro_usd'] end
 
-local STATUSES = 1000 -- that one command reads
+-- Statuses of targets that one command reads.
+local STATUSES = 1000
+
 -- Fill the sweep's admission window with its next waiting targets. Whoever has its record gives it.
 local function admit(sweep, s)
   local sk = P .. 'sw:' .. sweep

@@ -41,7 +41,7 @@ fn take(
     clock: &mut Clock,
 ) -> Result<bool, ChatError> {
     (form.take)(heard, value, clock)?;
-    Ok(is_over(heard))
+    Ok(ends(heard))
 }
 
 /// The same of its text; `None` when that is no JSON.
@@ -52,14 +52,14 @@ fn take_text(
     clock: &mut Clock,
 ) -> Option<Result<bool, ChatError>> {
     if let Some(piece) = (form.piece)(text) {
-        return Some(heard.text(&piece, clock).map(|()| is_over(heard)));
+        return Some(heard.text(&piece, clock).map(|()| ends(heard)));
     }
     let value = serde_json::from_str(text).ok()?;
     Some(take(heard, form, &value, clock))
 }
 
-/// True when nothing more is to be read.
-fn is_over(heard: &mut Heard) -> bool {
+/// Ends an answer that goes round in a loop. True when nothing more is to be read.
+fn ends(heard: &mut Heard) -> bool {
     if heard.answer.is_looping() && heard.finish.is_none() {
         heard.finish = Some(Finish::Length);
         return true;

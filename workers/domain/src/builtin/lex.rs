@@ -272,6 +272,7 @@ fn is_comment(state: State) -> bool {
     matches!(state, State::LineComment | State::Block(_) | State::Triple { doc: true, .. })
 }
 
+/// Blanks that are appended at a time.
 const BLANKS: &str = "                                                                ";
 
 /// Appends a piece, or a blank for each of its bytes, so that columns stay.
