@@ -6,6 +6,7 @@ use super::fetcher::{Delivery, Held};
 use super::handler::HandlerError;
 use super::places::{Places, Seat};
 use super::trace;
+use crate::aside::panic_message;
 use crate::figures;
 use apalis_core::error::BoxDynError;
 use apalis_core::task::Task;
@@ -167,19 +168,5 @@ fn ending_word(ending: &Ending) -> &'static str {
         Ending::Wait { .. } => "wait",
         Ending::Dead { .. } => "dead",
         Ending::HandBack => "hand_back",
-    }
-}
-
-fn panic_message(error: tokio::task::JoinError) -> String {
-    match error.try_into_panic() {
-        Ok(panic) => {
-            let text = panic
-                .downcast_ref::<&str>()
-                .map(|s| (*s).to_owned())
-                .or_else(|| panic.downcast_ref::<String>().cloned())
-                .unwrap_or_else(|| "without a message".to_owned());
-            format!("panicked: {text}")
-        }
-        Err(error) => format!("its task ended: {error}"),
     }
 }
