@@ -79,11 +79,11 @@ test: setup fmt-check run-tests ## Set up, check format and lints, run all tests
 FLOWS := --workspace --test main_job --test ladder --test fleet --test facts --test budget --test apply
 CRASHES := --workspace --test faults crash::
 
-# Lints are looked for while programs and tests are built: `cargo clippy` would go through all crates once more.
-# Not by the environment, which the tests would hand on.
+# Programs and tests are built by clippy's driver, which finds lints on the way: `cargo clippy` would go through all
+# crates once more. It is not named in the environment, which the tests would hand on.
 LINTED := --config 'build.rustc-workspace-wrapper="clippy-driver"'
 
-# The tests start the programs, so these are built first. The flow tests run on one server, then on a
+# The tests start the programs, so these are built first. What does not build ends the run. The flow tests run on one server, then on a
 # cluster. All of them run, so that one run shows all failures. They wait for processes, leases and answers more than
 # they compute: one a core left a third of the cores idle.
 .PHONY: run-tests

@@ -48,7 +48,7 @@ function checks.unrowed()
           local sk = P .. 'sw:' .. sweep
           call('HSET', sk, 'cursor', math.min(target, number(call('HGET', sk, 'cursor'), 0, MOST) or 0))
           settle(sweep, target, is_cancelled(sweep) and 'x' or 'q')
-          judge_sweep(sweep)
+          judge_sweep(sweep) -- now: a sweep that has ended admits nobody until it runs again
           admit(sweep)
         end
       end

@@ -83,13 +83,16 @@ impl Queue {
         spend: &Spend,
         unpriced: [String; OF_UNPRICED],
     ) -> Result<Held, QueueError> {
-        let number = |n: u64| n.to_string();
-        let yes = |b: bool| u64::from(b).to_string();
-        let (job, token) = (lease.job.to_string(), lease.token.clone());
-        let amounts = [number(spend.tokens), number(spend.micro_usd)];
-        let asks = [yes(spend.cheaper), yes(spend.further)];
-        let hold: Hold =
-            [job, token].into_iter().chain(amounts).chain(asks).chain(unpriced).collect();
+        let yes = |b: bool| u8::from(b).to_string();
+        let priced = [
+            lease.job.to_string(),
+            lease.token.clone(),
+            spend.tokens.to_string(),
+            spend.micro_usd.to_string(),
+            yes(spend.cheaper),
+            yes(spend.further),
+        ];
+        let hold: Hold = priced.into_iter().chain(unpriced).collect();
         let part = self.at(lease.partition);
         let unknown = || QueueError::record("budget_hold", "no partition has the lease's number");
         let together = self.holds.get(usize::from(lease.partition)).ok_or_else(unknown)?;

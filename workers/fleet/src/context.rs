@@ -45,8 +45,8 @@ pub struct Document {
 /// ever used at a time. Opening one looks at some thirty files.
 const IDLE_REPOS: usize = 4;
 
-/// Targets that are kept: the jobs of one follow each other, mostly in the same worker. Of what may be reviewed
-/// nothing changes but that it is skipped, and then no job follows.
+/// Targets that are kept: the jobs of one follow each other, mostly in the same worker. The record of one that may be
+/// reviewed changes only when it is skipped, and then no job follows.
 const TARGETS: usize = 512;
 
 /// Shared by all handlers of a process; cheap to clone.
@@ -193,7 +193,7 @@ impl Context {
     /// # Errors
     /// Fatal when there is no such target, or it was skipped: then no job of ours is about it.
     pub async fn target(&self, sweep: &SweepId, ordinal: u32) -> Result<Target, HandlerError> {
-        let key = format!("{sweep}-{ordinal}");
+        let key = ReviewId::new(sweep, ordinal);
         if let Some(target) = self.0.targets.get(&key) {
             return Ok((*target).clone());
         }
