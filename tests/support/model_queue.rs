@@ -73,6 +73,8 @@ pub struct ModelQueue {
     /// `STREAM:SWEEP` -> ids of rows.
     rows: BTreeMap<String, Vec<String>>,
     sweeps: BTreeMap<String, Sweep>,
+    /// Sweeps whose targets this call has settled, and whether a live one has.
+    moved: Vec<(String, bool)>,
     /// Moves made since somebody asked: job and name of the transition.
     moves: Vec<(String, &'static str)>,
 }
@@ -102,6 +104,7 @@ impl ModelQueue {
             indexed: BTreeMap::new(),
             rows: BTreeMap::new(),
             sweeps: BTreeMap::new(),
+            moved: Vec::new(),
             moves: Vec::new(),
         }
     }
@@ -146,7 +149,9 @@ impl ModelQueue {
 
     /// Puts jobs into the queue; returns how many were new.
     pub fn enqueue_all(&mut self, jobs: &[NewJob]) -> u64 {
-        jobs.iter().map(|j| u64::from(self.enqueue(j))).sum()
+        let new = jobs.iter().map(|j| u64::from(self.enqueue(j))).sum();
+        self.settle_up();
+        new
     }
 
     /// Renews leases; returns the jobs whose lease was lost.
@@ -189,6 +194,7 @@ impl ModelQueue {
         } else if self.job(id).lane == "plan" {
             self.plan_again(&sweep);
         }
+        self.settle_up();
         revived
     }
 

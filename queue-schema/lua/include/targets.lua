@@ -188,16 +188,16 @@ local function is_accepted(sweep, target)
   return stream and call('HEXISTS', P .. 'rowid:' .. stream .. ':' .. sweep, sweep .. '-' .. target) == 1
 end
 
--- Sweeps whose targets have settled, and whether a live one has. What follows is done once for each, before all else
--- that is settled at the end of a call.
+-- Sweeps whose targets have settled, in order, and whether a live one has. What follows is done once for each, before
+-- all else that is settled at the end of a call.
 local moved = {}
 table.insert(at_end, 1, function()
   local failed
-  while next(moved) do
+  while #moved > 0 do
     local sweeps = moved
     moved = {}
-    for sweep, has_room in pairs(sweeps) do
-      local ok, why = pcall(has_room and go_on or judge_sweep, sweep)
+    for _, sweep in ipairs(sweeps) do
+      local ok, why = pcall(sweeps[sweep] and go_on or judge_sweep, sweep)
       if not ok then failed = failed or why end
     end
   end
@@ -220,5 +220,6 @@ settle = function(sweep, target, code)
   count(sk, 'n:' .. code, 1, true)
   tell_settled(sweep, code, 1, target)
   tidy(sweep, target, asked)
+  if moved[sweep] == nil then moved[#moved + 1] = sweep end
   moved[sweep] = moved[sweep] or old == 'l'
 end

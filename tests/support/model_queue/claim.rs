@@ -28,7 +28,9 @@ impl ModelQueue {
         }
         self.take_back();
         self.promote();
+        self.settle_up();
         let got = self.serve(request);
+        self.settle_up();
         if !got.is_empty() {
             self.claims.insert(request.worker.to_string(), (request.request.clone(), got.clone()));
         }

@@ -7,7 +7,9 @@ use queue_schema::effects::{Effect, Ending};
 impl ModelQueue {
     /// Applies commits; one answer each, false for a lease that was lost.
     pub fn commit(&mut self, commits: &[Commit]) -> Vec<bool> {
-        commits.iter().map(|c| self.commit_one(c)).collect()
+        let applied = commits.iter().map(|c| self.commit_one(c)).collect();
+        self.settle_up();
+        applied
     }
 
     fn commit_one(&mut self, commit: &Commit) -> bool {

@@ -92,6 +92,7 @@ impl ModelQueue {
         let mut plan = NewJob::of(&Plan { sweep: id.clone(), first: 0 }).expect("it serialises");
         plan.trace(&Trace::of_sweep(&id));
         self.enqueue(&plan.priority(priority));
+        self.settle_up();
         Created { id, new: true, put_back: 0 }
     }
 
@@ -186,10 +187,23 @@ impl ModelQueue {
         if asked == TargetStatus::Cancelled {
             self.appended.remove(&format!("att:{id}-{target}"));
         }
-        if was == TargetStatus::Live {
-            self.admit(id);
+        let frees_a_place = was == TargetStatus::Live;
+        match self.moved.iter_mut().find(|(sweep, _)| sweep == id) {
+            Some((_, has_room)) => *has_room |= frees_a_place,
+            None => self.moved.push((id.to_owned(), frees_a_place)),
         }
-        self.judge(id);
+    }
+
+    /// At the end of a call, sweeps whose targets have settled admit others and may end.
+    pub(super) fn settle_up(&mut self) {
+        while !self.moved.is_empty() {
+            for (sweep, has_room) in std::mem::take(&mut self.moved) {
+                if has_room {
+                    self.admit(&sweep);
+                }
+                self.judge(&sweep);
+            }
+        }
     }
 
     /// Nothing is kept of a target that was cancelled.
