@@ -83,14 +83,14 @@ CRASHES := --workspace --test faults crash::
 # crates once more. It is not named in the environment, which the tests would hand on.
 LINTED := --config 'build.rustc-workspace-wrapper="clippy-driver"'
 
-# The tests start the programs, so these are built first. What does not build ends the run. The flow tests run on one server, then on a
-# cluster. All of them run, so that one run shows all failures. They wait for processes, leases and answers more than
-# they compute: one a core left a third of the cores idle.
+# The tests start the programs. One command builds both: two would build most crates twice, because tests ask for more
+# features of what they share. What does not build ends the run. The flow tests run on one server, then on a cluster.
+# All of them run, so that one run shows all failures. They also wait for processes, leases and answers: one a core
+# left a third of the cores idle.
 .PHONY: run-tests
 run-tests: export CLIPPY_ARGS := -Dwarnings
 run-tests:
-	$(CARGO) build $(LINTED) --workspace --locked --bins
-	$(CARGO) test $(LINTED) --workspace --locked --no-run
+	$(CARGO) build $(LINTED) --workspace --locked --bins --tests
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
 	    threads=$$(($$(getconf _NPROCESSORS_ONLN) * 3 / 2)); \
 	    run() { $(CARGO) nextest run $(LINTED) --locked --test-threads "$$threads" "$$@"; }; \

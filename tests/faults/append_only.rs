@@ -6,16 +6,19 @@ use scrum_tests::aof::{self, Step};
 use scrum_tests::history::History;
 use scrum_tests::model_stub::{Gate, ModelStub, Reply};
 use scrum_tests::oracle;
-use scrum_tests::process::{Bench, Process, children, kill9};
+use scrum_tests::process::{Bench, Process, children, kill9, long_form};
 use scrum_tests::redis::RedisServer;
 use scrum_tests::repo::{TestRepo, large_file};
 use scrum_tests::wait::eventually;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The bytes at the end that are cut one by one.
+/// The bytes at the end in which the file is cut.
 const TAIL: usize = 2048;
+/// Within a step, one byte in so many is cut; each in the long form.
+const STRIDE: usize = 4;
 
 /// Append-only files of a server, as they were at one moment.
 struct Files {
@@ -106,7 +109,12 @@ fn a_file_cut_at_any_byte_starts_with_no_half_step_and_the_sweep_can_be_complete
     );
 
     let (half, whole) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    each((all - TAIL..=all).collect(), 4, |keep| {
+    let stride = if long_form() { 1 } else { STRIDE };
+    let ends: BTreeSet<usize> = files.steps.iter().map(|s| s.end).collect();
+    // Just before and behind the end of a step always.
+    let near = |keep: usize| (keep - 1..=keep + 1).any(|at| ends.contains(&at));
+    let cuts = (all - TAIL..=all).filter(|keep| keep % stride == 0 || near(*keep));
+    each(cuts.collect(), 4, |keep| {
         let (server, _) = files.cut(keep);
         // The server holds the whole steps and nothing of the one that was cut.
         let jobs = oracle::check_jobs(&mut server.connection());

@@ -47,6 +47,7 @@ fn run(at: Option<Boundary>) -> (Vec<Boundary>, Vec<String>) {
     let (repo, stub, server) = (repo(), stub(), RedisServer::alone());
     server.load_scripts();
     let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
+        .short_leases()
         .set("queue.commit_batch", "1")
         .set("queue.backoff_max_ms", "60")
         .set("queue.crash_limit", "100")
@@ -113,6 +114,7 @@ fn a_diagnosis_is_made_once_when_a_worker_is_killed_around_its_steps() {
         let (repo, stub, server) = (repo(), stub(), RedisServer::alone());
         server.load_scripts();
         let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
+            .short_leases()
             .set("observe.window_s", "86400")
             .set("observe.threshold", "2")
             .set("observe.interval_s", "1");

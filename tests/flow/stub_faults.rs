@@ -22,9 +22,9 @@ const FILES: usize = 2;
 
 /// Timers, by the fault that each ends. Short ones are for those alone, because a busy machine is slow, too.
 const TIMERS: [(&str, &str); 3] = [
-    ("stall", "idle_timeout_s=3"),
-    ("silence", "first_byte_timeout_s=5"),
-    ("drip", "total_timeout_s=10"),
+    ("stall", "idle_timeout_s=2"),
+    ("silence", "first_byte_timeout_s=2"),
+    ("drip", "total_timeout_s=5"),
 ];
 
 /// What a fault is, and what it must come to.
