@@ -22,6 +22,8 @@ const END: Duration = Duration::from_secs(5);
 /// A server that ends sooner than this after its start, so often in a row, is not started again.
 const TOO_SOON: Duration = Duration::from_secs(10);
 const MOST_SOON_DEAD: u32 = 5;
+/// The same on a full disk, which mends itself more rarely.
+const MOST_SOON_DEAD_OF_FULL_DISK: u32 = 2;
 /// With less room than this on its disk, in bytes, a server can hardly write.
 const LEAST_ROOM: u64 = 1 << 20;
 /// Where the server keeps its append-only files.
@@ -108,7 +110,9 @@ impl PrivateRedis {
         if dead {
             let soon = self.started.is_some_and(|at| at.elapsed() < TOO_SOON);
             self.soon_dead = if soon { self.soon_dead + 1 } else { 0 };
-            if self.soon_dead >= MOST_SOON_DEAD {
+            let full = self.disk_is_full();
+            let most = if full { MOST_SOON_DEAD_OF_FULL_DISK } else { MOST_SOON_DEAD };
+            if self.soon_dead >= most {
                 bail!("the private Redis ends again and again{}", self.why());
             }
             self.child = None;
@@ -117,11 +121,14 @@ impl PrivateRedis {
         Ok(dead)
     }
 
+    fn disk_is_full(&self) -> bool {
+        disk::room(&self.opened).is_ok_and(|bytes| bytes < LEAST_ROOM)
+    }
+
     /// What may be the cause, and what to do.
     fn why(&self) -> String {
         let log = self.dir.join("redis.log");
-        let room = disk::room(&self.opened);
-        let full = if room.is_ok_and(|bytes| bytes < LEAST_ROOM) {
+        let full = if self.disk_is_full() {
             format!(
                 ": the disk of {} is full; make room, or pass another --state-dir",
                 self.dir.display()

@@ -135,14 +135,14 @@ fn spans(text: &str) -> impl DoubleEndedIterator<Item = String> {
 /// What it calls absent is there.
 pub(super) fn not_absent(one: &One<'_>, all: &All<'_>) -> bool {
     said_absent(&one.claim).iter().any(|(what, name)| match what {
-        Absent::Use => is_used(&all.code, name) || all.seen.elsewhere.contains(name),
+        Absent::Use => is_used(all.code(), name) || all.seen.elsewhere.contains(name),
         Absent::Import => all
-            .code
+            .code()
             .iter()
             .zip(all.seen.source.lines())
             .any(|(code, raw)| (is_import(code) && has_word(raw, name)) || defines(code, name)),
         Absent::Definition => all
-            .code
+            .code()
             .iter()
             .any(|code| defines(code, name) || (is_import(code) && has_word(code, name))),
     })

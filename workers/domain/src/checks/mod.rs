@@ -17,6 +17,7 @@ use crate::builtin::lex;
 use crate::parse::items::label;
 use crate::text::{clip, is_ident};
 use queue_schema::rows::{Finding, TypeHint};
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 /// Characters of a claim that are compared with others.
@@ -116,18 +117,14 @@ struct One<'a> {
     quote: String,
 }
 
-/// All findings, and the file.
+/// All findings, and the file. What few checks need of it is worked out when one asks.
 struct All<'a> {
     seen: &'a Seen<'a>,
     findings: Vec<One<'a>>,
-    /// The file without white space.
-    squeezed: String,
-    /// Its lines, comments and strings blanked.
-    code: Vec<String>,
-    /// Whether a line holds a comment and no code.
-    comments: Vec<bool>,
-    /// All words of the file, and of the definitions beside it.
-    words: BTreeSet<&'a str>,
+    squeezed: OnceCell<String>,
+    code: OnceCell<Vec<String>>,
+    comments: OnceCell<Vec<bool>>,
+    words: OnceCell<BTreeSet<&'a str>>,
 }
 
 impl<'a> All<'a> {
@@ -138,17 +135,40 @@ impl<'a> All<'a> {
             let quote = squeezed(finding.quote.as_deref().unwrap_or_default());
             One { at, finding, claim, folded, quote }
         });
-        // A finding may name a field of a definition that was shown.
-        let beside = seen.beside.iter();
-        let beside = beside.flat_map(|hint| hint.type_repr.split(|c: char| !is_ident(c)));
         Self {
             seen,
             findings: findings.collect(),
-            squeezed: squeezed(seen.source),
-            code: lex::code_of(seen.path, seen.source).into_iter().map(|(code, _)| code).collect(),
-            comments: lex::comments_of(seen.path, seen.source),
-            words: seen.source.split(|c: char| !is_ident(c)).chain(beside).collect(),
+            squeezed: OnceCell::new(),
+            code: OnceCell::new(),
+            comments: OnceCell::new(),
+            words: OnceCell::new(),
         }
+    }
+
+    /// The file without white space.
+    fn squeezed(&self) -> &str {
+        self.squeezed.get_or_init(|| squeezed(self.seen.source))
+    }
+
+    /// Its lines, comments and strings blanked.
+    fn code(&self) -> &[String] {
+        let lines = || lex::code_of(self.seen.path, self.seen.source).into_iter();
+        self.code.get_or_init(|| lines().map(|(code, _)| code).collect())
+    }
+
+    /// Whether a line holds a comment and no code.
+    fn comments(&self) -> &[bool] {
+        self.comments.get_or_init(|| lex::comments_of(self.seen.path, self.seen.source))
+    }
+
+    /// Whether a word stands in the file. A finding may also name a field of a definition that was shown.
+    fn has_word(&self, word: &str) -> bool {
+        let parts = |text: &'a str| text.split(|c: char| !is_ident(c));
+        let words = self.words.get_or_init(|| {
+            let beside = self.seen.beside.iter().flat_map(|hint| parts(&hint.type_repr));
+            parts(self.seen.source).chain(beside).collect()
+        });
+        words.contains(word)
     }
 }
 

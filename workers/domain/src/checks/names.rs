@@ -48,7 +48,7 @@ pub(super) fn unknown_name(one: &One<'_>, all: &All<'_>) -> bool {
     names_a_line_behind_the_end(&one.claim, all.seen.source.lines().count())
         || sentences(&one.claim).into_iter().any(|sentence| {
             let wanted = super::words(sentence).iter().any(|w| WANTED.contains(&w.as_str()));
-            !wanted && named(sentence).iter().any(|name| !all.words.contains(name.as_str()))
+            !wanted && named(sentence).iter().any(|name| !all.has_word(name))
         })
 }
 

@@ -78,7 +78,7 @@ pub(super) fn nothing_to_replace(one: &One<'_>, all: &All<'_>) -> bool {
         !code.contains(MASK_START)
             && !code.contains("...")
             && !code.contains('…')
-            && !all.squeezed.contains(code)
+            && !all.squeezed().contains(code)
     })
 }
 
@@ -86,7 +86,7 @@ pub(super) fn nothing_to_replace(one: &One<'_>, all: &All<'_>) -> bool {
 pub(super) fn comment_only(one: &One<'_>, all: &All<'_>) -> bool {
     let (Some(first), Some(last)) = (one.finding.line, one.finding.end_line) else { return false };
     let lines = (first as usize).saturating_sub(1)..last as usize;
-    let quoted = all.comments.get(lines).unwrap_or_default();
+    let quoted = all.comments().get(lines).unwrap_or_default();
     !quoted.is_empty() && quoted.iter().all(|comment| *comment)
 }
 
