@@ -121,6 +121,11 @@ impl PrivateRedis {
         Ok(dead)
     }
 
+    /// True when the server that this process started has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| !matches!(child.try_wait(), Ok(None)))
+    }
+
     fn disk_is_full(&self) -> bool {
         disk::room(&self.opened).is_ok_and(|bytes| bytes < LEAST_ROOM)
     }

@@ -44,6 +44,13 @@ impl Local {
         }
         self.workers.tend(progress)
     }
+
+    /// Ends the workers in good order: they have `grace_s` seconds for the calls that are under way. At once where the
+    /// server has ended for good: nothing can be given back to it.
+    pub fn stop(&mut self, grace_s: u64) {
+        let ended = self.server.as_mut().is_some_and(PrivateRedis::has_ended);
+        self.workers.stop(if ended { Duration::ZERO } else { Duration::from_secs(grace_s + 5) });
+    }
 }
 
 /// What programs that a command starts find: its Redis, its state, its settings.
@@ -183,13 +190,13 @@ impl Workers {
     }
 
     /// SIGTERM, then patience, then the knife: a killed worker loses nothing either.
-    pub fn stop(&mut self, grace_s: u64) {
+    fn stop(&mut self, patience: Duration) {
         for worker in &self.children {
             if let Some(pid) = rustix::process::Pid::from_raw(worker.child.id().cast_signed()) {
                 let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
             }
         }
-        let deadline = Instant::now() + Duration::from_secs(grace_s + 5);
+        let deadline = Instant::now() + patience;
         for worker in &mut self.children {
             child::end(&mut worker.child, deadline.saturating_duration_since(Instant::now()));
         }

@@ -71,7 +71,7 @@ pub async fn execute(global: &Global, mut args: ApplyArgs) -> anyhow::Result<u8>
     let ended = wait_for(&session, &id, &run, tend).await;
     progress.finish();
     if let Some(local) = &mut local {
-        local.workers.stop(session.settings.worker.grace_s);
+        local.stop(session.settings.worker.grace_s);
     }
     let Some(ended) = ended? else {
         tell(&format!("stopped waiting; run the same command again to continue run {run}"));

@@ -238,7 +238,7 @@ pub async fn wait_for(
     let workers = Workers::start(global, session, 1, own)?;
     let mut local = Local { workers, server };
     let ended = until_tallied(session, id, progress, |progress| local.tend(progress)).await;
-    local.workers.stop(session.settings.worker.grace_s);
+    local.stop(session.settings.worker.grace_s);
     // It is read from before it stops.
     session.private = local.server.take();
     ended

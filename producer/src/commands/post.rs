@@ -53,7 +53,7 @@ pub async fn execute(
     })
     .await;
     if let Some(mut local) = local {
-        local.workers.stop(session.settings.worker.grace_s);
+        local.stop(session.settings.worker.grace_s);
         session.private = local.server.take();
     }
     let stopped = || Err("interrupted; run the same command again to go on".to_owned());

@@ -42,7 +42,7 @@ pub async fn execute(global: &Global, mut args: RunArgs) -> anyhow::Result<u8> {
     let tend = |progress: &Progress| local.tend(progress);
     let ended = wait::until_over(&session, &created.id, &mut progress, tend).await;
     progress.finish();
-    local.workers.stop(session.settings.worker.grace_s);
+    local.stop(session.settings.worker.grace_s);
     let Some(status) = ended? else {
         tell(&format!("interrupted; run the same command again to continue sweep {}", created.id));
         return Ok(130);

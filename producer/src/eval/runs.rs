@@ -104,7 +104,7 @@ pub async fn run(
         let ended = Box::pin(wait::until_over(session, &begun.id, progress, tend)).await;
         let Some(status) = ended? else {
             progress.finish();
-            local.workers.stop(session.settings.worker.grace_s);
+            local.stop(session.settings.worker.grace_s);
             return Ok(None);
         };
         told(&status)?;
@@ -115,7 +115,7 @@ pub async fn run(
         before.push(files);
     }
     progress.finish();
-    local.workers.stop(session.settings.worker.grace_s);
+    local.stop(session.settings.worker.grace_s);
     Ok(Some(runs))
 }
 
