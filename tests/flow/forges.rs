@@ -53,6 +53,7 @@ fn publication(head: char) -> Publication {
         notes: vec!["qwen did not answer #3".to_owned()],
         complete: true,
         findings,
+        left_out: Vec::new(),
         target_url: Some("https://ci.example/1".to_owned()),
     }
 }

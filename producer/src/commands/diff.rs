@@ -268,7 +268,7 @@ fn say_all(reviewed: &Reviewed, status: &SweepStatus) -> anyhow::Result<()> {
     say(&format!("review {} in {}", status.id, duration(status.took_ms(0))))?;
     let width = width().unwrap_or(WIDTH);
     reviewed.lines().iter().try_for_each(|line| say(&clip_marked(&plain(line), width)))?;
-    if reviewed.tally.bundles == 0 {
+    if reviewed.tally.bundles == 0 && reviewed.tally.unreviewed.is_empty() {
         say("nothing was there to be reviewed")?;
     }
     Ok(())

@@ -94,6 +94,29 @@ fn a_review_goes_from_the_command_to_the_forge_and_follows_the_next_push() {
 }
 
 #[test]
+fn a_change_that_hides_itself_is_no_pass_and_its_finding_is_not_gone() {
+    let (repo, models, forge) = (repository(), reviewers(), ForgeStub::start(ForgeKind::Github));
+    let bench = bench(None, &models, &forge).set("sweep.max_file_bytes", "2000");
+    for (content, code, status) in [
+        (format!("{AFTER}\n"), 1, "failure"),
+        (format!("// @generated\n{AFTER}"), 1, "failure"),
+        (format!("{AFTER}\0"), 2, "error"),
+        (format!("{AFTER}{}", "// Longer.\n".repeat(200)), 2, "error"),
+        (AFTER.replace("more", "fine"), 0, "success"),
+    ] {
+        repo.write("src/cart.rs", content.as_bytes());
+        repo.commit("head");
+        forge.world(|world| world.head = head(&repo));
+        let done = post(&bench, &repo, &forge, &[]).expect(code);
+        forge.world(|world| {
+            let (comments, said) = (&world.comments, &world.statuses.last().unwrap().2);
+            assert_eq!((comments.len(), said.as_str()), (1, status), "{}", done.stdout);
+            assert_eq!(comments[0].resolved, code == 0, "{}", done.stdout);
+        });
+    }
+}
+
+#[test]
 fn a_worker_that_is_killed_while_it_posts_posts_nothing_twice() {
     for kind in ForgeKind::ALL {
         let (repo, models, forge) = (repository(), reviewers(), ForgeStub::start(kind));

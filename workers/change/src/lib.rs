@@ -10,7 +10,7 @@ pub use reviewers::{Found, NoReviewer, named_or_configured, reviewer, reviewers,
 use queue_schema::sweep::{DiffBounds, DiffSpec, PostSpec, Reviewer, SWEEP_VERSION, SweepSpec};
 use queue_schema::url;
 use scrum_config::Settings;
-use scrum_domain::diff::{self, Bounds, PatchError, Plan, Refused};
+use scrum_domain::diff::{self, Bounds, Change, PatchError, Plan, Refused};
 use scrum_repo::{DiffRange, Repo, RepoError};
 use std::collections::BTreeMap;
 
@@ -66,7 +66,13 @@ pub fn cut(
     let text = repo.diff(&range.base, &range.head, max_file_bytes)?;
     let ignore = repo.ignore_file(&range.base)?;
     let ignored = |path: &str| ignore.as_ref().is_some_and(|file| file.is_ignored(path));
-    Ok(diff::bundles(&diff::parse(&text)?, &Bounds::from(bounds), &ignored)?)
+    let mut patch = diff::parse(&text)?;
+    for file in patch.files.iter_mut().filter(|file| file.binary && file.change != Change::Added) {
+        let named = file.old_path();
+        let before = repo.files(&range.base, std::slice::from_ref(&named), max_file_bytes)?;
+        file.was_text = before.get(&named).is_some_and(|bytes| diff::can_be_shown(&named, bytes));
+    }
+    Ok(diff::bundles(&patch, &Bounds::from(bounds), &ignored)?)
 }
 
 /// The record of a sweep over a change, and the change in its parts. Only the settings and the commit before the

@@ -74,7 +74,7 @@ impl Change {
         let mut tally = self.counted();
         let Some(before) = self.before(queue).await? else { return Ok((tally, Vec::new())) };
         let known = before.rows(&before.counted());
-        let gone = diff::compare(&known, &mut tally);
+        let gone = diff::compare(&known, &mut tally, &self.left_out);
         Ok((tally, gone))
     }
 
@@ -91,7 +91,8 @@ impl Change {
 
     fn counted(&self) -> Tally {
         let said: Vec<Said> = self.reviews.iter().map(Said::from).collect();
-        diff::tally(&said, &self.missing)
+        let hidden = self.left_out.iter().filter(|(_, reason)| diff::is_hidden(reason));
+        diff::tally(&said, &self.missing).hidden(hidden.map(|(path, _)| path.clone()))
     }
 
     /// The findings of its tally as rows.

@@ -3,9 +3,9 @@
 //! A cut depends on what it cuts alone, so that a change in one component leaves the others' bundles, and what was
 //! said of them, as they are.
 
+use super::left_out::left_out;
 use super::patch::{FilePatch, Hunk, Patch};
 use super::show;
-use crate::target::{self, SkipReason};
 use queue_schema::ids::content_id;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -123,9 +123,8 @@ pub fn bundles(
     let mut files = Vec::new();
     for (at, file) in patch.files.iter().enumerate() {
         let name = file.path();
-        if let Some(reason) = left_out(file, &name, ignored) {
+        if let Some(reason) = left_out(file, ignored) {
             let bytes = file.hunks.iter().map(show::raw_bytes).sum();
-            let reason = reason.to_string();
             plan.left_out.push(LeftOut { file: at, path: name, reason, bytes });
         } else {
             files.push(Part::of(at, file, name));
@@ -161,34 +160,6 @@ fn apart(bundles: &mut [Bundle]) {
         if *times > 1 {
             bundle.name = format!("{} ({times})", bundle.name);
         }
-    }
-}
-
-/// Why a file is not shown to anybody.
-fn left_out(file: &FilePatch, path: &str, ignored: &dyn Fn(&str) -> bool) -> Option<SkipReason> {
-    if ignored(path) {
-        return Some(SkipReason::Ignored);
-    }
-    if show::in_one_line(file) {
-        return None;
-    }
-    if let Some(reason) = target::skip_by_path(path) {
-        return Some(reason);
-    }
-    if file.binary {
-        return Some(SkipReason::Binary);
-    }
-    // What a program writes says so in its first lines; the density of a file can be told of a whole one.
-    let whole =
-        file.hunks.len() == 1 && (file.hunks[0].old_lines == 0 || file.hunks[0].new_lines == 0);
-    let first = file.hunks.first().filter(|hunk| whole || hunk.new_start <= 1)?;
-    let gone = first.new_lines == 0;
-    let kept = first.lines.iter().filter(|line| gone || line.sign != super::Sign::Removed);
-    let text = kept.map(|line| line.text.as_slice()).collect::<Vec<_>>().join(&b'\n');
-    match target::inspect(&text) {
-        Err(reason @ (SkipReason::Generated | SkipReason::Pointer(_))) => Some(reason),
-        Err(reason @ SkipReason::Dense { .. }) if whole => Some(reason),
-        _ => None,
     }
 }
 

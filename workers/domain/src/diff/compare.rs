@@ -9,8 +9,12 @@ use queue_schema::rows::{DiffFinding, DiffRemark, FindingState};
 use std::collections::BTreeMap;
 
 /// Says of each finding whether it is new; one that was there keeps its identity. Returns those that are gone: not
-/// the ones of which nobody could say now whether they are.
-pub fn compare(before: &[DiffFinding], tally: &mut Tally) -> Vec<DiffFinding> {
+/// the ones of which nobody could say now whether they are, as those in a file that is left out.
+pub fn compare(
+    before: &[DiffFinding],
+    tally: &mut Tally,
+    left_out: &[(String, String)],
+) -> Vec<DiffFinding> {
     // A finding has a row for each number of reviewers that it had; the last one counts.
     let latest: BTreeMap<&str, &DiffFinding> =
         before.iter().map(|row| (row.id.as_str(), row)).collect();
@@ -36,7 +40,8 @@ pub fn compare(before: &[DiffFinding], tally: &mut Tally) -> Vec<DiffFinding> {
             }
         }
         let lost = (0..old.len()).filter(|at| !found.contains(&Some(*at))).map(|at| old[at]);
-        let judged = lost.filter(|row| !tally.unreviewed.contains(&row.bundle));
+        let seen = !left_out.iter().any(|(left, _)| Some(left.as_str()) == path);
+        let judged = lost.filter(|row| seen && !tally.unreviewed.contains(&row.bundle));
         gone.extend(
             judged.map(|row| DiffFinding { state: Some(FindingState::Fixed), ..row.clone() }),
         );

@@ -46,6 +46,8 @@ pub struct FilePatch {
     pub new_mode: Option<u32>,
     /// It is not text: the diff has none of its content.
     pub binary: bool,
+    /// Reviewers could be shown it before. A diff does not say so of a binary file; whoever has the commits does.
+    pub was_text: bool,
     /// What changed, in order.
     pub hunks: Vec<Hunk>,
 }

@@ -93,7 +93,7 @@ pub struct Tally {
     pub reviewers: Vec<Voter>,
     /// Bundles that were asked about.
     pub bundles: usize,
-    /// Bundles of which nobody, or too few, said anything.
+    /// Bundles of which nobody, or too few, said anything, and files that the change hides from all of them.
     pub unreviewed: Vec<String>,
     /// Who said nothing of what.
     pub missing: Vec<Missing>,
@@ -109,6 +109,14 @@ impl Group {
 }
 
 impl Tally {
+    /// With files that the change itself hides: nobody can say anything of them.
+    #[must_use]
+    pub fn hidden(mut self, paths: impl IntoIterator<Item = String>) -> Self {
+        self.unreviewed.extend(paths);
+        self.verdict = verdict(&self);
+        self
+    }
+
     /// The exit code: 1 for what it fails on, 2 where too few reviewers said anything, else 0.
     pub fn exit_code(&self, fail_on: DiffFailOn) -> u8 {
         let fails = |group: &Group| match fail_on {

@@ -1,6 +1,7 @@
 //! Answers as reviewers write them, and what is made of them.
 
 mod answers;
+mod hidden;
 mod places;
 mod reports;
 mod tally;

@@ -8,6 +8,7 @@
 
 pub mod body;
 pub mod inert;
+mod known;
 pub mod lines;
 pub mod marker;
 pub mod plan;
@@ -48,6 +49,8 @@ pub struct Publication {
     pub complete: bool,
     /// All findings, the most important first.
     pub findings: Vec<Finding>,
+    /// Paths of files that nobody was shown: what was found in them before may still be there.
+    pub left_out: Vec<String>,
     /// A page about the review, `http` or `https`.
     pub target_url: Option<String>,
 }

@@ -1,6 +1,7 @@
 //! From what should be there and what is there to what is to be done.
 
 use super::body::{self, Placed};
+use super::known::{beside, comments, is_open};
 use super::{
     Action, DiffLines, Existing, Finding, Inline, Lengths, Marker, Note, Posted, Publication,
 };
@@ -43,6 +44,7 @@ pub fn plan(
         let outcome = Outcome { closed: true, ..Outcome::default() };
         return Plan { actions: Vec::new(), outcome };
     }
+    let publication = &beside(existing, publication);
     let status = Action::Status {
         state: publication.state,
         text: clip_marked(&crate::text::one_line(&publication.headline), lengths.status),
@@ -105,19 +107,16 @@ struct Ours<'a> {
 impl<'a> Ours<'a> {
     fn of(existing: &'a Existing, publication: &Publication) -> Self {
         let context = Marker::new("").with("c", &publication.context);
-        let marked = |body: &str, kind: &str| {
-            Marker::read(body).filter(|m| m.kind == kind && m.get("c") == context.get("c"))
-        };
-        let summary =
-            existing.notes.iter().find_map(|n| Some((n, marked(&n.body, body::SUMMARY)?)));
-        let comment = |c: &'a Posted| Some((c, marked(&c.body, body::FINDING)?));
+        let is_ours = |m: &Marker| m.kind == body::SUMMARY && m.get("c") == context.get("c");
+        let marked = |n: &'a Note| Some((n, Marker::read(&n.body).filter(is_ours)?));
+        let summary = existing.notes.iter().find_map(marked);
         let (summary, mark) = summary.unzip();
         let mark = mark.unwrap_or_default();
         Self {
             summary,
             same_head: mark.get("h") == publication.head,
             mark,
-            comments: existing.comments.iter().filter_map(comment).collect(),
+            comments: comments(existing, publication),
         }
     }
 
@@ -142,15 +141,13 @@ impl<'a> Ours<'a> {
             return (0, Vec::new());
         }
         let there = |print: &str| publication.findings.iter().any(|f| f.fingerprint == print);
-        let gone: Vec<_> = self.comments.iter().filter(|(_, mark)| !there(mark.get("f"))).collect();
+        let seen = |comment: &Posted| !publication.left_out.contains(&comment.path);
+        let lost =
+            self.comments.iter().filter(|(comment, mark)| seen(comment) && !there(mark.get("f")));
+        let gone: Vec<_> = lost.collect();
         let open = gone.iter().filter(|(comment, mark)| is_open(comment, mark));
         (gone.len(), open.map(|(comment, _)| *comment).collect())
     }
-}
-
-/// Whether nobody has resolved a comment, and it does not say that its finding is gone.
-fn is_open(comment: &Posted, mark: &Marker) -> bool {
-    !comment.resolved && mark.get("gone").is_empty()
 }
 
 /// The comments that are new.

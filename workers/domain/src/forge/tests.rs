@@ -29,6 +29,7 @@ fn publication(findings: Vec<Finding>) -> Publication {
         notes: Vec::new(),
         complete: true,
         findings,
+        left_out: Vec::new(),
         target_url: None,
     }
 }
@@ -107,6 +108,8 @@ fn what_is_there_decides_what_is_done() {
         ..request()
     };
     let fail = "Failed 'Some findings'";
+    let left_out = |state| Publication { left_out: vec!["a.rs".to_owned()], state, ..of(&[]) };
+    let hidden = "Unreviewed 'Some findings', summary = 0 0 0".to_owned();
     #[rustfmt::skip]
     let cases = [
         ("closed", Existing { open: false, ..request() }, two.clone(), &none, " = 0 0 0 closed".to_owned()),
@@ -120,6 +123,9 @@ fn what_is_there_decides_what_is_done() {
         ("all is there", both.clone(), two.clone(), &none, format!("{fail}, summary = 2 0 0")),
         ("one is gone", both.clone(), of(&[("f2", 7)]), &none, format!("resolve 1, {fail}, summary = 1 0 1")),
         ("not all was reviewed", both.clone(), Publication { complete: false, ..of(&[]) }, &none, format!("{fail}, summary = 0 0 0")),
+        ("its file is left out", both.clone(), left_out(State::Failed), &none, format!("{fail}, summary = 0 0 0")),
+        ("that makes no pass", both.clone(), left_out(State::Passed), &none, hidden),
+        ("but by hand", with(vec![resolved(posted(1, "f1", before))]), left_out(State::Passed), &none, "Passed 'Some findings', summary = 0 0 0".to_owned()),
         ("gone before", with(vec![resolved(posted(1, "f1", before)), said_gone(posted(2, "f2", before))]), of(&[]), &none, format!("{fail}, summary = 0 0 2")),
         ("come back", with(vec![resolved(posted(1, "f1", before)), said_gone(posted(2, "f2", before))]), two.clone(), &none, format!("{fail}, summary = 0 2 0")),
         ("of another name", with(vec![of_another(posted(1, "f1", now))]), of(&[("f1", 3)]), &none, format!("review f1:3, {fail}, summary = 1 0 0")),

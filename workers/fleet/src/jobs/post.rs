@@ -75,8 +75,9 @@ async fn publication(ctx: &Context, job: &Post) -> Result<Publication, HandlerEr
         state: Publication::state_of(tally.exit_code(fail_on)),
         headline: headline(&tally),
         notes: notes(&change, &tally),
-        complete: tally.missing.is_empty(),
+        complete: tally.missing.is_empty() && tally.unreviewed.is_empty(),
         findings: Vec::new(),
+        left_out: change.left_out.iter().map(|(path, _)| path.clone()).collect(),
         target_url: job.what.target_url.clone(),
     };
     Ok(publication.with_findings(&change.rows(&tally)))

@@ -263,6 +263,8 @@ fn a_review_that_too_few_gave_is_never_green() {
         let sum = tally(&said, &missing);
         assert_eq!(sum.exit_code(DiffFailOn::default()), code, "{said:?} {missing:?}");
         assert_eq!(sum.unreviewed.is_empty(), code == 0);
+        let sum = sum.hidden(["a.rs".to_owned()]);
+        assert_eq!(sum.exit_code(DiffFailOn::Never), 2, "what nobody can be shown is not reviewed");
     }
     let two = [
         at("a.rs", 5, Block, "The lock is never released"),
@@ -288,7 +290,7 @@ fn a_second_head_knows_what_is_new_and_what_is_gone() {
         DiffRemark { line: Some(31), what: "Reads past the end of the list".to_owned(), ..bound };
     let fresh = at("a.rs", 70, Warn, "The name is not escaped");
     let mut now = tally(&[vote("a", DiffVerdict::Hold, vec![moved, fresh])], &[]);
-    let gone = compare(&rows, &mut now);
+    let gone = compare(&rows, &mut now, &[]);
     let states: Vec<_> = now.findings.iter().map(|g| (g.remark.line, g.state)).collect();
     assert_eq!(states, [(Some(31), Some(FindingState::Open)), (Some(70), Some(FindingState::New))]);
     assert_eq!(now.findings[0].id, rows[0].id);
@@ -305,12 +307,14 @@ fn a_second_head_knows_what_is_new_and_what_is_gone() {
     let vote = |remarks| tally(&[vote("a", DiffVerdict::Hold, remarks)], &[]);
     let rows = [vote(vec![within("load", 50)]).rows(&counted), rows].concat();
     let mut now = vote(vec![within("save", 10), within("load", 80)]);
-    compare(&rows, &mut now);
+    compare(&rows, &mut now, &[]);
     let ids: Vec<_> = now.findings.iter().map(|g| (g.state, g.id == rows[0].id)).collect();
     assert_eq!(ids, [(Some(FindingState::New), false), (Some(FindingState::Open), true)]);
     let missing =
         [Missing { bundle: "./".to_owned(), reviewer: "a".to_owned(), reason: String::new() }];
-    assert!(compare(&rows, &mut tally(&[], &missing)).is_empty(), "nobody looked");
+    assert!(compare(&rows, &mut tally(&[], &missing), &[]).is_empty(), "nobody looked");
+    let left = [("a.rs".to_owned(), "generated".to_owned())];
+    assert!(compare(&rows, &mut tally(&[], &[]), &left).is_empty(), "nobody was shown it");
 }
 
 fn remarks() -> impl Strategy<Value = DiffRemark> {

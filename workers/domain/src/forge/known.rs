@@ -1,0 +1,35 @@
+//! What our comments at a request say of a review, before it is decided what is to be done: they outlive the state of
+//! whoever reviews.
+
+use super::body::FINDING;
+use super::{Existing, Marker, Posted, Publication, State};
+
+/// The review, as it is to be published beside the comments that are there. While one is open in a file that nobody is
+/// shown any more, the review is no pass: a change must not become one by hiding what was found.
+pub(super) fn beside(existing: &Existing, publication: &Publication) -> Publication {
+    let mut publication = publication.clone();
+    let comments = comments(existing, &publication);
+    let hidden = |(comment, mark): &(&Posted, Marker)| {
+        is_open(comment, mark) && publication.left_out.contains(&comment.path)
+    };
+    if publication.state == State::Passed && comments.iter().any(hidden) {
+        publication.state = State::Unreviewed;
+    }
+    publication
+}
+
+/// Our comments at lines that reviews of this name made, with their marks.
+pub(super) fn comments<'a>(
+    existing: &'a Existing,
+    publication: &Publication,
+) -> Vec<(&'a Posted, Marker)> {
+    let context = Marker::new("").with("c", &publication.context);
+    let is_ours = |mark: &Marker| mark.kind == FINDING && mark.get("c") == context.get("c");
+    let marked = |comment: &'a Posted| Marker::read(&comment.body).map(|mark| (comment, mark));
+    existing.comments.iter().filter_map(marked).filter(|(_, mark)| is_ours(mark)).collect()
+}
+
+/// Whether nobody has resolved a comment, and it does not say that its finding is gone.
+pub(super) fn is_open(comment: &Posted, mark: &Marker) -> bool {
+    !comment.resolved && mark.get("gone").is_empty()
+}
