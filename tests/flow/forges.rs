@@ -27,6 +27,7 @@ const EVIL: &str = "ping @octo and @all, fixes #12, see !7 :tada: https://forge.
 fn finding(print: &str, path: &str, line: u32, side: Side, severity: Severity) -> Finding {
     Finding {
         fingerprint: print.to_owned(),
+        about: String::new(),
         path: path.to_owned(),
         line: Some(line),
         side,

@@ -18,6 +18,14 @@ const BEFORE: &str = "fn total() {\n    old();\n    rest();\n}\n";
 const AFTER: &str = "fn total() {\n    new();\n    more();\n    rest();\n}\n";
 const SAYS: &str = "SEVERITY: BLOCK\nWHERE: src/cart.rs:3\nQUOTE: `more();`\nWHAT: the call of more is not wanted here, \
     ask @octo\nWHY: the total is counted twice as soon as more has run once\n\nVERDICT: hold, it counts twice\n";
+/// The same in other words, by what a later head adds.
+const IN_OTHER_WORDS: [(&str, &str); 2] = [
+    (
+        "second();",
+        "calling more here adds items again\nWHY: the amount doubles, each of them was added by old code",
+    ),
+    ("third();", "a customer pays double after this runs\nWHY: the sum grows with every run of it"),
+];
 const SHIPS: &str = "I read the change of src/cart.rs line by line, and the total is the one that its callers expect \
     of it now.\n\nNo findings.\n\nVERDICT: ship\n";
 
@@ -114,6 +122,86 @@ fn a_change_that_hides_itself_is_no_pass_and_its_finding_is_not_gone() {
             assert_eq!(comments[0].resolved, code == 0, "{}", done.stdout);
         });
     }
+}
+
+/// Reviewers whose words change from head to head, who have nothing to say of `quiet();`, and who find another thing wrong
+/// with the change of `src/pay.rs`.
+fn unsteady_reviewers() -> ModelStub {
+    ModelStub::with(|call: &Recorded| {
+        let has = |code: &str| call.prompt.contains(code);
+        let (head, _) = SAYS.split_once("the call").unwrap();
+        let (_, verdict) = SAYS.split_once("\n\n").unwrap();
+        let words = IN_OTHER_WORDS.iter().find(|(code, _)| has(code));
+        Reply::ok(match words {
+            _ if has("quiet();") => String::new(),
+            Some((_, words)) => format!("{head}{words}\n\n{verdict}"),
+            None if has("pay") => SAYS.replace("cart", "pay"),
+            None => SAYS.to_owned(),
+        })
+    })
+}
+
+#[test]
+fn a_finding_keeps_its_comment_and_its_identity_whatever_lies_between_two_heads() {
+    let all = ["nothing", "a head", "another request", "an audit", "no answer", "a new state"];
+    let kept = all.map(|between| (between, kept_through(between)));
+    assert_eq!(kept, all.map(|between| (between, (between != "a new state", true))));
+}
+
+/// Whether the finding of a first head has its identity at a later one, and whether its one comment stands.
+fn kept_through(between: &str) -> (bool, bool) {
+    let (repo, models) = (repository(), unsteady_reviewers());
+    let forge = ForgeStub::start(ForgeKind::Github);
+    let first_job = bench(None, &models, &forge).set("diff.retries", "0");
+    let pushed = |code: &str| {
+        repo.write("src/cart.rs", AFTER.replace('}', &format!("    {code}\n}}")).as_bytes());
+        repo.commit("Call more of it");
+        forge.world(|world| world.head = head(&repo));
+    };
+    let reviewed = |bench: &Bench| -> serde_json::Value {
+        let done = post(bench, &repo, &forge, &["--json"]);
+        serde_json::from_str(&done.stdout).unwrap_or_else(|_| panic!("{}", done.stderr))
+    };
+    pushed("first();");
+    let first = reviewed(&first_job);
+    let path = repo.path().to_str().unwrap();
+    match between {
+        "a head" => {
+            pushed("second();");
+            reviewed(&first_job);
+        }
+        "another request" => {
+            repo.git(&["checkout", "-q", "-b", "other", "main"]);
+            repo.write("src/pay.rs", AFTER.replace("total", "pay").as_bytes());
+            repo.commit("another");
+            let more = ["--post=github", "--repo=o/r", "--number=6"];
+            let by = ["diff", path, "main..other", "--reviewer=a=stub/a"];
+            let done = first_job.run(&[&by[..], &more].concat());
+            assert!(done.stdout.contains("src/pay.rs"), "{}", done.stdout);
+            repo.git(&["checkout", "-q", "feature"]);
+        }
+        "an audit" => {
+            let asked = models.requests().len();
+            let by = ["audit", "--claims", path, "main..HEAD", "--voter=a=stub/a"];
+            let done = first_job.run(&by);
+            assert!(models.requests().len() > asked, "{} {}", done.stdout, done.stderr);
+        }
+        "no answer" => {
+            pushed("quiet();");
+            assert_eq!(reviewed(&first_job)["exit_code"], 2);
+        }
+        _ => {}
+    }
+    pushed("third();");
+    let next_job = bench(None, &models, &forge);
+    let last = reviewed(if between == "a new state" { &next_job } else { &first_job });
+    let [first, last] = [&first, &last].map(|told| told["findings"][0].clone());
+    assert_ne!(last["remark"]["what"], first["remark"]["what"], "{between}");
+    let stands = forge.world(|world| {
+        let of_cart = || world.comments.iter().filter(|c| c.path.ends_with("cart.rs"));
+        of_cart().count() == 1 && of_cart().all(|comment| !comment.resolved)
+    });
+    (last["id"] == first["id"] && last["state"] == "open", stands)
 }
 
 #[test]

@@ -73,7 +73,7 @@ impl Change {
     pub async fn tally(&self, queue: &Queue) -> Result<(Tally, Vec<DiffFinding>), Error> {
         let mut tally = self.counted();
         let Some(before) = self.before(queue).await? else { return Ok((tally, Vec::new())) };
-        let known = before.rows(&before.counted());
+        let known = before.kept(queue).await?;
         let gone = diff::compare(&known, &mut tally, &self.left_out);
         Ok((tally, gone))
     }
@@ -87,6 +87,14 @@ impl Change {
         let paths: Vec<&String> = paths.into_iter().collect();
         let (identity, most) = (&self.sweep.spec().identity, self.spec.bounds.max_hints);
         known(queue, identity, &paths, most).await
+    }
+
+    /// The findings of its tally as rows, under the identities that they got when they were first held against the review
+    /// before it: what was said there in other words may be gone by now.
+    async fn kept(&self, queue: &Queue) -> Result<Vec<DiffFinding>, Error> {
+        let (kept, mut tally) = (queue.rows::<DiffFinding>(&self.sweep.id).await?, self.counted());
+        diff::compare(&kept, &mut tally, &[]);
+        Ok(self.rows(&tally))
     }
 
     fn counted(&self) -> Tally {
@@ -107,7 +115,7 @@ impl Change {
         })
     }
 
-    /// The last review before this one of what was asked for by the same words or from the same commit on, if that ended.
+    /// The last review before this one of the same change that ended, of those that anybody answered for.
     ///
     /// # Errors
     /// A failure of Redis.
@@ -121,8 +129,12 @@ impl Change {
             let Some(other) = queue.sweep_spec(&id).await? else { continue };
             let is_same = is_of_the_same(spec, &other);
             let status = if is_same { queue.sweep_status(&id).await? } else { None };
-            if status.is_some_and(|s| s.is_over() && s.created_ms <= created) {
-                return Box::pin(Self::open(queue, &id)).await;
+            if !status.is_some_and(|s| s.is_over() && s.created_ms <= created) {
+                continue;
+            }
+            let found = Box::pin(Self::open(queue, &id)).await?;
+            if found.as_ref().is_some_and(|change| !change.reviews.is_empty()) {
+                return Ok(found);
             }
         }
         Ok(None)
@@ -201,10 +213,16 @@ pub async fn known(
     Ok(diff::known(named, now_ms(), most as usize))
 }
 
-/// Whether two sweeps are about one change as it grows.
+/// Whether two sweeps review one change as it grows: the one of a pull or merge request, else what was asked for by the
+/// same words, or from the same commit on where neither is published.
 fn is_of_the_same(one: &SweepSpec, other: &SweepSpec) -> bool {
     let (Some(own), Some(before)) = (&one.diff, &other.diff) else { return false };
-    one.repo == other.repo && (one.rev == other.rev || own.base == before.base)
+    let same = match (&own.post, &before.post) {
+        (Some(own), Some(before)) => own.to == before.to,
+        (None, None) => one.rev == other.rev || own.base == before.base,
+        _ => one.rev == other.rev,
+    };
+    same && before.claims.is_none() && one.repo == other.repo
 }
 
 const fn why(status: TargetStatus) -> &'static str {

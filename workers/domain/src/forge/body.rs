@@ -30,6 +30,7 @@ pub fn inline(finding: &Finding, publication: &Publication) -> String {
     let marker = Marker::new(FINDING)
         .with("c", &publication.context)
         .with("f", &finding.fingerprint)
+        .with("q", &finding.about)
         .with("h", &publication.head);
     format!("{}\n{}\n\n{}", marker.written(), title(finding), text(finding))
 }

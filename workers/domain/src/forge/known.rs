@@ -2,13 +2,28 @@
 //! whoever reviews.
 
 use super::body::FINDING;
-use super::{Existing, Marker, Posted, Publication, State};
+use super::{Existing, Finding, Marker, Posted, Publication, State};
+use std::collections::BTreeSet;
 
-/// The review, as it is to be published beside the comments that are there. While one is open in a file that nobody is
+/// The review, as it is to be published beside the comments that are there. A finding that no comment is known by takes
+/// one over that no finding is known by any more and that is about the same code: it says the same in other words. While one is open in a file that nobody is
 /// shown any more, the review is no pass: a change must not become one by hiding what was found.
 pub(super) fn beside(existing: &Existing, publication: &Publication) -> Publication {
     let mut publication = publication.clone();
     let comments = comments(existing, &publication);
+    let prints: BTreeSet<String> =
+        publication.findings.iter().map(|finding| finding.fingerprint.clone()).collect();
+    let (known, mut free): (Vec<_>, Vec<_>) =
+        comments.iter().partition(|(_, mark)| prints.contains(mark.get("f")));
+    free.sort_by_key(|(comment, mark)| !is_open(comment, mark));
+    let is_known = |print: &str| known.iter().any(|(_, mark)| mark.get("f") == print);
+    let unknown =
+        |finding: &&mut Finding| !finding.about.is_empty() && !is_known(&finding.fingerprint);
+    for finding in publication.findings.iter_mut().filter(unknown) {
+        if let Some(at) = free.iter().position(|(_, mark)| mark.get("q") == finding.about) {
+            free.remove(at).1.get("f").clone_into(&mut finding.fingerprint);
+        }
+    }
     let hidden = |(comment, mark): &(&Posted, Marker)| {
         is_open(comment, mark) && publication.left_out.contains(&comment.path)
     };

@@ -60,6 +60,8 @@ pub struct Publication {
 pub struct Finding {
     /// Known again by this after lines have moved: letters, digits and hyphens.
     pub fingerprint: String,
+    /// What it is about, by a hash of file and quoted code, whatever is said of it; empty where no code is quoted.
+    pub about: String,
     /// Path after the change; before it, in a file that was deleted.
     pub path: String,
     /// Its line, when it stands in the change.

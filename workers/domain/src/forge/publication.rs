@@ -1,7 +1,12 @@
 //! From the findings of a change to what is published of them.
 
 use super::{Finding, Publication, State};
-use queue_schema::rows::{DiffFinding, FindingState};
+use crate::checks::squeezed;
+use queue_schema::ids::content_id;
+use queue_schema::rows::{DiffFinding, DiffRemark, FindingState};
+
+/// Digits of the hash of what a finding is about.
+const ABOUT_DIGITS: usize = 16;
 
 impl From<&DiffFinding> for Finding {
     fn from(row: &DiffFinding) -> Self {
@@ -11,6 +16,7 @@ impl From<&DiffFinding> for Finding {
         let line = remark.line.filter(|_| !remark.outside && !path.is_empty());
         Self {
             fingerprint: row.id.clone(),
+            about: about(remark),
             path: if path.is_empty() { remark.place.clone() } else { path },
             line,
             side: remark.side,
@@ -39,5 +45,16 @@ impl Publication {
             1 => State::Failed,
             _ => State::Unreviewed,
         }
+    }
+}
+
+/// File and quoted code of a remark as a hash; empty where it has not both.
+fn about(remark: &DiffRemark) -> String {
+    let code = remark.quote.as_deref().map(squeezed).unwrap_or_default();
+    match &remark.path {
+        Some(path) if !path.is_empty() && !code.is_empty() => {
+            content_id(&[path.as_bytes(), code.as_bytes()])[..ABOUT_DIGITS].to_owned()
+        }
+        _ => String::new(),
     }
 }

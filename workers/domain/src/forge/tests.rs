@@ -10,6 +10,7 @@ const LENGTHS: Lengths = Lengths { comment: 60_000, status: 140 };
 fn finding(print: &str, line: Option<u32>) -> Finding {
     Finding {
         fingerprint: print.to_owned(),
+        about: String::new(),
         path: "a.rs".to_owned(),
         line,
         side: Side::New,
@@ -108,6 +109,15 @@ fn what_is_there_decides_what_is_done() {
         ..request()
     };
     let fail = "Failed 'Some findings'";
+    let about = |about: &str, finding| Finding { about: about.to_owned(), ..finding };
+    let said = |all: &[(&str, &str)]| {
+        let all = all.iter().map(|(print, of)| about(of, finding(print, Some(3))));
+        publication(all.collect())
+    };
+    let told = |id, print: &str, of: &str| {
+        let body = body::inline(&about(of, finding(print, Some(3))), &said(&[]));
+        Posted { body, ..posted(id, print, now) }
+    };
     let left_out = |state| Publication { left_out: vec!["a.rs".to_owned()], state, ..of(&[]) };
     let hidden = "Unreviewed 'Some findings', summary = 0 0 0".to_owned();
     #[rustfmt::skip]
@@ -123,6 +133,12 @@ fn what_is_there_decides_what_is_done() {
         ("all is there", both.clone(), two.clone(), &none, format!("{fail}, summary = 2 0 0")),
         ("one is gone", both.clone(), of(&[("f2", 7)]), &none, format!("resolve 1, {fail}, summary = 1 0 1")),
         ("not all was reviewed", both.clone(), Publication { complete: false, ..of(&[]) }, &none, format!("{fail}, summary = 0 0 0")),
+        ("in other words", with(vec![told(1, "f1", "q1")]), said(&[("f9", "q1")]), &none, format!("{fail}, summary = 1 0 0")),
+        ("of other code", with(vec![told(1, "f1", "q1")]), said(&[("f9", "q2")]), &none, format!("review f9:3, resolve 1, {fail}, summary = 1 0 1")),
+        ("of no code", with(vec![posted(1, "f1", now)]), said(&[("f9", "")]), &none, format!("review f9:3, resolve 1, {fail}, summary = 1 0 1")),
+        ("two of one code", with(vec![told(1, "f1", "q1")]), said(&[("f8", "q1"), ("f9", "q1")]), &none, format!("review f9:3, {fail}, summary = 2 0 0")),
+        ("one known, one in other words", with(vec![told(1, "f1", "q1"), told(2, "f2", "q1")]), said(&[("f9", "q1"), ("f1", "q1")]), &none, format!("{fail}, summary = 2 0 0")),
+        ("the open one first", with(vec![resolved(told(1, "f1", "q1")), told(2, "f2", "q1")]), said(&[("f9", "q1")]), &none, format!("{fail}, summary = 1 0 1")),
         ("its file is left out", both.clone(), left_out(State::Failed), &none, format!("{fail}, summary = 0 0 0")),
         ("that makes no pass", both.clone(), left_out(State::Passed), &none, hidden),
         ("but by hand", with(vec![resolved(posted(1, "f1", before))]), left_out(State::Passed), &none, "Passed 'Some findings', summary = 0 0 0".to_owned()),
@@ -286,6 +302,19 @@ fn findings_of_a_change_are_published_where_the_change_holds_them() {
         let got = publication(vec![finding("before", None)]).with_findings(&rows).findings;
         assert_eq!(got, want.into_iter().collect::<Vec<_>>());
     }
+    // What they are about is known again by code alone, however it is set.
+    let of = |path: Option<&str>, quote: Option<&str>| {
+        let row = row(path, false, None);
+        let remark = DiffRemark { quote: quote.map(str::to_owned), ..row.remark };
+        Finding::from(&DiffFinding { remark, ..row }).about
+    };
+    let quoted = of(Some("a.rs"), Some("f( x )"));
+    assert_eq!((quoted.len(), &quoted), (16, &of(Some("a.rs"), Some("f(x)"))));
+    assert!(![of(Some("b.rs"), Some("f(x)")), of(Some("a.rs"), Some("f(y)"))].contains(&quoted));
+    assert_eq!(
+        [of(Some("a.rs"), None), of(Some("a.rs"), Some(" ")), of(None, Some("f(x)"))],
+        ["", "", ""]
+    );
     let states = [0, 1, 2].map(Publication::state_of);
     assert_eq!(states, [State::Passed, State::Failed, State::Unreviewed]);
 }
