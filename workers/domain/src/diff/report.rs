@@ -296,6 +296,13 @@ pub fn sarif(tally: &Tally, about: &About<'_>) -> Value {
             json!({"level": "error", "message": {"text": text.replace("](", "] (")}})
         })
         .collect();
+    let (mut results, mut notes) = (Vec::new(), silent);
+    for group in &tally.findings {
+        match located(group, about) {
+            Some(path) => results.push(result(group, path)),
+            None => notes.push(json!({"level": "note", "message": {"text": message(group)}})),
+        }
+    }
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -310,38 +317,47 @@ pub fn sarif(tally: &Tally, about: &About<'_>) -> Value {
             }],
             "columnKind": "unicodeCodePoints",
             "invocations": [{
-                "executionSuccessful": tally.unreviewed.is_empty(), "toolExecutionNotifications": silent,
+                "executionSuccessful": tally.unreviewed.is_empty(), "toolExecutionNotifications": notes,
             }],
-            "results": tally.findings.iter().map(result).collect::<Vec<_>>(),
+            "results": results,
         }]
     })
 }
 
-fn result(group: &Group) -> Value {
-    let remark = &group.remark;
-    let mut text = remark.what.clone();
-    if let Some(why) = &remark.why {
+/// The file that a result is shown at: of a finding that names none of the change, the first one of what its reviewer was
+/// given. A code host takes no log of which a single result has no place.
+fn located<'a>(group: &'a Group, about: &About<'a>) -> Option<&'a str> {
+    let given = || about.reviews.iter().find(|row| row.bundle == group.bundle)?.files.first();
+    let path = group.remark.path.as_ref().filter(|path| !path.is_empty()).or_else(given);
+    path.map(String::as_str).filter(|path| !path.is_empty())
+}
+
+fn message(group: &Group) -> String {
+    let mut text = group.remark.what.clone();
+    if let Some(why) = &group.remark.why {
         let _ = write!(text, " ({why})");
     }
+    one_line(&shown(&text)).replace("](", "] (")
+}
+
+fn result(group: &Group, path: &str) -> Value {
+    let remark = &group.remark;
     let rule = usize::from(!group.is_convergent());
+    let mut location = json!({"artifactLocation": {"uri": uri_path(path)}});
+    // Lines of the file as it was are none of the commit that is named.
+    let line = remark.line.filter(|_| remark.side == DiffSide::New && !remark.outside);
+    if let Some(line) = line.filter(|_| remark.path.is_some()) {
+        location["region"] = json!({"startLine": line, "endLine": remark.end_line.unwrap_or(line)});
+    }
     let mut result = json!({
         "ruleId": if rule == 0 { "convergent" } else { "single" },
         "ruleIndex": rule,
         "level": group.severity.sarif_level(),
-        "message": {"text": one_line(&shown(&text)).replace("](", "] (")},
+        "message": {"text": message(group)},
+        "locations": [{"physicalLocation": location}],
         "partialFingerprints": {"scrumFleet/v1": group.id, "primaryLocationLineHash": group.id},
         "properties": {"reviewers": group.reviewers, "severity": group.severity.label()},
     });
-    if let Some(path) = &remark.path {
-        let mut location = json!({"artifactLocation": {"uri": uri_path(path)}});
-        // Lines of the file as it was are none of the commit that is named.
-        let line = remark.line.filter(|_| remark.side == DiffSide::New && !remark.outside);
-        if let Some(line) = line {
-            location["region"] =
-                json!({"startLine": line, "endLine": remark.end_line.unwrap_or(line)});
-        }
-        result["locations"] = json!([{"physicalLocation": location}]);
-    }
     match group.state {
         Some(FindingState::New) => result["baselineState"] = "new".into(),
         Some(FindingState::Open) => result["baselineState"] = "unchanged".into(),

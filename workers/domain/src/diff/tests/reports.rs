@@ -4,7 +4,9 @@ use super::{at, vote};
 use crate::diff::*;
 use queue_schema::rows::DiffSeverity::{Block, Info, Warn};
 use queue_schema::rows::DiffSide::Old;
-use queue_schema::rows::{DiffFinding, DiffRemark, DiffVerdict, FindingState, Severity};
+use queue_schema::rows::{
+    DiffFinding, DiffRemark, DiffReview, DiffVerdict, FindingState, Severity,
+};
 use serde_json::json;
 
 /// Two who agree in other words, one who says more, and one who said nothing.
@@ -113,10 +115,46 @@ fn a_review_is_told_whole() {
         results.iter().map(of).collect::<Vec<_>>(),
         [
             ("convergent".into(), "unchanged".into(), json!({"startLine": 7, "endLine": 9})),
-            ("single".into(), "new".into(), none.clone()),
-            ("single".into(), none.clone(), none),
+            ("single".into(), "new".into(), none),
         ]
     );
+    let notes = &log["runs"][0]["invocations"][0]["toolExecutionNotifications"];
+    assert_eq!(
+        (&notes[1]["level"], &notes[1]["message"]["text"]),
+        (&"note".into(), &"A test is missing".into()),
+        "a result without a place is none"
+    );
+}
+
+#[test]
+fn every_result_of_a_log_has_a_place() {
+    let remark = |path: Option<&str>| DiffRemark {
+        path: path.map(str::to_owned),
+        ..at("", 4, Warn, "A test is missing")
+    };
+    let given: DiffReview = serde_json::from_value(json!({
+        "sweep_id": "5", "review_id": "5-0", "repo": "r", "base": "b", "head": "h", "bundle": "./",
+        "bundle_id": "0", "files": ["api/a b.rs", "b.rs"], "reviewer": "a", "model": "m", "reviewed_at": "t",
+        "verdict": "hold", "verdict_note": "", "remarks": [], "answer": "", "attempts": [], "tokens_in": 0,
+        "tokens_out": 0, "cost_usd": null, "duration_ms": 0, "masked": 0, "schema_version": 1,
+    }))
+    .unwrap();
+    let elsewhere = DiffReview { bundle: "web/".to_owned(), ..given.clone() };
+    let line = json!({"startLine": 4, "endLine": 4});
+    for (path, reviews, want, region) in [
+        (Some("c.rs"), vec![given.clone()], Some("c.rs"), line),
+        (None, vec![elsewhere.clone(), given.clone()], Some("api/a%20b.rs"), json!(null)),
+        (None, vec![elsewhere], None, json!(null)),
+        (Some(""), vec![], None, json!(null)),
+    ] {
+        let sum = tally(&[vote("a", DiffVerdict::Hold, vec![remark(path)])], &[]);
+        let about = report::About { reviews: &reviews, ..report::About::default() };
+        let run = &report::sarif(&sum, &about)["runs"][0];
+        let place = &run["results"][0]["locations"][0]["physicalLocation"];
+        assert_eq!((&place["artifactLocation"]["uri"], &place["region"]), (&json!(want), &region));
+        let notes = run["invocations"][0]["toolExecutionNotifications"].as_array().unwrap();
+        assert_eq!(notes.len(), usize::from(want.is_none()), "{path:?}");
+    }
 }
 
 fn report_known() -> Known {
