@@ -9,8 +9,10 @@ mod kept;
 use queue_schema::rows::DiffReview;
 use scrum_tests::model_stub::{Gate, ModelStub, Recorded, Reply, answers};
 use scrum_tests::process::{Bench, Done};
+use scrum_tests::redis::RedisServer;
 use scrum_tests::repo::TestRepo;
 use scrum_tests::wait::eventually;
+use scrum_tests::web::Web;
 use serde_json::{Value, json};
 use std::process::Stdio;
 use std::time::Duration;
@@ -153,6 +155,37 @@ fn the_exit_code_says_what_the_tally_comes_to() {
         let done = diff(&bench, &repo, models, more);
         assert_eq!(done.code, code, "{models:?} {more:?}: {}{}", done.stdout, done.stderr);
     }
+}
+
+#[test]
+fn a_change_that_nobody_has_reviewed_has_no_verdict() {
+    let (repo, gate, redis) = (branch(), Gate::new(), RedisServer::start());
+    let held = gate.clone();
+    let stub = ModelStub::with(move |_: &Recorded| Reply::ok(answers::thin()).held_by(&held));
+    let bench = Bench::with_stub(Some(redis.url()), &stub.openai_url(), &["a"]);
+    let (_worker, web) = (bench.worker(&[]), Web::start(&bench));
+    let path = repo.path().to_str().unwrap();
+    let args = ["diff", path, "main..HEAD", "--reviewer=a=stub/a", "--json"];
+    let child = bench.scrum(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    eventually(LONG, "one is asked", || (stub.stats().in_flight == 1).then_some(()));
+    let changes = web.ask("GET", "/diffs.json", "").json;
+    let at = format!("/diffs/{}", changes["changes"][0]["sweep"]["id"].as_str().unwrap());
+    let shown = |want: &str| {
+        let page = web.page(&at).body;
+        assert!(page.contains(&format!("{want}: 0 findings")), "{page}");
+        assert!(
+            !page.contains(">ship<") && !page.contains("Nobody found anything wrong"),
+            "{page}"
+        );
+        assert_eq!(web.ask("GET", &format!("{at}.json"), "").json["verdict"], json!(null));
+    };
+    shown("under review");
+    gate.open();
+    let done = Done::from(child.wait_with_output().unwrap()).expect(2);
+    let said: Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_eq!(said["verdict"], json!(null), "{said}");
+    assert!(said["summary"].as_str().unwrap().starts_with("not reviewed: "), "{said}");
+    shown("not reviewed");
 }
 
 #[test]

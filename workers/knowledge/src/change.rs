@@ -176,6 +176,7 @@ impl Reviewed {
             repo: &self.repo,
             base: &change.spec.base,
             head: &change.sweep.spec().commit,
+            under_review: !change.sweep.status().is_over(),
             left_out: &change.left_out,
             warnings: &[],
             reviews: &change.reviews,

@@ -27,6 +27,8 @@ pub struct About<'a> {
     pub base: &'a str,
     /// Where it ends.
     pub head: &'a str,
+    /// Whether reviewers are still asked.
+    pub under_review: bool,
     /// Files that nobody was shown, with the reason.
     pub left_out: &'a [(String, String)],
     /// What somebody should know, a sentence each.
@@ -62,12 +64,18 @@ const fn state_word(state: Option<FindingState>) -> &'static str {
     }
 }
 
+/// What is to become of a change, in a word or two.
+pub fn word(tally: &Tally, under_review: bool) -> &'static str {
+    let none = if under_review { "under review" } else { "not reviewed" };
+    tally.verdict.map_or(none, |verdict| verdict.as_str())
+}
+
 /// One sentence on what the review comes to.
-pub fn summary(tally: &Tally) -> String {
+fn summary(tally: &Tally, about: &About<'_>) -> String {
     let convergent = tally.findings.iter().filter(|group| group.is_convergent()).count();
     let mut out = format!(
         "{}: {} ({convergent} convergent) by {} over {}",
-        tally.verdict.as_str(),
+        word(tally, about.under_review),
         counted(tally.findings.len(), "finding", "findings"),
         counted(tally.reviewers.len(), "reviewer", "reviewers"),
         counted(tally.bundles, "bundle", "bundles"),
@@ -86,7 +94,7 @@ fn voter(voter: &Voter) -> String {
 
 /// The review in lines for a terminal.
 pub fn lines(tally: &Tally, about: &About<'_>) -> Vec<String> {
-    let mut out = vec![summary(tally)];
+    let mut out = vec![summary(tally, about)];
     for one in &tally.reviewers {
         out.push(format!("  {}: {}", shown(&one.name), voter(one)));
     }
@@ -126,7 +134,7 @@ pub fn lines(tally: &Tally, about: &About<'_>) -> Vec<String> {
 pub fn markdown(tally: &Tally, about: &About<'_>) -> String {
     let mut out = format!(
         "# Review of a change\n\n**{}**\n\n{} from {} to {}\n\n",
-        escape(&summary(tally)),
+        escape(&summary(tally, about)),
         code(about.repo),
         code(about.base),
         code(about.head)
@@ -260,7 +268,7 @@ pub fn json(tally: &Tally, about: &About<'_>) -> Value {
         about.left_out.iter().map(|(path, why)| json!({"path": path, "reason": why})).collect();
     json!({
         "sweep_id": about.sweep_id, "repo": about.repo, "base": about.base, "head": about.head,
-        "verdict": tally.verdict, "summary": summary(tally), "bundles": tally.bundles,
+        "verdict": tally.verdict, "summary": summary(tally, about), "bundles": tally.bundles,
         "reviewers": reviewers, "unreviewed": tally.unreviewed, "missing": missing, "findings": findings,
         "gone": about.gone, "known": about.known, "fine": said(&tally.fine), "withdrawn": said(&tally.withdrawn),
         "left_out": left, "warnings": about.warnings, "reviews": about.reviews,

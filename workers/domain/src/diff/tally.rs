@@ -97,8 +97,8 @@ pub struct Tally {
     pub unreviewed: Vec<String>,
     /// Who said nothing of what.
     pub missing: Vec<Missing>,
-    /// What is to become of the change.
-    pub verdict: DiffVerdict,
+    /// What is to become of the change; `None` where too little of it was reviewed to say.
+    pub verdict: Option<DiffVerdict>,
 }
 
 impl Group {
@@ -327,14 +327,15 @@ fn voters(tally: &mut Tally, said: &[Said]) {
     (tally.unreviewed, tally.bundles, tally.reviewers) = (unreviewed, count, voters);
 }
 
-/// Hold needs two, as a convergent finding does, where two were asked.
-fn verdict(tally: &Tally) -> DiffVerdict {
+/// Hold needs two, as a convergent finding does, where two were asked. It is said however much was reviewed, and nothing
+/// else where too little was.
+fn verdict(tally: &Tally) -> Option<DiffVerdict> {
     let holds = tally.reviewers.iter().filter(|v| v.verdict == Some(DiffVerdict::Hold)).count();
     let enough = tally.reviewers.len().clamp(1, CONVERGENT);
     let grave = |group: &Group| group.is_convergent() && group.severity == DiffSeverity::Block;
     if holds >= enough || tally.findings.iter().any(grave) {
-        return DiffVerdict::Hold;
+        return Some(DiffVerdict::Hold);
     }
-    let worst = tally.reviewers.iter().filter_map(|v| v.verdict).max();
-    worst.unwrap_or_default().min(DiffVerdict::ShipWithFixes)
+    let worst = tally.reviewers.iter().filter_map(|v| v.verdict).max()?;
+    tally.unreviewed.is_empty().then(|| worst.min(DiffVerdict::ShipWithFixes))
 }

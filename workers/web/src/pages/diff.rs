@@ -13,7 +13,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 use queue_schema::ids::SweepId;
 use queue_schema::rows::{DiffRemark, DiffSeverity, DiffSide, DiffVerdict, FindingState, PostRow};
-use scrum_domain::diff::{Group, Tally};
+use scrum_domain::diff::{Group, Tally, report};
 use scrum_knowledge::{Change, Reviewed, sweeps};
 use serde::Serialize;
 use serde_json::Value;
@@ -37,7 +37,11 @@ pub const DOC: Doc = Doc {
         ("repo", "string", "The repository, without credentials"),
         ("base", "string", "Where the change starts"),
         ("head", "string", "Where it ends"),
-        ("verdict", "string", "What is to become of it: ship, ship-with-fixes, hold"),
+        (
+            "verdict",
+            "string?",
+            "What is to become of it: ship, ship-with-fixes, hold; null where too little was reviewed to say",
+        ),
         ("summary", "string", "The tally in a sentence"),
         ("bundles", "integer", "Parts that were asked about"),
         ("reviewers", "array", "Who was asked, who answered, with which verdict"),
@@ -106,6 +110,8 @@ struct Page {
     id: SweepId,
     #[serde(skip)]
     tally: Tally,
+    #[serde(skip)]
+    under_review: bool,
     #[serde(flatten)]
     told: Value,
     posts: Vec<PostRow>,
@@ -125,9 +131,9 @@ pub async fn get(
     let none = || Refused::missing("this sweep reviews files and no change; see /sweeps");
     let change = change.filter(|change| change.spec.claims.is_none()).ok_or_else(none)?;
     let reviewed = Box::pin(Reviewed::read(&app.queue, change)).await?;
-    let told = reviewed.json();
+    let (told, under_review) = (reviewed.json(), reviewed.about().under_review);
     let posts = app.queue.rows::<PostRow>(&id).await?;
-    Ok(asked.answer(&Page { id, tally: reviewed.tally, told, posts }))
+    Ok(asked.answer(&Page { id, tally: reviewed.tally, under_review, told, posts }))
 }
 
 fn word(verdict: DiffVerdict) -> Markup {
@@ -158,7 +164,7 @@ impl View for Page {
         let tally = &self.tally;
         html! {
             (facts(&[
-                ("Verdict", html! { (word(tally.verdict)) " " (told("summary")) }),
+                ("Verdict", html! { (self.verdict()) " " (told("summary")) }),
                 ("Repository", html! { (told("repo")) }),
                 ("From", show::commit(&told("base"))),
                 ("To", show::commit(&told("head"))),
@@ -166,7 +172,13 @@ impl View for Page {
             ]))
             (self.reviewers())
             h2 { "Findings" }
-            @if tally.findings.is_empty() { (none("Nobody found anything wrong.")) }
+            @if tally.findings.is_empty() {
+                @match (tally.verdict, self.under_review) {
+                    (Some(_), _) => (none("Nobody found anything wrong.")),
+                    (None, true) => (none("The review is under way.")),
+                    (None, false) => (none("Too little was reviewed to say that nothing is wrong.")),
+                }
+            }
             @for group in &tally.findings { (finding(group)) }
             (self.rest())
         }
@@ -174,6 +186,12 @@ impl View for Page {
 }
 
 impl Page {
+    fn verdict(&self) -> Markup {
+        let kind = if self.under_review { "run" } else { "warn" };
+        let none = || badge(kind, report::word(&self.tally, self.under_review));
+        self.tally.verdict.map_or_else(none, word)
+    }
+
     fn reviewers(&self) -> Markup {
         let rows = html! {
             @for voter in &self.tally.reviewers {
@@ -189,6 +207,8 @@ impl Page {
 
     fn rest(&self) -> Markup {
         let tally = &self.tally;
+        let left_out = self.told["left_out"].as_array().map_or(&[][..], Vec::as_slice);
+        let of = |one: &Value, name: &str| text(one[name].as_str().unwrap_or_default());
         let listed = |name: &str, all: &[(String, DiffRemark)]| {
             html! {
                 @if !all.is_empty() {
@@ -203,6 +223,10 @@ impl Page {
             @if !tally.missing.is_empty() {
                 h2 { "Not said" }
                 ul { @for m in &tally.missing { li { (text(&m.reviewer)) " of " (text(&m.bundle)) ": " (text(&m.reason)) } } }
+            }
+            @if !left_out.is_empty() {
+                h2 { "Left out" }
+                ul { @for one in left_out { li { (of(one, "path")) ": " (of(one, "reason")) } } }
             }
             (listed("Found right", &tally.fine))
             (listed("Taken back", &tally.withdrawn))

@@ -99,7 +99,15 @@ fn a_review_is_told_whole() {
         ]
         .concat()
     );
-    let none = report::markdown(&tally(&[], &[]), &report::About::default());
+    let nobody = tally(&[], &[]);
+    for (under_review, want) in [(true, "under review"), (false, "not reviewed")] {
+        let about = report::About { under_review, ..report::About::default() };
+        let told = format!("{want}: 0 findings (0 convergent) by 0 reviewers over 0 bundles");
+        assert_eq!(report::lines(&nobody, &about), [told.as_str()]);
+        let json = report::json(&nobody, &about);
+        assert_eq!((&json["verdict"], &json["summary"]), (&json!(null), &told.as_str().into()));
+    }
+    let none = report::markdown(&nobody, &report::About::default());
     assert!(
         none.contains("## Said by two or more\n\nNone.\n\n## Said by one\n\nNone.\n"),
         "{none}"

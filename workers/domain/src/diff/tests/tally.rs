@@ -175,7 +175,7 @@ fn exit_codes_and_verdicts_follow_from_how_grave_it_is_and_who_says_it() {
             codes,
             "{severity:?} {both}"
         );
-        assert_eq!(sum.verdict.as_str(), verdict, "{severity:?} {both}");
+        assert_eq!(sum.verdict.map(DiffVerdict::as_str), Some(verdict), "{severity:?} {both}");
     }
     // Hold needs two where two were asked.
     for (said, want) in [
@@ -185,7 +185,7 @@ fn exit_codes_and_verdicts_follow_from_how_grave_it_is_and_who_says_it() {
     ] {
         let said: Vec<Said> =
             said.into_iter().map(|(name, verdict)| vote(name, verdict, Vec::new())).collect();
-        assert_eq!(tally(&said, &[]).verdict, want);
+        assert_eq!(tally(&said, &[]).verdict, Some(want));
     }
 }
 
@@ -236,7 +236,7 @@ fn repeats_praise_and_what_is_taken_back_make_no_agreement() {
     assert_eq!(told(&sum), [format!("a BLOCK {bound}"), "c WARN A test is missing".to_owned()]);
     assert_eq!(
         (sum.fine.len(), sum.withdrawn.len(), sum.verdict),
-        (1, 1, DiffVerdict::ShipWithFixes)
+        (1, 1, Some(DiffVerdict::ShipWithFixes))
     );
     for (fail_on, code) in [("convergent-block", 0), ("block", 1), ("warn", 1), ("never", 0)] {
         assert_eq!(sum.exit_code(fail_on.parse().unwrap()), code, "{fail_on}");
@@ -252,18 +252,23 @@ fn a_review_that_too_few_gave_is_never_green() {
         reason: "429".to_owned(),
     };
     let ship = |name| vote(name, DiffVerdict::Ship, Vec::new());
-    for (said, missing, code) in [
-        (vec![ship("a"), ship("b"), ship("c")], vec![], 0),
-        (vec![ship("a"), ship("b")], vec![missing("c")], 0),
-        (vec![ship("a")], vec![missing("b"), missing("c")], 2),
-        (vec![], vec![missing("a")], 2),
-        (vec![ship("a")], vec![], 0),
-        (vec![], vec![], 0),
+    let objects = |name| vote(name, DiffVerdict::Hold, Vec::new());
+    let ships = Some(DiffVerdict::Ship);
+    for (said, missing, code, verdict) in [
+        (vec![ship("a"), ship("b"), ship("c")], vec![], 0, ships),
+        (vec![ship("a"), ship("b")], vec![missing("c")], 0, ships),
+        (vec![ship("a")], vec![missing("b"), missing("c")], 2, None),
+        (vec![objects("a")], vec![missing("b")], 2, None),
+        (vec![], vec![missing("a")], 2, None),
+        (vec![ship("a")], vec![], 0, ships),
+        (vec![], vec![], 0, None),
     ] {
         let sum = tally(&said, &missing);
+        assert_eq!(sum.verdict, verdict, "{said:?} {missing:?}");
         assert_eq!(sum.exit_code(DiffFailOn::default()), code, "{said:?} {missing:?}");
         assert_eq!(sum.unreviewed.is_empty(), code == 0);
         let sum = sum.hidden(["a.rs".to_owned()]);
+        assert_eq!(sum.verdict, None);
         assert_eq!(sum.exit_code(DiffFailOn::Never), 2, "what nobody can be shown is not reviewed");
     }
     let two = [
@@ -274,8 +279,9 @@ fn a_review_that_too_few_gave_is_never_green() {
         vote(if remark.line == Some(5) { "a" } else { "b" }, DiffVerdict::Ship, vec![remark])
     });
     let sum = tally(&held, &[]);
-    assert_eq!((sum.exit_code(DiffFailOn::default()), sum.verdict), (1, DiffVerdict::Hold));
+    assert_eq!((sum.exit_code(DiffFailOn::default()), sum.verdict), (1, Some(DiffVerdict::Hold)));
     assert_eq!(sum.reviewers[0].verdict, Some(DiffVerdict::Hold), "milder than its own finding");
+    assert_eq!(sum.hidden(["b.rs".to_owned()]).verdict, Some(DiffVerdict::Hold));
 }
 
 #[test]
