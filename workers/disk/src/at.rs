@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::thread;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub(crate) const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 /// Without NONBLOCK the opening of a pipe would wait for its other end.
@@ -109,8 +109,9 @@ pub fn create(parent: impl AsFd, name: &[u8], mode: Mode) -> io::Result<File> {
 }
 
 /// Replaces a file atomically: a reader sees the old or the new content. A link of that name is
-/// replaced and not followed. The file is on the disk when this returns.
-pub fn replace(parent: impl AsFd, name: &[u8], bytes: &[u8], mode: Mode) -> io::Result<()> {
+/// replaced and not followed. The file is on the disk when this returns. Returns its time, which may lie ahead of the
+/// clock by as much as makes its second a later one than that of the file before.
+pub fn replace(parent: impl AsFd, name: &[u8], bytes: &[u8], mode: Mode) -> io::Result<SystemTime> {
     let dir = parent.as_fd().try_clone_to_owned()?;
     let mut file = OutFile::begin(dir, name, mode)?;
     file.write_all(bytes)?;
@@ -119,14 +120,16 @@ pub fn replace(parent: impl AsFd, name: &[u8], bytes: &[u8], mode: Mode) -> io::
 
 /// Gives a file a later second than the one that it replaces: some tools, for instance Python, detect a
 /// changed file only by the second of its time and its size.
-pub(crate) fn dated_after(parent: impl AsFd, name: &[u8], file: &File) -> io::Result<()> {
-    let Ok(Some(old)) = entry(parent, name) else { return Ok(()) };
+pub(crate) fn dated_after(parent: impl AsFd, name: &[u8], file: &File) -> io::Result<SystemTime> {
+    let now = file.metadata()?.modified()?;
+    let Ok(Some(old)) = entry(parent, name) else { return Ok(now) };
     let old = u64::try_from(old.st_mtime).unwrap_or(0);
-    let now = file.metadata()?.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-    if now.as_secs() <= old {
-        file.set_modified(UNIX_EPOCH + Duration::from_secs(old + 1))?;
+    if now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() > old {
+        return Ok(now);
     }
-    Ok(())
+    let later = UNIX_EPOCH + Duration::from_secs(old.saturating_add(1));
+    file.set_modified(later)?;
+    Ok(later)
 }
 
 /// Renames an entry within a directory; a file that has the new name is replaced.

@@ -8,7 +8,7 @@ use std::io::{self, BufWriter, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Says that a directory holds a report, so that the next one may replace it.
 const MARKER: &str = ".scrum-report";
@@ -169,13 +169,14 @@ impl OutFile {
         self.named()
     }
 
-    /// The same, and the file is on the disk when this returns, dated after the one before.
-    pub(crate) fn finish_on_disk(mut self) -> io::Result<()> {
+    /// The same, and the file is on the disk when this returns, dated after the one before. Returns its time.
+    pub(crate) fn finish_on_disk(mut self) -> io::Result<SystemTime> {
         self.file.flush()?;
-        dated_after(&self.dir, &self.name, self.file.get_ref())?;
+        let time = dated_after(&self.dir, &self.name, self.file.get_ref())?;
         self.file.get_ref().sync_all()?;
         self.named()?;
-        Ok(fsync(&self.dir)?)
+        fsync(&self.dir)?;
+        Ok(time)
     }
 
     fn named(&mut self) -> io::Result<()> {

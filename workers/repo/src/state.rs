@@ -56,7 +56,7 @@ impl State {
     /// Writes a file as a whole; it is on the disk when this returns.
     pub(crate) fn put(&self, kind: Kind, name: &str, text: &str) -> Result<(), RepoError> {
         self.within(kind, name, |dir, name| {
-            disk::replace(dir, name, text.as_bytes(), Mode::from(0o666))
+            disk::replace(dir, name, text.as_bytes(), Mode::from(0o666)).map(drop)
         })
     }
 

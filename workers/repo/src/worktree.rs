@@ -15,11 +15,16 @@ use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const PREFIX: &str = "tree-";
 /// Names that are tried for a new directory: others make theirs at the same time.
 const MOST_NAMES: u32 = 1000;
+/// What a file may be dated ahead of the clock: see [`Worktree::settle`].
+const MOST_AHEAD: Duration = Duration::from_secs(1);
+/// What the clock of a file system may lag behind that of programs.
+const TICK: Duration = Duration::from_millis(10);
 const HINT: &str = "check that this user may write there and that the disk has room";
 
 /// Bounds of one export.
@@ -56,6 +61,8 @@ pub struct Worktree {
     lock: File,
     git_dir: PathBuf,
     files: HashMap<String, (Oid, Mode)>,
+    /// Milliseconds of the latest time that a replaced file got.
+    latest: AtomicU64,
     left_out: Vec<LeftOut>,
 }
 
@@ -137,7 +144,9 @@ impl Worktree {
             let why = "this is no longer a regular file".to_owned();
             return Err(RepoError::Change { path: path.to_owned(), why });
         }
-        disk::replace(dir, name.as_bytes(), bytes, mode).map_err(failed)
+        let time = disk::replace(dir, name.as_bytes(), bytes, mode).map_err(failed)?;
+        self.dated(time);
+        Ok(())
     }
 
     /// Puts the commit's content of a file back, also when something has removed it since.
@@ -150,9 +159,29 @@ impl Worktree {
         let git = place::open_git_dir(&self.git_dir)?;
         let unreadable = |e: git2::Error| RepoError::git(path, &e);
         let blob = git.find_blob(id).map_err(unreadable)?;
-        self.walk(dir.as_bytes(), true)
+        let time = self
+            .walk(dir.as_bytes(), true)
             .and_then(|dir| disk::replace(dir, name.as_bytes(), blob.content(), mode))
-            .map_err(|e| self.failed(path, &e))
+            .map_err(|e| self.failed(path, &e))?;
+        self.dated(time);
+        Ok(())
+    }
+
+    fn dated(&self, time: SystemTime) {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        self.latest.fetch_max(u64::try_from(since).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Waits until no file that was replaced is dated ahead of the clock any more: `make` warns of those, and a warning
+    /// may count. A file gets a later second than the one that it replaces, so this takes a second at most, and most
+    /// often nothing.
+    pub fn settle(&self) {
+        let latest =
+            UNIX_EPOCH.checked_add(Duration::from_millis(self.latest.load(Ordering::Relaxed)));
+        let ahead = latest.and_then(|latest| latest.duration_since(SystemTime::now()).ok());
+        if let Some(ahead) = ahead {
+            thread::sleep(ahead.min(MOST_AHEAD) + TICK);
+        }
     }
 
     /// Writes a file that is not there yet, and makes the directories on the way to it. Nothing is followed or
@@ -256,6 +285,7 @@ impl Worktree {
                 root: into.join(&name),
                 git_dir: git_dir.to_owned(),
                 files: HashMap::new(),
+                latest: AtomicU64::new(0),
                 left_out: Vec::new(),
                 parent,
                 name,

@@ -118,6 +118,7 @@ impl Rounds<'_> {
                 self.worktree.add(&trial.plan.path, trial.text.as_bytes())?;
             }
         }
+        self.worktree.settle();
         Ok(())
     }
 

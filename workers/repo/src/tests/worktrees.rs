@@ -3,7 +3,7 @@
 use super::*;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const BOUNDS: ExportBounds = ExportBounds { bytes: 64 << 20, entries: 10_000 };
 
@@ -162,4 +162,19 @@ fn new_files_are_added_where_nothing_is_and_what_changes_is_seen() {
     tree.remove("tests/new.rs").unwrap();
     tree.remove("tests/new.rs").unwrap();
     assert!(!at("tests/new.rs").exists());
+}
+
+#[test]
+fn a_file_that_is_replaced_again_and_again_gets_later_seconds_and_none_lies_ahead() {
+    let into = tempfile::tempdir().unwrap();
+    let (_f, tree) = exported(&into.path().join("trees"));
+    let time = || fs::metadata(tree.path().join("top")).unwrap().modified().unwrap();
+    let second = || time().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    for n in 0..3 {
+        let before = second();
+        if n == 1 { tree.restore("top") } else { tree.write("top", b"u\n") }.unwrap();
+        assert!(second() > before, "{n}");
+        tree.settle();
+        assert!(time() <= SystemTime::now(), "{n}");
+    }
 }
