@@ -69,3 +69,51 @@ fn a_node_project_is_checked_by_its_own_script() {
         [("src/bad.js", "build_red_reverted", Some("check")), ("src/good.js", "committed", None)]
     );
 }
+
+#[test]
+fn a_c_project_is_held_against_the_warnings_of_what_is_built_again() {
+    let repo = TestRepo::new();
+    repo.write(
+        "Makefile",
+        b"CFLAGS = -Wall\napp: main.o part/early.o part/good.o part/late.o\n\tcc -o app $^\n",
+    );
+    // It warns three times, and only while it is built.
+    repo.write(
+        "main.c",
+        b"int main(void) {\n    int one;\n    int two;\n    int three;\n    return 0;\n}\n",
+    );
+    let names = ["early", "good", "late"];
+    for name in names {
+        let text = format!(
+            "// The part {name}.\n\nint {name}_sum(int amount) {{\n    int rate = 2;\n    int base = 1;\n    return amount * rate + base;\n}}\n"
+        );
+        repo.write(&format!("part/{name}.c"), text.as_bytes());
+    }
+    repo.commit("a sum");
+    let more = "int rate = 2;\n    int spare;\n    int other;";
+    let warns = || patch("int rate = 2;", more, "spare and other go with the rate", 95);
+    let (stub, _) = stub(&[
+        ("part/early.c", warns()),
+        ("part/good.c", patch("int rate = 2;", "int rate = 3;", "the rate is three", 95)),
+        ("part/late.c", warns()),
+    ]);
+    let bench = bench(None, &stub);
+    sweep(&bench, &repo, &["--target", "part/*.c"]);
+    // Rounds of much less than a second: none of them may warn of the clock.
+    let done = apply(&bench, &["--commit", "--check", "make"]);
+    let told: Vec<_> = done.rows.values().map(|r| &r.output_tail).collect();
+    assert_eq!(
+        done.decisions(),
+        [
+            ("part/early.c", "warnings_increased_reverted", Some("warnings")),
+            ("part/good.c", "committed", None),
+            ("part/late.c", "warnings_increased_reverted", Some("warnings")),
+        ],
+        "{told:?}"
+    );
+    let counted = |name: &str| {
+        let row = &done.rows[&format!("part/{name}.c")];
+        (row.warnings_before, row.warnings_after)
+    };
+    assert_eq!(names.map(counted), [(0, 2), (0, 0), (0, 2)].map(|(b, a)| (Some(b), Some(a))));
+}

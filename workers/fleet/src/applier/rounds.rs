@@ -25,6 +25,12 @@ struct Red {
     warnings: u32,
 }
 
+impl Red {
+    fn of(failed: Failed, check: &Ran, test: Option<&Ran>) -> Self {
+        Self { failed, tail: tail(check, test), warnings: verdict::warnings(&check.output) }
+    }
+}
+
 impl Rounds<'_> {
     /// Finds the files whose patches pass, and stops the others.
     ///
@@ -36,40 +42,39 @@ impl Rounds<'_> {
         if members.is_empty() {
             return Ok(());
         }
-        let (check, test) = self.round()?;
-        let before = verdict::warnings(&check.output);
+        let without = self.without(&members, files)?;
+        let before = without.as_ref().map_or_else(|red| red.warnings, |warnings| *warnings);
         for k in &members {
             files[*k].row.warnings_before = Some(before);
             self.runner.sandbox.kind().as_str().clone_into(&mut files[*k].row.sandbox);
             files[*k].row.unsafe_no_sandbox = self.runner.sandbox.kind() == SandboxKind::Plain;
         }
         // What is red without any patch can't tell good ones from bad.
-        if let Err(failed) = verdict::judge(&check, test.as_ref(), before) {
-            let reason = format!("without any patch, {}", failed.reason);
-            let failed = Failed::at(failed.gate, reason);
+        if let Err(red) = without {
+            let reason = format!("without any patch, {}", red.failed.reason);
+            let failed = Failed::at(red.failed.gate, reason);
             for k in &members {
                 files[*k].stop(ApplyAction::AllRejected, &failed);
-                files[*k].row.output_tail = tail(&check, test.as_ref());
+                files[*k].row.output_tail.clone_from(&red.tail);
             }
             return Ok(());
         }
-        let mut search = Bisect::new(members.len(), self.spec.rules.max_checks.saturating_sub(1));
+        let left = self.spec.rules.max_checks.saturating_sub(self.done);
+        let mut search = Bisect::new(members.len(), left);
         let mut written: Vec<usize> = Vec::new();
         while let Some(set) = search.ask() {
             self.put(&members, &written, &set, files)?;
             written = set;
             let (check, test) = self.round()?;
-            let warnings = verdict::warnings(&check.output);
             match verdict::judge(&check, test.as_ref(), before) {
                 Ok(()) => {
+                    let warnings = verdict::warnings(&check.output);
                     for k in &written {
                         files[members[*k]].row.warnings_after = Some(warnings);
                     }
                     search.record(Ok(()));
                 }
-                Err(failed) => {
-                    search.record(Err(Red { failed, tail: tail(&check, test.as_ref()), warnings }));
-                }
+                Err(failed) => search.record(Err(Red::of(failed, &check, test.as_ref()))),
             }
         }
         for (k, red) in search.dropped() {
@@ -96,7 +101,31 @@ impl Rounds<'_> {
         Ok(())
     }
 
-    /// Makes the worktree hold the patches of `set` and no others.
+    /// How often a round warns without any patch, or what is red then.
+    fn without(
+        &mut self,
+        members: &[usize],
+        files: &[File],
+    ) -> Result<Result<u32, Red>, RepoError> {
+        let (check, test) = self.round()?;
+        let all = verdict::warnings(&check.output);
+        if let Err(failed) = verdict::judge(&check, test.as_ref(), all) {
+            return Ok(Err(Red::of(failed, &check, test.as_ref())));
+        }
+        if all == 0 {
+            return Ok(Ok(0));
+        }
+        // That built everything, and some tools warn only of what they build. Every later round builds what is made of
+        // the members, so the warnings of that alone are what theirs can be held against.
+        self.put(members, &[], &[], files)?;
+        let check = self.check()?;
+        let before = verdict::warnings(&check.output);
+        let judged = verdict::judge(&check, None, before);
+        Ok(judged.map(|()| before).map_err(|failed| Red::of(failed, &check, None)))
+    }
+
+    /// Makes the worktree hold the patches of `set` and no others. All members are written each time, so that each round
+    /// builds the same files again and warns of the same.
     fn put(
         &self,
         members: &[usize],
@@ -104,18 +133,21 @@ impl Rounds<'_> {
         set: &[usize],
         files: &[File],
     ) -> Result<(), RepoError> {
-        for k in written.iter().filter(|k| !set.contains(k)) {
-            let file = &files[members[*k]];
-            self.worktree.restore(&file.row.file)?;
-            if let Some(trial) = &file.trial {
+        for k in written {
+            if let Some(trial) = &files[members[*k]].trial {
                 self.worktree.remove(&trial.plan.path)?;
             }
         }
-        for k in set.iter().filter(|k| !written.contains(k)) {
-            let file = &files[members[*k]];
-            self.worktree.write(&file.row.file, file.patched.as_deref().unwrap_or_default())?;
-            if let Some(trial) = &file.trial {
-                self.worktree.add(&trial.plan.path, trial.text.as_bytes())?;
+        for (k, member) in members.iter().enumerate() {
+            let file = &files[*member];
+            match &file.patched {
+                Some(patched) if set.contains(&k) => {
+                    self.worktree.write(&file.row.file, patched)?;
+                    if let Some(trial) = &file.trial {
+                        self.worktree.add(&trial.plan.path, trial.text.as_bytes())?;
+                    }
+                }
+                _ => self.worktree.restore(&file.row.file)?,
             }
         }
         self.worktree.settle();
@@ -124,14 +156,20 @@ impl Rounds<'_> {
 
     /// The check, and the test when the check is green.
     fn round(&mut self) -> Result<(Ran, Option<Ran>), RepoError> {
-        self.done += 1;
+        let check = self.check()?;
         let seconds = self.runner.settings.check_timeout_s;
-        let check = self.runner.run(self.worktree, &self.spec.check, seconds)?;
         let test = match &self.spec.test {
             Some(test) if check.ok => Some(self.runner.run(self.worktree, test, seconds)?),
             _ => None,
         };
         Ok((check, test))
+    }
+
+    /// The check alone, which counts as a round.
+    fn check(&mut self) -> Result<Ran, RepoError> {
+        self.done += 1;
+        let seconds = self.runner.settings.check_timeout_s;
+        self.runner.run(self.worktree, &self.spec.check, seconds)
     }
 }
 
