@@ -351,8 +351,16 @@ async fn refusals_say_what_to_do_next() {
         });
         let published = post(&stub, &publication('1')).await.unwrap();
         assert!(published.troubles[0].contains("the token needs"), "{:?}", published.troubles);
-        assert_eq!(stub.world(|world| world.notes.len()), 1);
-        stub.hook(|_| Act::Pass);
+        assert_eq!(stub.world(|world| (world.notes.len(), world.statuses.len())), (1, 0));
+        // Once the token may, it is set, and then left alone.
+        for (writes, statuses) in [(2, 1), (0, 1)] {
+            stub.hook(|_| Act::Pass);
+            let published = post(&stub, &publication('1')).await.unwrap();
+            assert_eq!(published.troubles, Vec::<String>::new());
+            assert_eq!(stub.writes().len(), writes, "{}: {:?}", kind.name(), stub.writes());
+            let there = stub.world(|world| (world.notes.len(), world.statuses.len()));
+            assert_eq!(there, (1, statuses), "{}", kind.name());
+        }
         stub.world(|world| world.token = "another".to_owned());
         let error = post(&stub, &publication('1')).await.unwrap_err();
         assert!(

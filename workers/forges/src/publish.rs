@@ -111,7 +111,10 @@ impl Post<'_> {
         refused: &mut BTreeSet<String>,
         troubles: &mut BTreeSet<String>,
     ) -> Result<Round, ForgeError> {
-        for action in &plan.actions {
+        let mut no_status = false;
+        for planned in &plan.actions {
+            let told = no_status.then(|| planned.without_status());
+            let action = told.as_ref().unwrap_or(planned);
             if let Action::Review(comments) = action {
                 let before = refused.len();
                 self.review(comments, read, refused).await?;
@@ -134,6 +137,7 @@ impl Post<'_> {
                 Err(
                     ForgeError::Forbidden { .. } | ForgeError::Gone(_) | ForgeError::Refused(_),
                 ) if aside => {
+                    no_status |= matches!(action, Action::Status { .. });
                     troubles.extend(done.err().map(|error| format!("{}: {error}", what(action))));
                 }
                 other => other?,

@@ -43,6 +43,14 @@ pub fn gone(old: &str, publication: &Publication) -> String {
     format!("{}\n**Gone** in {short}.\n\n{}", marker.written(), rest.trim_start())
 }
 
+/// A summary whose mark says that the status could not be set: the next publishing finds it other than it should be, and
+/// tries again.
+pub fn without_status(summary: &str) -> String {
+    let marker = Marker::read(summary).unwrap_or_default().with("status", "unset");
+    let rest = summary.trim_start().split_once('\n').map_or("", |(_, rest)| rest);
+    format!("{}\n{rest}", marker.written())
+}
+
 /// What has become of the findings, for the summary.
 #[derive(Debug, Clone, Default)]
 pub struct Placed {

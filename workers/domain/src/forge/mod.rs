@@ -153,6 +153,20 @@ pub enum Action {
     EditSummary(Note),
 }
 
+impl Action {
+    /// The same after the status could not be set, which a summary says in its mark.
+    #[must_use]
+    pub fn without_status(&self) -> Self {
+        match self {
+            Self::CreateSummary(text) => Self::CreateSummary(body::without_status(text)),
+            Self::EditSummary(note) => {
+                Self::EditSummary(Note { id: note.id, body: body::without_status(&note.body) })
+            }
+            other => other.clone(),
+        }
+    }
+}
+
 /// A comment at a line, ready to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inline {

@@ -85,7 +85,8 @@ pub fn plan(
     };
     let text = body::summary(publication, &placed, lengths.comment);
     match ours.summary {
-        // The summary is written last: when it is as it should be, the status is too.
+        // The summary is written last: when it is as it should be, the status is too. Where that could not be set, its mark
+        // says so.
         Some(note) if same(&note.body, &text) => {}
         Some(note) => {
             actions.extend([status, Action::EditSummary(Note { id: note.id, body: text })]);
