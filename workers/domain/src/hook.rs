@@ -41,10 +41,12 @@ pub enum Told {
 pub fn read(forge: ForgeKind, event: &str, body: &Value) -> Result<Told, String> {
     match (forge, event) {
         (_, "ping") => Ok(Told::Nothing("a ping")),
-        (ForgeKind::Github, "pull_request") => pull_request(body, "synchronize"),
+        (ForgeKind::Github, "pull_request") => {
+            pull_request(body, "synchronize", text(body, "/action")? == "ready_for_review")
+        }
         // Gitea names a push in some headers only.
         (ForgeKind::Gitea, "pull_request" | "pull_request_sync") => {
-            pull_request(body, "synchronized")
+            pull_request(body, "synchronized", retitled(body))
         }
         (ForgeKind::Github | ForgeKind::Gitea, "issue_comment") => comment(body),
         (ForgeKind::Gitlab, "Merge Request Hook") => merge_request(body),
@@ -53,9 +55,16 @@ pub fn read(forge: ForgeKind, event: &str, body: &Value) -> Result<Told, String>
     }
 }
 
-fn pull_request(body: &Value, pushed: &str) -> Result<Told, String> {
+/// On Gitea a draft is one by its title, and no action says that it is one no more. Each head is reviewed once, so a
+/// title that changes in another way does no harm.
+fn retitled(body: &Value) -> bool {
+    body["action"] == "edited"
+        && body.pointer("/changes/title/from").is_some_and(Value::is_string)
+        && body.pointer("/pull_request/draft") == Some(&Value::Bool(false))
+}
+
+fn pull_request(body: &Value, pushed: &str, ready: bool) -> Result<Told, String> {
     let action = text(body, "/action")?;
-    let ready = action == "ready_for_review";
     if !["opened", "reopened", pushed].contains(&action) && !ready {
         return Ok(Told::Nothing("neither opened nor pushed to"));
     }
@@ -164,6 +173,11 @@ mod tests {
     #[test]
     fn openings_and_pushes_ask_for_a_review_and_other_events_do_not() {
         let pull = |action: &str, draft: bool| json!({"action": action, "number": 5, "pull_request": {"draft": draft}, "repository": {"full_name": "o/r"}});
+        let edited = |what: &str, draft: bool| {
+            let mut body = pull("edited", draft);
+            body["changes"] = json!({what: {"from": "WIP: a change"}});
+            body
+        };
         let merge = |action: &str, oldrev: Value, changes: Value, draft: bool| {
             json!({"project": {"path_with_namespace": "o/r"}, "changes": changes,
                 "object_attributes": {"iid": 5, "action": action, "oldrev": oldrev, "draft": draft}})
@@ -179,6 +193,10 @@ mod tests {
             (Gitea, "pull_request", pull("synchronized", false), review(5, false, None)),
             (Gitea, "pull_request_sync", pull("synchronized", false), review(5, false, None)),
             (Gitea, "pull_request", pull("label_updated", false), not.clone()),
+            (Gitea, "pull_request", edited("title", false), review(5, false, None)),
+            (Gitea, "pull_request", edited("title", true), not.clone()),
+            (Gitea, "pull_request", edited("body", false), not.clone()),
+            (Github, "pull_request", edited("title", false), not.clone()),
             (
                 Gitlab,
                 "Merge Request Hook",
