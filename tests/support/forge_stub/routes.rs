@@ -130,9 +130,14 @@ impl Routes {
 
 /// One page of a list, and where the next one is.
 fn paged(kind: ForgeKind, world: &World, call: &Call<'_>, path: &str, entries: &[Value]) -> Answer {
+    let gitea = kind == ForgeKind::Gitea;
+    let mut headers = Vec::new();
+    if gitea && !path.contains("/reviews/") {
+        headers.push(("x-total-count".to_owned(), entries.len().to_string()));
+    }
     // Gitea gives these in one.
-    if kind == ForgeKind::Gitea && path.contains("/issues/") {
-        return (200, Vec::new(), json!(entries).to_string());
+    if gitea && path.ends_with("/comments") {
+        return (200, headers, json!(entries).to_string());
     }
     let size = if kind == ForgeKind::Gitea { "limit" } else { "per_page" };
     let number = |name: &str, default: usize| {
@@ -141,11 +146,10 @@ fn paged(kind: ForgeKind, world: &World, call: &Call<'_>, path: &str, entries: &
     let (page, size) = (number("page", 1).max(1), number(size, 20).min(world.page_size));
     let shown: Vec<_> = entries.iter().skip((page - 1) * size).take(size).collect();
     let more = page * size < entries.len();
-    let mut headers = Vec::new();
     if kind == ForgeKind::Gitlab {
         let next = if more { (page + 1).to_string() } else { String::new() };
         headers.push(("x-next-page".to_owned(), next));
-    } else if more {
+    } else if more && !(gitea && path.ends_with("/reviews")) {
         // Another host, as behind a proxy that was set up wrongly: nobody may follow it there.
         let others = call.query.iter().filter(|(n, _)| *n != "page");
         let kept: Vec<String> = others.map(|(n, v)| format!("{n}={v}&")).collect();

@@ -134,9 +134,15 @@ impl Client {
                 return Err(ForgeError::Transient(format!("{path} is no list")));
             };
             let empty = entries.is_empty();
+            // A list that has no pages comes whole each time.
+            let again = all.ends_with(&entries);
             all.extend(entries);
             match self.next(&url, &headers) {
                 Some(next) if !empty || self.kind == ForgeKind::Gitlab => url = next,
+                // Gitea links the pages of some lists only, and says how many entries there are.
+                None if !again && (all.len() as u64) < total(&headers) => {
+                    url = at_page(&url, page.saturating_add(2));
+                }
                 _ => break,
             }
         }
@@ -145,22 +151,11 @@ impl Client {
 
     /// The address of the next page. Only its query is taken, so that no other host is ever asked.
     fn next(&self, url: &Url, headers: &HeaderMap) -> Option<Url> {
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let mut next = url.clone();
-        if let Some(page) = text("x-next-page") {
-            let page: u32 = page.trim().parse().ok()?;
-            let kept: Vec<(String, String)> = url
-                .query_pairs()
-                .filter(|(name, _)| name != "page")
-                .map(|(n, v)| (n.into(), v.into()))
-                .collect();
-            next.query_pairs_mut()
-                .clear()
-                .extend_pairs(kept)
-                .append_pair("page", &page.to_string());
-            return Some(next);
+        if let Some(page) = text(headers, "x-next-page") {
+            return Some(at_page(url, page.trim().parse().ok()?));
         }
-        let links = text(LINK.as_str())?;
+        let mut next = url.clone();
+        let links = text(headers, LINK.as_str())?;
         let target = links.split(',').find_map(|link| {
             let (target, rest) = link.trim().strip_prefix('<')?.split_once('>')?;
             rest.contains("rel=\"next\"").then_some(target)
@@ -243,6 +238,24 @@ impl Client {
             None => request,
         })
     }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Entries of a list with all its pages; 0 where the forge does not say it.
+fn total(headers: &HeaderMap) -> u64 {
+    text(headers, "x-total-count").and_then(|total| total.trim().parse().ok()).unwrap_or(0)
+}
+
+/// The address of another page of the same list.
+fn at_page(url: &Url, page: u32) -> Url {
+    let others = url.query_pairs().filter(|(name, _)| name != "page");
+    let kept: Vec<(String, String)> = others.map(|(n, v)| (n.into(), v.into())).collect();
+    let mut other = url.clone();
+    other.query_pairs_mut().clear().extend_pairs(kept).append_pair("page", &page.to_string());
+    other
 }
 
 /// The body; or the error with what had come.
