@@ -4,6 +4,8 @@
 
 #[path = "places/simulation.rs"]
 mod simulation;
+#[path = "places/unread.rs"]
+mod unread;
 
 use scrum_tests::redis::RedisServer;
 use simulation::{Call, Fate, Simulation};

@@ -36,7 +36,31 @@ pub(super) enum Ask {
 pub(super) struct Given {
     pub epoch: u64,
     pub probes: bool,
+    pub unread: Unread,
     pub permit: OwnedSemaphorePermit,
+}
+
+/// A place that was sent to a job and is not taken yet. Dropped, it goes back: the job was gone before it looked.
+#[derive(Debug)]
+pub(super) struct Unread {
+    pool: Option<Arc<Pool>>,
+    epoch: u64,
+}
+
+impl Unread {
+    /// The job has it, and gives it back itself.
+    pub fn taken(mut self) {
+        self.pool = None;
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        let Some(pool) = self.pool.take() else { return };
+        let (how, took) = (CallEnding::Unused, Duration::ZERO);
+        let call = EndedCall { epoch: self.epoch, how, took, units: 0 };
+        pool.ended(call, String::new(), String::new());
+    }
 }
 
 struct Waiting {
@@ -233,21 +257,18 @@ impl Desk {
     }
 
     fn give(&mut self, permit: OwnedSemaphorePermit, said: &Exchanged) {
-        let mut given = Given { epoch: said.epoch, probes: said.refusals > 1, permit };
+        // Without the pool nobody waits any more, and all places go back when this task ends.
+        let Some(pool) = self.pool.upgrade() else { return };
+        let epoch = said.epoch;
+        let unread = Unread { pool: Some(pool), epoch };
+        let mut given = Given { epoch, probes: said.refusals > 1, unread, permit };
         while let Some(next) = self.waiting.pop_front() {
             match next.reply.send(Ok(given)) {
                 Err(Ok(back)) => given = back,
                 Ok(()) | Err(Err(_)) => return,
             }
         }
-        // Whoever wanted it is gone.
-        self.held -= 1;
-        self.ended.push(EndedCall {
-            epoch: said.epoch,
-            how: CallEnding::Unused,
-            took: Duration::ZERO,
-            units: 0,
-        });
+        // Whoever wanted it is gone: dropped here, it goes back.
     }
 
     /// Tells those who have waited long enough that the provider refuses all calls.

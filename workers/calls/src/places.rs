@@ -157,11 +157,7 @@ impl Drop for Place {
         pool.count.in_call.fetch_sub(1, Ordering::SeqCst);
         let took = self.began.elapsed();
         let call = EndedCall { epoch: self.epoch, how: self.ended, took, units: self.units };
-        let _ = pool.asks.send(Ask::Ended {
-            call,
-            model: std::mem::take(&mut self.model),
-            why: std::mem::take(&mut self.why),
-        });
+        pool.ended(call, std::mem::take(&mut self.model), std::mem::take(&mut self.why));
         seat.permit().take();
         seat.places.changed();
     }
@@ -190,6 +186,7 @@ pub async fn take(pool: &str, patience: Patience) -> Result<Place, NoPlace> {
     };
     match answer {
         Ok(Ok(given)) => {
+            given.unread.taken();
             *seat.permit() = Some(given.permit);
             seat.set_ahead(false);
             pool.count.in_call.fetch_add(1, Ordering::SeqCst);
@@ -430,6 +427,11 @@ impl Pool {
     /// Its name.
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// A place goes back.
+    pub(super) fn ended(&self, call: EndedCall, model: String, why: String) {
+        let _ = self.asks.send(Ask::Ended { call, model, why });
     }
 
     /// What it said last.
