@@ -94,8 +94,14 @@ async fn why_it_stopped() {
         let reply = read(&events(&[text("some"), stop(reason)])).await.unwrap();
         assert_eq!((reply.finish, reply.text.as_str()), (finish, "some"), "{reason}");
     }
-    let cut = read(&events(&[text("some"), json!({"type": "message_stop"})])).await;
-    assert!(matches!(cut, Err(ChatError::Failed { kind: FailedKind::Cut, partial_chars: 4, .. })));
+    let over = json!({"type": "message_stop"});
+    for all in [vec![text("some"), over.clone()], vec![stop(""), text("some"), stop(""), over]] {
+        let cut = read(&events(&all)).await;
+        assert!(
+            matches!(cut, Err(ChatError::Failed { kind: FailedKind::Cut, partial_chars: 4, .. })),
+            "{cut:?}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -49,7 +49,11 @@ async fn both_forms_of_an_answer_are_read() {
     assert_eq!(cut.finish, Finish::Length, "as many tokens as were allowed");
     let mut told = flat("a te", 3);
     told["finish_reason"] = json!("length");
-    assert_eq!(read(told).await.unwrap().finish, Finish::Length);
+    assert_eq!(read(told.clone()).await.unwrap().finish, Finish::Length);
+    told["finish_reason"] = json!("");
+    assert_eq!(read(told.clone()).await.unwrap().finish, Finish::Stop);
+    told["done_reason"] = json!("length");
+    assert_eq!(read(told).await.unwrap().finish, Finish::Length, "an empty reason hides no other");
 
     let shaped = json!({"choices": [{"message": {"content": "shaped"}, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 40, "completion_tokens": 2}});

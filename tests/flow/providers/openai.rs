@@ -166,6 +166,14 @@ async fn the_many_shapes_of_a_stream() {
     let reply = read(unseparated).await.unwrap();
     assert_eq!((reply.text.as_str(), reply.finish, reply.tokens_in), ("ab", Finish::Length, 0));
 
+    // Some servers say with each piece that there is no reason to stop.
+    let unsaid = "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\"},\"finish_reason\":\"\"}]}\n\n\
+        data: {\"choices\":[{\"delta\":{\"content\":\"whole\"},\"finish_reason\":\"\"}]}\n\n\
+        data: {\"choices\":[{\"delta\":{\"content\":\"\"},\"finish_reason\":\"stop\"}]}\n\n\
+        data: [DONE]\n\n";
+    let reply = read(unsaid).await.unwrap();
+    assert_eq!((reply.text.as_str(), reply.finish), ("whole", Finish::Stop));
+
     let whole = "{\n\"choices\":[{\"message\":{\"content\":\"not streamed\"},\
         \"finish_reason\":\"stop\"}],\n\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":2}}";
     let reply = read(whole).await.unwrap();
@@ -191,6 +199,16 @@ async fn a_stream_that_says_done_without_a_reason_has_failed() {
         read(body).await,
         Err(ChatError::Failed { kind: FailedKind::Cut, partial_chars: 4, .. })
     ));
+    let unsaid = "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\"},\"finish_reason\":\"\"}]}\n\n\
+        data: {\"choices\":[{\"delta\":{\"content\":\"ab\"},\"finish_reason\":\"\"}]}\n\n";
+    for body in [unsaid.to_owned(), format!("{unsaid}data: [DONE]\n\n")] {
+        let cut = read(&body).await.unwrap_err();
+        assert!(
+            matches!(cut, ChatError::Failed { kind: FailedKind::Cut, partial_chars: 2, .. }),
+            "{cut:?}"
+        );
+        assert!(cut.message().contains("finish_reason"), "{cut}");
+    }
     let broken = "data: {\"choices\":[{\"delta\":{\"content\":\"abcd\"}}]}\n\ndata: {oops\n\n";
     assert!(matches!(
         read(broken).await,

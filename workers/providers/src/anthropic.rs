@@ -12,7 +12,7 @@ use crate::gateway;
 use crate::heard::Heard;
 use crate::http::Endpoint;
 use crate::piece;
-use crate::wire::{Auth, Form, Framing};
+use crate::wire::{Auth, Form, Framing, reason};
 
 /// The row of this wire.
 pub(crate) const FORM: Form = Form {
@@ -110,7 +110,7 @@ fn count(heard: &mut Heard, usage: &Value) {
 }
 
 fn stop(heard: &mut Heard, holder: &Value, clock: &mut Clock) {
-    let Some(reason) = holder.get("stop_reason").and_then(Value::as_str) else { return };
+    let Some(reason) = reason(holder, "stop_reason") else { return };
     let finish = match reason {
         "refusal" => Finish::Refusal,
         // A turn that is paused is not whole either.

@@ -14,7 +14,7 @@ use crate::http::Endpoint;
 use crate::openai;
 use crate::piece;
 use crate::thinking::Think;
-use crate::wire::{Asked, Auth, Form, Framing};
+use crate::wire::{Asked, Auth, Form, Framing, reason};
 
 /// The row of this wire.
 pub(crate) const FORM: Form = Form {
@@ -77,7 +77,8 @@ fn take(heard: &mut Heard, answer: &Value, clock: &mut Clock) -> Result<(), Chat
     let count = |name: &str| answer.get(name).and_then(Value::as_u64).unwrap_or_default();
     heard.prompt[0] = count("input_tokens");
     heard.tokens_out = count("output_tokens");
-    let reason = ["finish_reason", "stop_reason", "done_reason"].into_iter().find_map(text);
+    let members = ["finish_reason", "stop_reason", "done_reason"];
+    let reason = members.into_iter().find_map(|member| reason(answer, member));
     heard.done(reason.map_or(Finish::Stop, openai::finish), clock);
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::heard::Heard;
 use crate::http::Endpoint;
 use crate::piece;
 use crate::thinking::is_openrouter;
-use crate::wire::{Auth, Form, Framing, settled};
+use crate::wire::{Auth, Form, Framing, reason, settled};
 
 /// The row of this wire.
 pub(crate) const FORM: Form = Form {
@@ -97,7 +97,7 @@ pub(crate) fn take(heard: &mut Heard, event: &Value, clock: &mut Clock) -> Resul
     if let Some(delta) = choice.get("delta").or_else(|| choice.get("message")) {
         take_delta(heard, delta, clock)?;
     }
-    match choice.get("finish_reason").and_then(Value::as_str) {
+    match reason(choice, "finish_reason") {
         Some("error") => {
             let told = json!({"message": "the provider stopped with an error"});
             return Err(classify::inline(&told, heard.chars()));

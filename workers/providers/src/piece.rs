@@ -24,7 +24,7 @@ struct Choice<'a> {
     delta: Delta<'a>,
     object: Option<&'a str>,
     error: More,
-    finish_reason: More,
+    finish_reason: Option<&'a str>,
 }
 
 #[derive(Deserialize)]
@@ -42,10 +42,11 @@ pub(crate) fn openai(event: &str) -> Option<Cow<'_, str>> {
         serde_json::from_str(event).ok()?;
     let Choice { delta, object: inner, error: inner_error, finish_reason } = choice;
     let Delta { content, refusal, reasoning_content, reasoning } = delta;
-    let more =
-        [error, usage, provider, inner_error, finish_reason, refusal, reasoning_content, reasoning];
+    let more = [error, usage, provider, inner_error, refusal, reasoning_content, reasoning];
     let fails = [object, inner].contains(&Some("error"));
-    (!fails && more.iter().all(Option::is_none)).then_some(content)
+    // An empty reason is none.
+    let goes_on = finish_reason.is_none_or(str::is_empty);
+    (goes_on && !fails && more.iter().all(Option::is_none)).then_some(content)
 }
 
 #[derive(Deserialize)]
@@ -113,6 +114,7 @@ mod tests {
                 "x",
             ),
             (r#"{"choices":[{"delta":{"content":"","reasoning":null}}]}"#, ""),
+            (r#"{"choices":[{"delta":{"content":"z"},"finish_reason":""}]}"#, "z"),
         ] {
             assert_eq!(openai(event).as_deref(), Some(want), "{event}");
             assert_eq!(as_a_whole(&openai::FORM, event), want, "{event}");

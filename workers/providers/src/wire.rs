@@ -76,6 +76,11 @@ pub(crate) fn form(wire: Wire) -> Option<&'static Form> {
     }
 }
 
+/// Why a model stopped, by this member. Some servers send an empty text with each piece: that is no reason.
+pub(crate) fn reason<'a>(of: &'a Value, member: &str) -> Option<&'a str> {
+    of.get(member).and_then(Value::as_str).filter(|reason| !reason.is_empty())
+}
+
 /// Nothing is left to look at.
 #[allow(clippy::unnecessary_wraps)] // As the table has it.
 pub(crate) fn settled(_: &mut Heard, _: &Asked<'_>) -> Result<(), ChatError> {
