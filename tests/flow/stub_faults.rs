@@ -96,6 +96,7 @@ fn common() -> Vec<Fault> {
     let slow_down = json!({"code": 429, "message": "slow down"});
     let upstream = json!({"code": 502, "message": "upstream died"});
     let no_key = r#"{"error":{"message":"Incorrect API key","code":"invalid_api_key"}}"#;
+    let too_large = r#"{"error":{"message":"Request too large for m on tokens per min (TPM): Limit 30000, Requested 31000. The input or output tokens must be reduced in order to run successfully.","type":"tokens","code":"rate_limit_exceeded"}}"#;
     let declined = "I'm sorry, but I can't assist with that request.";
     vec![
         fault("429-and-when", Passing, Error, "HTTP 429", Reply::rate_limited(1)),
@@ -142,6 +143,7 @@ fn common() -> Vec<Fault> {
         fault("too-short", Spent, Thin, "characters", Reply::ok(answers::thin())),
         fault("broken-json", Spent, Malformed, "verdict", Reply::ok("{\"verdict\": \"pa")),
         fault("401", Told, Error, "HTTP 401", Reply::status(401, no_key)),
+        fault("request-too-large", Told, Error, "does not fit", Reply::status(429, too_large)),
         fault("402", Told, Error, "HTTP 402", Reply::status(402, "no credit")),
         fault("404", Told, Error, "HTTP 404", Reply::status(404, "model 'x' not found")),
     ]

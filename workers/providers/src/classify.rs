@@ -82,13 +82,19 @@ impl Told {
         let message: String = message.chars().take(4000).collect();
         let matter = format!("{message} {}", labels.join(" ")).to_lowercase();
         // vLLM and OpenAI tell the numbers in words.
-        let context = number_after(&matter, &["maximum context length is "]);
+        let context = number_after(&matter, &["maximum context length is ", "tokens allowed ("]);
         // Anthropic's: "prompt is too long: 208310 tokens > 200000 maximum".
         let context = context.or_else(|| number_before(&matter, &[" maximum"]));
         let prompt =
             number_before(&matter, &[" in the messages", " of text input", " from the input"])
                 .or_else(|| {
-                    let before = ["resulted in ", "requested about ", "requested ", "too long: "];
+                    let before = [
+                        "resulted in ",
+                        "requested about ",
+                        "requested ",
+                        "too long: ",
+                        "input token count (",
+                    ];
                     number_after(&matter, &before)
                 });
         // Some echo the prompt. Masked before it is cut: a reason of one provider is told to the next.
@@ -120,7 +126,7 @@ impl Told {
     }
 }
 
-const CONTEXT: [&str; 13] = [
+const CONTEXT: [&str; 14] = [
     "exceed_context_size",
     "context_length_exceeded",
     "contextwindowexceeded",
@@ -133,9 +139,14 @@ const CONTEXT: [&str; 13] = [
     "context length exceeded",
     "prompt is too long",
     "input is too long",
+    // Gemini's.
+    "exceeds the maximum number of tokens",
     // llama.cpp, of a text to embed, under 500.
     "is too large to process",
 ];
+/// A request that is over a limit by the minute by itself. Anthropic's words say nothing of that: a moment's load would
+/// exceed the limit as well.
+const TOO_LARGE: [&str; 2] = ["request too large", "tokens must be reduced"];
 const QUOTA: [&str; 10] = [
     "credit balance is too low",
     "insufficient_quota",
@@ -195,7 +206,9 @@ pub(crate) fn by_status(status: u16, told: &Told, retry_after: Option<Duration>)
     let terminal = |kind, advice: &str| ChatError::terminal(kind, format!("{said} ({advice})"));
     let transient = |kind| ChatError::Transient { kind, message: said.clone(), retry_after };
 
-    if status == 413 || (status != 429 && told.speaks_of(&CONTEXT)) {
+    // No wait makes it fit.
+    let never = told.speaks_of(if status == 429 { &TOO_LARGE } else { &CONTEXT });
+    if status == 413 || never {
         return ChatError::ContextExceeded {
             prompt_tokens: told.prompt_tokens,
             context: told.context,

@@ -70,6 +70,22 @@ fn context_overflow_with_its_numbers() {
         (None, None)
     );
     assert_eq!(context(413, ""), (None, None));
+    let gemini = r#"[{"error":{"code":400,"message":"The input token count (1200293) exceeds the maximum number of tokens allowed (1048576).","status":"INVALID_ARGUMENT"}}]"#;
+    assert_eq!(context(400, gemini), (Some(1_200_293), Some(1_048_576)));
+}
+
+/// Over a limit by the minute all by itself: no wait helps.
+#[test]
+fn a_request_that_no_minute_has_room_for_does_not_fit() {
+    let openai = r#"{"error":{"message":"Request too large for gpt-4o in organization org-x on tokens per min (TPM): Limit 30000, Requested 31000. The input or output tokens must be reduced in order to run successfully. Visit https://platform.openai.com/account/rate-limits to learn more.","type":"tokens","param":null,"code":"rate_limit_exceeded"}}"#;
+    let groq = r#"{"error":{"message":"Request too large for model `m` in organization `org_x` service tier `on_demand` on tokens per minute (TPM): Limit 6000, Requested 9363, please reduce your message size and try again.","type":"tokens","code":"rate_limit_exceeded"}}"#;
+    for (status, body, requested) in [(429, openai, 31_000), (429, groq, 9363), (413, groq, 9363)] {
+        assert_eq!(context(status, body), (Some(requested), None), "{status} {body}");
+        let wrapped = json!({"error": {"message": "Provider returned error", "code": status, "metadata": {"raw": body}}});
+        assert_eq!(context(status, &wrapped.to_string()), (Some(requested), None));
+    }
+    let told = serde_json::from_str::<Value>(openai).unwrap();
+    assert!(matches!(inline(&told, 0), ChatError::ContextExceeded { .. }));
 }
 
 #[test]
@@ -138,6 +154,17 @@ fn trouble_that_passes() {
             RateLimited,
         ),
         (429, "maximum context length of tokens per minute", RateLimited),
+        // Of these the next minute may have room.
+        (
+            429,
+            r#"{"error":{"message":"Rate limit reached for gpt-4o in organization org-x on tokens per min (TPM): Limit 30000, Used 20000, Requested 12000. Please try again in 4s.","type":"tokens","code":"rate_limit_exceeded"}}"#,
+            RateLimited,
+        ),
+        (
+            429,
+            r#"{"type":"error","error":{"type":"rate_limit_error","message":"This request would exceed the rate limit for your organization of 20,000 input tokens per minute. Please reduce the prompt length or the maximum tokens requested, or try again later."}}"#,
+            RateLimited,
+        ),
         (
             503,
             r#"{"error":"server busy, please try again. maximum pending requests exceeded"}"#,
