@@ -63,7 +63,8 @@ fn fault(
 fn faults(wire: Wire) -> Vec<Fault> {
     let mut all = common();
     match wire {
-        Wire::Openai | Wire::Ollama => {}
+        Wire::Openai => all.extend(of_llama_cpp()),
+        Wire::Ollama => {}
         Wire::Anthropic => all.extend(overloaded()),
         // It answers with one document: what comes midway in a stream can't be told from a broken connection.
         Wire::Gateway => {
@@ -86,6 +87,21 @@ fn overloaded() -> Vec<Fault> {
         of("overloaded-400", Reply::status(400, body)),
         of("overloaded-midway", Reply::ErrorMidStream("a".into(), error.clone())),
         of("overloaded-under-200", Reply::ErrorBodyUnder200(error)),
+    ]
+}
+
+/// llama.cpp's errors in a stream, each in a field of its own.
+fn of_llama_cpp() -> Vec<Fault> {
+    let long = json!({"code": 400, "message": "the request exceeds the available context size",
+        "type": "exceed_context_size_error", "n_prompt_tokens": 14_429, "n_ctx": 8192});
+    let died = json!({"code": 500, "message": "decode died", "type": "server_error"});
+    let of = |name, kind, reason, text: &str, error| {
+        fault(name, kind, Outcome::Error, reason, Reply::ErrorField(text.into(), error))
+    };
+    vec![
+        of("field-too-long", Kind::Told, "does not fit", "", long),
+        of("field-at-once", Kind::Passing, "decode died", "", died.clone()),
+        of("field-midway", Kind::Spent, "decode died", "It begins", died),
     ]
 }
 

@@ -78,8 +78,18 @@ async fn errors_under_200() {
         let result = call(wire, Reply::ErrorBodyUnder200(error), |_| ()).await;
         assert_eq!(transient(&result), TransientKind::ServerError);
         let error = json!({"code": 502, "message": "upstream died"});
-        let result = call(wire, Reply::ErrorMidStream("five!".into(), error), |_| ()).await;
+        let result = call(wire, Reply::ErrorMidStream("five!".into(), error.clone()), |_| ()).await;
         assert_eq!(failed(&result), (FailedKind::Provider, 5));
+        if wire == Wire::Ollama {
+            continue;
+        }
+        // In a field of its own, as llama.cpp does it.
+        let result = call(wire, Reply::ErrorField("five!".into(), error), |_| ()).await;
+        assert_eq!(failed(&result), (FailedKind::Provider, 5));
+        let words = Reply::ErrorField(String::new(), json!("slot unavailable"));
+        let result = call(wire, words, |_| ()).await;
+        assert_eq!(transient(&result), TransientKind::ServerError);
+        assert!(result.unwrap_err().to_string().contains("slot unavailable"));
     }
 }
 
@@ -167,7 +177,7 @@ async fn garbage_has_a_name() {
     for wire in STREAMED {
         let bytes = call(wire, Reply::InvalidUtf8, |_| ()).await;
         assert_eq!(failed(&bytes).0, FailedKind::InvalidUtf8);
-        for body in ["<html>sign in</html>", "{\"half\": ", "{\"no\": 1"] {
+        for body in ["<html>sign in</html>", "Note: sign in", "{\"half\": ", "{\"no\": 1"] {
             let page = Reply::Raw("text/html".into(), body.into());
             assert_eq!(failed(&call(wire, page, |_| ()).await).0, FailedKind::Garbage, "{body}");
         }

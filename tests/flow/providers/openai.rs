@@ -151,7 +151,7 @@ async fn counts_cost_and_who_served() {
 async fn the_many_shapes_of_a_stream() {
     let comments = ": OPENROUTER PROCESSING\n\n\
         data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\r\n\r\n\
-        event: message\nid: 1\n\
+        event: message\nid: 1\nserved-by: x\n\
         data: {\"choices\":[{\"delta\":{\"content\":\"he\"}}]}\n\n: more\n\n\
         data:{\"choices\":[{\"delta\":{\"content\":\"y\"},\"finish_reason\":\"stop\"}]}\n\n\
         data: [DONE]\n\ndata: garbage after the end";
@@ -229,9 +229,12 @@ async fn a_full_quota_is_final_and_a_long_prompt_has_numbers() {
     let result = call(Wire::Openai, Reply::status(429, quota), |_| ()).await;
     assert!(matches!(result, Err(ChatError::Terminal { kind: TerminalKind::QuotaExhausted, .. })));
     let long = r#"{"error":{"code":400,"message":"request (21629 tokens) exceeds the available context size (8192 tokens)","type":"exceed_context_size_error","n_prompt_tokens":21629,"n_ctx":8192}}"#;
+    let told = serde_json::from_str::<Value>(long).unwrap()["error"].clone();
     for reply in [
         Reply::status(400, long),
-        Reply::ErrorBodyUnder200(serde_json::from_str::<Value>(long).unwrap()["error"].clone()),
+        Reply::ErrorBodyUnder200(told.clone()),
+        Reply::ErrorField(String::new(), told.clone()),
+        Reply::ErrorField("some text".into(), told),
     ] {
         let result = call(Wire::Openai, reply, |_| ()).await;
         assert!(

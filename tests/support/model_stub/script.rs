@@ -133,6 +133,8 @@ pub enum Reply {
     ErrorBodyUnder200(Value),
     /// Some text, then an error object in the stream.
     ErrorMidStream(String, Value),
+    /// The same, the error as llama.cpp tells it: in a field `error` of the stream of events (where the wire has one).
+    ErrorField(String, Value),
     /// The text as a stream whose connection breaks after so many bytes of body.
     CutStream(String, usize),
     /// The text as a stream that ends in good order, but without saying that it is done.

@@ -239,6 +239,11 @@ fn plan(reply: Reply, form: &Form) -> (u16, Vec<(String, String)>, Vec<Step>) {
             frames.push(form.frame(&json!({"error": error})));
             send(frames)
         }
+        Reply::ErrorField(text, error) => {
+            let mut frames = form.pieces(&text);
+            frames.push(format!("error: {error}\n\n").into());
+            send(frames)
+        }
         Reply::CutStream(text, after) => {
             let mut body = form.whole(Said::Text(&text), "stop", &counts).concat();
             body.truncate(after);

@@ -4,6 +4,7 @@ use reqwest::Response;
 use serde_json::Value;
 
 use crate::chat::Finish;
+use crate::classify;
 use crate::clock::Clock;
 use crate::error::ChatError;
 use crate::heard::Heard;
@@ -13,6 +14,7 @@ use crate::wire::{Form, Framing};
 
 /// A whole document may spell each byte of the answer as an escape of six.
 const ESCAPED: u64 = 6;
+const NO_STREAM: &str = "the answer is neither a stream of events nor JSON";
 
 /// Reads an answer to its end.
 pub(crate) async fn answer(
@@ -104,9 +106,12 @@ async fn events(
     // Data of an event may be spread over lines; it is tried after each of them, because some servers
     // leave out the blank line that ends an event.
     let mut pending = String::new();
+    // Whether data has come, and whether a field that nobody knows: text of any kind may look like one.
+    let (mut began, mut strange) = (false, false);
     loop {
         let line = match lines.next(clock).await {
             Ok(Some(line)) => line,
+            Ok(None) if strange && !began => return Err(heard.garbage(NO_STREAM)),
             Ok(None) if pending.is_empty() => return Ok(()),
             Ok(None) => return Err(heard.garbage("a piece of the stream is not JSON")),
             // The answer is whole; only the count of tokens is missing.
@@ -119,31 +124,40 @@ async fn events(
             }
             continue;
         }
-        if let Some(data) = line.strip_prefix("data:") {
-            if !pending.is_empty() {
-                pending.push('\n');
-            }
-            pending.push_str(data.strip_prefix(' ').unwrap_or(data));
-            if pending.trim() == "[DONE]" {
-                lines.whole = true;
-                return Ok(());
-            }
-            if pending.len() as u64 > most {
-                return Err(heard.garbage("a piece of the stream never ends"));
-            }
-            if let Some(taken) = take_text(heard, form, &pending, clock) {
-                pending.clear();
-                if taken? {
-                    lines.whole = heard.over;
+        match field(&line) {
+            Some(("data", data)) => {
+                began = true;
+                if !pending.is_empty() {
+                    pending.push('\n');
+                }
+                pending.push_str(data);
+                if pending.trim() == "[DONE]" {
+                    lines.whole = true;
                     return Ok(());
                 }
+                if pending.len() as u64 > most {
+                    return Err(heard.garbage("a piece of the stream never ends"));
+                }
+                if let Some(taken) = take_text(heard, form, &pending, clock) {
+                    pending.clear();
+                    if taken? {
+                        lines.whole = heard.over;
+                        return Ok(());
+                    }
+                }
             }
-        } else if is_quiet(&line) {
-            // Comments show a live connection, not progress: no timer is reset.
-        } else if line.trim_start().starts_with(['{', '[']) && heard.answer.is_empty() {
-            return document(heard, form, line, lines, most, clock).await;
-        } else {
-            return Err(heard.garbage("the answer is neither a stream of events nor JSON"));
+            // llama.cpp tells errors in a field of their own.
+            Some(("error", told)) => {
+                let told = serde_json::from_str(told).unwrap_or_else(|_| Value::from(told));
+                return Err(classify::inline(&told, heard.chars()));
+            }
+            // Comments and the like show a live connection, not progress: no timer is reset.
+            Some(("" | "event" | "id" | "retry", _)) => {}
+            Some(_) => strange = true,
+            None if line.trim_start().starts_with(['{', '[']) && heard.answer.is_empty() => {
+                return document(heard, form, line, lines, most, clock).await;
+            }
+            None => return Err(heard.garbage(NO_STREAM)),
         }
     }
 }
@@ -172,7 +186,9 @@ async fn document(
     Ok(())
 }
 
-/// Lines of an event stream that carry no data.
-fn is_quiet(line: &str) -> bool {
-    [":", "event:", "id:", "retry:"].iter().any(|start| line.starts_with(start))
+/// Name and value of the field on a line of an event stream; a comment has no name. `None` for what is no such line.
+fn field(line: &str) -> Option<(&str, &str)> {
+    let (name, value) = line.split_once(':')?;
+    let is_name = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    is_name.then(|| (name, value.strip_prefix(' ').unwrap_or(value)))
 }
