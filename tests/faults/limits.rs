@@ -8,6 +8,7 @@ use queue_schema::keys;
 use scrum_tests::model_stub::{Gate, ModelStub, Recorded, Reply};
 use scrum_tests::oracle;
 use scrum_tests::process::{Bench, long_form};
+use scrum_tests::proxy::Proxy;
 use scrum_tests::redis::{RedisServer, at};
 use scrum_tests::repo::TestRepo;
 use scrum_tests::requests;
@@ -276,6 +277,63 @@ async fn whoever_lacks_a_place_hears_of_those_that_ran_out() {
     }
     let said = queue.exchange(&requests::exchange("p", me, 2, 0, 1)).await.unwrap();
     assert_eq!(said.given, 1);
+}
+
+/// Somebody writes a foreign value into the key of a pool while jobs are in calls: its worker keeps all leases, and the
+/// places of its other pools.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_value_in_the_key_of_a_pool_costs_no_job_its_lease() {
+    let server = RedisServer::alone();
+    server.load_scripts();
+    let ((one, gate), (other, wide)) = (gated(), gated());
+    let all = [("one", &*one.openai_url(), ""), ("other", &*other.openai_url(), "")];
+    // Nobody mends it meanwhile.
+    let bench = providers(&server, &all).short_leases().set("queue.upkeep_interval_s", "3600");
+    let repos = [repo("first", 3), repo("second", 3)];
+    let ids = [enqueue(&bench, &repos[0], "one"), enqueue(&bench, &repos[1], "other")];
+    let proxy = Proxy::to(server.socket());
+    let _worker = bench.worker_at(&proxy.url(), &["--concurrency", "8"]);
+    one.wait_in_flight(3).await;
+    other.wait_in_flight(3).await;
+    let mut conn = server.connection();
+    let foreign = at(keys::pool("one"));
+    redis::cmd("DEL").arg(&foreign).query::<()>(&mut conn).unwrap();
+    redis::cmd("SET").arg(&foreign).arg("foreign").query::<()>(&mut conn).unwrap();
+    let so_far = proxy.count("renew");
+    eventually(LONG, "renewals for three leases' time", || {
+        (proxy.count("renew") >= so_far + 15).then_some(())
+    });
+    assert_eq!((one.requests().len(), other.requests().len()), (3, 3), "no lease ran out");
+    let fields: Vec<String> = conn.ask(&["HKEYS", &keys::pool("other")]);
+    assert!(
+        fields.iter().any(|f| f.starts_with(&keys::worker(""))),
+        "the other pool's are kept: {fields:?}"
+    );
+    gate.open();
+    wide.open();
+    let queue = oracle::queue(&server.url()).await;
+    for id in &ids {
+        until_done(&queue, id).await;
+        assert_eq!(oracle::check_sweep(&queue, id).await.resolved, 3);
+    }
+    assert_eq!((one.requests().len(), other.requests().len()), (3, 3));
+}
+
+/// One call renews the places of all pools.
+#[tokio::test(flavor = "multi_thread")]
+async fn places_of_a_pool_are_kept_beside_one_that_can_not_be_read() {
+    let server = RedisServer::alone();
+    let queue = oracle::queue(&server.url()).await;
+    let mut conn = server.connection();
+    let (me, bad) = (&WorkerId::from("me"), at(keys::pool("bad")));
+    redis::cmd("SET").arg(&bad).arg("foreign").query::<()>(&mut conn).unwrap();
+    let held = [("bad".to_owned(), 1, false), ("good".to_owned(), 2, false)];
+    let error = queue.hold_places(me, &held).await.unwrap_err();
+    assert!(error.is_damage(), "{error}");
+    let kept: Option<String> = conn.ask(&["HGET", &keys::pool("good"), &keys::worker(me)]);
+    assert!(kept.is_some_and(|kept| kept.starts_with("2 0 ")));
+    let told: Option<String> = conn.ask(&["GET", keys::DAMAGED]);
+    assert!(told.is_some_and(|told| told.contains("WRONGTYPE")), "upkeep is told");
 }
 
 /// The same bucket over two whole minutes. Only when asked for: `SCRUM_TEST_LONG=1`.

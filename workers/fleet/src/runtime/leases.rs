@@ -167,14 +167,25 @@ async fn renew_one(
     }
 }
 
+/// Leases first: a job whose lease runs out is taken for one that killed its worker. What can't be renewed of the one
+/// keeps nothing from the other.
 async fn renew_once(
     table: &LeaseTable,
     places: &HeldPlaces,
     queue: &Queue,
     worker: &WorkerId,
 ) -> Result<(), QueueError> {
+    let leases = renew_leases(table, queue, worker).await;
+    let places = places.keep(queue, worker).await;
+    leases.and(places)
+}
+
+async fn renew_leases(
+    table: &LeaseTable,
+    queue: &Queue,
+    worker: &WorkerId,
+) -> Result<(), QueueError> {
     let here = queue.number();
-    places.keep(queue, worker).await?;
     let leases = table.held_in(here);
     // The first partition also hears that the worker lives.
     if !leases.is_empty() || here == 0 {
