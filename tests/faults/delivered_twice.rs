@@ -5,13 +5,15 @@ use queue_schema::client::{ClaimRequest, Commit};
 use queue_schema::effects::{Effect, Effects, NewJob};
 use queue_schema::jobs::Rung;
 use queue_schema::keys;
-use scrum_tests::model_stub::ModelStub;
+use scrum_tests::model_stub::{Gate, ModelStub};
 use scrum_tests::oracle;
 use scrum_tests::process::{Bench, signal};
 use scrum_tests::proxy::{Act, Latch, Point, Proxy};
 use scrum_tests::redis::{RedisServer, at};
 use scrum_tests::repo::TestRepo;
 use scrum_tests::wait::eventually;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 /// Two workers have done the same job and both hold its commit; both are let go in the same moment.
 #[tokio::test(flavor = "multi_thread")]
@@ -66,6 +68,64 @@ async fn at_once_one_commit_counts() {
         );
         assert_eq!(stub.requests().len(), 1, "the second found the answer that the first had paid");
     }
+}
+
+/// A worker can't renew for longer than its leases, and takes its own jobs back: each runs once, under the newer lease,
+/// and a renewal of the older ones that is answered late ends none.
+#[tokio::test(flavor = "multi_thread")]
+async fn to_the_same_worker_the_older_run_ends_and_the_newer_one_lives() {
+    const PASS: u8 = 0;
+    const LOSE_RENEWALS: u8 = 1;
+    const HOLD_RENEWALS: u8 = 2;
+    let (server, repo) = (RedisServer::alone(), TestRepo::with_files(4));
+    server.load_scripts();
+    let gate = Gate::new();
+    let held = gate.clone();
+    let stub = ModelStub::with(move |call| review_or_summary(call).held_by(&held));
+    let bench = Bench::with_stub(Some(server.url()), &stub.openai_url(), &["m"])
+        .set("queue.lease_ms", "3000")
+        .set("queue.renew_ms", "200");
+    let id = bench.enqueue(&repo);
+    let proxy = Proxy::to(server.socket());
+    let _worker = bench.worker_at(&proxy.url(), &["--concurrency", "8"]);
+    stub.wait_in_flight(4).await;
+    let (renewal, claim) = (Latch::default(), Latch::default());
+    let phase = Arc::new(AtomicU8::new(LOSE_RENEWALS));
+    let (late, first, now) = (renewal.clone(), claim.clone(), phase.clone());
+    proxy.on(move |call, point| {
+        let phase = now.load(Ordering::SeqCst);
+        match (call.name.as_str(), phase) {
+            ("renew", LOSE_RENEWALS) if point == Point::Before => return Act::Lose,
+            ("renew", HOLD_RENEWALS) if point == Point::Before => late.pass(),
+            ("claim", LOSE_RENEWALS | HOLD_RENEWALS) if point == Point::Before => first.pass(),
+            _ => {}
+        }
+        Act::Pass
+    });
+    let mut conn = server.connection();
+    eventually(LONG, "all leases have run out", || {
+        let now: (u64, u64) = redis::cmd("TIME").query(&mut conn).unwrap();
+        let until = (now.0 * 1000 + now.1 / 1000).to_string();
+        let over: usize =
+            redis::cmd("ZCOUNT").arg(at(keys::LEASES)).arg(0).arg(until).query(&mut conn).unwrap();
+        (over == 4).then_some(())
+    });
+    phase.store(HOLD_RENEWALS, Ordering::SeqCst);
+    eventually(LONG, "a renewal of theirs is on its way", || renewal.is_reached().then_some(()));
+    claim.open();
+    stub.wait_requests(8).await;
+    stub.wait(|stats| stats.in_flight == 4).await;
+    phase.store(PASS, Ordering::SeqCst);
+    renewal.open();
+    let so_far = proxy.count("renew");
+    eventually(LONG, "three renewals more", || (proxy.count("renew") >= so_far + 3).then_some(()));
+    gate.open();
+    let queue = oracle::queue(&server.url()).await;
+    until_done(&queue, &id).await;
+    let all = oracle::check_all(&server, &id, &repo).await;
+    assert_eq!(all.is_done().sweep.resolved, 4);
+    assert_eq!(all.history.taken_back().len(), 4, "each of them once");
+    assert_eq!(stub.requests().len(), 8, "no call of the newer leases was given up");
 }
 
 /// A finished job comes again: it runs, and what it wants is there already.

@@ -28,12 +28,15 @@ impl LeaseTable {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins to hold a lease; the token fires when the handler must stop.
+    /// Begins to hold a lease; the token fires when the handler must stop. Whoever held the job under an older lease
+    /// must stop now: that one ran out, or the job could not have been claimed anew.
     pub fn hold(&self, lease: &Lease) -> CancellationToken {
         let cancel = CancellationToken::new();
         let (token, partition) = (lease.token.clone(), lease.partition);
         let held = Held { token, partition, cancel: cancel.clone() };
-        self.lock().insert(lease.job.clone(), held);
+        if let Some(old) = self.lock().insert(lease.job.clone(), held) {
+            old.cancel.cancel();
+        }
         cancel
     }
 
@@ -53,11 +56,11 @@ impl LeaseTable {
             .collect()
     }
 
-    /// Tells the handlers of these jobs to stop.
-    pub fn cancel(&self, jobs: &[JobId]) {
+    /// Tells the handlers under these leases to stop, and none that holds its job under a newer one.
+    pub fn cancel<'a>(&self, leases: impl IntoIterator<Item = &'a Lease>) {
         let table = self.lock();
-        for job in jobs {
-            if let Some(held) = table.get(job) {
+        for lease in leases {
+            if let Some(held) = table.get(&lease.job).filter(|held| held.token == lease.token) {
                 held.cancel.cancel();
             }
         }
@@ -192,7 +195,7 @@ async fn renew_leases(
         let lost = queue.renew(worker, &leases).await?;
         if !lost.is_empty() {
             tracing::warn!(jobs = ?lost, "leases lost: their handlers are told to stop");
-            table.cancel(&lost);
+            table.cancel(leases.iter().filter(|lease| lost.contains(&lease.job)));
         }
     }
     Ok(())
@@ -203,16 +206,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lease_of_an_older_claim_does_not_release_the_newer() {
+    fn a_claim_anew_ends_the_older_handler_and_nothing_of_the_older_lease_touches_the_newer() {
         let table = LeaseTable::default();
         let old = Lease { job: "j".into(), token: "1".into(), partition: 0 };
         let new = Lease { token: "2".into(), ..old.clone() };
-        table.hold(&old);
+        let older = table.hold(&old);
+        assert!(!older.is_cancelled());
         let cancel = table.hold(&new);
+        assert!(older.is_cancelled());
         table.release(&old);
         assert_eq!(table.held_in(0), std::slice::from_ref(&new));
         assert!(table.held_in(1).is_empty());
-        table.cancel(&["j".into()]);
+        table.cancel([&old]);
+        assert!(!cancel.is_cancelled());
+        table.cancel([&new]);
         assert!(cancel.is_cancelled());
         table.release(&new);
         assert!(table.held_in(0).is_empty());
