@@ -10,8 +10,10 @@ use queue_schema::trace::Trace;
 use scrum_tests::model_stub::{Gate, ModelStub, Reply, answers};
 use scrum_tests::oracle;
 use scrum_tests::process::{Bench, Done, Process, signal};
+use scrum_tests::proxy::{Act, Latch, Point, Proxy};
 use scrum_tests::redis::RedisServer;
 use scrum_tests::repo::{TestRepo, large_file};
+use scrum_tests::requests::plain_job;
 use scrum_tests::wait::eventually;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -96,6 +98,36 @@ async fn after_the_grace_time_running_jobs_are_handed_back_untouched() {
         (status(&bench)["sweeps"][0]["state"] == "done").then_some(())
     });
     assert_eq!(oracle::check_sweep(&queue, &id).await.resolved, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_of_a_claim_that_is_answered_after_the_signal_all_go_back() {
+    const JOBS: usize = 16;
+    let server = RedisServer::start();
+    server.load_scripts();
+    let bench = Bench::new(Some(server.url()), "");
+    let queue = oracle::queue(&server.url()).await;
+    let jobs: Vec<_> = (0..JOBS).map(|n| plain_job(&format!("j{n}"), "review")).collect();
+    assert_eq!(queue.enqueue(&jobs).await.unwrap() as usize, JOBS);
+    let (proxy, answer) = (Proxy::to(server.socket()), Latch::default());
+    let held = answer.clone();
+    proxy.on(move |call, point| {
+        if call.name == "claim" && point == Point::After {
+            held.pass();
+        }
+        Act::Pass
+    });
+    let worker =
+        bench.worker_at(&proxy.url(), &["--lane", "review", "--concurrency", &JOBS.to_string()]);
+    eventually(LONG, "the jobs are leased", || answer.is_reached().then_some(()));
+    let leased = oracle::check_jobs(&mut server.connection());
+    assert_eq!(leased.into_iter().collect::<Vec<_>>(), [("leased".to_owned(), JOBS)]);
+    signal(worker.pid(), "TERM");
+    eventually(LONG, "it drains", || bench.worker_log().contains("draining").then_some(()));
+    answer.open();
+    assert_eq!(worker.wait(LONG), 0, "{}", bench.worker_log());
+    let left = oracle::check_jobs(&mut server.connection());
+    assert_eq!(left.into_iter().collect::<Vec<_>>(), [("ready".to_owned(), JOBS)], "handed back");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -216,7 +216,8 @@ impl Fetcher {
         }
     }
 
-    /// Hands jobs to their handlers: each of them with a permit, or as one of its pool.
+    /// Hands jobs to their handlers: each of them with a permit, or as one of its pool. `None` when the handlers have
+    /// ended.
     fn deliver(
         &self,
         claim: Claim,
@@ -225,6 +226,7 @@ impl Fetcher {
         tx: &mpsc::UnboundedSender<Delivery>,
     ) -> Option<Look> {
         let again = claim.jobs.len() >= request.want as usize;
+        let mut open = true;
         for job in claim.jobs {
             let permit = if self.places.counts(&job.lane) { None } else { permits.pop() };
             let held = Held {
@@ -235,9 +237,10 @@ impl Fetcher {
                 seat: self.places.seat(&job.lane, permit),
             };
             let cancel = self.leases.hold(&job.lease);
-            tx.send(Delivery { job, cancel, held: Some(held) }).ok()?;
+            // When nobody takes them any more, each goes back by itself: all of them are leased.
+            open &= tx.send(Delivery { job, cancel, held: Some(held) }).is_ok();
         }
-        Some(Look { again, next_due: claim.next_due, more: claim.more })
+        open.then_some(Look { again, next_due: claim.next_due, more: claim.more })
     }
 
     /// Waits until there is a use for jobs of one of these pools; for ever when there are none.
