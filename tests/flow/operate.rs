@@ -174,6 +174,8 @@ async fn a_person_forgets_a_sweep_and_not_one_that_runs() {
     assert_eq!(sweep().trim(), id);
     until_over(&bench, &id);
     assert_eq!(stub.requests().len(), 3, "no question was asked twice");
+    let number: Option<String> = server.connection().ask(&["HGET", &keys::sweep(&id), "seq"]);
+    assert_eq!(number.as_deref(), Some("2"), "the worker that knew the forgotten one numbers it");
 }
 
 #[tokio::test(flavor = "multi_thread")]

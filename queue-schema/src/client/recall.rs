@@ -49,13 +49,30 @@ impl Queue {
     /// # Errors
     /// A failure of Redis.
     pub async fn sweep_number(&self, sweep: &SweepId) -> Result<Option<u64>, QueueError> {
+        Ok(self.sweep_field(sweep, fields::NUMBER).await?.and_then(|n| n.parse().ok()))
+    }
+
+    /// When a sweep was requested, as its record says it: a sweep that was forgotten and comes again under its id has
+    /// another life. `None` for one that is not there.
+    ///
+    /// # Errors
+    /// A failure of Redis.
+    pub async fn sweep_life(&self, sweep: &SweepId) -> Result<Option<String>, QueueError> {
+        self.sweep_field(sweep, fields::CREATED).await
+    }
+
+    async fn sweep_field(
+        &self,
+        sweep: &SweepId,
+        field: &str,
+    ) -> Result<Option<String>, QueueError> {
         let mut conn = self.conn();
-        let number: Option<String> = redis::cmd("HGET")
+        let value = redis::cmd("HGET")
             .arg(self.of_sweep(sweep).key(&keys::sweep(sweep)))
-            .arg(fields::NUMBER)
+            .arg(field)
             .query_async(&mut conn)
             .await?;
-        Ok(number.and_then(|n| n.parse().ok()))
+        Ok(value)
     }
 
     /// Makes changes to what is remembered that a person, or another program, asks for. All happen, or none.

@@ -28,7 +28,8 @@ pub mod fields {
     pub const NEWS: &str = "news";
     pub(super) const PRIORITY: &str = "prio";
     pub(super) const TOTAL: &str = "total";
-    pub(super) const CREATED: &str = "created";
+    /// When it was requested.
+    pub const CREATED: &str = "created";
     pub(super) const ENDED: &str = "ended";
     pub(super) const IDLE: &str = "idle";
     pub(super) const ERROR: &str = "error";

@@ -3,7 +3,7 @@
 use super::{LONG, review, status};
 use queue_schema::ids::sha256_hex;
 use scrum_tests::model_stub::ModelStub;
-use scrum_tests::process::{Bench, Process, memory_kib, signal};
+use scrum_tests::process::{Bench, Done, Process, memory_kib, signal};
 use scrum_tests::redis::RedisServer;
 use scrum_tests::repo::TestRepo;
 use scrum_tests::wait::eventually;
@@ -135,6 +135,13 @@ async fn a_sweep_with_too_many_targets_is_refused_with_their_number() {
     let _worker = bench.worker(&[]);
     let failed = bench.sweep(&repo, &["--wait"]).expect(2).stderr;
     assert!(failed.contains("5 targets; at most 3 are allowed"), "{failed}");
+    // With another bound the request is the same sweep, and the worker knows that of the one which is forgotten.
+    let id = status(&bench)["sweeps"][0]["id"].as_str().unwrap().to_owned();
+    bench.run(&["forget", &id]).expect(0);
+    let mut again = bench.on("sweep", &repo, &["--wait"]);
+    let again = Done::from(again.env("SCRUM__SWEEP__MAX_TARGETS", "5").output().unwrap()).expect(0);
+    assert!(again.stdout.contains("5 of 5 files reviewed"), "{}", again.stdout);
+    assert_eq!(status(&bench)["sweeps"][0]["id"], id);
     let some = |glob| bench.sweep(&repo, &["--wait", "--target", glob]);
     let failed = some("src/f[0-3].rs").expect(2).stderr;
     assert!(failed.contains("4 targets; at most 3 are allowed"), "{failed}");

@@ -46,7 +46,8 @@ pub struct Document {
 const IDLE_REPOS: usize = 4;
 
 /// Targets that are kept: the jobs of one follow each other, mostly in the same worker. The record of one that may be
-/// reviewed changes only when it is skipped, and then no job follows.
+/// reviewed changes only when it is skipped, and then no job follows. What decides the others is part of the sweep's id,
+/// so that one that was forgotten and comes again has the same.
 const TARGETS: usize = 512;
 
 /// Shared by all handlers of a process; cheap to clone.
@@ -60,7 +61,6 @@ struct Inner {
     settings: Arc<Settings>,
     mirrors: PathBuf,
     specs: Memo<SweepSpec>,
-    numbers: Memo<u64>,
     targets: Memo<Target>,
     trees: Memo<Vec<Entry>>,
     ignores: Memo<IgnoreFile>,
@@ -95,7 +95,6 @@ impl Context {
             mirrors,
             // Specs are small and immutable; trees may be 100,000 entries each.
             specs: Memo::new(256),
-            numbers: Memo::new(256),
             targets: Memo::new(TARGETS),
             trees: Memo::new(2),
             ignores: Memo::new(2),
@@ -160,32 +159,32 @@ impl Context {
         }
     }
 
-    /// The request behind a sweep.
+    /// The request behind a sweep. One that was forgotten may come again under its id, with other bounds, say: what is
+    /// kept of a request is of the life that the sweep has now.
     ///
     /// # Errors
     /// Fatal when there is no such sweep.
     pub async fn spec(&self, sweep: &SweepId) -> Result<Arc<SweepSpec>, HandlerError> {
-        if let Some(spec) = self.0.specs.get(sweep) {
+        let life = self.read("the sweep", |q| async move { q.sweep_life(sweep).await }).await?;
+        let key = format!("{sweep}@{}", life.unwrap_or_default());
+        if let Some(spec) = self.0.specs.get(&key) {
             return Ok(spec);
         }
         let spec = self
             .read("the sweep", |q| async move { q.sweep_spec(sweep).await })
             .await?
             .ok_or_else(|| HandlerError::Fatal(format!("sweep {sweep} has no record")))?;
-        Ok(self.0.specs.put(sweep, spec))
+        Ok(self.0.specs.put(&key, spec))
     }
 
-    /// The number of a sweep among those of its repository; `None` where nothing is remembered.
+    /// The number of a sweep among those of its repository; `None` where nothing is remembered. It is read each time: a
+    /// sweep that was forgotten and comes again has another one.
     ///
     /// # Errors
     /// When it can't be read.
     pub async fn sweep_number(&self, sweep: &SweepId) -> Result<Option<u64>, HandlerError> {
-        if let Some(number) = self.0.numbers.get(sweep) {
-            return Ok(Some(*number));
-        }
         let read = |q: Queue| async move { q.sweep_number(sweep).await };
-        let number = self.read("the number of the sweep", read).await?;
-        Ok(number.map(|n| *self.0.numbers.put(sweep, n)))
+        self.read("the number of the sweep", read).await
     }
 
     /// One target of a sweep that is to be reviewed.
