@@ -210,6 +210,54 @@ async fn one_model_alone_confirms_itself_and_nobody_is_asked_twice_after_faults(
     all.is_done();
 }
 
+/// The worker serves the lane of the review and lacks the key of the next model of its ladder.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_model_that_the_worker_can_call_confirms_and_without_one_the_review_stays_accepted()
+{
+    let stub = ModelStub::with(|call| {
+        if confirms(call) {
+            return Reply::ok(format!("CLAIM: 1\n{WRONG}VERDICT: upheld"));
+        }
+        review(call, "95%")
+    });
+    for (ladder, named, by) in [
+        (&["stub/a", "hosted/b"][..], "", Some("stub/a")),
+        (&["stub/a", "hosted/b", "stub/c"], "", Some("stub/c")),
+        // Whom a person has named nobody else stands in for.
+        (&["stub/a", "stub/c"], "hosted/b", None),
+    ] {
+        let (repo, server) = (TestRepo::with_files(1), RedisServer::alone());
+        let url = stub.openai_url();
+        let of = |name: &str, more: &str| {
+            format!("[providers.{name}]\nwire='openai'\nbase_url='{url}'\nlocal=true\n{more}\n")
+        };
+        let settings = of("stub", "") + &of("hosted", "api_key_env='HOSTED_API_KEY'");
+        let bench = Bench::new(Some(server.url()), &settings)
+            .set("confirm.enabled", "true")
+            .set("confirm.max_share", "100")
+            .set("confirm.model", named)
+            .set("queue.max_attempts", "4");
+        let rung = |name: &&str| {
+            let (provider, model) = name.split_once('/').unwrap();
+            format!("[[rungs]]\nprovider='{provider}'\nmodel='{model}'\n")
+        };
+        let rungs: String = ladder.iter().map(rung).collect();
+        std::fs::write(bench.ladder(), format!("name='t'\n{rungs}")).unwrap();
+        let _worker = bench.worker(&[]);
+        let (id, before) = (bench.enqueue(&repo), stub.requests().len());
+        bench.sweep(&repo, &["--wait"]).expect(0);
+        let queue = oracle::queue(&server.url()).await;
+        let rows = rows(&queue, &id).await;
+        let row = rows.values().next().unwrap_or_else(|| panic!("{ladder:?}: no row"));
+        let said = row.findings[0].confirmation.as_ref();
+        assert_eq!(said.map(|said| said.by.as_str()), by, "{ladder:?} {named}");
+        let calls = 1 + u64::from(by.is_some());
+        let counted = oracle::check_sweep(&queue, &id).await.calls;
+        let made = (stub.requests().len() - before) as u64;
+        assert_eq!((counted, made), (calls, calls), "{ladder:?} {named}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_confirmation_nobody_is_asked_a_second_time() {
     for (setting, flag) in [("false", None), ("true", Some("--no-confirm"))] {

@@ -19,7 +19,8 @@ use scrum_domain::review::Spent;
 
 /// How it ended.
 pub(super) enum Confirmed {
-    /// The job comes back later.
+    /// The job comes back later. It then finds the answers that it has paid for and counts them, so that nothing is
+    /// lost with the effects of now.
     Later(Effects),
     /// What the call took, if there was one, and what counts it.
     Done(Spent, Vec<Effect>),
@@ -51,7 +52,7 @@ impl Work {
         }
         let file = self.record.path.as_str();
         let Some(by) = self.confirmer(ctx, spec, rung) else {
-            return Ok(Confirmed::without(file, "there is no model to ask"));
+            return Ok(Confirmed::without(file, "there is no model that this worker can ask"));
         };
         let price = self.asked_tokens + guess(answer.text.len());
         let fence = (price, self.fence.as_str());
@@ -83,11 +84,14 @@ impl Work {
     }
 
     /// Who is asked: whom the sweep names, else the next model of the ladder behind the one that wrote the review,
-    /// else another one, else the same.
+    /// else another one, else the same. Nobody whom this worker can't call: the job waits in the lane of the review's
+    /// own provider, and none of those that serve it need have the key of another one.
     fn confirmer(&self, ctx: &Context, spec: &ConfirmSpec, rung: &Rung) -> Option<Rung> {
         let providers = &ctx.settings().providers;
         let asks = |rung: &&Rung| {
-            providers.get(&rung.provider).is_some_and(|provider| provider.wire != Wire::Builtin)
+            let provider = providers.get(&rung.provider);
+            provider.is_some_and(|provider| provider.wire != Wire::Builtin)
+                && ctx.providers().unusable(&rung.provider).is_none()
         };
         let rungs = &self.ladder.rungs;
         let (before, after) = rungs.split_at(rungs.len().min(self.job.rung as usize + 1));
