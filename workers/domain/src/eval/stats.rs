@@ -40,15 +40,23 @@ pub fn ratio(groups: &[Part], is_share: bool) -> Figure {
     Figure { value, low, high }
 }
 
-/// How much larger one ratio is than another one over the same groups.
+/// How much larger one ratio is than another one over the same groups. There is no interval where samples say nothing of
+/// how far off it may be: of a single group with something in it, and where all of them come out alike but not at 0.
 pub fn difference(groups: &[(Part, Part)]) -> Figure {
     let of = |drawn: &[(Part, Part)]| {
         let one = divided(drawn.iter().map(|(one, _)| *one))?;
         Some(one - divided(drawn.iter().map(|(_, other)| *other))?)
     };
+    let value = of(groups);
     let mut samples = resampled(groups, of);
     let (low, high) = ends(&mut samples);
-    Figure { value: of(groups), low, high }
+    let alike = low.zip(high).is_none_or(|(low, high)| high - low < ALIKE);
+    let count = |((_, one), (_, other)): &&(Part, Part)| *one > 0.0 || *other > 0.0;
+    let few = groups.iter().filter(count).count() < 2;
+    if few || (alike && value.is_none_or(|value| value.abs() > ALIKE)) {
+        return Figure { value, ..Figure::default() };
+    }
+    Figure { value, low, high }
 }
 
 /// What comes of samples of as many groups as there are, each drawn from all of them.
@@ -148,5 +156,17 @@ mod tests {
         assert!(mcnemar(40_000, 41_000) < 0.001 && mcnemar(20_000, 20_000) > 0.9);
         let same = difference(&[((1.0, 2.0), (1.0, 2.0)), ((2.0, 2.0), (2.0, 2.0))]);
         assert_eq!((same.value, same.low, same.high), (Some(0.0), Some(0.0), Some(0.0)));
+        let all = ((1.0, 1.0), (0.0, 1.0));
+        for (groups, value) in [
+            (&[((2.0, 4.0), (0.0, 4.0))][..], 0.5),
+            (&[((1.0, 2.0), (1.0, 2.0))], 0.0),
+            (&[((1.0, 2.0), (1.0, 2.0)), ((0.0, 0.0), (0.0, 0.0))], 0.0),
+            (&[all, all], 1.0),
+        ] {
+            let one = difference(groups);
+            assert_eq!((one.value, one.low, one.high), (Some(value), None, None), "{groups:?}");
+        }
+        let spread = difference(&[all, ((0.0, 1.0), (0.0, 1.0))]);
+        assert_eq!((spread.low, spread.high), (Some(0.0), Some(1.0)));
     }
 }
