@@ -338,6 +338,54 @@ async fn a_killed_eval_goes_on_and_asks_for_nothing_that_was_reviewed_again() {
     assert_eq!(record["runs"][0]["figures"]["not_reviewed"], 0);
 }
 
+/// A vote for each statement of the prompt, with the code that it is about.
+fn upholds(call: &Recorded) -> Reply {
+    let code = |part: &str| -> Option<String> {
+        let (_, code) = part.split_once("about this code:\n")?;
+        code.lines().next().map(str::to_owned)
+    };
+    let quotes = call.prompt.split(" statement ").skip(1).filter_map(code);
+    let votes = (1..).zip(quotes).map(|(n, quote)| {
+        format!("FINDING: {n}\nQUOTE: {quote}\nWHY: the line says so\nVERDICT: upheld\n\n")
+    });
+    Reply::ok(votes.collect::<Vec<_>>().concat())
+}
+
+#[test]
+fn what_is_planted_counts_once_and_stands_in_no_ledger() {
+    let stub =
+        ModelStub::with(
+            |call| {
+                if call.model.starts_with('v') { upholds(call) } else { reviewer(call) }
+            },
+        );
+    let mut bench = Bench::with_stub(None, &stub.openai_url(), &["good"]);
+    for (key, value) in [
+        ("audit.voters.a", "stub/v1"),
+        ("audit.voters.b", "stub/v2"),
+        ("audit.voters.c", "stub/v3"),
+        ("audit.tie_breaker", ""),
+    ] {
+        bench = bench.set(key, value);
+    }
+    let cases = bench.dir.path().join("cases");
+    frozen(&cases, 6);
+    let (ladder, out) = (bench.ladder(), bench.out());
+    let [cases, ladder, out] = [&cases, &ladder, &out].map(|path| path.to_str().unwrap());
+    let args = ["eval", "--cases", cases, "--ladder", ladder, "--out", out, "--audit"];
+    bench.run(&args).expect(0);
+    let file = bench.out().join("eval.json");
+    let labels = read(&file)["runs"][0]["labels"].as_array().unwrap().len();
+    assert!(labels > 0 && stub.requests().iter().any(|call| call.model == "v3"));
+    let learnt = bench.run(&["calibrate", "--eval", file.to_str().unwrap(), "--json"]).expect(1);
+    let learnt: Value = serde_json::from_str(&learnt.stdout).unwrap();
+    let rows = learnt.as_array().unwrap();
+    assert_eq!((rows.len(), &rows[0]["labels"]), (1, &json!(labels)), "{learnt}");
+    assert_eq!(rows[0]["sources"], json!({"eval": labels}), "{learnt}");
+    let told = bench.run(&["calibrate"]).expect(1).stdout;
+    assert!(told.contains("no finding is judged yet"), "{told}");
+}
+
 #[track_caller]
 fn refused(bench: &Bench, args: &[&str], words: &[&str]) {
     let done = bench.run(args).expect(2);

@@ -122,7 +122,7 @@ pub fn climbed(session: &Session, request: &Request, ladder_name: &str) -> anyho
         None if settings.sweep.shard_ladder.is_empty() => ladder.clone(),
         None => ladder::choose(&settings.sweep.shard_ladder, settings, config)?.0,
     };
-    Ok(Climbed { ladder, shard_ladder, why, calibrated: true })
+    Ok(Climbed { ladder, shard_ladder, why, planted: false })
 }
 
 /// The ladders of a sweep, and why they were chosen where the choice was ours.
@@ -133,8 +133,9 @@ pub struct Climbed {
     pub shard_ladder: Ladder,
     /// Why.
     pub why: Option<String>,
-    /// Whether what is known of the confidences of its models goes with it.
-    pub calibrated: bool,
+    /// Whether its faults were put there (`scrum eval`): it goes by nothing that was learnt, and nothing is learnt of
+    /// it, for its code is nobody's.
+    pub planted: bool,
 }
 
 /// The same as [`create`] on ladders that are known already.
@@ -200,7 +201,7 @@ pub async fn create_on(
 pub async fn prepare(
     session: &Session,
     request: &Request,
-    Climbed { ladder, shard_ladder, why, calibrated }: Climbed,
+    Climbed { ladder, shard_ladder, why, planted }: Climbed,
     progress: &Progress,
 ) -> anyhow::Result<Prepared> {
     let settings = &session.settings;
@@ -208,7 +209,10 @@ pub async fn prepare(
     let why = why.map(|w| format!(" ({w})")).unwrap_or_default();
     progress.note(&format!("ladder {}{why}: {}", ladder.name, rungs.join(" > ")));
     let mut prepared = request::prepare(request, settings, &session.state, ladder, shard_ladder)?;
-    if calibrated {
+    if planted {
+        // What has no identity is remembered nowhere.
+        prepared.spec.identity.clear();
+    } else {
         prepared.spec.calibration = maps(session, &prepared.spec.ladder).await?;
     }
     if request.audit {

@@ -21,7 +21,6 @@ use scrum_knowledge::Sweep;
 use scrum_repo::plant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
 
 /// Ladders and rungs of one eval at most.
 const MOST_RUNS: usize = 16;
@@ -83,7 +82,6 @@ pub async fn run(
     let place = dir(&session.state).join(set.name());
     let files = set.cases.iter().map(|c| (c.case.place.as_str(), c.text.as_bytes()));
     let commit = plant(&place, files)?;
-    alone(session);
     let server = session.private.take();
     let workers = Workers::start(global, session, args.workers, Vec::new())?;
     let mut local = Local { workers, server };
@@ -92,12 +90,13 @@ pub async fn run(
     for one in ladders {
         let request = request(args, &place, &commit, &one.label);
         let models: Vec<String> = one.ladder.rungs.iter().map(Rung::name).collect();
-        // What is learnt of this eval must not make another sweep of the same one.
+        // What is learnt of this eval must not make another sweep of the same one, and its cases must not teach each other
+        // anything: a review would then depend on which other one came first.
         let climbed = Climbed {
             shard_ladder: one.ladder.clone(),
             ladder: one.ladder,
             why: one.why,
-            calibrated: false,
+            planted: true,
         };
         let begun = Box::pin(sweep::create_on(session, &request, climbed, progress)).await?;
         let tend = |progress: &Progress| local.tend(progress);
@@ -117,12 +116,6 @@ pub async fn run(
     progress.finish();
     local.stop(session.settings.worker.grace_s);
     Ok(Some(runs))
-}
-
-/// The cases must not teach each other anything: a review would then depend on which other one came first.
-fn alone(session: &mut Session) {
-    let memory = &mut Arc::make_mut(&mut session.settings).memory;
-    (memory.fingerprints, memory.dismissals, memory.hot_swap) = (0, 0, false);
 }
 
 /// As `scrum run` would be asked, but for facts, which say nothing of findings.
