@@ -14,7 +14,7 @@ use queue_schema::records::{
 use queue_schema::rows::audit::AuditedFinding;
 use queue_schema::rows::{AuditConsensusRow, AuditVerdict, Finding, ReviewRow};
 use queue_schema::sweep::SweepSpec;
-use scrum_domain::findings::{Said, View, observe};
+use scrum_domain::findings::{View, code_in};
 use scrum_domain::pathway::{self, file_prefix, fingerprints, keys_of};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -92,7 +92,7 @@ impl Settled<'_> {
         let read = |queue: Queue| async move { queue.finding_places(memory, asked).await };
         let places = ctx.read("where findings are", read).await?;
         let view = View::new(&self.review.file, self.source);
-        let (at_ms, nobody) = (now_ms(), Said::default());
+        let at_ms = now_ms();
         let here = || self.review.file.clone();
         let paths: Vec<String> =
             places.into_iter().map(|place| place.map_or_else(here, |(_, path)| path)).collect();
@@ -107,7 +107,7 @@ impl Settled<'_> {
             let what = Audited {
                 audit: audited.short(&self.audit.sweep_id),
                 at_ms,
-                code: observe(finding, &view, &nobody).code,
+                code: code_in(&view, finding, kept.map(|k| &k.observed), &self.review.sweep_id),
             };
             effects.push(FindingsRecord::of(memory, path).audited(id, &what)?);
         }

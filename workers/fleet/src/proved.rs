@@ -9,7 +9,7 @@ use queue_schema::ids::FindingId;
 use queue_schema::records::{FindingsRecord, Proven};
 use queue_schema::rows::{AutoApplyRow, FindingProof, ReviewRow};
 use queue_schema::sweep::SweepSpec;
-use scrum_domain::findings::{Said, View, observe};
+use scrum_domain::findings::{View, code_in};
 
 /// The proofs of a run's rows, to be committed with them; `reviews` are in the order of the rows. A finding whose code
 /// is another one by now keeps what it has.
@@ -23,7 +23,7 @@ pub(crate) async fn effects(
     reviews: &[ReviewRow],
 ) -> Result<Vec<Effect>, HandlerError> {
     let Some((memory, _)) = spec.memory() else { return Ok(Vec::new()) };
-    let (mut effects, nobody) = (Vec::new(), Said::default());
+    let mut effects = Vec::new();
     for (row, review) in rows.iter().zip(reviews) {
         let Some(proof) = row.proof.as_ref().filter(|proof| proof.proven) else { continue };
         let Some(finding) = review.findings.get(proof.finding as usize) else { continue };
@@ -33,7 +33,11 @@ pub(crate) async fn effects(
         let read = |queue: Queue| async move { queue.finding_places(memory, &asked).await };
         let place = ctx.read("where a finding is", read).await?.into_iter().flatten().next();
         let path = place.map_or_else(|| review.file.clone(), |(_, path)| path);
-        let source = ctx.source(spec, &review.blob).await?;
+        let paths = [&path];
+        let read = |queue: Queue| async move { queue.findings_of(memory, &paths).await };
+        let files = ctx.read("the findings of a file", read).await?;
+        let known = files.iter().find_map(|file| file.get(&id)).map(|kept| &kept.observed);
+        let view = View::new(&review.file, &ctx.source(spec, &review.blob).await?);
         let what = Proven {
             proof: FindingProof {
                 sweep: row.sweep_id.clone(),
@@ -41,7 +45,7 @@ pub(crate) async fn effects(
                 test: proof.test.clone(),
             },
             at_ms: now_ms(),
-            code: observe(finding, &View::new(&review.file, &source), &nobody).code,
+            code: code_in(&view, finding, known, &review.sweep_id),
         };
         effects.push(FindingsRecord::of(memory, &path).proven(&id, &what)?);
     }

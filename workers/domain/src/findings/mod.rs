@@ -15,7 +15,7 @@ pub use lines::LineMap;
 pub use matching::{Likeness, Older, Rule, matching, matching_by_all};
 pub(crate) use observe::FILLERS;
 pub use observe::{Said, likeness, observe, place_key};
-pub use settle::{Look, Mark, Settled, settle, stands_in};
+pub use settle::{Look, Mark, Settled, code_in, settle, stands_in};
 pub use view::View;
 
 use queue_schema::records::{Decided, Observed};

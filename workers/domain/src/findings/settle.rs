@@ -106,7 +106,12 @@ impl Settled {
         // One that left another file was never gone.
         let back = old.fixed.is_some() && !came;
         let came_back = if back { Some(seq) } else { old.came_back };
-        let now = Observed { first: old.first.clone(), came_back, ..observed };
+        let mut now = Observed { first: old.first.clone(), came_back, ..observed };
+        // Another quote of code that stands as it did makes it no other code: what was decided about it holds.
+        let same_file = look.unchanged && old.fixed.is_none() && !came;
+        if same_file || still_there(old, look.view, look.before.map(|(view, _)| view)) {
+            (now.quote, now.code) = (old.quote.clone(), old.code.clone());
+        }
         let before =
             state(&Observed { fixed: None, ..old.clone() }, known.decided.as_ref(), now_ms);
         let state = match state(&now, known.decided.as_ref(), now_ms) {
@@ -181,6 +186,15 @@ fn still_there(observed: &Observed, now: &View, before: Option<&View>) -> bool {
     let has = |symbol: &String| now.function_has(symbol, &code) == Some(true);
     let left = count < was && observed.symbol.as_ref().is_some_and(|symbol| !has(symbol));
     count > 0 && !left
+}
+
+/// The key of the code that the review of a sweep says a finding of, as the ledger has it: whatever the review quotes, that
+/// of the code which the ledger knows, where it is in the file or is what it made of this very review.
+pub fn code_in(view: &View, finding: &Finding, known: Option<&Observed>, sweep: &str) -> String {
+    let is_of = |known: &&Observed| known.last.sweep == sweep || still_there(known, view, None);
+    known
+        .filter(is_of)
+        .map_or_else(|| observe(finding, view, &Said::default()).code, |known| known.code.clone())
 }
 
 /// The same of a file that is not reviewed now: as it is, and as its last review saw it, where that is known.

@@ -98,6 +98,7 @@ fn findings_are_followed_through_what_happens_to_their_code() {
     let reworded = ("except Exception:", "`load` hides all errors from its caller");
     let in_read = ("except Exception:", "`read` swallows every error");
     let parted = ("return open(path).read()\n    except Exception:", "`load` swallows every error");
+    let moved_parted = moved.replace("len(items) - 1", "len(items) - 2");
     for (what, source, said, states, ledger) in [
         (
             "the same",
@@ -140,12 +141,13 @@ fn findings_are_followed_through_what_happens_to_their_code() {
             vec!["new", "open"],
             vec![("open", 2, 2), ("open", 2, 1), ("open", 1, 1)],
         ),
+        ("quoted in part", FILE, vec![parted, OFF], vec!["open", "open"], vec![("open", 2, 2); 2]),
         (
-            "quoted in part",
-            FILE,
-            vec![parted, OFF],
-            vec!["changed", "open"],
-            vec![("open", 2, 2); 2],
+            "quoted in part in a file that changed elsewhere",
+            &moved_parted,
+            vec![parted],
+            vec!["open"],
+            vec![("open", 2, 2), ("fixed", 2, 1)],
         ),
         ("fixed", &gone, vec![OFF], vec!["open"], vec![("fixed", 2, 1), ("open", 2, 2)]),
         (
@@ -216,9 +218,12 @@ fn an_audit_and_a_proof_are_shown_at_the_code_that_they_are_about() {
             known.audited = Some(Audited { audit: audit.clone(), at_ms: 1, code: code.clone() });
             known.proven = Some(Proven { proof: FindingProof::default(), at_ms: 1, code });
         }
-        let (_, settled) = l.review(FILE, &[SWALLOWS]);
-        let mark = settled.marks[0].as_ref().unwrap();
-        assert_eq!((mark.audit.is_some(), mark.proven.is_some()), (shown, shown));
+        let more = ("except Exception:\n        return None", SWALLOWS.1);
+        for said in [SWALLOWS, more] {
+            let (_, settled) = l.review(FILE, &[said]);
+            let mark = settled.marks[0].as_ref().unwrap();
+            assert_eq!((mark.audit.is_some(), mark.proven.is_some()), (shown, shown), "{said:?}");
+        }
     }
 }
 
@@ -227,8 +232,18 @@ fn what_a_person_dismissed_comes_back_only_with_other_code() {
     let changed = FILE.replace("except Exception:", "except BaseException:");
     let gone = FILE.replace("except Exception:", "except OSError:");
     let base = ("except BaseException:", SWALLOWS.1);
+    let more = ("except Exception:\n        return None", SWALLOWS.1);
+    let moved = FILE.replace("import os\n", "import os\nimport sys\n");
     for (what, steps) in [
         ("same", vec![(FILE.to_owned(), vec![SWALLOWS], "dismissed")]),
+        (
+            "same, quoted with the next line",
+            vec![
+                (FILE.to_owned(), vec![more], "dismissed"),
+                (moved, vec![more], "dismissed"),
+                (changed.clone(), vec![base], "reopened"),
+            ],
+        ),
         ("layout", vec![(FILE.replace("    ", "  "), vec![SWALLOWS], "dismissed")]),
         (
             "changed",
@@ -253,6 +268,32 @@ fn what_a_person_dismissed_comes_back_only_with_other_code() {
             let why = settled.marks.iter().flatten().any(|m| m.why.is_some());
             assert_eq!(why, want == "dismissed", "{what}");
         }
+    }
+}
+
+#[test]
+fn what_is_said_of_a_review_is_said_of_the_code_that_the_ledger_knows() {
+    let finding = |quote: &str| Finding {
+        quote: Some(quote.to_owned()),
+        ..Finding::new(FindingKind::Suggestion, SWALLOWS.1)
+    };
+    let (short, long) = (SWALLOWS.0, "except Exception:\n        return None");
+    let view = View::new("a.py", FILE);
+    let at = Sighting { sweep: "first".into(), ..Sighting::default() };
+    let said = Said { at, ..Said::default() };
+    let observed = |quote: &str| observe(&finding(quote), &view, &said);
+    let code = |quote: &str| observed(quote).code;
+    let gone = "except BaseException:";
+    for (known, said, sweep, want) in [
+        (Some(short), long, "second", short),
+        (Some(long), short, "second", long),
+        (Some(gone), short, "second", short),
+        (Some(gone), short, "first", gone),
+        (None, long, "second", long),
+    ] {
+        let known = known.map(observed);
+        let found = code_in(&view, &finding(said), known.as_ref(), sweep);
+        assert_eq!(found, code(want), "{known:?} {said}");
     }
 }
 
