@@ -447,7 +447,7 @@ fn notes_of_a_local_model_leave_without_pieces_of_secrets() {
 }
 
 #[test]
-fn lines_of_a_key_block_are_masked_for_facts_and_patches() {
+fn lines_of_a_key_block_are_masked_for_whatever_is_asked_about_a_review() {
     let (_home, cloud, settings) = home_and_cloud(|call| {
         let keys: Vec<&str> = call.prompt.lines().filter(|l| l.len() == 64).collect();
         let review = answers::markdown_review_quoting("src/key.rs", &[keys[40]]);
@@ -468,14 +468,98 @@ fn lines_of_a_key_block_are_masked_for_facts_and_patches() {
         ("facts.enabled", "true"),
         ("facts.extractor", "cloud/c"),
         ("facts.verifier", "cloud/c"),
+        ("confirm.enabled", "true"),
+        ("confirm.max_share", "100"),
+        ("audit.voters.a", "cloud/v"),
+        ("audit.tie_breaker", ""),
+        ("audit.file_bytes", "1000"),
+        ("audit.around_lines", "5"),
     ] {
         place.bench = place.bench.set(key, value);
     }
-    place.run(false, &[]).expect(0);
-    assert_eq!(cloud.requests().len(), 2, "the review was made at home, its facts were not");
+    place.run(false, &["--audit"]).expect(0);
+    let asked = |word: &str| cloud.requests().iter().filter(|c| c.prompt.contains(word)).count();
+    // The review was made at home. Its facts took two calls, and who votes alone votes three times.
+    assert_eq!((asked("CLAIM 1 (line 43)"), asked(" statement 1\n")), (1, 3));
+    assert_eq!(cloud.requests().len(), 6);
     place.bench.run(&["apply", "latest", "--check", "true"]).expect(0);
     let left = cloud.requests();
-    assert_eq!(left.len(), 3);
-    assert!(left[2].prompt.contains("lines 38 to 48"), "{}", left[2].prompt);
+    assert_eq!(left.len(), 7);
+    assert!(left[6].prompt.contains("lines 38 to 48"), "{}", left[6].prompt);
     none_of(&left, &place.secrets);
+}
+
+#[test]
+fn a_second_call_sees_no_key_above_its_finding() {
+    let cloud = ModelStub::with(|call| {
+        let review = answers::markdown_review_quoting("src/key.rs", &["fn second() {}"]);
+        let confirms = call.prompt.contains("CLAIM 1");
+        Reply::ok(
+            if confirms { "CLAIM: 1\nVERDICT: can't tell".into() } else { review }
+                .replace("85%", "95%"),
+        )
+    });
+    let settings = provider("cloud", "openai", &cloud.openai_url(), false);
+    let (block, secrets) = private_key(7, 6);
+    let text = format!(
+        "//! The store keeps lines.\n{block}\nfn first() {{}}\n\n\n\nfn second() {{}}\n{}",
+        large_file(2000)
+    );
+    let files = [("src/key.rs".to_owned(), text)];
+    let mut place = Place::with_files(&settings, &files, secrets);
+    place.bench = place.bench.set("confirm.enabled", "true").set("confirm.max_share", "100");
+    let ladder = "name='one'\n[[rungs]]\nprovider='cloud'\nmodel='c'\n";
+    std::fs::write(place.bench.ladder(), ladder).unwrap();
+    place.run(false, &[]).expect(0);
+    let left = cloud.requests();
+    assert_eq!(left.len(), 2);
+    let (review, second) = (&left[0].prompt, &left[1].prompt);
+    for prompt in [review, second] {
+        assert_eq!(prompt.matches("[masked:private_key]\n").count(), 6, "{prompt}");
+    }
+    assert!(second.contains("CLAIM 1 (line"), "{second}");
+    none_of(&left, &place.secrets);
+}
+
+#[test]
+fn keys_in_a_change_are_masked_for_its_reviewers_and_for_votes_on_its_claims() {
+    let cloud = ModelStub::with(|call| {
+        if call.prompt.contains(" the statement\n") {
+            return Reply::ok("QUOTE: None\nWHY: it is not shown\nVERDICT: can't tell\n");
+        }
+        let calm =
+            "I read the change line by line, and the functions that it makes now can't fail.";
+        Reply::ok(format!("{calm}\n\nNo findings.\n\nVERDICT: ship\n"))
+    });
+    let bench = Bench::new(None, &provider("cloud", "openai", &cloud.openai_url(), false))
+        .set("audit.tie_breaker", "");
+    let repo = TestRepo::new();
+    let mut secrets = Vec::new();
+    let mut file = |seed: usize, lines: usize| {
+        let (block, body) = private_key(seed, lines);
+        secrets.extend(body);
+        format!("//! The store keeps lines.\n{block}\nfn first() {{}}\n")
+    };
+    // One stands above the change, one goes with it and one comes.
+    let (above, gone, new) = (file(100, 30), file(200, 20), file(300, 20));
+    repo.write("src/above.rs", above.as_bytes());
+    repo.write("src/gone.rs", gone.as_bytes());
+    repo.commit("begin");
+    repo.write("src/above.rs", above.replace("first", "second").as_bytes());
+    repo.write("src/gone.rs", b"//! The store keeps lines.\nfn first() {}\n");
+    repo.write("src/new.rs", new.as_bytes());
+    repo.commit("Keep lines");
+    let path = repo.path().to_str().unwrap();
+    bench.run(&["diff", path, "HEAD~1..HEAD", "--reviewer=r=cloud/r"]).expect(0);
+    let voters = ["--voter", "a=cloud/a", "--voter", "b=cloud/b", "--voter", "c=cloud/c"];
+    bench.run(&[&["audit", "--claims", path, "HEAD"], &voters[..]].concat()).expect(0);
+    let left = cloud.requests();
+    assert_eq!(left.len(), 4);
+    for call in &left {
+        assert!(call.prompt.contains("fn second() {}"), "{}", call.prompt);
+        let masks = call.prompt.matches("[masked:private_key]\n").count();
+        // Two keys, the line above the change, and the one that git takes for the head of what the hunk is in.
+        assert_eq!(masks, 42, "{}", call.prompt);
+    }
+    none_of(&left, &secrets);
 }

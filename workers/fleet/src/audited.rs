@@ -136,7 +136,7 @@ impl Settled<'_> {
     ) -> Result<Vec<Effect>, HandlerError> {
         let keys = |wanted: bool| -> BTreeSet<String> {
             let rejected = |audited: &AuditedFinding| audited.verdict == AuditVerdict::Rejected;
-            let of = |f: &Finding| keys_of(&fingerprints(std::slice::from_ref(f)));
+            let of = |f: &Finding| keys_of(&fingerprints(std::slice::from_ref(f), ""));
             let some = self.findings().filter(|(audited, _)| rejected(audited) == wanted);
             some.flat_map(|(_, f)| of(f)).collect()
         };

@@ -5,12 +5,14 @@ use crate::context::Context;
 use crate::runtime::HandlerError;
 use queue_schema::client::{Queue, QueueError};
 use queue_schema::ids::SweepId;
-use queue_schema::sweep::{DiffSpec, SweepSpec, Target};
+use queue_schema::sweep::{DiffSpec, EMPTY_TREE, SweepSpec, Target};
 use scrum_change::ChangeError;
 use scrum_domain::claims::Claim;
-use scrum_domain::diff::{Bundle, Known, Plan, Tally};
+use scrum_domain::decode::decode;
+use scrum_domain::diff::{Bundle, FilePatch, Known, Plan, Sides, Tally};
 use scrum_knowledge::{Change, Error};
-use scrum_repo::DiffRange;
+use scrum_repo::{DiffRange, Repo};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What a sweep over a change is about.
@@ -41,6 +43,32 @@ pub(crate) async fn plan(ctx: &Context, spec: &SweepSpec) -> Result<Arc<Plan>, H
         });
     let plan = read.await?.map_err(HandlerError::Fatal)?;
     Ok(ctx.changes().put(&key, plan))
+}
+
+/// The files of some parts of a change that are text; as they were before it only where `both` sides are wanted.
+///
+/// # Errors
+/// When the repository can't be read from this machine.
+pub(crate) async fn sides(
+    ctx: &Context,
+    spec: &SweepSpec,
+    parts: &[&Bundle],
+    both: bool,
+) -> Result<Sides, HandlerError> {
+    let files = || parts.iter().flat_map(|part| &part.files);
+    let was: Vec<String> = files().map(FilePatch::old_path).collect();
+    let now: Vec<String> = files().map(FilePatch::path).collect();
+    let (base, head) = (spec_of(spec)?.base.clone(), spec.commit.clone());
+    let most = spec.limits.max_file_bytes;
+    let read = move |repo: &Repo| {
+        let is_there = both && base != EMPTY_TREE;
+        let before = if is_there { repo.files(&base, &was, most)? } else { BTreeMap::new() };
+        Ok((before, repo.files(&head, &now, most)?))
+    };
+    let (before, after) = ctx.with_repo(spec, read).await?;
+    let text = |(path, bytes): (String, Vec<u8>)| Some((path, decode(&bytes)?.text.into_owned()));
+    let texts = |files: BTreeMap<String, Vec<u8>>| files.into_iter().filter_map(text).collect();
+    Ok(Sides { before: texts(before), after: texts(after) })
 }
 
 /// A change with what its reviewers come to; none for a sweep over files.

@@ -90,6 +90,8 @@ pub struct End<'a> {
     pub remembered: &'a Remembered,
     /// The file.
     pub record: &'a Target,
+    /// Its text.
+    pub source: &'a str,
     /// Every attempt in order.
     pub attempts: &'a [Attempt],
 }
@@ -122,6 +124,7 @@ impl End<'_> {
         let ended = Ended {
             attempts: self.attempts,
             findings: &row.findings,
+            source: self.source,
             ladder: &self.spec.ladder,
             limits,
         };
@@ -166,8 +169,13 @@ impl End<'_> {
         if !matches!(effects.ending, Ending::Dead { .. }) {
             return Ok(effects);
         }
-        let ended =
-            Ended { attempts: self.attempts, findings: &[], ladder: &self.spec.ladder, limits };
+        let ended = Ended {
+            attempts: self.attempts,
+            findings: &[],
+            source: self.source,
+            ladder: &self.spec.ladder,
+            limits,
+        };
         let learnt = self.remembered.learn(&ended, Trace::default());
         let (mut list, mut counted) = (Vec::new(), Vec::new());
         self.replay(&memory, &learnt, &mut list, &mut counted);
@@ -244,7 +252,7 @@ impl End<'_> {
                 .map(|(c, _)| (*c).to_owned())
                 .collect(),
             semantic_flags: flags.into_iter().cloned().collect(),
-            bug_fingerprints: pathway::fingerprints(&row.findings),
+            bug_fingerprints: pathway::fingerprints(&row.findings, self.source),
             ..question
         }
     }

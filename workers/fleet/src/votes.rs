@@ -89,6 +89,8 @@ pub(crate) trait Poll: Sized + Send + Sync {
     fn panel(&self) -> Result<Panel<'_>, HandlerError>;
     /// The prompt of this voter, and the secrets that are masked in it.
     fn prompt(&self, seen: Seen) -> (Prompt, u32);
+    /// The files that the prompt is made of: no piece of their secrets leaves.
+    fn unmasked(&self) -> Arc<str>;
     /// Reads an answer.
     ///
     /// # Errors
@@ -226,7 +228,7 @@ fn question<'a, P: Poll>(
         prompt,
         apart: "",
         fence: &seat.fence,
-        unmasked: "".into(),
+        unmasked: poll.unmasked(),
         builtin: None,
         max_tokens: rung.max_tokens.unwrap_or(panel.max_tokens),
         masked,

@@ -4,6 +4,7 @@
 use crate::checks::claim_of;
 use crate::fit::guess_asked;
 use crate::prompt::{Prompt, fenced, fenced_file, fill};
+use crate::redact::Known;
 use crate::text::{clip_marked, one_line};
 use queue_schema::rows::Finding;
 use queue_schema::sweep::ConfirmBounds;
@@ -28,28 +29,47 @@ pub struct Asked {
     pub about: Vec<usize>,
     /// Tokens to generate at most.
     pub max_tokens: u32,
+    /// Secrets that are masked in what it is made of.
+    pub masked: u32,
 }
 
 /// Asks about as many of the findings as `bounds.max_share` percent of the tokens of their review pay for, each with
-/// as many lines around its code; `None` when that is too little for one.
+/// as many lines around its code; `None` when that is too little for one. Where it leaves the user's machines, secrets
+/// are masked while file and claims are whole: nobody knows the line of a key by itself, with its number before it.
 pub fn ask(
     path: &str,
     source: &str,
     findings: &[Finding],
     mut about: Vec<usize>,
     bounds: &ConfirmBounds,
-    (review_tokens, fence): (u64, &str),
+    (review_tokens, fence, leaves): (u64, &str, bool),
 ) -> Option<Asked> {
+    let known = leaves.then(|| Known::of(source));
+    let mut masked = 0;
+    let mut safe = |text: &str| {
+        let Some(known) = &known else { return text.to_owned() };
+        let found = known.safe(text);
+        masked += found.count();
+        found.text
+    };
+    let source = safe(source);
+    let mut claims = findings.to_vec();
+    for at in &about {
+        if let Some(claim) = claims.get_mut(*at) {
+            claim.text = safe(&claim.text);
+        }
+    }
     let most = review_tokens.saturating_mul(bounds.max_share.into()) / 100;
     while !about.is_empty() {
         let mut context = bounds.context_lines as usize;
         loop {
-            let prompt = prompt(path, source, findings, &about, context, fence);
-            let claims = about.len() as u64;
+            let prompt = prompt(path, &source, &claims, &about, context, fence);
+            let asked = about.len() as u64;
             let left = most.saturating_sub(guess_asked(&prompt));
-            if left >= LEAST_ANSWER_TOKENS * claims {
-                let tokens = left.min(ANSWER_TOKENS * claims);
-                return Some(Asked { prompt, about, max_tokens: u32::try_from(tokens).ok()? });
+            if left >= LEAST_ANSWER_TOKENS * asked {
+                let tokens = left.min(ANSWER_TOKENS * asked);
+                let max_tokens = u32::try_from(tokens).ok()?;
+                return Some(Asked { prompt, about, max_tokens, masked });
             }
             if context == 0 {
                 break;

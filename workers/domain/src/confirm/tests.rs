@@ -47,20 +47,21 @@ fn only_what_is_sure_and_holds_is_worth_a_second_call() {
 #[test]
 fn the_call_sees_neither_confidence_nor_author_and_keeps_to_its_share() {
     let findings = [sure(2), sure(6)];
-    let asked = ask("a.rs", SOURCE, &findings, vec![0, 1], &bounds(), (5000, "MARK")).unwrap();
+    let asked =
+        ask("a.rs", SOURCE, &findings, vec![0, 1], &bounds(), (5000, "MARK", false)).unwrap();
     let user = &asked.prompt.user;
     assert!(user.contains("2:     all[all.len()]") && user.contains("CLAIM 2 (line 6)"), "{user}");
     assert!(!user.contains("95") && !user.to_lowercase().contains("confidence"), "{user}");
     assert_eq!((asked.about.as_slice(), asked.max_tokens), (&[0, 1][..], 300));
     assert!(user.ends_with("Answer claims 1 to 2.\n"), "{user}");
-    let asked = ask("a.rs", SOURCE, &findings, vec![1], &bounds(), (5000, "MARK")).unwrap();
+    let asked = ask("a.rs", SOURCE, &findings, vec![1], &bounds(), (5000, "MARK", false)).unwrap();
     assert!(asked.prompt.user.ends_with("Answer claim 1.\n"), "{}", asked.prompt.user);
     // Fewer lines first, then fewer claims, then none.
     let long = format!("{}{SOURCE}", "// a line of words that takes room\n".repeat(200));
     let far: Vec<Finding> = [10, 202].map(sure).into();
     let (mut claims, mut lines) = (Vec::new(), Vec::new());
     for review in (100..6000).step_by(20) {
-        let asked = ask("a.rs", &long, &far, vec![0, 1], &bounds(), (review, "MARK"));
+        let asked = ask("a.rs", &long, &far, vec![0, 1], &bounds(), (review, "MARK", false));
         let took = asked.as_ref().map_or(0, |asked| {
             crate::fit::guess_asked(&asked.prompt) + u64::from(asked.max_tokens)
         });
@@ -101,12 +102,32 @@ fn each_claim_is_shown_with_the_lines_around_its_code() {
         let findings: Vec<Finding> = places.iter().map(of).collect();
         let bounds = ConfirmBounds { context_lines, ..bounds() };
         let about = (0..findings.len()).collect();
-        let asked = ask("a.rs", &source, &findings, about, &bounds, (9000, "MARK")).unwrap();
+        let asked = ask("a.rs", &source, &findings, about, &bounds, (9000, "MARK", false)).unwrap();
         let number = |line: &str| {
             line.strip_suffix(": x").or((line == "...").then_some("...")).map(str::to_owned)
         };
         let shown: Vec<String> = asked.prompt.user.lines().filter_map(number).collect();
         assert_eq!(shown.join(" "), want, "{places:?}");
+    }
+}
+
+#[test]
+fn what_leaves_is_masked_while_it_is_whole() {
+    let frame = ["PRIVATE", " KEY-----"].concat();
+    let body: Vec<String> = (0..3).map(|n| format!("MHcCAQEEI{n}").repeat(6)).collect();
+    let key = format!("-----BEGIN EC {frame}\n{}\n-----END EC {frame}\n", body.join("\n"));
+    let source = format!("{key}\n\n\n\n{SOURCE}");
+    let mut findings = [sure(11)];
+    findings[0].text = format!("Reads past {} (Confidence: 95%)", &body[1][5..40]);
+    for (leaves, masked, lines) in [(true, 2, 3), (false, 0, 0)] {
+        let about = (9000, "MARK", leaves);
+        let asked = ask("a.rs", &source, &findings, vec![0], &bounds(), about).unwrap();
+        let user = &asked.prompt.user;
+        assert_eq!(asked.masked, masked);
+        assert_eq!(user.matches(": [masked:private_key]\n").count(), lines, "{user}");
+        let piece = |line: &String| user.contains(&line[8..20]);
+        assert_eq!(body.iter().any(piece), !leaves, "{user}");
+        assert!(user.contains("11:     all[all.len()]"), "{user}");
     }
 }
 

@@ -4,7 +4,6 @@ use super::matching::Likeness;
 use super::view::View;
 use crate::checks::{claim_of, squeezed, words};
 use crate::pathway::{identifiers, pattern_key};
-use crate::redact;
 use crate::text::clip;
 use queue_schema::ids::content_id;
 use queue_schema::records::{Observed, Sighting};
@@ -37,9 +36,9 @@ pub struct Said {
 
 /// What is kept of a finding that a review says of a file.
 pub fn observe(finding: &Finding, view: &View, said: &Said) -> Observed {
-    let text = clip(&claim_of(&finding.text), CLAIM_KEPT).to_owned();
-    let quote =
-        view.code_of(finding).map(|code| clip(&redact::mask(&code).text, CODE_KEPT).to_owned());
+    // Other files' reviewers are told of what was dismissed, and they may not be local.
+    let text = clip(&view.safe(&claim_of(&finding.text)), CLAIM_KEPT).to_owned();
+    let quote = view.code_of(finding).map(|code| clip(&view.safe(&code), CODE_KEPT).to_owned());
     // Of what is kept: it must be found again by that.
     let code = key(quote.as_deref().map_or_else(|| squeezed(&text), squeezed).as_str());
     let pattern = finding.flags.iter().find_map(|flag| pattern_key(flag, &text));
@@ -103,6 +102,22 @@ mod tests {
             let finding = Finding { checks, ..Finding::new(FindingKind::Suggestion, "x") };
             assert_eq!(observe(&finding, &view, &Said::default()).doubted, doubted);
         }
+    }
+
+    #[test]
+    fn nothing_is_kept_of_a_secret_that_only_the_file_knows() {
+        let frame = ["PRIVATE", " KEY-----"].concat();
+        let line = "MHcCAQEEIq7Rz0KpW3mX9vLb2Ns8TfY4cHd6J";
+        let source = format!("-----BEGIN EC {frame}\n{line}\n-----END EC {frame}\nfn f() {{}}\n");
+        let finding = Finding {
+            quote: Some(line.to_owned()),
+            ..Finding::new(FindingKind::Suggestion, format!("a key: {}", &line[4..20]))
+        };
+        let view = View::new("a.rs", &source);
+        let kept = observe(&finding, &view, &Said::default());
+        assert_eq!(kept.quote.as_deref(), Some("[masked:private_key]"));
+        assert_eq!(kept.text, "a key: [masked:private_key]");
+        assert!(view.count(&squeezed(&kept.quote.unwrap())) > 0, "it is found again");
     }
 
     #[test]

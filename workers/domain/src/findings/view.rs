@@ -2,7 +2,7 @@
 
 use crate::builtin::symbols::Symbols;
 use crate::checks::squeezed;
-use crate::redact::{self, MASK_START};
+use crate::redact::{self, Known, MASK_START, Span};
 use queue_schema::rows::Finding;
 use std::cell::OnceCell;
 
@@ -14,6 +14,8 @@ pub struct View {
     symbols: Symbols,
     /// With its secrets masked; for quotes of what was masked.
     masked: OnceCell<String>,
+    /// Where those are.
+    secrets: OnceCell<Vec<Span>>,
 }
 
 impl View {
@@ -21,7 +23,8 @@ impl View {
     pub fn new(path: &str, source: &str) -> Self {
         let text = source.replace("\r\n", "\n").replace('\r', "\n");
         let (code, symbols) = (squeezed(&text), Symbols::new(path, &text));
-        Self { text, code, symbols, masked: OnceCell::new() }
+        let (masked, secrets) = (OnceCell::new(), OnceCell::new());
+        Self { text, code, symbols, masked, secrets }
     }
 
     /// The text with line feeds.
@@ -31,6 +34,12 @@ impl View {
 
     fn masked(&self) -> &str {
         self.masked.get_or_init(|| redact::mask(&self.text).text)
+    }
+
+    /// What somebody says of the file, without secrets and without pieces of its own.
+    pub(super) fn safe(&self, said: &str) -> String {
+        let secrets = self.secrets.get_or_init(|| redact::spans(&self.text));
+        Known::with(&self.text, secrets).safe(said).text
     }
 
     /// The function around a line from 1, with what it is in: `Store.push`.

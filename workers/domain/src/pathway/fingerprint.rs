@@ -1,7 +1,7 @@
 //! Mistakes of an area that come back: what they are learnt from, how they are shown, and how they fade.
 
 use super::pattern_key;
-use crate::redact::mask;
+use crate::redact::Known as Secrets;
 use crate::text::{clip_marked, one_line};
 use queue_schema::rows::{FLAGS, Finding};
 use serde::{Deserialize, Serialize};
@@ -48,8 +48,12 @@ pub fn teaches(finding: &Finding) -> bool {
     finding.anchored && finding.checks.is_empty() && finding.kind.is_actionable()
 }
 
-/// The mistakes that a review found, each once.
-pub fn fingerprints(findings: &[Finding]) -> Vec<Fingerprint> {
+/// The mistakes that a review of a file found, each once. Reviewers of other files are told of them, and may not be local.
+pub fn fingerprints(findings: &[Finding], source: &str) -> Vec<Fingerprint> {
+    if !findings.iter().any(teaches) {
+        return Vec::new();
+    }
+    let secrets = Secrets::of(source);
     let mut found: BTreeMap<String, Fingerprint> = BTreeMap::new();
     for finding in findings.iter().filter(|finding| teaches(finding)) {
         for flag in &finding.flags {
@@ -57,7 +61,7 @@ pub fn fingerprints(findings: &[Finding]) -> Vec<Fingerprint> {
             let print = found.entry(key.clone()).or_insert_with(|| Fingerprint {
                 flag: flag.clone(),
                 pattern_key: key,
-                example: example(finding),
+                example: example(finding, &secrets),
                 occurrences: 0,
             });
             print.occurrences += 1;
@@ -67,11 +71,11 @@ pub fn fingerprints(findings: &[Finding]) -> Vec<Fingerprint> {
 }
 
 /// The claim and its code on one line. Masked while it is whole: nobody knows a secret that a cut divides.
-fn example(finding: &Finding) -> String {
+fn example(finding: &Finding, secrets: &Secrets<'_>) -> String {
     let quote = finding.quote.as_deref().unwrap_or_default();
     let claim = finding.text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     let whole = if quote.is_empty() { claim.to_owned() } else { format!("{claim} | {quote}") };
-    clip_marked(&one_line(&mask(&whole).text), EXAMPLE)
+    clip_marked(&one_line(&secrets.safe(&whole).text), EXAMPLE)
 }
 
 /// What an area knows of a mistake.

@@ -228,6 +228,8 @@ pub struct Ended<'a> {
     pub attempts: &'a [Attempt],
     /// The findings of the accepted answer, anchored and checked; none of an unresolved review.
     pub findings: &'a [Finding],
+    /// The file.
+    pub source: &'a str,
     /// The sweep's ladder, by which the rungs of a trace are numbered.
     pub ladder: &'a Ladder,
     /// The sweep's bounds.
@@ -245,7 +247,7 @@ impl Remembered {
         let accepted = ended.attempts.last().filter(|last| last.outcome == Outcome::Accepted);
         let mut learnt = Learnt::default();
         if let Some(accepted) = accepted {
-            learnt.prints = fingerprints(ended.findings);
+            learnt.prints = fingerprints(ended.findings, ended.source);
             learnt.cached = accepted.cached;
             // Where the answers stand in the cache nothing was asked of anybody.
             let news = !accepted.cached && ended.findings.iter().any(teaches);

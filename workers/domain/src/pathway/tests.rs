@@ -169,8 +169,13 @@ fn a_replay_counts_what_the_remembered_model_did_at_once() {
         (Vec::new(), None, "nothing was tried"),
     ] {
         let ladder = ladder(&["a", "b", "c"]);
-        let ended =
-            Ended { attempts: &attempts, findings: &[], ladder: &ladder, limits: &limits() };
+        let ended = Ended {
+            attempts: &attempts,
+            findings: &[],
+            source: "",
+            ladder: &ladder,
+            limits: &limits(),
+        };
         let learnt = remembered.learn(&ended, Trace::default());
         assert_eq!(learnt.replay, replay, "{why}");
         let retired = (replay == Some(false)).then(|| "2 of 3 replays succeeded".to_owned());
@@ -186,7 +191,13 @@ fn one_that_failed_too_often_is_never_tried_anew() {
     let attempts = [attempt(1, "b", Outcome::Accepted)];
     let findings = [found("`limit` is passed", "OffByOne")];
     let all = ladder(&["a", "b", "c"]);
-    let ended = Ended { attempts: &attempts, findings: &findings, ladder: &all, limits: &limits() };
+    let ended = Ended {
+        attempts: &attempts,
+        findings: &findings,
+        source: "",
+        ladder: &all,
+        limits: &limits(),
+    };
     let learnt = remembered.learn(&ended, trace("src/a/x.rs"));
     assert_eq!((learnt.replay, learnt.trace), (None, None), "nor is its model under a new name");
     let other = [attempt(1, "a", Outcome::Accepted)];
@@ -201,7 +212,8 @@ fn nothing_is_learnt_of_what_is_not_in_the_file() {
     let all = ladder(&["a"]);
     let attempts = [attempt(1, "a", Outcome::Accepted)];
     let learn = |findings: &[Finding]| {
-        let ended = Ended { attempts: &attempts, findings, ladder: &all, limits: &limits() };
+        let ended =
+            Ended { attempts: &attempts, findings, source: "", ladder: &all, limits: &limits() };
         let learnt = remembered.learn(&ended, trace("src/a/x.rs"));
         let keys: Vec<String> = learnt.prints.iter().map(|p| p.pattern_key.clone()).collect();
         (learnt.trace.is_some(), keys.join(" "))
@@ -216,9 +228,16 @@ fn nothing_is_learnt_of_what_is_not_in_the_file() {
     }
     let plain = Finding { text: "the limit is passed".into(), ..good.clone() };
     assert_eq!(learn(&[plain]), (true, String::new()), "no name, no key");
-    let twice = fingerprints(&[good.clone(), good]);
+    let twice = fingerprints(&[good.clone(), good.clone()], "");
     assert_eq!((twice.len(), twice[0].occurrences), (1, 2));
     assert_eq!(twice[0].example, "`limit` is passed, then `count` | if n <= limit {");
+    // What is told of it elsewhere holds no line of a key, which by itself looks like nothing.
+    let frame = ["PRIVATE", " KEY-----"].concat();
+    let line = "MHcCAQEEIq7Rz0KpW3mX9vLb2Ns8TfY4cHd6J";
+    let file = format!("-----BEGIN EC {frame}\n{line}\n-----END EC {frame}\n");
+    let quoting = Finding { quote: Some(line.into()), ..good };
+    let print = fingerprints(&[quoting], &file).pop().unwrap();
+    assert_eq!(print.example, "`limit` is passed, then `count` | [masked:private_key]");
 }
 
 #[test]

@@ -23,9 +23,14 @@ pub struct Known<'a> {
 impl<'a> Known<'a> {
     /// Those of a file.
     pub fn of(file: &'a str) -> Self {
+        Self::with(file, &spans(file))
+    }
+
+    /// The same, where the places of its secrets are known already.
+    pub fn with(file: &'a str, spans: &[Span]) -> Self {
         let mut known = Self::default();
-        for span in spans(file) {
-            let Some(secret) = file.get(span.range) else { continue };
+        for span in spans {
+            let Some(secret) = file.get(span.range.clone()) else { continue };
             if secret.len() >= PIECE {
                 known.pieces.extend(secret.as_bytes().windows(PIECE).map(|p| (p, span.kind)));
             } else if secret.len() >= LEAST {
@@ -33,6 +38,11 @@ impl<'a> Known<'a> {
             }
         }
         known
+    }
+
+    /// A text without its own secrets, and without these and pieces of them.
+    pub fn safe(&self, text: &str) -> Masked {
+        self.mask(super::mask(text))
     }
 
     /// The text without these secrets and without pieces of them, on top of what was masked before.

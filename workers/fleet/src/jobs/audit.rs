@@ -17,6 +17,7 @@ use queue_schema::rows::{AuditConsensusRow, Heard, ReviewRow};
 use queue_schema::sweep::AuditSpec;
 use scrum_domain::audit::{self, Asked, Ballot, Decided, Said, Vote};
 use scrum_domain::prompt::Prompt;
+use std::sync::Arc;
 
 /// One vote, with what it is about.
 struct Work {
@@ -101,6 +102,10 @@ impl Poll for Work {
             fence: &self.seat.fence,
         };
         (audit::prompt(&asked), shown.masked)
+    }
+
+    fn unmasked(&self) -> Arc<str> {
+        self.ballot.source.as_str().into()
     }
 
     fn judge(&self, answer: &Answer) -> Result<Vec<Said>, Rejected> {

@@ -14,7 +14,7 @@ use queue_schema::rows::diff::SCHEMA_VERSION;
 use queue_schema::rows::{Attempt, DiffReview};
 use queue_schema::sweep::{DiffSpec, Ladder, Rung, SweepSpec};
 use scrum_config::Wire;
-use scrum_domain::diff::{self, Bundle, DiffInput, FilePatch, Opinion, Plan};
+use scrum_domain::diff::{self, Bundle, DiffInput, FilePatch, Opinion, Plan, Sides};
 use scrum_domain::redact;
 use scrum_domain::text::clip;
 use std::collections::BTreeMap;
@@ -39,6 +39,8 @@ struct Shown {
     context: String,
     hints: String,
     masked: u32,
+    /// The files that it is made of.
+    files: Arc<str>,
 }
 
 /// Makes one attempt.
@@ -47,18 +49,19 @@ struct Shown {
 /// When the repository or Redis can't be read.
 pub async fn run(ctx: &Context, info: JobInfo, job: Diff) -> Result<Effects, HandlerError> {
     let work = load(ctx, job).await?;
-    let (rung, sources) = (work.rung()?, work.sources(ctx).await?);
+    let rung = work.rung()?;
+    let leaves = model::sweep_leaves(ctx, &work.spec, &rung);
+    let sides = change::sides(ctx, &work.spec, &[work.bundle()], leaves).await?;
     let provider = ctx.settings().providers.get(&rung.provider);
     if provider.is_some_and(|p| p.wire == Wire::Builtin) {
-        let opinion = work.by_program(sources).await?;
+        let opinion = work.by_program(sides.after).await?;
         let text = opinion.written();
         let tried = Tried::by_program(&work.review, &work.bundle().name, &rung, text);
         return work.settle(&rung, tried.judge(|_| Ok(opinion)));
     }
     let bounds = &work.change()?.bounds;
     let most = usize::try_from(bounds.context_bytes).unwrap_or(usize::MAX);
-    let context = diff::context(work.bundle(), &sources, most);
-    let shown = work.shown(ctx, &rung, context, work.hints(ctx).await?);
+    let shown = work.shown(&sides, leaves, most, work.hints(ctx).await?);
     let prompt = diff::prompt(&DiffInput {
         text: &shown.text,
         context: &shown.context,
@@ -85,7 +88,7 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Diff) -> Result<Effects, Han
         prompt,
         apart: "",
         fence: &work.fence,
-        unmasked: "".into(),
+        unmasked: Arc::clone(&shown.files),
         builtin: None,
         max_tokens,
         masked: shown.masked,
@@ -149,25 +152,19 @@ impl Work {
         at.ok_or_else(|| HandlerError::Fatal(format!("the ladder has no rung {}", self.job.rung)))
     }
 
-    /// The files of the part as they are after the change, of those that are text.
-    async fn sources(&self, ctx: &Context) -> Result<BTreeMap<String, String>, HandlerError> {
-        let paths: Vec<String> = self.bundle().files.iter().map(FilePatch::path).collect();
-        let (commit, most) = (self.spec.commit.clone(), self.spec.limits.max_file_bytes);
-        let read = move |repo: &scrum_repo::Repo| repo.files(&commit, &paths, most);
-        let found = ctx.with_repo(&self.spec, read).await?;
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).ok();
-        Ok(found.into_iter().filter_map(|(path, bytes)| Some((path, text(bytes)?))).collect())
-    }
-
-    /// What a model is shown: without secrets, where the text leaves the user's machines.
-    fn shown(&self, ctx: &Context, rung: &Rung, context: String, hints: String) -> Shown {
-        let text = &self.bundle().text;
-        if !model::sweep_leaves(ctx, &self.spec, rung) {
-            return Shown { text: text.clone(), context, hints, masked: 0 };
+    /// What a model is shown: without secrets, where the text leaves the user's machines. Of what lies around the change
+    /// at most so many bytes.
+    fn shown(&self, sides: &Sides, leaves: bool, most: usize, hints: String) -> Shown {
+        let (bundle, files) = (self.bundle(), Arc::from(sides.joined()));
+        if !leaves {
+            let context = diff::context(bundle, &sides.after, most);
+            return Shown { text: bundle.text.clone(), context, hints, masked: 0, files };
         }
-        let [text, context, hints] = [text, &context, &hints].map(|text| redact::mask(text));
-        let masked = text.count() + context.count() + hints.count();
-        Shown { text: text.text, context: context.text, hints: hints.text, masked }
+        let text = diff::masked(bundle, sides);
+        let context = diff::context(bundle, &sides.safe_after(), most);
+        let hints = redact::Known::of(&files).safe(&hints);
+        let masked = text.count() + diff::masks_in(&context) + hints.count();
+        Shown { text: text.text, context, hints: hints.text, masked, files }
     }
 
     /// What earlier sweeps found in its files.

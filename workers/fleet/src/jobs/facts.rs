@@ -45,6 +45,7 @@ struct Work {
     spec: Arc<SweepSpec>,
     facts: FactsSpec,
     record: Target,
+    source: String,
     review: ReviewId,
     state: ReviewState,
     fence: String,
@@ -73,8 +74,9 @@ pub async fn run(ctx: &Context, info: JobInfo, job: Facts) -> Result<Effects, Ha
     let record = ctx.target(&job.sweep, job.target).await?;
     let review = ReviewId::new(&job.sweep, job.target);
     let state = ctx.review_state(&review).await?;
+    let source = ctx.source(&spec, &record.blob).await?;
     let fence = model::fence(&job.sweep, &spec);
-    let work = Work { job, spec, facts, record, review, state, fence };
+    let work = Work { job, spec, facts, record, source, review, state, fence };
     match work.job.stage {
         FactsStage::Extract => work.extract(ctx, &info).await,
         FactsStage::Verify => work.verify(ctx, &info).await,
@@ -127,8 +129,7 @@ impl Work {
         let Some(taken) = read::<Taken>(self.state.facts.as_deref()) else {
             return self.without(Effects::done(), "the facts are no longer there");
         };
-        let source = ctx.source(&self.spec, &self.record.blob).await?;
-        let shown = self.shown(ctx, &source);
+        let shown = self.shown(ctx);
         let prompt = prompt::verify_prompt(&VerifyInput {
             path: &self.record.path,
             language: target::language(&self.record.path),
@@ -155,7 +156,8 @@ impl Work {
     }
 
     /// What the verifier sees of the file: the file, or the notes on it.
-    fn shown(&self, ctx: &Context, source: &str) -> (Shown, Part) {
+    fn shown(&self, ctx: &Context) -> (Shown, Part) {
+        let source = self.source.as_str();
         let gathered = Gathered::of(&self.state, source, self.spec.limits.notes_chars);
         let (kind, text) = if gathered.shards_total > 1 {
             (Shown::Notes, gathered.notes.text.as_str())
@@ -197,7 +199,8 @@ impl Work {
             prompt,
             apart: "",
             fence: &self.fence,
-            unmasked: "".into(),
+            // Facts of a local model may hold pieces of secrets, and the next one may not be local.
+            unmasked: self.source.as_str().into(),
             builtin: None,
             max_tokens: self.facts.bounds.max_tokens,
             masked: if model::sweep_leaves(ctx, &self.spec, rung) { masked } else { 0 },

@@ -16,7 +16,7 @@ use queue_schema::sweep::SweepSpec;
 use scrum_domain::apply::{gates, parse, prompt, prove, select};
 use scrum_domain::prompt::Prompt;
 use scrum_domain::review::Spent;
-use scrum_domain::{accept, target};
+use scrum_domain::{accept, redact, target};
 use std::sync::Arc;
 
 /// A file of a run, with what was found in it.
@@ -27,6 +27,8 @@ struct Work {
     path: String,
     row: ReviewRow,
     source: String,
+    /// The same without secrets, for a model that is not local.
+    safe: Option<redact::Masked>,
     encoding: &'static str,
     fence: String,
 }
@@ -103,8 +105,10 @@ async fn load(ctx: &Context, job: Patch) -> Result<Work, HandlerError> {
     })?;
     let row = ctx.review_row(&job.sweep, &ReviewId::new(&job.sweep, file.target)).await?;
     let (source, encoding) = ctx.decoded(&spec, &file.blob).await?;
+    // It is masked while it is whole: what a secret is known by may lie outside of the regions that are shown.
+    let safe = model::leaves(ctx, run.local, &run.model).then(|| redact::mask(&source));
     let fence = model::fence(&job.sweep, &spec);
-    Ok(Work { job, spec, run, path: file.path, row, source, encoding, fence })
+    Ok(Work { job, spec, run, path: file.path, row, source, safe, encoding, fence })
 }
 
 impl Work {
@@ -140,7 +144,7 @@ impl Work {
         prompt::PatchInput {
             path: &self.path,
             language: target::language(&self.path),
-            source: &self.source,
+            source: self.safe.as_ref().map_or(self.source.as_str(), |safe| &safe.text),
             shown,
             findings: &self.row.findings,
             unconfirmed: rules.unconfirmed && ctx.settings().apply.unconfirmed,
@@ -186,7 +190,7 @@ impl Work {
             unmasked: self.source.as_str().into(),
             builtin: None,
             max_tokens: self.run.model.max_tokens.unwrap_or(self.spec.limits.max_tokens),
-            masked: 0,
+            masked: self.safe.as_ref().map_or(0, redact::Masked::count),
         }
     }
 

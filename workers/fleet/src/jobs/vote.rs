@@ -2,7 +2,7 @@
 //! counted. When all voters are heard, the last job counts the votes, and asks the tie-breaker where they split.
 
 use crate::context::Context;
-use crate::model::{Answer, Rejected};
+use crate::model::{self, Answer, Rejected};
 use crate::registry::JobInfo;
 use crate::runtime::HandlerError;
 use crate::votes::{self, Panel, Poll, Seat, Seen, Votes};
@@ -14,14 +14,26 @@ use queue_schema::rows::ClaimRow;
 use queue_schema::rows::claim::{CLAIM_SCHEMA_VERSION, ClaimVote, Stand, VoteSaid};
 use queue_schema::sweep::{ClaimsSpec, DiffSpec};
 use scrum_domain::claims::{self, Asked, Claim, Decision, Material};
+use scrum_domain::diff::{self, Bundle, Plan};
 use scrum_domain::prompt::Prompt;
 use scrum_domain::redact;
+use std::sync::Arc;
 
 /// One vote, with what it is about.
 struct Work {
     seat: Seat<Vote>,
     claim: Claim,
     material: Material,
+    /// The same for voters that are not local; none where all are.
+    safe: Option<Safe>,
+}
+
+/// What a claim is held against, without secrets.
+struct Safe {
+    text: String,
+    masked: u32,
+    /// The files that it is made of.
+    files: Arc<str>,
 }
 
 /// Asks one voter, or counts the votes.
@@ -45,7 +57,30 @@ async fn load(ctx: &Context, job: Vote) -> Result<Work, HandlerError> {
     let most = change::spec_of(spec)?.bounds.split_over_bytes;
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     let material = claims::material(&parts, &claim.text, most);
-    Ok(Work { seat, claim, material })
+    let safe = safe(ctx, &seat, &plan, &material).await?;
+    Ok(Work { seat, claim, material, safe })
+}
+
+/// The parts that voters are shown, masked by their whole files, if any of the voters is not local.
+async fn safe(
+    ctx: &Context,
+    seat: &Seat<Vote>,
+    plan: &Plan,
+    material: &Material,
+) -> Result<Option<Safe>, HandlerError> {
+    let change = change::spec_of(&seat.spec)?;
+    let tie_breaker = change.claims.iter().filter_map(|claims| claims.tie_breaker.as_ref());
+    let mut rungs = change.reviewers.iter().chain(tie_breaker).flat_map(|r| &r.ladder.rungs);
+    if !rungs.any(|rung| model::sweep_leaves(ctx, &seat.spec, rung)) {
+        return Ok(None);
+    }
+    let is_shown = |part: &&Bundle| !material.not_shown.contains(&part.name);
+    let parts: Vec<&Bundle> = plan.bundles.iter().filter(is_shown).collect();
+    let sides = change::sides(ctx, &seat.spec, &parts, true).await?;
+    let found: Vec<_> = parts.iter().map(|part| diff::masked(part, &sides)).collect();
+    let masked = found.iter().map(redact::Masked::count).sum();
+    let texts: Vec<String> = found.into_iter().map(|part| part.text).collect();
+    Ok(Some(Safe { text: texts.join("\n"), masked, files: sides.joined().into() }))
 }
 
 impl Poll for Work {
@@ -72,6 +107,10 @@ impl Poll for Work {
         let (claim, material, masked) = self.shown(seen.leaves);
         let (vote, fence) = (self.seat.job.voter + 1, self.seat.fence.as_str());
         (claims::prompt(&Asked { claim: &claim, material: &material, vote, fence }), masked)
+    }
+
+    fn unmasked(&self) -> Arc<str> {
+        self.safe.as_ref().map(|safe| Arc::clone(&safe.files)).unwrap_or_default()
     }
 
     fn judge(&self, answer: &Answer) -> Result<VoteSaid, Rejected> {
@@ -135,12 +174,12 @@ impl Work {
     /// What a voter sees; for one that is not local, with secrets masked.
     fn shown(&self, leaves: bool) -> (Claim, Material, u32) {
         let (mut claim, mut material) = (self.claim.clone(), self.material.clone());
-        if !leaves {
+        let Some(safe) = self.safe.as_ref().filter(|_| leaves) else {
             return (claim, material, 0);
-        }
-        let (text, said) = (redact::mask(&material.text), redact::mask(&claim.text));
-        let masked = text.count() + said.count();
-        material.text = text.text;
+        };
+        let said = redact::Known::of(&safe.files).safe(&claim.text);
+        material.text.clone_from(&safe.text);
+        let masked = safe.masked + said.count();
         claim.text = said.text;
         (claim, material, masked)
     }

@@ -32,6 +32,7 @@ use scrum_calls::ended;
 use scrum_config::Wire;
 use scrum_domain::observe::Class;
 use scrum_domain::prompt::Prompt;
+use scrum_domain::redact::{Known, Masked};
 use scrum_providers::{
     ChatError, ChatReply, ChatRequest, Checking, FailedKind, Talk, TerminalKind,
 };
@@ -98,6 +99,8 @@ pub enum Said {
 pub struct Tried {
     account: Account,
     end: Result<Answer, Failed>,
+    /// As in the question: no piece of its secrets is kept in a reason.
+    unmasked: Arc<str>,
 }
 
 /// A call without an answer.
@@ -156,7 +159,8 @@ impl Tried {
     /// What a program of ours says of a review's file, without a call.
     pub fn by_program(review: &ReviewId, path: &str, rung: &Rung, text: String) -> Self {
         let account = Account::of(&review.sweep(), rung, TaskClass::Review);
-        Self { account: account.about(Some(review), path), end: Ok(Answer::free(text)) }
+        let account = account.about(Some(review), path);
+        Self { account, end: Ok(Answer::free(text)), unmasked: "".into() }
     }
 
     /// Judges the answer, if there is one.
@@ -171,7 +175,9 @@ impl Tried {
                 (Err((failed.outcome, failed.reason)), None, failed.effects, Some(failed.class))
             }
         };
-        let mut judged = Judged { verdict, answer, effects };
+        // Later attempts and diagnoses go by it, and may be somebody else's.
+        let safe = |(outcome, reason)| (outcome, without_secrets(reason, &self.unmasked));
+        let mut judged = Judged { verdict: verdict.map_err(safe), answer, effects };
         let (outcome, reason) = (judged.outcome(), judged.reason());
         let event = self.account.event(outcome.as_str(), class, reason, judged.answer.as_ref());
         let counted = self.account.ended(outcome, judged.answer.as_ref());
@@ -179,6 +185,14 @@ impl Tried {
         judged.effects.extend(event);
         judged
     }
+}
+
+/// A reason without pieces of the secrets of the file that it may quote.
+fn without_secrets(reason: String, file: &str) -> String {
+    if reason.is_empty() || file.is_empty() {
+        return reason;
+    }
+    Known::of(file).mask(Masked { text: reason, ..Masked::default() }).text
 }
 
 /// Asks, or finds what was answered before.
@@ -190,7 +204,8 @@ pub async fn ask(ctx: &Context, info: &JobInfo, q: Question<'_>) -> Result<Said,
         return Ok(Said::Later(effects));
     }
     let mut account = Account::of(q.sweep, q.rung, q.task).about(q.review, q.path);
-    let tried = |account, end| Ok(Said::Tried(Tried { account, end }));
+    let unmasked = Arc::clone(&q.unmasked);
+    let tried = |account, end| Ok(Said::Tried(Tried { account, end, unmasked }));
     let provider = ctx.settings().providers.get(&q.rung.provider);
     if provider.is_some_and(|p| p.wire == Wire::Builtin) {
         // It costs nothing and is quicker than the cache.

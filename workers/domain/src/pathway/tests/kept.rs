@@ -106,7 +106,7 @@ fn bounds_of_memory_belong_to_what_they_bound() {
     assert_eq!(recall(&one(0, 0), &exact).0.rate(), None, "before the first replay");
     let all = ladder(&["a", "b", "c"]);
     let learn = |remembered: &Remembered, attempts: &[Attempt]| {
-        let ended = Ended { attempts, findings: &[], ladder: &all, limits: &exact };
+        let ended = Ended { attempts, findings: &[], source: "", ladder: &all, limits: &exact };
         let learnt = remembered.learn(&ended, Trace::default());
         (learnt.replay, learnt.rungs_saved)
     };

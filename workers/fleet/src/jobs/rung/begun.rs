@@ -63,6 +63,7 @@ impl Work {
     /// How it ended, where it went by what is remembered.
     pub(super) fn end<'a>(&'a self, attempts: &'a [Attempt]) -> Option<End<'a>> {
         let remembered = self.remembered.as_ref()?;
-        Some(End { spec: &self.spec, remembered, record: &self.record, attempts })
+        let (spec, record, source) = (&self.spec, &self.record, self.source.as_str());
+        Some(End { spec, remembered, record, source, attempts })
     }
 }

@@ -14,7 +14,6 @@ use queue_schema::sweep::{ConfirmSpec, Rung};
 use scrum_config::Wire;
 use scrum_domain::confirm::{self, Asked};
 use scrum_domain::fit::guess;
-use scrum_domain::redact;
 use scrum_domain::review::Spent;
 
 /// How it ended.
@@ -55,8 +54,9 @@ impl Work {
             return Ok(Confirmed::without(file, "there is no model that this worker can ask"));
         };
         let price = self.asked_tokens + guess(answer.text.len());
-        let fence = (price, self.fence.as_str());
-        let asked = confirm::ask(file, &self.source, findings, about, &spec.bounds, fence);
+        let leaves = model::sweep_leaves(ctx, &self.spec, &by);
+        let how = (price, self.fence.as_str(), leaves);
+        let asked = confirm::ask(file, &self.source, findings, about, &spec.bounds, how);
         let Some(asked) = asked else {
             return Ok(Confirmed::without(
                 file,
@@ -64,7 +64,7 @@ impl Work {
             ));
         };
         let about = asked.about.clone();
-        let question = self.confirmation(ctx, &by, asked);
+        let question = self.confirmation(&by, asked);
         let tried = match model::ask(ctx, info, question).await? {
             Said::Tried(tried) => tried,
             Said::Later(effects) => return Ok(Confirmed::Later(effects)),
@@ -99,14 +99,8 @@ impl Work {
         spec.rung.as_ref().or(other).or(Some(rung)).filter(asks).cloned()
     }
 
-    fn confirmation<'a>(&'a self, ctx: &Context, by: &'a Rung, asked: Asked) -> Question<'a> {
-        let Asked { mut prompt, max_tokens, .. } = asked;
-        let mut masked = 0;
-        if model::sweep_leaves(ctx, &self.spec, by) {
-            let text = redact::mask(&prompt.user);
-            masked = text.count();
-            prompt.user = text.text;
-        }
+    fn confirmation<'a>(&'a self, by: &'a Rung, asked: Asked) -> Question<'a> {
+        let Asked { prompt, max_tokens, masked, .. } = asked;
         Question {
             spec: &self.spec,
             sweep: &self.job.sweep,
@@ -122,7 +116,7 @@ impl Work {
             prompt,
             apart: "",
             fence: &self.fence,
-            unmasked: "".into(),
+            unmasked: self.source.as_str().into(),
             builtin: None,
             max_tokens,
             masked,
