@@ -26,7 +26,7 @@ use scrum_repo::{Entry, IgnoreFile, Repo};
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A document, cut up and ranked once a process.
 #[derive(Debug)]
@@ -50,6 +50,10 @@ const IDLE_REPOS: usize = 4;
 /// so that one that was forgotten and comes again has the same.
 const TARGETS: usize = 512;
 
+/// How long a sweep is taken for the one that it was when its record was looked at: it may be forgotten, and requested
+/// again under its id. Whoever plans it looks each time.
+const SAME_LIFE: Duration = Duration::from_secs(1);
+
 /// Shared by all handlers of a process; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Context(Arc<Inner>);
@@ -60,7 +64,10 @@ struct Inner {
     providers: Providers,
     settings: Arc<Settings>,
     mirrors: PathBuf,
+    /// When a sweep was requested, and when its record said so.
+    lives: Memo<(String, Instant)>,
     specs: Memo<SweepSpec>,
+    numbers: Memo<u64>,
     targets: Memo<Target>,
     trees: Memo<Vec<Entry>>,
     ignores: Memo<IgnoreFile>,
@@ -94,7 +101,9 @@ impl Context {
             settings,
             mirrors,
             // Specs are small and immutable; trees may be 100,000 entries each.
+            lives: Memo::new(256),
             specs: Memo::new(256),
+            numbers: Memo::new(256),
             targets: Memo::new(TARGETS),
             trees: Memo::new(2),
             ignores: Memo::new(2),
@@ -165,8 +174,7 @@ impl Context {
     /// # Errors
     /// Fatal when there is no such sweep.
     pub async fn spec(&self, sweep: &SweepId) -> Result<Arc<SweepSpec>, HandlerError> {
-        let life = self.read("the sweep", |q| async move { q.sweep_life(sweep).await }).await?;
-        let key = format!("{sweep}@{}", life.unwrap_or_default());
+        let key = self.life(sweep, SAME_LIFE).await?;
         if let Some(spec) = self.0.specs.get(&key) {
             return Ok(spec);
         }
@@ -177,14 +185,38 @@ impl Context {
         Ok(self.0.specs.put(&key, spec))
     }
 
-    /// The number of a sweep among those of its repository; `None` where nothing is remembered. It is read each time: a
-    /// sweep that was forgotten and comes again has another one.
+    /// The same when it is planned: a sweep that was forgotten and comes again is known from here on.
+    ///
+    /// # Errors
+    /// Fatal when there is no such sweep.
+    pub async fn spec_to_plan(&self, sweep: &SweepId) -> Result<Arc<SweepSpec>, HandlerError> {
+        self.life(sweep, Duration::ZERO).await?;
+        self.spec(sweep).await
+    }
+
+    /// What is kept of a sweep goes by this name: its id, and when it was requested.
+    async fn life(&self, sweep: &SweepId, holds: Duration) -> Result<String, HandlerError> {
+        if let Some(known) = self.0.lives.get(sweep).filter(|known| known.1.elapsed() < holds) {
+            return Ok(known.0.clone());
+        }
+        let life = self.read("the sweep", |q| async move { q.sweep_life(sweep).await }).await?;
+        let life = format!("{sweep}@{}", life.unwrap_or_default());
+        self.0.lives.put(sweep, (life.clone(), Instant::now()));
+        Ok(life)
+    }
+
+    /// The number of a sweep among those of its repository; `None` where nothing is remembered.
     ///
     /// # Errors
     /// When it can't be read.
     pub async fn sweep_number(&self, sweep: &SweepId) -> Result<Option<u64>, HandlerError> {
+        let key = self.life(sweep, SAME_LIFE).await?;
+        if let Some(number) = self.0.numbers.get(&key) {
+            return Ok(Some(*number));
+        }
         let read = |q: Queue| async move { q.sweep_number(sweep).await };
-        self.read("the number of the sweep", read).await
+        let number = self.read("the number of the sweep", read).await?;
+        Ok(number.map(|n| *self.0.numbers.put(&key, n)))
     }
 
     /// One target of a sweep that is to be reviewed.

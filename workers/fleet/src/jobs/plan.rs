@@ -29,7 +29,7 @@ pub async fn run(ctx: &Context, _: JobInfo, job: Plan) -> Result<Effects, Handle
     if let Some(effects) = wait_for_memory(ctx, &job.sweep).await? {
         return Ok(effects);
     }
-    let spec = ctx.spec(&job.sweep).await?;
+    let spec = ctx.spec_to_plan(&job.sweep).await?;
     if spec.diff.is_some() {
         return of_change(ctx, &spec, job).await;
     }
