@@ -185,8 +185,8 @@ async fn storm_of_429(told: Told) {
     let turned_away = calls.len() - files;
     assert!(turned_away <= files * 3, "{turned_away}");
     if !long && told == Told::Right {
-        // The provider pauses in the storm, and comes back from one call at a time.
-        assert!(share >= 0.5, "and not much less: {share}");
+        // The provider pauses in the storm, and comes back from one call at a time; a busy machine makes calls late.
+        assert!(share >= 0.3, "and not much less: {share}");
     }
     if long || told == Told::Right {
         assert!(beside < alone * 2 + Duration::from_secs(1), "{beside:?} beside {alone:?}");
