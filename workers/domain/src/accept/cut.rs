@@ -1,7 +1,8 @@
 //! What is finished of an answer that was cut at the token limit.
 
+use crate::parse::bounds::{is_first, is_heading};
 use crate::parse::code::is_code_fence;
-use crate::parse::items::{label, list_marker};
+use crate::parse::items::{is_numbered, label, list_marker};
 
 /// The answer up to its last finished finding: the rest was not thought to its end.
 pub(crate) fn finished(text: &str) -> String {
@@ -19,7 +20,7 @@ pub(crate) fn finished(text: &str) -> String {
 /// one that has its confidence, which comes last. A label that an item has already begins the next one.
 fn finished_items(text: &str) -> &str {
     let whole = &text[..text.rfind('\n').map_or(0, |at| at + 1)];
-    let (mut at, mut in_code, mut open) = (0, false, None);
+    let (mut at, mut in_code, mut open, mut listed) = (0, false, None, false);
     let mut end = whole.len();
     let mut first_label = None;
     for line in whole.split_inclusive('\n') {
@@ -33,16 +34,19 @@ fn finished_items(text: &str) -> &str {
         }
         let labelled = label(line);
         let marker = list_marker(line).filter(|(indent, ..)| *indent < 2);
+        // A finding without a number begins with its quote.
+        let quotes = labelled.as_ref().is_some_and(|(name, _)| is_first(name));
+        let bare = quotes && !listed && !line.starts_with([' ', '\t']);
         let again = labelled.as_ref().is_some_and(|(name, _)| first_label.as_ref() == Some(name));
-        if marker.is_some() && (labelled.is_none() || open.is_none() || again) {
+        let fresh = open.is_none() || again;
+        if (marker.is_some() && (labelled.is_none() || fresh)) || (bare && fresh) {
+            listed |= marker.is_some();
             open = Some(begins);
             first_label = labelled.map(|(name, _)| name);
-        } else if line.starts_with('#') {
-            open = line
-                .trim_start_matches('#')
-                .trim_start()
-                .starts_with(|c: char| c.is_ascii_digit())
-                .then_some(begins);
+        } else if is_heading(line, open.is_some()) {
+            let title = line.trim_start_matches('#').trim();
+            let is_finding = is_numbered(title) || title.starts_with(|c: char| c.is_ascii_digit());
+            (open, first_label) = (is_finding.then_some(begins), None);
         } else if labelled.is_some_and(|(name, _)| name == "confidence") {
             (open, end) = (None, at);
         }
@@ -130,6 +134,15 @@ mod tests {
             "## Suggested changes\n1. **a** (80%)\n   - Quote: `a`\n2. **b** (70%)\n   - Quo";
         assert_eq!(finished(titled), "## Suggested changes\n1. **a** (80%)\n   - Quote: `a`\n");
         assert_eq!(finished("one line"), "");
+        // Without a number, a finding begins with its quote; titled by another word than its number, with that.
+        let bare = "Quote: `a`\nClaim: x\nConfidence: 80%\n";
+        for (tail, want) in [
+            ("\nQuote: `b`\nClaim: cut in\nthe mid", "\n"),
+            ("\nQuote: `#define A\n#define B`\nClaim: cut\nin", "\n"),
+            ("\n### Finding 2: b\nQuote: `b`\nClaim: cut\nin", "\n"),
+        ] {
+            assert_eq!(finished(&format!("{bare}{tail}")), format!("{bare}{want}"), "{tail}");
+        }
         let sure = "1. **Quote:**\n   ```\n   a\n   ```\n   **Claim:** x\n   **Evidence:** y\n";
         let cut = format!("## Findings\n\n{sure}\n2. **Quote:**\n   ```\n   b\n   ```\n   **Cla");
         assert_eq!(finished(&cut), format!("## Findings\n\n{sure}\n"));

@@ -1,6 +1,7 @@
 //! Reading what reviewers of a diff write: labelled lines, lists, tables, JSON. Forgiving in form; nothing is made up.
 
 use crate::material::Material;
+use crate::parse::bounds::is_heading;
 use crate::parse::code::is_code_fence;
 use crate::parse::items::{Style, is_excluded, label, list_marker};
 use crate::parse::labels::{Role, role};
@@ -241,8 +242,8 @@ impl Reader {
             return;
         }
         self.columns = None;
-        let title =
-            line.trim_start().strip_prefix('#').map(|title| title.trim_start_matches('#').trim());
+        let title = Some(line.trim_start()).filter(|line| is_heading(line, self.open.is_some()));
+        let title = title.map(|title| title.trim_start_matches('#').trim());
         let marker = list_marker(line);
         let body = title.or(marker.map(|(_, _, body)| body)).unwrap_or_else(|| line.trim());
         if self.verdict_line(body) {

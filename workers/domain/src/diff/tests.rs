@@ -123,6 +123,9 @@ fn answers_are_read_in_whatever_form_they_come() {
         );
         assert!(!opinion.derived && !opinion.cut);
     }
+    let macros = said("SEVERITY: BLOCK\nWHERE: src/store.rs:11\nQUOTE: `if self.items.len() <= self.limit {`\nWHAT: One item too many\n#define is no title\nWHY: at the limit\n\nVERDICT: hold").unwrap();
+    assert_eq!(macros.remarks.len(), 1, "{macros:?}");
+    assert_eq!(macros.remarks[0].why.as_deref(), Some("at the limit"));
     let tagged = said("- [BLOCK] src/store.rs:11: one item too many\n- **WARN** web/app.py:4 - not escaped\n\nVERDICT: ship-with-fixes").unwrap();
     let got: Vec<_> = tagged.remarks.iter().map(|r| (r.severity, place(r))).collect();
     assert_eq!(

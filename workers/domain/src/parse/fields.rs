@@ -1,5 +1,6 @@
 //! What an item says behind its labels, besides its quote.
 
+use super::bounds::FAULT;
 use super::code::is_code_fence;
 use super::items::{Item, label};
 use super::labels::{Role, role};
@@ -46,6 +47,13 @@ impl Item {
     /// How grave it is.
     pub(super) fn severity(&self) -> Option<Severity> {
         severity(&self.labelled(|name| role(name) == Some(Role::Severity))?)
+    }
+
+    /// Whether an item that has no number says of some code what is wrong, or how sure it is.
+    pub(super) fn is_told(&self) -> bool {
+        let said = |wanted: Role| self.labelled(|name| role(name) == Some(wanted));
+        let wrong = |wanted| said(wanted).is_some_and(|said| !super::says_nothing(&said));
+        FAULT.into_iter().any(wrong) || (said(Role::Confidence).is_some() && self.has_quote())
     }
 
     /// What stands behind the first label that is wanted: up to the next label, blocks of code included.

@@ -16,6 +16,13 @@ pub(super) enum Section {
     Excluded,
 }
 
+impl Section {
+    /// Whether what stands in it are findings, by its title.
+    pub(super) const fn has_findings(self) -> bool {
+        matches!(self, Self::Suggestions | Self::Contradictions)
+    }
+}
+
 /// Reads a title.
 pub(super) fn classify(title: &str) -> Section {
     let title = title.to_lowercase().replace("change proposal", "");
@@ -33,6 +40,8 @@ pub(crate) enum Style {
     Numbered,
     Bullet,
     Heading,
+    /// Not at all: its first label begins it.
+    Labels,
 }
 
 /// One item, as it grows line by line.
@@ -110,6 +119,11 @@ pub(super) fn numbered_title(title: &str) -> Option<(Option<Section>, &str)> {
     (known && (1..=3).contains(&digits)).then(|| (section, after.trim_start_matches(ends)))
 }
 
+/// Whether a title is itself a finding.
+pub(crate) fn is_numbered(title: &str) -> bool {
+    numbered_title(title).is_some()
+}
+
 /// Bytes of a line in which a label ends.
 const LABEL: usize = 80;
 
@@ -146,7 +160,7 @@ fn split_label(body: &str) -> Option<(String, &str)> {
 }
 
 /// What stands behind the label of a line.
-fn role_of(line: &str) -> Option<Role> {
+pub(super) fn role_of(line: &str) -> Option<Role> {
     label(line).and_then(|(name, _)| role(&name))
 }
 
@@ -162,31 +176,7 @@ pub(super) fn tells(title: &str) -> bool {
     !other(title.trim()) && !title.split(|c: char| !c.is_alphanumeric()).any(other)
 }
 
-/// Lines of an item that are looked at for what it said before.
-const LOOKED_BACK: usize = 100;
-
 impl Item {
-    /// Whether a bullet of this label at the item's own level begins the next item: the label that the
-    /// item itself began with, or another quote after what to write instead of the first one.
-    pub(super) fn begins_again(&self, name: &str) -> bool {
-        let near = &self.lines[self.lines.len().saturating_sub(LOOKED_BACK)..];
-        let last = |role| near.iter().rposition(|line| role_of(line) == Some(role));
-        let Some((first, _)) = self.lines.first().and_then(|line| label(line)) else {
-            return false;
-        };
-        first == name
-            || role(name) == Some(Role::Quote)
-                && last(Role::Quote).is_some_and(|quote| last(Role::Change) > Some(quote))
-    }
-
-    /// Whether an item that begins with a label and has this one not yet goes on with it.
-    pub(super) fn goes_on_with(&self, name: &str) -> bool {
-        let near = &self.lines[self.lines.len().saturating_sub(LOOKED_BACK)..];
-        let labelled = self.lines.first().is_some_and(|line| label(line).is_some());
-        let has = near.iter().any(|line| label(line).is_some_and(|(had, _)| had == name));
-        labelled && !has
-    }
-
     /// Whether it is only the verdict, as one more item of the list.
     pub(super) fn is_verdict(&self) -> bool {
         let first = self.lines.first().and_then(|line| split_label(line.trim()));

@@ -1,24 +1,17 @@
 //! Markdown answers: score, items, tables.
 
+use super::bounds::{is_first, is_heading};
 use super::code::{is_code_fence, opening_inside};
 use super::confidence::{Confidence, confidence};
 use super::forensic::known_verdict;
 use super::items::{Item, Section, Style, classify, label, list_marker, numbered_title};
 use super::numbers::alignment_score;
-use super::{Format, Parsed, finding, once, table};
+use super::{Format, Parsed, finding, once, quote, table};
 use queue_schema::rows::{Finding, FindingKind};
 
 /// Reads a Markdown answer.
 pub fn markdown(text: &str) -> Parsed {
-    let mut reader = Reader::default();
-    for line in text.lines() {
-        // `- Quote: ```python` opens its block in the line of its label.
-        let (line, opens) = if reader.in_code { (line, None) } else { opening_inside(line) };
-        reader.line(line);
-        if let Some(fence) = opens {
-            reader.line(fence);
-        }
-    }
+    let reader = Reader::of(text);
     Parsed {
         format: Format::Markdown,
         alignment_score: alignment_score(text),
@@ -32,13 +25,12 @@ pub fn markdown(text: &str) -> Parsed {
 /// Whether a Markdown answer has list items that may well be findings, and of which none was read as
 /// one: they stand under no title that tells, and have no confidence.
 pub(crate) fn has_unread(text: &str) -> bool {
-    let mut reader = Reader::default();
-    text.lines().for_each(|line| reader.line(line));
-    reader.close();
+    let reader = Reader::of(text);
     let named = reader.sections_named;
     reader.found.iter().any(|found| match found {
         Found::Item(item) => {
             item.section != Section::Excluded
+                && item.style != Style::Labels
                 && !item.is_nothing()
                 && from_item(item, named).is_none()
         }
@@ -55,7 +47,11 @@ enum Found {
 struct Reader {
     section: Section,
     sections_named: bool,
+    /// The title of findings that the titles below it stand under, with its marks.
+    above: Option<(usize, Section)>,
     item: Option<Item>,
+    /// The lines since a paragraph at the margin ended the last item that was found.
+    aside: Option<Vec<String>>,
     table: Vec<String>,
     in_code: bool,
     blank_before: bool,
@@ -67,7 +63,9 @@ impl Default for Reader {
         Self {
             section: Section::Neutral,
             sections_named: false,
+            above: None,
             item: None,
+            aside: None,
             table: Vec::new(),
             in_code: false,
             blank_before: true,
@@ -77,6 +75,30 @@ impl Default for Reader {
 }
 
 impl Reader {
+    /// Reads all lines.
+    fn of(text: &str) -> Self {
+        let mut reader = Self::default();
+        let lines: Vec<&str> = text.lines().collect();
+        let mut quoted = 0;
+        for (at, line) in lines.iter().enumerate() {
+            if quoted > 0 {
+                quoted -= 1;
+                reader.push(line);
+                continue;
+            }
+            // `- Quote: ```python` opens its block in the line of its label.
+            let (line, opens) = if reader.in_code { (*line, None) } else { opening_inside(line) };
+            reader.line(line);
+            if let Some(fence) = opens {
+                reader.line(fence);
+            } else if !reader.in_code {
+                quoted = quote::lines_below(line, &lines[at + 1..]);
+            }
+        }
+        reader.close();
+        reader
+    }
+
     fn line(&mut self, line: &str) {
         let blank_before = std::mem::replace(&mut self.blank_before, line.trim().is_empty());
         if is_code_fence(line) {
@@ -86,13 +108,17 @@ impl Reader {
             self.close_table();
             self.push(line);
         } else if line.trim_start().starts_with('|') {
+            self.aside = None;
             self.item.take().into_iter().for_each(|item| self.found.push(Found::Item(item)));
             self.table.push(line.to_owned());
-        } else if line.starts_with('#') {
+        } else if is_heading(line, self.item.is_some() || self.aside.is_some()) {
             self.heading(line);
+        } else if self.resumes(line) {
+            self.push(line);
         } else if let Some((indent, style, rest)) = list_marker(line) {
             self.close_table();
-            if self.starts_item(line, indent, style) {
+            let open = self.item.as_ref();
+            if open.is_none_or(|item| item.ends_before(line, indent, style)) {
                 self.open(self.section, style, indent, rest);
             } else {
                 self.push(line);
@@ -114,55 +140,84 @@ impl Reader {
             self.open(section, Style::Heading, 0, rest);
         } else {
             self.close();
-            self.enter(classify(title));
+            let (section, marks) =
+                (classify(title), line.len() - line.trim_start_matches('#').len());
+            self.enter(section);
+            if marks > 1 && self.above.is_none_or(|(above, _)| marks <= above) {
+                self.above = section.has_findings().then_some((marks, section));
+            }
         }
     }
 
     fn paragraph(&mut self, line: &str, blank_before: bool) {
-        let body = line.trim();
+        let name = label(line).map(|(name, _)| name);
+        let body = line.trim_start();
+        let indent = line.len() - body.len();
+        if name.as_ref().is_some_and(|name| self.label_begins(indent, name)) {
+            // `### Unchecked index` is the title of a finding, whatever its words say of a section.
+            let section = self.above.map_or(self.section, |(_, section)| section);
+            self.open(section, Style::Labels, indent, body);
+            return;
+        }
+        let body = body.trim_end();
         let in_heading = self.item.as_ref().is_some_and(|i| i.style == Style::Heading);
         let looks_like_title = body.len() <= 80
             && (body.trim_end_matches('*').ends_with([':', '：']) || is_all_bold(body))
             && !line.starts_with(' ');
         if looks_like_title && !in_heading && (self.item.is_none() || blank_before) {
             let section = classify(body);
-            if section != Section::Neutral {
+            if section != Section::Neutral && !(name.is_some() && self.is_of_item(section)) {
                 self.close();
                 self.enter(section);
                 return;
             }
         }
-        // A paragraph at the margin, after a blank line, is no longer part of a list item.
+        // A paragraph at the margin, after a blank line, is no longer part of a list item, unless labels of it follow.
         let apart = blank_before && !line.starts_with([' ', '\t']);
-        if apart && !in_heading && label(line).is_none() {
+        if apart && !in_heading && name.is_none() && self.item.is_some() {
             self.close();
-        } else {
-            self.push(line);
+            self.aside = Some(Vec::new());
+        }
+        self.push(line);
+    }
+
+    /// Whether a label in no list begins a finding.
+    fn label_begins(&self, indent: usize, name: &str) -> bool {
+        match &self.item {
+            Some(item) => item.ends_before_label(indent, name),
+            None => is_first(name),
         }
     }
 
-    /// Whether a list line starts an item, or belongs to the one that is open.
-    fn starts_item(&self, line: &str, indent: usize, style: Style) -> bool {
-        let Some(item) = &self.item else { return true };
-        if item.style == Style::Heading || indent > item.indent + 1 {
+    /// Whether a label alone on its line is one of the open item, and no title: `**Change:**` above a block of code.
+    fn is_of_item(&self, section: Section) -> bool {
+        self.item.as_ref().is_some_and(|item| {
+            item.section == section || (item.section != Section::Excluded && item.has_labels())
+        })
+    }
+
+    /// Takes up the item that a paragraph seemed to end, where the line is one of it: so was the paragraph.
+    fn resumes(&mut self, line: &str) -> bool {
+        if self.aside.is_none() || label(line).is_none() {
             return false;
         }
-        match (item.style, style) {
-            (Style::Numbered, Style::Bullet) => false,
-            (Style::Bullet, Style::Bullet) => {
-                label(line).is_none_or(|(name, _)| item.begins_again(&name))
+        let between = self.aside.take().unwrap_or_default();
+        match self.found.pop() {
+            Some(Found::Item(mut item)) if item.resumes_with(line) => {
+                item.lines.extend(between);
+                self.item = Some(item);
+                true
             }
-            // Small models number the lines of one finding.
-            (Style::Numbered, Style::Numbered) => {
-                label(line).is_none_or(|(name, _)| !item.goes_on_with(&name))
+            last => {
+                self.found.extend(last);
+                false
             }
-            _ => true,
         }
     }
 
     fn enter(&mut self, section: Section) {
         self.section = section;
-        self.sections_named |= matches!(section, Section::Suggestions | Section::Contradictions);
+        self.sections_named |= section.has_findings();
     }
 
     fn open(&mut self, section: Section, style: Style, indent: usize, first: &str) {
@@ -171,8 +226,9 @@ impl Reader {
     }
 
     fn push(&mut self, line: &str) {
-        if let Some(item) = self.item.as_mut() {
-            item.lines.push(line.to_owned());
+        let lines = self.item.as_mut().map(|item| &mut item.lines).or(self.aside.as_mut());
+        if let Some(lines) = lines {
+            lines.push(line.to_owned());
         }
     }
 
@@ -185,13 +241,13 @@ impl Reader {
 
     fn close(&mut self) {
         self.close_table();
+        self.aside = None;
         if let Some(item) = self.item.take() {
             self.found.push(Found::Item(item));
         }
     }
 
-    fn finish(mut self) -> Vec<Finding> {
-        self.close();
+    fn finish(self) -> Vec<Finding> {
         let named = self.sections_named;
         let found = self.found.into_iter().filter_map(|found| match found {
             Found::Item(item) => from_item(&item, named),
@@ -221,7 +277,7 @@ fn from_item(item: &Item, sections_named: bool) -> Option<Finding> {
         }
     };
     let text = item.claim();
-    if item.is_verdict() {
+    if item.is_verdict() || (item.style == Style::Labels && !item.is_told()) {
         return None;
     }
     if !counts || text.is_empty() || (confidence.percent().is_none() && item.is_nothing()) {

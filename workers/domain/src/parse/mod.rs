@@ -1,6 +1,7 @@
 //! Reading what reviewers write. Forgiving in form, strict in content: what can't be parsed is
 //! `None`, never guessed, and no input makes a parser panic.
 
+pub(crate) mod bounds;
 pub(crate) mod code;
 mod confidence;
 mod fields;

@@ -1,7 +1,8 @@
 //! The code behind a label such as `Quote:`, in every form that reviewers give it.
 
-use super::code::{between_marks, closing, code_spans};
+use super::code::{between_marks, closing, code_spans, is_code_fence};
 use super::items::{label, list_marker};
+use super::labels::{Role, role};
 use super::nothing;
 
 /// Lines of a quote that stands in backquotes or below its label; more than three are not asked for.
@@ -82,6 +83,32 @@ fn spanned(text: &str, below: &[String]) -> Option<String> {
         quote.push_str(&span);
     }
     Some(quote)
+}
+
+/// How many of the lines below are code of the quote in this line: they are in a code span that opens behind its
+/// label, or below that, and closes at the end of the last of them.
+pub(super) fn lines_below(line: &str, below: &[&str]) -> usize {
+    let Some((_, rest)) = label(line).filter(|(name, _)| role(name) == Some(Role::Quote)) else {
+        return 0;
+    };
+    let (opened, below, first) = match below.split_first() {
+        Some((first, below)) if rest.trim().is_empty() => (first.trim(), below, 1),
+        _ => (rest.trim(), below, 0),
+    };
+    let Some((_, inside)) = opened.split_once('`').filter(|_| !is_code_fence(opened)) else {
+        return 0;
+    };
+    let ticks = 1 + inside.bytes().take_while(|b| *b == b'`').count();
+    let inside = &inside[ticks - 1..];
+    if inside.is_empty() || closing(inside, ticks).is_some() {
+        return 0;
+    }
+    let is_code =
+        |line: &&&str| !line.trim().is_empty() && !is_code_fence(line) && label(line).is_none();
+    let code = below.iter().take(MOST_LINES).take_while(is_code).map(|line| line.trim_end());
+    let closes = code.enumerate().find_map(|(at, line)| Some((at, line, closing(line, ticks)?)));
+    let at_end = closes.filter(|(_, line, end)| end + ticks == line.len());
+    at_end.map_or(0, |(at, ..)| first + at + 1)
 }
 
 /// The lines below a label, up to a blank one or the next label.
