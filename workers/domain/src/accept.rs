@@ -244,6 +244,13 @@ fn by_policy(text: &str, context: &Context<'_>, material: &Material) -> Verdict<
         return malformed("a bare JSON dump that does not parse".to_owned());
     }
     let parsed = parse::markdown(text);
+    if let Some(verdict) = parsed.verdict.as_deref().filter(|verdict| *verdict != "pass")
+        && parsed.findings.is_empty()
+    {
+        return malformed(format!(
+            "the verdict is {verdict}, but no finding can be read: number each one, with its labels"
+        ));
+    }
     if !(parsed.findings.is_empty() && parse::is_clean_review(text)) {
         long_enough(text, policy, context.limits)?;
     }

@@ -1,5 +1,7 @@
 use super::*;
 
+mod none;
+
 fn context(policy: Policy) -> Context<'static> {
     Context {
         given: &[],
@@ -305,34 +307,20 @@ fn verdicts_that_contradict_are_malformed_with_the_reason() {
 }
 
 #[test]
-fn an_honest_none_is_a_clean_review_at_any_length() {
-    for policy in [Policy::Auto, Policy::Structured, Policy::Substantial] {
-        for text in [
-            "## Findings\nNone. I read `main` to its end.\n\n## Verdict\npass",
-            "None. I compared the loop with its bound.",
-            "## 发现\n无。已检查 `main` 的全部分支。\n",
-            // What was checked is asked for, and costs a call where nobody says it: the verdict is enough.
-            "## Findings\nNone\n## Verdict\npass",
-            "## Findings\n\nNone\n\n## Verdict: pass",
-        ] {
-            let Judgement::Accepted(parsed) = judge(&say(text), &context(policy)) else {
-                panic!("{text}")
-            };
-            assert!(parsed.findings.is_empty());
-        }
-        for text in ["None.", "## Findings\nNone\n## Verdict\nfail", "LGTM, nice work!"] {
-            assert_eq!(outcome(&say(text), &context(policy)), Outcome::Thin, "{text}");
-        }
-    }
-}
-
-#[test]
 fn what_is_finished_of_a_cut_answer_is_kept() {
     let item = |n: u32| {
         format!(
             "{n}. Quote: `line {n}`\n   - Claim: fault {n}\n   - Fails for: the value {n}, which is lost\n   - Confidence: 80%\n"
         )
     };
+    let unlisted = |n: u32| {
+        item(n)
+            .replace(&format!("{n}. Quote"), "Quote")
+            .replace("   - ", "")
+            .replace("lost", "lost for good")
+    };
+    let unlisted =
+        format!("## Findings\n{}\n{}\nQuote: `line 3`\nClaim: c", unlisted(1), unlisted(2));
     let markdown = format!("## Findings\n{}{}3. Quote: `li", item(1), item(2));
     let json = r#"{"verdict":"fail","critical_failures":[{"quote":"a","claim":"b","confidence":80},{"quote":"c"#;
     // The verdict comes last; with a fault named, it is no pass.
@@ -341,6 +329,7 @@ fn what_is_finished_of_a_cut_answer_is_kept() {
     let cut = |text| Answer { text, truncated: true, refused: false };
     for (text, policy, findings) in [
         (markdown.as_str(), Policy::Auto, 2),
+        (unlisted.as_str(), Policy::Auto, 2),
         (json, Policy::Auto, 1),
         (json, Policy::Forensic, 1),
         (no_verdict, Policy::Auto, 1),
