@@ -1,7 +1,9 @@
 //! An answer as a person would see it: without thoughts, colours, marks that have no width, and
 //! the fence around the whole. What is judged and parsed is this; nothing of the content changes.
 
+use crate::parse::bounds::is_first;
 use crate::parse::code::is_code_fence;
+use crate::parse::items::{has_findings, is_numbered, label};
 use std::borrow::Cow;
 
 /// Tags under which models write thoughts that their servers pass on as text.
@@ -19,7 +21,7 @@ pub fn clean(answer: &str) -> Cow<'_, str> {
 }
 
 /// Drops a leading block of thoughts. One that never closes is all thought. A template that opens
-/// the thought itself leaves only its end, on a line of its own.
+/// the thought itself leaves only its end: on a line of its own, or right before an answer.
 pub fn without_thoughts(text: &str) -> &str {
     let start = text.trim_start();
     for (open, close) in THOUGHTS {
@@ -30,12 +32,39 @@ pub fn without_thoughts(text: &str) -> &str {
             let line = text[..at].rfind('\n').unwrap_or(0);
             let alone = text[line..at].trim().is_empty()
                 && text[at + close.len()..].trim_start_matches([' ', '\t', '\r']).starts_with('\n');
-            if alone && !text[..at].contains(open) {
-                return text[at + close.len()..].trim_start();
+            let rest = text[at + close.len()..].trim_start();
+            let ends = alone || (!rest.contains(close) && is_said(text, at) && begins_answer(rest));
+            if ends && !text[..at].contains(open) {
+                return rest;
             }
         }
     }
     text
+}
+
+/// Whether a tag stands in prose: in no block of code, in no code span and in no quote, where it is of the file.
+fn is_said(text: &str, at: usize) -> bool {
+    let begins = text[..at].rfind('\n').map_or(0, |end| end + 1);
+    let line = &text[begins..at];
+    let in_code = text[..begins].lines().filter(|line| is_code_fence(line)).count() % 2 == 1;
+    let in_span = line.matches('`').count() % 2 == 1;
+    !in_code && !in_span && !label(line).is_some_and(|(name, _)| is_first(&name))
+}
+
+/// Words of a title of findings at most: longer ones are of one finding.
+const TITLE_WORDS: usize = 3;
+
+/// Whether a text begins as a review does: with the title of its findings, or with an object that has a verdict.
+fn begins_answer(text: &str) -> bool {
+    let first = text.lines().next().unwrap_or_default();
+    if first.starts_with('#') {
+        let title = first.trim_start_matches('#').trim();
+        return has_findings(title)
+            && !is_numbered(title)
+            && title.split_whitespace().count() <= TITLE_WORDS;
+    }
+    let body = if is_code_fence(first) { text[first.len()..].trim_start() } else { text };
+    body.starts_with('{') && body.contains("\"verdict\"")
 }
 
 /// Whether a text that still grows may lead with thoughts: it is empty, or how a block of them begins.
@@ -128,11 +157,35 @@ mod tests {
         assert_eq!(without_thoughts("<think>never ends"), "");
         assert_eq!(without_thoughts("see <think> tag"), "see <think> tag");
         assert_eq!(without_thoughts("so it is\n</think>\n## Score"), "## Score");
+        for answer in [
+            "## Findings\n1. a",
+            "## Suggested changes\nNone",
+            "## 发现\n无",
+            "{\"critical_failures\": [], \"verdict\": \"fail\"}",
+            "```json\n{\"verdict\": \"fail\"}\n```",
+        ] {
+            for thoughts in
+                ["1. `a` may fail. No, so I drop it.", "It is fine\nso: ", "Confidence: low\n"]
+            {
+                let text = format!("{thoughts}</think>\n{answer}");
+                assert_eq!(without_thoughts(&text), answer);
+                assert_eq!(without_thoughts(&text.replace("</think>\n", "</think>")), answer);
+            }
+        }
         for stays in [
             "a `</think>` b\nand\n  x</think>\n",
             "1. `<think>` is dropped\n</think>\nmore",
             "it ends with </think>\nmore",
             "it ends with\n</think> and more",
+            // Of the file, not of the model.
+            "## Findings\n1. Quote: x</think>\n\n## Verdict\nfail",
+            "## Findings\n1. Quote: `x</think>`\n## Findings\n2. b",
+            "1. Quote: x</think>\n## Findings\n2. b",
+            "1. Quote:\n```\nx</think>\n```\n## Findings\n2. b",
+            "```\nx</think>## Findings\n```",
+            "## Score\n9/10, it has x</think>\n### Finding 2: b",
+            "a x</think> is lost\n## Findings\nas b</think> is",
+            "so it is.</think>\n{\"a\": 1}",
         ] {
             assert_eq!(without_thoughts(stays), stays);
         }

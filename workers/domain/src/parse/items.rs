@@ -34,6 +34,11 @@ pub(crate) fn is_excluded(title: &str) -> bool {
     classify(title) == Section::Excluded
 }
 
+/// Whether what stands below a title are findings.
+pub(crate) fn has_findings(title: &str) -> bool {
+    classify(title) == Section::Suggestions
+}
+
 /// How an item was marked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Style {
