@@ -103,7 +103,7 @@ async fn after_the_grace_time_running_jobs_are_handed_back_untouched() {
 #[tokio::test(flavor = "multi_thread")]
 async fn jobs_of_a_claim_that_is_answered_after_the_signal_all_go_back() {
     const JOBS: usize = 16;
-    let server = RedisServer::start();
+    let server = RedisServer::alone();
     server.load_scripts();
     let bench = Bench::new(Some(server.url()), "");
     let queue = oracle::queue(&server.url()).await;
