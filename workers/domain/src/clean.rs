@@ -3,7 +3,7 @@
 
 use crate::parse::bounds::is_first;
 use crate::parse::code::is_code_fence;
-use crate::parse::items::{has_findings, is_numbered, label};
+use crate::parse::items::{is_numbered, is_suggestions, label};
 use std::borrow::Cow;
 
 /// Tags under which models write thoughts that their servers pass on as text.
@@ -59,7 +59,7 @@ fn begins_answer(text: &str) -> bool {
     let first = text.lines().next().unwrap_or_default();
     if first.starts_with('#') {
         let title = first.trim_start_matches('#').trim();
-        return has_findings(title)
+        return is_suggestions(title)
             && !is_numbered(title)
             && title.split_whitespace().count() <= TITLE_WORDS;
     }

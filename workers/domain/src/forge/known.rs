@@ -5,9 +5,9 @@ use super::body::FINDING;
 use super::{Existing, Finding, Marker, Posted, Publication, State};
 use std::collections::BTreeSet;
 
-/// The review, as it is to be published beside the comments that are there. A finding that no comment is known by takes
-/// one over that no finding is known by any more and that is about the same code: it says the same in other words. While one is open in a file that nobody is
-/// shown any more, the review is no pass: a change must not become one by hiding what was found.
+/// The review, as it is to be published beside the comments that are there. A finding without a comment takes over one
+/// whose finding is gone, if both are about the same code: it says the same in other words. While a comment is open in a
+/// file that nobody is shown any more, the review is no pass: a change must not become one by hiding what was found.
 pub(super) fn beside(existing: &Existing, publication: &Publication) -> Publication {
     let mut publication = publication.clone();
     let comments = comments(existing, &publication);
@@ -38,10 +38,15 @@ pub(super) fn comments<'a>(
     existing: &'a Existing,
     publication: &Publication,
 ) -> Vec<(&'a Posted, Marker)> {
+    let marked =
+        |comment: &'a Posted| Some((comment, our_mark(&comment.body, FINDING, publication)?));
+    existing.comments.iter().filter_map(marked).collect()
+}
+
+/// The mark of a text of this kind, if reviews of this name wrote it.
+pub(super) fn our_mark(text: &str, kind: &str, publication: &Publication) -> Option<Marker> {
     let context = Marker::new("").with("c", &publication.context);
-    let is_ours = |mark: &Marker| mark.kind == FINDING && mark.get("c") == context.get("c");
-    let marked = |comment: &'a Posted| Marker::read(&comment.body).map(|mark| (comment, mark));
-    existing.comments.iter().filter_map(marked).filter(|(_, mark)| is_ours(mark)).collect()
+    Marker::read(text).filter(|mark| mark.kind == kind && mark.get("c") == context.get("c"))
 }
 
 /// Whether nobody has resolved a comment, and it does not say that its finding is gone.

@@ -1,7 +1,7 @@
 //! From what should be there and what is there to what is to be done.
 
 use super::body::{self, Placed};
-use super::known::{beside, comments, is_open};
+use super::known::{beside, comments, is_open, our_mark};
 use super::{
     Action, DiffLines, Existing, Finding, Inline, Lengths, Marker, Note, Posted, Publication,
 };
@@ -107,9 +107,7 @@ struct Ours<'a> {
 
 impl<'a> Ours<'a> {
     fn of(existing: &'a Existing, publication: &Publication) -> Self {
-        let context = Marker::new("").with("c", &publication.context);
-        let is_ours = |m: &Marker| m.kind == body::SUMMARY && m.get("c") == context.get("c");
-        let marked = |n: &'a Note| Some((n, Marker::read(&n.body).filter(is_ours)?));
+        let marked = |n: &'a Note| Some((n, our_mark(&n.body, body::SUMMARY, publication)?));
         let summary = existing.notes.iter().find_map(marked);
         let (summary, mark) = summary.unzip();
         let mark = mark.unwrap_or_default();

@@ -34,8 +34,8 @@ pub(crate) fn is_excluded(title: &str) -> bool {
     classify(title) == Section::Excluded
 }
 
-/// Whether what stands below a title are findings.
-pub(crate) fn has_findings(title: &str) -> bool {
+/// Whether a title is that of suggested changes, which most reviews call their findings.
+pub(crate) fn is_suggestions(title: &str) -> bool {
     classify(title) == Section::Suggestions
 }
 
